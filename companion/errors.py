@@ -1,0 +1,462 @@
+"""What can go wrong, told once: the kinds, the sentence and the next step of each.
+
+An organ raises `CompanionError`; the engine catches once per turn and emits `Trouble`; the window shows the
+card of the kind. The provider library's errors are the same tree, so one road serves both:
+
+    CompanionError
+      AIProviderError
+        AIProviderAuthError            AIProviderQuotaError           AIProviderRateLimitError
+        AIProviderInvalidRequestError  AIProviderModelNotFoundError   AIProviderContentRefusedError
+        AIProviderNotSupportedError    AIProviderStreamCutError       AIProviderEmptyReplyError
+        AIProviderUnavailableError
+          AIProviderTimeoutError       AIProviderCircuitOpenError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Kind(StrEnum):
+    """Every fault a person can meet; each has one card in `CARDS`."""
+
+    NO_MICROPHONE = "no_microphone"
+    MICROPHONE_BUSY = "microphone_busy"
+    MICROPHONE_DENIED = "microphone_denied"
+    MICROPHONE_SILENT = "microphone_silent"
+    MICROPHONE_LOST = "microphone_lost"
+    NO_SPEAKER = "no_speaker"
+    SPEAKER_LOST = "speaker_lost"
+    NO_AUDIO_SYSTEM = "no_audio_system"
+    HEARD_NOTHING = "heard_nothing"
+    HEARING_FAILED = "hearing_failed"
+    VOICE_FAILED = "voice_failed"
+    KEY_MISSING = "key_missing"
+    KEY_MALFORMED = "key_malformed"
+    KEY_REFUSED = "key_refused"
+    KEY_ELSEWHERE = "key_elsewhere"
+    FORBIDDEN = "forbidden"
+    NO_CREDIT = "no_credit"
+    RATE_LIMITED = "rate_limited"
+    UNREACHABLE = "unreachable"
+    UNAVAILABLE = "unavailable"
+    TIMEOUT = "timeout"
+    CIRCUIT_OPEN = "circuit_open"
+    MODEL_UNKNOWN = "model_unknown"
+    INVALID_REQUEST = "invalid_request"
+    CONTENT_REFUSED = "content_refused"
+    CUT_OFF = "cut_off"
+    EMPTY_REPLY = "empty_reply"
+    NOT_AN_API = "not_an_api"
+    NOT_SUPPORTED = "not_supported"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    ENGINE_MISSING = "engine_missing"
+    ENGINE_CRASHED = "engine_crashed"
+    DOWNLOAD_FAILED = "download_failed"
+    NETWORK_SHUT = "network_shut"
+    UNSAFE_ADDRESS = "unsafe_address"
+    NO_KEYRING = "no_keyring"
+    KEYRING_TIMEOUT = "keyring_timeout"
+    KEYRING_FAILED = "keyring_failed"
+    SETTINGS_BROKEN = "settings_broken"
+    SETTINGS_UNSAVED = "settings_unsaved"
+    JOURNAL_LOCKED = "journal_locked"
+    WRONG_PASSPHRASE = "wrong_passphrase"
+    JOURNAL_MISSING = "journal_missing"
+    JOURNAL_DAMAGED = "journal_damaged"
+    JOURNAL_FOREIGN = "journal_foreign"
+    JOURNAL_UNSAVED = "journal_unsaved"
+    DISK_FULL = "disk_full"
+    ALREADY_RUNNING = "already_running"
+    BAD_FILE = "bad_file"
+    INTERNAL = "internal"
+
+
+class Action(StrEnum):
+    """The one or two buttons of a card. The window and the command line both know what each does."""
+
+    OPEN_KEYS = "open_keys"
+    CHOOSE_MODEL = "choose_model"
+    CHOOSE_MICROPHONE = "choose_microphone"
+    CHOOSE_SPEAKER = "choose_speaker"
+    CHOOSE_HEARING = "choose_hearing"
+    CHOOSE_VOICE = "choose_voice"
+    RETRY = "retry"
+    ANSWER_OFFLINE = "answer_offline"
+    HEAR_OFFLINE = "hear_offline"
+    SPEAK_OFFLINE = "speak_offline"
+    USE_PASSPHRASE = "use_passphrase"
+    SHOW_FILE = "show_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One fault as a person reads it."""
+
+    sentence: str
+    """What happened. `{who}` is the provider or device."""
+    hint: str
+    """What is safe and what to do."""
+    actions: tuple[Action, ...] = ()
+    """Buttons, the first is the likeliest help."""
+    retryable: bool = False
+    """Whether the same request may succeed if it is simply sent again."""
+
+
+_A = Action
+CARDS: Mapping[Kind, Card] = {
+    Kind.NO_MICROPHONE: Card(
+        "No microphone was found.",
+        "Plug one in or choose another. You can write instead.",
+        (_A.CHOOSE_MICROPHONE, _A.RETRY),
+    ),
+    Kind.MICROPHONE_BUSY: Card(
+        "The microphone is in use by another program.",
+        "Close the other program and try again. You can write instead.",
+        (_A.RETRY, _A.CHOOSE_MICROPHONE),
+    ),
+    Kind.MICROPHONE_DENIED: Card(
+        "This computer does not let Companion use the microphone.",
+        "Allow it in the system's privacy settings. You can write instead.",
+        (_A.CHOOSE_MICROPHONE,),
+    ),
+    Kind.MICROPHONE_SILENT: Card(
+        "The microphone is silent.",
+        "It delivers no sound at all. Check its mute switch, or choose another.",
+        (_A.CHOOSE_MICROPHONE,),
+    ),
+    Kind.MICROPHONE_LOST: Card(
+        "The microphone went away.", "What you said up to then is kept.", (_A.CHOOSE_MICROPHONE, _A.RETRY)
+    ),
+    Kind.NO_SPEAKER: Card(
+        "No speaker or headphones were found.", "The answer is shown as text.", (_A.CHOOSE_SPEAKER,)
+    ),
+    Kind.SPEAKER_LOST: Card("The speaker went away.", "The answer is shown as text.", (_A.CHOOSE_SPEAKER,)),
+    Kind.NO_AUDIO_SYSTEM: Card(
+        "The sound library PortAudio is missing on this computer.",
+        "Install it (on Debian or Ubuntu: sudo apt-get install libportaudio2). You can write instead.",
+        (),
+    ),
+    Kind.HEARD_NOTHING: Card(
+        "I heard nothing.", "No speech was in the recording, so nothing was sent.", (_A.CHOOSE_MICROPHONE,)
+    ),
+    Kind.HEARING_FAILED: Card(
+        "{who} could not make out the recording.",
+        "Your recording is kept.",
+        (_A.RETRY, _A.HEAR_OFFLINE),
+        retryable=True,
+    ),
+    Kind.VOICE_FAILED: Card(
+        "{who} could not speak the answer.",
+        "The answer is shown as text.",
+        (_A.CHOOSE_VOICE, _A.SPEAK_OFFLINE),
+    ),
+    Kind.KEY_MISSING: Card(
+        "{who} needs a key.",
+        "What you said is kept. Enter the key, or stay offline.",
+        (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
+    ),
+    Kind.KEY_MALFORMED: Card(
+        "That does not look like a key for {who}.",
+        "Copy it again from the provider's page. The old key is unchanged.",
+        (_A.OPEN_KEYS,),
+    ),
+    Kind.KEY_REFUSED: Card(
+        "{who} did not accept the key.", "What you said is kept.", (_A.OPEN_KEYS, _A.ANSWER_OFFLINE)
+    ),
+    Kind.KEY_ELSEWHERE: Card(
+        "The key of {who} was entered for another address.",
+        "Enter it again for the new address. What you said is kept.",
+        (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
+    ),
+    Kind.FORBIDDEN: Card(
+        "{who} does not allow this key to do that.",
+        "Check the key's permissions. What you said is kept.",
+        (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
+    ),
+    Kind.NO_CREDIT: Card(
+        "The account at {who} has no credit left.",
+        "What you said is kept.",
+        (_A.ANSWER_OFFLINE, _A.OPEN_KEYS),
+    ),
+    Kind.RATE_LIMITED: Card(
+        "{who} asks for a pause.",
+        "Too many requests in a short time. What you said is kept.",
+        (_A.RETRY, _A.ANSWER_OFFLINE),
+        retryable=True,
+    ),
+    Kind.UNREACHABLE: Card(
+        "{who} cannot be reached.",
+        "Check the network. What you said is kept.",
+        (_A.RETRY, _A.ANSWER_OFFLINE),
+        retryable=True,
+    ),
+    Kind.UNAVAILABLE: Card(
+        "{who} is not working at the moment.",
+        "What you said is kept.",
+        (_A.RETRY, _A.ANSWER_OFFLINE),
+        retryable=True,
+    ),
+    Kind.TIMEOUT: Card(
+        "{who} did not answer in time.",
+        "What you said is kept.",
+        (_A.RETRY, _A.ANSWER_OFFLINE),
+        retryable=True,
+    ),
+    Kind.CIRCUIT_OPEN: Card(
+        "{who} failed several times and is left alone for a moment.",
+        "What you said is kept.",
+        (_A.RETRY, _A.ANSWER_OFFLINE),
+    ),
+    Kind.MODEL_UNKNOWN: Card(
+        "{who} does not have this model.",
+        "Choose another model. What you said is kept.",
+        (_A.CHOOSE_MODEL, _A.ANSWER_OFFLINE),
+    ),
+    Kind.INVALID_REQUEST: Card(
+        "{who} did not accept the request.", "What you said is kept.", (_A.CHOOSE_MODEL, _A.ANSWER_OFFLINE)
+    ),
+    Kind.CONTENT_REFUSED: Card(
+        "{who} declined to answer this.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE)
+    ),
+    Kind.CUT_OFF: Card("The answer of {who} was cut off.", "What arrived is kept.", (_A.RETRY,)),
+    Kind.EMPTY_REPLY: Card(
+        "No answer came from {who}.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE), retryable=True
+    ),
+    Kind.NOT_AN_API: Card(
+        "What answered at the address of {who} is not its service.",
+        "The network may want a sign-in first, or the address is wrong. What you said is kept.",
+        (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
+    ),
+    Kind.NOT_SUPPORTED: Card("{who} cannot do that.", "Choose another provider for it.", (_A.CHOOSE_MODEL,)),
+    Kind.PROVIDER_UNKNOWN: Card(
+        "There is no provider of that name.", "Choose one from the list.", (_A.CHOOSE_MODEL,)
+    ),
+    Kind.ENGINE_MISSING: Card(
+        "{who} is not installed on this computer.", "Install it, or choose another.", (_A.CHOOSE_HEARING,)
+    ),
+    Kind.ENGINE_CRASHED: Card(
+        "{who} stopped unexpectedly and was started again.",
+        "Nothing is lost; try once more.",
+        (_A.RETRY,),
+        retryable=True,
+    ),
+    Kind.DOWNLOAD_FAILED: Card(
+        "{who} could not be fetched.",
+        "Check the network and try again; what you have keeps working.",
+        (_A.RETRY,),
+    ),
+    Kind.NETWORK_SHUT: Card(
+        "Companion is offline by choice.", "Turn offline mode off to use {who}.", (_A.ANSWER_OFFLINE,)
+    ),
+    Kind.UNSAFE_ADDRESS: Card(
+        "A key is not sent to {who} without encryption.", "Use an https address.", (_A.OPEN_KEYS,)
+    ),
+    Kind.NO_KEYRING: Card(
+        "This computer has no safe place for keys.",
+        "Choose a passphrase, or keep the key for this run only.",
+        (_A.USE_PASSPHRASE,),
+    ),
+    Kind.KEYRING_TIMEOUT: Card(
+        "The system's keyring does not answer.",
+        "It may be waiting to be unlocked.",
+        (_A.RETRY, _A.USE_PASSPHRASE),
+    ),
+    Kind.KEYRING_FAILED: Card(
+        "The system's keyring did not keep the key.",
+        "Nothing was saved. Try again, or keep it for this run only.",
+        (_A.RETRY, _A.USE_PASSPHRASE),
+    ),
+    Kind.SETTINGS_BROKEN: Card(
+        "The settings file could not be read.",
+        "It is kept beside the new one; defaults are in use.",
+        (_A.SHOW_FILE,),
+    ),
+    Kind.SETTINGS_UNSAVED: Card(
+        "The settings could not be saved.", "They hold until you close the window.", (_A.RETRY,)
+    ),
+    Kind.JOURNAL_LOCKED: Card(
+        "The journal is locked.", "Enter its passphrase to go on.", (_A.USE_PASSPHRASE,)
+    ),
+    Kind.WRONG_PASSPHRASE: Card(
+        "That is not the journal's passphrase.", "Nothing was changed. Is Caps Lock on?", (_A.USE_PASSPHRASE,)
+    ),
+    Kind.JOURNAL_MISSING: Card(
+        "The journal file is missing.",
+        "Its keys are still here. Put the file back, or start a new journal beside it.",
+        (_A.SHOW_FILE,),
+    ),
+    Kind.JOURNAL_DAMAGED: Card(
+        "The journal file is damaged.", "It is left as it is; nothing was removed.", (_A.SHOW_FILE,)
+    ),
+    Kind.JOURNAL_FOREIGN: Card(
+        "The journal file belongs to another journal or program.", "It is left as it is.", (_A.SHOW_FILE,)
+    ),
+    Kind.JOURNAL_UNSAVED: Card(
+        "The journal could not be written.", "Your words are kept in memory; try again.", (_A.RETRY,)
+    ),
+    Kind.DISK_FULL: Card(
+        "The disk is full.", "Your words are kept in memory; make room and try again.", (_A.RETRY,)
+    ),
+    Kind.ALREADY_RUNNING: Card("Companion is already open.", "Its window was brought to the front."),
+    Kind.BAD_FILE: Card("That file could not be read.", "Use a WAV, FLAC, OGG or MP3 recording."),
+    Kind.INTERNAL: Card(
+        "Something inside Companion went wrong.",
+        "Your words are kept. The details are in the log.",
+        (_A.RETRY,),
+    ),
+}
+
+
+class CompanionError(Exception):
+    """One fault on its way to one card.
+
+    Args:
+        kind: what happened; decides sentence, hint and buttons.
+        message: a sentence that replaces the card's, when more is known.
+        hint: replaces the card's hint.
+        who: the provider or device the sentence names.
+        cause: the exception underneath, for the log.
+        retryable: overrides the card's.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str = "",
+        *,
+        hint: str = "",
+        who: str = "",
+        cause: BaseException | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        card = CARDS[kind]
+        self.kind = kind
+        self.who = who
+        self.message = message or card.sentence.format(who=who or "The provider")
+        self.hint = hint or card.hint.format(who=who or "the provider")
+        self.actions = card.actions
+        self.cause = cause
+        self.retryable = card.retryable if retryable is None else retryable
+        super().__init__(self.message)
+        if cause is not None:
+            self.__cause__ = cause
+
+
+class AIProviderError(CompanionError):
+    """A provider failed. Subclasses say how; `provider`, `status`, `request_id`, `retry_after_s` say where.
+
+    Args:
+        message: what happened, in one sentence; empty takes the card's.
+        provider: the provider's registered name.
+        original_error: the SDK's or transport's exception.
+        status: HTTP status, where there was one.
+        request_id: the vendor's id of the failed request.
+        retry_after_s: seconds the vendor asks to wait.
+        kind: a finer kind than the class's own.
+    """
+
+    default_kind: ClassVar[Kind] = Kind.UNAVAILABLE
+
+    def __init__(
+        self,
+        message: str = "",
+        provider: str = "",
+        original_error: BaseException | None = None,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after_s: float | None = None,
+        kind: Kind | None = None,
+        hint: str = "",
+        who: str = "",
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(
+            kind or self.default_kind,
+            message,
+            hint=hint,
+            who=who or provider,
+            cause=original_error,
+            retryable=retryable,
+        )
+        self.provider = provider
+        self.original_error = original_error
+        self.status = status
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+
+
+class AIProviderAuthError(AIProviderError):
+    """The key is missing, refused, or may not do this (401, 403)."""
+
+    default_kind = Kind.KEY_REFUSED
+
+
+class AIProviderQuotaError(AIProviderError):
+    """The account has no credit left (402, or 429 with `insufficient_quota`). Never retried."""
+
+    default_kind = Kind.NO_CREDIT
+
+
+class AIProviderRateLimitError(AIProviderError):
+    """Too many requests (429); `retry_after_s` says how long to wait, where the vendor does."""
+
+    default_kind = Kind.RATE_LIMITED
+
+
+class AIProviderUnavailableError(AIProviderError):
+    """Not reachable, or failing on its side (connection refused, 5xx, 529)."""
+
+    default_kind = Kind.UNAVAILABLE
+
+
+class AIProviderTimeoutError(AIProviderUnavailableError):
+    """No answer within the time allowed."""
+
+    default_kind = Kind.TIMEOUT
+
+
+class AIProviderCircuitOpenError(AIProviderUnavailableError):
+    """Not asked at all: it failed several times a moment ago."""
+
+    default_kind = Kind.CIRCUIT_OPEN
+
+
+class AIProviderInvalidRequestError(AIProviderError):
+    """The vendor does not accept the request as it stands (400, 413, 422)."""
+
+    default_kind = Kind.INVALID_REQUEST
+
+
+class AIProviderModelNotFoundError(AIProviderError):
+    """The vendor has no such model (404)."""
+
+    default_kind = Kind.MODEL_UNKNOWN
+
+
+class AIProviderContentRefusedError(AIProviderError):
+    """The vendor or model declined the content."""
+
+    default_kind = Kind.CONTENT_REFUSED
+
+
+class AIProviderStreamCutError(AIProviderError):
+    """The stream ended without its terminal event; what arrived before was delivered."""
+
+    default_kind = Kind.CUT_OFF
+
+
+class AIProviderEmptyReplyError(AIProviderError):
+    """The stream ended well and said nothing."""
+
+    default_kind = Kind.EMPTY_REPLY
+
+
+class AIProviderNotSupportedError(AIProviderError):
+    """This provider has no such ability; the message says what to configure instead."""
+
+    default_kind = Kind.NOT_SUPPORTED

@@ -1,0 +1,213 @@
+"""What happened, as the window, the command line and the tests see it.
+
+The engine and the organs emit; watchers only read. Emission is synchronous, on the event loop's thread, in the
+order things happened; a watcher that raises is reported and does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from companion.errors import CompanionError
+from companion.flow import ReplyState, Role, Sentence, Transcript, TurnRecord
+
+
+class Phase(StrEnum):
+    """Where the turn machine stands."""
+
+    READY = "ready"
+    ARMING = "arming"
+    """The microphone was asked to open; no sample has arrived yet."""
+    LISTENING = "listening"
+    TRANSCRIBING = "transcribing"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+class Mark(StrEnum):
+    """Points on a turn's timeline, in the order they usually come."""
+
+    PRESSED = "pressed"
+    FIRST_FRAME = "first_frame"
+    RELEASED = "released"
+    TRANSCRIPT = "transcript"
+    ASKED = "asked"
+    FIRST_TOKEN = "first_token"
+    FIRST_CLAUSE = "first_clause"
+    FIRST_AUDIO = "first_audio"
+    FIRST_SOUND = "first_sound"
+    REPLY_DONE = "reply_done"
+    LAST_SOUND = "last_sound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseChanged(Event):
+    turn: int
+    phase: Phase
+    latched: bool = False
+    """Listening goes on without the key held; the next press sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelMeasured(Event):
+    """Loudness of what goes in (while listening) or out (while speaking), about 25 times a second."""
+
+    level_db: float
+    """dBFS, -90 is silence."""
+    is_input: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptHeard(Event):
+    turn: int
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDiscarded(Event):
+    """The take was thrown away unsent (Esc), or held no speech."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSaid(Event):
+    """The person's words of this turn, committed to the journal, about to be sent."""
+
+    turn: int
+    text: str
+    at: float
+    saved: bool = True
+    """False: the journal could not take them; they are in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyDelta(Event):
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceHeard(Event):
+    """This sentence is being played now."""
+
+    turn: int
+    sentence: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyEnded(Event):
+    """The answer is complete on screen, or as complete as it will be. Speech may still go on."""
+
+    turn: int
+    text: str
+    state: ReplyState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished(Event):
+    """The turn is over and saved."""
+
+    turn: int
+    record: TurnRecord
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineMarked(Event):
+    turn: int
+    mark: Mark
+    at_s: float
+    """Seconds on the engine's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble(Event):
+    """Something a person should know; becomes a card."""
+
+    error: CompanionError
+    turn: int | None = None
+    role: Role | None = None
+    """Which choice failed, where one did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TroubleCleared(Event):
+    """What was wrong is right again; the card may go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Event):
+    """A quiet remark for the status line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInUse(Event):
+    """Who has a role now, as the window's pills show it."""
+
+    role: Role
+    provider: str
+    """Registered name."""
+    label: str
+    """What the pill says: "Offline guide", "This computer", "Claude Haiku 5.5"."""
+    host: str
+    """Where the data goes; empty: it stays on this computer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeChanged(Event):
+    name: str
+    title: str
+    step: int
+    steps: int
+    opening: str
+    """The question the empty page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalOpened(Event):
+    """The journal can be read and written."""
+
+    storage: str
+    """How its key is kept: "keyring", "passphrase" or "memory"."""
+    waiting_takes: int = 0
+
+
+E = TypeVar("E", bound=Event)
+Watcher = Callable[[Event], None]
+
+
+class Events:
+    """The bus: one per app. Not thread-safe: emit on the loop's thread only."""
+
+    def __init__(self, report: Callable[[BaseException], None]) -> None:
+        """`report` receives what a watcher raised."""
+        self._watchers: list[Watcher] = []
+        self._report = report
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Calls `watcher` with every event from now on; returns the way to stop it."""
+        self._watchers.append(watcher)
+
+        def stop() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return stop
+
+    def emit(self, event: Event) -> None:
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(event)
+            except Exception as error:  # noqa: BLE001 - reported, and the other watchers still hear the event
+                self._report(error)

@@ -1,0 +1,251 @@
+"""The nouns of one turn, in the order they flow.
+
+    microphone frames -> utterance -> transcript -> prompt -> token stream -> sentences -> speech audio -> speaker
+
+Values only: frozen, no behaviour beyond what follows from their own fields, no imports from the house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+CAPTURE_RATE_HZ = 16_000
+"""Every take is int16 mono at this rate, whatever the device delivers."""
+FRAME_MS = 20
+"""Length of one captured frame."""
+FRAME_BYTES = CAPTURE_RATE_HZ * FRAME_MS // 1000 * 2
+
+
+class Role(StrEnum):
+    """The three choices a person makes: who thinks, who hears, who speaks. Values are the settings' names."""
+
+    THINKS = "llm"
+    HEARS = "stt"
+    SPEAKS = "tts"
+
+
+# -- hearing ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """A piece of sound."""
+
+    pcm: bytes
+    """Signed 16-bit little-endian mono samples."""
+    rate_hz: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HearRequest:
+    """Ask a recogniser for the words in a take, possibly while it is still being spoken."""
+
+    frames: AsyncIterator[bytes]
+    """int16 mono frames at `rate_hz`; ends when the take ends."""
+    rate_hz: int = CAPTURE_RATE_HZ
+    language: str = "en"
+    """BCP 47 tag."""
+    model: str = ""
+    """Empty: the provider's default."""
+    context: str = ""
+    """Words that are likely, for recognisers that take a prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The words so far. A recogniser yields any number of partial ones, then exactly one final."""
+
+    text: str
+    """All words of the take up to now, not a delta."""
+    is_final: bool = False
+    committed_chars: int = 0
+    """How many leading characters of a partial text will not change any more."""
+    start_s: float = 0.0
+    """Where in the take the text begins."""
+    confidence: float | None = None
+    """0..1, where the recogniser says."""
+
+
+# -- thinking -----------------------------------------------------------------------------------------------
+
+
+class Speaker(StrEnum):
+    """Who said a message; the values are the wire's role names."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a prompt."""
+
+    role: Speaker
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """Ask a model to go on with a conversation."""
+
+    messages: tuple[Message, ...]
+    """System first, then user and assistant in turn, ending with user."""
+    model: str = ""
+    """Empty: the provider's default."""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    """Dropped where a model has no such parameter."""
+    stop: tuple[str, ...] = ()
+    practice: str = ""
+    """Name of the guided practice, which the offline guide follows; models are told through the system prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the vendor counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    """The part of `input_tokens` that was read from the vendor's prompt cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatDelta:
+    """A piece of a streamed answer. The last one carries `finish_reason`; a stream without it was cut off."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    """`stop`, `length`, or `content_filter`."""
+    usage: Usage | None = None
+    model: str = ""
+    """The model that answered, as the vendor names it; on the last delta."""
+
+
+# -- speaking -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """A piece of a reply that is spoken in one breath."""
+
+    index: int
+    """0-based within the reply."""
+    text: str
+    """As written, with the white space that follows it: joining all sentences gives the reply back."""
+    start: int
+    """Offset of `text` in the reply."""
+    spoken: str
+    """What the voice is given; empty where nothing is to be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakRequest:
+    """Ask a voice for the sound of a text. Yields `Audio` chunks of one rate, in order."""
+
+    text: str
+    voice: str = ""
+    """Empty: the provider's default."""
+    speed: float = 1.0
+    """0.25..4, 1 is the voice's own pace."""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceInfo:
+    """A voice a person can choose."""
+
+    id: str
+    name: str
+    language: str = "en"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model as its provider tells it (features B1)."""
+
+    provider: str
+    model_name: str
+    supports_tts: bool = False
+    max_tokens: int | None = None
+    """Longest answer."""
+    context_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a provider's check found (`companion providers --check`, the Test button)."""
+
+    ok: bool
+    detail: str
+    """One sentence."""
+    latency_ms: float | None = None
+    models: tuple[str, ...] = ()
+    """Model ids the vendor lists, where the check asked for them."""
+
+
+# -- the journal --------------------------------------------------------------------------------------------
+
+
+class ReplyState(StrEnum):
+    """How an answer ended."""
+
+    PARTIAL = "partial"
+    """Still being written, or the app ended in the middle."""
+    WHOLE = "whole"
+    INTERRUPTED = "interrupted"
+    """The person talked over it: `heard` is what they heard."""
+    CUT_OFF = "cut_off"
+    """The provider's stream ended early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRecord:
+    """One exchange as the journal keeps it."""
+
+    id: int
+    session_id: int
+    at: float
+    """Seconds since the epoch, when the person's words were committed."""
+    user_text: str
+    reply_text: str = ""
+    """All that the model wrote."""
+    heard_text: str = ""
+    """What the person heard or read of it; what the model is shown next time."""
+    reply_state: ReplyState = ReplyState.PARTIAL
+    reply_at: float | None = None
+    engines: dict[str, str] = field(default_factory=dict)
+    """Role value -> "provider/model"."""
+    timeline_ms: dict[str, float] = field(default_factory=dict)
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """One reflection as the journal lists it."""
+
+    id: int
+    started_at: float
+    practice: str
+    title: str
+    """The first words said, or empty."""
+    turns: int
+    seconds: float
+    """From first words to last answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingTake:
+    """A recording whose words are not known yet; sealed on disk until they are."""
+
+    id: str
+    recorded_at: float
+    seconds: float

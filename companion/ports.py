@@ -1,0 +1,172 @@
+"""The verbs between the nouns: what the engine asks of the organs. Implementations never import each other.
+
+Every provider call has one shape, `Call`: a request in, an async iterator of chunks out. Closing the iterator early
+(`aclose`, or cancelling the task that reads it) ends the work at once, at the far side too. Every failure is a
+`CompanionError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from companion.flow import (
+    Audio,
+    ChatDelta,
+    ChatRequest,
+    HearRequest,
+    ReplyState,
+    SessionRecord,
+    SpeakRequest,
+    Transcript,
+    TurnRecord,
+    WaitingTake,
+)
+
+RequestT = TypeVar("RequestT", contravariant=True)
+ChunkT = TypeVar("ChunkT", covariant=True)
+
+
+class Call(Protocol[RequestT, ChunkT]):
+    """One provider call."""
+
+    def __call__(self, request: RequestT, /) -> AsyncIterator[ChunkT]: ...
+
+
+ChatCall = Call[ChatRequest, ChatDelta]
+HearCall = Call[HearRequest, Transcript]
+SpeakCall = Call[SpeakRequest, Audio]
+
+
+class Take(Protocol):
+    """One recording under way. The microphone is open as long as `is_open` says so."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def level_db(self) -> float:
+        """Loudness of the newest block, dBFS; -90 is silence."""
+
+    @property
+    def dropped_frames(self) -> int:
+        """Frames lost because nobody read them for 30 s (oldest first)."""
+
+    def frames(self) -> AsyncIterator[bytes]:
+        """20 ms int16 mono frames at 16 kHz, from the first real sample; ends after `close`, once all were read.
+
+        Raises:
+            CompanionError: MICROPHONE_LOST when the device goes away.
+        """
+
+    async def close(self) -> None:
+        """Closes the device. What was recorded can still be read. Idempotent."""
+
+
+class Microphone(Protocol):
+    """Where takes come from."""
+
+    async def open(self) -> Take:
+        """Returns once the first real samples have arrived.
+
+        Raises:
+            CompanionError: NO_AUDIO_SYSTEM, NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED.
+        """
+
+
+class Player(Protocol):
+    """Where speech goes. All methods belong to the loop's thread; frames of a turn that is over are dropped here."""
+
+    def begin(self, turn: int) -> None:
+        """From now on only `turn` sounds; `heard_s` starts at 0. Opens the device lazily, at the first `write`."""
+
+    async def write(self, turn: int, audio: Audio) -> None:
+        """Queues sound; waits while the queue holds 30 s. Drops it silently if `turn` is not the current one.
+
+        Raises:
+            CompanionError: NO_AUDIO_SYSTEM, NO_SPEAKER, SPEAKER_LOST.
+        """
+
+    async def drain(self, turn: int) -> None:
+        """Returns when all that was written for `turn` has been heard, or the turn was flushed or replaced."""
+
+    def flush(self) -> float:
+        """Silences within one block, with a 10 ms fade. Returns the seconds of this turn that were heard."""
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of the current turn's sound that have left the speaker."""
+
+    @property
+    def level_db(self) -> float:
+        """Loudness of what sounds now, dBFS; -90 is silence."""
+
+    async def close(self) -> None:
+        """Closes the device. Idempotent."""
+
+
+class Spool(Protocol):
+    """A take on its way to disk, sealed, at most one second behind."""
+
+    id: str
+
+    def write(self, frame: bytes) -> None:
+        """Never blocks and never raises; a full disk is told by `finish`."""
+
+    async def finish(self) -> None:
+        """All that was written is on disk.
+
+        Raises:
+            CompanionError: DISK_FULL, JOURNAL_UNSAVED.
+        """
+
+    async def discard(self) -> None:
+        """Removes the file. Idempotent."""
+
+
+class Journal(Protocol):
+    """Where turns are kept. Every method returns after COMMIT.
+
+    Raises:
+        CompanionError: JOURNAL_UNSAVED, DISK_FULL, JOURNAL_LOCKED.
+    """
+
+    async def begin_session(self, practice: str) -> int: ...
+
+    async def save_user(self, session_id: int, text: str, at: float) -> int:
+        """Starts a turn with the person's words; returns its id."""
+
+    async def save_sentence(self, turn_id: int, text: str) -> None:
+        """Appends to the reply, which stays `partial`."""
+
+    async def finish_reply(
+        self,
+        turn_id: int,
+        *,
+        reply_text: str,
+        heard_text: str,
+        state: ReplyState,
+        reply_at: float,
+        engines: Mapping[str, str],
+        timeline_ms: Mapping[str, float],
+        cost_usd: float | None,
+    ) -> None: ...
+
+    async def sessions(self, limit: int = 500) -> Sequence[SessionRecord]:
+        """Newest first; sessions without a turn are left out."""
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        """In the order they were said."""
+
+    def spool(self) -> Spool:
+        """A new sealed recording."""
+
+    async def waiting_takes(self) -> Sequence[WaitingTake]:
+        """Recordings of earlier runs or failures whose words are not known yet, oldest first."""
+
+    async def read_take(self, take_id: str) -> bytes:
+        """int16 mono at 16 kHz; as much as can be opened."""
+
+    async def discard_take(self, take_id: str) -> None: ...
+
+    async def close(self) -> None: ...

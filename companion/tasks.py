@@ -1,0 +1,64 @@
+"""Background work on the loop: one way to start it, one place where its errors arrive.
+
+`asyncio.create_task` alone keeps no reference and lets an exception leave by whatever door the loop has; `spawn` keeps
+the task until it is done and hands what it raised to the one reporter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from companion.log import describe
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_alive: set[asyncio.Task[Any]] = set()
+
+
+def _log_error(error: BaseException) -> None:
+    _log.error("unhandled: %s", describe(error))
+
+
+_reporter: Callable[[BaseException], None] = _log_error
+
+
+def report_to(reporter: Callable[[BaseException], None] | None) -> None:
+    """Where unhandled errors of tasks, callbacks and threads go; None: the log."""
+    global _reporter  # noqa: PLW0603 - one process has one reporter, like sys.excepthook
+    _reporter = reporter or _log_error
+
+
+def report(error: BaseException) -> None:
+    """The one road for errors nobody caught."""
+    _reporter(error)
+
+
+def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+    """Starts `work` in the background. Its exception, unless somebody awaits the task, goes to the reporter."""
+    task = asyncio.get_running_loop().create_task(work, name=name)
+    _alive.add(task)
+    task.add_done_callback(_finished)
+    return task
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _alive.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        report(error)
+
+
+async def stop(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancels and waits until all are gone; None is allowed. What they raise while ending goes to the reporter."""
+    waiting = [task for task in tasks if task is not None and not task.done()]
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)
+
+
+def alive() -> tuple[asyncio.Task[Any], ...]:
+    """What runs now, for the devtools and for leak checks."""
+    return tuple(_alive)

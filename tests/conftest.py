@@ -1,0 +1,68 @@
+"""What every test gets: an empty home, no keys, no network beyond this machine, and no unexpected warning."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from companion.paths import Home, find_home
+
+_KEPT = ("COMPANION_TEST_",)
+_guard = {"on": False}
+
+
+def _refuse_the_world(event: str, args: tuple[object, ...]) -> None:
+    if not _guard["on"] or event != "socket.connect":
+        return
+    address = args[1]
+    if isinstance(address, tuple):
+        host = str(address[0])
+        try:
+            local = ipaddress.ip_address(host.split("%")[0]).is_loopback
+        except ValueError:
+            local = host == "localhost"
+        if not local:
+            raise RuntimeError(f"a test tried to reach {host}")
+
+
+sys.addaudithook(_refuse_the_world)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A private, empty home for the app; environment without keys or choices."""
+    for name in list(os.environ):
+        chosen = name.startswith(("AI_", "COMPANION_", "LOCAL_MODEL_", "XDG_CONFIG", "XDG_DATA", "XDG_STATE"))
+        vendor = name.startswith(("OPENAI_", "ANTHROPIC_", "OLLAMA_")) or name.endswith("_API_KEY")
+        if (chosen or vendor) and not name.startswith(_KEPT):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COMPANION_HOME", str(tmp_path / "companion"))
+    (tmp_path / "home").mkdir()
+    _guard["on"] = True
+    yield find_home()
+    _guard["on"] = False
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_warning(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A WARNING or worse in the log fails the test, unless it takes `expected_warnings` and looks itself."""
+    yield
+    if "expected_warnings" in request.fixturenames:
+        return
+    stray = [
+        record for when in ("setup", "call") for record in caplog.get_records(when) if record.levelno >= logging.WARNING
+    ]
+    assert not stray, "unexpected warning: " + "; ".join(record.getMessage() for record in stray)
+
+
+@pytest.fixture
+def expected_warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """For tests in which the log is meant to hold warnings."""
+    return caplog
