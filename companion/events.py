@@ -79,6 +79,14 @@ class TakeDiscarded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftOffered(Event):
+    """The transcript waits in the composer to be reviewed before it is sent (a setting)."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserSaid(Event):
     """The person's words of this turn, committed to the journal, about to be sent."""
 

@@ -7,16 +7,20 @@ server can make us hold in memory. Belongs to one event loop.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from companion.errors import AIProviderError, AIProviderUnavailableError, CompanionError, Kind
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 CONNECT_S = 5.0
@@ -29,7 +33,19 @@ MAX_BODY = 8 * 2**20
 """Longest body that is neither sound nor a stream of events, bytes."""
 MAX_STREAM = 64 * 2**20
 """Longest sound or stream of events, bytes."""
-_KEY_HEADERS = ("authorization", "x-api-key", "api-key", "xi-api-key", "x-goog-api-key")
+MAX_EVENT = 2**20
+"""Longest event of an event stream (lines up to an empty one), bytes."""
+_KEY_HEADERS = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "xi-api-key",
+        "x-goog-api-key",
+        "ocp-apim-subscription-key",
+        "cookie",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -66,11 +82,12 @@ class Net:
         )
 
     def pool(self) -> httpx2.AsyncHTTPTransport:
-        """The shared connections; the TLS context is built at the first call (tens of milliseconds)."""
+        """The shared connections."""
         import httpx2
 
         if self._pool is None:
             self._pool = httpx2.AsyncHTTPTransport(
+                verify=_trust(),
                 trust_env=False,
                 limits=httpx2.Limits(
                     max_connections=50, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S
@@ -78,21 +95,30 @@ class Net:
             )
         return self._pool
 
+    async def warm(self, url: str) -> None:
+        """Has a connection to the host of `url` ready for the next request. Carries no key, never raises."""
+        import httpx2
+
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self.client().head(url)
+        except (CompanionError, httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
+            pass  # the request itself will say what is wrong
+
     def admit(self, url: str, headers: Mapping[str, str]) -> Traffic:
         """Lets a request pass and returns its host's account.
 
         Raises:
             CompanionError: NETWORK_SHUT; UNSAFE_ADDRESS for a key over plain http to another computer.
         """
-        host = urlsplit(url).hostname or ""
-        if self.shut and not is_this_computer(url):
-            raise CompanionError(Kind.NETWORK_SHUT, who=host)
-        if (
-            url.startswith("http:")
-            and not is_this_computer(url)
-            and any(name in headers for name in _KEY_HEADERS)
-        ):
-            raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not is_this_computer(url):
+            if self.shut:
+                raise CompanionError(Kind.NETWORK_SHUT, who=host)
+            carries_key = any(name.lower() in _KEY_HEADERS for name in headers) or "key=" in parts.query
+            if carries_key and parts.scheme in ("http", "ws"):
+                raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
         account = self.traffic.setdefault(host, Traffic())
         account.requests += 1
         account.last_at = time.time()
@@ -106,8 +132,11 @@ class Net:
 
 
 def is_this_computer(url: str) -> bool:
-    """Whether an address can only be this machine: `localhost` or a loopback number, as the connector reads it."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    """Whether an address can only be this machine: `localhost` or a loopback number in its usual spelling.
+
+    Spellings that some connectors read as loopback and others do not ("127.1", "localhost.") count as elsewhere.
+    """
+    host = _host(url)
     if host == "localhost":
         return True
     try:
@@ -117,10 +146,28 @@ def is_this_computer(url: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of an address, which is what a key is bound to."""
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80, "wss": 443, "ws": 80}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname or ''}:{port}"
+    """Scheme, host and port of an address, which is what a key is bound to; empty for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80, "wss": 443, "ws": 80}[parts.scheme]
+    except (ValueError, KeyError):
+        return ""
+    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname else ""
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom this computer trusts; reading it takes tens of milliseconds, so once per process."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _gate_transport(net: Net) -> httpx2.AsyncBaseTransport:
@@ -137,20 +184,19 @@ def _gate_transport(net: Net) -> httpx2.AsyncBaseTransport:
             except AIProviderError:
                 await response.aclose()
                 raise
-            response.stream = _bounded(httpx2, response, account, request.url.host)
+            response.stream = _bounded(response, account, request.url.host)
             return response
 
     return Gate()
 
 
 def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
-    kind = response.headers.get("content-type", "")
-    if response.headers.get("content-encoding", "identity") not in ("", "identity"):
-        raise AIProviderError("", host, kind=Kind.NOT_AN_API, who=host)
-    if response.status_code == 200 and kind.startswith("text/html"):
+    kind = _media_type(response)
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity") or (response.status_code == 200 and kind == "text/html"):
         raise AIProviderError("", host, kind=Kind.NOT_AN_API, who=host)
     if 300 <= response.status_code < 400:
-        target = urlsplit(response.headers.get("location", "")).hostname or "another address"
+        target = _host(response.headers.get("location", "")) or "another address"
         raise AIProviderError(
             f"{host} sends the request on to {target}; the key was not sent there.",
             host,
@@ -159,27 +205,54 @@ def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
         )
 
 
-def _bounded(
-    httpx2: object, response: httpx2.Response, account: Traffic, host: str
-) -> httpx2.AsyncByteStream:
+def _media_type(response: httpx2.Response) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class _Bounds:
+    """Watches one body go by and says when it is more than an answer can be."""
+
+    def __init__(self, kind: str) -> None:
+        self._events = kind == "text/event-stream"
+        self._lines = self._events or kind == "application/x-ndjson"
+        sound = kind.startswith("audio/") or kind == "application/octet-stream"
+        self._limit = MAX_STREAM if self._lines or sound else MAX_BODY
+        self._total = self._line = self._event = 0
+        self._tail = b""
+
+    def exceeded_by(self, part: bytes) -> bool:
+        self._total += len(part)
+        if self._lines:
+            self._line = _since(part, max(part.rfind(b"\n"), part.rfind(b"\r")), self._line)
+        if self._events:
+            seam = self._tail + part
+            ends = (seam.rfind(blank) + len(blank) - 1 for blank in _BLANK_LINES if blank in seam)
+            end = max(ends, default=-1)
+            self._event = _since(part, end - len(self._tail), self._event)
+            self._tail = seam[-3:]
+        return self._total > self._limit or self._line > MAX_LINE or self._event > MAX_EVENT
+
+
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+
+
+def _since(part: bytes, end: int, before: int) -> int:
+    """Bytes since the last mark, which is at `end` of `part` or, where that is negative, `before` its beginning."""
+    return before + len(part) if end < 0 else len(part) - end - 1
+
+
+def _bounded(response: httpx2.Response, account: Traffic, host: str) -> httpx2.AsyncByteStream:
     from httpx2 import AsyncByteStream
 
-    kind = response.headers.get("content-type", "")
-    lines = kind.startswith(("text/event-stream", "application/x-ndjson"))
-    limit = MAX_STREAM if lines or kind.startswith(("audio/", "application/octet-stream")) else MAX_BODY
     source = response.stream
+    bounds = _Bounds(_media_type(response))
 
     class Bounded(AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            total = line = 0
-            assert hasattr(source, "__aiter__")
+            assert isinstance(source, AsyncByteStream)
             async for part in source:
                 account.received += len(part)
-                total += len(part)
-                if lines:
-                    end = part.rfind(b"\n")
-                    line = line + len(part) if end < 0 else len(part) - end - 1
-                if total > limit or line > MAX_LINE:
+                if bounds.exceeded_by(part):
                     raise AIProviderUnavailableError(
                         f"{host} sent more than an answer can be; it was stopped.",
                         host,
@@ -189,6 +262,7 @@ def _bounded(
                 yield part
 
         async def aclose(self) -> None:
-            await source.aclose()  # type: ignore[union-attr]  # a transport answers an async client with async streams
+            assert isinstance(source, AsyncByteStream)
+            await source.aclose()
 
     return Bounded()

@@ -31,6 +31,15 @@ def level_db(pcm: bytes | memoryview) -> float:
     return max(SILENCE_DB, 10 * math.log10(power / 32768.0**2)) if power > 0 else SILENCE_DB
 
 
+def tone(seconds: float = 0.8, hz: float = 440.0, rate_hz: int = 24_000) -> Audio:
+    """A soft sine with rounded ends, for testing a speaker."""
+    import numpy as np
+
+    at = np.arange(int(seconds * rate_hz)) / rate_hz
+    fade = np.clip(np.minimum(at, seconds - at) / 0.05, 0.0, 1.0)
+    return Audio(pcm=_pcm((0.2 * fade * np.sin(2 * np.pi * hz * at)).astype(np.float32)), rate_hz=rate_hz)
+
+
 def to_wav(audio: Audio) -> bytes:
     """A RIFF WAVE file of `audio`, 16-bit PCM."""
     size = len(audio.pcm)

@@ -52,6 +52,10 @@ class Take(Protocol):
     def dropped_frames(self) -> int:
         """Frames lost because nobody read them for 30 s (oldest first)."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing but digital silence has come so far: a muted or refused microphone, not a quiet person."""
+
     def frames(self) -> AsyncIterator[bytes]:
         """20 ms int16 mono frames at 16 kHz, from the first real sample; ends after `close`, once all were read.
 
@@ -72,6 +76,16 @@ class Microphone(Protocol):
         Raises:
             CompanionError: NO_AUDIO_SYSTEM, NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED.
         """
+
+
+class Gate(Protocol):
+    """Tells speech from silence and noise, so that nothing but speech is ever sent."""
+
+    def feed(self, frame: bytes) -> None:
+        """The next 20 ms frame, int16 mono at 16 kHz."""
+
+    @property
+    def heard_speech(self) -> bool: ...
 
 
 class Player(Protocol):

@@ -1,0 +1,9 @@
+"""The ears and the mouth: everything between the machine's sound devices and the house's frames of speech.
+
+devices    the home of PortAudio: which devices there are, opening one by name, what a refusal means
+ring       sound that waits between a device's callback and the loop, in memory that never grows
+capture    DeviceMicrophone: a take from a real microphone
+playback   DevicePlayer: speech to a real speaker, silenced at once when asked
+virtual    FileMicrophone and CapturingPlayer: the same two ports without a device
+segment    was there speech in it, and how long has it been quiet
+"""

@@ -1,0 +1,142 @@
+"""The provider library: one shape for everyone who can think, hear or speak. Usable without the window.
+
+    import asyncio
+    from companion.providers import get_ai_provider
+
+    async def main() -> None:
+        async with get_ai_provider() as provider:          # AI_PROVIDER, else a key in the environment, else offline
+            async for piece in provider.generate_completion_stream("Be brief.", "How do I begin?"):
+                print(piece, end="")
+            print(provider.get_model_info())
+
+    asyncio.run(main())
+
+Rooms map: `provider` (what a provider is, and its policy), one file per dialect (`openai`, `anthropic`, `ollama`,
+`guide`, `builtin`, `local`, `mock`), `registry` (who there is), `config` (environment and factory), `middleware` (retry,
+deadlines, breaker, limit, fallback, caps), `catalogue` (models and prices), `validator` (keys and checks). Every name is
+loaded when it is first used, and no vendor's SDK before the first call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from companion.errors import (
+        AIProviderAuthError,
+        AIProviderCircuitOpenError,
+        AIProviderContentRefusedError,
+        AIProviderEmptyReplyError,
+        AIProviderError,
+        AIProviderInvalidRequestError,
+        AIProviderModelNotFoundError,
+        AIProviderNotSupportedError,
+        AIProviderQuotaError,
+        AIProviderRateLimitError,
+        AIProviderStreamCutError,
+        AIProviderTimeoutError,
+        AIProviderUnavailableError,
+        CompanionError,
+        Kind,
+    )
+    from companion.flow import (
+        Audio,
+        ChatDelta,
+        ChatRequest,
+        Health,
+        HearRequest,
+        Message,
+        ModelInfo,
+        Role,
+        Speaker,
+        SpeakRequest,
+        Transcript,
+        Usage,
+        VoiceInfo,
+    )
+    from companion.providers.catalogue import Catalogue, ModelEntry
+    from companion.providers.config import (
+        PROVIDER_CONFIGS,
+        AIProviderFactory,
+        ProviderConfig,
+        get_ai_provider,
+        get_ai_provider_uncached,
+        get_provider_config,
+    )
+    from companion.providers.mock import MockAIProvider
+    from companion.providers.provider import AIProvider, Policy, Spec
+
+__all__ = [
+    "PROVIDER_CONFIGS",
+    "AIProvider",
+    "AIProviderAuthError",
+    "AIProviderCircuitOpenError",
+    "AIProviderContentRefusedError",
+    "AIProviderEmptyReplyError",
+    "AIProviderError",
+    "AIProviderFactory",
+    "AIProviderInvalidRequestError",
+    "AIProviderModelNotFoundError",
+    "AIProviderNotSupportedError",
+    "AIProviderQuotaError",
+    "AIProviderRateLimitError",
+    "AIProviderStreamCutError",
+    "AIProviderTimeoutError",
+    "AIProviderUnavailableError",
+    "Audio",
+    "Catalogue",
+    "ChatDelta",
+    "ChatRequest",
+    "CompanionError",
+    "Health",
+    "HearRequest",
+    "Kind",
+    "Message",
+    "MockAIProvider",
+    "ModelEntry",
+    "ModelInfo",
+    "Policy",
+    "ProviderConfig",
+    "Role",
+    "SpeakRequest",
+    "Speaker",
+    "Spec",
+    "Transcript",
+    "Usage",
+    "VoiceInfo",
+    "get_ai_provider",
+    "get_ai_provider_uncached",
+    "get_provider_config",
+]
+
+_HOMES = {
+    "companion.providers.provider": ("AIProvider", "Policy", "Spec"),
+    "companion.providers.mock": ("MockAIProvider",),
+    "companion.providers.catalogue": ("Catalogue", "ModelEntry"),
+    "companion.providers.config": (
+        "PROVIDER_CONFIGS",
+        "AIProviderFactory",
+        "ProviderConfig",
+        "get_ai_provider",
+        "get_ai_provider_uncached",
+        "get_provider_config",
+    ),
+}
+_WORDS = ("companion.errors", "companion.flow")
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        home = _WORDS[0] if name.endswith("Error") or name == "Kind" else _WORDS[1]
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

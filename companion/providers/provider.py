@@ -1,14 +1,15 @@
-"""What every provider is: one class with three calls of one shape, and the simple methods programs use (features B1).
+"""What every provider is: one class with three calls of one shape, and the simple methods programs use.
 
-A vendor's file holds one `SPEC` and one subclass that overrides `chat`, `transcribe` or `speak`. Constructing a provider
-is cheap: SDKs and connections come with the first call. Errors are `AIProviderError`.
+A vendor's file holds one `SPEC` and one subclass that overrides `chat`, `transcribe` or `speak`, which make one attempt
+each. `stacked` and the simple methods add patience: retries, deadlines and the rest of `Policy`. Constructing a
+provider is cheap: SDKs and connections come with the first call. Errors are `AIProviderError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.errors import AIProviderAuthError, AIProviderNotSupportedError, Kind
 from companion.flow import (
@@ -29,6 +30,10 @@ from companion.log import Secret
 
 if TYPE_CHECKING:
     from companion.net import Net
+    from companion.ports import Call
+
+RequestT = TypeVar("RequestT")
+ChunkT = TypeVar("ChunkT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,34 @@ class Spec:
     """How to install it, where it is an extra."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How patient we are with a provider. Seconds count only while we wait for it, not while its answer is used."""
+
+    first_s: float = 15.0
+    """To the first word or sound."""
+    idle_s: float = 10.0
+    """Between two pieces of the answer; keep-alives are no pieces."""
+    total_s: float = 120.0
+    attempts: int = 3
+    """How often a request is sent at most; 1: no retry."""
+    backoff_s: float = 0.5
+    """Pause before the second attempt; doubles with each further one."""
+    patience_s: float = 120.0
+    """A vendor that asks for a longer pause is not waited for."""
+    breaker: bool = True
+    breaker_threshold: int = 5
+    """Failures in a row after which the provider is left alone."""
+    breaker_rest_s: float = 30.0
+    """How long it is left alone before one request tries again."""
+    requests_per_minute: int = 0
+    """0: no limit."""
+    max_chars: int = 32_000
+    """Longest answer."""
+    max_audio_s: float = 600.0
+    """Longest speech of one request."""
+
+
 class AIProvider:
     """A provider of thinking, hearing or speaking. Use as is, or subclass to add a vendor.
 
@@ -69,11 +102,19 @@ class AIProvider:
         tts_model: default for `speak`.
         tts_voice: default voice.
         stt_model: default for `transcribe`.
-        voice: who speaks for a vendor without speech (features B7).
+        voice: who speaks for a vendor without speech; it is closed together with this provider.
         options: what a dialect understands besides; unknown names are refused by it.
     """
 
     spec: ClassVar[Spec]
+    policy: Policy = Policy()
+    """For `stacked` and the simple methods; the factory sets it from its arguments and the environment."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "spec"):  # a program's own class; a vendor's file writes its SPEC out
+            roles = frozenset(role for role, names in _METHODS.items() if _overrides(cls, names))
+            cls.spec = Spec(name=cls.__name__.lower(), display_name=cls.__name__, roles=roles)
 
     def __init__(
         self,
@@ -119,11 +160,13 @@ class AIProvider:
 
     def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
         """Streams the sound of a text in chunks of one sample rate."""
-        raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
+        if self._voice is None:
+            raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
+        return self._voice.speak(request)
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""
-        return self.spec.voices
+        return self.spec.voices if self._voice is None else await self._voice.voices()
 
     async def check(self) -> Health:
         """The vendor's cheapest authenticated call. Reports, never raises an `AIProviderError`."""
@@ -134,6 +177,8 @@ class AIProvider:
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""
+        if self._voice is not None:
+            await self._voice.aclose()
         if self._owns_net and self._net is not None:
             await self._net.aclose()
             self._net = None
@@ -147,6 +192,19 @@ class AIProvider:
 
             self._net = Net()
         return self._net
+
+    def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
+        """`call`, one of this provider's own, behind its policy: `provider.stacked(provider.chat)`.
+
+        The same call gives the same stack again, so the circuit breaker and the rate limit remember.
+        """
+        from companion.providers.middleware import stack
+
+        stacks: dict[object, Call[Any, Any]] = self.__dict__.setdefault("_stacks", {})
+        key = (call, self.policy)
+        if key not in stacks:
+            stacks[key] = stack(call, self.policy, self.spec)
+        return stacks[key]
 
     def require_key(self) -> str:
         """The key, revealed for one request.
@@ -189,28 +247,71 @@ class AIProvider:
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
     ) -> AsyncIterator[str]:
         """The answer as it is written."""
-        messages = (Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt))
-        request = ChatRequest(messages=messages, max_tokens=max_tokens, temperature=temperature)
-        async for delta in self.chat(request):
-            if delta.text:
-                yield delta.text
+        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
+        async with opened(self.stacked(self.chat), request) as deltas:
+            async for delta in deltas:
+                if delta.text:
+                    yield delta.text
 
     async def generate_tts(self, text: str, voice: str = "", speed: float = 1.0) -> bytes:
         """The sound of `text` as an MP3 file."""
         from companion.pcm import to_mp3
 
-        chunks = [chunk async for chunk in self.speak(SpeakRequest(text=text, voice=voice, speed=speed))]
+        request = SpeakRequest(text=text, voice=voice, speed=speed)
+        async with opened(self.stacked(self.speak), request) as sound:
+            chunks = [chunk async for chunk in sound]
         rate_hz = chunks[0].rate_hz if chunks else 24_000
         return to_mp3(Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=rate_hz))
 
     def get_model_info(self) -> ModelInfo:
-        """The chat model this provider uses."""
+        """The chat model this provider uses, with what the catalogue knows of it."""
+        from companion.providers.catalogue import Catalogue
+
+        model = self.models[Role.THINKS]
+        entry = Catalogue.load().find(model, self.spec.name)
         return ModelInfo(
             provider=self.spec.name,
-            model_name=self.models[Role.THINKS],
-            supports_tts=Role.SPEAKS in self.spec.roles,
+            model_name=model,
+            supports_tts=Role.SPEAKS in self.spec.roles or self._voice is not None,
+            max_tokens=entry.max_output if entry else None,
+            context_window=entry.context_window if entry else None,
         )
 
     async def get_available_voices(self) -> list[str]:
         """Ids of the voices `generate_tts` takes."""
         return [voice.id for voice in await self.voices()]
+
+
+class opened(Generic[RequestT, ChunkT]):
+    """The chunks of one call, closed at the end of the block whatever happens: `async with opened(call, request)`."""
+
+    def __init__(self, call: Call[RequestT, ChunkT], request: RequestT) -> None:
+        self._chunks = call(request)
+
+    async def __aenter__(self) -> AsyncIterator[ChunkT]:
+        return self._chunks
+
+    async def __aexit__(self, *_: object) -> None:
+        close = getattr(self._chunks, "aclose", None)  # async generators have it, bare iterators need not
+        if close is not None:
+            await close()
+
+
+def simple_request(system_prompt: str, user_prompt: str, max_tokens: int, temperature: float) -> ChatRequest:
+    """The request behind `generate_completion`."""
+    return ChatRequest(
+        messages=(Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt)),
+        max_tokens=max_tokens,
+        temperature=temperature,
+    )
+
+
+_METHODS: Mapping[Role, tuple[str, ...]] = {
+    Role.THINKS: ("chat", "generate_completion", "generate_completion_stream"),
+    Role.HEARS: ("transcribe",),
+    Role.SPEAKS: ("speak", "generate_tts"),
+}
+
+
+def _overrides(cls: type[AIProvider], names: tuple[str, ...]) -> bool:
+    return any(getattr(cls, name) is not getattr(AIProvider, name) for name in names)

@@ -1,0 +1,50 @@
+# Two commands: `make run` and `make test`. Each does its own set-up; the second time it starts at once.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+INPUTS := pyproject.toml .ci/constraints.txt .ci/setup
+
+help:
+	@echo "make run               start Companion          (make run ARGS=\"demo\" passes arguments)"
+	@echo "make test              run all tests"
+	@echo "make check             format, lint, types and tests"
+	@echo "make bench             print the benchmarks"
+	@echo "make screenshots       pictures of every state, light and dark, into build/screenshots"
+	@echo "make clean             remove the virtual environment and caches"
+
+run: $(VENV)/.ready-run
+	@$(BIN)/companion $(ARGS)
+
+test: $(VENV)/.ready-test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types test
+
+lint: $(VENV)/.ready-test
+	@$(BIN)/ruff format --check companion tests
+	@$(BIN)/ruff check companion tests
+
+types: $(VENV)/.ready-test
+	@$(BIN)/mypy
+
+format: $(VENV)/.ready-test
+	@$(BIN)/ruff format companion tests
+	@$(BIN)/ruff check --fix companion tests
+
+bench: $(VENV)/.ready-test
+	@for name in imports startup stream_ui voice_loop; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+screenshots: $(VENV)/.ready-run
+	@QT_QPA_PLATFORM=offscreen $(BIN)/companion demo --screenshots build/screenshots
+
+$(VENV)/.ready-run: $(INPUTS)
+	@.ci/setup run
+
+$(VENV)/.ready-test: $(INPUTS)
+	@.ci/setup test
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+.PHONY: help run test check lint types format bench screenshots clean

@@ -1,0 +1,363 @@
+"""The app: every button of the window and every command of the command line is one method here.
+
+`Companion(home)` is cheap and reads the settings; `open()` starts what can wait until the window is on screen: keyring,
+journal, offline engines. Belongs to one event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from companion import tasks
+from companion.app.archive import Archive
+from companion.app.staff import OFFLINE, Staff, environment_keys
+from companion.conversation.engine import Engine, Organs
+from companion.conversation.turn import Limits
+from companion.errors import Action, CompanionError
+from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
+from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
+from companion.log import Secret
+from companion.net import Net
+from companion.paths import Home
+from companion.ports import Gate, Microphone, Player
+from companion.practices import Practice, find_practice, load_practices
+from companion.providers import registry
+from companion.providers.provider import Spec, opened
+from companion.settings import Settings, changed, load_settings, save
+from companion.vault import KeyState, Vault
+
+if TYPE_CHECKING:
+    from companion.audio.devices import DeviceList
+    from companion.providers.catalogue import ModelEntry
+
+
+_log = logging.getLogger(__name__)
+
+
+class Companion:
+    """One app. The window reads `events` and `settings` and calls the rest."""
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        vault: Callable[[], Coroutine[Any, Any, Vault]] | None = None,
+        microphone: Microphone | None = None,
+        player: Player | None = None,
+        in_memory: bool = False,
+    ) -> None:
+        """Files as microphone and speaker, a vault of one's own and a journal in memory are for the command line and tests."""
+        self.home = home
+        self._own_practices = home.config / "practices"
+        self.events = Events(self._report)
+        loaded = load_settings(home)
+        self.settings: Settings = loaded.settings
+        self.loaded = loaded
+        self.net = Net()
+        self.net.shut = self.settings.network.offline
+        self._microphone = microphone
+        self._player = player
+        self._device_player: tuple[str, Player] | None = None
+        self._open_vault = vault or (lambda: Vault.open(environment_keys()))
+        self._vault_task: asyncio.Task[Vault] | None = None
+        self._preview_task: asyncio.Task[None] | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self.staff = Staff(
+            settings=lambda: self.settings,
+            vault=self.vault,
+            net=self.net,
+            events=self.events,
+            models=home.models,
+        )
+        self.archive = Archive(home, vault=self.vault, events=self.events, in_memory=in_memory)
+        self.engine = Engine(self._organs(), self.events, self._first_practice())
+        self._stop_watching = self.events.watch(self._watch)
+
+    # -- beginning and end ----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Opens keyring and journal, warms the offline engines, tells the window what it needs to know. Never raises."""
+        self.tell()
+        if (trouble := self.loaded.trouble) is not None:
+            self.events.emit(Trouble(error=trouble))
+        self._opening = tasks.spawn(self.archive.open(), name="open journal")
+        await asyncio.wait([self._opening])
+        for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
+            tasks.spawn(self._warm(role), name=f"warm {role}")
+
+    def tell(self) -> None:
+        """Emits who has each role and which practice it is, for a window that has just begun to watch."""
+        for role in Role:
+            self.events.emit(self.staff.in_use(role))
+        self.engine.tell_practice()
+
+    async def close(self) -> None:
+        """Stops and saves everything. Idempotent; nothing said or heard is lost."""
+        self.stop_preview()
+        await self.engine.close()
+        self._stop_watching()
+        await tasks.stop(self._opening)
+        await self.staff.aclose()
+        for player in {
+            id(p): p for p in (self._player, self._device_player and self._device_player[1]) if p
+        }.values():
+            await player.close()
+        await self.archive.close()
+        await self.net.aclose()
+
+    async def vault(self) -> Vault:
+        """The keys; opened once, at the first need."""
+        if self._vault_task is None:
+            self._vault_task = tasks.spawn(self._open_vault(), name="open vault")
+        return await asyncio.shield(self._vault_task)
+
+    async def _warm(self, role: Role) -> None:
+        """A first use that finds everything in place; whatever is wrong is said when it is really used."""
+        name = self.staff.in_use(role).provider
+        try:
+            await (await self.staff.provider(role, name)).warm()
+        except CompanionError as error:
+            _log.info("not warmed: %s", error.message)
+
+    # -- talking --------------------------------------------------------------------------------------------
+
+    def press_talk(self) -> None:
+        self.stop_preview()
+        self.engine.press()
+
+    def release_talk(self) -> None:
+        self.engine.release()
+
+    def focus_lost(self) -> None:
+        self.engine.focus_lost()
+
+    def cancel(self) -> None:
+        self.engine.cancel()
+
+    def submit(self, text: str) -> bool:
+        """False while a take is under way: the words stay in the composer."""
+        return self.engine.submit(text)
+
+    def act(self, action: Action) -> None:
+        """A card's button that is not about choosing something in the settings."""
+        offline = {
+            Action.RETRY: frozenset[Role](),
+            Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
+            Action.HEAR_OFFLINE: frozenset({Role.HEARS}),
+            Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
+        }.get(action)
+        if offline is None:
+            return
+        if action is Action.SPEAK_OFFLINE:
+            tasks.spawn(self.change({"providers.tts.active": OFFLINE[Role.SPEAKS]}), name="speak offline")
+            self.events.emit(TroubleCleared())
+        else:
+            self.engine.retry(offline)
+
+    async def hear_waiting(self) -> None:
+        """Takes up the oldest recording whose words are not known yet."""
+        await self.engine.hear_waiting()
+
+    # -- practices and sessions -----------------------------------------------------------------------------
+
+    def practices(self) -> Sequence[Practice]:
+        return load_practices(self._own_practices)
+
+    def choose_practice(self, name: str) -> None:
+        """A new session of this practice; it is also what the next start begins with."""
+        self.engine.begin(find_practice(name, self._own_practices))
+        tasks.spawn(self._remember_practice(name), name="remember practice")
+
+    def new_session(self) -> None:
+        self.engine.begin(self.engine.practice)
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        return await (await self.archive.journal()).sessions()
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        return await (await self.archive.journal()).turns(session_id)
+
+    async def use_passphrase(self, passphrase: str) -> None:
+        """Opens or makes the journal with a passphrase.
+
+        Raises:
+            CompanionError: WRONG_PASSPHRASE and all that opening can raise.
+        """
+        await self.engine.settle()
+        moved = await self.archive.use_passphrase(passphrase)
+        self.engine.moved(moved.sessions, moved.turns)
+        self.events.emit(TroubleCleared())
+
+    # -- settings -------------------------------------------------------------------------------------------
+
+    async def change(self, changes: Mapping[str, object]) -> None:
+        """Switches live and saves.
+
+        Raises:
+            CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run.
+        """
+        self.settings = changed(self.settings, changes)
+        self.net.shut = self.settings.network.offline
+        for role in Role:
+            self.events.emit(self.staff.in_use(role))
+        await asyncio.to_thread(save, self.home, changes)
+
+    def provider_specs(self, role: Role) -> tuple[Spec, ...]:
+        """Who can be chosen for a role; the mock is for tests."""
+        return tuple(spec for spec in registry.with_role(role) if spec.name != "mock")
+
+    def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
+        from companion.providers.catalogue import Catalogue
+
+        return Catalogue.load().models(provider, role)
+
+    async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
+        return await self.staff.check(provider, role, key)
+
+    async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
+        await self.staff.save_key(provider, key, this_run_only=this_run_only)
+
+    async def remove_key(self, provider: str) -> None:
+        await self.staff.remove_key(provider)
+
+    async def key_state(self, provider: str) -> KeyState:
+        return await self.staff.key_state(provider)
+
+    async def voices(self, provider: str) -> Sequence[VoiceInfo]:
+        return await (await self.staff.provider(Role.SPEAKS, provider)).voices()
+
+    async def download_model(
+        self, provider: str, model: str, on_progress: Callable[[float, int, int], None]
+    ) -> None:
+        """Fetches a model of an engine of this computer; cancelling the task stops it. `on_progress(share, bytes, total)`."""
+        engine = await self.staff.provider(Role.HEARS, provider)
+        await engine.download(model, on_progress)
+
+    # -- sound ----------------------------------------------------------------------------------------------
+
+    async def devices(self) -> DeviceList:
+        from companion.audio import devices
+
+        return await devices.in_thread(devices.list_devices, limit_s=5.0)
+
+    async def meter(self, device_name: str) -> AsyncIterator[float]:
+        """The level of a microphone in dB, until the iterator is closed."""
+        from companion.audio.capture import DeviceMicrophone
+
+        take = await DeviceMicrophone(device_name).open()
+        try:
+            async for _ in take.frames():
+                yield take.level_db
+        finally:
+            await take.close()
+
+    async def test_tone(self, device_name: str) -> None:
+        """A soft tone on a speaker; returns when it is over."""
+        from companion.audio.playback import DevicePlayer
+        from companion.pcm import tone
+
+        player = DevicePlayer(device_name)
+        try:
+            player.begin(0)
+            await player.write(0, tone())
+            await player.drain(0)
+        finally:
+            await player.close()
+
+    async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
+        """Speaks a sentence with a voice; a new preview stops the last. Returns when it is over."""
+        self.stop_preview()
+        self._preview_task = tasks.spawn(self._preview(provider, voice, speed), name="preview")
+        await asyncio.wait([self._preview_task])
+        if not self._preview_task.cancelled() and (error := self._preview_task.exception()) is not None:
+            raise error
+
+    def stop_preview(self) -> None:
+        if self._preview_task is not None and not self._preview_task.done():
+            self._preview_task.cancel()
+
+    async def _preview(self, provider: str, voice: str, speed: float) -> None:
+        player = self.player()
+        engine = await self.staff.provider(Role.SPEAKS, provider)
+        model = self.settings.role(Role.SPEAKS).block(provider).model
+        text = "Hello. This is how I sound when we think something over together."
+        self.engine.cancel()
+        try:
+            player.begin(-1)
+            request = SpeakRequest(text=text, voice=voice, speed=speed, model=model)
+            async with opened(engine.stacked(engine.speak), request) as sound:
+                async for audio in sound:
+                    await player.write(-1, audio)
+            await player.drain(-1)
+        except asyncio.CancelledError:
+            player.flush()
+            raise
+
+    # -- what the engine works with -------------------------------------------------------------------------
+
+    def _organs(self) -> Organs:
+        return Organs(
+            microphone=self._microphone_now,
+            player=self.player,
+            gate=_new_gate,
+            journal=self.archive.journal,
+            engines=self.staff.engines,
+            limits=self._limits,
+            review_first=lambda: self.settings.talk.review_before_sending,
+        )
+
+    def _limits(self) -> Limits:
+        talk = self.settings.talk
+        return Limits(
+            tap_s=float("inf") if talk.mode == "tap" else talk.tap_ms / 1000,
+            tail_s=talk.tail_ms / 1000,
+            take_s=float(talk.longest_take_s),
+            hold_only=talk.mode == "hold",
+        )
+
+    def _microphone_now(self) -> Microphone:
+        if self._microphone is not None:
+            return self._microphone
+        from companion.audio.capture import DeviceMicrophone
+
+        return DeviceMicrophone(self.settings.sound.microphone)
+
+    def player(self) -> Player:
+        """The speaker chosen now."""
+        if self._player is not None:
+            return self._player
+        from companion.audio.playback import DevicePlayer
+
+        name = self.settings.sound.speaker
+        if self._device_player is None or self._device_player[0] != name:
+            if self._device_player is not None:
+                tasks.spawn(self._device_player[1].close(), name="close the old speaker")
+            self._device_player = (name, DevicePlayer(name))
+        return self._device_player[1]
+
+    def _first_practice(self) -> Practice:
+        return find_practice(self.settings.practice.current, self._own_practices)
+
+    async def _remember_practice(self, name: str) -> None:
+        try:
+            await self.change({"practice.current": name})
+        except CompanionError as error:
+            self.events.emit(Trouble(error=error))
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, JournalOpened) and event.waiting_takes:
+            count = event.waiting_takes
+            what = "A recording waits" if count == 1 else f"{count} recordings wait"
+            self.events.emit(Note(text=f"{what} for its words"))
+
+    def _report(self, error: BaseException) -> None:
+        tasks.report(error)
+
+
+def _new_gate() -> Gate:
+    from companion.audio.segment import SpeechGate
+
+    return SpeechGate()

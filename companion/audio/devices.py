@@ -1,0 +1,342 @@
+"""The home of sounddevice (PortAudio): devices in, one running stream out. Everything here blocks.
+
+PortAudio keeps one global state that two threads must not touch at once, and reads the list of devices only when it is
+initialised. So opening, closing and listing take one lock, the list is read anew when no stream is open, and callers on
+the loop come through `in_thread`. Devices are known by name, never by number: numbers change when something is plugged in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from companion.errors import CompanionError, Kind
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+T = TypeVar("T")
+Direction = Literal["input", "output"]
+_log = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_open_streams = 0
+
+_LABELS = {
+    "default": "System default",
+    "sysdefault": "System default (ALSA)",
+    "pulse": "PulseAudio",
+    "pipewire": "PipeWire",
+    "jack": "JACK",
+}
+_WASAPI = "Windows WASAPI"
+# PortAudio's error numbers (portaudio.h, PaErrorCode).
+_HOST_ERROR = -9999
+_BAD_RATE = -9997
+_UNAVAILABLE = -9985
+_ACCESS_DENIED = frozenset({-13, -1, -2147024891})  # EACCES, EPERM, E_ACCESSDENIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A microphone or a speaker as the system names it."""
+
+    name: str
+    """What settings keep."""
+    host_api: str
+    channels: int
+    default_rate_hz: int
+    is_default: bool
+
+    @property
+    def label(self) -> str:
+        """What a person reads."""
+        return _LABELS.get(self.name, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList:
+    """What is plugged in now."""
+
+    inputs: tuple[Device, ...] = ()
+    outputs: tuple[Device, ...] = ()
+
+
+class Stream:
+    """One running PortAudio stream."""
+
+    def __init__(self, stream: Any, direction: Direction, device: Device, *, fell_back: bool) -> None:
+        self._stream = stream
+        self._direction: Direction = direction
+        self.device = device
+        self.fell_back = fell_back
+        """The device that was asked for is not there; this is the default one."""
+        self.rate_hz = round(stream.samplerate)
+        self.latency_s = float(stream.latency)
+        self.is_closed = False
+
+    def start(self) -> None:
+        """Lets the callbacks begin. Blocks for some milliseconds.
+
+        Raises:
+            CompanionError: as `open_stream`.
+        """
+        import sounddevice
+
+        try:
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            self.close()
+            raise _refusal(self._direction, self.device, error) from error
+
+    def rest(self) -> None:
+        """Drops what the device still holds and stops the callbacks until the next `start`. Blocks likewise."""
+        self._stream.abort()
+
+    def close(self) -> None:
+        """Drops what the device still holds, and lets it go. Blocks for some milliseconds; idempotent."""
+        global _open_streams  # noqa: PLW0603 - counts PortAudio's own global state
+        with _lock:
+            stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        stream.abort()
+        with _lock:
+            stream.close()
+            _open_streams -= 1
+        self.is_closed = True
+
+
+def list_devices() -> DeviceList:
+    """Every microphone and speaker, read anew unless a stream is open. Blocks 30 to 150 ms.
+
+    Raises:
+        CompanionError: NO_AUDIO_SYSTEM.
+    """
+    with _lock:
+        portaudio = _portaudio()
+        _read_anew(portaudio)
+        return DeviceList(
+            inputs=tuple(device for _, device in _devices(portaudio, "input")),
+            outputs=tuple(device for _, device in _devices(portaudio, "output")),
+        )
+
+
+def open_stream(
+    direction: Direction,
+    name: str,
+    *,
+    rate_hz: int,
+    block_ms: int,
+    latency_s: float | Literal["low"],
+    callback: Callable[..., None],
+    finished: Callable[[], None],
+) -> Stream:
+    """Opens, but does not start, an int16 mono stream on the device called `name` (empty: the default). Blocks.
+
+    Takes the device's own rate where it refuses `rate_hz`. A device that is not there gives way to the default one.
+    After a failure the list of devices is read anew, once, where no other stream is open.
+
+    Args:
+        callback: PortAudio's raw callback; runs on PortAudio's thread.
+        finished: runs there too when the stream ends, by itself or by `Stream.close`.
+
+    Raises:
+        CompanionError: NO_AUDIO_SYSTEM; NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED; NO_SPEAKER.
+    """
+
+    def attempt() -> Stream:
+        index, device = _find(portaudio, direction, name)
+        stream = _open(portaudio, direction, index, device, rate_hz, block_ms, latency_s, callback, finished)
+        return Stream(stream, direction, device, fell_back=bool(name) and device.name != name)
+
+    global _open_streams  # noqa: PLW0603 - counts PortAudio's own global state
+    with _lock:
+        portaudio = _portaudio()
+        if sys.platform != "linux":  # there the default device is fixed when PortAudio starts
+            _read_anew(portaudio)
+        try:
+            if name and not any(device.name == name for _, device in _devices(portaudio, direction)):
+                _read_anew(portaudio)
+            stream = attempt()
+        except CompanionError:
+            if not _read_anew(portaudio):
+                raise
+            stream = attempt()
+        _open_streams += 1
+        return stream
+
+
+async def in_thread(
+    work: Callable[[], T], *, limit_s: float, discard: Callable[[T], None] | None = None
+) -> T:
+    """The result of blocking `work`, which runs in a thread of its own that cannot keep the process alive.
+
+    When the caller is cancelled or `limit_s` passes, `work` goes on; its late result is handed to `discard`.
+
+    Raises:
+        TimeoutError: `work` took longer than `limit_s`.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            let_go(result)
+        elif error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)  # type: ignore[arg-type]  # no error means there is a result
+
+    def let_go(result: T | None) -> None:
+        if result is not None and discard is not None:
+            threading.Thread(target=discard, args=(result,), name="audio-discard", daemon=True).start()
+
+    def run() -> None:
+        result: T | None = None
+        error: BaseException | None = None
+        try:
+            result = work()
+        except BaseException as caught:  # noqa: BLE001 - carried to whoever waits
+            error = caught
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is gone, so nobody waits
+            let_go(result)
+
+    threading.Thread(target=run, name="audio-device", daemon=True).start()
+    async with asyncio.timeout(limit_s):
+        return await outcome
+
+
+def _portaudio() -> ModuleType:
+    try:
+        import sounddevice
+    except OSError as error:
+        raise CompanionError(Kind.NO_AUDIO_SYSTEM, cause=error) from error
+    except Exception as error:  # PortAudioError, whose class is lost with the module that did not load
+        raise _no_start(error) from error
+    return sounddevice
+
+
+def _no_start(error: Exception) -> CompanionError:
+    return CompanionError(
+        Kind.NO_AUDIO_SYSTEM,
+        "The sound system of this computer does not start.",
+        hint="Restart it, or the computer. You can write instead.",
+        cause=error,
+    )
+
+
+def _read_anew(portaudio: Any) -> bool:
+    """Restarts PortAudio, which is the only way it notices new devices; False where an open stream forbids it."""
+    if _open_streams:
+        return False
+    while portaudio._initialized:
+        portaudio._terminate()
+    try:
+        portaudio._initialize()
+    except portaudio.PortAudioError as error:
+        raise _no_start(error) from error
+    return True
+
+
+def _devices(portaudio: Any, direction: Direction) -> list[tuple[int, Device]]:
+    apis = portaudio.query_hostapis()
+    # Windows shows every device once per interface; one of them resamples, names in full and is current.
+    only = next((number for number, api in enumerate(apis) if api["name"] == _WASAPI), None)
+    default = _default_index(portaudio, direction, None if only is None else apis[only])
+    found = []
+    for index, entry in enumerate(portaudio.query_devices()):
+        channels = entry[f"max_{direction}_channels"]
+        if channels and (only is None or entry["hostapi"] == only):
+            found.append((index, _device(entry, apis, channels, is_default=index == default)))
+    return found
+
+
+def _device(
+    entry: Mapping[str, Any], apis: Sequence[Mapping[str, Any]], channels: int, *, is_default: bool
+) -> Device:
+    return Device(
+        name=entry["name"],
+        host_api=apis[entry["hostapi"]]["name"],
+        channels=channels,
+        default_rate_hz=round(entry["default_samplerate"]),
+        is_default=is_default,
+    )
+
+
+def _default_index(portaudio: Any, direction: Direction, api: Mapping[str, Any] | None) -> int:
+    if api is not None:
+        return int(api[f"default_{direction}_device"])
+    return int(portaudio.default.device[direction])
+
+
+def _find(portaudio: Any, direction: Direction, name: str) -> tuple[int, Device]:
+    found = _devices(portaudio, direction)
+    named = [entry for entry in found if name and entry[1].name == name]
+    default = [entry for entry in found if entry[1].is_default]
+    for candidates in (named, default):
+        if candidates:
+            return candidates[0]
+    raise CompanionError(Kind.NO_MICROPHONE if direction == "input" else Kind.NO_SPEAKER)
+
+
+def _open(
+    portaudio: Any,
+    direction: Direction,
+    index: int,
+    device: Device,
+    rate_hz: int,
+    block_ms: int,
+    latency_s: float | Literal["low"],
+    callback: Callable[..., None],
+    finished: Callable[[], None],
+) -> Any:
+    make = portaudio.RawInputStream if direction == "input" else portaudio.RawOutputStream
+    extra = portaudio.WasapiSettings(auto_convert=True) if device.host_api == _WASAPI else None
+    for rate in (rate_hz, device.default_rate_hz):
+        try:
+            return make(
+                device=index,
+                samplerate=rate,
+                channels=1,
+                dtype="int16",
+                blocksize=rate * block_ms // 1000,
+                latency=latency_s,
+                extra_settings=extra,
+                callback=callback,
+                finished_callback=finished,
+            )
+        except portaudio.PortAudioError as error:
+            if _code(error) == _BAD_RATE and rate != device.default_rate_hz:
+                continue
+            raise _refusal(direction, device, error) from error
+    raise AssertionError("the loop returns or raises")
+
+
+def _code(error: Exception) -> int:
+    return int(error.args[1]) if len(error.args) > 1 else 0
+
+
+def _refusal(direction: Direction, device: Device, error: Exception) -> CompanionError:
+    """What a failed opening means to a person."""
+    _log.info("%s %s did not open: %s", direction, device.name, error)
+    if direction == "output":
+        return CompanionError(
+            Kind.NO_SPEAKER, f"{device.label} could not be opened.", who=device.label, cause=error
+        )
+    code = _code(error)
+    host_code, host_text = error.args[2][1:] if len(error.args) > 2 else (0, "")
+    if code == _UNAVAILABLE or "busy" in host_text.lower():
+        return CompanionError(Kind.MICROPHONE_BUSY, who=device.label, cause=error)
+    if code == _HOST_ERROR and (host_code in _ACCESS_DENIED or "denied" in host_text.lower()):
+        return CompanionError(Kind.MICROPHONE_DENIED, who=device.label, cause=error)
+    return CompanionError(
+        Kind.NO_MICROPHONE, f"{device.label} could not be opened.", who=device.label, cause=error
+    )

@@ -1,0 +1,456 @@
+"""The impure half of the turn machine: carries out its commands with real organs and feeds back what happened.
+
+In: presses, typed words. Out: events, journal entries, sound. Runs on the event loop's thread; every error of a turn is
+caught here once and becomes a `Trouble`. What was said is sealed on disk while it is said and committed before it is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+
+from companion.conversation import turn as machine
+from companion.conversation.keeping import Keeping, KeptTake, discard
+from companion.conversation.live_turn import LiveTurn
+from companion.conversation.prompt import build_messages
+from companion.conversation.recording import Recording
+from companion.conversation.reply import Engines, Reply
+from companion.errors import CompanionError, Kind
+from companion.events import (
+    DraftOffered,
+    Events,
+    LevelMeasured,
+    Mark,
+    PhaseChanged,
+    PracticeChanged,
+    TakeDiscarded,
+    TimelineMarked,
+    TranscriptHeard,
+    Trouble,
+    TroubleCleared,
+    TurnFinished,
+)
+from companion.flow import ReplyState, Role, Sentence, TurnRecord
+from companion.ports import Gate, Journal, Microphone, Player
+from companion.practices import Practice
+from companion.tasks import spawn, stop
+
+LEVEL_FRAMES = 2
+"""Input level events, one every so many frames."""
+SILENT_S = 2.5
+"""Digital silence for this long means a muted microphone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organs:
+    """What the engine works with. Functions, because a choice may change between two turns."""
+
+    microphone: Callable[[], Microphone]
+    player: Callable[[], Player]
+    gate: Callable[[], Gate]
+    journal: Callable[[], Awaitable[Journal]]
+    """Returns once the journal is open; in memory where it cannot be."""
+    engines: Callable[[frozenset[Role]], Engines]
+    """This turn's engines; the roles named stay on this computer, whatever is chosen."""
+    limits: Callable[[], machine.Limits]
+    review_first: Callable[[], bool]
+    """Whether a transcript waits in the composer before it is sent."""
+
+
+class Engine:
+    """Drives conversations. One per app; `press`, `release`, `submit` and `cancel` are its buttons."""
+
+    def __init__(self, organs: Organs, events: Events, practice: Practice) -> None:
+        self.state = machine.State()
+        self.history: list[TurnRecord] = []
+        """Turns of this session, oldest first."""
+        self.practice = practice
+        self._organs = organs
+        self._events = events
+        self._turn: LiveTurn | None = None
+        self._failed: LiveTurn | None = None
+        """The last turn that wants another try: its take or its words are kept."""
+        self._keeping = Keeping(organs.journal, events)
+        self._keeping.begin(practice.name)
+        self._carried: LiveTurn | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._offline: frozenset[Role] = frozenset()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- buttons --------------------------------------------------------------------------------------------
+
+    def press(self) -> None:
+        self._feed(machine.Press())
+
+    def release(self) -> None:
+        self._feed(machine.Release())
+
+    def focus_lost(self) -> None:
+        self._feed(machine.FocusLost())
+
+    def cancel(self) -> None:
+        """Discards a take unsent, or stops an answer."""
+        self._feed(machine.Cancel())
+
+    def submit(self, text: str) -> bool:
+        """Sends typed words; False while a take is under way, so that the composer keeps them."""
+        before = self.state.turn
+        if text.strip():
+            self._feed(machine.Submit(text.strip()))
+        return self.state.turn != before
+
+    def retry(self, offline: frozenset[Role] = frozenset()) -> None:
+        """Tries again what failed last: hearing the take, answering the words, or saving. `offline` roles stay here."""
+        spawn(self._keeping.save_again(), name="save again")
+        failed = self._failed
+        if failed is None:
+            return
+        self._offline = offline
+        if failed.text:
+            self._feed(machine.Submit(failed.text, again=True))
+        else:
+            self._feed(machine.Rehear(failed.recording.seconds))
+        self._offline = frozenset()
+
+    async def hear_waiting(self) -> None:
+        """Takes up the oldest recording of an earlier run whose words are not known."""
+        journal = await self._organs.journal()
+        waiting = await journal.waiting_takes()
+        if not waiting:
+            return
+        pcm = await journal.read_take(waiting[0].id)
+        spool = KeptTake(journal, waiting[0].id)
+        kept = LiveTurn(0, self._organs.engines(frozenset()), Recording(pcm), spool=spool)
+        kept.gate = self._organs.gate()
+        if not pcm:
+            await spool.discard()
+            return
+        self._failed = kept
+        self.retry()
+
+    def begin(self, practice: Practice) -> None:
+        """A new session; what is under way is stopped and saved."""
+        self.cancel()
+        self.practice, self.history, self._failed = practice, [], None
+        self._keeping.begin(practice.name)
+        self.tell_practice()
+
+    def moved(self, sessions: Mapping[int, int], turns: Mapping[int, int]) -> None:
+        """The journal changed: old ids -> new ids. Only between turns."""
+        self._keeping.session_id = sessions.get(self._keeping.session_id or 0)
+        if self._failed is not None and self._failed.id is not None:
+            self._failed.id = turns.get(self._failed.id)
+
+    async def settle(self) -> None:
+        """Stops what is under way and returns once it is saved."""
+        self.cancel()
+        if self._answering is not None and not self._answering.done():
+            await asyncio.wait([self._answering])
+
+    async def close(self) -> None:
+        """Stops everything; saves what was heard and said. Idempotent."""
+        turn = self._turn
+        self._feed(machine.Stop())
+        if self._timer is not None:
+            self._timer.cancel()
+        if turn is not None:
+            waiting = [t for t in (turn.record_task, turn.hear_task, turn.finish_task, turn.answer_task) if t]
+            if waiting:
+                await asyncio.wait(waiting, timeout=3)
+            await stop(*waiting)
+        await self._keeping.save_again()
+
+    # -- the machine ----------------------------------------------------------------------------------------
+
+    def _feed(self, given: machine.Input) -> None:
+        before, now_s = self.state, asyncio.get_running_loop().time()
+        self.state, commands = machine.step(before, given, now_s, self._organs.limits())
+        if self._turn is not None and self.state.closing_s is not None and before.closing_s is None:
+            self._turn.marks[Mark.RELEASED] = now_s
+        for command in commands:
+            self._carry_out(command)
+        if (self.state.phase, self.state.turn, self.state.latched) != (
+            before.phase,
+            before.turn,
+            before.latched,
+        ):
+            self._events.emit(
+                PhaseChanged(turn=self.state.turn, phase=self.state.phase, latched=self.state.latched)
+            )
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        at = self.state.wake_s
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(at, self._feed, machine.Tick()) if at is not None else None
+
+    def _carry_out(self, command: machine.Command) -> None:
+        turn = self._turn
+        match command:
+            case machine.OpenMic():
+                self._open(command.turn)
+            case machine.RetryHearing():
+                self._rehear(command.turn)
+            case machine.Ask():
+                self._ask(command)
+            case machine.Fail():
+                self._fail(CompanionError(command.kind), turn=command.turn)
+            case machine.Carry():
+                self._carried = turn
+            case machine.Transcribe() if turn is not None:
+                turn.marks.setdefault(Mark.RELEASED, asyncio.get_running_loop().time())
+                turn.finish_task = spawn(self._finish_take(turn), name="finish take")
+            case machine.DiscardTake() if turn is not None:
+                spawn(self._drop_take(turn, keep=False), name="discard take")
+                self._events.emit(TakeDiscarded(turn=turn.number))
+            case machine.KeepTake() if turn is not None:
+                self._failed = turn
+                spawn(self._drop_take(turn, keep=True), name="keep take")
+            case machine.Flush() if turn is not None and turn.reply is not None:
+                turn.reply.flush()
+            case machine.CancelReply() if turn is not None and turn.answer_task is not None:
+                turn.answer_task.cancel()
+
+    def _fail(self, error: CompanionError, *, turn: int, role: Role | None = None) -> None:
+        self._events.emit(Trouble(error=error, turn=turn, role=role))
+
+    def _mark(self, turn: LiveTurn, mark: Mark) -> None:
+        if mark not in turn.marks:
+            turn.marks[mark] = asyncio.get_running_loop().time()
+            self._events.emit(TimelineMarked(turn=turn.number, mark=mark, at_s=turn.marks[mark]))
+
+    # -- hearing --------------------------------------------------------------------------------------------
+
+    def _open(self, number: int) -> None:
+        turn = LiveTurn(number, self._organs.engines(self._offline), Recording(), before=self._carried)
+        turn.gate, self._carried, self._turn = self._organs.gate(), None, turn
+        self._events.emit(TroubleCleared())
+        self._mark(turn, Mark.PRESSED)
+        turn.record_task = spawn(self._record(turn), name="record")
+
+    async def _record(self, turn: LiveTurn) -> None:
+        try:
+            turn.take = take = await self._organs.microphone().open()
+        except CompanionError as error:
+            self._fail(error, turn=turn.number, role=Role.HEARS)
+            self._feed(machine.MicFailed(turn.number))
+            return
+        self._mark(turn, Mark.FIRST_FRAME)
+        turn.hear_task = spawn(self._hear(turn), name="hear")
+        turn.spool_task = spawn(self._seal(turn), name="seal take")
+        self._feed(machine.MicOpened(turn.number))
+        try:
+            async for frame in take.frames():
+                turn.recording.add(frame)
+                turn.gate.feed(frame)
+                if turn.spool is not None:
+                    turn.spool.write(frame)
+                if len(turn.recording.frames) % LEVEL_FRAMES == 0 and take.is_open:
+                    self._events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
+                if take.is_silent and len(turn.recording.frames) == int(SILENT_S / 0.02):
+                    self._fail(CompanionError(Kind.MICROPHONE_SILENT), turn=turn.number, role=Role.HEARS)
+        except CompanionError as error:  # lost in the middle: what was said up to then is used
+            self._fail(error, turn=turn.number, role=Role.HEARS)
+            self._feed(machine.MicLost(turn.number))
+        finally:
+            await take.close()
+
+    async def _seal(self, turn: LiveTurn) -> None:
+        """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
+        spool = (await self._organs.journal()).spool()
+        for frame in turn.recording.frames:
+            spool.write(frame)
+        turn.spool = spool  # no await since the copy: `_record` goes on with the next frame
+
+    async def _hear(self, turn: LiveTurn) -> str | None:
+        """The final words of the take; None when hearing failed and the take is to be kept."""
+        text = ""
+        try:
+            async with aclosing(turn.engines.hear(turn.recording.stream())) as transcripts:  # type: ignore[type-var]
+                async for transcript in transcripts:
+                    text = transcript.text
+                    self._events.emit(TranscriptHeard(turn=turn.number, transcript=transcript))
+        except CompanionError as error:
+            self._fail(error, turn=turn.number, role=Role.HEARS)
+            return None
+        self._mark(turn, Mark.TRANSCRIPT)
+        return text.strip()
+
+    async def _finish_take(self, turn: LiveTurn) -> str:
+        """Closes the microphone, waits for the words and hands them to the machine; returns them."""
+        if turn.take is not None:
+            await turn.take.close()
+        if turn.record_task is not None:
+            await asyncio.wait([turn.record_task])
+        own = await self._words(turn)
+        before = await turn.before.finish_task if turn.before is not None and turn.before.finish_task else ""
+        turn.text = " ".join(part for part in (before, own) if part)
+        if turn.number != self.state.turn:  # carried: the next take brings these words with it
+            return turn.text
+        if turn.text and self._organs.review_first():
+            self._keeping.unsent += turn.spools()
+            self._events.emit(DraftOffered(turn=turn.number, text=turn.text))
+            self._feed(machine.Heard(turn.number, ""))
+        else:
+            self._feed(machine.Heard(turn.number, turn.text))
+        return turn.text
+
+    async def _words(self, turn: LiveTurn) -> str:
+        """What this take says; empty when it holds no speech (it is forgotten) or hearing failed (it is kept)."""
+        if turn.take is not None and not turn.gate.heard_speech:
+            await stop(turn.hear_task)
+            is_silent = turn.take.is_silent
+            if turn.before is None:
+                kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
+                self._fail(CompanionError(kind), turn=turn.number, role=Role.HEARS)
+            await discard(turn.own_spools())
+            self._events.emit(TakeDiscarded(turn=turn.number))
+            return ""
+        turn.recording.end()
+        text = await turn.hear_task if turn.hear_task is not None else None
+        if text:
+            return text
+        if text == "":
+            self._fail(
+                CompanionError(
+                    Kind.HEARD_NOTHING,
+                    "I could not make out any words.",
+                    hint="Your recording is kept; try again.",
+                ),
+                turn=turn.number,
+                role=Role.HEARS,
+            )
+        self._failed = turn
+        if turn.spool is not None:
+            await self._keeping.finish(turn.spool, turn.number)
+        return ""
+
+    async def _drop_take(self, turn: LiveTurn, *, keep: bool) -> None:
+        """Ends recording and hearing; the sealed copy stays or goes."""
+        if turn.take is not None:
+            await turn.take.close()
+        await stop(turn.record_task, turn.hear_task, turn.finish_task, turn.spool_task)
+        if turn.take is not None:
+            await turn.take.close()  # it may have opened while it was being stopped
+        if not keep:
+            await discard(turn.spools())
+        elif turn.spool is not None:
+            await self._keeping.finish(turn.spool, turn.number)
+
+    def _rehear(self, number: int) -> None:
+        kept = self._failed
+        assert kept is not None
+        self._failed = None
+        turn = LiveTurn(number, self._organs.engines(self._offline), kept.recording, spool=kept.spool)
+        turn.gate, turn.before, self._turn = kept.gate, kept.before, turn
+        turn.recording.end()
+        self._events.emit(TroubleCleared())
+        turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+        turn.hear_task = spawn(self._hear(turn), name="hear")
+        turn.finish_task = spawn(self._finish_take(turn), name="finish take")
+
+    # -- answering ------------------------------------------------------------------------------------------
+
+    def _ask(self, command: machine.Ask) -> None:
+        turn = self._turn
+        if turn is None or turn.number != command.turn:
+            turn = LiveTurn(command.turn, self._organs.engines(self._offline), Recording())
+            turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+        if command.again and self._failed is not None:
+            turn.id, turn.at = self._failed.id, self._failed.at
+            if self.history and self.history[-1] is self._failed.record:
+                self.history.pop()
+        turn.text = command.text
+        self._turn, self._failed = turn, None
+        self._events.emit(TroubleCleared())
+        previous = self._answering
+        turn.answer_task = self._answering = spawn(self._answer(turn, previous), name="answer")
+
+    async def _answer(self, turn: LiveTurn, previous: asyncio.Task[None] | None) -> None:
+        try:
+            if previous is not None and not previous.done():
+                await asyncio.wait(
+                    [previous]
+                )  # it still saves what was heard, which belongs into this prompt
+            turn.save_task = spawn(self._keeping.save_user(turn), name="save words")
+            await asyncio.shield(turn.save_task)
+            turn.reply = self._reply(turn)
+            messages = build_messages(
+                self.practice, len(self.history), self.history, turn.text, now=datetime.now().astimezone()
+            )
+            await turn.reply.run(messages, self.practice.name)
+        except asyncio.CancelledError:
+            if turn.reply is not None:
+                turn.reply.state = ReplyState.INTERRUPTED
+            raise
+        finally:
+            await self._finish(turn)
+        self._feed(machine.TurnOver(turn.number))
+
+    def _reply(self, turn: LiveTurn) -> Reply:
+        def keep(sentence: Sentence) -> None:
+            turn.saves.append(spawn(self._keeping.save_sentence(turn, sentence), name="save sentence"))
+
+        return Reply(
+            turn=turn.number,
+            engines=turn.engines,
+            player=self._organs.player(),
+            events=self._events,
+            mark=lambda mark: self._mark(turn, mark),
+            on_sentence=keep,
+            on_sound=lambda: self._feed(machine.SoundStarted(turn.number)),
+        )
+
+    async def _finish(self, turn: LiveTurn) -> None:
+        """What is left to do for a turn that ended, however it did."""
+        waiting = [task for task in (turn.save_task, *turn.saves) if task is not None]
+        if waiting:
+            await asyncio.wait(waiting)
+        reply = turn.reply
+        turn.record = TurnRecord(
+            id=turn.id or 0,
+            session_id=self._keeping.session_id or 0,
+            at=turn.at,
+            user_text=turn.text,
+            reply_text=reply.text if reply else "",
+            heard_text=reply.heard_text if reply else "",
+            reply_state=reply.state if reply else ReplyState.PARTIAL,
+            reply_at=time.time(),
+            engines=dict(turn.engines.names),
+            timeline_ms=_timeline_ms(turn.marks),
+            cost_usd=turn.engines.cost_usd(reply.usage) if reply and reply.usage else None,
+        )
+        self.history.append(turn.record)
+        if reply is None or (reply.error is not None and reply.state is not ReplyState.INTERRUPTED):
+            self._failed = turn
+        saved = await self._keeping.save(turn)
+        self._events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))
+        self.tell_practice()
+
+    def tell_practice(self) -> None:
+        """Emits where in which practice this session stands."""
+        practice = self.practice
+        self._events.emit(
+            PracticeChanged(
+                name=practice.name,
+                title=practice.title,
+                step=min(len(self.history) + 1, len(practice.steps)),
+                steps=len(practice.steps),
+                opening=practice.opening(datetime.now().astimezone().hour),
+            )
+        )
+
+
+def _timeline_ms(marks: dict[Mark, float]) -> dict[str, float]:
+    """Milliseconds after release (or after sending, for typed words)."""
+    zero = marks.get(Mark.RELEASED, 0.0)
+    return {
+        mark.value: round((at - zero) * 1000, 1)
+        for mark, at in sorted(marks.items(), key=lambda item: item[1])
+    }

@@ -1,0 +1,102 @@
+"""What a model is sent: the system prompt, then the turns as they were heard, then the person's new words. Pure.
+
+The system prompt changes only with the step, the part of day and the date, and old turns are left out in large blocks, so that a
+vendor's prompt cache finds the same beginning again from turn to turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from string import Template
+
+from companion.conversation.speech_text import clean_text
+from companion.flow import Message, Speaker, TurnRecord
+from companion.paths import resources
+from companion.practices import Practice, part_of_day
+
+HISTORY_CHARS = 40_000
+"""Most characters of earlier turns that are sent, about 10,000 tokens."""
+_BLOCK_CHARS = 10_000
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")  # strftime's follow the locale
+_VARIABLES = {"part", "date", "title", "summary", "steps", "number", "step", "guidance"}
+
+
+def build_messages(
+    practice: Practice, step: int, history: Sequence[TurnRecord], user_text: str, *, now: datetime
+) -> tuple[Message, ...]:
+    """The prompt for the next answer: system first, then user and assistant strictly in turn, user last.
+
+    Args:
+        step: index into the practice's steps; larger ones count as the last.
+        history: the session's earlier turns, oldest first.
+        now: local time.
+    """
+    pairs = [(Speaker.USER, user_text)]
+    for turn in reversed(_newest(history)):
+        pairs += [(Speaker.ASSISTANT, turn.heard_text), (Speaker.USER, turn.user_text)]
+    return (Message(Speaker.SYSTEM, system_prompt(practice, step, now)), *_alternating(reversed(pairs)))
+
+
+def system_prompt(practice: Practice, step: int, now: datetime) -> str:
+    """What the model is told about its part, the day and the practice."""
+    index = practice.step_index(step)
+    current = practice.steps[index]
+    steps = (f"{n}. {each.title}: {each.guidance}".rstrip(": ") for n, each in enumerate(practice.steps, 1))
+    return _template().substitute(
+        part=part_of_day(now.hour),
+        date=f"{_WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
+        title=practice.title,
+        summary=practice.summary,
+        steps="\n".join(steps),
+        number=f"{index + 1} of {len(practice.steps)}",
+        step=current.title,
+        guidance=current.guidance,
+    )
+
+
+def read_template(text: str) -> Template:
+    """A prompt file as a template.
+
+    Raises:
+        ValueError: it is malformed, or names a variable that does not exist.
+    """
+    template = Template(text)
+    unknown = set(template.get_identifiers()) - _VARIABLES
+    if unknown or not template.is_valid():
+        raise ValueError(f"the prompt names unknown variables: {', '.join(sorted(unknown)) or 'a lone $'}")
+    return template
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    return read_template((resources() / "prompts" / "companion.md").read_text("utf-8").strip())
+
+
+def _newest(history: Sequence[TurnRecord]) -> Sequence[TurnRecord]:
+    """The newest turns within the budget. What is left out is rounded up to whole blocks, so it stays the same for many turns."""
+    sizes = [len(turn.user_text) + len(turn.heard_text) for turn in history]
+    excess = sum(sizes) - HISTORY_CHARS
+    if excess <= 0:
+        return history
+    to_drop = -(-excess // _BLOCK_CHARS) * _BLOCK_CHARS
+    first = 0
+    while to_drop > 0 and first < len(history):
+        to_drop -= sizes[first]
+        first += 1
+    return history[first:]
+
+
+def _alternating(pairs: Iterable[tuple[Speaker, str]]) -> list[Message]:
+    """Messages without empty ones; neighbours of one speaker become one, because vendors refuse two in a row."""
+    merged: list[tuple[Speaker, list[str]]] = []
+    for speaker, text in pairs:
+        content = clean_text(text).strip()
+        if not content or (not merged and speaker is Speaker.ASSISTANT):
+            continue
+        if merged and merged[-1][0] is speaker:
+            merged[-1][1].append(content)
+        else:
+            merged.append((speaker, [content]))
+    return [Message(speaker, "\n\n".join(texts)) for speaker, texts in merged]

@@ -1,0 +1,197 @@
+"""One answer: the model's stream is cut into sentences, each is spoken while the next is written.
+
+In: the prompt and this turn's engines. Out: events, sound in the player, and what was written and heard. Runs on the
+event loop; cancelling `run` is barge-in, and what is left here afterwards is the truth about the turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from companion.conversation.heard import SpokenTrack
+from companion.conversation.sentences import SentenceCutter
+from companion.errors import CompanionError, Kind
+from companion.events import Events, LevelMeasured, Mark, ReplyDelta, ReplyEnded, SentenceHeard, Trouble
+from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
+from companion.ports import Player
+from companion.tasks import spawn, stop
+
+FOLLOW_S = 0.04
+"""How often playback is looked at."""
+STALL_S = 10.0
+"""Sound that is queued and does not move for this long means that the speaker is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """Who thinks, hears and speaks in one turn; taken once, so that switching never tears a turn."""
+
+    think: Callable[[tuple[Message, ...], str], AsyncIterator[ChatDelta]]
+    """(messages, practice) -> the answer."""
+    hear: Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
+    speak: Callable[[str], AsyncIterator[Audio]] | None
+    """None: answers are not spoken."""
+    names: Mapping[str, str]
+    """Role value -> "provider/model"."""
+    cost_usd: Callable[[Usage], float | None] = lambda _: None
+
+
+class Reply:
+    """The answer of one turn, under way or over."""
+
+    def __init__(
+        self,
+        *,
+        turn: int,
+        engines: Engines,
+        player: Player,
+        events: Events,
+        mark: Callable[[Mark], None],
+        on_sentence: Callable[[Sentence], None],
+        on_sound: Callable[[], None],
+    ) -> None:
+        self.text = ""
+        self.state = ReplyState.PARTIAL
+        self.usage: Usage | None = None
+        self.model = ""
+        self.error: CompanionError | None = None
+        """Why there is no whole answer."""
+        self._turn = turn
+        self._engines = engines
+        self._player = player
+        self._events = events
+        self._mark = mark
+        self._on_sentence = on_sentence
+        self._on_sound = on_sound
+        self._track = SpokenTrack()
+        self._is_spoken = engines.speak is not None
+        self._has_sounded = False
+        self._flushed_s: float | None = None
+
+    def flush(self) -> None:
+        """Silences playback and remembers what was heard up to now."""
+        heard_s = self._player.flush()
+        if self._flushed_s is None:
+            self._flushed_s = heard_s
+
+    @property
+    def heard_text(self) -> str:
+        """What the person heard; all that was written where nothing is spoken or nothing was cut."""
+        if not self._is_spoken or self._flushed_s is None:
+            return self.text
+        return self._track.text_until(self._flushed_s)
+
+    async def run(self, messages: tuple[Message, ...], practice: str) -> None:
+        """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
+        queue: asyncio.Queue[Sentence | None] = (
+            asyncio.Queue()
+        )  # bounded by the longest reply, 32,000 characters
+        voice = spawn(self._speak(queue), name="speak") if self._is_spoken else None
+        follow = spawn(self._follow(), name="follow playback")
+        self._player.begin(self._turn)
+        try:
+            try:
+                await self._think(messages, practice, queue)
+            except CompanionError as error:
+                self._end_badly(error)
+            queue.put_nowait(None)
+            self._mark(Mark.REPLY_DONE)
+            self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
+            if voice is not None:
+                await voice
+                await self._player.drain(self._turn)
+                if self._has_sounded:
+                    self._mark(Mark.LAST_SOUND)
+        finally:
+            await stop(voice, follow)
+
+    async def _think(
+        self, messages: tuple[Message, ...], practice: str, queue: asyncio.Queue[Sentence | None]
+    ) -> None:
+        cutter = SentenceCutter()
+        self._mark(Mark.ASKED)
+        finished = False
+        try:
+            async with aclosing(self._engines.think(messages, practice)) as deltas:  # type: ignore[type-var]
+                async for delta in deltas:
+                    if delta.text:
+                        self._write(delta.text, cutter.feed(delta.text), queue)
+                    if delta.finish_reason is not None:
+                        finished = True
+                    self.usage = delta.usage or self.usage
+                    self.model = delta.model or self.model
+        finally:
+            if self.text:
+                self._write("", cutter.finish(), queue)
+        if not self.text.strip():
+            raise CompanionError(Kind.EMPTY_REPLY)
+        if not finished:
+            raise CompanionError(Kind.CUT_OFF)
+        self.state = ReplyState.WHOLE
+
+    def _write(self, text: str, sentences: list[Sentence], queue: asyncio.Queue[Sentence | None]) -> None:
+        if text:
+            if not self.text:
+                self._mark(Mark.FIRST_TOKEN)
+            self.text += text
+        for sentence in sentences:
+            if sentence.index == 0:
+                self._mark(Mark.FIRST_CLAUSE)
+            queue.put_nowait(sentence)
+        if text:
+            self._events.emit(ReplyDelta(turn=self._turn, text=text))
+        for sentence in sentences:
+            self._on_sentence(sentence)
+
+    def _end_badly(self, error: CompanionError) -> None:
+        self.error = error
+        self.state = ReplyState.CUT_OFF if self.text else ReplyState.PARTIAL
+        self._events.emit(Trouble(error=error, turn=self._turn, role=Role.THINKS))
+
+    async def _speak(self, queue: asyncio.Queue[Sentence | None]) -> None:
+        try:
+            while (sentence := await queue.get()) is not None:
+                if sentence.spoken:
+                    await self._say(sentence)
+        except CompanionError as error:  # text never waits for speech: the answer goes on, silently
+            self._is_spoken = False
+            self._player.flush()
+            self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
+
+    async def _say(self, sentence: Sentence) -> None:
+        assert self._engines.speak is not None
+        self._track.begin(sentence)
+        async with aclosing(self._engines.speak(sentence.spoken)) as chunks:  # type: ignore[type-var]
+            async for audio in chunks:
+                if not self._track.total_s:
+                    self._mark(Mark.FIRST_AUDIO)
+                self._track.add(audio.seconds)
+                await self._player.write(self._turn, audio)
+        self._track.end()
+
+    async def _follow(self) -> None:
+        """Tells what sounds now, and notices when nothing moves."""
+        heard_s, current, moved_s = 0.0, None, 0.0
+        while True:
+            await asyncio.sleep(FOLLOW_S)
+            now_s = self._player.heard_s
+            moved_s = 0.0 if now_s > heard_s or now_s >= self._track.total_s - 0.2 else moved_s + FOLLOW_S
+            heard_s = now_s
+            if heard_s > 0 and not self._has_sounded:
+                self._has_sounded = True
+                self._mark(Mark.FIRST_SOUND)
+                self._on_sound()
+            if heard_s > 0:
+                self._events.emit(LevelMeasured(level_db=self._player.level_db, is_input=False))
+            if (sentence := self._track.at(heard_s)) is not None and sentence is not current and heard_s > 0:
+                current = sentence
+                self._events.emit(SentenceHeard(turn=self._turn, sentence=sentence))
+            if moved_s > STALL_S:
+                self._is_spoken = False
+                self._player.flush()
+                lost = CompanionError(Kind.SPEAKER_LOST)
+                self._events.emit(Trouble(error=lost, turn=self._turn, role=Role.SPEAKS))
+                return

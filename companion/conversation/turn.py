@@ -1,0 +1,380 @@
+"""The turn machine: when the microphone opens and closes, who is asked, what a press means now.
+
+Pure: `step(state, input, now_s, limits) -> (state, commands)`. Times are seconds on one monotonic clock. `engine.py`
+carries commands out and feeds back what happened; whatever belongs to an older turn is ignored here. Every phase but
+READY has a deadline, so no state outlives what it waits for.
+
+    READY -Press-> ARMING -MicOpened-> LISTENING -tail ends-> TRANSCRIBING -Heard-> THINKING -SoundStarted-> SPEAKING
+      ^                                                                               |                        |
+      +------------------------------ TurnOver, Cancel, a deadline, Stop -------------+------------------------+
+    Press in THINKING or SPEAKING is barge-in: [Flush, CancelReply, OpenMic] of the next turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from companion.errors import Kind
+from companion.events import Phase
+
+ARMING_S = 8.0
+"""Longest wait for a microphone to open."""
+HEARING_S = 20.0
+"""Longest wait for a transcript, besides the length of the take itself."""
+THINKING_S = 150.0
+"""Longest wait for the first sound or the end of an answer; providers have shorter clocks of their own."""
+SPEAKING_S = 660.0
+"""Longest answer that is spoken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a person can set about takes."""
+
+    tap_s: float = 0.25
+    """A press shorter than this latches; the next press stops."""
+    tail_s: float = 0.2
+    """Recording goes on this long after release."""
+    take_s: float = 300.0
+    """Longest take; it is sent then, not lost."""
+    hold_only: bool = False
+    """A tap is a very short take instead of a latch."""
+
+
+# -- inputs -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """The talk key or button went down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """It came up."""
+
+
+@dataclass(frozen=True, slots=True)
+class FocusLost:
+    """The key-up may never come: a held take ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Esc."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Words that were typed, or are to be asked again."""
+
+    text: str
+    again: bool = False
+    """The words are saved already; only the answer is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehear:
+    """A kept recording goes to a recogniser (again)."""
+
+    take_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MicOpened:
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class MicFailed:
+    """It could not be opened."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class MicLost:
+    """It went away in the middle; what was recorded is transcribed."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The final transcript. Empty: there is nothing to ask."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStarted:
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """Answer and speech are done, or failed."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; due at `State.wake_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The app ends. Nothing happens after it."""
+
+
+Input = (
+    Press
+    | Release
+    | FocusLost
+    | Cancel
+    | Submit
+    | Rehear
+    | MicOpened
+    | MicFailed
+    | MicLost
+    | Heard
+    | SoundStarted
+    | TurnOver
+    | Tick
+    | Stop
+)
+
+
+# -- commands -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to do for one turn."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMic(Command):
+    """Open it and start hearing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe(Command):
+    """Close the microphone; the transcript of the take is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryHearing(Command):
+    """The transcript of the kept recording is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carry(Command):
+    """The transcript of this turn goes before the next one's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardTake(Command):
+    """Close the microphone and forget the take."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTake(Command):
+    """Close the microphone; the recording stays sealed on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Command):
+    text: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flush(Command):
+    """Silence, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply(Command):
+    """Stop asking and speaking; save what was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail(Command):
+    """A deadline passed: say so."""
+
+    kind: Kind
+
+
+# -- the machine --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    phase: Phase = Phase.READY
+    turn: int = 0
+    since_s: float = 0.0
+    """When the phase began."""
+    pressed_s: float | None = None
+    """When the key that is still down went down."""
+    latched: bool = False
+    stop_asked: bool = False
+    """Released before the microphone was open."""
+    closing_s: float | None = None
+    """When the release tail ends."""
+    deadline_s: float | None = None
+    stopped: bool = False
+
+    @property
+    def wake_s(self) -> float | None:
+        """When the next `Tick` is due."""
+        due = [at for at in (self.closing_s, self.deadline_s) if at is not None]
+        return min(due) if due else None
+
+
+Step = tuple[State, tuple[Command, ...]]
+
+
+def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
+    """What follows from `given` at `now_s`."""
+    if state.stopped:
+        return state, ()
+    if isinstance(given, Stop):
+        return replace(_ready(state, now_s), stopped=True), _abandon(state, keep_take=True)
+    if isinstance(given, MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver):
+        return _report(state, given, now_s, limits) if given.turn == state.turn else (state, ())
+    if isinstance(given, Press):
+        return _press(state, now_s, limits)
+    if isinstance(given, Release | FocusLost):
+        return _release(state, now_s, limits, is_tap_allowed=isinstance(given, Release))
+    if isinstance(given, Cancel):
+        return (_ready(state, now_s), _abandon(state)) if state.phase is not Phase.READY else (state, ())
+    if isinstance(given, Submit | Rehear):
+        return _submit(state, given, now_s)
+    return _tick(state, now_s, limits)
+
+
+def _press(state: State, now_s: float, limits: Limits) -> Step:
+    phase = state.phase
+    if state.pressed_s is not None:  # a second press without release: auto-repeat that slipped through
+        return state, ()
+    if phase in (Phase.READY, Phase.THINKING, Phase.SPEAKING, Phase.TRANSCRIBING):
+        before = (Carry(state.turn),) if phase is Phase.TRANSCRIBING else _abandon(state)
+        turn = state.turn + 1
+        armed = State(
+            phase=Phase.ARMING, turn=turn, since_s=now_s, pressed_s=now_s, deadline_s=now_s + ARMING_S
+        )
+        return armed, (*before, OpenMic(turn))
+    if state.latched and state.closing_s is None and not state.stop_asked:
+        return _close(replace(state, latched=False), now_s, limits), ()
+    resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
+    return resumed, ()
+
+
+def _release(state: State, now_s: float, limits: Limits, *, is_tap_allowed: bool) -> Step:
+    if state.pressed_s is None:
+        return state, ()
+    is_tap = is_tap_allowed and not limits.hold_only and now_s - state.pressed_s < limits.tap_s
+    state = replace(state, pressed_s=None)
+    if state.phase not in (Phase.ARMING, Phase.LISTENING):
+        return state, ()
+    if is_tap and state.closing_s is None:
+        return replace(state, latched=True), ()
+    return _close(state, now_s, limits), ()
+
+
+def _close(state: State, now_s: float, limits: Limits) -> State:
+    """The take is to end: after the tail when it runs, as soon as it runs when it is still arming."""
+    if state.phase is Phase.ARMING:
+        return replace(state, stop_asked=True)
+    return replace(state, closing_s=now_s + limits.tail_s)
+
+
+def _submit(state: State, given: Submit | Rehear, now_s: float) -> Step:
+    if state.phase in (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING):
+        return state, ()  # a take is under way; the window keeps the draft
+    turn = state.turn + 1
+    if isinstance(given, Rehear):
+        state_now = _enter(state, Phase.TRANSCRIBING, turn, now_s, HEARING_S + given.take_s)
+        return state_now, (*_abandon(state), RetryHearing(turn))
+    state_now = _enter(state, Phase.THINKING, turn, now_s, THINKING_S)
+    return state_now, (*_abandon(state), Ask(turn, given.text, given.again))
+
+
+def _report(
+    state: State,
+    given: MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver,
+    now_s: float,
+    limits: Limits,
+) -> Step:
+    turn, phase = state.turn, state.phase
+    match given, phase:
+        case MicOpened(), Phase.ARMING:
+            listening = replace(
+                state,
+                phase=Phase.LISTENING,
+                since_s=now_s,
+                stop_asked=False,
+                deadline_s=now_s + limits.take_s,
+            )
+            return (_close(listening, now_s, limits) if state.stop_asked else listening), ()
+        case MicFailed(), Phase.ARMING:
+            return _ready(state, now_s), (DiscardTake(turn),)
+        case MicLost(), Phase.LISTENING:
+            return _transcribing(state, now_s)
+        case Heard(), Phase.TRANSCRIBING if given.text.strip():
+            return _enter(state, Phase.THINKING, turn, now_s, THINKING_S), (Ask(turn, given.text),)
+        case Heard(), Phase.TRANSCRIBING:
+            return _ready(state, now_s), ()
+        case SoundStarted(), Phase.THINKING:
+            return _enter(state, Phase.SPEAKING, turn, now_s, SPEAKING_S), ()
+        case TurnOver(), Phase.THINKING | Phase.SPEAKING:
+            return _ready(state, now_s), ()
+    return state, ()
+
+
+def _tick(state: State, now_s: float, limits: Limits) -> Step:
+    if state.closing_s is not None and now_s >= state.closing_s:
+        return _transcribing(state, now_s)
+    if state.deadline_s is None or now_s < state.deadline_s:
+        return state, ()
+    turn = state.turn
+    match state.phase:
+        case Phase.LISTENING:  # the longest take: what was said is used
+            return _transcribing(state, now_s)
+        case Phase.ARMING:
+            return _ready(state, now_s), (DiscardTake(turn), Fail(turn, Kind.MICROPHONE_BUSY))
+        case Phase.TRANSCRIBING:
+            return _ready(state, now_s), (KeepTake(turn), Fail(turn, Kind.HEARING_FAILED))
+        case _:
+            return _ready(state, now_s), (*_abandon(state), Fail(turn, Kind.TIMEOUT))
+
+
+def _transcribing(state: State, now_s: float) -> Step:
+    length_s = now_s - state.since_s
+    return _enter(state, Phase.TRANSCRIBING, state.turn, now_s, HEARING_S + length_s), (
+        Transcribe(state.turn),
+    )
+
+
+def _abandon(state: State, *, keep_take: bool = False) -> tuple[Command, ...]:
+    """What must stop when this phase is left early."""
+    turn = state.turn
+    match state.phase:
+        case Phase.ARMING | Phase.LISTENING | Phase.TRANSCRIBING:
+            return (KeepTake(turn),) if keep_take else (DiscardTake(turn),)
+        case Phase.THINKING | Phase.SPEAKING:
+            return (Flush(turn), CancelReply(turn))
+    return ()
+
+
+def _ready(state: State, now_s: float) -> State:
+    return State(turn=state.turn, since_s=now_s)
+
+
+def _enter(state: State, phase: Phase, turn: int, now_s: float, limit_s: float) -> State:
+    return State(phase=phase, turn=turn, since_s=now_s, deadline_s=now_s + limit_s, pressed_s=state.pressed_s)

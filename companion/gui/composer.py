@@ -1,0 +1,142 @@
+"""The text field under the button: words that are written instead of spoken. Main thread.
+
+Enter sends, Shift+Enter breaks the line; the draft stays until it is sent.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
+
+from companion.gui.clean import breakable, clean_text, unbroken
+from companion.gui.labels import label
+from companion.gui.theme import Look
+
+LONGEST_CHARS = 32_000
+_MOST_LINES = 6
+_PADDING_PX = 11
+
+
+class Composer(QFrame):
+    """One field that grows to six lines."""
+
+    submitted = Signal(str)
+    focused = Signal(bool)
+    grown = Signal()
+    """The field wants another height."""
+    refused = Signal(str)
+    """A pasted text did not fit; the sentence says so."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.setProperty("composer", True)
+        self.field = _Field(self)
+        self.field.setAccessibleName("Write instead of speaking")
+        self.field.setAccessibleDescription("Enter sends, Shift and Enter begin a new line")
+        self.field.setPlaceholderText("Or write here")
+        self._cap = label("Enter", "key")
+        self._cap.setToolTip("Enter sends, Shift+Enter begins a new line")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(17, 1, 17, 1)
+        row.setSpacing(12)
+        row.addWidget(self.field, 1)
+        row.addWidget(self._cap, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.field.sent.connect(self._send)
+        self.field.focused.connect(self._focus_changed)
+        self.field.refused.connect(self.refused)
+        self.field.document().documentLayout().documentSizeChanged.connect(self._size_changed)
+        self._lines = 1
+        look.changed.connect(self._size_changed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def draft(self) -> str:
+        return unbroken(self.field.toPlainText())
+
+    @property
+    def has_focus(self) -> bool:
+        return self.field.hasFocus()
+
+    def offer(self, text: str) -> None:
+        """Puts heard words after the draft, to be read before they are sent."""
+        draft = self.draft.rstrip()
+        self.field.setPlainText(breakable(f"{draft} {text}" if draft else text)[0])
+        cursor = self.field.textCursor()
+        cursor.movePosition(cursor.MoveOperation.End)
+        self.field.setTextCursor(cursor)
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def sizeHint(self) -> QSize:
+        line = self.field.fontMetrics().lineSpacing()
+        return QSize(self._look.px(660), self._lines * line + 2 * _PADDING_PX + 6)
+
+    def _send(self) -> None:
+        text = self.draft.strip()
+        if text:
+            self.field.clear()
+            self.submitted.emit(text)
+
+    def _focus_changed(self, has_focus: bool) -> None:
+        self.setProperty("focused", has_focus)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.focused.emit(has_focus)
+
+    def _size_changed(self) -> None:
+        lines = max(1, min(_MOST_LINES, int(self.field.document().size().height())))
+        if lines != self._lines:
+            self._lines = lines
+            self.updateGeometry()
+            self.grown.emit()
+
+
+class _Field(QPlainTextEdit):
+    sent = Signal()
+    focused = Signal(bool)
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("bare", True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(0)
+        self.viewport().setAutoFillBackground(False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.sent.emit()
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return source.hasText()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        text = clean_text(source.text())
+        room = LONGEST_CHARS - self.document().characterCount()
+        if len(text) > room:
+            self.refused.emit(f"That text is longer than {LONGEST_CHARS:,} characters; nothing was pasted.")
+            return
+        self.textCursor().insertText(breakable(text)[0])
+        self.ensureCursorVisible()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focused.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focused.emit(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        lines = max(1, min(_MOST_LINES, int(self.document().size().height())))
+        above = max(0, (self.height() - lines * self.fontMetrics().lineSpacing()) // 2)
+        self.setViewportMargins(0, above, 0, 0)

@@ -1,0 +1,97 @@
+"""What the window asks of the app: the buttons it can press and the values it reads.
+
+`companion.app` fulfils it for real, `companion.gui.staged` for pictures, the gallery and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from companion.errors import Action
+from companion.events import Events
+from companion.flow import SessionRecord, TurnRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeInfo:
+    """A guided practice as the menu shows it."""
+
+    name: str
+    title: str
+    minutes: int
+    summary: str
+    icon: str = "leaf"
+    """Name in `resources/icons`."""
+
+
+class AppearanceSettings(Protocol):
+    @property
+    def theme(self) -> str:
+        """ "system", "light" or "dark"."""
+
+    @property
+    def font_scale(self) -> float: ...
+
+    @property
+    def reduced_motion(self) -> bool: ...
+
+
+class TalkSettings(Protocol):
+    @property
+    def key(self) -> str:
+        """Name of the talk key as Qt writes it: "Space", "F8"."""
+
+    @property
+    def tap_ms(self) -> int:
+        """A press shorter than this goes on listening until the next press."""
+
+    @property
+    def review_before_sending(self) -> bool:
+        """The words heard wait in the text field until the person sends them."""
+
+
+class WindowSettings(Protocol):
+    @property
+    def appearance(self) -> AppearanceSettings: ...
+
+    @property
+    def talk(self) -> TalkSettings: ...
+
+
+class WindowHost(Protocol):
+    """The app as the window knows it. All methods belong to the loop's thread; the plain ones return at once."""
+
+    @property
+    def events(self) -> Events: ...
+
+    @property
+    def settings(self) -> WindowSettings: ...
+
+    def press_talk(self) -> None: ...
+
+    def release_talk(self) -> None: ...
+
+    def cancel(self) -> None:
+        """Throws the take away, or silences the answer."""
+
+    def submit(self, text: str) -> None:
+        """Words that were written instead of spoken."""
+
+    def focus_lost(self) -> None:
+        """The release of a held key will never arrive: the take ends now."""
+
+    def practices(self) -> Sequence[PracticeInfo]: ...
+
+    def choose_practice(self, name: str) -> None: ...
+
+    def new_session(self) -> None: ...
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        """Newest first."""
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]: ...
+
+    def act(self, action: Action) -> None:
+        """A card's button that is not about choosing something in the settings."""

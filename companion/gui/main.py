@@ -1,0 +1,255 @@
+"""The start of the window: one QApplication, one event loop for Qt and asyncio, one instance per home.
+
+The window is painted before anything slow begins: keyring, journal, offline engines and SDKs come after the first frame.
+Errors that nobody caught (slots, tasks, threads) all reach `_Faults`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QLockFile, QObject, QSocketNotifier, QTimer
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtWidgets import QApplication
+
+from companion import tasks
+from companion.app import Companion
+from companion.app.checkup import has_display
+from companion.errors import CARDS, CompanionError, Kind
+from companion.events import Events, Trouble
+from companion.gui.shell import Shell
+from companion.log import describe, start_log
+from companion.paths import Home
+
+_log = logging.getLogger(__name__)
+NO_DISPLAY = (
+    "There is no display here, so the window cannot open. What works without one: "
+    "`companion reflect --mic FILE --speaker FILE` and `companion demo --screenshots DIR`."
+)
+RAISE_MS = 1000
+"""Longest wait for the first instance to come to the front."""
+
+
+def run_window(home: Home, *, debug: bool = False) -> int:
+    """The app until its window is closed; the exit code."""
+    return _run(home, lambda: Companion(home), debug=debug)
+
+
+def run_demo(home: Home, *, debug: bool = False) -> int:
+    """The app with a scripted conversation; keeps nothing, needs no microphone."""
+    from companion.gui.demo import demo_app, play
+
+    return _run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
+
+
+def _run(
+    home: Home,
+    make: Callable[[], Companion],
+    *,
+    then: Callable[[Companion], Awaitable[None]] | None = None,
+    debug: bool,
+    is_alone: bool = True,
+) -> int:
+    if not has_display():
+        print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
+        return 1
+    start_log(home.log, debug=debug)
+    qt = QApplication.instance() or QApplication(["companion"])
+    assert isinstance(qt, QApplication)
+    qt.setApplicationName("Companion")
+    qt.setDesktopFileName("companion")
+    qt.setQuitOnLastWindowClosed(False)  # otherwise the loop ends before everything is saved
+    door = Door(home) if is_alone else None
+    if door is not None and not door.enter():
+        card = CARDS[Kind.ALREADY_RUNNING]
+        print(f"{card.sentence} {card.hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
+        return 0
+    try:
+        return _loop(qt, make, then, door)
+    finally:
+        if door is not None:
+            door.leave()
+
+
+def _loop(
+    qt: QApplication,
+    make: Callable[[], Companion],
+    then: Callable[[Companion], Awaitable[None]] | None,
+    door: Door | None,
+) -> int:
+    import qasync
+
+    loop = qasync.QEventLoop(qt)
+    asyncio.set_event_loop(loop)
+    with loop:
+        loop.run_until_complete(_live(qt, make, then, door))
+    return 0
+
+
+async def _live(
+    qt: QApplication,
+    make: Callable[[], Companion],
+    then: Callable[[Companion], Awaitable[None]] | None,
+    door: Door | None,
+) -> None:
+    closing = asyncio.Event()
+    app = make()
+    faults = _Faults(app.events)
+    shell = Shell(app, on_close=closing.set)
+    _stop_on_signals(closing.set, qt)
+    if door is not None:
+        door.on_knock = shell.bring_to_front
+    shell.show()
+    await _painted()
+    opening = tasks.spawn(app.open(), name="open")
+    show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
+    await closing.wait()
+    shell.hide()
+    await tasks.stop(opening, show)
+    await app.close()
+    shell.close()
+    faults.stop()
+
+
+async def _show(then: Callable[[Companion], Awaitable[None]], app: Companion) -> None:
+    await then(app)
+
+
+async def _painted() -> None:
+    """Returns after the first frame is on screen: two passes of the loop through a zero timer."""
+    loop = asyncio.get_running_loop()
+    for _ in range(2):
+        passed = loop.create_future()
+        QTimer.singleShot(0, lambda done=passed: done.cancelled() or done.set_result(None))
+        await passed
+
+
+def _stop_on_signals(stop: Callable[[], None], parent: QObject) -> None:
+    """SIGTERM, SIGINT and SIGHUP (logout) close the window properly; a socket pair wakes Qt's loop."""
+    import socket
+
+    reader, writer = socket.socketpair()
+    for end in (reader, writer):
+        end.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: None)
+    notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read, parent)
+
+    def woken() -> None:
+        with suppress(BlockingIOError):
+            reader.recv(64)
+        stop()
+
+    notifier.activated.connect(woken)
+    parent.destroyed.connect(lambda: (reader.close(), writer.close()))
+
+
+class Door:
+    """One instance per home: a lock beside the data, and a local socket on which the next instance knocks."""
+
+    def __init__(self, home: Home) -> None:
+        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.on_knock: Callable[[], None] = lambda: None
+        self._lock = QLockFile(str(home.data / "companion.lock"))
+        self._lock.setStaleLockTime(0)  # a lock is stale when its process is gone, never because it is old
+        self._address = _address(home.data)
+        self._server: QLocalServer | None = None
+
+    def enter(self) -> bool:
+        """False: another instance has this home, and was asked to come to the front."""
+        if not self._lock.tryLock(0) and not self._break_stale():
+            self._knock()
+            return False
+        QLocalServer.removeServer(self._address)
+        self._server = QLocalServer()
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self._server.newConnection.connect(self._knocked)
+        if not self._server.listen(self._address):
+            _log.info("no local socket: %s", self._server.errorString())
+        return True
+
+    def leave(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._lock.unlock()
+
+    def _break_stale(self) -> bool:
+        return self._lock.removeStaleLockFile() and self._lock.tryLock(0)
+
+    def _knock(self) -> None:
+        socket = QLocalSocket()
+        socket.connectToServer(self._address)
+        if socket.waitForConnected(RAISE_MS):
+            socket.write(b"raise\n")
+            socket.waitForBytesWritten(RAISE_MS)
+            socket.disconnectFromServer()
+
+    def _knocked(self) -> None:
+        assert self._server is not None
+        while (connection := self._server.nextPendingConnection()) is not None:
+            connection.disconnected.connect(connection.deleteLater)
+            self.on_knock()
+
+
+def _address(data: Path) -> str:
+    """A name for the local socket that is short enough for every system and the same for the same home."""
+    import hashlib
+
+    owner = str(os.getuid()) if hasattr(os, "getuid") else ""
+    return "companion-" + hashlib.sha256(f"{owner}:{data}".encode()).hexdigest()[:24]
+
+
+class _Faults:
+    """Unhandled errors of slots, tasks, callbacks and threads: logged without anybody's words, shown as one card."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._is_telling = False
+        tasks.report_to(self.take)
+        sys.excepthook = self._from_slot
+        threading.excepthook = self._from_thread
+        asyncio.get_running_loop().set_exception_handler(self._from_loop)
+
+    def stop(self) -> None:
+        tasks.report_to(None)
+        sys.excepthook = sys.__excepthook__
+        threading.excepthook = threading.__excepthook__
+
+    def take(self, error: BaseException) -> None:
+        """The end of the one road."""
+        _log.error("unhandled: %s", describe(error))
+        if self._is_telling:  # the card itself failed
+            return
+        self._is_telling = True
+        try:
+            shown = error if isinstance(error, CompanionError) else CompanionError(Kind.INTERNAL, cause=error)
+            self._events.emit(Trouble(error=shown))
+        finally:
+            self._is_telling = False
+
+    def _from_slot(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        self.take(error)
+
+    def _from_thread(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            _log.error("in thread %s: %s", args.thread and args.thread.name, describe(args.exc_value))
+
+    def _from_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self.take(error)
+        else:
+            _log.error("loop: %s", context.get("message"))

@@ -1,0 +1,113 @@
+"""The line at the foot: where the words are kept, and what the last turn took and cost. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from companion.events import Mark
+from companion.gui import icons
+from companion.gui.labels import label
+from companion.gui.theme import Look
+
+_HEIGHT_PX = 30
+_NOTE_MS = 6_000
+_KEPT = {
+    "keyring": ("lock", "Saved · encrypted on this computer"),
+    "passphrase": ("lock", "Saved · encrypted on this computer"),
+    "memory": ("unlocked", "Kept for this run only"),
+    "": ("lock", "The journal is opening"),
+}
+_TIMES = ((Mark.TRANSCRIPT, "heard"), (Mark.FIRST_TOKEN, "first word"), (Mark.FIRST_SOUND, "first sound"))
+
+
+class StatusLine(QWidget):
+    """Left: the journal. Right: a note, the turn's times and cost, or that nothing leaves."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._storage = ""
+        self._is_saved = True
+        self._zero_s: float | None = None
+        self._icon = QLabel()
+        self._icon.setAccessibleName("Journal")
+        self.kept = label("", "caption")
+        self.note = label("", "caption")
+        self.cost = label("", "caption")
+        self._standing = ""
+        self._times: dict[str, str] = {}
+        self.setProperty("statusline", True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(28, 0, 28, 0)
+        row.setSpacing(4)
+        row.addWidget(self._icon)
+        row.addWidget(self.kept)
+        row.addStretch(1)
+        row.addWidget(self.note)
+        row.addSpacing(14)
+        row.addWidget(self.cost)
+        self._back = QTimer(self)
+        self._back.setSingleShot(True)
+        self._back.setInterval(_NOTE_MS)
+        self._back.timeout.connect(self._show_right)
+        look.changed.connect(self._show)
+        self._show()
+
+    def show_storage(self, storage: str) -> None:
+        """How the journal's key is kept; empty: the journal is not open yet."""
+        self._storage = storage
+        self._show()
+
+    def show_saved(self, is_saved: bool) -> None:
+        """False: words are in memory that the journal could not take."""
+        self._is_saved = is_saved
+        self._show()
+
+    def show_standing(self, text: str) -> None:
+        """What the right side says when there is nothing newer."""
+        self._standing = text
+        self._show_right()
+
+    def show_note(self, text: str) -> None:
+        """A remark that goes by itself."""
+        self.note.setText(text)
+        self._back.start()
+
+    def begin_turn(self) -> None:
+        self._zero_s = None
+        self._times.clear()
+        self.cost.setText("")
+        self._show_right()
+
+    def mark(self, mark: Mark, at_s: float) -> None:
+        """A point of the turn's timeline; times count from the release of the key, or from sending."""
+        if mark is Mark.RELEASED or (mark is Mark.ASKED and self._zero_s is None):
+            self._zero_s = at_s
+        name = dict(_TIMES).get(mark)
+        if name and self._zero_s is not None:
+            self._times[name] = f"{name} {max(0.0, at_s - self._zero_s) * 1000:.0f} ms"
+            self._show_right()
+
+    def show_cost(self, usd: float | None) -> None:
+        self.cost.setText(f"${usd:.4f}" if usd else "")
+
+    def _show(self) -> None:
+        icon, text = _KEPT.get(self._storage, _KEPT[""])
+        if not self._is_saved:
+            icon, text = "unlocked", "Not saved yet · kept in memory"
+        kind = "caption" if self._is_saved else "warn"
+        if self.kept.property("type") != kind:
+            self.kept.setProperty("type", kind)
+            self.kept.style().unpolish(self.kept)
+            self.kept.style().polish(self.kept)
+        self.kept.setText(text)
+        colour = self._look.colour("faint" if self._is_saved else "warn")
+        self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
+        self.setFixedHeight(self._look.px(_HEIGHT_PX))
+
+    def _show_right(self) -> None:
+        self._back.stop()
+        times = " · ".join(self._times[name] for _, name in _TIMES if name in self._times)
+        self.note.setText(times or self._standing)
+        self.note.setToolTip("Counted from the moment you let go" if times else "")

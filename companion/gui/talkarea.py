@@ -1,0 +1,160 @@
+"""The lower part of the talk page: the round button, the state in words, the composer. Main thread.
+
+While the person or the companion speaks the composer makes room and the button moves down, unless somebody is writing.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEasingCurve, QRect, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from companion.events import Phase
+from companion.gui.composer import Composer
+from companion.gui.labels import HintLine, label
+from companion.gui.talk import BOX_PX, Face, TalkButton, face_of
+from companion.gui.theme import Look
+from companion.gui.transcript import COLUMN_PX
+
+OVERLAP_PX = 30
+"""How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
+_HEIGHT_PX = 220 + OVERLAP_PX
+_HIGH_PX, _LOW_PX = 46 + OVERLAP_PX, 90 + OVERLAP_PX
+"""Centre of the button above the composer, and without it."""
+_WORDS_BELOW_PX = 81
+"""From the centre of the button to the middle of the words, above the composer; without it 95."""
+_MOVE_MS = 160
+_WORDS = {
+    Face.READY: ("Ready", "Hold [{key}] to speak · tap to keep listening"),
+    Face.ARMING: ("One moment", "the microphone is opening"),
+    Face.LISTENING: ("Listening", "{time} · release to send · [Esc] discards"),
+    Face.TRANSCRIBING: ("Writing it down", "[Esc] discards"),
+    Face.THINKING: ("Thinking", "press to interrupt"),
+    Face.SPEAKING: ("Speaking", "press to interrupt"),
+    Face.TROUBLE: ("Waiting for you", "your words are saved"),
+}
+_LATCHED = "{time} · press again to send · [Esc] discards"
+_MAKES_ROOM = frozenset({Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING})
+_MAY_STAY = frozenset({Phase.THINKING, Phase.SPEAKING})
+
+
+class TalkArea(QWidget):
+    """Shows one phase; emits what the person does."""
+
+    height_changed = Signal()
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._phase = Phase.READY
+        self._is_latched = self._is_in_trouble = False
+        self._seconds = 0
+        self._talk_key, self._other_key = "Space", "F9"
+        self.button = TalkButton(look, self)
+        self.composer = Composer(look, self)
+        self.words = QWidget(self)
+        self.state = label("", "state")
+        self.hint = HintLine()
+        row = QHBoxLayout(self.words)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(14)
+        row.addStretch(1)
+        row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addStretch(1)
+        self._move = QVariantAnimation(self)
+        self._move.setDuration(_MOVE_MS)
+        self._move.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._move.valueChanged.connect(lambda _: self._place())
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._tick)
+        self.composer.focused.connect(lambda _: self._show())
+        self.composer.grown.connect(self._grown)
+        look.changed.connect(self._grown)
+        self._sink = 0.0
+        self._move.valueChanged.connect(self._sunk)
+        self._show()
+
+    @property
+    def wanted_height(self) -> int:
+        """Height for the composer as it is now."""
+        more = self.composer.sizeHint().height() - 46
+        return self._look.px(_HEIGHT_PX) + max(0, more)
+
+    def show_keys(self, talk: str, other: str) -> None:
+        """Names of the talk key, and of the one that also works while writing."""
+        self._talk_key, self._other_key = talk, other
+        self._show()
+
+    def show_phase(self, phase: Phase, *, latched: bool) -> None:
+        if phase is Phase.LISTENING and self._phase is not Phase.LISTENING:
+            self._seconds = 0
+            self._clock.start()
+        elif phase is not Phase.LISTENING:
+            self._clock.stop()
+        self._phase, self._is_latched = phase, latched
+        self._show()
+
+    def show_trouble(self, is_in_trouble: bool) -> None:
+        self._is_in_trouble = is_in_trouble
+        self._show()
+
+    # -- below ----------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        face = face_of(self._phase, is_in_trouble=self._is_in_trouble)
+        state, hint = _WORDS[face]
+        if face is Face.LISTENING and self._is_latched:
+            hint = _LATCHED
+        key = self._other_key if self.composer.has_focus else self._talk_key
+        time = f"{self._seconds // 60}:{self._seconds % 60:02}"
+        self.state.setText(state)
+        self.hint.show_text(hint.format(key=key, time=time))
+        self.button.show_face(face)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
+        shows = self._phase is Phase.READY or stays
+        if shows == self.composer.isVisibleTo(self):
+            return
+        if not shows and self.composer.has_focus:
+            self.button.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.composer.setVisible(shows)
+        target = 0.0 if shows else 1.0
+        self._move.stop()
+        if self._look.reduced_motion or not self.isVisible():
+            self._sunk(target)
+            return
+        self._move.setStartValue(self._sink)
+        self._move.setEndValue(target)
+        self._move.start()
+
+    def _sunk(self, how_far: object) -> None:
+        self._sink = float(how_far)  # type: ignore[arg-type]  # Qt hands the animation's float
+        self._place()
+
+    def _tick(self) -> None:
+        self._seconds += 1
+        self._show()
+
+    def _grown(self) -> None:
+        self.height_changed.emit()
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        px, wide = self._look.px, self.width()
+        high = px(_HIGH_PX)
+        centre = round(high + (px(_LOW_PX) - high) * self._sink)
+        self.button.move((wide - BOX_PX) // 2, centre - BOX_PX // 2)
+        middle = centre + px(_WORDS_BELOW_PX) + round(px(14) * self._sink)
+        tall = self.words.sizeHint().height()
+        self.words.setGeometry(0, middle - tall // 2, wide, tall)
+        column = min(px(COLUMN_PX), wide - 2 * px(28))
+        top = high + px(102)
+        self.composer.setGeometry(QRect((wide - column) // 2, top, column, self.composer.sizeHint().height()))

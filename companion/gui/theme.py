@@ -1,0 +1,274 @@
+"""The look: two palettes, two font families, one scale, one style sheet. Main thread.
+
+`Look` is the living choice (theme, font size, motion) and tells who paints by hand when it changes; `stylesheet` turns
+`resources/qss` into the sheet every widget wears. Widgets name what they are through the properties `type` (text) and
+`tone` (buttons); colours and sizes appear nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields
+from functools import cache
+from string import Template
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from companion.paths import resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """The colour tokens of one theme, as `#rrggbb`."""
+
+    name: Literal["light", "dark"]
+    bg: str
+    """Window."""
+    surface: str
+    """Cards and fields."""
+    raised: str
+    """Buttons, the resting talk button."""
+    ink: str
+    """Text, the companion's words."""
+    soft: str
+    """The person's words, secondary text."""
+    faint: str
+    """Times, hints, tentative words."""
+    line: str
+    """Hairlines and borders."""
+    accent: str
+    """The one accent: active, listening, focus."""
+    accent_soft: str
+    """Selection, the sentence being spoken."""
+    on_accent: str
+    """Text and icons on the accent."""
+    warm: str
+    """What leaves this computer."""
+    warn: str
+    warn_bg: str
+
+
+LIGHT = Palette(
+    name="light",
+    bg="#F7F4EE",
+    surface="#FFFEFB",
+    raised="#FFFFFF",
+    ink="#25282C",
+    soft="#565B62",
+    faint="#6A6E75",
+    line="#E5DFD4",
+    accent="#3E6E60",
+    accent_soft="#E2ECE6",
+    on_accent="#FFFEFB",
+    warm="#AD522A",
+    warn="#8A5A00",
+    warn_bg="#FBF0D9",
+)
+DARK = Palette(
+    name="dark",
+    bg="#141619",
+    surface="#1A1D21",
+    raised="#20242A",
+    ink="#E9E5DC",
+    soft="#B0B3B6",
+    faint="#8B9097",
+    line="#2A2F35",
+    accent="#8FC0AC",
+    accent_soft="#22312C",
+    on_accent="#141619",
+    warm="#E29A73",
+    warn="#E8C37A",
+    warn_bg="#2E2717",
+)
+
+SIZES_PX = {
+    "caption": 12.0,
+    "small": 12.5,
+    "label": 13.5,
+    "body": 14.0,
+    "state": 14.5,
+    "said": 16.0,
+    "told": 19.0,
+    "title": 23.0,
+    "heading": 27.0,
+    "opening": 34.0,
+}
+"""Type sizes by use, in pixels at 96 dpi and scale 1: the names a widget's `type` property takes."""
+SERIF_TYPES = frozenset({"told", "title", "heading", "opening"})
+READING_LINE = 1.6
+"""Line height of reading text, times its size."""
+
+_SERIF = ("Noto Serif", "Georgia", "New York", "Source Serif 4", "Charter", "DejaVu Serif")
+_SANS = ("Inter", "Segoe UI Variable Text", "Segoe UI", ".AppleSystemUIFont", "Noto Sans", "DejaVu Sans")
+_MONO = ("Cascadia Mono", "SF Mono", "Menlo", "Noto Sans Mono", "DejaVu Sans Mono")
+_POINTS_PER_PX = 1.0 if sys.platform == "darwin" else 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """The families in use: what this system has."""
+
+    serif: str
+    sans: str
+    mono: str
+
+
+@cache
+def families() -> Families:
+    """The first of each list that is installed, else what the system calls its own."""
+    installed = set(QFontDatabase.families())
+
+    def first(names: tuple[str, ...], system: QFontDatabase.SystemFont) -> str:
+        found = next((name for name in names if name in installed), "")
+        return found or QFontDatabase.systemFont(system).family()
+
+    return Families(
+        serif=first(_SERIF, QFontDatabase.SystemFont.TitleFont),
+        sans=first(_SANS, QFontDatabase.SystemFont.GeneralFont),
+        mono=first(_MONO, QFontDatabase.SystemFont.FixedFont),
+    )
+
+
+def font(kind: str, scale: float = 1.0, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """The font for one of `SIZES_PX`: points, so that the system's own text size applies too."""
+    chosen = QFont(families().serif if kind in SERIF_TYPES else families().sans)
+    chosen.setPointSizeF(SIZES_PX[kind] * _POINTS_PER_PX * scale)
+    chosen.setWeight(weight)
+    return chosen
+
+
+def system_palette() -> Palette:
+    """Dark where the system says so."""
+    return DARK if QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+
+
+def palette_for(choice: str) -> Palette:
+    """The palette of the setting: "light", "dark", anything else follows the system."""
+    return {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2 contrast ratio of two colours, 1..21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@cache
+def _sheets() -> Template:
+    parts = sorted((resources() / "qss").glob("*.qss"))
+    return Template("\n".join(part.read_text(encoding="utf-8") for part in parts))
+
+
+@cache
+def stylesheet(palette: Palette, scale: float = 1.0) -> str:
+    """One sheet from `resources/qss/*.qss`; `$token` stands for a colour, `$size_body` for a size, `$serif` for a family.
+
+    Raises:
+        KeyError: a sheet names a token that does not exist.
+    """
+    tokens: dict[str, str] = {field.name: getattr(palette, field.name) for field in fields(palette)}
+    for kind, px in SIZES_PX.items():
+        tokens[f"size_{kind}"] = f"{px * _POINTS_PER_PX * scale:.2f}pt"
+    names = families()
+    tokens |= {"serif": names.serif, "sans": names.sans, "mono": names.mono}
+    tokens["icons"] = (resources() / "icons").as_posix()
+    return _sheets().substitute(tokens)
+
+
+def qt_palette(palette: Palette) -> QPalette:
+    """The tokens as Qt's own roles, for what no style sheet reaches (placeholder text, links, disabled text)."""
+    role = QPalette.ColorRole
+    result = QPalette()
+    for part, colour in (
+        (role.Window, palette.bg),
+        (role.Base, palette.surface),
+        (role.AlternateBase, palette.bg),
+        (role.Button, palette.raised),
+        (role.ToolTipBase, palette.surface),
+        (role.WindowText, palette.ink),
+        (role.Text, palette.ink),
+        (role.ButtonText, palette.ink),
+        (role.ToolTipText, palette.ink),
+        (role.PlaceholderText, palette.faint),
+        (role.Highlight, palette.accent_soft),
+        (role.HighlightedText, palette.ink),
+        (role.Accent, palette.accent),
+        (role.Link, palette.accent),
+        (role.LinkVisited, palette.accent),
+        (role.Light, palette.raised),
+        (role.Mid, palette.line),
+        (role.Dark, palette.line),
+    ):
+        result.setColor(part, QColor(colour))
+    for part in (role.Text, role.WindowText, role.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, part, QColor(palette.faint))
+    return result
+
+
+class Look(QObject):
+    """The chosen theme, size and motion of the running window; one per app."""
+
+    changed = Signal()
+    """After `choose` or a change of the system's scheme made something look different."""
+
+    def __init__(
+        self,
+        *,
+        theme: str = "system",
+        font_scale: float = 1.0,
+        reduced_motion: bool = False,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.scale = font_scale
+        self.reduced_motion = reduced_motion
+        self.palette = palette_for(theme)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+
+    def choose(self, *, theme: str, font_scale: float, reduced_motion: bool) -> None:
+        """Takes the settings as they are now; cheap when nothing changed."""
+        before = (self.palette, self.scale, self.reduced_motion)
+        self._theme, self.scale, self.reduced_motion = theme, font_scale, reduced_motion
+        self.palette = palette_for(theme)
+        if before != (self.palette, self.scale, self.reduced_motion):
+            self.wear()
+            self.changed.emit()
+
+    def wear(self) -> None:
+        """Dresses the whole application; must have happened once before a window is shown."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        if app.style().objectName().lower() != "fusion":
+            app.setStyle(
+                "Fusion"
+            )  # the one style that looks the same, and takes a sheet the same, everywhere
+        app.setPalette(qt_palette(self.palette))
+        app.setFont(font("body", self.scale))
+        app.setStyleSheet(stylesheet(self.palette, self.scale))
+
+    def font(self, kind: str, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+        """The font for one of `SIZES_PX` at the chosen size."""
+        return font(kind, self.scale, weight=weight)
+
+    def colour(self, token: str, alpha: float = 1.0) -> QColor:
+        """A palette token as a colour; `alpha` 0..1."""
+        result = QColor(getattr(self.palette, token))
+        result.setAlphaF(alpha)
+        return result
+
+    def px(self, design_px: float) -> int:
+        """A length that grows with the text, at half its pace: large type should not push the words off the page."""
+        return round(design_px * (1 + (self.scale - 1) / 2))
+
+    def _follow_system(self) -> None:
+        self.choose(theme=self._theme, font_scale=self.scale, reduced_motion=self.reduced_motion)

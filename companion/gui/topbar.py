@@ -1,0 +1,203 @@
+"""The bar at the top: the practice and its menu, and who thinks, hears and speaks. Main thread.
+
+A filled dot means this computer, an open warm one a provider: whether words leave is always in sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetricsF, QKeySequence, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
+
+from companion.flow import Role
+from companion.gui import icons
+from companion.gui.host import PracticeInfo
+from companion.gui.labels import label
+from companion.gui.theme import Look
+
+HEIGHT_PX = 64
+_ROLES = {
+    Role.THINKS: ("Thinks", "thinking"),
+    Role.HEARS: ("Hears", "hearing"),
+    Role.SPEAKS: ("Speaks", "voice"),
+}
+_LONGEST_LABEL_PX = 150
+
+
+def settings_page(role: Role | None) -> str:
+    """The settings page on which a role is chosen."""
+    return _ROLES[role][1] if role is not None else "thinking"
+
+
+class Pill(QAbstractButton):
+    """Who has one role now."""
+
+    def __init__(self, look: Look, role: Role, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._role_name = _ROLES[role][0]
+        self._label, self.host = "", ""
+        self._is_short = False
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        look.changed.connect(self._changed)
+        self.show_engine("", "")
+
+    @property
+    def label(self) -> str:
+        return self._label
+
+    def show_engine(self, name: str, host: str) -> None:
+        """`host` empty: the work is done on this computer."""
+        self._label, self.host = name, host
+        where = f"what it needs goes to {host}" if host else "on this computer"
+        self.setAccessibleName(f"{self._role_name}: {name or 'not chosen'}, {where}")
+        self.setAccessibleDescription("Opens its settings")
+        self.setToolTip(
+            f"{self._role_name}: {name}\n" + (f"Goes to {host}" if host else "Nothing leaves this computer")
+        )
+        self._changed()
+
+    def shorten(self, is_short: bool) -> None:
+        """Without the engine's name, where there is no room."""
+        if is_short != self._is_short:
+            self._is_short = is_short
+            self._changed()
+
+    def full_width(self) -> int:
+        return self._width(is_short=False)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._width(is_short=self._is_short), self._look.px(30))
+
+    def _fonts(self) -> tuple[QFont, QFont]:
+        return self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
+
+    def _elided(self) -> str:
+        metrics = QFontMetricsF(self._fonts()[1])
+        return metrics.elidedText(self._label, Qt.TextElideMode.ElideRight, self._look.px(_LONGEST_LABEL_PX))
+
+    def _width(self, *, is_short: bool) -> int:
+        plain, strong = (QFontMetricsF(font) for font in self._fonts())
+        name = 0 if is_short or not self._label else 7 + strong.horizontalAdvance(self._elided())
+        return round(12 + 7 + 7 + plain.horizontalAdvance(self._role_name) + name + 12)
+
+    def _changed(self) -> None:
+        self.updateGeometry()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, painter = self._look, QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        border = "accent" if self.hasFocus() else "line"
+        painter.setPen(QPen(look.colour(border), 1.5 if self.hasFocus() else 1))
+        painter.setBrush(look.colour("accent_soft" if self.underMouse() or self.isDown() else "surface"))
+        painter.drawRoundedRect(frame, frame.height() / 2, frame.height() / 2)
+        dot = QPointF(15, frame.center().y())
+        if self.host:
+            painter.setPen(QPen(look.colour("warm"), 1.4))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(dot, 3.0, 3.0)
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("accent"))
+            painter.drawEllipse(dot, 3.6, 3.6)
+        plain, strong = self._fonts()
+        painter.setFont(plain)
+        painter.setPen(look.colour("soft"))
+        left = 26.0
+        line = frame.adjusted(left, 0, 0, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(line, middle, self._role_name)
+        if not self._is_short:
+            left += QFontMetricsF(plain).horizontalAdvance(self._role_name) + 7
+            painter.setFont(strong)
+            painter.setPen(look.colour("ink"))
+            painter.drawText(frame.adjusted(left, 0, 0, 0), middle, self._elided())
+        painter.end()
+
+
+class TopBar(QWidget):
+    """The bar; `practices` is asked when the menu opens."""
+
+    practice_chosen = Signal(str)
+    new_session_wanted = Signal()
+    settings_requested = Signal(str)
+
+    def __init__(
+        self, look: Look, practices: Callable[[], Sequence[PracticeInfo]], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._look, self._practices = look, practices
+        self._name = ""
+        self.practice = QPushButton("Reflection")
+        self.practice.setProperty("tone", "practice")
+        self.practice.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands after the title
+        self.practice.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.practice.clicked.connect(self.open_menu)
+        self.step = label("", "hint")
+        self.pills = {role: Pill(look, role) for role in _ROLES}
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(20, 0, 28, 0)
+        self._row.setSpacing(14)
+        self._row.addWidget(self.practice)
+        self._row.addWidget(self.step)
+        self._row.addStretch(1)
+        for role, pill in self.pills.items():
+            self._row.addWidget(pill)
+            pill.clicked.connect(lambda _=False, page=settings_page(role): self.settings_requested.emit(page))
+        look.changed.connect(self._dress)
+        self._dress()
+
+    def show_practice(self, name: str, title: str, step: int, steps: int) -> None:
+        self._name = name
+        self.practice.setText(title)
+        self.practice.setAccessibleName(f"Practice: {title}")
+        self.practice.setAccessibleDescription("Opens the list of practices")
+        self.step.setText(f"{step} of {steps}" if steps > 1 and step else "")
+        self.step.setAccessibleName(f"Step {step} of {steps}" if steps > 1 else "Step")
+        self._dress()
+        self._fit()
+
+    def show_engine(self, role: Role, name: str, host: str) -> None:
+        self.pills[role].show_engine(name, host)
+        self._fit()
+
+    def open_menu(self) -> None:
+        """Practices to choose from, and a fresh start."""
+        menu = QMenu(self)
+        menu.setAccessibleName("Practices")
+        menu.setToolTipsVisible(True)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for practice in self._practices():
+            picture = icons.icon(practice.icon, self._look.colour("accent"), 18)
+            action = menu.addAction(picture, f"{practice.title}\t{practice.minutes} min")
+            action.setToolTip(practice.summary)
+            font = action.font()
+            font.setBold(practice.name == self._name)
+            action.setFont(font)
+            action.triggered.connect(lambda _=False, name=practice.name: self.practice_chosen.emit(name))
+        menu.addSeparator()
+        fresh = menu.addAction(icons.icon("plus", self._look.colour("soft"), 18), "New reflection")
+        fresh.setShortcut(QKeySequence.StandardKey.New)
+        fresh.triggered.connect(self.new_session_wanted)
+        menu.popup(self.practice.mapToGlobal(QPoint(0, self.practice.height() + 4)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        pills = sum(pill.full_width() + 14 for pill in self.pills.values())
+        title = self.practice.sizeHint().width() + self.step.sizeHint().width() + 14
+        for pill in self.pills.values():
+            pill.shorten(title + pills + 48 > self.width())
+
+    def _dress(self) -> None:
+        self.setFixedHeight(self._look.px(HEIGHT_PX))
+        name = next((p.icon for p in self._practices() if p.name == self._name), "leaf")
+        self.practice.setIcon(icons.icon(name, self._look.colour("ink"), 18))

@@ -1,0 +1,438 @@
+"""The script of a reflection: turns and deltas in, one selectable page of text out. Main thread.
+
+Deltas are gathered and written at most every `_FLUSH_MS`: inserting each alone costs quadratic layout time. What is
+tentative, being spoken, or not spoken yet is painted over the text (extra selections) and never laid out again.
+Nothing is ever fetched: every resource is an empty object, and a link is only announced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QImage,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QTextEdit, QWidget
+
+from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
+from companion.gui import markdown
+from companion.gui.clean import SHOWN_CHARS, breakable, clean_text, unbroken
+from companion.gui.theme import Look
+from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter
+
+COLUMN_PX = 660
+_EDGE_PX = 28
+"""Least margin beside the column."""
+_FLUSH_MS = 33
+_TURNS_AT_ONCE = 60
+"""Older turns wait behind a line, so that a long evening stays quick."""
+_MOST_TURNS = 120
+_INNER_PX = 4
+"""Room inside the view for what reaches over a letter's box."""
+
+
+class Script(QTextBrowser):
+    """The page. Live methods (`hear`, `say`, `stream` ...) follow the turn's events; `show_turns` shows a kept one."""
+
+    link_followed = Signal(str)
+    """A person wants to go to this address; nobody has gone there."""
+
+    def __init__(self, look: Look, *, from_below: bool, parent: QWidget | None = None) -> None:
+        """`from_below`: a short script stands at the bottom, near the talk button, and the end stays in view."""
+        super().__init__(parent)
+        self._look = look
+        self._from_below = from_below
+        self._setter = Typesetter(self.document(), look)
+        self._title = ""
+        self._turns: list[ShownTurn] = []
+        self._first = 0
+        """Index of the oldest turn on the page."""
+        self._live: int | None = None
+        """The engine's number of the last turn, while it goes on."""
+        self._said_from = self._told_from = 0
+        """Where the live turn's words start in the document; 0: not yet."""
+        self._tentative_from = 0
+        self._pending: list[str] = []
+        self._run = 0
+        self._is_exact = True
+        """The answer on the page is the raw answer, character for character."""
+        self._spoken: tuple[int, int] | None = None
+        self._follows = from_below
+        self._flushing = QTimer(self)
+        self._flushing.setSingleShot(True)
+        self._flushing.setInterval(_FLUSH_MS)
+        self._flushing.timeout.connect(self.flush)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        document = self.document()
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(_INNER_PX)
+        self.setProperty("script", True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setAcceptDrops(False)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setAccessibleName("Reflection")
+        self.setAccessibleDescription("What you and the companion said")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.bar = QScrollBar(Qt.Orientation.Vertical, self)
+        self.bar.setAccessibleName("Scroll the reflection")
+        own = self.verticalScrollBar()
+        own.rangeChanged.connect(self._range_changed)
+        own.valueChanged.connect(self._scrolled)
+        self.bar.valueChanged.connect(own.setValue)
+        self.anchorClicked.connect(self._anchor_clicked)
+        self._look.changed.connect(self.rebuild)
+
+    # -- a kept reflection ----------------------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._turns
+
+    def show_turns(self, turns: Sequence[TurnRecord], title: str = "") -> None:
+        """Shows what the journal has kept, from the start."""
+        self._end_live()
+        self._title = title
+        self._turns = [ShownTurn.of(record) for record in turns]
+        self._first = 0 if not self._from_below else max(0, len(self._turns) - _TURNS_AT_ONCE)
+        self.rebuild()
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.maximum() if self._from_below else 0)
+
+    def forget(self) -> None:
+        """An empty page."""
+        self.show_turns(())
+
+    def text(self) -> str:
+        """All that stands on the page, as copying gives it."""
+        return unbroken(self.toPlainText())
+
+    # -- the turn that goes on ------------------------------------------------------------------------------
+
+    def hear(self, turn: int, transcript: Transcript) -> None:
+        """The words so far; those that may still change are paler."""
+        live = self._begin_live(turn)
+        if live is None or live.told:
+            return
+        before = live.said
+        live.said = clean_text(transcript.text)[:SHOWN_CHARS]
+        same = 0
+        for one, other in zip(before, live.said, strict=False):
+            if one != other:
+                break
+            same += 1
+        self._open_said(live)
+        self._setter.cut(self._said_from + same)
+        self._setter.write("said", live.said[same:])
+        committed = len(live.said) if transcript.is_final else transcript.committed_chars
+        self._tentative_from = self._said_from + min(committed, len(live.said))
+        self._repaint_spans()
+        self._settle()
+
+    def discard(self, turn: int) -> None:
+        """The take was not sent: its words leave the page."""
+        if turn == self._live and not self._turns[-1].told:
+            self._turns.pop()
+            self._end_live()
+            self.rebuild()
+
+    def say(self, turn: int, text: str, at: float) -> None:
+        """The person's words are known, and kept."""
+        live = self._begin_live(turn)
+        if live is None:
+            return
+        is_same = live.said == text
+        live.said, live.said_at = text, at
+        if self._said_from and not is_same:
+            self.rebuild()
+        else:
+            self._open_said(live)
+            if not is_same:
+                self._setter.write_long("said", text, live.pieces, len(self._turns) - 1)
+        self._tentative_from = self._setter.end
+        self._repaint_spans()
+        self._follows = self._from_below
+        self._settle()
+
+    def stream(self, turn: int, text: str, at: float) -> None:
+        """The next piece of the answer; it appears with the next flush."""
+        live = self._begin_live(turn)
+        if live is None:
+            return
+        if live.told_at is None:
+            live.told_at = at
+        self._pending.append(text)
+        if not self._flushing.isActive():
+            self._flushing.start()
+
+    def flush(self) -> None:
+        """Writes what has gathered."""
+        self._flushing.stop()
+        if not self._pending or not self._turns:
+            return
+        live = self._turns[-1]
+        raw = "".join(self._pending)
+        self._pending.clear()
+        room = SHOWN_CHARS - len(live.told)
+        live.told += raw
+        if not self._told_from:
+            self._setter.caption("Companion", live.told_at)
+            self._told_from = self._setter.begin("told")
+            self._run, self._is_exact = 0, True
+        shown, self._run = breakable(clean_text(raw[: max(0, room)]), self._run)
+        self._is_exact = self._is_exact and shown == raw
+        if shown:
+            self._setter.write("told", shown)
+        self._settle()
+
+    def speak(self, turn: int, sentence: Sentence) -> None:
+        """This sentence sounds now; the ones after it wait, paler."""
+        if turn != self._live:
+            return
+        self.flush()
+        self._spoken = self._place_of(sentence)
+        self._repaint_spans()
+
+    def end_reply(self, turn: int, text: str, state: ReplyState) -> None:
+        """The answer is written; it takes its final form."""
+        live = self._begin_live(turn)
+        if live is None:
+            return
+        self.flush()
+        changed = text != live.told
+        live.told, live.state = text, state
+        if not text:
+            return
+        if changed or not self._told_from or len(text) > SHOWN_CHARS or not markdown.is_plain(text):
+            self._rewrite_told(live)
+        self._settle()
+
+    def finish(self, turn: int, record: TurnRecord) -> None:
+        """The turn is over: what was not heard turns pale, a broken answer gets its mark."""
+        if turn != self._live or not self._turns:
+            return
+        self.flush()
+        live = self._turns[-1]
+        live.state, live.heard = record.reply_state, record.heard_text
+        self.quiet()
+        if self._told_from:
+            self._mark_ending(live, self._told_from)
+        self._end_live()
+        if len(self._turns) - self._first > _MOST_TURNS:
+            self._first = len(self._turns) - _TURNS_AT_ONCE
+            self.rebuild()
+        self._settle()
+
+    def quiet(self) -> None:
+        """Nothing is being spoken any more."""
+        self._spoken = None
+        self._repaint_spans()
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Writes the page anew: another look, older turns, a changed word."""
+        bar = self.verticalScrollBar()
+        below = bar.maximum() - bar.value()
+        self.setUpdatesEnabled(False)
+        self.document().clear()
+        self._said_from = self._told_from = 0
+        if self._title:
+            self._setter.heading(self._title)
+        if self._first:
+            self._setter.link(f"Show {min(self._first, _TURNS_AT_ONCE)} earlier", EARLIER)
+        for place in range(self._first, len(self._turns)):
+            self._write_turn(place)
+        self._tentative_from = self._setter.end
+        self._repaint_spans()
+        self._settle()
+        bar.setValue(bar.maximum() - below)
+        self.setUpdatesEnabled(True)
+
+    def _write_turn(self, place: int) -> None:
+        turn = self._turns[place]
+        is_live = self._live is not None and place == len(self._turns) - 1
+        said_from = told_from = 0
+        if turn.said:
+            self._setter.caption("You", turn.said_at, first=self.document().isEmpty())
+            said_from = self._setter.begin("said")
+            self._setter.write_long("said", turn.said, turn.pieces, place)
+        if turn.told:
+            self._setter.caption("Companion", turn.told_at, first=self.document().isEmpty())
+            told_from = self._setter.begin("told")
+            self._setter.write_long("told", turn.told, turn.pieces, place)
+            if not is_live:
+                self._mark_ending(turn, told_from)
+        if is_live:
+            self._said_from, self._told_from, self._is_exact = said_from, told_from, False
+
+    def _open_said(self, live: ShownTurn) -> None:
+        if not self._said_from:
+            self._setter.caption("You", live.said_at, first=self.document().isEmpty())
+            self._said_from = self._setter.begin("said")
+
+    def _rewrite_told(self, live: ShownTurn) -> None:
+        if not self._told_from:
+            self._setter.caption("Companion", live.told_at, first=self.document().isEmpty())
+            self._told_from = self._setter.begin("told")
+        spoken = self._words_in(self._spoken)
+        self._setter.cut(self._told_from)
+        self._setter.write_long("told", live.told, live.pieces, len(self._turns) - 1)
+        self._is_exact = False
+        self._spoken = self._find(spoken, self._told_from) if spoken else None
+        self._repaint_spans()
+
+    def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
+        if turn.state is ReplyState.INTERRUPTED:
+            self._setter.fade(self._end_of_heard(turn, told_from), self._setter.end)
+        self._setter.ending(turn.state)
+
+    def _end_of_heard(self, turn: ShownTurn, told_from: int) -> int:
+        shown = self._setter.span(told_from, self._setter.end).selectedText()
+        if not turn.heard.strip():
+            return told_from
+        if shown.replace("\u2029", "\n").startswith(turn.heard):
+            return told_from + len(turn.heard)
+        found = self._find(turn.heard[-80:], told_from)
+        return found[1] if found else self._setter.end
+
+    # -- the live turn's places -----------------------------------------------------------------------------
+
+    def _begin_live(self, turn: int) -> ShownTurn | None:
+        """The turn of this number, begun if it is new; None for one that is over."""
+        if self._live == turn:
+            return self._turns[-1]
+        if self._live is not None and turn < self._live:
+            return None
+        self._end_live()
+        self._live = turn
+        self._turns.append(ShownTurn())
+        return self._turns[-1]
+
+    def _end_live(self) -> None:
+        self.flush()
+        self._live = None
+        self._said_from = self._told_from = 0
+        self._spoken = None
+        self._tentative_from = self._setter.end
+        self._repaint_spans()
+
+    def _place_of(self, sentence: Sentence) -> tuple[int, int] | None:
+        if not self._told_from:
+            return None
+        if self._is_exact:
+            start = self._told_from + sentence.start
+            return start, start + len(sentence.text.rstrip())
+        after = self._spoken[1] if self._spoken else self._told_from
+        return self._find(sentence.spoken or sentence.text, after)
+
+    def _find(self, words: str, start: int) -> tuple[int, int] | None:
+        """Where these words stand, whatever signs are between them."""
+        parts = [re.escape(word) for word in re.findall(r"\w+", words)]
+        if not parts:
+            return None
+        text = self._setter.span(start, self._setter.end).selectedText()
+        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", text)
+        return (start + found.start(), start + found.end()) if found else None
+
+    def _words_in(self, span: tuple[int, int] | None) -> str:
+        return self._setter.span(*span).selectedText() if span else ""
+
+    def _repaint_spans(self) -> None:
+        end = self._setter.end
+        spans: list[tuple[int, int, QTextCharFormat]] = []
+        pale = QTextCharFormat()
+        pale.setForeground(self._look.colour("faint"))
+        if self._said_from and not self._told_from and self._tentative_from < end:
+            spans.append((self._tentative_from, end, pale))
+        if self._spoken:
+            now = QTextCharFormat()
+            now.setBackground(self._look.colour("accent_soft"))
+            spans.append((*self._spoken, now))
+            if self._spoken[1] < end:
+                spans.append((self._spoken[1], end, pale))
+        selections = []
+        for start, stop, style in spans:
+            selection = QTextEdit.ExtraSelection()
+            selection.cursor = self._setter.span(start, stop)
+            selection.format = style
+            selections.append(selection)
+        self.setExtraSelections(selections)
+
+    # -- the view -------------------------------------------------------------------------------------------
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """Nothing, for every address: an answer of None would make Qt look on the disk."""
+        if kind == QTextDocument.ResourceType.ImageResource.value:
+            return QImage(1, 1, QImage.Format.Format_ARGB32)
+        return QByteArray()
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        data = QMimeData()
+        data.setText(unbroken(self.textCursor().selection().toPlainText()))
+        return data
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._settle()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            cursor = self.textCursor()
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            self.setTextCursor(cursor)
+        super().focusInEvent(event)
+
+    def _settle(self) -> None:
+        """Centres the column and lets a short script stand at the bottom."""
+        wide, high = self.width(), self.height()
+        column = min(self._look.px(COLUMN_PX), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        left = max(0, (wide - column) // 2)
+        above = 0
+        if self._from_below:
+            self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
+            above = max(0, high - int(self.document().size().height() + 0.999))
+        self._set_margins(left, above, max(0, wide - column - left))
+        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
+        self.bar.raise_()
+
+    def _set_margins(self, left: int, above: int, right: int) -> None:
+        margins = self.viewportMargins()
+        if (margins.left(), margins.top(), margins.right()) != (left, above, right):
+            self.setViewportMargins(left, above, right, 0)
+
+    def _range_changed(self, low: int, high: int) -> None:
+        own = self.verticalScrollBar()
+        self.bar.setPageStep(own.pageStep())
+        self.bar.setSingleStep(own.singleStep())
+        self.bar.setRange(low, high)
+        self.bar.setVisible(high > low)
+        if self._follows:
+            own.setValue(high)
+
+    def _scrolled(self, value: int) -> None:
+        self._follows = self._from_below and value >= self.verticalScrollBar().maximum() - 4
+        self.bar.setValue(value)
+
+    def _anchor_clicked(self, url: QUrl) -> None:
+        address = url.toString(QUrl.ComponentFormattingOption.FullyEncoded)
+        if address == EARLIER:
+            self._first = max(0, self._first - _TURNS_AT_ONCE)
+            self.rebuild()
+        elif address.startswith(f"{MORE}/"):
+            self._turns[int(address.rsplit("/", 1)[1])].pieces += 1
+            self.rebuild()
+        else:
+            self.link_followed.emit(address)

@@ -1,0 +1,222 @@
+"""How a script looks on paper: captions, the person's words, the companion's words, in one `QTextDocument`. Main thread.
+
+Everything is appended at the end of the document or replaces its tail; the caller keeps the positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+
+from companion.flow import ReplyState, TurnRecord
+from companion.gui import markdown
+from companion.gui.clean import SHOWN_CHARS, breakable, clean_text
+from companion.gui.theme import READING_LINE, Look, families
+
+Kind = Literal["said", "told", "caption", "title"]
+_INK = {"said": "soft", "told": "ink", "caption": "faint", "title": "ink"}
+_TURN_GAP_PX = 26
+_CAPTION_GAP_PX = 3
+EARLIER = "companion:earlier"
+"""Address of the line that brings older turns."""
+MORE = "companion:more"
+"""Address of the line that brings the rest of very long words, with the turn's place appended."""
+_ENDINGS = {
+    ReplyState.INTERRUPTED: "You went on before the rest was heard",
+    ReplyState.CUT_OFF: "The answer was cut off here",
+    ReplyState.PARTIAL: "The answer ended here",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class ShownTurn:
+    """One exchange as it stands on the page."""
+
+    said: str = ""
+    said_at: float | None = None
+    told: str = ""
+    told_at: float | None = None
+    state: ReplyState | None = None
+    """None while it goes on."""
+    heard: str = ""
+    """The part of `told` that reached the person; only looked at when `state` is INTERRUPTED."""
+    pieces: int = 1
+    """How many pieces of `SHOWN_CHARS` of a very long text are shown."""
+
+    @classmethod
+    def of(cls, record: TurnRecord) -> ShownTurn:
+        return cls(
+            said=record.user_text,
+            said_at=record.at,
+            told=record.reply_text,
+            told_at=record.reply_at if record.reply_text else None,
+            state=record.reply_state,
+            heard=record.heard_text,
+        )
+
+
+def clock(at: float | None) -> str:
+    """Time of day, as captions show it."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M") if at is not None else ""
+
+
+class Typesetter:
+    """Writes one document in the fonts and colours of a look."""
+
+    def __init__(self, document: QTextDocument, look: Look) -> None:
+        self._document = document
+        self._look = look
+
+    @property
+    def end(self) -> int:
+        """Where the next thing is written."""
+        return max(0, self._document.characterCount() - 1)
+
+    def chars(self, kind: Kind) -> QTextCharFormat:
+        """The character format of a kind of text."""
+        result = QTextCharFormat()
+        result.setFont(self._font(kind))
+        result.setForeground(self._look.colour(_INK[kind]))
+        return result
+
+    def caption(self, who: str, at: float | None, *, first: bool = False) -> None:
+        """The small line above somebody's words."""
+        time = clock(at)
+        self._begin("caption", above_px=0 if first else _TURN_GAP_PX)
+        self._write(f"{who} · {time}" if time else who, self.chars("caption"))
+
+    def begin(self, kind: Kind) -> int:
+        """A new paragraph; returns where its text starts."""
+        self._begin(kind, above_px=_CAPTION_GAP_PX)
+        return self.end
+
+    def heading(self, text: str) -> None:
+        self._begin("title")
+        self._write(clean_text(text), self.chars("title"))
+
+    def write(self, kind: Kind, text: str) -> None:
+        """Goes on with the last paragraph; `text` is clean and breakable."""
+        self._write(text, self.chars(kind))
+
+    def write_long(self, kind: Kind, text: str, pieces: int, place: int) -> None:
+        """Raw words of any length: at most `pieces` pieces, and a line that brings more. Markdown for the companion's."""
+        shown = clean_text(text[: SHOWN_CHARS * pieces])
+        if kind == "told" and not markdown.is_plain(shown):
+            self.write_markdown(shown)
+        else:
+            self.write(kind, breakable(shown)[0])
+        hidden = len(text) - SHOWN_CHARS * pieces
+        if hidden > 0:
+            self.link(f"Show more ({hidden:,} characters)", f"{MORE}/{place}")
+
+    def write_markdown(self, text: str) -> None:
+        """The companion's words with their emphasis, lists and links, starting in the last paragraph."""
+        cursor = self._cursor()
+        start = cursor.block()
+        style, place = start.blockFormat(), start.position()
+        self._document.setDefaultStyleSheet(self._sheet())
+        cursor.insertHtml(markdown.to_html(breakable(text)[0]))
+        first = QTextCursor(self._document.findBlock(place))
+        if first.currentList() is None:
+            first.setBlockFormat(style)
+        last = self._cursor()
+        below = last.blockFormat()
+        below.setBottomMargin(0)
+        last.setBlockFormat(below)
+
+    def ending(self, state: ReplyState | None) -> None:
+        """The quiet mark under an answer that did not end as it should; nothing for a whole one."""
+        if state in _ENDINGS:
+            self._begin("caption", above_px=_CAPTION_GAP_PX)
+            self._write(_ENDINGS[state], self.chars("caption"))
+
+    def link(self, text: str, href: str) -> None:
+        """A line of the window's own that can be followed."""
+        self._begin("caption", above_px=_CAPTION_GAP_PX)
+        style = self.chars("caption")
+        style.setAnchor(True)
+        style.setAnchorHref(href)
+        style.setForeground(self._look.colour("accent"))
+        self._write(text, style)
+
+    def cut(self, start: int) -> None:
+        """Takes away everything from `start` on."""
+        cursor = self._cursor()
+        cursor.setPosition(start, QTextCursor.MoveMode.KeepAnchor)
+        cursor.removeSelectedText()
+
+    def span(self, start: int, end: int) -> QTextCursor:
+        """A cursor that holds a part of the document."""
+        cursor = QTextCursor(self._document)
+        cursor.setPosition(min(start, self.end))
+        cursor.setPosition(min(end, self.end), QTextCursor.MoveMode.KeepAnchor)
+        return cursor
+
+    def fade(self, start: int, end: int) -> None:
+        """Words nobody heard."""
+        style = QTextCharFormat()
+        style.setForeground(self._look.colour("faint"))
+        self.span(start, end).mergeCharFormat(style)
+
+    # -- below ----------------------------------------------------------------------------------------------
+
+    def _font(self, kind: Kind) -> QFont:
+        return self._look.font(kind)
+
+    def _block(self, kind: Kind, above_px: float) -> QTextBlockFormat:
+        result = QTextBlockFormat()
+        font = self._font(kind)
+        metrics = QFontMetricsF(font)
+        line = {"caption": 1.35, "title": 1.3}.get(kind, READING_LINE)
+        if kind == "title":
+            result.setBottomMargin(self._look.px(6))
+        wanted = line * metrics.fontDpi() / 72 * font.pointSizeF()
+        percent = 100 * wanted / metrics.lineSpacing()
+        result.setLineHeight(percent, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        result.setTopMargin(self._look.px(above_px) if above_px else 0)
+        return result
+
+    def _begin(self, kind: Kind, *, above_px: float = 0) -> None:
+        cursor = self._cursor()
+        style = self._block(kind, above_px)
+        if self._document.isEmpty():
+            cursor.setBlockFormat(style)
+            cursor.setBlockCharFormat(self.chars(kind))
+        else:
+            cursor.insertBlock(style, self.chars(kind))
+
+    def _write(self, text: str, style: QTextCharFormat) -> None:
+        self._cursor().insertText(text, style)
+
+    def _cursor(self) -> QTextCursor:
+        cursor = QTextCursor(self._document)
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        return cursor
+
+    def _sheet(self) -> str:
+        """What rendered Markdown wears: paragraphs a line apart, as the plain text has it while it streams."""
+        style = self._block("told", 0)
+        told = self._font("told")
+        text = (
+            f"font-family: '{told.family()}'; font-size: {told.pointSizeF():.2f}pt; "
+            f"color: {self._look.palette.ink}; line-height: {style.lineHeight():.0f}%;"
+        )
+        line_px = round(QFontMetricsF(told).lineSpacing() * style.lineHeight() / 100)
+        code = f"font-family: '{families().mono}'; font-size: {told.pointSizeF() * 0.84:.2f}pt;"
+        return (
+            f"p, li, blockquote, td, th, h1, h2, h3, h4, h5, h6 {{ {text} margin: 0 0 {line_px}px 0; }}"
+            f"li {{ margin-bottom: 4px; }} ul, ol {{ margin: 0 0 {line_px - 4}px 0; }}"
+            f"h1, h2, h3, h4, h5, h6, th {{ font-weight: 600; }}"
+            f"code, pre {{ {code} color: {self._look.palette.soft}; }}"
+            f"a {{ color: {self._look.palette.accent}; }} td, th {{ padding: 2px 14px 2px 0; margin: 0; }}"
+        )

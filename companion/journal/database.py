@@ -1,0 +1,181 @@
+"""Opening the journal's encrypted file: the key and the path in, a connection out. Runs on the writer thread.
+
+Wrong key, damaged first page and a stranger's file are one and the same SQLite error, and an empty file opens as an empty
+journal. What tells them apart is known beforehand: the key is right (checked against the key slots), the file's first 16
+bytes are a salt that follows from the key, and an identity row names the journal. The look happens read-only, because an
+ordinary close would already write (it moves the log into the file).
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlcipher3 import dbapi2
+
+from companion.errors import CompanionError, Kind
+from companion.journal.keys import NEWER
+from companion.journal.migrations import MIGRATIONS, migrate, schema_version
+from companion.log import Secret
+from companion.paths import sync_folder
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_PAGE_BYTES = 4096
+_SALT_BYTES = 16
+_PLAIN_HEADER = b"SQLite format 3\0"
+_MEMORY = ":memory:"
+_TUNING = (
+    "PRAGMA synchronous = FULL",  # with WAL: every COMMIT reaches the disk before it returns
+    "PRAGMA fullfsync = ON",  # macOS only: through the drive's own cache
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = 2",  # memory: no clear text in temporary files
+    "PRAGMA busy_timeout = 2000",
+    "PRAGMA journal_size_limit = 8388608",
+)
+
+
+def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entries: bool) -> Connection:
+    """The journal's connection, schema up to date; None: in memory.
+
+    Args:
+        path: the file; made when it is not there and nothing was ever kept.
+        key: the data key, 64 hexadecimal digits, already checked.
+        journal_id: what the file's identity row must say.
+        has_entries: something was kept, so a file that is not there is missing, not new.
+
+    Raises:
+        CompanionError: JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN; the file is then untouched.
+        OSError: the folder or file cannot be made.
+    """
+    if path is None:
+        return _set_up(_connect(_MEMORY, key), journal_id)
+    if check_present(path, has_entries=has_entries):
+        try:
+            with closing(_connect(_address(path, "ro"), key)) as look:
+                _inspect(look, journal_id, has_entries=has_entries)
+        except dbapi2.Error as error:
+            raise _verdict(path, key, error) from error
+    else:
+        _make_private(path)
+    return _set_up(_connect(_address(path, "rw"), key), journal_id)
+
+
+def check_present(path: Path, *, has_entries: bool) -> bool:
+    """Whether there is a file to look into; what can be told without the key.
+
+    Raises:
+        CompanionError: JOURNAL_MISSING when it is gone or empty although something was kept; JOURNAL_FOREIGN for an
+            unencrypted database; JOURNAL_DAMAGED for less than a page.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        size = 0
+    if not size:
+        if has_entries:
+            raise CompanionError(Kind.JOURNAL_MISSING)
+        return False
+    if _first_bytes(path) == _PLAIN_HEADER:
+        raise CompanionError(Kind.JOURNAL_FOREIGN)
+    if size < _PAGE_BYTES:
+        raise CompanionError(Kind.JOURNAL_DAMAGED)
+    return True
+
+
+def _connect(address: str, key: Secret) -> Connection:
+    connection: Connection = dbapi2.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA cipher_log_level = NONE")  # or it writes to stderr
+        connection.execute(f"PRAGMA key = \"x'{key.reveal()}{_salt(key).hex()}'\"")
+        if not connection.execute("PRAGMA cipher_version").fetchone():
+            raise CompanionError(
+                Kind.INTERNAL, "The journal's encryption is not available, so nothing was opened."
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _salt(key: Secret) -> bytes:
+    """The file's first bytes. Derived, not drawn: damage to it is harmless, and it tells a file of another key."""
+    return hmac.digest(bytes.fromhex(key.reveal()), b"companion journal salt", "sha256")[:_SALT_BYTES]
+
+
+def _address(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    sync_folder(path.parent)
+
+
+def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> None:
+    if schema_version(connection) > len(MIGRATIONS):
+        raise CompanionError(Kind.JOURNAL_FOREIGN, NEWER)
+    identity = _identity(connection)
+    if identity is None and has_entries:
+        raise CompanionError(Kind.JOURNAL_DAMAGED)
+    if identity not in (None, journal_id):
+        raise CompanionError(Kind.JOURNAL_FOREIGN)
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise CompanionError(Kind.JOURNAL_DAMAGED)
+
+
+def _identity(connection: Connection) -> str | None:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone():
+        return None
+    row = connection.execute("SELECT journal_id FROM identity").fetchone()
+    return str(row[0]) if row else None
+
+
+def _verdict(path: Path, key: Secret, error: dbapi2.Error) -> CompanionError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_NOTADB":
+        return CompanionError(_kind_by_salt(path, key), cause=error)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR")) or not name:
+        return CompanionError(Kind.JOURNAL_DAMAGED, cause=error)
+    return CompanionError(
+        Kind.JOURNAL_UNSAVED,
+        "The journal could not be opened.",
+        hint="Another program may hold it, or its folder cannot be written. Nothing was changed.",
+        cause=error,
+    )
+
+
+def _kind_by_salt(path: Path, key: Secret) -> Kind:
+    head = _first_bytes(path)
+    ours = sum(a == b for a, b in zip(head, _salt(key), strict=False))
+    zeroed = not any(head)  # what file systems leave of a page after a power cut
+    return Kind.JOURNAL_DAMAGED if zeroed or ours > _SALT_BYTES // 2 else Kind.JOURNAL_FOREIGN
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_SALT_BYTES)
+
+
+def _set_up(connection: Connection, journal_id: str) -> Connection:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        for statement in _TUNING:
+            connection.execute(statement)
+        migrate(connection)
+        if _identity(connection) is None:
+            connection.execute("INSERT INTO identity VALUES (?, ?)", (journal_id, time.time()))
+            # Into the file itself, so that losing the log cannot make the journal look like a stranger.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,320 @@
+"""Takes on their way to disk: 20 ms frames in, `takes/<id>.take` out, sealed half a second at a time.
+
+`write` belongs to the loop's thread and only fills a buffer; sealing, appending and fsync happen on the journal's writer
+thread. A take that ends with its program is at most a second short. File: `MAGIC`, then records of a 4-byte big-endian
+length and nonce + AES-256-GCM ciphertext + tag, bound to the take's id and the record's number, so that nothing can be
+swapped or reordered. A torn last record is ignored; a damaged one is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Protocol
+
+from companion.errors import CompanionError, Kind
+from companion.flow import CAPTURE_RATE_HZ, WaitingTake
+from companion.journal.writer import Writer
+from companion.paths import sync_folder
+from companion.ports import Spool
+
+_log = logging.getLogger(__name__)
+MAGIC = b"companion take 1\n"
+_BYTES_PER_S = CAPTURE_RATE_HZ * 2
+_RECORD_BYTES = _BYTES_PER_S // 2
+_NONCE_BYTES = 12
+_SEAL_BYTES = _NONCE_BYTES + 16
+_MOST_RECORD_BYTES = 4 * _BYTES_PER_S
+_MOST_HELD_BYTES = 600 * _BYTES_PER_S
+_ID = re.compile(r"\d{13,16}-[0-9a-f]{8}")
+
+
+class Takes(Protocol):
+    """All recordings of one journal."""
+
+    def new(self) -> Spool: ...
+    async def waiting(self) -> Sequence[WaitingTake]: ...
+    async def read(self, take_id: str) -> bytes: ...
+    async def discard(self, take_id: str) -> None: ...
+
+    def close(self) -> None:
+        """Puts what is still being recorded on disk. Runs on the writer thread."""
+
+
+class SealedTakes:
+    """Recordings as sealed files in one folder."""
+
+    def __init__(self, folder: Path, key: bytes, writer: Writer) -> None:
+        """`key`: 32 bytes, used for nothing else."""
+        self._folder = folder
+        self._key = key
+        self._writer = writer
+        self._open: dict[str, SealedTake] = {}
+
+    def new(self) -> SealedTake:
+        take_id = _new_id()
+        take = SealedTake(take_id, self._path(take_id), self._key, self._writer, self._open)
+        self._open[take_id] = take
+        return take
+
+    async def waiting(self) -> Sequence[WaitingTake]:
+        """Oldest first, without those that are being recorded."""
+        recording = frozenset(self._open)
+        return await self._writer.run(lambda: self._list(recording))
+
+    async def read(self, take_id: str) -> bytes:
+        path = self._path(take_id)
+        return await self._writer.run(lambda: _open_all(path, self._key, take_id))
+
+    async def discard(self, take_id: str) -> None:
+        if take := self._open.get(take_id):
+            await take.discard()
+            return
+        path = self._path(take_id)
+        await self._writer.run(lambda: _remove(path))
+
+    def close(self) -> None:
+        for take in list(self._open.values()):
+            try:
+                take.end()
+            except OSError as error:
+                _log.warning("the end of a recording could not be kept: %s", error.strerror)
+
+    def _path(self, take_id: str) -> Path:
+        if not _ID.fullmatch(take_id):
+            raise _gone()
+        return self._folder / f"{take_id}.take"
+
+    def _list(self, recording: frozenset[str]) -> list[WaitingTake]:
+        ids = sorted(path.stem for path in self._folder.glob("*.take") if _ID.fullmatch(path.stem))
+        found = [
+            _waiting(take_id, _seconds(self._path(take_id))) for take_id in ids if take_id not in recording
+        ]
+        return [take for take in found if take.seconds > 0]
+
+
+class SealedTake:
+    """One recording under way: a `Spool`."""
+
+    def __init__(
+        self, take_id: str, path: Path, key: bytes, writer: Writer, recording: dict[str, SealedTake]
+    ) -> None:
+        """`recording`: where the take stands until it is finished or discarded."""
+        self.id = take_id
+        self._path = path
+        self._key = key
+        self._writer = writer
+        self._recording = recording
+        self._lock = threading.Lock()
+        self._held = bytearray()
+        self._is_queued = False
+        self._due_bytes = _RECORD_BYTES
+        self._is_over = False
+        self._file: IO[bytes] | None = None
+        self._records = 0
+        self._end = 0
+
+    def write(self, frame: bytes) -> None:
+        """Holds up to ten minutes while the disk refuses, and tries twice a second. What comes later is not kept."""
+        with self._lock:
+            if self._is_over or len(self._held) >= _MOST_HELD_BYTES:
+                return
+            self._held += frame
+            if self._is_queued or len(self._held) < self._due_bytes:
+                return
+            self._is_queued = True
+        try:
+            self._writer.submit(self._append)
+        except CompanionError:  # a busy or closed journal; `finish` tells
+            self._is_queued = False
+
+    async def finish(self) -> None:
+        self._is_over = True
+        await self._writer.run(self.end)
+        self._recording.pop(self.id, None)
+
+    async def discard(self) -> None:
+        with self._lock:
+            self._is_over = True
+            self._held.clear()
+        await self._writer.run(self._remove)
+        self._recording.pop(self.id, None)
+
+    def end(self) -> None:
+        """Puts everything on disk and closes the file. Runs on the writer thread. Raises OSError; may be tried again."""
+        self._is_over = True
+        self._append()
+        self._close_file()
+
+    def _append(self) -> None:
+        with self._lock:
+            self._is_queued = False
+            self._due_bytes = len(self._held) + _RECORD_BYTES
+            held = bytes(self._held)
+        if not held:
+            return
+        sealed = b"" if self._end else MAGIC
+        records = self._records
+        for start in range(0, len(held), _MOST_RECORD_BYTES):
+            sealed += _seal(held[start : start + _MOST_RECORD_BYTES], self._key, self.id, records)
+            records += 1
+        self._put(sealed)
+        self._records, self._end = records, self._end + len(sealed)
+        with self._lock:
+            del self._held[: len(held)]
+            self._due_bytes = _RECORD_BYTES
+
+    def _put(self, sealed: bytes) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
+            self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        try:
+            self._file.seek(self._end)
+            view = memoryview(sealed)
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._end)  # the next try starts at a whole record
+            raise
+        if not self._end:
+            sync_folder(self._path.parent)
+
+    def _remove(self) -> None:
+        self._close_file()
+        _remove(self._path)
+
+    def _close_file(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
+
+class MemoryTakes:
+    """Recordings of a journal that leaves nothing on disk."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, MemoryTake] = {}
+
+    def new(self) -> MemoryTake:
+        take = MemoryTake(self._kept)
+        self._kept[take.id] = take
+        return take
+
+    async def waiting(self) -> Sequence[WaitingTake]:
+        kept = (take for take in self._kept.values() if take.is_over and take.pcm)
+        return [_waiting(take.id, len(take.pcm) / _BYTES_PER_S) for take in kept]
+
+    async def read(self, take_id: str) -> bytes:
+        if take_id not in self._kept:
+            raise _gone()
+        return bytes(self._kept[take_id].pcm)
+
+    async def discard(self, take_id: str) -> None:
+        self._kept.pop(take_id, None)
+
+    def close(self) -> None:
+        self._kept.clear()
+
+
+class MemoryTake:
+    """One recording in memory, ten minutes at most: a `Spool`."""
+
+    def __init__(self, kept: dict[str, MemoryTake]) -> None:
+        self.id = _new_id()
+        self.pcm = bytearray()
+        self.is_over = False
+        self._kept = kept
+
+    def write(self, frame: bytes) -> None:
+        if not self.is_over and len(self.pcm) < _MOST_HELD_BYTES:
+            self.pcm += frame
+
+    async def finish(self) -> None:
+        self.is_over = True
+
+    async def discard(self) -> None:
+        self.is_over = True
+        self._kept.pop(self.id, None)
+
+
+def _new_id() -> str:
+    """Sorts by time; the name tells when it was recorded."""
+    return f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(4)}"
+
+
+def _waiting(take_id: str, seconds: float) -> WaitingTake:
+    return WaitingTake(id=take_id, recorded_at=int(take_id.partition("-")[0]) / 1000, seconds=seconds)
+
+
+def _gone() -> CompanionError:
+    return CompanionError(
+        Kind.BAD_FILE, "That recording is not here any more.", hint="Its words may already be in the journal."
+    )
+
+
+def _seal(pcm: bytes, key: bytes, take_id: str, number: int) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    sealed = nonce + AESGCM(key).encrypt(nonce, pcm, _bound_to(take_id, number))
+    return struct.pack(">I", len(sealed)) + sealed
+
+
+def _bound_to(take_id: str, number: int) -> bytes:
+    return f"companion take {take_id} record {number}".encode()
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """The sealed records of a file, up to where it makes sense."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return
+        while len(head := file.read(4)) == 4:
+            (size,) = struct.unpack(">I", head)
+            if (
+                not _SEAL_BYTES < size <= _MOST_RECORD_BYTES + _SEAL_BYTES
+                or len(record := file.read(size)) < size
+            ):
+                return
+            yield record
+
+
+def _seconds(path: Path) -> float:
+    try:
+        return sum(len(record) - _SEAL_BYTES for record in _records(path)) / _BYTES_PER_S
+    except OSError:  # removed or unreadable: not one to offer
+        return 0.0
+
+
+def _open_all(path: Path, key: bytes, take_id: str) -> bytes:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    if not path.exists():
+        raise _gone()
+    pcm = bytearray()
+    for number, record in enumerate(_records(path)):
+        with suppress(InvalidTag):
+            pcm += AESGCM(key).decrypt(
+                record[:_NONCE_BYTES], record[_NONCE_BYTES:], _bound_to(take_id, number)
+            )
+    if not pcm:
+        raise CompanionError(Kind.JOURNAL_DAMAGED, "That recording is damaged.")
+    return bytes(pcm)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+        sync_folder(path.parent)

@@ -1,0 +1,163 @@
+"""Who can think, hear and speak: finds providers by name, without loading any vendor's SDK.
+
+Three sources, in this order: what a program registered, the modules of this package that define `SPEC` and `PROVIDER`,
+and installed packages with an entry point in the group `companion.providers` (an `AIProvider` subclass). Entry points are
+read only for a name nobody knows and for the whole list, because asking the installation costs more than all the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from dataclasses import dataclass, replace
+from functools import cache
+
+from companion.errors import AIProviderError, AIProviderInvalidRequestError, Kind
+from companion.flow import Role
+from companion.providers.provider import AIProvider, Spec
+
+ENTRY_POINTS = "companion.providers"
+_NOT_VENDORS = frozenset(
+    {"provider", "registry", "config", "middleware", "catalogue", "validator", "worker", "faults", "pipe"}
+)
+"""The room's own machinery, which is not imported to see whether it is a provider."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    spec: Spec
+    module: str = ""
+    """Of a built-in provider: its code is at hand, its class is asked for later."""
+    provider: type[AIProvider] | None = None
+
+
+_registered: dict[str, _Entry] = {}
+
+
+def find(name: str) -> Spec:
+    """What is known of a provider, by its name or an alias, in any case of letters.
+
+    Raises:
+        AIProviderError: PROVIDER_UNKNOWN, with the names there are.
+    """
+    return _entry(name).spec
+
+
+def specs() -> tuple[Spec, ...]:
+    """Every provider there is, by name."""
+    return tuple(entry.spec for _, entry in sorted(_all().items()))
+
+
+def with_role(role: Role) -> tuple[Spec, ...]:
+    """The providers that can think, hear or speak, by name."""
+    return tuple(spec for spec in specs() if role in spec.roles)
+
+
+def provider_class(name: str) -> type[AIProvider]:
+    """The class behind a name or an alias; loads no SDK.
+
+    Raises:
+        AIProviderError: PROVIDER_UNKNOWN.
+    """
+    entry = _entry(name)
+    if entry.provider is not None:
+        return entry.provider
+    found: object = importlib.import_module(entry.module).PROVIDER
+    return _checked(found, entry.module)
+
+
+def register(name: str, cls: type[AIProvider], *, replace_existing: bool = False) -> None:
+    """Adds a program's own provider under `name`; it is then listed and created like the built-in ones.
+
+    Raises:
+        AIProviderInvalidRequestError: `cls` is no `AIProvider` subclass, or the name is taken and not to be replaced.
+    """
+    key = name.strip().lower()
+    if not key:
+        raise AIProviderInvalidRequestError("A provider needs a name.")
+    cls = _checked(cls, name)
+    if not replace_existing and _look_up(key) is not None:
+        raise AIProviderInvalidRequestError(
+            f"The name {key} is taken by {find(key).display_name}.",
+            key,
+            hint="Choose another name, or replace it with replace_existing=True.",
+        )
+    _registered[key] = _Entry(replace(cls.spec, name=key, aliases=()), provider=cls)
+
+
+def unregister(name: str) -> None:
+    """Takes back `register`; a built-in provider it stood before is found again. Unknown names are ignored."""
+    _registered.pop(name.strip().lower(), None)
+
+
+def _checked(cls: object, name: str) -> type[AIProvider]:
+    if not (isinstance(cls, type) and issubclass(cls, AIProvider)):
+        raise AIProviderInvalidRequestError(
+            f"{name} is not a provider: it must be a subclass of AIProvider.", name
+        )
+    return cls
+
+
+def _entry(name: str) -> _Entry:
+    entry = _look_up(name.strip().lower())
+    if entry is None:
+        names = ", ".join(spec.name for spec in specs())
+        raise AIProviderError(
+            f"There is no provider called {name!r}. There are: {names}.", name, kind=Kind.PROVIDER_UNKNOWN
+        )
+    return entry
+
+
+def _look_up(key: str) -> _Entry | None:
+    if key in _registered:
+        return _registered[key]
+    if key in _module_names() and (entry := _from_module(key)) is not None and entry.spec.name == key:
+        return entry  # the usual case, and the only vendor's file that is read for it
+    for source in (_built_in, _installed):
+        for entry in source().values():
+            if key == entry.spec.name or key in entry.spec.aliases:
+                return entry
+    return None
+
+
+def _all() -> dict[str, _Entry]:
+    return {**_installed(), **_built_in(), **_registered}
+
+
+@cache
+def _module_names() -> frozenset[str]:
+    package = importlib.import_module(__package__)
+    return frozenset(module.name for module in pkgutil.iter_modules(package.__path__)) - _NOT_VENDORS
+
+
+@cache
+def _from_module(name: str) -> _Entry | None:
+    module = importlib.import_module(f"{__package__}.{name}")
+    spec = getattr(module, "SPEC", None)
+    return _Entry(spec, module=module.__name__) if isinstance(spec, Spec) else None
+
+
+@cache
+def _built_in() -> dict[str, _Entry]:
+    entries = (_from_module(name) for name in sorted(_module_names()))
+    return {entry.spec.name: entry for entry in entries if entry is not None}
+
+
+@cache
+def _installed() -> dict[str, _Entry]:
+    from importlib.metadata import entry_points
+
+    found: dict[str, _Entry] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        name = point.name.strip().lower()
+        try:
+            cls = _checked(point.load(), point.value)
+        except Exception:  # noqa: BLE001 - somebody else's package; a broken one must not take the others with it
+            _log.warning(
+                "the provider %s of an installed package cannot be loaded", point.value, exc_info=True
+            )
+            continue
+        found[name] = _Entry(replace(cls.spec, name=name), provider=cls)
+    return found

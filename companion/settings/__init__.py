@@ -1,0 +1,35 @@
+"""Settings: declared once, layered, and never a reason not to start.
+
+    declared   every setting: a field with its label, help, unit, range and page is the whole declaration
+    field      what such a field is, and how it checks a value
+    layers     defaults < settings.<COMPANION_ENV>.yaml < settings.yaml < environment; loading, saving, describing
+    yaml_file  YAML text to a tree with positions, bounded and without constructing anything; edits that keep comments
+    address    what a person types as a server address, made plain
+
+Loading never raises: a fault costs one field its value and becomes a `SettingsProblem`. A secret is never read from or
+written to a file. Importing this package costs no YAML parser; one is loaded when a file exists.
+"""
+
+from companion.settings.address import Address, normalise_base_url
+from companion.settings.declared import Settings, all_fields, block_fields, changed, find_field, value_of
+from companion.settings.field import Field, Page
+from companion.settings.layers import Described, Loaded, SettingsProblem, describe, load_settings, save
+
+__all__ = [
+    "Address",
+    "Described",
+    "Field",
+    "Loaded",
+    "Page",
+    "Settings",
+    "SettingsProblem",
+    "all_fields",
+    "block_fields",
+    "changed",
+    "describe",
+    "find_field",
+    "load_settings",
+    "normalise_base_url",
+    "save",
+    "value_of",
+]

@@ -1,0 +1,157 @@
+"""A server address as a person types or pastes it, made plain: pure text in, the address and what was noticed out.
+
+The host that is shown and kept is the host a connection would reach, whatever the text tries to look like.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from companion.errors import CompanionError, Kind
+
+_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
+_ENDPOINTS = (
+    "/chat/completions",
+    "/responses",
+    "/messages",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/api/chat",
+)
+_HINT = "Write it like https://api.example.com/v1. The old address still holds."
+
+
+class Address(NamedTuple):
+    """A normalised address and what a person should know about it."""
+
+    url: str
+    notice: str
+    """Empty: nothing to remark."""
+
+
+def normalise_base_url(text: str, *, with_key: bool = False) -> Address:
+    """The address `text` means; empty text means the provider's own.
+
+    Args:
+        text: what was typed or pasted.
+        with_key: a key will be sent there, so plain http is refused beyond this computer.
+
+    Raises:
+        CompanionError: UNSAFE_ADDRESS when it is no address of a server, or a key would travel in clear.
+    """
+    notices: list[str] = []
+    plain = _INVISIBLE.sub("", text.strip().strip("\"'<>`"))
+    if not plain:
+        return Address("", "")
+    if plain != text.strip():
+        notices.append("Spaces and quotes were removed.")
+    plain = _with_scheme(plain, notices)
+    if "\\" in plain or any(ord(char) < 33 for char in plain):
+        raise _refused("That is not a server address.")
+    try:
+        parts = urlsplit(plain)
+        port = parts.port
+    except ValueError as error:
+        raise _refused("That is not a server address.") from error
+    host = _host(parts.hostname or "", notices)
+    if "@" in parts.netloc:
+        notices.append(f"A name or password in the address was removed. The server is {host}.")
+    if parts.query or parts.fragment:
+        notices.append("What stood after ? or # was removed.")
+    scheme = parts.scheme.lower()
+    _check_encryption(scheme, host, notices, with_key=with_key)
+    shown_host = f"[{host}]" if ":" in host else host
+    standard = {"https": 443, "http": 80}[scheme]
+    where = shown_host if port in (None, standard) else f"{shown_host}:{port}"
+    return Address(f"{scheme}://{where}{_path(parts.path, notices)}", " ".join(notices))
+
+
+def is_local_network(host: str) -> bool:
+    """Whether a host is this computer or one of the same private network."""
+    if host == "localhost" or host.endswith((".local", ".lan", ".home.arpa")):
+        return True
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return number.is_loopback or number.is_private or number.is_link_local
+
+
+def _is_this_computer(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _with_scheme(text: str, notices: list[str]) -> str:
+    found = _SCHEME.match(text)
+    if found:
+        if found[1].lower() not in ("http", "https"):
+            raise _refused("A server address begins with https://.")
+        return text
+    text = text.lstrip("/")
+    try:
+        host = urlsplit(f"//{text}").hostname or ""
+    except ValueError as error:
+        raise _refused("That is not a server address.") from error
+    scheme = "http" if is_local_network(host) else "https"
+    notices.append(f"{scheme}:// was added.")
+    return f"{scheme}://{text}"
+
+
+def _host(host: str, notices: list[str]) -> str:
+    host = host.rstrip(".")
+    try:
+        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _refused("That is not a server address.") from error
+    shown = _unicode(ascii_host)
+    if ascii_host != host or shown != ascii_host:
+        notices.append(f"Look twice: “{shown}” is {ascii_host}. It may only look like a name you know.")
+    is_number = ascii_host.rsplit(".", 1)[-1].isdigit() or ascii_host.startswith("0x") or ":" in ascii_host
+    try:
+        if is_number:
+            ipaddress.ip_address(ascii_host)
+    except ValueError as error:
+        raise _refused("That is not a server address.") from error
+    allowed = is_number or re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", ascii_host)
+    if not allowed or ".." in ascii_host:
+        raise _refused("That is not a server address.")
+    return ascii_host
+
+
+def _unicode(host: str) -> str:
+    if "xn--" not in host:
+        return host
+    try:
+        return host.encode("ascii").decode("idna")
+    except UnicodeError:
+        return host
+
+
+def _check_encryption(scheme: str, host: str, notices: list[str], *, with_key: bool) -> None:
+    if scheme == "https" or _is_this_computer(host):
+        return
+    if with_key:
+        raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
+    where = "through your own network" if is_local_network(host) else "through the internet"
+    notices.append(f"What you say travels unencrypted {where}.")
+
+
+def _path(path: str, notices: list[str]) -> str:
+    plain = re.sub(r"/{2,}", "/", path).rstrip("/")
+    for ending in _ENDPOINTS:
+        plain = plain.removesuffix(ending)
+    once = re.sub(r"(/v\d+(?:beta)?)(?:\1)+(?=/|$)", r"\1", plain)
+    if once != path.rstrip("/"):
+        notices.append("The path was shortened.")
+    return once
+
+
+def _refused(message: str) -> CompanionError:
+    return CompanionError(Kind.UNSAFE_ADDRESS, message, hint=_HINT)

@@ -1,0 +1,365 @@
+"""Every setting there is. A form row, its validation, `config show`, the documentation and reset derive from the
+declaration, so adding a setting is adding one field here. Values only: frozen, no files, no parser.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from companion.errors import CompanionError, Kind
+from companion.flow import Role
+from companion.settings.field import Field, Page, Value, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One provider in one role. Empty text: the provider's own default."""
+
+    model: str = setting("", label="Model", help="Empty: the provider's own default.")
+    base_url: str = setting("", label="Server address", help="Another address that speaks the same protocol.")
+    voice: str = setting("", label="Voice", help="Empty: the provider's own default.")
+    speed: float = setting(1.0, label="Speed", help="1 is the voice's own pace.", low=0.5, high=2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSettings:
+    """Who has a role, and how each provider is set up for it."""
+
+    active: str
+    blocks: Mapping[str, Block] = field(default_factory=dict)
+    """By the provider's registered name; a provider without choices of its own is absent."""
+
+    def block(self, provider: str) -> Block:
+        return self.blocks.get(provider, Block())
+
+
+_ACTIVE_HELP = "Registered name of the provider."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThinkingSettings(RoleSettings):
+    active: str = setting(
+        "guide", label="Who thinks", help=_ACTIVE_HELP, page=Page.THINKING, environment="AI_PROVIDER"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HearingSettings(RoleSettings):
+    active: str = setting("builtin", label="Who hears", help=_ACTIVE_HELP, page=Page.HEARING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSettings(RoleSettings):
+    active: str = setting("builtin", label="Who speaks", help=_ACTIVE_HELP, page=Page.VOICE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Named by the values of `Role`."""
+
+    llm: ThinkingSettings = ThinkingSettings()
+    stt: HearingSettings = HearingSettings()
+    tts: VoiceSettings = VoiceSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    key: str = setting(
+        "Space",
+        label="Talk key",
+        help="Hold it and speak. It talks wherever no text field has the focus.",
+        page=Page.SHORTCUTS,
+    )
+    mode: str = setting(
+        "auto",
+        label="How the talk key works",
+        help="A short tap can keep the microphone open until the next tap.",
+        choices={"auto": "Hold, or tap to keep open", "hold": "Only hold", "tap": "Only tap"},
+        page=Page.SHORTCUTS,
+    )
+    review_before_sending: bool = setting(
+        False, label="Let me read my words before they are sent", page=Page.GENERAL
+    )
+    language: str = setting(
+        "en",
+        label="Language you speak",
+        help="A language tag such as en, de or pt-BR. The offline recogniser knows English only.",
+        page=Page.HEARING,
+    )
+    longest_take_s: int = setting(
+        300,
+        label="Longest recording",
+        help="The microphone closes by itself after this time.",
+        unit="s",
+        low=10,
+        high=3600,
+        page=Page.SOUND,
+    )
+    tap_ms: int = setting(
+        250, label="Longest tap", help="A longer press counts as holding.", unit="ms", low=100, high=1000
+    )
+    tail_ms: int = setting(
+        200,
+        label="Keep recording after release",
+        help="So that the last word is not cut.",
+        unit="ms",
+        low=0,
+        high=1000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    microphone: str = setting(
+        "", label="Microphone", help="Name of the device; empty: the system's choice.", page=Page.SOUND
+    )
+    speaker: str = setting(
+        "", label="Speaker", help="Name of the device; empty: the system's choice.", page=Page.SOUND
+    )
+    speak_answers: bool = setting(True, label="Speak the answers", page=Page.VOICE)
+    cues: bool = setting(True, label="Soft sounds when the microphone opens and closes", page=Page.SOUND)
+    volume: float = setting(1.0, label="Volume of the voice", low=0.0, high=1.0, page=Page.SOUND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appearance:
+    theme: str = setting(
+        "system",
+        label="Colours",
+        choices={"system": "Like the system", "light": "Light", "dark": "Dark"},
+        page=Page.APPEARANCE,
+    )
+    font_scale: float = setting(
+        1.0,
+        label="Text size",
+        low=0.8,
+        high=2.0,
+        suggestions={0.9: "Small", 1.0: "Normal", 1.2: "Large", 1.5: "Very large", 2.0: "Largest"},
+        page=Page.APPEARANCE,
+    )
+    reduced_motion: bool = setting(
+        False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    keep: bool = setting(
+        True,
+        label="Keep my reflections",
+        help="Encrypted, on this computer. Off: a new reflection is forgotten when the window closes.",
+        page=Page.JOURNAL,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    longest_answer: int = setting(
+        300,
+        label="Longest answer",
+        unit="tokens",
+        low=50,
+        high=8000,
+        suggestions={
+            120: "A sentence or two",
+            300: "About four sentences",
+            700: "A few paragraphs",
+            2000: "As long as it needs",
+        },
+        page=Page.THINKING,
+    )
+    if_unreachable: str = setting(
+        "guide",
+        label="If it cannot be reached",
+        choices={"guide": "Use the offline guide", "tell": "Tell me and wait"},
+        page=Page.THINKING,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    current: str = setting(
+        "open-reflection", label="Practice", help="The practice a new reflection begins with."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    offline: bool = setting(
+        False,
+        label="Offline mode",
+        help="Nothing leaves this computer, whatever else is chosen.",
+        page=Page.JOURNAL,
+    )
+    timeout_s: float = setting(
+        60.0, label="Longest wait for an answer", unit="s", low=1, high=600, environment="AI_TIMEOUT"
+    )
+    max_retries: int = setting(
+        2,
+        label="Further attempts",
+        help="Only before the first word of an answer has arrived.",
+        low=0,
+        high=10,
+        environment="AI_MAX_RETRIES",
+    )
+    retry_backoff_s: float = setting(
+        0.5,
+        label="Pause before the second attempt",
+        help="It doubles with each further one.",
+        unit="s",
+        low=0,
+        high=60,
+        environment="AI_RETRY_BACKOFF",
+    )
+    circuit_breaker: bool = setting(
+        True,
+        label="Leave a failing provider alone for a while",
+        environment="AI_CIRCUIT_BREAKER",
+    )
+    circuit_breaker_threshold: int = setting(
+        5,
+        label="Failures in a row before that",
+        low=1,
+        high=100,
+        environment="AI_CIRCUIT_BREAKER_THRESHOLD",
+    )
+    requests_per_min: int = setting(
+        0,
+        label="Most requests in a minute",
+        help="0: no limit of our own.",
+        low=0,
+        high=10_000,
+        environment="AI_RATE_LIMIT",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole tree. `Settings()` is what a person starts with."""
+
+    practice: Practice = Practice()
+    providers: Providers = Providers()
+    reply: Reply = Reply()
+    talk: Talk = Talk()
+    sound: Sound = Sound()
+    appearance: Appearance = Appearance()
+    journal: Journal = Journal()
+    network: Network = Network()
+
+    def role(self, role: Role) -> RoleSettings:
+        """Who thinks, hears or speaks, with each provider's block."""
+        choice: RoleSettings = getattr(self.providers, role.value)
+        return choice
+
+
+# -- what derives from the declarations ---------------------------------------------------------------------
+
+
+def _declared_in(cls: type, prefix: str) -> Iterator[Field]:
+    for each in dataclasses.fields(cls):
+        declared = each.metadata.get("declared")
+        if declared is not None and isinstance(each.default, (bool, int, float, str)):
+            yield Field(name=f"{prefix}{each.name}", default=each.default, declared=declared)
+        elif dataclasses.is_dataclass(each.default):
+            yield from _declared_in(type(each.default), f"{prefix}{each.name}.")
+
+
+_FIELDS = {each.name: each for each in _declared_in(Settings, "")}
+_BLOCK = {each.name: each for each in _declared_in(Block, "")}
+ROLES = tuple(role.value for role in Role)
+
+
+def all_fields() -> tuple[Field, ...]:
+    """Every setting but the providers' blocks, in the order of declaration."""
+    return tuple(_FIELDS.values())
+
+
+def block_fields() -> tuple[Field, ...]:
+    """The settings of a provider's block, with names relative to it."""
+    return tuple(_BLOCK.values())
+
+
+def find_field(name: str) -> Field | None:
+    """The setting of a dotted name such as `talk.tap_ms` or `providers.tts.openai.voice`; None: there is none."""
+    if name in _FIELDS:
+        return _FIELDS[name]
+    match name.split("."):
+        case ["providers", role, provider, own] if (
+            role in ROLES and is_provider_name(provider) and own in _BLOCK
+        ):
+            return replace(_BLOCK[own], name=name)
+    return None
+
+
+def is_provider_name(text: str) -> bool:
+    """Whether a block may be called so: letters, digits, `-` and `_`, and not the name of a setting beside it."""
+    plain = text.replace("-", "").replace("_", "")
+    return text != "active" and plain.isascii() and plain.isalnum() and len(text) <= 64
+
+
+def value_of(settings: Settings, name: str) -> Value:
+    """The value of a dotted name.
+
+    Raises:
+        KeyError: there is no such setting.
+    """
+    if find_field(name) is None:
+        raise KeyError(name)
+    node: Any = settings
+    for part in name.split("."):
+        named_block = isinstance(node, RoleSettings) and part != "active"
+        node = node.block(part) if named_block else getattr(node, part)
+    value: Value = node
+    return value
+
+
+def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
+    """`settings` with other values by dotted name; None gives a setting its default again.
+
+    Raises:
+        CompanionError: SETTINGS_UNSAVED for a name that is none or a value the field does not take.
+    """
+    tree: Any = settings
+    for name, value in checked(changes).items():
+        found = find_field(name)
+        assert found is not None
+        tree = _with(tree, name.split("."), found.default if value is None else value)
+    result: Settings = tree
+    return result
+
+
+def checked(changes: Mapping[str, object]) -> dict[str, Value | None]:
+    """`changes` as the fields hold them.
+
+    Raises:
+        CompanionError: SETTINGS_UNSAVED.
+    """
+    result: dict[str, Value | None] = {}
+    for name, value in changes.items():
+        found = find_field(name)
+        if found is None:
+            raise CompanionError(
+                Kind.SETTINGS_UNSAVED, f"There is no setting called {name}.", hint="Nothing was changed."
+            )
+        try:
+            result[name] = None if value is None else found.check(value)
+        except ValueError as error:
+            raise CompanionError(
+                Kind.SETTINGS_UNSAVED,
+                f"{found.declared.label}: {error}.",
+                hint="Nothing was changed.",
+                cause=error,
+            ) from error
+    return result
+
+
+def _with(node: Any, path: list[str], value: Value) -> Any:
+    head, *rest = path
+    if not rest:
+        return replace(node, **{head: value})
+    if isinstance(node, RoleSettings):
+        return replace(node, blocks={**node.blocks, head: _with(node.block(head), rest, value)})
+    return replace(node, **{head: _with(getattr(node, head), rest, value)})

@@ -1,0 +1,148 @@
+"""What a setting is: a dataclass field that carries its label, help, range and page, and checks the values it is given.
+
+Values in, values or a `ValueError` with a sentence for a person out. No files, no tree.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from companion.log import redact
+
+Value = bool | int | float | str
+LONGEST_TEXT = 2000
+"""Characters a text setting may have."""
+_KEY_SHAPE = re.compile(r"^\s*(?:Bearer\s+)?(?:sk[-_]|AIza|gsk_|hf_|nvapi-|xai-)[A-Za-z0-9_\-]{16,}\s*$")
+_YES_NO = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Page(StrEnum):
+    """Where the dialog shows a setting."""
+
+    GENERAL = "general"
+    THINKING = "thinking"
+    HEARING = "hearing"
+    VOICE = "voice"
+    SOUND = "sound"
+    SHORTCUTS = "shortcuts"
+    JOURNAL = "journal"
+    APPEARANCE = "appearance"
+    ADVANCED = "advanced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a field says about itself beyond name, type and default."""
+
+    label: str
+    help: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: Mapping[Value, str] = field(default_factory=dict)
+    """The only values allowed, each with the words a person reads."""
+    suggestions: Mapping[Value, str] = field(default_factory=dict)
+    """Named values; others are allowed too."""
+    page: Page = Page.ADVANCED
+    environment: str = ""
+    """A variable that sets it, besides COMPANION_<GROUP>__<FIELD>."""
+
+
+def setting(default: Value, *, label: str, **declared: Any) -> Any:
+    """A dataclass field that is a setting; `declared` are the fields of `Declared`."""
+    return field(default=default, metadata={"declared": Declared(label=label, **declared)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One setting by its dotted name."""
+
+    name: str
+    default: Value
+    declared: Declared
+
+    @property
+    def kind(self) -> type[bool] | type[int] | type[float] | type[str]:
+        return type(self.default)
+
+    def check(self, value: object) -> Value:
+        """`value` as this field holds it.
+
+        Raises:
+            ValueError: with the sentence a person reads.
+        """
+        checked = self._typed(value)
+        declared = self.declared
+        if declared.choices and checked not in declared.choices:
+            wanted = ", ".join(str(choice) for choice in declared.choices)
+            raise ValueError(f"one of {wanted} is needed, not {_shown(value)}")
+        too_low = declared.low is not None and isinstance(checked, (int, float)) and checked < declared.low
+        too_high = declared.high is not None and isinstance(checked, (int, float)) and checked > declared.high
+        if too_low or too_high:
+            unit = f" {declared.unit}" if declared.unit else ""
+            raise ValueError(f"{declared.low:g} to {declared.high:g}{unit} is possible, not {_shown(value)}")
+        return checked
+
+    def _typed(self, value: object) -> Value:
+        if self.kind is bool:
+            return _truth(value)
+        if self.kind is str:
+            return _text(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"a number is needed, not {_shown(value)}")
+        if not math.isfinite(value):
+            raise ValueError("a number with an end is needed")
+        if self.kind is float:
+            return float(value)
+        if not isinstance(value, int):
+            raise ValueError(f"a whole number is needed, not {_shown(value)}")
+        return value
+
+    def parse(self, text: str) -> Value:
+        """The value that `text` means, for environment variables and the command line.
+
+        Raises:
+            ValueError: with the sentence a person reads.
+        """
+        text = text.strip()
+        if self.kind is bool:
+            return self.check({"1": True, "0": False}.get(text, text))
+        if self.kind is str:
+            return self.check(text)
+        try:
+            return self.check(int(text) if self.kind is int else float(text))
+        except (ValueError, OverflowError) as error:
+            if "possible" in str(error) or "end" in str(error):
+                raise
+            whole = "whole " if self.kind is int else ""
+            raise ValueError(f"a {whole}number is needed, not {_shown(text)}") from error
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _YES_NO:
+        return _YES_NO[value.lower()]
+    raise ValueError(f"yes or no is needed, not {_shown(value)}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"text is needed, not {_shown(value)}")
+    if len(value) > LONGEST_TEXT or any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ValueError(f"one line of at most {LONGEST_TEXT} characters is needed")
+    if _KEY_SHAPE.search(value):
+        raise ValueError("this looks like a key; keys are kept in the system's keyring, never in settings")
+    return value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (list, tuple, dict)):
+        return "a list" if isinstance(value, (list, tuple)) else "a group of values"
+    text = redact(value if isinstance(value, str) else repr(value))
+    return f"“{text[:40]}”" if text else "nothing"

@@ -1,0 +1,166 @@
+"""Brings `models.yaml` up to date: `python resources/refresh_models.py TABLE.csv`.
+
+The table has one row per model: `gp_*` columns (USD per million tokens, `*` = rises with prompt length) are believed
+before `ll_*`, and flags are 1, 0 or empty. Numbers and abilities come from the table; `label`, `retires` and `temperature`
+stay as a person wrote them, and rows of models the table does not know stay as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+YAML_FILE = Path(__file__).with_name("models.yaml")
+HEADER = """\
+# The models Companion knows: context, limits, prices (US dollars), abilities, retirement. YAML, one JSON row per model.
+# Refresh numbers with refresh_models.py; add a model by adding a row. Unknown models work too, only without a price.
+# price_in, price_cached, price_out: per million tokens. price_hour: of sound. price_mchars: per million characters.
+"""
+ROLES = {"chat": "llm", "audio_transcription": "stt", "audio_speech": "tts"}
+PROVIDERS = {"gemini": "google"}
+ABILITIES = {
+    "vision": "vision",
+    "audio_in": "audio_in",
+    "tools": "tools",
+    "json_schema": "json",
+    "reasoning": "reasoning",
+}
+HAND_MADE = ("label", "retires", "temperature")
+ORDER = (
+    "openai",
+    "anthropic",
+    "google",
+    "groq",
+    "mistral",
+    "deepseek",
+    "xai",
+    "cerebras",
+    "ollama",
+    "deepgram",
+    "cartesia",
+    "elevenlabs",
+)
+NOT_FOR_TALKING = re.compile(
+    r"preview|exp-|experimental|beta|-latest$|cyber|code|build|search|daybreak|rosalind|law|guard|devstral|container"
+    r"|lyria|robotics|omni|learnlm|gemma-[23]|leanstral|glm|mamba|gv2|multi-agent|vision-exp|audio|translate|diarize"
+    r"|streaming/|vibe|-1106|reasoning|arabic|deep-research|deepseek-(r1|v3|coder|v4-1)|^base|^enhanced"
+    r"|^whisper(-tiny|-base|-small|-medium|-large)?$|^nova(-2.*|-general|-phonecall)?$|-tiny|open-mistral|pixtral"
+    r"|mistral-(small|medium)$|mistral-(large|medium)-(2512|2604|3\.5)$|ministral-3-|voxtral.*-2\d{3}|-\d-0$"
+    r"|live|realtime|llama2|internlm|-instruct|_v1$|turbo_v2$|flash_v2$",
+    re.IGNORECASE,
+)
+"""What is no partner in a conversation, an older name of something listed, or needs a connection we do not make."""
+DATED = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|0309)$")
+NO_TEMPERATURE = re.compile(r"claude-|gpt-[5-9]|o\d|gemini-(3\.[6-9]|3\.5-flash-lite|[4-9])")
+"""Models that refuse the parameter, or any value but the default."""
+WORDS = {"gpt": "GPT", "tts": "TTS", "oss": "OSS", "hd": "HD", "it": "", "deepseek": "DeepSeek", "o3": "o3"}
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: refresh_models.py TABLE.csv", file=sys.stderr)  # noqa: T201 - a script
+        return 2
+    kept = {(row["provider"], row["model"]): row for row in _read(YAML_FILE)}
+    with open(sys.argv[1], newline="", encoding="utf-8") as table:
+        lines = list(csv.DictReader(table))
+    ends = _ends_of_dated_versions(lines)
+    for row in filter(None, map(_row, lines)):
+        key = (row["provider"], row["model"])
+        if key in ends:
+            row.setdefault("retires", ends[key])
+        before = kept.get(key, {})
+        kept[key] = row | {name: before[name] for name in HAND_MADE if name in before}
+    rows = sorted(kept.values(), key=_rank)
+    body = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows)
+    YAML_FILE.write_text(f"{HEADER}[\n{body}\n]\n", encoding="utf-8")
+    return 0
+
+
+def _ends_of_dated_versions(lines: list[dict[str, str]]) -> dict[tuple[str, str], str]:
+    """A model ends with the last of its dated versions, which is where some vendors write the date."""
+    ends: dict[tuple[str, str], str] = {}
+    for line in lines:
+        if DATED.search(line["model"]) and line["deprecation"]:
+            key = (PROVIDERS.get(line["provider"], line["provider"]), DATED.sub("", line["model"]))
+            ends[key] = max(ends.get(key, ""), line["deprecation"])
+    return ends
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    from companion.providers.catalogue import parse
+
+    return parse(path.read_text(encoding="utf-8"))
+
+
+def _row(line: dict[str, str]) -> dict[str, Any] | None:
+    provider = PROVIDERS.get(line["provider"], line["provider"])
+    model, role = line["model"], ROLES.get(line["mode"])
+    if role is None or provider not in ORDER or NOT_FOR_TALKING.search(model) or DATED.search(model):
+        return None
+    row: dict[str, Any] = {"provider": provider, "model": model, "role": role, "label": label(model)}
+    _put(row, "context_window", _number(line["gp_ctx"] or line["ll_max_in"]), whole=True)
+    _put(row, "max_output", _number(line["ll_max_out"]), whole=True)
+    _put_prices(row, line)
+    abilities = [name for column, name in ABILITIES.items() if line[column] == "1"]
+    if role == "llm":
+        row["abilities"] = ["streaming", *abilities]
+        if NO_TEMPERATURE.match(model):
+            row["temperature"] = False
+    if line["deprecation"]:
+        row["retires"] = line["deprecation"]
+    return row
+
+
+def _put_prices(row: dict[str, Any], line: dict[str, str]) -> None:
+    for name, column in (("price_in", "in"), ("price_cached", "cache_read"), ("price_out", "out")):
+        _put(row, name, _number(line[f"gp_{column}"] or line[f"ll_{column}"]))
+    if "*" in line["gp_in"]:
+        row["price_rises"] = True
+    if row["role"] != "llm":
+        per_second = _number(line["ll_per_sec_in"]) or _number(line["ll_per_sec_out"])
+        _put(row, "price_hour", round(per_second * 3600, 4) if per_second else None)
+        per_char = _number(line["ll_per_char_in"])
+        _put(row, "price_mchars", round(per_char * 1e6, 4) if per_char else None)
+
+
+def _put(row: dict[str, Any], name: str, value: float | None, *, whole: bool = False) -> None:
+    if value is not None:
+        row[name] = int(value) if whole or value == int(value) else value
+
+
+def _number(text: str) -> float | None:
+    return float(text.rstrip("*")) if text else None
+
+
+def label(model: str) -> str:
+    """How a person reads a model's id: `claude-haiku-5-5` is "Claude Haiku 5.5"."""
+    name = model.rsplit("/", 1)[-1].replace("_", "-")
+    name = re.sub(r"(?<=[-v])(\d)-(\d)(?=-|$)", r"\1.\2", name)
+    name = re.sub(r"([A-Za-z]{3,})(\d)", r"\1-\2", name)
+    words = [WORDS.get(word, _capitalised(word)) for word in re.split(r"[-:]", name)]
+    return re.sub(r"^(GPT|TTS) (\S)", r"\1-\2", " ".join(word for word in words if word))
+
+
+def _capitalised(word: str) -> str:
+    if re.fullmatch(r"v[\d.]+", word):
+        return word
+    return word.upper() if re.fullmatch(r"[ae]?\d+b", word) else word[:1].upper() + word[1:]
+
+
+def _rank(row: dict[str, Any]) -> tuple[object, ...]:
+    """Newest first, then the cheaper; what is about to end comes last."""
+    numbers = [float(text) for text in re.findall(r"\d+(?:\.\d+)?", label(row["model"]))]
+    version = next((number for number in numbers if number < 100), 0.0)
+    price = row.get("price_in", row.get("price_hour", row.get("price_mchars", 0)))
+    role = ("llm", "stt", "tts").index(row["role"])
+    return (ORDER.index(row["provider"]), role, "retires" in row, -version, price, row["model"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,253 @@
+"""The turn machine: a table of what a press means when, and properties over any sequence of inputs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.conversation.turn import (
+    Ask,
+    Cancel,
+    CancelReply,
+    Carry,
+    Command,
+    DiscardTake,
+    Fail,
+    Flush,
+    FocusLost,
+    Heard,
+    Input,
+    KeepTake,
+    Limits,
+    MicFailed,
+    MicLost,
+    MicOpened,
+    OpenMic,
+    Press,
+    Rehear,
+    Release,
+    RetryHearing,
+    SoundStarted,
+    State,
+    Stop,
+    Submit,
+    Tick,
+    Transcribe,
+    TurnOver,
+    step,
+)
+from companion.events import Phase
+
+LIMITS = Limits()
+
+
+class Bench:
+    """The machine on a table: feeds inputs at given times and collects commands."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.state, self.now, self.limits = State(), 0.0, limits
+        self.commands: list[Command] = []
+
+    def feed(self, *inputs: Input, after: float = 0.0) -> Bench:
+        self.now += after
+        for each in inputs:
+            self.state, commands = step(self.state, each, self.now, self.limits)
+            self.commands += commands
+        return self
+
+    def take_commands(self) -> list[Command]:
+        commands, self.commands = self.commands, []
+        return commands
+
+
+def listening() -> Bench:
+    bench = Bench().feed(Press()).feed(MicOpened(1), after=0.05)
+    bench.take_commands()
+    return bench
+
+
+def speaking() -> Bench:
+    bench = (
+        listening()
+        .feed(Release(), after=1.0)
+        .feed(Tick(), after=0.2)
+        .feed(Heard(1, "hello"), SoundStarted(1))
+    )
+    bench.take_commands()
+    return bench
+
+
+def test_hold_speak_release_asks_with_the_words() -> None:
+    bench = Bench()
+    assert bench.feed(Press()).state.phase is Phase.ARMING
+    assert bench.take_commands() == [OpenMic(1)]
+    assert bench.feed(MicOpened(1), after=0.05).state.phase is Phase.LISTENING
+    assert bench.feed(Release(), after=2.0).state.phase is Phase.LISTENING, "the tail is still recorded"
+    assert bench.feed(Tick(), after=0.19).state.phase is Phase.LISTENING
+    assert bench.feed(Tick(), after=0.02).state.phase is Phase.TRANSCRIBING
+    assert bench.take_commands() == [Transcribe(1)]
+    assert bench.feed(Heard(1, "good evening")).state.phase is Phase.THINKING
+    assert bench.take_commands() == [Ask(1, "good evening")]
+    assert bench.feed(SoundStarted(1)).state.phase is Phase.SPEAKING
+    assert bench.feed(TurnOver(1)).state == State(turn=1, since_s=bench.now)
+
+
+def test_a_tap_latches_and_the_next_press_stops() -> None:
+    bench = Bench().feed(Press()).feed(MicOpened(1), after=0.05).feed(Release(), after=0.1)
+    assert bench.state.latched
+    assert bench.feed(Tick(), after=30).state.phase is Phase.LISTENING
+    bench.feed(Press(), Release(), after=1).feed(Tick(), after=0.3)
+    assert bench.state.phase is Phase.TRANSCRIBING
+
+
+def test_with_hold_only_a_tap_is_a_short_take() -> None:
+    bench = (
+        Bench(Limits(hold_only=True)).feed(Press()).feed(MicOpened(1), after=0.05).feed(Release(), after=0.1)
+    )
+    assert not bench.state.latched
+    assert bench.feed(Tick(), after=0.3).state.phase is Phase.TRANSCRIBING
+
+
+def test_a_release_during_arming_still_stops_the_take() -> None:
+    bench = Bench().feed(Press()).feed(Release(), after=0.4).feed(MicOpened(1), after=0.1)
+    assert bench.state.phase is Phase.LISTENING
+    assert bench.feed(Tick(), after=0.25).state.phase is Phase.TRANSCRIBING
+
+
+def test_a_press_inside_the_tail_goes_on_with_the_same_take() -> None:
+    bench = listening().feed(Release(), after=1.0).feed(Press(), after=0.1).feed(Tick(), after=1.0)
+    assert (bench.state.phase, bench.state.turn) == (Phase.LISTENING, 1)
+    assert bench.take_commands() == []
+
+
+def test_a_lost_key_up_ends_with_the_focus() -> None:
+    assert listening().feed(FocusLost(), after=1.0).feed(Tick(), after=0.3).state.phase is Phase.TRANSCRIBING
+
+
+def test_a_latched_take_outlives_the_focus() -> None:
+    bench = Bench().feed(Press()).feed(MicOpened(1)).feed(Release(), after=0.1).feed(FocusLost(), after=1)
+    assert bench.feed(Tick(), after=1).state.phase is Phase.LISTENING
+
+
+def test_the_longest_take_is_used_not_lost() -> None:
+    bench = listening().feed(Tick(), after=300.0)
+    assert bench.state.phase is Phase.TRANSCRIBING
+    assert bench.take_commands() == [Transcribe(1)]
+    assert bench.feed(Press()).state.turn == 1, "the key is still down: no new turn"
+
+
+def test_barge_in_silences_cancels_and_opens_the_microphone() -> None:
+    bench = speaking().feed(Press())
+    assert bench.take_commands() == [Flush(1), CancelReply(1), OpenMic(2)]
+    assert bench.state.phase is Phase.ARMING
+
+
+def test_a_press_while_transcribing_carries_the_words_over() -> None:
+    bench = listening().feed(Release(), after=1.0).feed(Tick(), after=0.2)
+    bench.take_commands()
+    assert bench.feed(Press()).take_commands() == [Carry(1), OpenMic(2)]
+    assert bench.feed(Heard(1, "late words")).state.phase is Phase.ARMING
+
+
+@pytest.mark.parametrize(
+    "late", [Heard(1, "old"), SoundStarted(1), TurnOver(1), MicOpened(1), MicFailed(1), MicLost(1)]
+)
+def test_what_belongs_to_an_older_turn_changes_nothing(late: Input) -> None:
+    bench = speaking().feed(Press())
+    before = bench.state
+    assert bench.feed(late).state == before
+
+
+def test_escape_discards_a_take_and_stops_an_answer() -> None:
+    assert listening().feed(Cancel()).take_commands() == [DiscardTake(1)]
+    assert speaking().feed(Cancel()).take_commands() == [Flush(1), CancelReply(1)]
+    assert Bench().feed(Cancel()).take_commands() == []
+
+
+def test_typing_interrupts_an_answer_but_not_a_take() -> None:
+    assert speaking().feed(Submit("and also")).take_commands() == [
+        Flush(1),
+        CancelReply(1),
+        Ask(2, "and also"),
+    ]
+    assert listening().feed(Submit("and also")).take_commands() == []
+
+
+def test_a_kept_take_can_be_heard_again() -> None:
+    bench = Bench().feed(Rehear(5.0))
+    assert bench.take_commands() == [RetryHearing(1)]
+    assert bench.feed(Heard(1, "now I have it")).take_commands() == [Ask(1, "now I have it")]
+
+
+def test_a_microphone_that_fails_or_never_answers_leads_back_to_ready() -> None:
+    assert Bench().feed(Press(), MicFailed(1)).state.phase is Phase.READY
+    bench = Bench().feed(Press()).feed(Tick(), after=60)
+    assert bench.state.phase is Phase.READY
+    assert any(isinstance(command, Fail) for command in bench.commands)
+
+
+def test_a_microphone_lost_in_the_middle_keeps_what_was_said() -> None:
+    assert listening().feed(MicLost(1)).take_commands() == [Transcribe(1)]
+
+
+def test_hearing_that_never_ends_keeps_the_take() -> None:
+    bench = listening().feed(Release(), after=1.0).feed(Tick(), after=0.2).feed(Tick(), after=90)
+    assert bench.state.phase is Phase.READY
+    assert KeepTake(1) in bench.commands
+
+
+def test_stop_keeps_an_unfinished_take() -> None:
+    assert listening().feed(Stop()).take_commands() == [KeepTake(1)]
+
+
+turns = st.integers(0, 4)
+inputs = st.one_of(
+    st.sampled_from(
+        [Press(), Release(), FocusLost(), Cancel(), Tick(), Submit("words"), Rehear(3.0), Stop()]
+    ),
+    st.builds(MicOpened, turns),
+    st.builds(MicFailed, turns),
+    st.builds(MicLost, turns),
+    st.builds(Heard, turns, st.sampled_from(["", " ", "words"])),
+    st.builds(SoundStarted, turns),
+    st.builds(TurnOver, turns),
+)
+
+
+@given(st.lists(st.tuples(inputs, st.floats(0, 400)), max_size=60))
+@settings(max_examples=400, deadline=None)
+def test_any_sequence_ends_ready_after_stop_and_no_phase_lacks_a_deadline(
+    sequence: list[tuple[Input, float]],
+) -> None:
+    bench = Bench()
+    for given_input, after in sequence:
+        bench.feed(given_input, after=after)
+        if bench.state.phase is not Phase.READY:
+            assert bench.state.deadline_s is not None
+    bench.feed(Stop())
+    assert bench.state.phase is Phase.READY
+    assert bench.feed(Press(), Submit("more")).state.phase is Phase.READY
+
+
+@given(st.lists(st.tuples(inputs.filter(lambda i: not isinstance(i, Stop)), st.floats(0, 5)), max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_left_alone_every_phase_leads_to_ready_by_its_deadlines(sequence: list[tuple[Input, float]]) -> None:
+    bench = Bench()
+    for given_input, after in sequence:
+        bench.feed(given_input, after=after)
+    for _ in range(4):  # arming, listening, transcribing, thinking at most
+        if bench.state.wake_s is None:
+            break
+        bench.now = max(bench.now, bench.state.wake_s)
+        bench.feed(Tick())
+    assert bench.state.phase is Phase.READY
+
+
+@given(st.lists(inputs, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_every_microphone_that_was_opened_is_closed(sequence: list[Input]) -> None:
+    bench = Bench().feed(*sequence, Stop())
+    opened = {c.turn for c in bench.commands if isinstance(c, OpenMic)}
+    closed = {c.turn for c in bench.commands if isinstance(c, DiscardTake | KeepTake | Transcribe)}
+    assert opened <= closed

