@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,12 @@ def _parser() -> argparse.ArgumentParser:
         "--home", metavar="DIR", default=argparse.SUPPRESS, help="keep settings, journal and log below DIR"
     )
     shared.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help="write more into the log"
+        "-D",
+        "--debug",
+        metavar="FLAGS",
+        type=_flags,
+        default=argparse.SUPPRESS,
+        help="comma-separated: log (write more into the log), events (all events to stderr, with what is said)",
     )
     parser = argparse.ArgumentParser(
         prog="companion",
@@ -56,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A private voice companion for reflection. Without a command it opens the window.",
     )
     parser.add_argument("--version", action="version", version=f"companion {__version__}")
-    parser.set_defaults(run=_window, home=None, debug=False)
+    parser.set_defaults(run=_window, home=None, debug=frozenset())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, does: str, run: Callable[[Home, argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -110,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _flags(text: str) -> frozenset[str]:
+    flags = frozenset(text.replace(" ", "").split(","))
+    if unknown := flags - {"log", "events"}:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are: log, events")
+    return flags
+
+
 def _complain(error: CompanionError) -> int:
     print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
     return 1
@@ -150,8 +162,11 @@ def _with_app(command: Command, **parts: Any) -> Callable[[Home, argparse.Namesp
     def run_it(home: Home, args: argparse.Namespace) -> int:
         async def live() -> int:
             from companion.app import Companion
+            from companion.app.tape import write_tape
 
             app = Companion(home, **parts)
+            if "events" in args.debug:
+                write_tape(app.events, sys.stderr)
             try:
                 return await command(app, args)
             finally:
@@ -166,7 +181,7 @@ def _with_app(command: Command, **parts: Any) -> Callable[[Home, argparse.Namesp
 def _start_log(home: Home, args: argparse.Namespace) -> None:
     from companion.log import start_log
 
-    start_log(home.log, debug=args.debug)
+    start_log(home.log, debug="log" in args.debug)
 
 
 async def _say(app: Companion, args: argparse.Namespace) -> int:

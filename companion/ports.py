@@ -102,7 +102,11 @@ class Player(Protocol):
         """
 
     async def drain(self, turn: int) -> None:
-        """Returns when all that was written for `turn` has been heard, or the turn was flushed or replaced."""
+        """Returns when all that was written for `turn` has been heard, or the turn was flushed or replaced.
+
+        Raises:
+            CompanionError: SPEAKER_LOST.
+        """
 
     def flush(self) -> float:
         """Silences within one block, with a 10 ms fade. Returns the seconds of this turn that were heard."""

@@ -16,7 +16,7 @@ from companion.app.archive import Archive
 from companion.app.staff import OFFLINE, Staff, environment_keys
 from companion.conversation.engine import Engine, Organs
 from companion.conversation.turn import Limits
-from companion.errors import Action, CompanionError
+from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
 from companion.log import Secret
@@ -32,6 +32,7 @@ from companion.vault import KeyState, Vault
 if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.local import Progress
 
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Companion:
         player: Player | None = None,
         in_memory: bool = False,
     ) -> None:
-        """Files as microphone and speaker, a vault of one's own and a journal in memory are for the command line and tests."""
+        """The parts can be replaced: files as microphone and speaker, another vault, a journal in memory."""
         self.home = home
         self._own_practices = home.config / "practices"
         self.events = Events(self._report)
@@ -230,10 +231,18 @@ class Companion:
         return await (await self.staff.provider(Role.SPEAKS, provider)).voices()
 
     async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[float, int, int], None]
+        self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
     ) -> None:
-        """Fetches a model of an engine of this computer; cancelling the task stops it. `on_progress(share, bytes, total)`."""
+        """Fetches a model of an engine of this computer; cancelling the task stops it.
+
+        Raises:
+            CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
+        """
+        from companion.providers.local import WhisperProvider
+
         engine = await self.staff.provider(Role.HEARS, provider)
+        if not isinstance(engine, WhisperProvider):
+            raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
         await engine.download(model, on_progress)
 
     # -- sound ----------------------------------------------------------------------------------------------

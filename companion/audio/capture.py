@@ -27,8 +27,6 @@ KEPT_S = 30
 """How much waits for a reader before the oldest is dropped."""
 LOST_AFTER_S = 1.0
 """A microphone that calls back no more for this long is gone, whatever it says of itself."""
-SILENT_AFTER_S = 2.5
-"""Only zeros for this long are no quiet room: the microphone is muted or blocked."""
 
 
 class DeviceMicrophone:
@@ -135,8 +133,7 @@ class DeviceTake:
 
     @property
     def is_silent(self) -> bool:
-        """Nothing but zeros has come, for `SILENT_AFTER_S` or longer."""
-        return not self._has_sound and self._ring.written >= SILENT_AFTER_S * self._rate_hz * 2
+        return not self._has_sound
 
     async def frames(self) -> AsyncIterator[bytes]:
         while True:

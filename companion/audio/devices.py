@@ -13,12 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from companion.errors import CompanionError, Kind
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 T = TypeVar("T")
 Direction = Literal["input", "output"]
@@ -150,9 +147,13 @@ def open_stream(
         CompanionError: NO_AUDIO_SYSTEM; NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED; NO_SPEAKER.
     """
 
+    options = {"latency": latency_s, "callback": callback, "finished_callback": finished}
+
     def attempt() -> Stream:
         index, device = _find(portaudio, direction, name)
-        stream = _open(portaudio, direction, index, device, rate_hz, block_ms, latency_s, callback, finished)
+        stream = _open(
+            portaudio, direction, index, device, rate_hz=rate_hz, block_ms=block_ms, options=options
+        )
         return Stream(stream, direction, device, fell_back=bool(name) and device.name != name)
 
     global _open_streams  # noqa: PLW0603 - counts PortAudio's own global state
@@ -214,7 +215,7 @@ async def in_thread(
         return await outcome
 
 
-def _portaudio() -> ModuleType:
+def _portaudio() -> Any:
     try:
         import sounddevice
     except OSError as error:
@@ -292,11 +293,10 @@ def _open(
     direction: Direction,
     index: int,
     device: Device,
+    *,
     rate_hz: int,
     block_ms: int,
-    latency_s: float | Literal["low"],
-    callback: Callable[..., None],
-    finished: Callable[[], None],
+    options: Mapping[str, Any],
 ) -> Any:
     make = portaudio.RawInputStream if direction == "input" else portaudio.RawOutputStream
     extra = portaudio.WasapiSettings(auto_convert=True) if device.host_api == _WASAPI else None
@@ -308,10 +308,8 @@ def _open(
                 channels=1,
                 dtype="int16",
                 blocksize=rate * block_ms // 1000,
-                latency=latency_s,
                 extra_settings=extra,
-                callback=callback,
-                finished_callback=finished,
+                **options,
             )
         except portaudio.PortAudioError as error:
             if _code(error) == _BAD_RATE and rate != device.default_rate_hz:

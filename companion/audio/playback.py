@@ -320,7 +320,7 @@ class DevicePlayer:
 
     async def _replace(self, dead: _Output) -> _Output:
         """Opens what there is now, and queues what the dead one had not played yet."""
-        self._heard_before_s = self.heard_s
+        turn, self._heard_before_s = self._turn, self.heard_s
         unheard = dead.ring.copy(max(dead.sounding()[0], self._starts_at), dead.ring.written)
         await self._let_go()
         try:
@@ -329,7 +329,7 @@ class DevicePlayer:
             raise CompanionError(Kind.SPEAKER_LOST, who=dead.label, cause=error) from error
         _log.info("the speaker %s went away; %s goes on", dead.label, output.label)
         self._resampler = None
-        if self._turn is not None:
+        if turn is not None and turn == self._turn:
             output.ring.write(memoryview(Resampler(dead.rate_hz, output.rate_hz).process(unheard, last=True)))
         return output
 

@@ -54,7 +54,7 @@ class Speech:
 
 
 class SpeechGate:
-    """Listens to one take. Feed every frame, then `finish`."""
+    """Listens to one take."""
 
     def __init__(self) -> None:
         """Loads the model, in some 15 ms the first time."""
@@ -70,11 +70,6 @@ class SpeechGate:
         while len(self._waiting) >= _WINDOW_BYTES:
             self._speech.add(self._probability(bytes(self._waiting[:_WINDOW_BYTES])))
             del self._waiting[:_WINDOW_BYTES]
-
-    def finish(self) -> None:
-        """Judges the samples that fill no window of their own."""
-        if self._waiting:
-            self.feed(bytes(_WINDOW_BYTES - len(self._waiting)))
 
     @property
     def heard_speech(self) -> bool:

@@ -60,6 +60,7 @@ class FileTake:
         self._realtime = realtime
         self._started_s = time.monotonic()
         self._read = 0
+        self._has_sound = False
         self._limit: int | None = None
         """How many frames the take has, once it is closed."""
         self._closed = asyncio.Event()
@@ -79,13 +80,15 @@ class FileTake:
 
     @property
     def is_silent(self) -> bool:
-        return False
+        return not self._has_sound
 
     async def frames(self) -> AsyncIterator[bytes]:
         while self._limit is None or self._read < self._limit:
             if self._read < self._due():
+                frame = self._frame(self._read)
                 self._read += 1
-                yield self._frame(self._read - 1)
+                self._has_sound = self._has_sound or any(frame)
+                yield frame
                 if not self._realtime and self._read == len(self._frames):
                     self._ended.set()
             else:

@@ -294,6 +294,8 @@ class Engine:
         if turn.number != self.state.turn:  # carried: the next take brings these words with it
             return turn.text
         if turn.text and self._organs.review_first():
+            for spool in turn.spools():
+                await self._keeping.finish(spool, turn.number)
             self._keeping.unsent += turn.spools()
             self._events.emit(DraftOffered(turn=turn.number, text=turn.text))
             self._feed(machine.Heard(turn.number, ""))

@@ -39,12 +39,12 @@ RAISE_MS = 1000
 """Longest wait for the first instance to come to the front."""
 
 
-def run_window(home: Home, *, debug: bool = False) -> int:
+def run_window(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
     """The app until its window is closed; the exit code."""
     return _run(home, lambda: Companion(home), debug=debug)
 
 
-def run_demo(home: Home, *, debug: bool = False) -> int:
+def run_demo(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
     """The app with a scripted conversation; keeps nothing, needs no microphone."""
     from companion.gui.demo import demo_app, play
 
@@ -56,13 +56,13 @@ def _run(
     make: Callable[[], Companion],
     *,
     then: Callable[[Companion], Awaitable[None]] | None = None,
-    debug: bool,
+    debug: frozenset[str],
     is_alone: bool = True,
 ) -> int:
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 1
-    start_log(home.log, debug=debug)
+    start_log(home.log, debug="log" in debug)
     qt = QApplication.instance() or QApplication(["companion"])
     assert isinstance(qt, QApplication)
     qt.setApplicationName("Companion")
@@ -73,8 +73,17 @@ def _run(
         card = CARDS[Kind.ALREADY_RUNNING]
         print(f"{card.sentence} {card.hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0
+
+    def watched() -> Companion:
+        app = make()
+        if "events" in debug:
+            from companion.app.tape import write_tape
+
+            write_tape(app.events, sys.stderr)
+        return app
+
     try:
-        return _loop(qt, make, then, door)
+        return _loop(qt, watched, then, door)
     finally:
         if door is not None:
             door.leave()
@@ -152,7 +161,8 @@ def _stop_on_signals(stop: Callable[[], None], parent: QObject) -> None:
         stop()
 
     notifier.activated.connect(woken)
-    parent.destroyed.connect(lambda: (reader.close(), writer.close()))
+    parent.destroyed.connect(reader.close)
+    parent.destroyed.connect(writer.close)
 
 
 class Door:

@@ -101,6 +101,15 @@ class Script(QTextBrowser):
     def is_empty(self) -> bool:
         return not self._turns
 
+    @property
+    def has_only_opening(self) -> bool:
+        return not self._turns or (len(self._turns) == 1 and not self._turns[0].said and self._live is None)
+
+    def open_with(self, question: str, at: float) -> None:
+        """Begins an empty page with the question the person answers."""
+        self._turns = [ShownTurn(told=question, told_at=at, state=ReplyState.WHOLE)]
+        self.rebuild()
+
     def show_turns(self, turns: Sequence[TurnRecord], title: str = "") -> None:
         """Shows what the journal has kept, from the start."""
         self._end_live()

@@ -166,7 +166,7 @@ def _parse_yaml(text: str) -> object:
 
     try:
         return YAML(typ="safe").load(text)
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise CompanionError(Kind.BAD_FILE, "models.yaml cannot be read.", hint="", cause=error) from error
 
 

@@ -244,10 +244,8 @@ class AIProviderFactory:
             own = cls.policy if cls.policy is not AIProvider.policy else None
             policy = policy_from_environment(spec, arguments, default=own)
         voice = arguments.pop("voice", None) or _voice_for(spec)
-        if isinstance(voice, str):
-            voice = AIProviderFactory.create(voice)
-        if voice is not None:
-            arguments["voice"] = voice
+        if voice:
+            arguments["voice"] = AIProviderFactory.create(voice) if isinstance(voice, str) else voice
         provider = cls(**{**arguments_from_environment(spec), **arguments})
         provider.policy = policy
         return provider

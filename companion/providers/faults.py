@@ -331,9 +331,13 @@ def _tls(chain: list[BaseException]) -> Verdict:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
+    """The error and what it was raised from.
+
+    Contexts are not followed, since they also lead to whatever the caller was handling (another provider's failure, for
+    instance); only httpcore2 hides its true cause there.
+    """
     link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
+    while link is not None:
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        hidden = link.__context__ if type(link).__module__.startswith("httpcore2") else None
+        link = link.__cause__ or hidden

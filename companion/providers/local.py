@@ -18,7 +18,7 @@ from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailable
 from companion.flow import Health, HearRequest, Role, Transcript
 from companion.paths import find_home
 from companion.providers.engines import EngineProvider, Engines
-from companion.providers.provider import Spec
+from companion.providers.provider import Policy, Spec
 
 INSTALL = "pip install 'reflection-companion[whisper]'"
 MODELS: Mapping[str, str] = {
@@ -62,6 +62,8 @@ class WhisperProvider(EngineProvider):
     """
 
     spec = SPEC
+    policy = Policy(first_s=180.0, idle_s=90.0, total_s=1800.0)
+    """The larger models need their time on a small computer."""
 
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)

@@ -71,7 +71,7 @@ class OllamaProvider(AIProvider):
 
     def _nearer(self, error: CompanionError) -> CompanionError:
         """Says what a person can do about the two usual troubles of a server of one's own."""
-        if error.kind is Kind.UNREACHABLE:
+        if error.kind is Kind.UNREACHABLE and error.retryable:  # neither a bad address nor a bad certificate
             error = AIProviderUnavailableError(
                 f"There is no Ollama server at {self.base_url}.",
                 self.spec.name,

@@ -220,7 +220,7 @@ class Recognisers:
 
     def __init__(self) -> None:
         self._free = threading.Semaphore(RECOGNISERS)
-        self._idle: list[tuple[Any, str]] = []
+        self._idle: list[Any] = []
         self._loading = threading.Lock()
         self._loaded = 0
 
@@ -230,16 +230,16 @@ class Recognisers:
         while not self._free.acquire(timeout=0.2):
             job.stop_if_cancelled()
         try:
-            decoder, means = self._next()
-            decoder.set_cmn(means)  # the running cepstral mean would make a take depend on the ones before
+            decoder = self._next()
+            decoder.reinit_feat()  # its running means of channel and noise would make a take depend on those before
             decoder.start_utt()
             try:
                 yield decoder
             except Cancelled:
                 decoder.end_utt()
-                self._idle.append((decoder, means))
+                self._idle.append(decoder)
                 raise
-            self._idle.append((decoder, means))
+            self._idle.append(decoder)
         finally:
             self._free.release()
 
@@ -249,17 +249,17 @@ class Recognisers:
             if not self._loaded:
                 self._idle.append(self._load())
 
-    def _next(self) -> tuple[Any, str]:
+    def _next(self) -> Any:
         with self._loading:
             return self._idle.pop() if self._idle else self._load()
 
-    def _load(self) -> tuple[Any, str]:
+    def _load(self) -> Any:
         from pocketsphinx import Decoder
 
         # The second passes cost up to a second after the take and make these results worse (measured on readings).
         decoder = Decoder(loglevel="FATAL", fwdflat=False, bestpath=False)
         self._loaded += 1
-        return decoder, decoder.get_cmn(False)
+        return decoder
 
 
 def hear(job: Job) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from companion.errors import CompanionError, Kind
 from companion.journal import migrations
-from companion.journal.keys import read_slots, write_slots
+from companion.journal.keys import read_slots
 from companion.journal.store import look_at, open_journal, set_aside
 from companion.paths import Home
 from tests.journal.conftest import CHEAP, KEYRING, PASSPHRASE, Opener, tell
@@ -161,7 +161,9 @@ async def test_the_database_of_another_journal_is_foreign(opened: Opener, home: 
 
 async def test_the_same_key_with_another_identity_is_foreign(opened: Opener, home: Home) -> None:
     journal = await opened()
-    journal._connection.execute("UPDATE identity SET journal_id = 'somebody else'")
+    await journal._writer.run(
+        lambda: journal._connection.execute("UPDATE identity SET journal_id = 'somebody else'")
+    )
     await tell(journal, "Hello.")
     await journal.close()
     with pytest.raises(CompanionError) as caught:
@@ -174,7 +176,7 @@ async def test_a_database_without_its_identity_is_damaged_once_it_held_entries(
 ) -> None:
     journal = await opened()
     await tell(journal, "Hello.")
-    journal._connection.execute("DELETE FROM identity")
+    await journal._writer.run(lambda: journal._connection.execute("DELETE FROM identity"))
     await journal.close()
     with pytest.raises(CompanionError) as caught:
         await open_journal(home, wrapping_key=KEYRING)
@@ -281,4 +283,3 @@ async def test_entries_are_marked_before_the_first_words_are_kept(opened: Opener
     slots = read_slots(home.key_slots)
     assert slots is not None
     assert slots.has_entries
-    write_slots(home.key_slots, slots)

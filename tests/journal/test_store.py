@@ -96,7 +96,7 @@ async def test_sessions_are_listed_newest_first_without_empty_ones(journal: SqlJ
         ("word " * 40, ("word " * 12).strip() + "…"),
         ("a" * 29 + " " + "b" * 30 + " and so on", "a" * 29 + " " + "b" * 30 + "…"),
         ("a" * 29 + " " + "b" * 31 + " and so on", "a" * 29 + "…"),
-        ("the river, " * 9, "the river, " * 4 + "the river…"),
+        ("rivers, " * 9, "rivers, " * 6 + "rivers…"),
     ],
 )
 async def test_a_session_is_titled_by_its_first_words(said: str, title: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import itertools
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -155,6 +156,7 @@ async def test_closing_the_answer_hangs_up(pair: Pair) -> None:
     await answer.aclose()  # type: ignore[attr-defined]
     seen = pair.server.asked("")[-1]
     await pair.server.until(lambda: seen.disconnected)
+    pair.server.script.token_delay_s = 0
     assert "".join(delta.text for delta in await pair.ask()) == REPLY
 
 
@@ -325,9 +327,14 @@ async def test_silence_in_the_middle_is_a_timeout(pair: Pair, monkeypatch: pytes
 async def test_an_answer_without_its_end_is_cut_off(pair: Pair, how: str, chunks: int) -> None:
     setattr(pair.server.script, how, chunks)
     said = ""
-    with pytest.raises(AIProviderStreamCutError) as caught:
+
+    async def read() -> None:
+        nonlocal said
         async for delta in pair.provider.chat(REQUEST):
             said += delta.text
+
+    with pytest.raises(AIProviderStreamCutError) as caught:
+        await read()
     assert REPLY.startswith(said)
     assert bool(said) == bool(chunks)
     assert caught.value.retryable == (not said), "only what nobody has heard may be asked for again"
@@ -471,7 +478,7 @@ async def test_a_recogniser_gives_exactly_one_final(name: str) -> None:
     assert heard[-1].is_final
     assert heard[-1].text == TRANSCRIPT
     assert len(heard) > 2
-    assert all(later.text.startswith(earlier.text) for earlier, later in zip(heard, heard[1:], strict=False))
+    assert all(later.text.startswith(earlier.text) for earlier, later in itertools.pairwise(heard))
 
 
 @pytest.mark.parametrize("name", HEARING)
@@ -564,3 +571,14 @@ async def test_a_refusal_without_words_is_a_refusal(pair: Pair) -> None:
 async def test_an_answer_that_ran_out_of_room_says_so(pair: Pair) -> None:
     pair.server.script.finish = "max_tokens" if pair.server.name == "anthropic" else "length"
     assert (await pair.ask())[-1].finish_reason == "length"
+
+
+async def test_a_failure_is_not_taken_for_the_one_before_it(pair: Pair) -> None:
+    """A second provider is often asked while the first one's error is being handled."""
+    pair.server.script.status = 500
+    try:
+        raise AIProviderAuthError("the first one's", "first")
+    except AIProviderAuthError:
+        found = await pair.fail()
+    assert type(found) is AIProviderUnavailableError
+    assert found.provider == pair.provider.spec.name

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,8 @@ set-default-source mic
 def require_sound() -> None:
     """Skips where the sound server is not installed, naming the command; on a build machine that is a failure."""
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if sys.platform == "linux" and find_library("portaudio") is None:
+        missing.append("libportaudio")
     if not missing:
         return
     message = f"missing {', '.join(missing)}: {_INSTALL}"

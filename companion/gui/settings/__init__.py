@@ -1,0 +1,16 @@
+"""The settings window: one page per file, every change live at once. Main thread.
+
+dialog     the window: search, list of pages, the page that is shown
+host       what it asks of the app
+page       what a page is, and how pages are found
+form       a row for one declared setting: label, control, help, check and save
+role_page  who thinks, hears or speaks: cards, key, model, address
+card       one provider as a button; chips   flowing row of small buttons
+key_row    a provider's key: paste, test, keep, remove
+pages/     one file per page, each with a `PAGE`
+"""
+
+from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.settings.host import SettingsHost
+
+__all__ = ["SettingsDialog", "SettingsHost"]

@@ -1,0 +1,291 @@
+"""The journal page: past reflections by day, and reading one. Main thread; what it shows is read through the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QPushButton,
+    QStackedWidget,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.errors import CompanionError
+from companion.flow import SessionRecord
+from companion.gui import icons
+from companion.gui.clean import clean_text
+from companion.gui.host import WindowHost
+from companion.gui.labels import label
+from companion.gui.theme import Look
+from companion.gui.transcript import Script
+from companion.tasks import spawn, stop
+
+_LIST_PX = 310
+_SESSION = Qt.ItemDataRole.UserRole
+_DETAIL = Qt.ItemDataRole.UserRole + 1
+_Index = QModelIndex | QPersistentModelIndex
+
+
+def title_of(session: SessionRecord) -> str:
+    """The first words said, or when there are none, what it was."""
+    return clean_text(session.title).replace("\n", " ").strip() or "Without words"
+
+
+def minutes_of(session: SessionRecord) -> str:
+    return f"{max(1, round(session.seconds / 60))} min"
+
+
+def day_of(at: float) -> str:
+    """Thursday 19 November, with the year when it is not this one."""
+    when = datetime.fromtimestamp(at).astimezone()
+    year = "" if when.year == datetime.now().astimezone().year else f" {when.year}"
+    return f"{when:%A} {when.day} {when:%B}{year}"
+
+
+class JournalPage(QWidget):
+    """List on the left, the chosen reflection on the right."""
+
+    talk_wanted = Signal()
+    link_followed = Signal(str)
+
+    def __init__(self, look: Look, host: WindowHost, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look, self._host = look, host
+        self._titles = {practice.name: practice.title for practice in host.practices()}
+        self._sessions: dict[int, SessionRecord] = {}
+        self._shown: int | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self.setProperty("page", "true")
+        self.list = QListView()
+        self.model = QStandardItemModel(self)
+        self.script = Script(look, from_below=False)
+        self.script.setAccessibleName("A kept reflection")
+        self.script.link_followed.connect(self.link_followed)
+        self.header = label("", "soft")
+        self.message = label("", "soft", wraps=True)
+        self.start = QPushButton("Start a reflection")
+        self._pages = QStackedWidget()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(_SessionPainter(self._look, self.list))
+        self.list.setAccessibleName("Past reflections")
+        self.list.setMouseTracking(True)
+        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.selectionModel().currentChanged.connect(self._chosen)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self._pages.addWidget(self._empty_page())
+        self._pages.addWidget(self._reading_page())
+        row.addWidget(self._pages)
+        self._look.changed.connect(self._dress)
+        self._dress()
+
+    def refresh(self) -> None:
+        """Reads the list again, keeping the chosen reflection."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = spawn(self._refresh(), name="journal list")
+
+    async def close_reading(self) -> None:
+        """Ends what is under way."""
+        await stop(self._reading, self._refreshing)
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        try:
+            sessions = await self._host.sessions()
+        except CompanionError as error:
+            self._explain(error.message, error.hint)
+            return
+        if not sessions:
+            self._explain(
+                "Nothing here yet",
+                "Each reflection is kept here, encrypted on this computer, as soon as you have said something.",
+            )
+            return
+        self._pages.setCurrentIndex(1)
+        self._fill(sessions)
+
+    async def _read(self, session: SessionRecord) -> None:
+        try:
+            turns = await self._host.turns(session.id)
+        except CompanionError as error:
+            self._explain(error.message, error.hint)
+            return
+        when = datetime.fromtimestamp(session.started_at).astimezone()
+        practice = self._titles.get(session.practice, session.practice)
+        self.header.setText(
+            f"{when:%A}, {when.day} {when:%B} · {when:%H:%M} · {practice} · {minutes_of(session)}"
+        )
+        self._shown = session.id
+        self.script.show_turns(turns, title=title_of(session))
+
+    def _explain(self, sentence: str, hint: str) -> None:
+        self._sentence.setText(sentence)
+        self.message.setText(hint)
+        self._pages.setCurrentIndex(0)
+
+    def _fill(self, sessions: Sequence[SessionRecord]) -> None:
+        self._sessions = {session.id: session for session in sessions}
+        selection = self.list.selectionModel()
+        selection.blockSignals(True)
+        self.model.clear()
+        day, chosen = "", QModelIndex()
+        for session in sessions:
+            if (this_day := day_of(session.started_at)) != day:
+                day = this_day
+                self.model.appendRow(self._day_item(day))
+            item = self._session_item(session)
+            self.model.appendRow(item)
+            if session.id == self._shown or not chosen.isValid():
+                chosen = item.index()
+        self.list.setCurrentIndex(chosen)
+        selection.blockSignals(False)
+        self._chosen(chosen)
+
+    def _day_item(self, day: str) -> QStandardItem:
+        item = QStandardItem(day)
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
+        return item
+
+    def _session_item(self, session: SessionRecord) -> QStandardItem:
+        item = QStandardItem(title_of(session))
+        detail = f"{self._titles.get(session.practice, session.practice)} · {minutes_of(session)}"
+        item.setData(session.id, _SESSION)
+        item.setData(detail, _DETAIL)
+        item.setAccessibleText(f"{title_of(session)}, {day_of(session.started_at)}, {detail}")
+        return item
+
+    def _chosen(self, index: _Index, _before: object = None) -> None:
+        session = self._sessions.get(index.data(_SESSION) or 0)
+        if session is not None:
+            if self._reading is not None:
+                self._reading.cancel()
+            self._reading = spawn(self._read(session), name="read reflection")
+
+    # -- how it looks ---------------------------------------------------------------------------------------
+
+    def _empty_page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setSpacing(12)
+        self._picture = QLabel()
+        self._sentence = label("", "title", wraps=True)
+        self.message.setMaximumWidth(460)
+        middle = Qt.AlignmentFlag.AlignHCenter
+        for words in (self._sentence, self.message):
+            words.setAlignment(middle)
+        column.addStretch(3)
+        for part in (self._picture, self._sentence, self.message):
+            column.addWidget(part, 0, middle)
+        column.addSpacing(10)
+        self.start.clicked.connect(self.talk_wanted)
+        column.addWidget(self.start, 0, middle)
+        column.addStretch(4)
+        return page
+
+    def _reading_page(self) -> QWidget:
+        page = QWidget()
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        left = QWidget()
+        left.setProperty("sidelist", True)
+        left.setFixedWidth(_LIST_PX)
+        column = QVBoxLayout(left)
+        column.setContentsMargins(14, 0, 14, 14)
+        column.setSpacing(0)
+        self._heading = label("Journal", "bar-title")
+        self._heading.setContentsMargins(12, 0, 0, 0)
+        column.addWidget(self._heading)
+        column.addWidget(self.list, 1)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(20)
+        self.header.setContentsMargins(28, 0, 28, 0)
+        right.addWidget(self.header)
+        right.addWidget(self.script, 1)
+        row.addWidget(left)
+        row.addLayout(right, 1)
+        return page
+
+    def _dress(self) -> None:
+        for bar in (self._heading, self.header):
+            bar.setFixedHeight(self._look.px(64))
+        self._picture.setPixmap(
+            icons.pixmap("book", self._look.colour("accent"), 34, self.devicePixelRatioF())
+        )
+        self.list.doItemsLayout()
+
+
+class _SessionPainter(QStyledItemDelegate):
+    """A day in small capitals, a reflection as a title with one line below."""
+
+    def __init__(self, look: Look, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._look = look
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        if index.data(_SESSION) is None:
+            return QSize(0, self._look.px(34))
+        title = QFontMetrics(self._look.font("label")).lineSpacing()
+        detail = QFontMetrics(self._look.font("small")).lineSpacing()
+        return QSize(0, title + detail + 2 * 11 + 2)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        rect: QRect = option.rect  # type: ignore[attr-defined]  # the stubs leave the option's fields out
+        if index.data(_SESSION) is None:
+            self._paint_day(painter, rect, index.data())
+        else:
+            state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+            self._paint_session(painter, rect, state, index)
+        painter.restore()
+
+    def _paint_day(self, painter: QPainter, rect: QRect, day: str) -> None:
+        font = self._look.font("caption")
+        font.setLetterSpacing(font.SpacingType.AbsoluteSpacing, 0.5)
+        painter.setFont(font)
+        painter.setPen(self._look.colour("faint"))
+        place = rect.adjusted(12, 0, -8, -6)
+        painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, day.upper())
+
+    def _paint_session(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, index: _Index) -> None:
+        look = self._look
+        card = QRectF(rect).adjusted(1, 1, -1, -3)
+        is_chosen = bool(state & QStyle.StateFlag.State_Selected)
+        is_hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        has_focus = is_chosen and bool(state & QStyle.StateFlag.State_HasFocus)
+        if is_chosen or is_hovered:
+            border = "accent" if has_focus else "line"
+            painter.setPen(QPen(look.colour(border), 1.0) if is_chosen else Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("surface" if is_chosen else "accent_soft"))
+            painter.drawRoundedRect(card, 12, 12)
+        words = rect.adjusted(12, 10, -12, -12)
+        title = look.font("label", weight=QFont.Weight.DemiBold)
+        painter.setFont(title)
+        painter.setPen(look.colour("ink"))
+        metrics = QFontMetrics(title)
+        text = metrics.elidedText(index.data(), Qt.TextElideMode.ElideRight, words.width())
+        painter.drawText(words, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
+        painter.setFont(look.font("small"))
+        painter.setPen(look.colour("soft"))
+        below = words.adjusted(0, metrics.lineSpacing(), 0, 0)
+        painter.drawText(below, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, index.data(_DETAIL))

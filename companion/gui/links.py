@@ -1,0 +1,36 @@
+"""A link somebody wants to follow: what it really points to, before anything is opened. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QUrl
+
+_SCHEMES = frozenset({"http", "https", "mailto"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address that may be opened, once the person says so."""
+
+    address: str
+    """Without name and password."""
+    where: str
+    """The real host, or the mail address; a host in other letters is followed by its plain form."""
+    is_mail: bool
+
+
+def read_link(address: str) -> Link | None:
+    """What `address` is; None for anything but a web or mail address."""
+    url = QUrl(address, QUrl.ParsingMode.StrictMode)
+    if not url.isValid() or url.scheme().lower() not in _SCHEMES:
+        return None
+    if url.scheme().lower() == "mailto":
+        return Link(url.toString(), url.path(), True) if "@" in url.path() else None
+    url.setUserInfo("")
+    plain = url.host(QUrl.ComponentFormattingOption.FullyEncoded)
+    seen = url.host(QUrl.ComponentFormattingOption.FullyDecoded)
+    if not plain:
+        return None
+    where = plain if plain == seen else f"{seen} ({plain})"
+    return Link(url.toString(QUrl.ComponentFormattingOption.FullyEncoded), where, False)

@@ -1,0 +1,67 @@
+"""The rail at the left: which page is shown, and the way to the settings. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+
+from companion.gui import icons
+from companion.gui.theme import Look
+
+WIDTH_PX = 68
+_BUTTON_PX = 44
+
+
+class Rail(QWidget):
+    """One button per page, settings at the foot."""
+
+    page_chosen = Signal(str)
+    settings_requested = Signal(str)
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.setProperty("rail", True)
+        self.setFixedWidth(WIDTH_PX)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(12, 18, 12, 18)
+        self._column.setSpacing(6)
+        self._pages = QButtonGroup(self)
+        self._pages.setExclusive(True)
+        self.buttons: dict[str, QToolButton] = {}
+        self._icons: dict[str, str] = {}
+        for page, icon, name, keys in (
+            ("talk", "microphone", "Talk", ""),
+            ("journal", "book", "Journal", "Ctrl+J"),
+        ):
+            button = self._button(page, icon, name, keys)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, page=page: self.page_chosen.emit(page))
+            self._pages.addButton(button)
+            self._column.addWidget(button)
+        self._column.addStretch(1)
+        settings = self._button("settings", "settings", "Settings", "Ctrl+,")
+        settings.clicked.connect(lambda: self.settings_requested.emit(""))
+        self._column.addWidget(settings)
+        look.changed.connect(self._dress)
+        self._dress()
+
+    def show_page(self, page: str) -> None:
+        self.buttons[page].setChecked(True)
+
+    def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:
+        button = QToolButton()
+        button.setProperty("tone", "rail")
+        button.setFixedSize(_BUTTON_PX, _BUTTON_PX)
+        button.setIconSize(QSize(20, 20))
+        button.setAccessibleName(name)
+        button.setToolTip(f"{name} ({keys})" if keys else name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.buttons[page] = button
+        self._icons[page] = icon
+        return button
+
+    def _dress(self) -> None:
+        for page, button in self.buttons.items():
+            on = self._look.colour("accent")
+            button.setIcon(icons.icon(self._icons[page], self._look.colour("soft"), 20, checked=on))

@@ -1,0 +1,168 @@
+"""A row for one declared setting: its label, the control its type asks for, its help. Main thread.
+
+The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field,
+text is a line. A change goes to `save` at once; `refresh` shows what holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.settings import Field, Settings, find_field, value_of
+
+Save = Callable[[Mapping[str, object]], None]
+
+
+def dress(widget: QWidget, **properties: str) -> None:
+    """Sets properties the style sheet looks at, and lets it look again."""
+    if all(widget.property(name) == value for name, value in properties.items()):
+        return
+    for name, value in properties.items():
+        widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def text_label(text: str, kind: str) -> QLabel:
+    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet)."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setProperty("type", kind)
+    label.setWordWrap(True)
+    return label
+
+
+def labelled(label: str, control: QWidget, help_text: str = "") -> QWidget:
+    """A control under its label, both known to each other and to a screen reader."""
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(5)
+    if not isinstance(control, QCheckBox):
+        above = text_label(label, "small")
+        above.setBuddy(control)
+        column.addWidget(above)
+    name_control(control, label, help_text)
+    column.addWidget(control)
+    if help_text:
+        column.addWidget(text_label(help_text, "caption"))
+    column.addStretch(1)
+    return box
+
+
+def name_control(control: QWidget, label: str, help_text: str = "") -> None:
+    """Gives a control its accessible name and keeps the mouse wheel, meant for the page, from changing it."""
+    control.setAccessibleName(label)
+    control.setAccessibleDescription(help_text)
+    if isinstance(control, QComboBox | QSpinBox | QDoubleSpinBox):
+        control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        control.installEventFilter(_WheelGuard(control))
+
+
+class _WheelGuard(QObject):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+class FieldRow(QWidget):
+    """The row of one setting. `control` is the widget a person uses."""
+
+    def __init__(self, name: str, settings: Callable[[], Settings], save: Save) -> None:
+        super().__init__()
+        found = find_field(name)
+        if found is None:
+            raise KeyError(name)
+        self.field: Field = found
+        self._settings, self._save = settings, save
+        self._is_refreshing = False
+        self.control = self._build()
+        self.control.setObjectName(name)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(labelled(found.declared.label, self.control, found.declared.help))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows the value that holds, unless it is being typed over."""
+        value = value_of(self._settings(), self.field.name)
+        self._is_refreshing = True
+        match self.control:
+            case QCheckBox() as box:
+                box.setChecked(value is True)
+            case QComboBox() as combo:
+                self._show_choice(combo, value)
+            case QDoubleSpinBox() | QSpinBox() as spin:
+                spin.setValue(value)  # type: ignore[arg-type]  # the field's type chose the control
+            case QLineEdit() as line if not (line.hasFocus() and line.isModified()):
+                line.setText(str(value))
+        self._is_refreshing = False
+
+    def _commit(self, value: object) -> None:
+        if not self._is_refreshing and value != value_of(self._settings(), self.field.name):
+            self._save({self.field.name: value})
+
+    def _build(self) -> QWidget:
+        declared = self.field.declared
+        if self.field.kind is bool:
+            box = QCheckBox(declared.label)
+            box.toggled.connect(self._commit)
+            return box
+        if declared.choices or declared.suggestions:
+            return self._build_choice()
+        if self.field.kind is str:
+            line = QLineEdit()
+            line.editingFinished.connect(lambda: self._commit(line.text().strip()))
+            return line
+        return self._build_number()
+
+    def _build_choice(self) -> QComboBox:
+        combo = QComboBox()
+        for value, words in (self.field.declared.choices or self.field.declared.suggestions).items():
+            combo.addItem(words, value)
+        combo.activated.connect(lambda _: self._commit(combo.currentData()))
+        return combo
+
+    def _build_number(self) -> QWidget:
+        declared = self.field.declared
+        low, high = declared.low or 0, declared.high or 0
+        unit = f" {declared.unit}" if declared.unit else ""
+        if self.field.kind is int:
+            whole = QSpinBox()
+            whole.setRange(int(low), int(high))
+            whole.setSingleStep(max(1, int(high - low) // 40))
+            whole.setSuffix(unit)
+            whole.setKeyboardTracking(False)
+            whole.valueChanged.connect(self._commit)
+            return whole
+        number = QDoubleSpinBox()
+        number.setRange(low, high)
+        number.setSingleStep(0.1)
+        number.setDecimals(2)
+        number.setSuffix(unit)
+        number.setKeyboardTracking(False)
+        number.valueChanged.connect(self._commit)
+        return number
+
+    def _show_choice(self, combo: QComboBox, value: object) -> None:
+        place = combo.findData(value)
+        if place < 0:  # set by hand to something without a name
+            combo.addItem(
+                f"{value:g}" if isinstance(value, float) else f"{value} {self.field.declared.unit}", value
+            )
+            place = combo.count() - 1
+        combo.setCurrentIndex(place)

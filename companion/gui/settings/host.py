@@ -1,0 +1,63 @@
+"""What the settings window asks of the app. `companion.app` fulfils it; tests stage it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from companion.events import Events
+from companion.flow import Health, Role, VoiceInfo
+from companion.log import Secret
+from companion.providers.provider import Spec
+from companion.settings import Settings
+from companion.vault import KeyState
+
+if TYPE_CHECKING:
+    from companion.audio.devices import DeviceList
+    from companion.providers.catalogue import ModelEntry
+
+
+class SettingsHost(Protocol):
+    """The app as the settings window knows it. Everything belongs to the loop's thread; faults are `CompanionError`."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def events(self) -> Events: ...
+
+    async def change(self, changes: Mapping[str, object]) -> None:
+        """Saves settings by dotted name and makes them hold at once; None gives a default back."""
+
+    def provider_specs(self, role: Role) -> tuple[Spec, ...]: ...
+
+    def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
+        """The known models, best first; others work too."""
+
+    async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
+        """Asks the vendor, with `key` or the kept one. Reports, never raises."""
+
+    async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None: ...
+
+    async def remove_key(self, provider: str) -> None: ...
+
+    async def key_state(self, provider: str) -> KeyState: ...
+
+    async def voices(self, provider: str) -> Sequence[VoiceInfo]: ...
+
+    async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
+        """Returns when it was heard or stopped; a new one stops the last."""
+
+    def stop_preview(self) -> None: ...
+
+    async def devices(self) -> DeviceList: ...
+
+    def meter(self, device_name: str) -> AsyncIterator[float]:
+        """The microphone's level in dB until the iterator is closed."""
+
+    async def test_tone(self, device_name: str) -> None: ...
+
+    async def download_model(
+        self, provider: str, model: str, on_progress: Callable[[float, int, int], None]
+    ) -> None:
+        """Cancelling it stops it. `on_progress(share, bytes, total)`; `share` is 0..1."""

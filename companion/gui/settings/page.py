@@ -1,0 +1,226 @@
+"""What a page of the settings is: a title, the words it is found by, and a widget built when it is first shown.
+
+A page file in `pages/` holds one `PAGE`; nothing lists them by hand. `SettingsPage` carries what all pages share: rows of
+declared settings, one inline notice with buttons, and background work that ends with the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+
+from companion import tasks
+from companion.errors import CompanionError
+from companion.gui.settings.form import FieldRow, dress, text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.theme import Look
+from companion.settings import Page, all_fields
+
+Answers = Sequence[tuple[str, Callable[[], None]]]
+"""Buttons beside a notice: what they say and do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageInfo:
+    """One entry of the list at the left."""
+
+    name: str
+    """What `SettingsDialog.open` takes; the value of `Page` where settings belong to it."""
+    title: str
+    order: int
+    build: Callable[[SettingsHost, Look], SettingsPage]
+    words: str = ""
+    """Further words the search finds it by."""
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of a search occurs in the page's title, words or settings."""
+        about = [self.title, self.words]
+        about += [
+            f"{f.declared.label} {f.declared.help}" for f in all_fields() if f.declared.page == self.name
+        ]
+        haystack = " ".join(about).casefold()
+        return all(word in haystack for word in text.casefold().split())
+
+
+@cache
+def find_pages() -> tuple[PageInfo, ...]:
+    """Every page there is, in order."""
+    from companion.gui.settings import pages
+
+    found = (
+        importlib.import_module(f"{pages.__name__}.{each.name}").PAGE
+        for each in pkgutil.iter_modules(pages.__path__)
+    )
+    return tuple(sorted(found, key=lambda page: page.order))
+
+
+class Work:
+    """Background work of one page; `stop` when its widgets go."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Runs `work`; what still runs under the same name is cancelled, so the newest wish wins."""
+        self.end(name)
+        self._tasks[name] = tasks.spawn(work, name=f"settings: {name}")
+
+    def end(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+
+    def stop(self) -> None:
+        for name in tuple(self._tasks):
+            self.end(name)
+
+
+class Notice(QWidget):
+    """One sentence and its buttons, inside the page; empty, it takes no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self._label = text_label("", "warn")
+        row.addWidget(self._label, 1)
+        self._buttons = QHBoxLayout()
+        row.addLayout(self._buttons)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        return "" if self.isHidden() else self._label.text()
+
+    def tell(self, text: str, answers: Answers = (), *, kind: str = "warn") -> None:
+        """Shows `text`; empty text hides the notice."""
+        empty(self._buttons)
+        self._label.setText(text)
+        dress(self._label, type=kind)
+        for words, answer in answers:
+            button = QPushButton(words)
+            button.clicked.connect(self._answering(answer))
+            self._buttons.addWidget(button)
+        self.setVisible(bool(text))
+        if text:
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
+    def _answering(self, answer: Callable[[], None]) -> Callable[[], None]:
+        def pressed() -> None:
+            self.tell("")
+            answer()
+
+        return pressed
+
+
+class SettingsPage(QWidget):
+    """Base of all pages: a title, then what the subclass adds to `column`."""
+
+    def __init__(self, host: SettingsHost, look: Look, title: str) -> None:
+        super().__init__()
+        self.host, self.look = host, look
+        self.work = Work()
+        self.destroyed.connect(self.work.stop)
+        self.setProperty("scrolled", "true")
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(30, 26, 30, 28)
+        self.column.setSpacing(14)
+        heading = text_label(title, "title")
+        self.column.addWidget(heading)
+        self.notice = Notice()
+        self.column.addWidget(self.notice)
+        self.rows: list[FieldRow] = []
+
+    # -- what a subclass may extend -------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Shows the settings as they are now."""
+        for row in self.rows:
+            row.refresh()
+
+    def appeared(self) -> None:
+        """The page is on screen."""
+        self.refresh()
+
+    def vanished(self) -> None:
+        """The page is no longer on screen."""
+
+    # -- what it uses ---------------------------------------------------------------------------------------
+
+    def row(self, name: str) -> FieldRow:
+        """A row for one setting, kept up to date with it."""
+        row = FieldRow(name, lambda: self.host.settings, self.save)
+        self.rows.append(row)
+        return row
+
+    def add_rows(self, *names: str) -> None:
+        for name in names:
+            self.column.addWidget(self.row(name))
+
+    def add_pair(self, left: QWidget, right: QWidget) -> None:
+        """Two widgets side by side, equally wide."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(14)
+        for place, widget in enumerate((left, right)):
+            grid.addWidget(widget, 0, place)
+            grid.setColumnStretch(place, 1)
+        self.column.addLayout(grid)
+
+    def save(self, changes: Mapping[str, object]) -> None:
+        """Makes settings hold at once; a fault is told on the page and the control goes back."""
+        self.work.start(self._save(dict(changes)), "save " + " ".join(changes))
+
+    async def _save(self, changes: Mapping[str, object]) -> None:
+        try:
+            await self.host.change(changes)
+        except CompanionError as error:
+            self.tell_error(error)
+        else:
+            self.notice.tell("")
+        self.refresh()
+
+    def tell_error(self, error: CompanionError, answers: Answers = ()) -> None:
+        self.notice.tell(f"{error.message} {error.hint}".strip(), answers)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.appeared()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.vanished()
+
+
+class DeclaredPage(SettingsPage):
+    """A page that is nothing but its declared settings, with a way back to the defaults."""
+
+    def __init__(self, host: SettingsHost, look: Look, title: str, page: Page) -> None:
+        super().__init__(host, look, title)
+        self._names = [field.name for field in all_fields() if field.declared.page is page]
+        self.add_rows(*self._names)
+        self.reset = QPushButton("Back to the defaults")
+        self.reset.setAccessibleDescription(f"All settings of the page {title}")
+        self.reset.clicked.connect(lambda: self.save(dict.fromkeys(self._names)))
+        line = QHBoxLayout()
+        line.addWidget(self.reset)
+        line.addStretch(1)
+        self.column.addSpacing(6)
+        self.column.addLayout(line)
+        self.column.addStretch(1)
+
+
+def empty(layout: QLayout) -> None:
+    """Takes every widget out of a layout and lets it go."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if isinstance(widget, QLabel | QPushButton):
+            widget.hide()
+            widget.deleteLater()

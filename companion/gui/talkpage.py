@@ -1,0 +1,97 @@
+"""The talk page: an opening question or the script, and the talk area below. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+from companion.flow import Role
+from companion.gui.labels import label
+from companion.gui.talkarea import OVERLAP_PX, TalkArea
+from companion.gui.theme import Look
+from companion.gui.transcript import Script
+
+_WHAT = {Role.HEARS: "voice", Role.THINKS: "words", Role.SPEAKS: "answers"}
+
+
+def where_it_goes(hosts: Mapping[Role, str]) -> str:
+    """One sentence about what leaves this computer, and to whom."""
+    by_host: dict[str, list[str]] = {}
+    for role, what in _WHAT.items():
+        if host := hosts.get(role, ""):
+            by_host.setdefault(host, []).append(what)
+    if not by_host:
+        return "Nothing leaves this computer."
+    parts = []
+    for host, things in by_host.items():
+        listed = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
+        verb = "" if parts else " goes" if things == ["voice"] else " go"
+        owner = "the" if things == ["answers"] else "your"
+        parts.append(f"{owner} {listed}{verb} to {host}")
+    sentence = ", ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+class TalkPage(QWidget):
+    """Lays itself out: the script reaches down to the button, the empty edge of the area over the script."""
+
+    moved = Signal()
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.script = Script(look, from_below=True, parent=self)
+        self.welcome = QWidget(self)
+        self.area = TalkArea(look, self)
+        self.opening = label("", "opening", wraps=True)
+        self.how = label("", "soft", wraps=True)
+        self.privacy = label(where_it_goes({}), "soft", wraps=True)
+        column = QVBoxLayout(self.welcome)
+        column.setContentsMargins(28, 0, 28, 0)
+        column.setSpacing(6)
+        column.addStretch(1)
+        for words in (self.opening, self.how, self.privacy):
+            words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            column.addWidget(words)
+        column.insertSpacing(2, 12)
+        column.addStretch(1)
+        self.area.height_changed.connect(self._place)
+        look.changed.connect(self._place)
+        self.show_talk_key("Space")
+        self.show_script(False)
+
+    def show_opening(self, question: str) -> None:
+        self.opening.setText(question)
+
+    def show_talk_key(self, name: str) -> None:
+        key = "the space bar" if name.lower() == "space" else name
+        self.how.setText(f"Hold the button or {key} and speak. Take your time; pauses are fine.")
+
+    def show_hosts(self, hosts: Mapping[Role, str]) -> None:
+        self.privacy.setText(where_it_goes(hosts))
+
+    def show_script(self, is_shown: bool) -> None:
+        """The script, or the opening question while there is none."""
+        self.script.setVisible(is_shown)
+        self.welcome.setVisible(not is_shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scrolls the script from anywhere on the page."""
+        if self.script.isVisible():
+            QApplication.sendEvent(self.script.verticalScrollBar(), event)
+
+    def _place(self) -> None:
+        wide, high = self.width(), self.height()
+        area = min(self.area.wanted_height, high)
+        above = max(0, high - area + self._look.px(OVERLAP_PX) - 6)
+        self.script.setGeometry(0, 0, wide, above)
+        self.welcome.setGeometry(0, 0, wide, above)
+        self.area.setGeometry(0, high - area, wide, area)
+        self.area.raise_()

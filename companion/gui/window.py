@@ -1,0 +1,435 @@
+"""The main window: wires the app's events to the widgets and the widgets to the app's buttons. Main thread.
+
+It reads events and decides nothing about a turn. What the person does goes to the `WindowHost` at once; what they see
+changes only when the event comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from companion import events as e
+from companion.errors import Action
+from companion.flow import ReplyState, Role
+from companion.gui.announce import announce
+from companion.gui.host import WindowHost
+from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named
+from companion.gui.links import Link, read_link
+from companion.gui.notices import Notice, NoticeBar
+from companion.gui.rail import Rail
+from companion.gui.statusline import StatusLine
+from companion.gui.talkpage import TalkPage
+from companion.gui.theme import Look
+from companion.gui.topbar import TopBar, settings_page
+from companion.paths import write_atomically
+
+if TYPE_CHECKING:
+    from companion.gui.journal import JournalPage
+
+_SIZE_PX = (1160, 780)
+_LEAST_PX = (720, 560)
+_WARM_AFTER_MS = 1_500
+_PAGES = {
+    Action.CHOOSE_MICROPHONE: "sound",
+    Action.CHOOSE_SPEAKER: "sound",
+    Action.CHOOSE_HEARING: "hearing",
+    Action.CHOOSE_VOICE: "voice",
+}
+"""Where a card's button leads; keys and models are on the page of the role that failed."""
+
+
+class MainWindow(QMainWindow):
+    """The window.
+
+    Args:
+        host: the app.
+        look: the running look; made from the settings when not given.
+        geometry_file: where size and place are remembered; None: nowhere.
+    """
+
+    settings_requested = Signal(str)
+    """A settings page by name; empty: the first."""
+    closed = Signal()
+
+    def __init__(
+        self, host: WindowHost, *, look: Look | None = None, geometry_file: Path | None = None
+    ) -> None:
+        super().__init__()
+        self._host = host
+        self._geometry_file = geometry_file
+        appearance = host.settings.appearance
+        self.look = look or Look(
+            theme=appearance.theme,
+            font_scale=appearance.font_scale,
+            reduced_motion=appearance.reduced_motion,
+            parent=self,
+        )
+        self.look.wear()
+        self._phase = e.Phase.READY
+        self._opening = ""
+        self._turn = -1
+        self._was_spoken = False
+        self._session_usd = 0.0
+        self._engines: dict[Role, e.EngineInUse] = {}
+        self._failed_role: Role | None = None
+        self.setWindowTitle("Companion")
+        self.setMinimumSize(*_LEAST_PX)
+        self._build()
+        self._connect()
+        self._restore_geometry()
+        self._unwatch = host.events.watch(self._on_event)
+
+    # -- pages ----------------------------------------------------------------------------------------------
+
+    def show_page(self, page: str) -> None:
+        """ "talk" or "journal"."""
+        if page == "journal":
+            journal = self._journal_page()
+            self._stack.setCurrentWidget(journal)
+            journal.refresh()
+            journal.list.setFocus()
+        else:
+            self._stack.setCurrentWidget(self._talk_side)
+            self.page.area.button.setFocus()
+        self.rail.show_page(page)
+
+    def settings_changed(self) -> None:
+        """The settings are other than they were."""
+        appearance, talk = self._host.settings.appearance, self._host.settings.talk
+        self.look.choose(
+            theme=appearance.theme,
+            font_scale=appearance.font_scale,
+            reduced_motion=appearance.reduced_motion,
+        )
+        self.keys.key = key_named(talk.key)
+        name = key_name(self.keys.key)
+        self.page.show_talk_key(name)
+        self.page.area.show_keys(name, key_name(EVERYWHERE))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._save_geometry()
+        self._unwatch()
+        self.keys.stop()
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._warming.start()
+
+    # -- building -------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.rail = Rail(self.look)
+        self.bar = TopBar(self.look, self._host.practices)
+        self.notices = NoticeBar(self.look)
+        self.page = TalkPage(self.look)
+        self.status = StatusLine(self.look)
+        self._journal: JournalPage | None = None
+        margins = QWidget()
+        row = QVBoxLayout(margins)
+        row.setContentsMargins(28, 0, 28, 0)
+        row.addWidget(self.notices)
+        self._talk_side = QWidget()
+        column = QVBoxLayout(self._talk_side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        column.addWidget(margins)
+        column.addWidget(self.page, 1)
+        column.addWidget(self.status)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._talk_side)
+        whole = QWidget()
+        whole.setProperty("page", "true")
+        across = QHBoxLayout(whole)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(0)
+        across.addWidget(self.rail)
+        across.addWidget(self._stack, 1)
+        self.setCentralWidget(whole)
+        self.rail.show_page("talk")
+        self._warming = QTimer(self)
+        self._warming.setSingleShot(True)
+        self._warming.setInterval(_WARM_AFTER_MS)
+        self._warming.timeout.connect(_warm)
+
+    def _connect(self) -> None:
+        host, area = self._host, self.page.area
+        self.keys = TalkKeys(
+            self,
+            may_talk=lambda: self._stack.currentWidget() is self._talk_side,
+            pressed=self._press_talk,
+            released=host.release_talk,
+            lost=host.focus_lost,
+        )
+        self.settings_changed()
+        area.button.talk_pressed.connect(self._press_talk)
+        area.button.talk_released.connect(host.release_talk)
+        area.composer.submitted.connect(host.submit)
+        area.composer.refused.connect(self.status.show_note)
+        self.page.script.link_followed.connect(self._ask_about_link)
+        self.rail.page_chosen.connect(self.show_page)
+        self.rail.settings_requested.connect(self.settings_requested)
+        self.bar.settings_requested.connect(self.settings_requested)
+        self.bar.practice_chosen.connect(self._choose_practice)
+        self.bar.new_session_wanted.connect(self._begin_anew)
+        self.notices.changed.connect(self._trouble_changed)
+        for keys, action in (
+            ("Ctrl+,", lambda: self.settings_requested.emit("")),
+            ("Ctrl+N", self._begin_anew),
+            ("Ctrl+J", lambda: self.show_page("journal" if self.shows_talk else "talk")),
+            ("Esc", self._escape),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(action)
+        area.button.setFocus()
+
+    @property
+    def shows_talk(self) -> bool:
+        """Whether the talk page is shown."""
+        return self._stack.currentWidget() is self._talk_side
+
+    def _journal_page(self) -> JournalPage:
+        from companion.gui.journal import JournalPage
+
+        if self._journal is None:
+            self._journal = JournalPage(self.look, self._host)
+            self._journal.talk_wanted.connect(lambda: self.show_page("talk"))
+            self._journal.link_followed.connect(self._ask_about_link)
+            self._stack.addWidget(self._journal)
+        return self._journal
+
+    # -- what the person does -------------------------------------------------------------------------------
+
+    def _press_talk(self) -> None:
+        if not self.shows_talk:
+            self.show_page("talk")
+        self._host.press_talk()
+
+    def _escape(self) -> None:
+        if self._phase is e.Phase.READY and (notice := self.notices.current) is not None:
+            self.notices.close_kind(notice.kind)
+        self._host.cancel()
+
+    def _choose_practice(self, name: str) -> None:
+        self._host.choose_practice(name)
+
+    def _begin_anew(self) -> None:
+        self.show_page("talk")
+        self._host.new_session()
+        self.page.script.forget()
+        self.page.show_script(False)
+        self._session_usd = 0.0
+        self.status.begin_turn()
+
+    def _act(self, action: Action) -> None:
+        if action in (Action.OPEN_KEYS, Action.CHOOSE_MODEL):
+            self.settings_requested.emit(settings_page(self._failed_role))
+        elif action in _PAGES:
+            self.settings_requested.emit(_PAGES[action])
+        else:
+            self._host.act(action)
+
+    def _ask_about_link(self, address: str) -> None:
+        link = read_link(address)
+        if link is None:
+            notice = Notice(
+                kind="link",
+                sentence="This link is not opened.",
+                hint="Only web and mail addresses are.",
+                tone="plain",
+                icon="link",
+            )
+        else:
+            verb = "Write to" if link.is_mail else "Open"
+            notice = Notice(
+                kind="link",
+                sentence=f"{verb} {link.where}?",
+                hint="The link stands in the companion's answer.",
+                buttons=(("Open", lambda: _open(link)), ("Copy address", lambda: _copy(link))),
+                tone="plain",
+                icon="link",
+            )
+        if not self.shows_talk:
+            self.show_page("talk")
+        self.notices.tell(notice)
+
+    # -- what happened --------------------------------------------------------------------------------------
+
+    def _on_event(self, event: e.Event) -> None:
+        match event:
+            case e.LevelMeasured():
+                self.page.area.button.show_level(event.level_db)
+            case e.ReplyDelta():
+                self._begin_script()
+                self.page.script.stream(event.turn, event.text, time.time())
+            case e.PhaseChanged():
+                self._show_phase(event)
+            case e.TranscriptHeard():
+                self._begin_script()
+                self.page.script.hear(event.turn, event.transcript)
+            case e.SentenceHeard():
+                self._was_spoken = True
+                self.page.script.speak(event.turn, event.sentence)
+            case e.TimelineMarked():
+                self._begin_turn(event.turn)
+                self.status.mark(event.mark, event.at_s)
+            case e.Trouble() | e.TroubleCleared():
+                self._show_trouble(event)
+            case e.UserSaid() | e.ReplyEnded() | e.TurnFinished() | e.TakeDiscarded() | e.DraftOffered():
+                self._show_turn(event)
+            case _:
+                self._show_surroundings(event)
+
+    def _show_turn(self, event: e.Event) -> None:
+        script = self.page.script
+        match event:
+            case e.UserSaid():
+                self._begin_turn(event.turn)
+                self._begin_script()
+                script.say(event.turn, event.text, event.at)
+                self.status.show_saved(event.saved)
+            case e.ReplyEnded():
+                script.end_reply(event.turn, event.text, event.state)
+            case e.TurnFinished():
+                self._finish(event)
+            case e.DraftOffered():
+                script.discard(event.turn)
+                self._end_script_if_empty()
+                self.page.area.composer.show()
+                self.page.area.composer.offer(event.text)
+            case e.TakeDiscarded():
+                script.discard(event.turn)
+                self._end_script_if_empty()
+
+    def _show_surroundings(self, event: e.Event) -> None:
+        match event:
+            case e.Note():
+                self.status.show_note(event.text)
+            case e.EngineInUse():
+                self._engines[event.role] = event
+                self.bar.show_engine(event.role, event.label, event.host)
+                self.page.show_hosts({role: engine.host for role, engine in self._engines.items()})
+                self._show_standing()
+            case e.PracticeChanged():
+                self._opening = event.opening
+                self.bar.show_practice(event.name, event.title, event.step, event.steps)
+                self.page.show_opening(event.opening)
+            case e.JournalOpened():
+                self.status.show_storage(event.storage)
+
+    def _show_phase(self, event: e.PhaseChanged) -> None:
+        before, self._phase = self._phase, event.phase
+        if event.phase is e.Phase.ARMING:
+            self._begin_turn(event.turn)
+            self.notices.close_turn()
+        if event.phase is e.Phase.READY:
+            self.page.script.quiet()
+        area = self.page.area
+        area.show_phase(event.phase, latched=event.latched)
+        if event.phase is not before:
+            announce(area.button, f"{area.state.text()}. {area.hint.text}")
+        self._show_standing()
+
+    def _show_trouble(self, event: e.Event) -> None:
+        if isinstance(event, e.Trouble):
+            self._failed_role = event.role
+            self.notices.tell(Notice.of(event, self._act))
+        else:
+            self.notices.close_all()
+
+    def _trouble_changed(self) -> None:
+        self.page.area.show_trouble(self.notices.stops_turn)
+        self._show_standing()
+
+    def _show_standing(self) -> None:
+        hears = self._engines.get(Role.HEARS)
+        if self.notices.stops_turn and self._phase is e.Phase.READY:
+            text = "Not sent"
+        elif self._phase is e.Phase.LISTENING and hears is not None and hears.host:
+            text = f"{hears.label} · live"
+        elif self._engines and not any(engine.host for engine in self._engines.values()):
+            text = "Offline"
+        else:
+            text = ""
+        self.status.show_standing(text)
+
+    def _begin_turn(self, turn: int) -> None:
+        if turn != self._turn:
+            self._turn = turn
+            self._was_spoken = False
+            self.status.begin_turn()
+
+    def _begin_script(self) -> None:
+        script = self.page.script
+        if script.is_empty and self._opening:
+            script.open_with(self._opening, time.time())
+        self.page.show_script(True)
+
+    def _end_script_if_empty(self) -> None:
+        if self.page.script.has_only_opening:
+            self.page.script.forget()
+            self.page.show_script(False)
+
+    def _finish(self, event: e.TurnFinished) -> None:
+        record = event.record
+        self.page.script.finish(event.turn, record)
+        self.status.show_saved(event.saved)
+        self.status.show_cost(record.cost_usd)
+        self._session_usd += record.cost_usd or 0.0
+        self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
+        if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
+            announce(self.page.script, f"Companion: {record.reply_text}")
+        if self._journal is not None and not self.shows_talk:
+            self._journal.refresh()
+
+    # -- place and size -------------------------------------------------------------------------------------
+
+    def _restore_geometry(self) -> None:
+        self.resize(*_SIZE_PX)
+        if self._geometry_file is None:
+            return
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._geometry_file.read_text(encoding="utf-8"))
+            rect = QRect(*(int(kept[key]) for key in ("x", "y", "width", "height")))
+            self.resize(rect.size())
+            if any(screen.availableGeometry().intersects(rect) for screen in QGuiApplication.screens()):
+                self.move(rect.topLeft())
+            if kept.get("is_maximised") is True:
+                self.showMaximized()
+
+    def _save_geometry(self) -> None:
+        if self._geometry_file is None:
+            return
+        rect = self.normalGeometry()
+        kept = {
+            "x": rect.x(),
+            "y": rect.y(),
+            "width": rect.width(),
+            "height": rect.height(),
+            "is_maximised": self.isMaximized(),
+        }
+        with suppress(OSError):  # a window's place is not worth a card
+            write_atomically(self._geometry_file, json.dumps(kept).encode())
+
+
+def _warm() -> None:
+    from companion.gui import markdown
+
+    markdown.warm()
+
+
+def _open(link: Link) -> None:
+    QDesktopServices.openUrl(QUrl(link.address))
+
+
+def _copy(link: Link) -> None:
+    QGuiApplication.clipboard().setText(link.address)

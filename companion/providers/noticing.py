@@ -1,0 +1,334 @@
+"""What the offline guide notices in somebody's words: text in, `Noticed` out. Plain rules over word lists, pure, any thread.
+
+The lists are `resources/guide/*.md`. Recognised speech is rough and has no punctuation, so everything here works on words, and a
+clause is only turned back ("I miss my sister" -> "you miss your sister") when its form is one that surely comes out right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from companion.paths import resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A theme or a feeling the guide knows."""
+
+    name: str
+    """As it is said in a sentence: `your family`, `sadness`."""
+    words: frozenset[str]
+    own_words: frozenset[str]
+    """Words that only count when the person says them of themselves."""
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Felt:
+    """A feeling that was named."""
+
+    subject: Subject
+    word: str
+    degree: str = ""
+    """`very`, `so` ... as it was said."""
+    is_own: bool = False
+    is_negated: bool = False
+    is_slight: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Everything the rules found in one message."""
+
+    occasion: str = ""
+    """A whole message of one kind: crisis, identity, greeting, thanks, goodbye, unsure, "no english", short; or empty."""
+    told: tuple[str, ...] = ()
+    """Clauses turned to the person, without a stop: `you miss your sister`."""
+    contrast: tuple[str, str] | None = None
+    has_but: bool = False
+    wish: str = ""
+    """What they want to do, as it follows "to"."""
+    duty: str = ""
+    felt: tuple[Felt, ...] = ()
+    themes: tuple[Subject, ...] = ()
+    repeated: str = ""
+    says_always: bool = False
+    looks: str = ""
+    """`ahead`, `back` or empty."""
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The word lists."""
+
+    themes: tuple[Subject, ...]
+    feelings: tuple[Subject, ...]
+    verbs: frozenset[str]
+    known: frozenset[str]
+    endings: frozenset[str]
+
+
+_CRISIS = re.compile(
+    r"\b(?:kill(?:ing)? (?:myself|me)|suicid\w*|(?:take|taking|end|ending) (?:my (?:own )?life|it all)"
+    r"|(?:want|wanted|wanna|going|ready|rather|like|wish i could|better|try|tried) (?:to )?(?:be )?(?:die|dead)"
+    r"|wish i (?:was|were|wasn't|weren't) (?:dead|alive|here|born)|(?:don't|do not|not) (?:want|wish) to (?:live|be alive|be here|exist|wake up)"
+    r"|no (?:reason|point) (?:to|in) (?:live|living|going on)|better off (?:dead|without me)|(?:hurt|hurting|harm|harming|cut|cutting) myself"
+    r"|self[- ]?harm\w*|overdos\w+|can't go on (?:living|any ?more)|umbringen|selbstmord\w*|suizid\w*|nicht mehr leben|me suicider|me tuer"
+    r"|envie de mourir|suicidarme|matarme|quiero morir)\b"
+)
+_IDENTITY = re.compile(
+    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|person|program|chatbot|chatgpt|alive|conscious)"
+    r"|who are you|what are you|do you (?:understand|remember|feel|think|sleep|have feelings)|artificial intelligence|how do you work"
+    r"|am i (?:talking|speaking) to (?:a|an) \w+|how are you)\b"
+)
+_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|hallo|guten \w+|bonjour|hola)(?: there| again| guide| companion)*")
+_THANKS = re.compile(r"(?:\w+ ){0,3}(?:thanks|thank you|danke|merci|gracias)(?: \w+){0,4}")
+_GOODBYE = re.compile(r"(?:\w+ ){0,3}(?:goodbye|bye|bye bye|good night|see you|that's all|that is all|that's it|i'm done|tschüss|au revoir)(?: \w+){0,3}")
+_UNSURE = re.compile(r"(?:\w+ ){0,2}(?:i don't know|i do not know|don't know|no idea|not sure|i'm not sure|dunno|i have no idea|hard to say)(?: \w+){0,3}")
+_QUESTION = re.compile(r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b(?: \w+'?\w*)* (?:i|we|it|me|my|you)\b")
+_ALWAYS = re.compile(r"\b(?:always|never|every time|every single|all the time|nothing ever|forever)\b")
+_AHEAD = re.compile(r"\b(?:tomorrow|next (?:week|month|year|time|\w+day)|soon|going to|gonna|i will|i'll|the future)\b")
+_BACK = re.compile(r"\b(?:yesterday|last (?:night|week|month|year|time|\w+day)|ago|used to|back then|as a child|when i was)\b")
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_BREAK = re.compile(r"[.!?;:,\n]+|\b(?:but|because|although|though|and then|so that|except)\b|\band (?=(?:i|i'm|i've|my|we)\b)|\bso (?=i\b)", re.IGNORECASE)
+_OPENERS = frozenset("and so well um uh er hm yeah yes no ok okay oh like just actually basically then anyway maybe today honestly right".split())
+_SWAP = {
+    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you", "our": "your",
+    "ours": "yours", "ourselves": "yourselves", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll", "we're": "you're",
+    "we've": "you've", "we'd": "you'd", "we'll": "you'll", "am": "are",
+}  # fmt: skip
+_SUBJECTS = frozenset({"i", "we"})
+_CONTRACTED = frozenset({"i'm", "i've", "i'd", "i'll", "we're", "we've", "we'd", "we'll"})
+_TO_OTHERS = frozenset("you your yours yourself you're you've you'd you'll".split())
+_STRONG = frozenset("very so really extremely incredibly totally completely terribly awfully deeply quite pretty".split())
+_SLIGHT = frozenset("little bit slightly somewhat".split())
+_NEGATIONS = frozenset("not never no don't didn't doesn't wasn't isn't aren't can't couldn't haven't hadn't won't wouldn't longer hardly".split())
+_LINKS = (
+    frozenset(
+        "am was were be been being feel feeling felt feels have had has get getting got gotten become makes made making leaves left do did "
+        "a an of kind sort too just still also always often sometimes and or more less most both rather all both again".split()
+    )
+    | _STRONG | _SLIGHT | _NEGATIONS
+)  # fmt: skip
+_SELF = frozenset({"i", "i'm", "i've", "me", "myself", "feeling", "felt"})
+_FUNCTION_WORDS = frozenset("the a and to of in is it i i'm my me that was for on with but not this have so you do we what no yes".split())
+_WISH = re.compile(r"\bi(?:'d| would)? (?:really |just |still |also )?(?:want|wish|hope|love|like|long) to (.+)")
+_DUTY = re.compile(r"\b(?:i|i've) (?:really |just |still |also )?(?:should(?! have)|have to|got to|gotta|need to|must(?! have)|ought to|am supposed to) (.+)")
+
+
+@lru_cache(maxsize=1)
+def load_lexicon() -> Lexicon:
+    folder = resources() / "guide"
+    themes = tuple(_read_subject(*section) for section in read_sections(folder / "themes.md"))
+    feelings = tuple(_read_subject(*section) for section in read_sections(folder / "feelings.md"))
+    lists = {name: frozenset(" ".join(lines).split()) for name, lines in read_sections(folder / "words.md")}
+    named = {word for subject in (*themes, *feelings) for word in subject.words | subject.own_words}
+    known = lists["verbs"] | lists["common"] | lists["endings"] | named | _SWAP.keys() | _FUNCTION_WORDS | _STRONG | _NEGATIONS
+    return Lexicon(themes, feelings, lists["verbs"], known, lists["endings"])
+
+
+def read_sections(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The `## ` sections of a Markdown file: title and lines that are not empty."""
+    for section in path.read_text("utf-8").split("\n## ")[1:]:
+        title, *lines = section.splitlines()
+        yield title.strip(), [line.strip() for line in lines if line.strip()]
+
+
+def _read_subject(title: str, lines: Sequence[str]) -> Subject:
+    fields: dict[str, str] = {}
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon and not line.startswith(">"):
+            fields[key] = value.strip()
+    return Subject(
+        name=fields.get("named", title),
+        words=_listed(fields.get("words", "")),
+        own_words=_listed(fields.get("said of oneself", "")),
+        questions=tuple(line[1:].strip() for line in lines if line.startswith(">")),
+    )
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in words.split(",") if word.strip())
+
+
+def is_crisis(text: str) -> bool:
+    """Whether the words speak of suicide or self-harm. Rather once too often than once too seldom."""
+    return bool(_CRISIS.search(_plain(text)))
+
+
+def notice(text: str) -> Noticed:
+    """What the rules find in one message."""
+    lexicon = load_lexicon()
+    text = text[:4000]  # enough for any message, and a bound for the patterns
+    plain = _plain(text)
+    words = plain.split()
+    clauses = [clause for clause in map(str.strip, _BREAK.split(text.replace("’", "'"))) if clause]
+    felt = tuple(_find_feelings(words, lexicon))
+    themes = tuple(_find_themes(plain, lexicon))
+    occasion = _occasion(text, plain, words)
+    if not occasion and len(words) <= 3 and not (felt or themes):
+        occasion = "short"
+    wish, duty = _turned_wish(_WISH, clauses, lexicon), _turned_wish(_DUTY, clauses, lexicon)
+    return Noticed(
+        occasion=occasion,
+        told=tuple(filter(None, (turn_clause(clause, lexicon) for clause in clauses))),
+        contrast=_find_contrast(text, lexicon),
+        has_but=" but " in f" {plain} " and len(words) > 4,
+        wish=wish,
+        duty=duty,
+        felt=felt,
+        themes=themes,
+        repeated=_find_repeated(words, lexicon),
+        says_always=bool(_ALWAYS.search(plain)),
+        looks="ahead" if _AHEAD.search(plain) else "back" if _BACK.search(plain) else "",
+        asks=text.rstrip().endswith("?") or bool(_QUESTION.match(plain)),
+    )
+
+
+def _plain(text: str) -> str:
+    """Lower-case words with single spaces."""
+    return " ".join(_WORD.findall(text.lower().replace("’", "'")))
+
+
+def _occasion(text: str, plain: str, words: Sequence[str]) -> str:
+    if _CRISIS.search(plain):
+        return "crisis"
+    if _IDENTITY.search(plain) and len(words) <= 15:
+        return "identity"
+    if len(words) <= 8:
+        for pattern, occasion in ((_GREETING, "greeting"), (_GOODBYE, "goodbye"), (_THANKS, "thanks"), (_UNSURE, "unsure")):
+            if pattern.fullmatch(plain):
+                return occasion
+    letters = [char for char in text if char.isalpha()]
+    is_other_script = sum(char > "\u024f" for char in letters) > len(letters) / 2
+    if is_other_script or (len(words) >= 4 and not _FUNCTION_WORDS.intersection(words)):
+        return "no english"
+    return ""
+
+
+def _find_themes(plain: str, lexicon: Lexicon) -> list[Subject]:
+    """Themes by how many of their words occur; the earlier one first where that is equal."""
+    padded = f" {plain} "
+    scored = []
+    for theme in lexicon.themes:
+        places = [padded.find(f" {word} ") for word in theme.words]
+        found = [place for place in places if place >= 0]
+        if found:
+            scored.append((-len(found), min(found), theme))
+    return [theme for _, _, theme in sorted(scored, key=lambda entry: entry[:2])[:3]]
+
+
+def _find_feelings(words: Sequence[str], lexicon: Lexicon) -> Iterator[Felt]:
+    seen: set[str] = set()
+    for size in (2, 1):
+        for at in range(len(words) - size + 1):
+            word = " ".join(words[at : at + size])
+            for subject in lexicon.feelings:
+                if subject.name in seen or (word not in subject.words and word not in subject.own_words):
+                    continue
+                felt = _read_feeling(subject, word, words[max(0, at - 7) : at])
+                if felt.is_own or word in subject.words:
+                    seen.add(subject.name)
+                    yield felt
+
+
+def _read_feeling(subject: Subject, word: str, before: Sequence[str]) -> Felt:
+    """Looks back from the word for "I am", "not" and "very"."""
+    degree, is_own, is_negated, is_slight = "", False, False, False
+    for n, earlier in enumerate(reversed(before)):
+        if earlier in _SELF:
+            is_own = True
+            if earlier not in {"feeling", "felt"}:
+                break
+        elif earlier not in _LINKS:
+            break
+        degree = earlier if n == 0 and earlier in _STRONG else degree
+        is_negated = is_negated or earlier in _NEGATIONS
+        is_slight = is_slight or earlier in _SLIGHT
+    return Felt(subject=subject, word=word, degree=degree, is_own=is_own, is_negated=is_negated, is_slight=is_slight)
+
+
+def _find_repeated(words: Sequence[str], lexicon: Lexicon) -> str:
+    """A word of weight that is said at least three times; a rare word, so that "thing" does not count."""
+    counts = Counter(word for word in words if len(word) >= 4 and word not in lexicon.endings and word not in lexicon.verbs)
+    word, count = max(counts.items(), key=lambda entry: entry[1], default=("", 0))
+    return word if count >= 3 and word in lexicon.known and word not in _LINKS and not _ALWAYS.match(word) else ""
+
+
+def _find_contrast(text: str, lexicon: Lexicon) -> tuple[str, str] | None:
+    sides = re.split(r"[,\s]+but\s+", text.replace("’", "'"), maxsplit=1, flags=re.IGNORECASE)
+    if len(sides) != 2:
+        return None
+    before, after = _BREAK.split(sides[0])[-1], _BREAK.split(sides[1])[0]
+    left, right = turn_clause(before, lexicon), turn_clause(after, lexicon)
+    return (left, right) if left and right and left != right else None
+
+
+def _turned_wish(pattern: re.Pattern[str], clauses: Sequence[str], lexicon: Lexicon) -> str:
+    """What follows "I want to", turned, if the whole clause can be turned."""
+    for clause in clauses:
+        words = _without_openers(clause)
+        turned = turn_clause(clause, lexicon)
+        found = pattern.match(" ".join(word.lower() for word in words))
+        if found and turned and len(found[1].split()) >= 2 and not _SUBJECTS.intersection(found[1].split()):
+            return " ".join(turned.split()[-len(found[1].split()) :])
+    return ""
+
+
+def turn_clause(clause: str, lexicon: Lexicon) -> str:
+    """`clause` turned from "I" to "you", or empty where that might come out wrong."""
+    words = _without_openers(clause)
+    lower = [word.lower() for word in words]
+    if not 3 <= len(words) <= 16 or _TO_OTHERS.intersection(lower) or not _begins_well(lower, lexicon):
+        return ""
+    if lower[-1] in lexicon.endings or not clause.isprintable():
+        return ""
+    unknown = sum(not _is_known(word, lexicon.known) for word in lower)
+    if unknown > (1 if len(words) >= 5 else 0):
+        return ""
+    turned: list[str] = []
+    for n, word in enumerate(lower):
+        if word == "was" and n and lower[n - 1] == "i":
+            turned.append("were")
+        elif word == "am" and "i" not in lower[max(0, n - 3) : n]:
+            return ""
+        else:
+            turned.append(_SWAP.get(word, words[n] if n else word))
+    return " ".join(turned)
+
+
+def _without_openers(clause: str) -> list[str]:
+    words = _WORD.findall(clause)
+    while words and words[0].lower() in _OPENERS:
+        words.pop(0)
+    return words
+
+
+def _begins_well(words: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether the clause begins with "I" or "my ..." and a verb the guide knows."""
+    if words[0] in _CONTRACTED:
+        return words[1] not in _SUBJECTS
+    if words[0] in _SUBJECTS:
+        return words[1] in lexicon.verbs and words[1] not in lexicon.endings - {"am", "was", "feel", "need", "want", "think", "got", "get"} | {
+            "said"
+        }
+    return False
+
+
+def _is_known(word: str, known: frozenset[str]) -> bool:
+    if word in known or len(word) == 1:
+        return word in known
+    for ending, instead in (("'s", ""), ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"), ("ly", ""), ("ies", "y")):
+        if word.endswith(ending) and word[: -len(ending)] + instead in known:
+            return True
+    return False
+
+

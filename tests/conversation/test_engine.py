@@ -1,0 +1,377 @@
+"""The engine with real organs that need no device: virtual microphone and speaker, a real journal in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from companion.audio.segment import SpeechGate
+from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.conversation.engine import Engine, Organs
+from companion.conversation.reply import Engines
+from companion.conversation.turn import Limits
+from companion.errors import CompanionError, Kind
+from companion.events import (
+    DraftOffered,
+    Event,
+    Events,
+    Phase,
+    PhaseChanged,
+    ReplyDelta,
+    ReplyEnded,
+    SentenceHeard,
+    TakeDiscarded,
+    Trouble,
+    TroubleCleared,
+    TurnFinished,
+    UserSaid,
+)
+from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Speaker, Transcript, Usage
+from companion.journal.store import SqlJournal, open_in_memory
+from companion.pcm import tone
+from companion.practices import find_practice
+
+SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
+ANSWER = "You noticed something today. That counts for a lot. What would you like to keep of it?"
+T = TypeVar("T", bound=Event)
+
+
+@dataclass
+class Desk:
+    """An engine, what it works with, and what it told."""
+
+    journal: SqlJournal
+    player: CapturingPlayer
+    microphone: FileMicrophone
+    seen: list[Event] = field(default_factory=list)
+    prompts: list[tuple[Message, ...]] = field(default_factory=list)
+    think: Callable[[tuple[Message, ...], str], AsyncIterator[ChatDelta]] | None = None
+    hear: Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]] | None = None
+    speak: Callable[[str], AsyncIterator[Audio]] | None = None
+    limits: Limits = Limits(tail_s=0.02)  # noqa: RUF009 - frozen
+    review: bool = False
+    engine: Engine = field(init=False)
+
+    def build(self) -> Desk:
+        def fail(error: BaseException) -> None:
+            raise error
+
+        events = Events(fail)
+        events.watch(self.seen.append)
+
+        async def journal() -> SqlJournal:
+            return self.journal
+
+        self.engine = Engine(
+            Organs(
+                microphone=lambda: self.microphone,
+                player=lambda: self.player,
+                gate=SpeechGate,
+                journal=journal,
+                engines=self.engines,
+                limits=lambda: self.limits,
+                review_first=lambda: self.review,
+            ),
+            events,
+            find_practice("open-reflection"),
+        )
+        return self
+
+    def engines(self, offline: frozenset[Role]) -> Engines:
+        def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+            self.prompts.append(messages)
+            return (
+                answer() if Role.THINKS in offline or self.think is None else self.think(messages, practice)
+            )
+
+        return Engines(
+            think=think,
+            hear=self.hear or (lambda frames: heard(frames, "unless to be rather cold hearted")),
+            speak=self.speak or spoken,
+            names={"llm": "test/model"},
+            cost_usd=lambda usage: usage.output_tokens / 1000,
+        )
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.seen if isinstance(event, kind)]
+
+    async def until(self, kind: type[T], count: int = 1, **match: Any) -> T:
+        async with asyncio.timeout(20):
+            while True:
+                found = [e for e in self.of(kind) if all(getattr(e, n) == v for n, v in match.items())]
+                if len(found) >= count:
+                    return found[count - 1]
+                await asyncio.sleep(0.005)
+
+    async def talk(self) -> None:
+        """Holds the key while the recording is spoken."""
+        self.engine.press()
+        await self.until(PhaseChanged, phase=Phase.LISTENING, turn=self.engine.state.turn)
+        await self.microphone.ended.wait()
+        self.engine.release()
+
+
+async def heard(frames: AsyncIterator[bytes], text: str) -> AsyncIterator[Transcript]:
+    async for _ in frames:
+        pass
+    yield Transcript(text=text[:6])
+    yield Transcript(text=text, is_final=True)
+
+
+async def answer(text: str = ANSWER, *, pause_s: float = 0.0) -> AsyncIterator[ChatDelta]:
+    for at, word in enumerate(text.split(" ")):
+        yield ChatDelta(text=" " * bool(at) + word)
+        await asyncio.sleep(pause_s)
+    yield ChatDelta(finish_reason="stop", usage=Usage(input_tokens=9, output_tokens=20), model="model")
+
+
+async def spoken(text: str) -> AsyncIterator[Audio]:
+    yield tone(len(text) / 60)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk(
+        await open_in_memory(), CapturingPlayer(realtime=False), FileMicrophone(SPEECH, realtime=False)
+    )
+    made.limits = Limits(tail_s=0.02, tap_s=0.0)
+    made.build()
+    yield made
+    await made.engine.close()
+    await made.journal.close()
+
+
+async def test_a_spoken_turn_is_heard_answered_spoken_and_kept(desk: Desk) -> None:
+    desk.player = CapturingPlayer(realtime=True)
+    await desk.talk()
+    finished = await desk.until(TurnFinished)
+    assert desk.of(UserSaid)[0].text == "unless to be rather cold hearted"
+    assert "".join(delta.text for delta in desk.of(ReplyDelta)) == ANSWER
+    assert finished.saved
+    assert finished.record.reply_state is ReplyState.WHOLE
+    assert finished.record.heard_text == ANSWER
+    assert finished.record.cost_usd == 0.02
+    assert desk.player.audio().seconds == pytest.approx(len(ANSWER) / 60, rel=0.1)
+    kept = await desk.journal.turns(finished.record.session_id)
+    assert [(turn.user_text, turn.reply_text) for turn in kept] == [(desk.of(UserSaid)[0].text, ANSWER)]
+    assert await desk.journal.waiting_takes() == []
+    phases = [event.phase for event in desk.of(PhaseChanged)]
+    order = [Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING, Phase.THINKING, Phase.SPEAKING, Phase.READY]
+    assert [phase for at, phase in enumerate(phases) if phases[at - 1 : at] != [phase]] == order
+    assert desk.engine.state.phase is Phase.READY
+
+
+async def test_typed_words_are_answered_like_spoken_ones(desk: Desk) -> None:
+    assert desk.engine.submit("  I wrote this.  ")
+    finished = await desk.until(TurnFinished)
+    assert finished.record.user_text == "I wrote this."
+    assert [m.role for m in desk.prompts[0]] == [Speaker.SYSTEM, Speaker.USER]
+    assert not desk.engine.submit("   "), "nothing to send"
+
+
+async def test_words_are_in_the_journal_before_they_are_sent(desk: Desk) -> None:
+    kept_when_asked: list[str] = []
+
+    async def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        for session in await desk.journal.sessions():
+            kept_when_asked.extend(turn.user_text for turn in await desk.journal.turns(session.id))
+        yield ChatDelta(text="Yes.", finish_reason="stop")
+
+    desk.think = think
+    desk.engine.submit("keep this first")
+    await desk.until(TurnFinished)
+    assert kept_when_asked == ["keep this first"]
+
+
+async def test_an_interrupted_answer_is_kept_and_sent_as_it_was_heard(desk: Desk) -> None:
+    desk.player = CapturingPlayer(realtime=True)
+    desk.engine.submit("first")
+    await desk.until(SentenceHeard)
+    await asyncio.sleep(0.25)
+    desk.engine.submit("second")
+    first = await desk.until(TurnFinished)
+    await desk.until(TurnFinished, count=2)
+    assert first.record.reply_state is ReplyState.INTERRUPTED
+    assert 0 < len(first.record.heard_text) < len(first.record.reply_text)
+    assert first.record.reply_text.startswith(first.record.heard_text)
+    said = [m.content for m in desk.prompts[1] if m.role is Speaker.ASSISTANT]
+    assert said == [first.record.heard_text]
+
+
+async def test_a_voice_that_fails_holds_no_text_back(desk: Desk) -> None:
+    async def mute(text: str) -> AsyncIterator[Audio]:
+        raise CompanionError(Kind.VOICE_FAILED, who="The voice")
+        yield tone()
+
+    desk.speak = mute
+    desk.engine.submit("hello")
+    finished = await desk.until(TurnFinished)
+    assert finished.record.heard_text == finished.record.reply_text == ANSWER
+    assert [(event.error.kind, event.role) for event in desk.of(Trouble)] == [
+        (Kind.VOICE_FAILED, Role.SPEAKS)
+    ]
+
+
+async def test_words_survive_a_model_that_fails_and_are_answered_on_retry(desk: Desk) -> None:
+    async def refuse(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        raise CompanionError(Kind.KEY_REFUSED, who="Anthropic")
+        yield ChatDelta()
+
+    desk.think = refuse
+    desk.engine.submit("do not lose this")
+    failed = await desk.until(TurnFinished)
+    assert desk.of(Trouble)[0].error.message == "Anthropic did not accept the key."
+    desk.engine.retry(frozenset({Role.THINKS}))
+    again = await desk.until(TurnFinished, count=2)
+    assert again.record.id == failed.record.id
+    assert len(desk.of(UserSaid)) == 1, "the words are shown once"
+    kept = await desk.journal.turns(again.record.session_id)
+    assert [(turn.user_text, turn.reply_text) for turn in kept] == [("do not lose this", ANSWER)]
+    assert [m.content for m in desk.prompts[1] if m.role is Speaker.USER] == ["do not lose this"]
+
+
+async def test_a_stream_that_ends_early_keeps_what_came_and_says_so(desk: Desk) -> None:
+    async def cut(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text="Half an answer, and then")
+
+    desk.think = cut
+    desk.engine.submit("go on")
+    finished = await desk.until(TurnFinished)
+    assert finished.record.reply_state is ReplyState.CUT_OFF
+    assert finished.record.heard_text == "Half an answer, and then"
+    assert desk.of(Trouble)[0].error.kind is Kind.CUT_OFF
+
+
+async def test_an_empty_answer_is_no_answer(desk: Desk) -> None:
+    async def nothing(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text="  ", finish_reason="stop")
+
+    desk.think = nothing
+    desk.engine.submit("hello")
+    await desk.until(TurnFinished)
+    assert desk.of(Trouble)[0].error.kind is Kind.EMPTY_REPLY
+
+
+async def test_a_take_survives_a_recogniser_that_fails(desk: Desk) -> None:
+    async def deaf(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
+        async for _ in frames:
+            pass
+        raise CompanionError(Kind.UNREACHABLE, who="Deepgram")
+        yield Transcript(text="")
+
+    desk.hear = deaf
+    await desk.talk()
+    await desk.until(Trouble)
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    waiting = await desk.journal.waiting_takes()
+    assert len(waiting) == 1
+    assert waiting[0].seconds > 4
+    desk.hear = None
+    desk.engine.retry()
+    finished = await desk.until(TurnFinished)
+    assert finished.record.user_text == "unless to be rather cold hearted"
+    assert await desk.journal.waiting_takes() == [], "the words are known, the recording goes"
+
+
+async def test_silence_is_never_sent(desk: Desk) -> None:
+    desk.microphone = FileMicrophone(Audio(pcm=bytes(32_000), rate_hz=16_000), realtime=False)
+    await desk.talk()
+    await desk.until(TakeDiscarded)
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    assert desk.prompts == []
+    assert desk.of(Trouble)[0].error.kind in (Kind.HEARD_NOTHING, Kind.MICROPHONE_SILENT)
+    assert await desk.journal.waiting_takes() == []
+
+
+async def test_words_spoken_while_the_last_are_transcribed_belong_together(desk: Desk) -> None:
+    gate, texts = asyncio.Event(), iter(["the first half", "and the second"])
+
+    async def slow(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
+        text = next(texts)
+        async for _ in frames:
+            pass
+        if text == "the first half":
+            await gate.wait()
+        yield Transcript(text=text, is_final=True)
+
+    desk.hear = slow
+    await desk.talk()
+    await desk.until(PhaseChanged, phase=Phase.TRANSCRIBING)
+    await desk.talk()
+    gate.set()
+    finished = await desk.until(TurnFinished)
+    assert finished.record.user_text == "the first half and the second"
+    assert len(desk.prompts) == 1
+
+
+async def test_with_review_the_words_wait_in_the_composer(desk: Desk) -> None:
+    desk.review = True
+    await desk.talk()
+    draft = await desk.until(DraftOffered)
+    assert draft.text == "unless to be rather cold hearted"
+    assert desk.prompts == []
+    assert len(await desk.journal.waiting_takes()) == 1, (
+        "until the words are sent, the recording is the safe copy"
+    )
+    desk.engine.submit(draft.text)
+    await desk.until(TurnFinished)
+    assert await desk.journal.waiting_takes() == []
+
+
+async def test_escape_discards_the_take(desk: Desk) -> None:
+    desk.engine.press()
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+    desk.engine.cancel()
+    await desk.until(TakeDiscarded)
+    await asyncio.sleep(0.05)
+    assert await desk.journal.waiting_takes() == []
+    assert desk.prompts == []
+
+
+async def test_closing_in_the_middle_saves_what_was_heard(desk: Desk) -> None:
+    desk.player = CapturingPlayer(realtime=True)
+    desk.engine.submit("first")
+    await desk.until(SentenceHeard)
+    await desk.engine.close()
+    session = (await desk.journal.sessions())[0]
+    turn = (await desk.journal.turns(session.id))[0]
+    assert turn.user_text == "first"
+    assert turn.reply_state is ReplyState.INTERRUPTED
+
+
+async def test_a_journal_that_fails_is_told_once_and_tried_again(desk: Desk) -> None:
+    real = desk.journal.save_user
+
+    async def full(*_: object) -> int:
+        raise CompanionError(Kind.DISK_FULL)
+
+    desk.journal.save_user = full  # type: ignore[assignment,method-assign]
+    desk.engine.submit("not on disk yet")
+    finished = await desk.until(TurnFinished)
+    assert not finished.saved
+    assert not desk.of(UserSaid)[0].saved
+    assert [event.error.kind for event in desk.of(Trouble)] == [Kind.DISK_FULL]
+    assert finished.record.reply_text == ANSWER, "the answer came all the same"
+    desk.journal.save_user = real  # type: ignore[method-assign]
+    desk.engine.retry()
+    await desk.until(TroubleCleared, count=2)  # the first one came with the turn
+    turns = await desk.journal.turns((await desk.journal.sessions())[0].id)
+    assert [turn.user_text for turn in turns] == ["not on disk yet"]
+
+
+async def test_a_hundred_interruptions_leave_nothing_behind(desk: Desk) -> None:
+    before = len(asyncio.all_tasks())
+    for index in range(100):
+        desk.engine.submit(f"turn {index}")
+        await asyncio.sleep(0.003 * (index % 4))
+    desk.engine.cancel()
+    await desk.engine.settle()
+    await asyncio.sleep(0.05)
+    assert desk.engine.state.phase is Phase.READY
+    assert len(asyncio.all_tasks()) <= before
+    assert all(event.turn <= 100 for event in desk.of(ReplyEnded))

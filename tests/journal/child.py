@@ -1,0 +1,136 @@
+"""A program that writes to a journal and says on stdout what is safe, for tests that kill it or fill its disk.
+
+    python child.py write HOME        turns and a recording without end; one line after each COMMIT
+    python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
+    python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
+
+LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from companion.errors import CompanionError
+from companion.flow import FRAME_BYTES, ReplyState
+from companion.journal.store import SqlJournal, open_journal
+from companion.paths import find_home
+
+KEY = b"k" * 32
+
+
+def frame(number: int) -> bytes:
+    return number.to_bytes(4, "little") * (FRAME_BYTES // 4)
+
+
+def ack(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+async def finish(journal: SqlJournal, turn_id: int, text: str) -> None:
+    await journal.finish_reply(
+        turn_id,
+        reply_text=text,
+        heard_text=text,
+        state=ReplyState.WHOLE,
+        reply_at=2.0,
+        engines={},
+        timeline_ms={},
+        cost_usd=None,
+    )
+
+
+async def write(journal: SqlJournal) -> None:
+    session_id = await journal.begin_session("open")
+    take = journal.spool()
+    number = 0
+    while True:
+        number += 1
+        take.write(frame(number))
+        said = f"{os.getpid()} said {number}"
+        turn_id = await journal.save_user(session_id, said, 1.0)
+        ack(f"said {turn_id} {said}")
+        for index in range(3):
+            await journal.save_sentence(turn_id, f"Sentence {index}. ")
+            ack(f"sentence {turn_id} {index}")
+        if number % 2:
+            await finish(journal, turn_id, "Sentence 0. Sentence 1. Sentence 2.")
+            ack(f"whole {turn_id}")
+
+
+async def record(journal: SqlJournal) -> None:
+    take = journal.spool()
+    number = 0
+    while True:
+        take.write(frame(number))
+        number += 1
+        ack(str(number))
+        await asyncio.sleep(0.02)
+
+
+async def fill(journal: SqlJournal, home: Path, limit: str) -> None:
+    session_id = await journal.begin_session("open")
+    saved: list[str] = []
+    faults: list[str] = []
+    refuse(home, limit)
+    take = journal.spool()
+    for number in range(10_000):
+        text = f"thought {number} " + "x" * 2_000
+        try:
+            await journal.save_user(session_id, text, 1.0)
+            saved.append(text)
+        except CompanionError as error:
+            faults.append(error.kind)
+            if len(faults) == 5:
+                break
+    for number in range(2_000):
+        take.write(frame(number))
+    try:
+        await take.finish()
+    except CompanionError as error:
+        faults.append(f"take {error.kind}")
+    make_room(home, limit)
+    await take.finish()
+    await journal.save_user(session_id, "with room again", 1.0)
+    saved.append("with room again")
+    kept = [turn.user_text for turn in await journal.turns(session_id)]
+    heard = await journal.read_take(take.id)
+    whole = heard == b"".join(frame(number) for number in range(2_000))
+    ack(json.dumps({"faults": faults, "kept_all": kept == saved, "saved": len(saved), "take_whole": whole}))
+
+
+def refuse(home: Path, limit: str) -> None:
+    if limit == "tmpfs":
+        free = os.statvfs(home)
+        (home / "ballast").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 400_000)))
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+
+
+def make_room(home: Path, limit: str) -> None:
+    if limit == "tmpfs":
+        (home / "ballast").unlink()
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+async def main(what: str, home: str, *more: str) -> None:
+    journal = await open_journal(find_home(home), wrapping_key=KEY)
+    ack("open")
+    if what == "fill":
+        await fill(journal, Path(home), *more)
+    else:
+        await {"write": write, "record": record}[what](journal)
+    await journal.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

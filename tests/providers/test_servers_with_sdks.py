@@ -1,0 +1,285 @@
+"""The vendor servers, checked by somebody else's clients: the vendors' own SDKs, with nothing of ours in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+
+import anthropic
+import httpx2
+import openai
+import pytest
+
+from companion.flow import Audio
+from companion.pcm import to_wav
+from tests.servers import AnthropicServer, OpenAIServer
+from tests.servers.server import REPLY, TRANSCRIPT
+
+KEY = "sk-sdk-0123456789"
+WAV = ("take.wav", to_wav(Audio(pcm=b"\1\0" * 16_000, rate_hz=16_000)), "audio/wav")
+ASKED = [{"role": "user", "content": "Good evening to you"}]
+
+
+@pytest.fixture
+async def oai() -> AsyncIterator[tuple[OpenAIServer, openai.AsyncOpenAI]]:
+    async with (
+        OpenAIServer() as server,
+        openai.AsyncOpenAI(api_key=KEY, base_url=server.url, max_retries=0) as client,
+    ):
+        yield server, client
+
+
+@pytest.fixture
+async def ant() -> AsyncIterator[tuple[AnthropicServer, anthropic.AsyncAnthropic]]:
+    async with (
+        AnthropicServer() as server,
+        anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url, max_retries=0) as client,
+    ):
+        yield server, client
+
+
+# -- OpenAI -------------------------------------------------------------------------------------------------
+
+
+async def test_openai_streams_a_chat(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    stream = await client.chat.completions.create(
+        model="gpt-6-luna", messages=ASKED, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == REPLY
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+    assert not chunks[-1].choices
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.prompt_tokens == 4
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_openai_counts_only_when_asked(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    _, client = oai
+    stream = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
+    chunks = [chunk async for chunk in stream]
+    assert all(chunk.usage is None for chunk in chunks)
+    assert all(chunk.choices for chunk in chunks)
+
+
+async def test_openai_answers_a_chat_at_once(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    _, client = oai
+    whole = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED)
+    assert whole.choices[0].message.content == REPLY
+
+
+async def test_openai_transcribes(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    assert (await client.audio.transcriptions.create(file=WAV, model="whisper-1")).text == TRANSCRIPT
+    plain = await client.audio.transcriptions.create(file=WAV, model="whisper-1", response_format="text")
+    assert plain.strip() == TRANSCRIPT
+    stream = await client.audio.transcriptions.create(
+        file=WAV, model="gpt-transcribe", stream=True, language="en"
+    )
+    events = [event async for event in stream]
+    assert "".join(e.delta for e in events if e.type == "transcript.text.delta") == TRANSCRIPT
+    assert events[-1].type == "transcript.text.done"
+    assert server.requests[-1].body["language"] == "en"
+    assert server.requests[-1].files["file"] == WAV[1]
+
+
+async def test_openai_speaks(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    _, client = oai
+    asked = {"model": "gpt-4o-mini-tts", "voice": "sage", "input": "Good evening."}
+    async with client.audio.speech.with_streaming_response.create(**asked, response_format="pcm") as reply:
+        blocks = [block async for block in reply.iter_bytes()]
+    pcm = b"".join(blocks)
+    assert len(pcm) > 24_000
+    assert len(pcm) % 2 == 0
+    assert (
+        max(abs(int.from_bytes(pcm[i : i + 2], "little", signed=True)) for i in range(0, len(pcm), 200))
+        > 1000
+    )
+    mp3 = (await client.audio.speech.create(**asked)).content
+    assert mp3[:3] == b"ID3" or mp3[0] == 0xFF
+
+
+async def test_openai_lists_models(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    assert tuple(model.id for model in (await client.models.list()).data) == server.default_models
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "", openai.BadRequestError),
+        (401, "", openai.AuthenticationError),
+        (403, "", openai.PermissionDeniedError),
+        (404, "", openai.NotFoundError),
+        (422, "", openai.UnprocessableEntityError),
+        (429, "insufficient_quota", openai.RateLimitError),
+        (500, "", openai.InternalServerError),
+    ],
+)
+async def test_openai_errors_are_the_sdks_errors(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI], status: int, code: str, error: type[openai.APIStatusError]
+) -> None:
+    server, client = oai
+    server.script.status, server.script.code = status, code
+    with pytest.raises(error) as caught:
+        await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
+    assert caught.value.request_id == "req_test_1"
+    assert caught.value.type
+    if code:
+        assert caught.value.code == code
+
+
+async def test_openai_refuses_a_wrong_key_and_an_unknown_model(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI],
+) -> None:
+    server, client = oai
+    with pytest.raises(openai.NotFoundError):
+        await client.chat.completions.create(model="gpt-2", messages=ASKED)
+    server.script.keys = ["sk-another"]
+    with pytest.raises(openai.AuthenticationError):
+        await client.models.list()
+
+
+async def test_openai_retries_and_recovers(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.status, server.script.times, server.script.retry_after_ms = 503, 2, "5"
+    assert (await client.with_options(max_retries=2).models.list()).data
+    assert len(server.requests) == 3
+
+
+async def test_openai_nested_error_inside_a_stream(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.error_after = 2
+    stream = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
+    with pytest.raises(openai.APIError):
+        [chunk async for chunk in stream]
+
+
+async def test_openai_cut_body_is_a_broken_connection(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.cut_after = 2
+    stream = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
+    with pytest.raises(openai.APIConnectionError):
+        [chunk async for chunk in stream]
+
+
+# -- Anthropic ----------------------------------------------------------------------------------------------
+
+
+async def test_anthropic_streams_in_the_documented_order(
+    ant: tuple[AnthropicServer, anthropic.AsyncAnthropic],
+) -> None:
+    server, client = ant
+    stream = await client.messages.create(
+        model="claude-haiku-5-5", max_tokens=50, messages=ASKED, system="Be kind.", stream=True
+    )
+    events = [event async for event in stream]
+    kinds = [event.type for event in events]
+    assert kinds[:2] == ["message_start", "content_block_start"]
+    assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
+    assert "".join(e.delta.text for e in events if e.type == "content_block_delta") == REPLY
+    assert events[0].message.usage.input_tokens == 4
+    assert events[-2].delta.stop_reason == "end_turn"
+    seen = server.requests[0]
+    assert seen.headers["anthropic-version"] == "2026-10-21"
+    assert seen.body["system"] == "Be kind."
+
+
+async def test_anthropics_own_accumulator_accepts_the_stream(
+    ant: tuple[AnthropicServer, anthropic.AsyncAnthropic],
+) -> None:
+    _, client = ant
+    async with client.messages.stream(model="claude-haiku-5-5", max_tokens=50, messages=ASKED) as stream:
+        message = await stream.get_final_message()
+    assert message.content[0].text == REPLY
+    assert message.stop_reason == "end_turn"
+    whole = await client.messages.create(model="claude-haiku-5-5", max_tokens=50, messages=ASKED)
+    assert whole.content[0].text == REPLY
+
+
+async def test_anthropic_lists_models(ant: tuple[AnthropicServer, anthropic.AsyncAnthropic]) -> None:
+    server, client = ant
+    assert tuple([model.id async for model in client.models.list()]) == server.default_models
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (401, anthropic.AuthenticationError, "authentication_error"),
+        (403, anthropic.PermissionDeniedError, "permission_error"),
+        (404, anthropic.NotFoundError, "not_found_error"),
+        (429, anthropic.RateLimitError, "rate_limit_error"),
+        (529, anthropic.InternalServerError, "overloaded_error"),
+    ],
+)
+async def test_anthropic_errors_are_the_sdks_errors(
+    ant: tuple[AnthropicServer, anthropic.AsyncAnthropic],
+    status: int,
+    error: type[anthropic.APIStatusError],
+    kind: str,
+) -> None:
+    server, client = ant
+    server.script.status = status
+    with pytest.raises(error) as caught:
+        await client.messages.create(model="claude-haiku-5-5", max_tokens=50, messages=ASKED)
+    assert caught.value.type == kind
+    assert caught.value.request_id == "req_test_1"
+
+
+async def test_anthropic_error_inside_a_stream(ant: tuple[AnthropicServer, anthropic.AsyncAnthropic]) -> None:
+    server, client = ant
+    server.script.error_after = 2
+    stream = await client.messages.create(
+        model="claude-haiku-5-5", max_tokens=50, messages=ASKED, stream=True
+    )
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        [event async for event in stream]
+    assert caught.value.type == "overloaded_error"
+
+
+async def test_anthropic_refuses_sampling_and_a_missing_version(
+    ant: tuple[AnthropicServer, anthropic.AsyncAnthropic],
+) -> None:
+    server, client = ant
+    with pytest.raises(anthropic.BadRequestError):
+        await client.messages.create(
+            model="claude-haiku-5-5", max_tokens=50, messages=ASKED, extra_body={"temperature": 0.7}
+        )
+    with pytest.raises(anthropic.BadRequestError):
+        await client.models.list(extra_headers={"anthropic-version": "1999-01-01"})
+    headers = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
+    async with httpx2.AsyncClient(trust_env=False) as bare:
+        assert (await bare.get(f"{server.url}/v1/models", headers=headers)).status_code == 200
+
+
+# -- a process of its own -----------------------------------------------------------------------------------
+
+
+async def test_a_server_runs_as_a_process_and_is_steered_over_http() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.servers", "openai", "--port", "0", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        told = json.loads(await process.stdout.readline())
+        control = told["url"].removesuffix("/v1") + "/_control"
+        async with (
+            httpx2.AsyncClient(trust_env=False) as bare,
+            openai.AsyncOpenAI(api_key=KEY, base_url=told["url"], max_retries=0) as client,
+        ):
+            await bare.post(f"{control}/script", json={"reply": "Scripted from outside."})
+            whole = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED)
+            assert whole.choices[0].message.content == "Scripted from outside."
+            requests = (await bare.get(f"{control}/requests")).json()
+            assert [request["path"] for request in requests] == ["/v1/chat/completions"]
+            assert requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
+            assert (await bare.post(f"{control}/script", json={"nonsense": 1})).status_code == 400
+            await bare.post(f"{control}/reset")
+            assert (await bare.get(f"{control}/requests")).json() == []
+    finally:
+        process.terminate()
+        await process.wait()

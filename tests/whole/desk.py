@@ -1,0 +1,213 @@
+"""A whole desk for the whole app: screen, window manager, keyboard, sound server, session bus and keyring, all private.
+
+`desk(folder)` starts them; `Desk.start()` runs `companion` on it and reads its events, `Desk.hold()` and `Desk.tap()` press
+real keys, `Desk.screenshot()` keeps what is on the screen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.whole.secrets import need_keyring, private_keyring
+from tests.whole.sound import SoundServer, require_sound, sound_server
+
+_PARTS = {"Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox"}
+DATA = Path(__file__).parent.parent / "data"
+
+
+def need_desk() -> None:
+    """Skips where a part is missing, naming it; under CI=true that is a failure."""
+    missing = [package for program, package in _PARTS.items() if shutil.which(program) is None]
+    if missing:
+        says = f"no virtual screen here: sudo apt-get install --no-install-recommends {' '.join(missing)}"
+        if os.environ.get("CI"):
+            pytest.fail(says)
+        pytest.skip(says)
+    require_sound()
+    need_keyring()
+
+
+class RunningApp:
+    """`companion` as a process of its own; `events` are what it reports, in order."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.other_lines: list[str] = []
+        self._news = threading.Condition()
+        self.started_s = time.monotonic()
+        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                if line.startswith('{"event"'):
+                    self.events.append(json.loads(line))
+                else:
+                    self.other_lines.append(line.rstrip())
+                self._news.notify_all()
+
+    def mark(self) -> int:
+        """A place in the events to wait from."""
+        return len(self.events)
+
+    def wait_for(self, event: str, *, since: int = 0, limit_s: float = 60.0, **match: Any) -> dict[str, Any]:
+        """The first event of that name after `since` whose fields equal `match`."""
+        deadline = time.monotonic() + limit_s
+        with self._news:
+            while True:
+                for each in self.events[since:]:
+                    if each["event"] == event and all(
+                        each.get(name) == value for name, value in match.items()
+                    ):
+                        return each
+                left = deadline - time.monotonic()
+                if left <= 0 or self.process.poll() is not None:
+                    raise AssertionError(f"no {event} {match}; {self.tell(since)}")
+                self._news.wait(min(left, 0.5))
+
+    def of(self, event: str, since: int = 0) -> list[dict[str, Any]]:
+        return [each for each in self.events[since:] if each["event"] == event]
+
+    def tell(self, since: int = 0) -> str:
+        names = [each["event"] for each in self.events[since:] if each["event"] != "LevelMeasured"]
+        return f"exit code {self.process.poll()}, events {names[-30:]}, other {self.other_lines[-10:]}"
+
+    def close(self, limit_s: float = 20.0) -> int:
+        """Asks the app to end, as a logout does; its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+class Desk:
+    """One person's computer."""
+
+    def __init__(self, folder: Path, sound: SoundServer, env: dict[str, str]) -> None:
+        self.folder, self.sound, self.env = folder, sound, env
+        self.home = folder / "companion"
+        self.apps: list[RunningApp] = []
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> RunningApp:
+        """Starts the app and waits for its window."""
+        command = [
+            sys.executable,
+            "-m",
+            "companion",
+            "--home",
+            str(self.home),
+            "-D",
+            "events,log",
+            *arguments,
+        ]
+        app = RunningApp(command, {**self.env, **(env or {})})
+        self.apps.append(app)
+        return app
+
+    def start_ready(self, *arguments: str, env: dict[str, str] | None = None) -> RunningApp:
+        """Starts the app and waits until its window has the keyboard and its journal is open."""
+        app = self.start(*arguments, env=env)
+        app.wait_for("JournalOpened")
+        self.xdotool("search", "--sync", "--onlyvisible", "--name", "Companion", "windowactivate", "--sync")
+        time.sleep(0.3)
+        return app
+
+    def xdotool(self, *arguments: str) -> str:
+        command = ["timeout", "20", "xdotool", *arguments]
+        return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout
+
+    def press(self, key: str = "space") -> None:
+        self.xdotool("keydown", key)
+
+    def release(self, key: str = "space") -> None:
+        self.xdotool("keyup", key)
+
+    def tap(self, key: str = "space") -> None:
+        self.xdotool("key", key)
+
+    def type(self, text: str) -> None:
+        self.xdotool("type", "--delay", "8", text)
+
+    def speak(self, wav: str, *, wait: bool = True) -> None:
+        self.sound.speak_into_mic(DATA / wav, wait=wait)
+
+    def screenshot(self, path: Path) -> None:
+        subprocess.run(["import", "-window", "root", str(path)], env=self.env, check=True)
+
+
+@contextmanager
+def _screen(stack: ExitStack) -> Iterator[str]:
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x860x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(
+        command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        display = ":" + pipe.readline().strip()
+    stack.callback(_end, server)
+    yield display
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def desk(*, keyring: bool = True) -> Iterator[Desk]:
+    """A desk; without `keyring` there is no session bus either."""
+    need_desk()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="desk-")))
+        secrets = dict(stack.enter_context(private_keyring(folder))) if keyring else {}
+        sound = stack.enter_context(sound_server())
+        display = stack.enter_context(_screen(stack))
+        kept = {
+            name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV", "CI") if name in os.environ
+        }
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        env = {
+            **kept,
+            "HOME": str(home),
+            **secrets,
+            **sound.env,
+            "DISPLAY": display,
+            "QT_QPA_PLATFORM": "xcb",
+        }
+        if not keyring:
+            env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nonexistent"
+        manager = subprocess.Popen(["openbox"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stack.callback(_end, manager)
+        own = Desk(folder, sound, env)
+        try:
+            yield own
+        finally:
+            for app in own.apps:
+                if app.process.poll() is None:
+                    app.process.kill()
+                    app.process.wait()
