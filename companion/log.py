@@ -7,7 +7,6 @@ logger gets past it. `Secret` is the only type that carries a key through the pr
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import re
 import sys
 import threading
@@ -98,6 +97,10 @@ class _Redaction(logging.Formatter):
 
 def start_log(path: Path | None, *, debug: bool = False) -> None:
     """Sends every logger to `path` (512 kB, two kept), or to stderr where `path` is None or cannot be written."""
+    from logging.handlers import (
+        RotatingFileHandler,
+    )  # brings sockets and pickle, which most processes never need
+
     root = logging.getLogger()
     handler: logging.Handler
     try:
@@ -105,9 +108,7 @@ def start_log(path: Path | None, *, debug: bool = False) -> None:
             handler = logging.StreamHandler(sys.stderr)
         else:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handler = logging.handlers.RotatingFileHandler(
-                path, maxBytes=512_000, backupCount=2, encoding="utf-8"
-            )
+            handler = RotatingFileHandler(path, maxBytes=512_000, backupCount=2, encoding="utf-8")
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redaction("%(asctime)s %(levelname)s %(name)s: %(message)s"))

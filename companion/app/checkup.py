@@ -22,6 +22,8 @@ from companion.vault import Vault
 if TYPE_CHECKING:
     from companion.app.companion import Companion
 
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+"""Variables of which one is set where a window can open."""
 Level = Literal["ok", "hint", "problem"]
 
 
@@ -57,17 +59,11 @@ def _python() -> Finding:
 
 
 def _display() -> Finding:
-    if sys.platform.startswith("linux") and not has_display():
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAYS):
         return Finding(
             "Display", "hint", "None: the window cannot open here; companion reflect, say and ask can."
         )
     return Finding("Display", "ok", os.environ.get("XDG_SESSION_TYPE", "") or "Present.")
-
-
-def has_display() -> bool:
-    """Whether a window can open, as far as the environment tells."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
 def _settings(home: Home) -> Finding:

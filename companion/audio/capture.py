@@ -7,22 +7,18 @@ rest belongs to the loop's thread, except opening and closing, which block and r
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from companion.audio.devices import Stream, in_thread, open_stream
+from companion.audio.devices import Stream, in_thread, let_go, open_stream
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS
 from companion.pcm import SILENCE_DB, Resampler, level_db
 
-_log = logging.getLogger(__name__)
-
 OPEN_LIMIT_S = 5.0
-CLOSE_LIMIT_S = 2.0
 KEPT_S = 30
 """How much waits for a reader before the oldest is dropped."""
 LOST_AFTER_S = 1.0
@@ -161,9 +157,7 @@ class DeviceTake:
         self._is_closing = True
         try:
             if self._stream is not None:
-                await in_thread(self._stream.close, limit_s=CLOSE_LIMIT_S)
-        except TimeoutError:
-            _log.warning("the microphone does not close")
+                await let_go(self._stream.close, self.device_label)
         finally:
             self._over.set()
             self._woken.set()

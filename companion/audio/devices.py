@@ -8,6 +8,7 @@ the loop come through `in_thread`. Devices are known by name, never by number: n
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sys
 import threading
@@ -20,6 +21,8 @@ from companion.errors import CompanionError, Kind
 T = TypeVar("T")
 Direction = Literal["input", "output"]
 _log = logging.getLogger(__name__)
+
+CLOSE_LIMIT_S = 2.0
 
 _lock = threading.Lock()
 _open_streams = 0
@@ -171,6 +174,18 @@ def open_stream(
             stream = attempt()
         _open_streams += 1
         return stream
+
+
+async def let_go(close: Callable[[], None], label: str) -> None:
+    """Runs a blocking `close` for `CLOSE_LIMIT_S` at most; a sound system that hangs keeps nobody waiting."""
+    try:
+        await in_thread(close, limit_s=CLOSE_LIMIT_S)
+    except TimeoutError:
+        _log.warning("the device %s does not close", label)
+        import sounddevice
+
+        # At exit sounddevice closes what is open, and would wait there for ever.
+        atexit.unregister(sounddevice._exit_handler)
 
 
 async def in_thread(

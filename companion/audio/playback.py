@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from companion import tasks
-from companion.audio.devices import Stream, in_thread, open_stream
+from companion.audio.devices import Stream, in_thread, let_go, open_stream
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio
@@ -33,7 +33,6 @@ QUEUE_S = 30
 LINGER_S = 20.0
 REST_AFTER_S = 0.5
 OPEN_LIMIT_S = 5.0
-CLOSE_LIMIT_S = 2.0
 LOST_AFTER_S = 1.0
 _PLAYED_S = 1
 """What was played stays readable this long, to tell its level and to play it again on another device."""
@@ -116,7 +115,8 @@ class _Output:
 
     @property
     def is_quiet(self) -> bool:
-        return self.ring.waiting <= 0 and not self.sounding()[1]
+        """The last sample that was written has left the speaker."""
+        return self.sounding()[0] >= self.ring.written
 
     def cut(self) -> None:
         """Silences at the next block, with a fade; what was queued is dropped."""
@@ -293,14 +293,20 @@ class DevicePlayer:
         """An output that plays what is queued."""
         async with self._opening:
             output = await self._alive()
-            if not output.is_running:
-                try:
-                    await in_thread(output.run, limit_s=OPEN_LIMIT_S)
-                except (CompanionError, TimeoutError) as error:
-                    _log.info("the speaker %s did not start: %s", output.label, error)
-                    output = await self._replace(output)
-                    await in_thread(output.run, limit_s=OPEN_LIMIT_S)
+            try:
+                await self._start(output)
+            except CompanionError as error:
+                _log.info("the speaker %s did not start: %s", output.label, error)
+                output = await self._replace(output)
+                await self._start(output)
             return output
+
+    async def _start(self, output: _Output) -> None:
+        if not output.is_running:
+            try:
+                await in_thread(output.run, limit_s=OPEN_LIMIT_S)
+            except TimeoutError as error:
+                raise CompanionError(Kind.SPEAKER_LOST, who=output.label, cause=error) from error
 
     async def _alive(self) -> _Output:
         if self._output is None:
@@ -336,10 +342,7 @@ class DevicePlayer:
     async def _let_go(self) -> None:
         output, self._output = self._output, None
         if output:
-            try:
-                await in_thread(output.close, limit_s=CLOSE_LIMIT_S)
-            except TimeoutError:
-                _log.warning("the speaker does not close")
+            await let_go(output.close, output.label)
 
     def _on_finished(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:
@@ -379,7 +382,7 @@ class DevicePlayer:
     async def _rest(self, output: _Output) -> None:
         async with self._opening:
             if not output.is_running and self._output is output:
-                await in_thread(output.rest, limit_s=CLOSE_LIMIT_S)
+                await let_go(output.rest, output.label)
 
     async def _close_quietly(self) -> None:
         async with self._opening:

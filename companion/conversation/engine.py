@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
 from companion.conversation.keeping import Keeping, KeptTake, discard
@@ -39,6 +40,7 @@ from companion.ports import Gate, Journal, Microphone, Player
 from companion.practices import Practice
 from companion.tasks import spawn, stop
 
+T = TypeVar("T")
 LEVEL_FRAMES = 2
 """Input level events, one every so many frames."""
 SILENT_S = 2.5
@@ -205,7 +207,7 @@ class Engine:
                 self._carried = turn
             case machine.Transcribe() if turn is not None:
                 turn.marks.setdefault(Mark.RELEASED, asyncio.get_running_loop().time())
-                turn.finish_task = spawn(self._finish_take(turn), name="finish take")
+                turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
                 spawn(self._drop_take(turn, keep=False), name="discard take")
                 self._events.emit(TakeDiscarded(turn=turn.number))
@@ -216,6 +218,17 @@ class Engine:
                 turn.reply.flush()
             case machine.CancelReply() if turn is not None and turn.answer_task is not None:
                 turn.answer_task.cancel()
+
+    def _work(self, turn: LiveTurn, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Starts work for a turn. An error nobody foresaw is reported and ends the turn, never leaves it hanging."""
+
+        def ended(task: asyncio.Task[T]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                self._feed(machine.Broken(turn.number))
+
+        task = spawn(work, name=name)
+        task.add_done_callback(ended)
+        return task
 
     def _fail(self, error: CompanionError, *, turn: int, role: Role | None = None) -> None:
         self._events.emit(Trouble(error=error, turn=turn, role=role))
@@ -232,7 +245,7 @@ class Engine:
         turn.gate, self._carried, self._turn = self._organs.gate(), None, turn
         self._events.emit(TroubleCleared())
         self._mark(turn, Mark.PRESSED)
-        turn.record_task = spawn(self._record(turn), name="record")
+        turn.record_task = self._work(turn, self._record(turn), "record")
 
     async def _record(self, turn: LiveTurn) -> None:
         try:
@@ -242,7 +255,7 @@ class Engine:
             self._feed(machine.MicFailed(turn.number))
             return
         self._mark(turn, Mark.FIRST_FRAME)
-        turn.hear_task = spawn(self._hear(turn), name="hear")
+        turn.hear_task = self._work(turn, self._hear(turn), "hear")
         turn.spool_task = spawn(self._seal(turn), name="seal take")
         self._feed(machine.MicOpened(turn.number))
         try:
@@ -354,8 +367,8 @@ class Engine:
         turn.recording.end()
         self._events.emit(TroubleCleared())
         turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
-        turn.hear_task = spawn(self._hear(turn), name="hear")
-        turn.finish_task = spawn(self._finish_take(turn), name="finish take")
+        turn.hear_task = self._work(turn, self._hear(turn), "hear")
+        turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
 
     # -- answering ------------------------------------------------------------------------------------------
 
@@ -372,7 +385,7 @@ class Engine:
         self._turn, self._failed = turn, None
         self._events.emit(TroubleCleared())
         previous = self._answering
-        turn.answer_task = self._answering = spawn(self._answer(turn, previous), name="answer")
+        turn.answer_task = self._answering = self._work(turn, self._answer(turn, previous), "answer")
 
     async def _answer(self, turn: LiveTurn, previous: asyncio.Task[None] | None) -> None:
         try:

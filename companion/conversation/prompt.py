@@ -1,7 +1,7 @@
 """What a model is sent: the system prompt, then the turns as they were heard, then the person's new words. Pure.
 
-The system prompt changes only with the step, the part of day and the date, and old turns are left out in large blocks, so that a
-vendor's prompt cache finds the same beginning again from turn to turn.
+The system prompt changes only with the step, the part of day and the date, and old turns are left out in large blocks, so
+that a vendor's prompt cache finds the same beginning again from turn to turn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from companion.practices import Practice, part_of_day
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
 _BLOCK_CHARS = 10_000
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")  # strftime's follow the locale
+_WEEKDAYS = (
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+)  # strftime's follow the locale
 _VARIABLES = {"part", "date", "title", "summary", "steps", "number", "step", "guidance"}
 
 
@@ -75,7 +83,7 @@ def _template() -> Template:
 
 
 def _newest(history: Sequence[TurnRecord]) -> Sequence[TurnRecord]:
-    """The newest turns within the budget. What is left out is rounded up to whole blocks, so it stays the same for many turns."""
+    """The newest turns within the budget, whole. What is left out grows in blocks, so it stays the same for many turns."""
     sizes = [len(turn.user_text) + len(turn.heard_text) for turn in history]
     excess = sum(sizes) - HISTORY_CHARS
     if excess <= 0:

@@ -1,8 +1,8 @@
 """A growing reply is cut into pieces that are spoken in one breath. Text deltas in, `Sentence` values out; pure.
 
-A piece is released the moment its end is certain: "!", "?" and the stops of other scripts at once, a full stop after an ordinary
-word at once, and only after "3", "Dr", "J" or an open quote does the cutter wait to see what follows. The first piece may end at a
-comma, so that the voice begins before the first sentence is finished.
+A piece is released the moment its end is certain: "!", "?" and the stops of other scripts at once, a full stop after an
+ordinary word at once, and only after "3", "Dr", "J" or an open quote does the cutter wait to see what follows. The first
+piece may end at a comma, so that the voice begins before the first sentence is finished.
 """
 
 from __future__ import annotations
@@ -22,24 +22,30 @@ SHORTEST_CLAUSE, LONGEST_CLAUSE = 24, 90
 LONGEST = 300
 """Wider pieces are cut at a space, or a comma before it."""
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Followed by a full stop, these end no sentence,
-_ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof st mme mlle rev hon gen capt lt sgt hr fr dipl ing vs e.g i.e cf approx al dept z.b d.h u.a o.ä s.o s.u bzw "
-    "vgl ggf evtl zzgl inkl ebd str p.ex c.-à-d p.s".split()
+_ABBREVIATIONS = _words(
+    "dr mr mrs ms prof st mme mlle rev hon gen capt lt sgt hr fr dipl ing vs e.g i.e cf approx al dept "
+    "z.b d.h u.a o.ä s.o s.u bzw vgl ggf evtl zzgl inkl ebd str p.ex c.-à-d p.s"
 )
 # these end none before a number,
-_BEFORE_NUMBERS = frozenset(
-    "no nr fig vol chap sec pp ca abs art bd kap min max tel jan feb mar apr jun jul aug sep sept oct okt nov dec dez".split()
+_BEFORE_NUMBERS = _words(
+    "no nr fig vol chap sec pp ca abs art bd kap min max tel jan feb mar apr jun jul aug sep sept oct "
+    "okt nov dec dez"
 )
 # and these end one only before a capital.
-_MAY_END = frozenset("etc usw usf inc ltd co corp jr sr a.m p.m u.s u.k u.s.a u.v.m ff".split())
+_MAY_END = _words("etc usw usf inc ltd co corp jr sr a.m p.m u.s u.k u.s.a u.v.m ff")
 # Two letters that are a word and no abbreviation.
-_SHORT_WORDS = frozenset(
-    "it me us so do go up on in is be he we my to of at by or if am an as oh hi ok "
-    "du er es ja zu da so ab an im um wo tu il le la en on et ou où si ça va sí".split()
+_SHORT_WORDS = _words(
+    "it me us so do go up on in is be he we my to of at by or if am an as oh hi ok du er es ja zu da so "
+    "ab an im um wo tu il le la en on et ou où si ça va sí"
 )
 _UNSURE = _ABBREVIATIONS | _BEFORE_NUMBERS | _MAY_END
-_ORDINAL_LEADS = frozenset("am der die das den dem des im zum vom beim ein einen einem einer jeder jeden bis".split())
+_ORDINAL_LEADS = _words("am der die das den dem des im zum vom beim ein einen einem einer jeder jeden bis")
 
 _STOPS = re.compile(r"[.!?…\n。．｡！？।॥؟۔]")
 _CLAUSE_STOPS = re.compile(r"[,;:—–、，；：،؛]|(?<=\s)-(?=\s)")
@@ -175,7 +181,9 @@ def _end_at_full_stop(text: str, begin: int, at: int, is_over: bool) -> int:
         end = _past_closers(text, at)
         return _end_at_ellipsis(text, end, is_over) if text[at - 1 : at] != "." else _NO_END
     end = _past_closers(text, at)
-    word = text[max(text.rfind(" ", begin, at), text.rfind("\n", begin, at), begin - 1) + 1 : at].lstrip("\"'“„«‘([*_")
+    word = text[max(text.rfind(" ", begin, at), text.rfind("\n", begin, at), begin - 1) + 1 : at].lstrip(
+        "\"'“„«‘([*_"
+    )
     if end < len(text) and not text[end].isspace():
         return _NO_END if not _is_wide(text[end]) else end
     if _is_ordinary(word):
@@ -217,7 +225,7 @@ def _ends_before(word: str, following: str, before: str) -> bool:
         return not (starts_small or is_list_number or is_ordinal)
     if lower in _ABBREVIATIONS or (lower in _BEFORE_NUMBERS and following[0].isdigit()):
         return False
-    if len(word) == 1 and word.isupper() and word != "I":
+    if len(word) == 1 and word not in "Iay":
         return False  # an initial
     return not starts_small
 
@@ -253,7 +261,11 @@ def _end_at_length(text: str, begin: int) -> int:
     while limit < len(text) and width < LONGEST:
         width += _width(text[limit])
         limit += 1
-    commas = [stop.end() for stop in _CLAUSE_STOPS.finditer(text, begin, limit) if text[stop.end() : stop.end() + 1].isspace()]
+    commas = [
+        stop.end()
+        for stop in _CLAUSE_STOPS.finditer(text, begin, limit)
+        if text[stop.end() : stop.end() + 1].isspace()
+    ]
     if commas and commas[-1] - begin > (limit - begin) // 2:
         return _with_space(text, commas[-1])
     space = max(text.rfind(" ", begin, limit), text.rfind("\n", begin, limit))
@@ -284,7 +296,7 @@ def _is_inside_markup(piece: str) -> bool:
     if piece.count("`") % 2 or piece.count("[") > piece.count("]"):
         return True
     word = piece[max(piece.rfind(" "), piece.rfind("\n")) + 1 :]
-    return "](" in word and ")" not in word[word.rindex("](") :] or "://" in word or word.startswith("www.")
+    return ("](" in word and ")" not in word[word.rindex("](") :]) or "://" in word or word.startswith("www.")
 
 
 def _is_open(piece: str) -> bool:
@@ -292,7 +304,10 @@ def _is_open(piece: str) -> bool:
     return (
         piece.count('"') % 2 == 1
         or piece.count("**") % 2 == 1
-        or any(piece.count(left) > piece.count(right) for left, right in ("()", "「」", "『』", "“”", "«»", "（）"))
+        or any(
+            piece.count(left) > piece.count(right)
+            for left, right in ("()", "「」", "『』", "“”", "«»", "（）")
+        )
         or piece.count("„") > piece.count("“") + piece.count("”")
     )
 

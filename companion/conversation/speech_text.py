@@ -1,7 +1,7 @@
-"""Text as it may be shown and as it is spoken: `clean_text` takes out what deceives or breaks, `spoken` what a voice cannot say.
+"""Text as it is sent and as it is spoken: `clean_text` takes out what deceives, `spoken` what a voice cannot say.
 
-Pure, any thread. Plain sentences take a short way; only text with markup loads the Markdown parser, whose token tree decides what
-is code, link, table or word.
+Pure, any thread. Plain sentences take a short way; only text with markup loads the Markdown parser, whose token tree
+decides what is code, link, table or word.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 # -- cleaning -----------------------------------------------------------------------------------------------
 
 _MOST_MARKS = 4
-_NONCHARACTERS = "".join(
-    f"{chr(plane << 16 | 0xFFFE)}-{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
-)
+_NONCHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}-{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
 _FORBIDDEN = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline
@@ -42,8 +40,9 @@ _NON_LATIN_1 = re.compile("[^\x00-\xff]")
 def clean_text(text: str) -> str:
     """`text` without characters that can deceive a reader or break a voice; ordinary text of any script is unchanged.
 
-    Drops controls (but newline and tab), invisible and tag characters, noncharacters, lone surrogates and bidi overrides; closes bidi
-    isolates at each line's end; keeps four combining marks per letter; NFC. Applying it again changes nothing.
+    Drops controls (but newline and tab), invisible and tag characters, noncharacters, lone surrogates and bidi
+    overrides; closes bidi isolates at each line's end; keeps four combining marks per letter; NFC. Applying it again
+    changes nothing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -89,7 +88,8 @@ _SECRET = "a code on screen"
 
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[.,;:!?'’] ?(?![.,;:!?'’])|[ \n](?!www\.))*")
 _MARKUP = re.compile(
-    r"[`*_|<>\[\]\\]|~~|&#?\w|^[ \t]*(?:#{1,6}[ \t]|[-+][ \t]|\d{1,9}[.)][ \t]|={3,}|-{3,}|~{3})", re.MULTILINE
+    r"[`*_|<>\[\]\\]|~~|&#?\w|^[ \t]*(?:#{1,6}[ \t]|[-+][ \t]|\d{1,9}[.)][ \t]|={3,}|-{3,}|~{3})",
+    re.MULTILINE,
 )
 _FORMULAS = (
     (re.compile(r"\$\$.+?\$\$|\\\[.+?\\\]|\\begin\{.+?\\end\{[^}]*\}", re.DOTALL), f" {_FORMULA} "),
@@ -99,7 +99,9 @@ _ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.)[^\s<>\"'«»“�
 _DATA_ADDRESS = re.compile(r"\bdata:[\w/+.;=-]*,?\S+", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|</?[a-z][^<>]*>|<[!?][^<>]*>", re.IGNORECASE | re.DOTALL)
 _CITATION = re.compile(r"\[\^?\d{1,3}\]|【[^】]*】")
-_SUSPECT = re.compile(r"(?=\S*\d)[^\s.,;!?]{8,}(?:\.[^\s.,;!?]{8,})*|-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)")
+_SUSPECT = re.compile(
+    r"(?=\S*\d)[^\s.,;!?]{8,}(?:\.[^\s.,;!?]{8,})*|-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)"
+)
 _KEY_SHAPE = re.compile(
     r"(?:^|\W)(?:eyJ[\w-]{8,}|gh[pousr]_\w|github_pat_|xox[abprs]-|AKIA|ASIA|glpat-|-----BEGIN|[spr]k[-_]\w{6})"
     r"|[0-9a-f]{24}|(?=[^/]*[A-Z])(?=[^/]*[a-z])[\w+/=]{24}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-"
@@ -123,8 +125,8 @@ _SPACE_BEFORE_STOP = re.compile(r"(?<=[^\W\d_]) +(?=[.,](?:\s|$))")
 def spoken(markdown: str) -> str:
     """What a voice says for a piece of a reply; empty where nothing is to be said.
 
-    Code, tables and formulas are announced, links are their label, addresses their host; images, emoji, markup and strings that
-    look like keys are not spoken.
+    Code, tables and formulas are announced, links are their label, addresses their host; images, emoji, markup and
+    strings that look like keys are not spoken.
     """
     text = clean_text(markdown)
     if _PLAIN.fullmatch(text):

@@ -120,6 +120,13 @@ class TurnOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """Work for this turn ended in an error nobody foresaw."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; due at `State.wake_s`."""
 
@@ -129,22 +136,9 @@ class Stop:
     """The app ends. Nothing happens after it."""
 
 
-Input = (
-    Press
-    | Release
-    | FocusLost
-    | Cancel
-    | Submit
-    | Rehear
-    | MicOpened
-    | MicFailed
-    | MicLost
-    | Heard
-    | SoundStarted
-    | TurnOver
-    | Tick
-    | Stop
-)
+Report = MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver | Broken
+"""What organs say about a turn."""
+Input = Press | Release | FocusLost | Cancel | Submit | Rehear | Report | Tick | Stop
 
 
 # -- commands -----------------------------------------------------------------------------------------------
@@ -245,7 +239,7 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
         return state, ()
     if isinstance(given, Stop):
         return replace(_ready(state, now_s), stopped=True), _abandon(state, keep_take=True)
-    if isinstance(given, MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver):
+    if isinstance(given, Report):
         return _report(state, given, now_s, limits) if given.turn == state.turn else (state, ())
     if isinstance(given, Press):
         return _press(state, now_s, limits)
@@ -307,7 +301,7 @@ def _submit(state: State, given: Submit | Rehear, now_s: float) -> Step:
 
 def _report(
     state: State,
-    given: MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver,
+    given: Report,
     now_s: float,
     limits: Limits,
 ) -> Step:
@@ -334,6 +328,8 @@ def _report(
             return _enter(state, Phase.SPEAKING, turn, now_s, SPEAKING_S), ()
         case TurnOver(), Phase.THINKING | Phase.SPEAKING:
             return _ready(state, now_s), ()
+        case Broken(), _:
+            return _ready(state, now_s), _abandon(state, keep_take=True)
     return state, ()
 
 

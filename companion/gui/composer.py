@@ -22,6 +22,7 @@ class Composer(QFrame):
     """One field that grows to six lines."""
 
     submitted = Signal(str)
+    """The words are still in the field: `clear` when they were taken."""
     focused = Signal(bool)
     grown = Signal()
     """The field wants another height."""
@@ -59,6 +60,9 @@ class Composer(QFrame):
     def has_focus(self) -> bool:
         return self.field.hasFocus()
 
+    def clear(self) -> None:
+        self.field.clear()
+
     def offer(self, text: str) -> None:
         """Puts heard words after the draft, to be read before they are sent."""
         draft = self.draft.rstrip()
@@ -75,7 +79,6 @@ class Composer(QFrame):
     def _send(self) -> None:
         text = self.draft.strip()
         if text:
-            self.field.clear()
             self.submitted.emit(text)
 
     def _focus_changed(self, has_focus: bool) -> None:

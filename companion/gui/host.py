@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from companion.errors import Action
@@ -14,16 +13,24 @@ from companion.events import Events
 from companion.flow import SessionRecord, TurnRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PracticeInfo:
+class PracticeInfo(Protocol):
     """A guided practice as the menu shows it."""
 
-    name: str
-    title: str
-    minutes: int
-    summary: str
-    icon: str = "leaf"
-    """Name in `resources/icons`."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def minutes(self) -> int: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def icon(self) -> str:
+        """Name in `resources/icons`."""
 
 
 class AppearanceSettings(Protocol):
@@ -76,15 +83,16 @@ class WindowHost(Protocol):
     def cancel(self) -> None:
         """Throws the take away, or silences the answer."""
 
-    def submit(self, text: str) -> None:
-        """Words that were written instead of spoken."""
+    def submit(self, text: str) -> bool:
+        """Words that were written instead of spoken; False while a take is under way: they stay in the composer."""
 
     def focus_lost(self) -> None:
         """The release of a held key will never arrive: the take ends now."""
 
     def practices(self) -> Sequence[PracticeInfo]: ...
 
-    def choose_practice(self, name: str) -> None: ...
+    def choose_practice(self, name: str) -> None:
+        """A new session of this practice."""
 
     def new_session(self) -> None: ...
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QLabel,
     QListView,
@@ -121,6 +122,8 @@ class JournalPage(QWidget):
             return
         self._pages.setCurrentIndex(1)
         self._fill(sessions)
+        if not self.isAncestorOf(QApplication.focusWidget() or self):
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     async def _read(self, session: SessionRecord) -> None:
         try:
@@ -207,6 +210,7 @@ class JournalPage(QWidget):
         row.setSpacing(0)
         left = QWidget()
         left.setProperty("sidelist", True)
+        left.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         left.setFixedWidth(_LIST_PX)
         column = QVBoxLayout(left)
         column.setContentsMargins(14, 0, 14, 14)
@@ -246,16 +250,16 @@ class _SessionPainter(QStyledItemDelegate):
             return QSize(0, self._look.px(34))
         title = QFontMetrics(self._look.font("label")).lineSpacing()
         detail = QFontMetrics(self._look.font("small")).lineSpacing()
-        return QSize(0, title + detail + 2 * 11 + 2)
+        return QSize(0, title + detail + 2 * 11 + 4)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rect: QRect = option.rect  # type: ignore[attr-defined]  # the stubs leave the option's fields out
+        rect: QRect = option.rect
         if index.data(_SESSION) is None:
             self._paint_day(painter, rect, index.data())
         else:
-            state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+            state: QStyle.StateFlag = option.state
             self._paint_session(painter, rect, state, index)
         painter.restore()
 
@@ -287,5 +291,5 @@ class _SessionPainter(QStyledItemDelegate):
         painter.drawText(words, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
         painter.setFont(look.font("small"))
         painter.setPen(look.colour("soft"))
-        below = words.adjusted(0, metrics.lineSpacing(), 0, 0)
+        below = words.adjusted(0, metrics.lineSpacing() + 2, 0, 0)
         painter.drawText(below, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, index.data(_DETAIL))

@@ -10,25 +10,28 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLockFile, QObject, QSocketNotifier, QTimer
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtCore import QLockFile, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
 from companion.app import Companion
-from companion.app.checkup import has_display
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
 from companion.gui.shell import Shell
 from companion.log import describe, start_log
 from companion.paths import Home
+
+if TYPE_CHECKING:
+    from PySide6.QtNetwork import QLocalServer
 
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
@@ -37,6 +40,12 @@ NO_DISPLAY = (
 )
 RAISE_MS = 1000
 """Longest wait for the first instance to come to the front."""
+
+
+def has_display() -> bool:
+    """Whether a window can open, as far as the environment tells."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
 def run_window(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
@@ -114,11 +123,12 @@ async def _live(
     app = make()
     faults = _Faults(app.events)
     shell = Shell(app, on_close=closing.set)
-    _stop_on_signals(closing.set, qt)
-    if door is not None:
-        door.on_knock = shell.bring_to_front
+    signals = _Signals(closing.set)
     shell.show()
     await _painted()
+    if door is not None:
+        door.on_knock = shell.bring_to_front
+        door.listen()
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
     await closing.wait()
@@ -126,6 +136,7 @@ async def _live(
     await tasks.stop(opening, show)
     await app.close()
     shell.close()
+    signals.close()
     faults.stop()
 
 
@@ -142,27 +153,34 @@ async def _painted() -> None:
         await passed
 
 
-def _stop_on_signals(stop: Callable[[], None], parent: QObject) -> None:
-    """SIGTERM, SIGINT and SIGHUP (logout) close the window properly; a socket pair wakes Qt's loop."""
-    import socket
+class _Signals:
+    """SIGTERM, SIGINT and SIGHUP (logout) close the window properly; a socket pair wakes Qt's loop, which Python cannot."""
 
-    reader, writer = socket.socketpair()
-    for end in (reader, writer):
-        end.setblocking(False)
-    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: None)
-    notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read, parent)
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._reader, self._writer = socket.socketpair()
+        for end in (self._reader, self._writer):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._note)
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read)
+        self._notifier.activated.connect(self._woken)
 
-    def woken() -> None:
+    def close(self) -> None:
+        self._notifier.setEnabled(False)
+        signal.set_wakeup_fd(-1)
+        self._reader.close()
+        self._writer.close()
+
+    def _note(self, number: int, frame: object) -> None:
+        """Without a handler of Python's the signal would end the process here."""
+
+    def _woken(self) -> None:
         with suppress(BlockingIOError):
-            reader.recv(64)
-        stop()
-
-    notifier.activated.connect(woken)
-    parent.destroyed.connect(reader.close)
-    parent.destroyed.connect(writer.close)
+            self._reader.recv(64)
+        self._stop()
 
 
 class Door:
@@ -181,13 +199,18 @@ class Door:
         if not self._lock.tryLock(0) and not self._break_stale():
             self._knock()
             return False
+        return True
+
+    def listen(self) -> None:
+        """From now on the next instance is heard; not needed for the first frame."""
+        from PySide6.QtNetwork import QLocalServer
+
         QLocalServer.removeServer(self._address)
         self._server = QLocalServer()
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._knocked)
         if not self._server.listen(self._address):
             _log.info("no local socket: %s", self._server.errorString())
-        return True
 
     def leave(self) -> None:
         if self._server is not None:
@@ -198,12 +221,14 @@ class Door:
         return self._lock.removeStaleLockFile() and self._lock.tryLock(0)
 
     def _knock(self) -> None:
-        socket = QLocalSocket()
-        socket.connectToServer(self._address)
-        if socket.waitForConnected(RAISE_MS):
-            socket.write(b"raise\n")
-            socket.waitForBytesWritten(RAISE_MS)
-            socket.disconnectFromServer()
+        from PySide6.QtNetwork import QLocalSocket
+
+        knock = QLocalSocket()
+        knock.connectToServer(self._address)
+        if knock.waitForConnected(RAISE_MS):
+            knock.write(b"raise\n")
+            knock.waitForBytesWritten(RAISE_MS)
+            knock.disconnectFromServer()
 
     def _knocked(self) -> None:
         assert self._server is not None

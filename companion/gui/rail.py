@@ -22,6 +22,7 @@ class Rail(QWidget):
         super().__init__(parent)
         self._look = look
         self.setProperty("rail", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH_PX)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(12, 18, 12, 18)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion.events import Mark
@@ -35,9 +35,12 @@ class StatusLine(QWidget):
         self.kept = label("", "caption")
         self.note = label("", "caption")
         self.cost = label("", "caption")
+        self.cost.setContentsMargins(14, 0, 0, 0)
+        self.cost.hide()
         self._standing = ""
         self._times: dict[str, str] = {}
         self.setProperty("statusline", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(self)
         row.setContentsMargins(28, 0, 28, 0)
         row.setSpacing(4)
@@ -45,7 +48,6 @@ class StatusLine(QWidget):
         row.addWidget(self.kept)
         row.addStretch(1)
         row.addWidget(self.note)
-        row.addSpacing(14)
         row.addWidget(self.cost)
         self._back = QTimer(self)
         self._back.setSingleShot(True)
@@ -77,7 +79,7 @@ class StatusLine(QWidget):
     def begin_turn(self) -> None:
         self._zero_s = None
         self._times.clear()
-        self.cost.setText("")
+        self.show_cost(None)
         self._show_right()
 
     def mark(self, mark: Mark, at_s: float) -> None:
@@ -91,6 +93,7 @@ class StatusLine(QWidget):
 
     def show_cost(self, usd: float | None) -> None:
         self.cost.setText(f"${usd:.4f}" if usd else "")
+        self.cost.setVisible(bool(usd))
 
     def _show(self) -> None:
         icon, text = _KEPT.get(self._storage, _KEPT[""])

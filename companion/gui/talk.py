@@ -214,7 +214,7 @@ class TalkButton(QAbstractButton):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         swell = self._level * _SWELL_PX
         for radius, alpha in ((_NEAR_PX + swell * 0.8, 0.42), (_FAR_PX + swell, 0.16)):
-            painter.setPen(QPen(self._look.colour("accent", alpha + 0.25 * self._level), 1.8))
+            painter.setPen(QPen(self._look.colour("accent", alpha + 0.12 * self._level), 1.8))
             painter.drawEllipse(middle, radius, radius)
 
     def _paint_waiting(self, painter: QPainter, middle: QPointF) -> None:
@@ -246,7 +246,7 @@ class TalkButton(QAbstractButton):
     def _paint_shadow(self, painter: QPainter, middle: QPointF) -> None:
         reach = RADIUS_PX + 20
         shadow = QRadialGradient(middle + QPointF(0, 5), reach)
-        depth = 46 if self._look.palette.name == "dark" else 22
+        depth = 40 if self._look.palette.name == "dark" else 14
         shadow.setColorAt((RADIUS_PX - 8) / reach, QColor(0, 0, 0, depth))
         shadow.setColorAt(1, QColor(0, 0, 0, 0))
         painter.setPen(Qt.PenStyle.NoPen)

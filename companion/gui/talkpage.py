@@ -25,7 +25,7 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
             by_host.setdefault(host, []).append(what)
     if not by_host:
         return "Nothing leaves this computer."
-    parts = []
+    parts: list[str] = []
     for host, things in by_host.items():
         listed = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
         verb = "" if parts else " goes" if things == ["voice"] else " go"
@@ -90,7 +90,7 @@ class TalkPage(QWidget):
     def _place(self) -> None:
         wide, high = self.width(), self.height()
         area = min(self.area.wanted_height, high)
-        above = max(0, high - area + self._look.px(OVERLAP_PX) - 6)
+        above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
         self.script.setGeometry(0, 0, wide, above)
         self.welcome.setGeometry(0, 0, wide, above)
         self.area.setGeometry(0, high - area, wide, area)

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetricsF, QKeySequence, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from companion.flow import Role
@@ -24,6 +33,8 @@ _ROLES = {
     Role.SPEAKS: ("Speaks", "voice"),
 }
 _LONGEST_LABEL_PX = 150
+_ICON_WIDE_PX = 30
+"""The practice's icon with the gap between it and the title."""
 
 
 def settings_page(role: Role | None) -> str:
@@ -142,14 +153,14 @@ class TopBar(QWidget):
         self.step = label("", "hint")
         self.pills = {role: Pill(look, role) for role in _ROLES}
         self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(20, 0, 28, 0)
+        self._row.setContentsMargins(19, 0, 28, 0)
         self._row.setSpacing(14)
         self._row.addWidget(self.practice)
         self._row.addWidget(self.step)
         self._row.addStretch(1)
         for role, pill in self.pills.items():
             self._row.addWidget(pill)
-            pill.clicked.connect(lambda _=False, page=settings_page(role): self.settings_requested.emit(page))
+            pill.clicked.connect(lambda _=False, role=role: self.settings_requested.emit(settings_page(role)))
         look.changed.connect(self._dress)
         self._dress()
 
@@ -200,4 +211,11 @@ class TopBar(QWidget):
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))
         name = next((p.icon for p in self._practices() if p.name == self._name), "leaf")
-        self.practice.setIcon(icons.icon(name, self._look.colour("ink"), 18))
+        picture = QPixmap(QSize(_ICON_WIDE_PX, 18) * 2)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        icons.paint(painter, name, self._look.colour("ink"), QRectF((_ICON_WIDE_PX - 18) * 2, 0, 36, 36))
+        painter.end()
+        picture.setDevicePixelRatio(2)
+        self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))
+        self.practice.setIcon(picture)

@@ -88,6 +88,7 @@ class Script(QTextBrowser):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.bar = QScrollBar(Qt.Orientation.Vertical, self)
         self.bar.setAccessibleName("Scroll the reflection")
+        self.bar.hide()
         own = self.verticalScrollBar()
         own.rangeChanged.connect(self._range_changed)
         own.valueChanged.connect(self._scrolled)
@@ -130,12 +131,13 @@ class Script(QTextBrowser):
 
     # -- the turn that goes on ------------------------------------------------------------------------------
 
-    def hear(self, turn: int, transcript: Transcript) -> None:
+    def hear(self, turn: int, transcript: Transcript, at: float) -> None:
         """The words so far; those that may still change are paler."""
         live = self._begin_live(turn)
         if live is None or live.told:
             return
         before = live.said
+        live.said_at = live.said_at or at
         live.said = clean_text(transcript.text)[:SHOWN_CHARS]
         same = 0
         for one, other in zip(before, live.said, strict=False):
@@ -421,6 +423,8 @@ class Script(QTextBrowser):
         margins = self.viewportMargins()
         if (margins.left(), margins.top(), margins.right()) != (left, above, right):
             self.setViewportMargins(left, above, right, 0)
+        if self.document().textWidth() != self.viewport().width():
+            self.document().setTextWidth(self.viewport().width())
 
     def _range_changed(self, low: int, high: int) -> None:
         own = self.verticalScrollBar()

@@ -23,10 +23,10 @@ from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, breakable, clean_text
 from companion.gui.theme import READING_LINE, Look, families
 
-Kind = Literal["said", "told", "caption", "title"]
-_INK = {"said": "soft", "told": "ink", "caption": "faint", "title": "ink"}
+Kind = Literal["said", "told", "caption", "heading"]
+_INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
 _TURN_GAP_PX = 26
-_CAPTION_GAP_PX = 3
+_CAPTION_GAP_PX = 6
 EARLIER = "companion:earlier"
 """Address of the line that brings older turns."""
 MORE = "companion:more"
@@ -101,8 +101,8 @@ class Typesetter:
         return self.end
 
     def heading(self, text: str) -> None:
-        self._begin("title")
-        self._write(clean_text(text), self.chars("title"))
+        self._begin("heading")
+        self._write(clean_text(text), self.chars("heading"))
 
     def write(self, kind: Kind, text: str) -> None:
         """Goes on with the last paragraph; `text` is clean and breakable."""
@@ -177,8 +177,8 @@ class Typesetter:
         result = QTextBlockFormat()
         font = self._font(kind)
         metrics = QFontMetricsF(font)
-        line = {"caption": 1.35, "title": 1.3}.get(kind, READING_LINE)
-        if kind == "title":
+        line = {"caption": 1.35, "heading": 1.3}.get(kind, READING_LINE)
+        if kind == "heading":
             result.setBottomMargin(self._look.px(6))
         wanted = line * metrics.fontDpi() / 72 * font.pointSizeF()
         percent = 100 * wanted / metrics.lineSpacing()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,25 +47,34 @@ _PAGES = {
 """Where a card's button leads; keys and models are on the page of the role that failed."""
 
 
-class MainWindow(QMainWindow):
+class Window(QMainWindow):
     """The window.
 
     Args:
         host: the app.
         look: the running look; made from the settings when not given.
-        geometry_file: where size and place are remembered; None: nowhere.
+        geometry: where size and place are remembered; None: nowhere.
+        now: the clock of the captions, seconds since the epoch.
     """
 
     settings_requested = Signal(str)
     """A settings page by name; empty: the first."""
+    passphrase_wanted = Signal()
+    """The card of a locked journal or a missing keyring asks for it."""
     closed = Signal()
 
     def __init__(
-        self, host: WindowHost, *, look: Look | None = None, geometry_file: Path | None = None
+        self,
+        host: WindowHost,
+        *,
+        look: Look | None = None,
+        geometry: Path | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self._host = host
-        self._geometry_file = geometry_file
+        self._geometry_file = geometry
+        self._now = now
         appearance = host.settings.appearance
         self.look = look or Look(
             theme=appearance.theme,
@@ -94,8 +104,8 @@ class MainWindow(QMainWindow):
         if page == "journal":
             journal = self._journal_page()
             self._stack.setCurrentWidget(journal)
+            journal.setFocus()
             journal.refresh()
-            journal.list.setFocus()
         else:
             self._stack.setCurrentWidget(self._talk_side)
             self.page.area.button.setFocus()
@@ -174,7 +184,7 @@ class MainWindow(QMainWindow):
         self.settings_changed()
         area.button.talk_pressed.connect(self._press_talk)
         area.button.talk_released.connect(host.release_talk)
-        area.composer.submitted.connect(host.submit)
+        area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
         self.page.script.link_followed.connect(self._ask_about_link)
         self.rail.page_chosen.connect(self.show_page)
@@ -219,12 +229,21 @@ class MainWindow(QMainWindow):
             self.notices.close_kind(notice.kind)
         self._host.cancel()
 
+    def _submit(self, text: str) -> None:
+        if self._host.submit(text):
+            self.page.area.composer.clear()
+
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
+        self._show_new_session()
 
     def _begin_anew(self) -> None:
-        self.show_page("talk")
         self._host.new_session()
+        self._show_new_session()
+
+    def _show_new_session(self) -> None:
+        self.show_page("talk")
+        self.notices.close_turn()
         self.page.script.forget()
         self.page.show_script(False)
         self._session_usd = 0.0
@@ -235,6 +254,8 @@ class MainWindow(QMainWindow):
             self.settings_requested.emit(settings_page(self._failed_role))
         elif action in _PAGES:
             self.settings_requested.emit(_PAGES[action])
+        elif action is Action.USE_PASSPHRASE:
+            self.passphrase_wanted.emit()
         else:
             self._host.act(action)
 
@@ -270,12 +291,12 @@ class MainWindow(QMainWindow):
                 self.page.area.button.show_level(event.level_db)
             case e.ReplyDelta():
                 self._begin_script()
-                self.page.script.stream(event.turn, event.text, time.time())
+                self.page.script.stream(event.turn, event.text, self._now())
             case e.PhaseChanged():
                 self._show_phase(event)
             case e.TranscriptHeard():
                 self._begin_script()
-                self.page.script.hear(event.turn, event.transcript)
+                self.page.script.hear(event.turn, event.transcript, self._now())
             case e.SentenceHeard():
                 self._was_spoken = True
                 self.page.script.speak(event.turn, event.sentence)
@@ -319,6 +340,7 @@ class MainWindow(QMainWindow):
                 self.bar.show_engine(event.role, event.label, event.host)
                 self.page.show_hosts({role: engine.host for role, engine in self._engines.items()})
                 self._show_standing()
+                self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
                 self._opening = event.opening
                 self.bar.show_practice(event.name, event.title, event.step, event.steps)
@@ -371,7 +393,7 @@ class MainWindow(QMainWindow):
     def _begin_script(self) -> None:
         script = self.page.script
         if script.is_empty and self._opening:
-            script.open_with(self._opening, time.time())
+            script.open_with(self._opening, self._now())
         self.page.show_script(True)
 
     def _end_script_if_empty(self) -> None:

@@ -175,5 +175,6 @@ class _Reply:
 
 
 def _load_sdk() -> None:
-    import anthropic.resources.messages
-    import anthropic.resources.models  # noqa: F401 - the SDK imports them at first use, which would be on the loop
+    """What the SDK would otherwise import at first use, on the loop."""
+    import anthropic.resources.messages.messages
+    import anthropic.resources.models  # noqa: F401

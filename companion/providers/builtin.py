@@ -106,13 +106,9 @@ class BuiltinProvider(EngineProvider):
                 who=self.spec.display_name,
                 hint="Choose Whisper or an online provider for hearing. What you said is kept.",
             )
-        text = ""
         async with aclosing(self.hear(request, "hear")) as words:
             async for told in words:
-                if (heard := readable(told["text"])) != text:
-                    text = heard
-                    yield Transcript(text=text)
-        yield Transcript(text=text, is_final=True)
+                yield Transcript(text=readable(told["text"]), is_final="is_final" in told)
 
     async def voices(self) -> Sequence[VoiceInfo]:
         return VOICES

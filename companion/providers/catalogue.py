@@ -34,6 +34,9 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
 """How vendors name their models, for those the file does not hold yet."""
 
 
+_HINT = "Put back the models.yaml that came with Companion."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
     """One model of one provider. Prices are in US dollars; None: not known."""
@@ -156,7 +159,7 @@ def parse(text: str) -> list[dict[str, Any]]:
     except ValueError:
         rows = _parse_yaml(text)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise CompanionError(Kind.BAD_FILE, "models.yaml is not a list of models.", hint="")
+        raise CompanionError(Kind.BAD_FILE, "models.yaml is not a list of models.", hint=_HINT)
     return rows
 
 
@@ -167,7 +170,7 @@ def _parse_yaml(text: str) -> object:
     try:
         return YAML(typ="safe").load(text)
     except (YAMLError, RecursionError) as error:
-        raise CompanionError(Kind.BAD_FILE, "models.yaml cannot be read.", hint="", cause=error) from error
+        raise CompanionError(Kind.BAD_FILE, "models.yaml cannot be read.", hint=_HINT, cause=error) from error
 
 
 def _entry(row: dict[str, Any]) -> ModelEntry:
@@ -182,5 +185,8 @@ def _entry(row: dict[str, Any]) -> ModelEntry:
         return ModelEntry(role=role, abilities=abilities, retires=retires, **values)
     except TypeError as error:
         raise CompanionError(
-            Kind.BAD_FILE, f"models.yaml: {values['model']} has a field nobody knows.", hint="", cause=error
+            Kind.BAD_FILE,
+            f"models.yaml: {values['model']} has a field nobody knows.",
+            hint=_HINT,
+            cause=error,
         ) from error

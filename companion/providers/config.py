@@ -19,8 +19,6 @@ from companion.providers.provider import AIProvider, Policy, Spec
 
 OFFLINE = "guide"
 """Who answers where nothing was chosen and there is no key."""
-_LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
-"""Engines on this computer load models and share its processor; they are slow, not gone."""
 _SETTINGS = {"model": "MODEL", "tts_model": "TTS_MODEL", "tts_voice": "TTS_VOICE", "stt_model": "STT_MODEL"}
 """Argument -> ending of its variable, after the provider's name: OPENAI_TTS_VOICE."""
 _OWN_VARIABLES = {"ollama": {"base_url": "LOCAL_MODEL_URL", "model": "LOCAL_MODEL_NAME"}}
@@ -121,10 +119,8 @@ def arguments_from_environment(spec: Spec) -> dict[str, str]:
     return {"api_key": key, **found} if key else found
 
 
-def policy_from_environment(
-    spec: Spec, arguments: dict[str, Any] | None = None, *, default: Policy | None = None
-) -> Policy:
-    """How patient to be with a provider: `default`, or that of its kind, then the environment, then `arguments`.
+def refined_policy(policy: Policy, arguments: dict[str, Any]) -> Policy:
+    """`policy` with what the environment and then `arguments` say about patience.
 
     Takes out of `arguments` what it understands: `timeout`, `max_retries`, `retry_backoff`, `circuit_breaker`,
     `circuit_breaker_threshold`, `rate_limit`.
@@ -132,9 +128,8 @@ def policy_from_environment(
     Raises:
         AIProviderInvalidRequestError: a value that makes no sense; names its variable or argument.
     """
-    policy = default or (Policy() if spec.needs_key else _LOCAL_POLICY)
     for argument, (variable, read, apply) in _KNOBS.items():
-        for source, text in ((variable, _read(variable)), (argument, (arguments or {}).pop(argument, None))):
+        for source, text in ((variable, _read(variable)), (argument, arguments.pop(argument, None))):
             if text is not None and text != "":
                 policy = apply(policy, read(source, text))
     return policy
@@ -241,8 +236,7 @@ class AIProviderFactory:
         spec, cls = registry.find(name), registry.provider_class(name)
         policy = arguments.pop("policy", None)
         if policy is None:
-            own = cls.policy if cls.policy is not AIProvider.policy else None
-            policy = policy_from_environment(spec, arguments, default=own)
+            policy = refined_policy(cls.policy, arguments)
         voice = arguments.pop("voice", None) or _voice_for(spec)
         if voice:
             arguments["voice"] = AIProviderFactory.create(voice) if isinstance(voice, str) else voice

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Mapping
@@ -172,7 +173,7 @@ class _Child:
             self._heard = False
             if missed >= 4 or self._has_stuck_job():
                 _log.debug("the engine process does not answer")
-                self.kill()
+                _kill(self.process)
                 return
             if self._jobs:
                 self.write(0, Frame.PING)
@@ -181,16 +182,12 @@ class _Child:
         latest = asyncio.get_running_loop().time() - self._silence_s
         return any(job.cancelled_at is not None and job.cancelled_at < latest for job in self._jobs.values())
 
-    def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self.process.kill()
-
     def _lose(self) -> None:
         self.is_lost = True
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             job.fail(_crashed(job._spec))
-        self.kill()
+        _kill(self.process)
 
     async def aclose(self) -> None:
         """Ends the process: its stdin ends, and if that is not enough it is killed."""
@@ -200,10 +197,10 @@ class _Child:
             async with asyncio.timeout(CLOSE_S):
                 await self.process.wait()
         except TimeoutError:
-            self.kill()
+            _kill(self.process)
             await self.process.wait()
         finally:
-            self.kill()
+            _kill(self.process)
             await stop(self._reading, self._watching)
 
 
@@ -293,14 +290,16 @@ class EngineProvider(AIProvider):
         finally:
             job.cancel()
 
-    async def hear(self, request: HearRequest, work: str, **order: Any) -> AsyncGenerator[Mapping[str, Any], None]:
-        """What the process says while it is fed the take, its result last."""
+    async def hear(
+        self, request: HearRequest, work: str, **order: Any
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """What the process says while it is fed the take, its result last, with `is_final`."""
         job = await self.start_job(work, **order)
         feeding = spawn(_feed(job, request), name=f"{self.spec.name}: frames")
         try:
             async for told in job:
                 yield json.loads(told)
-            yield job.result
+            yield {**job.result, "is_final": True}
         finally:
             job.cancel()
             await stop(feeding)
@@ -351,13 +350,22 @@ async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Proce
         async with asyncio.timeout(start_s):
             await process.stdout.readexactly(HEADER.size)  # its first word: PONG, without payload
     except BaseException as error:
-        with suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         await process.communicate()
         if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
             raise _crashed(spec, error) from error
         raise
     return process
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:  # `Process.kill` polls, and so takes the exit status away from the loop, which then warns
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def child_environment() -> dict[str, str]:

@@ -224,7 +224,8 @@ def told(spec: Spec) -> Iterator[Told]:
     except CompanionError:
         raise
     except Exception as error:
-        raise call.exception(error) from error
+        found = call.exception(error)
+        raise found from found.__cause__  # one from the gate lies below `error`: raised from it, they would form a ring
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,6 @@ class WhisperProvider(EngineProvider):
         """
         model = request.model or self.models[Role.HEARS]
         self._require(model)
-        told: Mapping[str, Any] = {"text": ""}
         words = self.hear(
             request,
             "hear_with_whisper",
@@ -91,8 +90,12 @@ class WhisperProvider(EngineProvider):
         )
         async with aclosing(words):
             async for told in words:
-                yield Transcript(text=told["text"], committed_chars=len(told["text"]))
-        yield Transcript(text=told["text"], is_final=True, confidence=told.get("confidence"))
+                yield Transcript(
+                    text=told["text"],
+                    is_final="is_final" in told,
+                    committed_chars=len(told["text"]),
+                    confidence=told.get("confidence"),
+                )
 
     async def download(self, model: str, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
         """Fetches `model` from the Hugging Face hub. Cancel the task to stop; the next call goes on from there.

@@ -1,16 +1,18 @@
-"""What the offline guide notices in somebody's words: text in, `Noticed` out. Plain rules over word lists, pure, any thread.
+"""What the offline guide notices in somebody's words: text in, `Noticed` out. Plain rules, pure, any thread.
 
-The lists are `resources/guide/*.md`. Recognised speech is rough and has no punctuation, so everything here works on words, and a
-clause is only turned back ("I miss my sister" -> "you miss your sister") when its form is one that surely comes out right.
+The word lists are `resources/guide/*.md`. Recognised speech is rough and has no punctuation, so everything here works on
+words, and a clause is only turned back ("I miss my sister" -> "you miss your sister") when its form is one that surely
+comes out right.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from companion.paths import resources
@@ -74,53 +76,95 @@ class Lexicon:
     endings: frozenset[str]
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _CRISIS = re.compile(
-    r"\b(?:kill(?:ing)? (?:myself|me)|suicid\w*|(?:take|taking|end|ending) (?:my (?:own )?life|it all)"
-    r"|(?:want|wanted|wanna|going|ready|rather|like|wish i could|better|try|tried) (?:to )?(?:be )?(?:die|dead)"
-    r"|wish i (?:was|were|wasn't|weren't) (?:dead|alive|here|born)|(?:don't|do not|not) (?:want|wish) to (?:live|be alive|be here|exist|wake up)"
-    r"|no (?:reason|point) (?:to|in) (?:live|living|going on)|better off (?:dead|without me)|(?:hurt|hurting|harm|harming|cut|cutting) myself"
-    r"|self[- ]?harm\w*|overdos\w+|can't go on (?:living|any ?more)|umbringen|selbstmord\w*|suizid\w*|nicht mehr leben|me suicider|me tuer"
-    r"|envie de mourir|suicidarme|matarme|quiero morir)\b"
+    r"\b(?:(?:kill|killing|hang|hanging|shoot|shooting|harm|harming|hurt|hurting|cut|cutting) myself"
+    r"|suicid\w*|self[- ]?harm\w*|overdos\w+|(?:take|taking|end|ending) (?:my (?:own )?life|it all)"
+    r"|(?:want|wanted|wanna|rather|try|tried) (?:to )?(?:be )?(?:die|dead)|i(?:'m| am) (?:going|ready) to die"
+    r"|wish i (?:was|were) dead|wish i (?:wasn't|weren't|was never|had never been) (?:alive|born)"
+    r"|(?:don't|do not|not|never) (?:want|wish) to (?:be alive|exist|wake up|be here any ?more"
+    r"|live(?! (?:here|there|in|with|near|at|alone|together|on|next|under)\b))"
+    r"|no (?:reason|point) (?:to|in) (?:live|living|going on)|better off (?:dead|without me)"
+    r"|can't go on (?:living|any ?more)|umbringen|selbstmord\w*|suizid\w*|nicht mehr leben"
+    r"|me suicider|me tuer|envie de mourir|suicidarme|matarme|quiero morir)\b"
 )
 _IDENTITY = re.compile(
-    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|person|program|chatbot|chatgpt|alive|conscious)"
-    r"|who are you|what are you|do you (?:understand|remember|feel|think|sleep|have feelings)|artificial intelligence|how do you work"
-    r"|am i (?:talking|speaking) to (?:a|an) \w+|how are you)\b"
+    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|person"
+    r"|program|chatbot|chatgpt|alive|conscious)|who are you|what are you|how do you work|how are you"
+    r"|do you (?:understand|remember|have feelings)|artificial intelligence"
+    r"|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
-_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|hallo|guten \w+|bonjour|hola)(?: there| again| guide| companion)*")
-_THANKS = re.compile(r"(?:\w+ ){0,3}(?:thanks|thank you|danke|merci|gracias)(?: \w+){0,4}")
-_GOODBYE = re.compile(r"(?:\w+ ){0,3}(?:goodbye|bye|bye bye|good night|see you|that's all|that is all|that's it|i'm done|tschüss|au revoir)(?: \w+){0,3}")
-_UNSURE = re.compile(r"(?:\w+ ){0,2}(?:i don't know|i do not know|don't know|no idea|not sure|i'm not sure|dunno|i have no idea|hard to say)(?: \w+){0,3}")
-_QUESTION = re.compile(r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b(?: \w+'?\w*)* (?:i|we|it|me|my|you)\b")
+_WHOLE_MESSAGES = (
+    (r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|hallo|guten \w+|bonjour|hola)"
+     r"(?: there| again| guide| companion)*", "greeting"),
+    (r"(?:\w+ ){0,3}(?:goodbye|bye|bye bye|good night|see you|that's all|that is all|that's it|i'm done"
+     r"|tschüss|au revoir)(?: \w+){0,3}", "goodbye"),
+    (r"(?:\w+ ){0,3}(?:thanks|thank you|danke|merci|gracias)(?: \w+){0,4}", "thanks"),
+    (r"(?:\w+ ){0,2}(?:i don't know|i do not know|don't know|no idea|not sure|i'm not sure|dunno"
+     r"|i have no idea|hard to say)(?: \w+){0,3}", "unsure"),
+)  # fmt: skip
+_QUESTION = re.compile(
+    r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b"
+    r"(?: \w+'?\w*)* (?:i|we|it|me|my|you)\b"
+)
 _ALWAYS = re.compile(r"\b(?:always|never|every time|every single|all the time|nothing ever|forever)\b")
-_AHEAD = re.compile(r"\b(?:tomorrow|next (?:week|month|year|time|\w+day)|soon|going to|gonna|i will|i'll|the future)\b")
-_BACK = re.compile(r"\b(?:yesterday|last (?:night|week|month|year|time|\w+day)|ago|used to|back then|as a child|when i was)\b")
+_AHEAD = re.compile(
+    r"\b(?:tomorrow|next (?:week|month|year|time|\w+day)|soon|going to|gonna|i will|i'll|the future)\b"
+)
+_BACK = re.compile(
+    r"\b(?:yesterday|last (?:night|week|month|year|time|\w+day)|ago|used to|back then|as a child|when i was)\b"
+)
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_BREAK = re.compile(r"[.!?;:,\n]+|\b(?:but|because|although|though|and then|so that|except)\b|\band (?=(?:i|i'm|i've|my|we)\b)|\bso (?=i\b)", re.IGNORECASE)
-_OPENERS = frozenset("and so well um uh er hm yeah yes no ok okay oh like just actually basically then anyway maybe today honestly right".split())
+_BREAK = re.compile(
+    r"[.!?;:,\n]+|\b(?:but|because|although|though|and then|so that|except)\b"
+    r"|\band (?=(?:i|i'm|i've|my|we)\b)|\bso (?=i\b)",
+    re.IGNORECASE,
+)
+_OPENERS = _words(
+    "and so well um uh er hm yeah yes no ok okay oh like just actually basically then anyway maybe "
+    "today honestly right"
+)
 _SWAP = {
     "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you", "our": "your",
-    "ours": "yours", "ourselves": "yourselves", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll", "we're": "you're",
-    "we've": "you've", "we'd": "you'd", "we'll": "you'll", "am": "are",
+    "ours": "yours", "ourselves": "yourselves", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
+    "we're": "you're", "we've": "you've", "we'd": "you'd", "we'll": "you'll", "am": "are",
 }  # fmt: skip
 _SUBJECTS = frozenset({"i", "we"})
 _CONTRACTED = frozenset({"i'm", "i've", "i'd", "i'll", "we're", "we've", "we'd", "we'll"})
-_TO_OTHERS = frozenset("you your yours yourself you're you've you'd you'll".split())
-_STRONG = frozenset("very so really extremely incredibly totally completely terribly awfully deeply quite pretty".split())
-_SLIGHT = frozenset("little bit slightly somewhat".split())
-_NEGATIONS = frozenset("not never no don't didn't doesn't wasn't isn't aren't can't couldn't haven't hadn't won't wouldn't longer hardly".split())
-_LINKS = (
-    frozenset(
-        "am was were be been being feel feeling felt feels have had has get getting got gotten become makes made making leaves left do did "
-        "a an of kind sort too just still also always often sometimes and or more less most both rather all both again".split()
-    )
-    | _STRONG | _SLIGHT | _NEGATIONS
+_TO_OTHERS = _words("you your yours yourself you're you've you'd you'll")
+_THIRD = _words("is are has was were does isn't aren't hasn't wasn't weren't doesn't")
+_HARSH = _words(  # nobody is told these of themselves, or that they would like them
+    "hate hated stupid worthless useless pathetic failure loser ugly fat disgusting idiot blame kill "
+    "kills killed hit hits punch stab shoot beat hurt rape murder die dead drunk"
+)
+_STRONG = _words(
+    "very so really extremely incredibly totally completely terribly awfully deeply quite pretty"
+)
+_SLIGHT = _words("little bit slightly somewhat")
+_NEGATIONS = _words(
+    "not never no don't didn't doesn't wasn't isn't aren't can't couldn't haven't hadn't won't wouldn't "
+    "longer hardly"
+)
+_LINKS = _STRONG | _SLIGHT | _NEGATIONS | _words(
+    "am was were be been being feel feeling felt feels have had has get getting got gotten become makes "
+    "made making leaves left do did a an of kind sort too just still also always often sometimes and or "
+    "more less most both rather all again"
 )  # fmt: skip
-_SELF = frozenset({"i", "i'm", "i've", "me", "myself", "feeling", "felt"})
-_FUNCTION_WORDS = frozenset("the a and to of in is it i i'm my me that was for on with but not this have so you do we what no yes".split())
-_WISH = re.compile(r"\bi(?:'d| would)? (?:really |just |still |also )?(?:want|wish|hope|love|like|long) to (.+)")
-_DUTY = re.compile(r"\b(?:i|i've) (?:really |just |still |also )?(?:should(?! have)|have to|got to|gotta|need to|must(?! have)|ought to|am supposed to) (.+)")
+_SELF = frozenset({"i", "i'm", "i've", "we", "we're", "me", "myself", "feeling", "felt"})
+_FUNCTION_WORDS = _words(
+    "the a and to of in is it i i'm my me that was for on with but not this have so you do we what no yes"
+)
+_WISH = re.compile(
+    r"\bi(?:'d| would)? (?:really |just |still |also )?(?:want|wish|hope|love|like|long) to (.+)"
+)
+_DUTY = re.compile(
+    r"\b(?:i|i've) (?:really |just |still |also )?"
+    r"(?:should(?! have)|have to|got to|gotta|need to|must(?! have)|ought to|am supposed to) (.+)"
+)
 
 
 @lru_cache(maxsize=1)
@@ -130,7 +174,16 @@ def load_lexicon() -> Lexicon:
     feelings = tuple(_read_subject(*section) for section in read_sections(folder / "feelings.md"))
     lists = {name: frozenset(" ".join(lines).split()) for name, lines in read_sections(folder / "words.md")}
     named = {word for subject in (*themes, *feelings) for word in subject.words | subject.own_words}
-    known = lists["verbs"] | lists["common"] | lists["endings"] | named | _SWAP.keys() | _FUNCTION_WORDS | _STRONG | _NEGATIONS
+    known = (
+        lists["verbs"]
+        | lists["common"]
+        | lists["endings"]
+        | named
+        | _SWAP.keys()
+        | _FUNCTION_WORDS
+        | _STRONG
+        | _NEGATIONS
+    )
     return Lexicon(themes, feelings, lists["verbs"], known, lists["endings"])
 
 
@@ -166,6 +219,8 @@ def is_crisis(text: str) -> bool:
 
 def notice(text: str) -> Noticed:
     """What the rules find in one message."""
+    if is_crisis(text):
+        return Noticed(occasion="crisis")
     lexicon = load_lexicon()
     text = text[:4000]  # enough for any message, and a bound for the patterns
     plain = _plain(text)
@@ -199,13 +254,11 @@ def _plain(text: str) -> str:
 
 
 def _occasion(text: str, plain: str, words: Sequence[str]) -> str:
-    if _CRISIS.search(plain):
-        return "crisis"
     if _IDENTITY.search(plain) and len(words) <= 15:
         return "identity"
     if len(words) <= 8:
-        for pattern, occasion in ((_GREETING, "greeting"), (_GOODBYE, "goodbye"), (_THANKS, "thanks"), (_UNSURE, "unsure")):
-            if pattern.fullmatch(plain):
+        for pattern, occasion in _WHOLE_MESSAGES:
+            if re.fullmatch(pattern, plain):
                 return occasion
     letters = [char for char in text if char.isalpha()]
     is_other_script = sum(char > "\u024f" for char in letters) > len(letters) / 2
@@ -228,16 +281,16 @@ def _find_themes(plain: str, lexicon: Lexicon) -> list[Subject]:
 
 def _find_feelings(words: Sequence[str], lexicon: Lexicon) -> Iterator[Felt]:
     seen: set[str] = set()
-    for size in (2, 1):
-        for at in range(len(words) - size + 1):
-            word = " ".join(words[at : at + size])
-            for subject in lexicon.feelings:
-                if subject.name in seen or (word not in subject.words and word not in subject.own_words):
-                    continue
-                felt = _read_feeling(subject, word, words[max(0, at - 7) : at])
-                if felt.is_own or word in subject.words:
-                    seen.add(subject.name)
-                    yield felt
+    taken: set[int] = set()
+    for at, word in (*enumerate(map(" ".join, pairwise(words))), *enumerate(words)):
+        for subject in lexicon.feelings if at not in taken else ():
+            if subject.name in seen or (word not in subject.words and word not in subject.own_words):
+                continue
+            felt = _read_feeling(subject, word, words[max(0, at - 7) : at])
+            if felt.is_own or word in subject.words:
+                seen.add(subject.name)
+                taken.update((at, at + 1) if " " in word else (at,))
+                yield felt
 
 
 def _read_feeling(subject: Subject, word: str, before: Sequence[str]) -> Felt:
@@ -253,14 +306,22 @@ def _read_feeling(subject: Subject, word: str, before: Sequence[str]) -> Felt:
         degree = earlier if n == 0 and earlier in _STRONG else degree
         is_negated = is_negated or earlier in _NEGATIONS
         is_slight = is_slight or earlier in _SLIGHT
-    return Felt(subject=subject, word=word, degree=degree, is_own=is_own, is_negated=is_negated, is_slight=is_slight)
+    return Felt(
+        subject=subject, word=word, degree=degree, is_own=is_own, is_negated=is_negated, is_slight=is_slight
+    )
 
 
 def _find_repeated(words: Sequence[str], lexicon: Lexicon) -> str:
     """A word of weight that is said at least three times; a rare word, so that "thing" does not count."""
-    counts = Counter(word for word in words if len(word) >= 4 and word not in lexicon.endings and word not in lexicon.verbs)
+    counts = Counter(
+        word for word in words if len(word) >= 4 and word not in lexicon.endings and word not in lexicon.verbs
+    )
     word, count = max(counts.items(), key=lambda entry: entry[1], default=("", 0))
-    return word if count >= 3 and word in lexicon.known and word not in _LINKS and not _ALWAYS.match(word) else ""
+    return (
+        word
+        if count >= 3 and word in lexicon.known and word not in _LINKS and not _ALWAYS.match(word)
+        else ""
+    )
 
 
 def _find_contrast(text: str, lexicon: Lexicon) -> tuple[str, str] | None:
@@ -279,7 +340,7 @@ def _turned_wish(pattern: re.Pattern[str], clauses: Sequence[str], lexicon: Lexi
         turned = turn_clause(clause, lexicon)
         found = pattern.match(" ".join(word.lower() for word in words))
         if found and turned and len(found[1].split()) >= 2 and not _SUBJECTS.intersection(found[1].split()):
-            return " ".join(turned.split()[-len(found[1].split()) :])
+            return " ".join(turned.split()[-len(found[1].split()) :]).removeprefix("just ")
     return ""
 
 
@@ -289,17 +350,20 @@ def turn_clause(clause: str, lexicon: Lexicon) -> str:
     lower = [word.lower() for word in words]
     if not 3 <= len(words) <= 16 or _TO_OTHERS.intersection(lower) or not _begins_well(lower, lexicon):
         return ""
-    if lower[-1] in lexicon.endings or not clause.isprintable():
+    if lower[-1] in lexicon.endings or _HARSH.intersection(lower):
         return ""
     unknown = sum(not _is_known(word, lexicon.known) for word in lower)
     if unknown > (1 if len(words) >= 5 else 0):
         return ""
     turned: list[str] = []
     for n, word in enumerate(lower):
-        if word == "was" and n and lower[n - 1] == "i":
-            turned.append("were")
-        elif word == "am" and "i" not in lower[max(0, n - 3) : n]:
-            return ""
+        follows_i = "i" in lower[max(0, n - 2) : n]
+        if word in {"was", "wasn't"} and follows_i:
+            turned.append("were" if word == "was" else "weren't")
+        elif (word == "am" and not follows_i) or (
+            word in {"was", "wasn't"} and lower[n - 1] in {"and", "or"}
+        ):
+            return ""  # its subject is too far away to tell
         else:
             turned.append(_SWAP.get(word, words[n] if n else word))
     return " ".join(turned)
@@ -313,22 +377,28 @@ def _without_openers(clause: str) -> list[str]:
 
 
 def _begins_well(words: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether the clause begins with "I" or "my ..." and a verb the guide knows."""
+    """Whether the clause begins with "I" or "my sister" and a verb the guide knows."""
     if words[0] in _CONTRACTED:
         return words[1] not in _SUBJECTS
     if words[0] in _SUBJECTS:
-        return words[1] in lexicon.verbs and words[1] not in lexicon.endings - {"am", "was", "feel", "need", "want", "think", "got", "get"} | {
-            "said"
-        }
-    return False
+        return words[1] in lexicon.verbs
+    return words[0] == "my" and (words[2] in lexicon.verbs or words[2] in _THIRD)
 
 
 def _is_known(word: str, known: frozenset[str]) -> bool:
     if word in known or len(word) == 1:
         return word in known
-    for ending, instead in (("'s", ""), ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"), ("ly", ""), ("ies", "y")):
+    for ending, instead in (
+        ("'s", ""),
+        ("s", ""),
+        ("es", ""),
+        ("ed", ""),
+        ("ed", "e"),
+        ("ing", ""),
+        ("ing", "e"),
+        ("ly", ""),
+        ("ies", "y"),
+    ):
         if word.endswith(ending) and word[: -len(ending)] + instead in known:
             return True
     return False
-
-

@@ -67,9 +67,9 @@ class OllamaProvider(AIProvider):
                                 yield ChatDelta(text=text)
                 yield reply.last()
         except CompanionError as error:
-            raise self._nearer(error) from error.__cause__
+            raise self._nearer(error, request.model) from error.__cause__
 
-    def _nearer(self, error: CompanionError) -> CompanionError:
+    def _nearer(self, error: CompanionError, model: str = "") -> CompanionError:
         """Says what a person can do about the two usual troubles of a server of one's own."""
         if error.kind is Kind.UNREACHABLE and error.retryable:  # neither a bad address nor a bad certificate
             error = AIProviderUnavailableError(
@@ -81,7 +81,7 @@ class OllamaProvider(AIProvider):
                 who=self.spec.display_name,
             )
         elif error.kind is Kind.MODEL_UNKNOWN and isinstance(error, AIProviderModelNotFoundError):
-            error.hint = f"Fetch it with: ollama pull {self.models[Role.THINKS] or _FIRST_MODEL}"
+            error.hint = f"Fetch it with: ollama pull {model or self.models[Role.THINKS] or _FIRST_MODEL}"
         return error
 
     async def _default_model(self) -> str:
@@ -99,7 +99,8 @@ class OllamaProvider(AIProvider):
         with told(self.spec) as call:
             response = await self._http().get("/api/tags")
             await _require_success(call, response)
-            return tuple(model.get("model") or model["name"] for model in response.json()["models"])
+            listed = response.json()["models"]
+            return tuple(model.get("model") or model["name"] for model in listed if not _only_embeds(model))
 
     async def check(self) -> Health:
         started = time.perf_counter()
@@ -146,6 +147,11 @@ def _body(request: ChatRequest, model: str) -> dict[str, Any]:
         "keep_alive": KEEP_ALIVE,
         "options": options,
     }
+
+
+def _only_embeds(model: dict[str, Any]) -> bool:
+    """Models that turn text into vectors are listed beside the others and cannot answer."""
+    return "bert" in str((model.get("details") or {}).get("family"))
 
 
 async def _require_success(call: Told, response: httpx2.Response) -> None:

@@ -299,6 +299,8 @@ async def _follow_words(call: Told, stream: AsyncStream[Any]) -> AsyncGenerator[
 
 
 def _load_sdk() -> None:
-    import openai.resources.audio
-    import openai.resources.chat
-    import openai.resources.models  # noqa: F401 - the SDK imports them at first use, which would be on the loop
+    """What the SDK would otherwise import at first use, on the loop."""
+    import openai.resources.audio.speech
+    import openai.resources.audio.transcriptions
+    import openai.resources.chat.completions.completions
+    import openai.resources.models  # noqa: F401

@@ -91,6 +91,10 @@ class Policy:
     """Longest speech of one request."""
 
 
+LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
+"""Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
+
+
 class AIProvider:
     """A provider of thinking, hearing or speaking. Use as is, or subclass to add a vendor.
 
@@ -108,13 +112,15 @@ class AIProvider:
 
     spec: ClassVar[Spec]
     policy: Policy = Policy()
-    """For `stacked` and the simple methods; the factory sets it from its arguments and the environment."""
+    """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not hasattr(cls, "spec"):  # a program's own class; a vendor's file writes its SPEC out
             roles = frozenset(role for role, names in _METHODS.items() if _overrides(cls, names))
             cls.spec = Spec(name=cls.__name__.lower(), display_name=cls.__name__, roles=roles)
+        if cls.policy is AIProvider.policy and not cls.spec.needs_key:
+            cls.policy = LOCAL_POLICY
 
     def __init__(
         self,

@@ -19,7 +19,19 @@ from companion.providers.provider import AIProvider, Spec
 
 ENTRY_POINTS = "companion.providers"
 _NOT_VENDORS = frozenset(
-    {"provider", "registry", "config", "middleware", "catalogue", "validator", "worker", "faults", "pipe"}
+    {
+        "provider",
+        "registry",
+        "config",
+        "middleware",
+        "catalogue",
+        "validator",
+        "worker",
+        "faults",
+        "pipe",
+        "engines",
+        "noticing",
+    }
 )
 """The room's own machinery, which is not imported to see whether it is a provider."""
 _log = logging.getLogger(__name__)

@@ -87,10 +87,10 @@ def _refused(spec: Spec, why: str) -> KeyVerdict:
 
 def _find_key(text: str, spec: Spec, specs: Sequence[Spec]) -> str:
     """The one key in a longer text: of the vendor's own shape if there is one, else of any, else where keys stand."""
-    words = re.findall(rf"{_KEY_CHARS}{{{SHORTEST_KEY},}}", text)
-    shaped = [word for word in words if _owner(word, spec, specs) is not None]
-    own = [word for word in shaped if _owner(word, spec, specs) is spec]
     labelled = [match[1] for match in _LABELLED.finditer(text)]
+    words = re.findall(rf"{_KEY_CHARS}{{{SHORTEST_KEY},}}", text)
+    shaped = [word for word in (*labelled, *words) if _owner(word, spec, specs) is not None]
+    own = [word for word in shaped if _owner(word, spec, specs) is spec]
     return next(iter([*own, *shaped, *labelled]), "")
 
 
@@ -176,9 +176,7 @@ async def validate_all(
         async with provider:
             return await validate(provider, limit_s=limit_s)
 
-    async with asyncio.TaskGroup() as group:
-        checks = [group.create_task(one(provider)) for provider in providers]
-    return tuple(check.result() for check in checks)
+    return tuple(await asyncio.gather(*map(one, providers)))
 
 
 async def _ask(provider: AIProvider, limit_s: float) -> Health | CompanionError:

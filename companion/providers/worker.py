@@ -156,7 +156,9 @@ class Voice:
         for wanted in (voice, DEFAULT_VOICE):
             language, plus, variant = wanted.partition("+")
             name = self.languages.get(language.lower(), language) + plus + variant
-            is_plain = re.fullmatch(r"[\w/-]+(\+\w+)?", name, re.ASCII)  # espeak-ng opens files by this name
+            is_plain = re.fullmatch(
+                r"[\w/-]{1,40}(\+\w{1,9})?", name, re.ASCII
+            )  # espeak-ng opens files by this name
             if is_plain and self._engine.espeak_SetVoiceByName(name.encode()) == self._OK:
                 return wanted
         raise Refused("voice_failed")

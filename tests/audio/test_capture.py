@@ -109,6 +109,21 @@ async def test_a_sound_system_that_dies_in_the_middle_ends_the_take_and_keeps_wh
     assert not take.is_open
 
 
+async def test_a_sound_system_that_hangs_ends_the_take_and_keeps_nobody_waiting(
+    mortal_sound: SoundServer, expected_warnings: pytest.LogCaptureFixture
+) -> None:
+    take = await DeviceMicrophone().open()
+    mortal_sound.hang()
+    async with asyncio.timeout(8):
+        with pytest.raises(CompanionError) as caught:
+            await read_all(take.frames())
+        assert caught.value.kind is Kind.MICROPHONE_LOST
+        assert "does not close" in expected_warnings.text
+        mortal_sound.go_on()
+        while take.is_open:  # noqa: ASYNC110 - the closing that was given up ends in its own thread
+            await asyncio.sleep(0.02)
+
+
 class Unread(DeviceTake):
     """A take whose blocks the test hands in itself, at a device's own rate."""
 

@@ -63,7 +63,7 @@ async def test_flush_is_silent_within_150_ms_without_a_click_and_tells_what_was_
         assert silent_after_s < 0.150
         assert heard_s == pytest.approx(really_heard_s, abs=0.03)
         steepest = np.abs(np.diff(recorded.samples.astype(np.int32))).max()
-        assert steepest < 1.1 * 16384 * 2 * np.pi * 440 / recorded.rate_hz, "a click is steeper than the tone"
+        assert steepest < 1.5 * 16384 * 2 * np.pi * 440 / recorded.rate_hz, "a click is steeper than the tone"
         assert player.heard_s == heard_s
     await player.close()
 
@@ -157,13 +157,17 @@ async def test_a_speaker_that_comes_back_goes_on_where_it_fell_silent(sound: Sou
     await player.close()
 
 
-async def test_nothing_stays_open_that_keeps_new_devices_unseen(sound: SoundServer) -> None:
+async def test_a_closed_player_holds_nothing_so_that_the_list_of_devices_is_true_again(
+    mortal_sound: SoundServer,
+) -> None:
     player = DevicePlayer()
     player.begin(1)
     await player.write(1, sine(0.1, 24_000))
     await player.close()
     await player.close()
     assert list_devices().outputs
+    mortal_sound.kill()
+    assert list_devices().outputs == ()
 
 
 class Clock:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from companion import tasks
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.conversation.engine import Engine, Organs
@@ -362,6 +363,25 @@ async def test_a_journal_that_fails_is_told_once_and_tried_again(desk: Desk) -> 
     await desk.until(TroubleCleared, count=2)  # the first one came with the turn
     turns = await desk.journal.turns((await desk.journal.sessions())[0].id)
     assert [turn.user_text for turn in turns] == ["not on disk yet"]
+
+
+async def test_an_error_nobody_foresaw_ends_the_turn_and_keeps_the_words(desk: Desk) -> None:
+    async def broken(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text="So far")
+        raise ZeroDivisionError
+
+    reported: list[BaseException] = []
+    tasks.report_to(reported.append)
+    try:
+        desk.think = broken
+        desk.engine.submit("hello")
+        await desk.until(TurnFinished)
+        await desk.until(PhaseChanged, phase=Phase.READY)
+    finally:
+        tasks.report_to(None)
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    kept = await desk.journal.turns((await desk.journal.sessions())[0].id)
+    assert (kept[0].user_text, kept[0].reply_text) == ("hello", "So far")
 
 
 async def test_a_hundred_interruptions_leave_nothing_behind(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from companion.conversation.turn import (
     Ask,
+    Broken,
     Cancel,
     CancelReply,
     Carry,
@@ -212,6 +213,7 @@ inputs = st.one_of(
     st.builds(Heard, turns, st.sampled_from(["", " ", "words"])),
     st.builds(SoundStarted, turns),
     st.builds(TurnOver, turns),
+    st.builds(Broken, turns),
 )
 
 

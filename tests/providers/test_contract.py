@@ -35,7 +35,7 @@ from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, S
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from tests.servers import AnthropicServer, OllamaServer, OpenAIServer, VendorServer
-from tests.servers.server import REPLY, TRANSCRIPT
+from tests.servers.script import REPLY, TRANSCRIPT
 
 KEY = "sk-ant-contract-0123456789abcdef"
 REQUEST = ChatRequest(
@@ -179,6 +179,17 @@ async def test_cancelling_before_the_first_byte_hangs_up(pair: Pair) -> None:
     with pytest.raises(asyncio.CancelledError):
         await reading
     await pair.server.until(lambda: pair.server.requests[-1].disconnected)
+
+
+async def test_many_interruptions_leave_the_connections_usable(pair: Pair) -> None:
+    pair.server.script.token_delay_s = 0.01
+    for _ in range(60):  # more than the pool holds
+        answer = pair.provider.chat(REQUEST)
+        await anext(answer)
+        await answer.aclose()  # type: ignore[attr-defined]
+    pair.server.script.token_delay_s = 0
+    assert "".join(delta.text for delta in await pair.ask()) == REPLY
+    await pair.server.until(lambda: pair.server.open_sockets == 1)
 
 
 async def test_closing_the_provider_leaves_no_connection_open(pair: Pair) -> None:

@@ -15,7 +15,7 @@ import pytest
 from companion.flow import Audio
 from companion.pcm import to_wav
 from tests.servers import AnthropicServer, OpenAIServer
-from tests.servers.server import REPLY, TRANSCRIPT
+from tests.servers.script import REPLY, TRANSCRIPT
 
 KEY = "sk-sdk-0123456789"
 WAV = ("take.wav", to_wav(Audio(pcm=b"\1\0" * 16_000, rate_hz=16_000)), "audio/wav")

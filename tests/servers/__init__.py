@@ -9,6 +9,7 @@ In a test: `async with OpenAIServer() as server:` and hand `server.url` to the p
 from tests.servers.anthropic import AnthropicServer
 from tests.servers.ollama import OllamaServer
 from tests.servers.openai import OpenAIServer
-from tests.servers.server import Script, Seen, VendorServer
+from tests.servers.script import Script, Seen
+from tests.servers.server import VendorServer
 
 __all__ = ["AnthropicServer", "OllamaServer", "OpenAIServer", "Script", "Seen", "VendorServer"]

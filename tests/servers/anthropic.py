@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from tests.servers.server import SCRIPT, SEEN, Script, Seen, VendorServer, pieces
+from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
+from tests.servers.server import VendorServer
 from tests.servers.stream import Body, sse
 
 _ERRORS = {

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from tests.servers.server import SCRIPT, SEEN, Script, Seen, VendorServer, pieces
+from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
+from tests.servers.server import VendorServer
 from tests.servers.stream import Body, ndjson
 
 _WHEN = "2026-11-20T10:00:00.000000Z"
@@ -56,7 +57,7 @@ class OllamaServer(VendorServer):
                 "modified_at": _WHEN,
                 "size": 2_019_393_189,
                 "digest": "a" * 64,
-                "details": details,
+                "details": {**details, "family": families[m]},
             }
             for m in models
             if m != NO_MODELS

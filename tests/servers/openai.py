@@ -9,7 +9,8 @@ from aiohttp import web
 
 from companion.flow import Audio
 from companion.pcm import to_mp3
-from tests.servers.server import SCRIPT, SEEN, Script, Seen, VendorServer, pieces
+from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
+from tests.servers.server import VendorServer
 from tests.servers.speech import say
 from tests.servers.stream import Body, sse
 

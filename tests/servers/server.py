@@ -8,100 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import asdict
+from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
-REPLY = "That sounds like a full day. What stayed with you the most?"
-TRANSCRIPT = "I had a long day and I am a little tired."
-
-
-@dataclass(slots=True, kw_only=True)
-class Script:
-    """What the server says and does. Counts are of content chunks: tokens, partial words, blocks of sound."""
-
-    reply: str = REPLY
-    transcript: str = TRANSCRIPT
-    keys: list[str] = field(default_factory=list)
-    """Keys that are accepted; empty: any."""
-    models: list[str] = field(default_factory=list)
-    """Models that exist; empty: the server's own list."""
-    finish: str = ""
-    """Finish reason in the vendor's words; empty: its ordinary one."""
-    header_delay_s: float = 0.0
-    token_delay_s: float = 0.0
-
-    only: str = ""
-    """Failures apply to paths that contain this."""
-    times: int | None = None
-    """Failures apply to this many requests, then never again."""
-    status: int = 0
-    """Answer with this HTTP status and the vendor's error body."""
-    code: str = ""
-    """Vendor's error code; empty: the usual one of the status."""
-    message: str = ""
-    html: bool = False
-    """The body is a web page: with `status` 502 a gateway's, without a status a captive portal's."""
-    retry_after: str = ""
-    retry_after_ms: str = ""
-    redirect_to: str = ""
-    cut_after: int | None = None
-    """The connection breaks after so many chunks."""
-    end_after: int | None = None
-    """The body ends properly after so many chunks, without the vendor's last words."""
-    error_after: int | None = None
-    """An error object instead of the next chunk."""
-    error_shape: str = "nested"
-    """`nested`, `flat` or `string`."""
-    stall_after: int | None = None
-    """Silence after so many chunks, connection open."""
-    comments_only: bool = False
-    """Only signs of life, for ever."""
-    garbage_after: int | None = None
-    """Half a chunk, then the proper end: JSON that is none."""
-    split: bool = False
-    """Bytes arrive in odd little pieces: inside lines, characters and samples."""
-    crlf: bool = False
-    empty: bool = False
-    """Everything in order, and nothing said."""
-    content_type: str = ""
-    """Instead of the proper one."""
-
-
-_ANSWERS = ("reply", "transcript", "keys", "models", "finish", "header_delay_s", "token_delay_s")
-"""What is no failure."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Seen:
-    """One request as it arrived, and how it ended."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: Any
-    """Parsed JSON, or the fields of a form with files as {"filename", "content_type", "size"}."""
-    at: float
-    """`time.monotonic()` at arrival."""
-    peer: int
-    """Port of the client: the same for two requests over one connection."""
-    chunks: int = 0
-    """Content chunks sent."""
-    first_chunk_at: float | None = None
-    ended_at: float | None = None
-    disconnected: bool = False
-    """The client went away before the end."""
-    files: dict[str, bytes] = field(default_factory=dict)
-
-
-SEEN = web.RequestKey("seen", Seen)
-SCRIPT = web.RequestKey("script", Script)
-"""What applies to the request."""
+from tests.servers.script import ANSWERS, SCRIPT, SEEN, Script, Seen
+from tests.servers.stream import Body
 
 
 class VendorServer:
@@ -142,7 +57,7 @@ class VendorServer:
             await self._runner.cleanup()
             self._runner = None
 
-    async def __aenter__(self) -> VendorServer:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -192,14 +107,21 @@ class VendorServer:
         self.note()
         try:
             await asyncio.sleep(script.header_delay_s)
-            refusal = self.refuse(seen, script)
-            return refusal or await handler(request)
+            if refusal := self.refuse(seen, script):
+                return refusal
+            return await (self._recite(request) if script.raw else handler(request))
         except (asyncio.CancelledError, ConnectionError):
             seen.disconnected = True
             raise
         finally:
             seen.ended_at = time.monotonic()
             self.note()
+
+    async def _recite(self, request: web.Request) -> web.StreamResponse:
+        body = Body(request, "text/event-stream")
+        await body.open()
+        await body.write(request[SCRIPT].raw.encode("utf-8", "surrogateescape"))
+        return await body.close()
 
     def _script_for(self, path: str) -> Script:
         """The script with its failures taken out where they do not apply to this request."""
@@ -208,7 +130,7 @@ class VendorServer:
             if script.times is not None:
                 script.times -= 1
             return script
-        return Script(**{name: getattr(script, name) for name in _ANSWERS})
+        return Script(**{name: getattr(script, name) for name in ANSWERS})
 
     def refuse(self, seen: Seen, script: Script) -> web.Response | None:
         """A scripted refusal, or the server's own for a wrong key; None where the request is let in."""
@@ -291,9 +213,3 @@ async def _read(request: web.Request) -> Seen:
         peer=peer,
         files=files,
     )
-
-
-def pieces(text: str) -> list[str]:
-    """Tokens, roughly: words with the space before them, long ones in halves."""
-    words = re.findall(r"\s*\S+|\s+$", text)
-    return [part for word in words for part in (word[:6], word[6:]) if part]

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.server import SCRIPT, SEEN, Script, Seen
+from tests.servers.script import SCRIPT, SEEN, Script, Seen
 
 
 class Body:
@@ -87,6 +87,8 @@ class Body:
             await asyncio.sleep(0.02)
 
     async def close(self) -> web.StreamResponse:
+        if self.script.hang_at_end:
+            await asyncio.Event().wait()
         if self.request.transport is not None and not self.request.transport.is_closing():
             await self.response.write_eof()
         return self.response

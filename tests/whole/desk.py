@@ -88,6 +88,15 @@ class RunningApp:
         names = [each["event"] for each in self.events[since:] if each["event"] != "LevelMeasured"]
         return f"exit code {self.process.poll()}, events {names[-30:]}, other {self.other_lines[-10:]}"
 
+    def end(self) -> None:
+        """Kills what still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(5)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def close(self, limit_s: float = 20.0) -> int:
         """Asks the app to end, as a logout does; its exit code."""
         self.process.terminate()
@@ -155,17 +164,19 @@ class Desk:
 
 
 @contextmanager
-def _screen(stack: ExitStack) -> Iterator[str]:
+def screen() -> Iterator[str]:
+    """A virtual screen; yields the value of DISPLAY."""
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x860x24", "-nolisten", "tcp"]
     server = subprocess.Popen(
         command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     os.close(writer)
-    with os.fdopen(reader) as pipe:
-        display = ":" + pipe.readline().strip()
-    stack.callback(_end, server)
-    yield display
+    try:
+        with os.fdopen(reader) as pipe:
+            yield ":" + pipe.readline().strip()
+    finally:
+        _end(server)
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
@@ -185,7 +196,7 @@ def desk(*, keyring: bool = True) -> Iterator[Desk]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="desk-")))
         secrets = dict(stack.enter_context(private_keyring(folder))) if keyring else {}
         sound = stack.enter_context(sound_server())
-        display = stack.enter_context(_screen(stack))
+        display = stack.enter_context(screen())
         kept = {
             name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV", "CI") if name in os.environ
         }
@@ -208,6 +219,4 @@ def desk(*, keyring: bool = True) -> Iterator[Desk]:
             yield own
         finally:
             for app in own.apps:
-                if app.process.poll() is None:
-                    app.process.kill()
-                    app.process.wait()
+                app.end()

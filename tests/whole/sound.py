@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,13 @@ class SoundServer:
     def record_speaker(self) -> Recording:
         """Starts to record what the virtual speaker plays; returns once the recording runs."""
         return Recording(self._env)
+
+    def hang(self) -> None:
+        """Stops the sound system where it stands; it answers nobody until `go_on`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Takes the whole sound system away, as a crash does."""

@@ -1,6 +1,6 @@
 """A row for one declared setting: its label, the control its type asks for, its help. Main thread.
 
-The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field,
+The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field or a slider,
 text is a line. A change goes to `save` at once; `refresh` shows what holds.
 """
 
@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QLabel,
     QLineEdit,
+    QPushButton,
+    QSlider,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -22,6 +24,9 @@ from PySide6.QtWidgets import (
 
 from companion.settings import Field, Settings, find_field, value_of
 
+_SHORT_PX = 170
+_SHARES = 20
+"""Slider steps from 0 to 1."""
 Save = Callable[[Mapping[str, object]], None]
 
 
@@ -55,7 +60,11 @@ def labelled(label: str, control: QWidget, help_text: str = "") -> QWidget:
         above.setBuddy(control)
         column.addWidget(above)
     name_control(control, label, help_text)
-    column.addWidget(control)
+    if isinstance(control, QSpinBox | QDoubleSpinBox | QPushButton):  # short, whatever the width of the page
+        control.setMinimumWidth(_SHORT_PX)
+        column.addWidget(control, 0, Qt.AlignmentFlag.AlignLeft)
+    else:
+        column.addWidget(control)
     if help_text:
         column.addWidget(text_label(help_text, "caption"))
     column.addStretch(1)
@@ -66,7 +75,7 @@ def name_control(control: QWidget, label: str, help_text: str = "") -> None:
     """Gives a control its accessible name and keeps the mouse wheel, meant for the page, from changing it."""
     control.setAccessibleName(label)
     control.setAccessibleDescription(help_text)
-    if isinstance(control, QComboBox | QSpinBox | QDoubleSpinBox):
+    if isinstance(control, QComboBox | QSpinBox | QDoubleSpinBox | QSlider):
         control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         control.installEventFilter(_WheelGuard(control))
 
@@ -108,6 +117,8 @@ class FieldRow(QWidget):
                 self._show_choice(combo, value)
             case QDoubleSpinBox() | QSpinBox() as spin:
                 spin.setValue(value)  # type: ignore[arg-type]  # the field's type chose the control
+            case QSlider() as slider if not slider.isSliderDown() and isinstance(value, float):
+                slider.setValue(round(value * _SHARES))
             case QLineEdit() as line if not (line.hasFocus() and line.isModified()):
                 line.setText(str(value))
         self._is_refreshing = False
@@ -149,6 +160,8 @@ class FieldRow(QWidget):
             whole.setKeyboardTracking(False)
             whole.valueChanged.connect(self._commit)
             return whole
+        if not unit:
+            return self._build_slider(low, high)
         number = QDoubleSpinBox()
         number.setRange(low, high)
         number.setSingleStep(0.1)
@@ -157,6 +170,14 @@ class FieldRow(QWidget):
         number.setKeyboardTracking(False)
         number.valueChanged.connect(self._commit)
         return number
+
+    def _build_slider(self, low: float, high: float) -> QSlider:
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(round(low * _SHARES), round(high * _SHARES))
+        slider.setPageStep(_SHARES // 5)
+        slider.setTracking(False)
+        slider.valueChanged.connect(lambda place: self._commit(place / _SHARES))
+        return slider
 
     def _show_choice(self, combo: QComboBox, value: object) -> None:
         place = combo.findData(value)

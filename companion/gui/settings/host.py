@@ -15,6 +15,7 @@ from companion.vault import KeyState
 if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.local import Progress
 
 
 class SettingsHost(Protocol):
@@ -58,6 +59,6 @@ class SettingsHost(Protocol):
     async def test_tone(self, device_name: str) -> None: ...
 
     async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[float, int, int], None]
+        self, provider: str, model: str, on_progress: Callable[[Progress], None]
     ) -> None:
-        """Cancelling it stops it. `on_progress(share, bytes, total)`; `share` is 0..1."""
+        """Fetches a model of an engine of this computer. Cancelling it stops it; the next call goes on from there."""

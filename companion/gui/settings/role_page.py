@@ -6,7 +6,8 @@ opened below, takes the role once it is ready, and until then the present one st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt
@@ -47,8 +48,6 @@ class RolePage(SettingsPage):
     """Base of Thinking, Hearing and Voice."""
 
     role: ClassVar[Role]
-    does: ClassVar[str]
-    """What the role does, in a sentence: "thinks"."""
 
     def __init__(self, host: SettingsHost, look: Look, title: str) -> None:
         super().__init__(host, look, title)
@@ -78,6 +77,10 @@ class RolePage(SettingsPage):
 
     def opened(self, spec: Spec) -> None:
         """The details of `spec` are shown now."""
+
+    def further_models(self, spec: Spec) -> Mapping[str, str]:
+        """Models the catalogue does not hold: name -> words for it."""
+        return {}
 
     # -- who is who -----------------------------------------------------------------------------------------
 
@@ -172,7 +175,7 @@ class RolePage(SettingsPage):
             self.cards[name].setVisible(name in large)
             self.chips[name].setVisible(name not in large)
         self._chip_box.setVisible(len(large) < len(self._specs))
-        for before, after in zip(large, large[1:], strict=False):
+        for before, after in pairwise(large):
             QWidget.setTabOrder(self.cards[before], self.cards[after])
 
     def _build_card(self, spec: Spec) -> ProviderCard:
@@ -215,11 +218,8 @@ class RolePage(SettingsPage):
             return
         if not self.is_ready(spec):
             present = self._specs.get(self._active)
-            self.notice.tell(
-                f"{spec.display_name} needs a key first. Until then "
-                f"{present.display_name if present else 'nobody'} {self.does}.",
-                kind="small",
-            )
+            stays = f" {present.display_name} stays until then." if present is not None else ""
+            self.notice.tell(f"{spec.display_name} needs a key first.{stays}", kind="small")
         elif self.is_here(spec) and (spec.base_url or spec.install):
             self.work.start(self._activate_if_found(spec), "choose")
         else:
@@ -232,9 +232,7 @@ class RolePage(SettingsPage):
         if health.ok:
             self.activate(spec.name)
             return
-        self.notice.tell(
-            f"{health.detail} {spec.install}".strip(), [("Use it anyway", lambda: self.activate(spec.name))]
-        )
+        self.notice.tell(health.detail, [("Use it anyway", lambda: self.activate(spec.name))])
 
     def activate(self, name: str) -> None:
         self.save({f"providers.{self.role.value}.active": name})
@@ -299,11 +297,14 @@ class ProviderSetup(QWidget):
         self.key: KeyRow | None = None
         self._models: dict[str, ModelEntry | None] = {}
         entries = page.host.models(page.role, spec.name)
-        if entries or spec.base_url:
+        if entries or spec.base_url or spec.default_models.get(page.role):
             self._model_note = text_label("", "caption")
             self.model = self._build_model(entries)
-            column.addWidget(labelled("Model", self.model))
-            column.addWidget(self._model_note)
+            box = QVBoxLayout()
+            box.setSpacing(0)
+            box.addWidget(labelled("Model", self.model))
+            box.addWidget(self._model_note)
+            column.addLayout(box)
         if spec.needs_key or spec.key_env:
             self.key = KeyRow(page.host, spec, page.role, page.work)
             self.key.checked.connect(lambda health: page.checked(spec, health))
@@ -321,6 +322,7 @@ class ProviderSetup(QWidget):
             self.key.show_state(key)
         if self.spec.base_url:
             self._show_address(key)
+        self.setVisible(self.model is not None or self.key is not None)
 
     # -- model ----------------------------------------------------------------------------------------------
 
@@ -338,6 +340,9 @@ class ProviderSetup(QWidget):
         for entry in entries:
             combo.addItem(entry.label, entry.model)
             self._models[entry.model] = entry
+        for name, words in self._page.further_models(self.spec).items():
+            combo.addItem(words, name)
+            self._models[name] = None
         combo.activated.connect(lambda _: self._choose_model(str(combo.currentData() or "")))
         line.editingFinished.connect(lambda: self._typed_model(line.text().strip()))
         return combo

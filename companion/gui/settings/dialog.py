@@ -1,0 +1,204 @@
+"""The settings window: a list of pages with a search above it, and the page that is shown. Main thread.
+
+Not modal and without OK or Cancel: every change holds at once. A page is built when it is first shown.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.events import EngineInUse, Event
+from companion.gui import icons
+from companion.gui.settings.form import text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
+from companion.gui.theme import Look
+from companion.paths import write_atomically
+
+_SIZE = QSize(900, 660)
+_SMALLEST = QSize(620, 420)
+_LIST_PX = 196
+
+
+class SettingsDialog(QDialog):
+    """One per window.
+
+    Args:
+        state: a file that remembers the size; None: it is not remembered.
+    """
+
+    def __init__(
+        self, host: SettingsHost, look: Look, parent: QWidget | None = None, *, state: Path | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._host, self._look, self._state = host, look, state
+        self.setWindowTitle("Settings")
+        self.setMinimumSize(_SMALLEST)
+        self.resize(_read_size(state))
+        self.pages: dict[str, SettingsPage] = {}
+        self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
+        self._scrolls: dict[str, QScrollArea] = {}
+        self._stack = QStackedWidget()
+        line = QFrame()
+        line.setProperty("hairline", "upright")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._build_list())
+        row.addWidget(line)
+        row.addWidget(self._stack, 1)
+        self._nothing = text_label("No setting is called that.", "hint")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack.addWidget(self._nothing)
+        self._look.changed.connect(self._draw_icons)
+        self._draw_icons()
+        self._stop_watching = host.events.watch(self._watch)
+        self.destroyed.connect(self._stop_watching)
+        self.show_page()
+
+    def open(self) -> None:
+        """Shows the window and brings it to the front; nothing else is blocked."""
+        if self.isVisible():
+            self.raise_()
+        self.show()
+        self.activateWindow()
+
+    def show_page(self, name: str = "") -> None:
+        """Turns to a page by name; an unknown or empty one is the first."""
+        name = name if name in self._infos else next(iter(self._infos))
+        self.search.clear()
+        self.list.setCurrentRow(list(self._infos).index(name))
+        self.list.setFocus()
+
+    @property
+    def page(self) -> SettingsPage | None:
+        """The page that is shown."""
+        item = self.list.currentItem()
+        return self.pages.get(str(item.data(Qt.ItemDataRole.UserRole))) if item is not None else None
+
+    # -- the left side --------------------------------------------------------------------------------------
+
+    def _build_list(self) -> QWidget:
+        side = QWidget()
+        side.setFixedWidth(_LIST_PX)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(12, 20, 12, 12)
+        column.setSpacing(12)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search")
+        self.search.setAccessibleName("Search the settings")
+        self.search.setClearButtonEnabled(True)
+        self._search_icon = QAction(self)
+        self.search.addAction(self._search_icon, QLineEdit.ActionPosition.LeadingPosition)
+        self.search.textChanged.connect(self._filter)
+        self.search.installEventFilter(self)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Pages of the settings")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for info in self._infos.values():
+            item = QListWidgetItem(info.title)
+            item.setData(Qt.ItemDataRole.UserRole, info.name)
+            self.list.addItem(item)
+        self.list.currentItemChanged.connect(lambda item, _: self._turn_to(item))
+        column.addWidget(self.search)
+        column.addWidget(self.list, 1)
+        return side
+
+    def _draw_icons(self) -> None:
+        self._search_icon.setIcon(icons.icon("search", self._look.colour("faint"), 16))
+
+    def _filter(self, text: str) -> None:
+        first: QListWidgetItem | None = None
+        for place in range(self.list.count()):
+            item = self.list.item(place)
+            is_found = self._infos[str(item.data(Qt.ItemDataRole.UserRole))].matches(text)
+            item.setHidden(not is_found)
+            first = item if is_found and first is None else first
+        current = self.list.currentItem()
+        if first is None:
+            self._stack.setCurrentWidget(self._nothing)
+        elif current is None or current.isHidden():
+            self.list.setCurrentItem(first)
+        else:
+            self._turn_to(current)
+
+    def _turn_to(self, item: QListWidgetItem | None) -> None:
+        if item is None:
+            return
+        name = str(item.data(Qt.ItemDataRole.UserRole))
+        if name not in self.pages:
+            self.pages[name] = self._infos[name].build(self._host, self._look)
+            self._scrolls[name] = _scrolled(self.pages[name])
+            self._stack.addWidget(self._scrolls[name])
+        self._stack.setCurrentWidget(self._scrolls[name])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Arrow down in the search goes to the list, Escape there empties it before it closes the window."""
+        if watched is self.search and event.type() is QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() == Qt.Key.Key_Down:
+                self.list.setFocus()
+                return True
+            if event.key() == Qt.Key.Key_Escape and self.search.text():
+                self.search.clear()
+                return True
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter confirms a field; it must not press some button the dialog thinks is the default one."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    # -- life -----------------------------------------------------------------------------------------------
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, EngineInUse) and self.isVisible() and self.page is not None:
+            self.page.refresh()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        super().closeEvent(event)
+        self._remember_size()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._remember_size()
+
+    def _remember_size(self) -> None:
+        if self._state is not None and _read_size(self._state) != self.size():
+            with suppress(OSError):  # a size that is forgotten harms nobody
+                write_atomically(self._state, f"{self.width()}x{self.height()}\n".encode())
+
+
+def _scrolled(page: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(page)
+    return area
+
+
+def _read_size(state: Path | None) -> QSize:
+    if state is not None:
+        with suppress(OSError, ValueError):
+            width, _, height = state.read_text(encoding="ascii").strip().partition("x")
+            wished = QSize(int(width), int(height))
+            return wished.expandedTo(_SMALLEST).boundedTo(QSize(4000, 3000))
+    return _SIZE

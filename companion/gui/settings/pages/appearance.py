@@ -1,0 +1,21 @@
+"""Appearance: colours, text size, motion."""
+
+from __future__ import annotations
+
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import DeclaredPage, PageInfo
+from companion.gui.theme import Look
+from companion.settings import Page
+
+
+def _build(host: SettingsHost, look: Look) -> DeclaredPage:
+    return DeclaredPage(host, look, "Appearance", Page.APPEARANCE)
+
+
+PAGE = PageInfo(
+    name=Page.APPEARANCE,
+    title="Appearance",
+    order=80,
+    build=_build,
+    words="theme dark light font large animation",
+)

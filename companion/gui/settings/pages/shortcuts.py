@@ -1,0 +1,105 @@
+"""Shortcuts: the talk key, how it works, and the keys that are fixed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QGridLayout, QPushButton
+
+from companion.gui.keys import EVERYWHERE, key_name, key_named
+from companion.gui.settings.form import labelled, name_control, text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import PageInfo, SettingsPage
+from companion.gui.theme import Look
+from companion.settings import Page, find_field
+
+_FIXED = (
+    ("Escape", "Throw the recording away, or silence the answer"),
+    (key_name(EVERYWHERE), "Talk from anywhere, in text fields too"),
+    ("Ctrl+,", "Settings"),
+)
+_MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+_TAKEN = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter, EVERYWHERE)
+
+
+class KeyButton(QPushButton):
+    """Shows a key; pressed, it takes the next key instead. Escape leaves it as it was."""
+
+    taken = Signal(str)
+    """Name of the new key as the settings keep it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._key = ""
+        self.is_waiting = False
+        self.clicked.connect(self._wait)
+
+    def show_key(self, name: str) -> None:
+        self._key = name
+        self._stop()
+
+    def _wait(self) -> None:
+        self.is_waiting = True
+        self.setText("Press a key …")
+
+    def _stop(self) -> None:
+        self.is_waiting = False
+        self.setText(key_name(key_named(self._key)))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self.is_waiting:
+            super().keyPressEvent(event)
+            return
+        key = Qt.Key(event.key())
+        if key in _MODIFIERS:
+            return
+        self._stop()
+        if key is not Qt.Key.Key_Escape and key not in _TAKEN:
+            self.taken.emit(QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText))
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return not self.is_waiting and super().focusNextPrevChild(next)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._stop()
+        super().focusOutEvent(event)
+
+
+class ShortcutsPage(SettingsPage):
+    def __init__(self, host: SettingsHost, look: Look) -> None:
+        super().__init__(host, look, "Shortcuts")
+        found = find_field("talk.key")
+        assert found is not None
+        self.key = KeyButton()
+        self.key.setObjectName("talk.key")
+        self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
+        name_control(self.key, found.declared.label, found.declared.help)
+        self.add_rows("talk.mode")
+        self.column.addSpacing(6)
+        self.column.addWidget(text_label("Always the same", "strong"))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(14)
+        grid.setVerticalSpacing(8)
+        grid.setColumnStretch(1, 1)
+        for line, (key, what) in enumerate(_FIXED):
+            shown = text_label(key, "key")
+            shown.setWordWrap(False)
+            grid.addWidget(shown, line, 0, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(text_label(what, "soft"), line, 1)
+        self.column.addLayout(grid)
+        self.column.addStretch(1)
+        self.key.taken.connect(lambda name: self.save({"talk.key": name}))
+
+    def refresh(self) -> None:
+        super().refresh()
+        if not self.key.is_waiting:
+            self.key.show_key(self.host.settings.talk.key)
+
+
+PAGE = PageInfo(
+    name=Page.SHORTCUTS,
+    title="Shortcuts",
+    order=60,
+    build=ShortcutsPage,
+    words="keyboard key space hold tap push to talk",
+)

@@ -1,0 +1,204 @@
+"""Voice: who speaks, with which voice and how fast, each voice to be heard before it is chosen for good."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.errors import CompanionError
+from companion.flow import Role, VoiceInfo
+from companion.gui import icons
+from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import PageInfo
+from companion.gui.settings.role_page import RolePage
+from companion.gui.theme import Look
+from companion.providers.provider import Spec
+from companion.settings import Page
+
+_STEPS = 20
+"""Slider steps per unit of speed."""
+_SETTLED_MS = 250
+
+
+class VoicePage(RolePage):
+    role = Role.SPEAKS
+
+    def __init__(self, host: SettingsHost, look: Look) -> None:
+        super().__init__(host, look, "Voice")
+
+    def add_own_rows(self) -> None:
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        label = text_label("Voice", "small")
+        self.voices = QListWidget()
+        self.voices.setProperty("framed", "true")
+        self.voices.setMinimumHeight(150)
+        self.voices.setMaximumHeight(190)
+        name_control(self.voices, "Voice", "The chosen voice speaks from the next sentence on.")
+        label.setBuddy(self.voices)
+        self.listen = QPushButton("Listen")
+        self.listen.setAccessibleName("Listen to the voice")
+        column.addWidget(label)
+        column.addWidget(self.voices)
+        column.addLayout(self._speed_row())
+        self.column.addWidget(box)
+        self.add_rows("sound.speak_answers")
+        self._voices_of = ""
+        self._is_listening = False
+        self.voices.currentItemChanged.connect(lambda *_: self._choose_voice())
+        self.voices.itemActivated.connect(lambda _: self._listen())
+        self.listen.clicked.connect(self._toggle)
+        self._show_listening(is_on=False)
+        self.look.changed.connect(lambda: self._show_listening(is_on=self._is_listening))
+
+    def _speed_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        label = QLabel("Speed")
+        label.setProperty("type", "small")
+        self.speed = QSlider(Qt.Orientation.Horizontal)
+        self.speed.setRange(_STEPS // 2, _STEPS * 2)
+        self.speed.setPageStep(_STEPS // 4)
+        name_control(self.speed, "Speed of the voice")
+        label.setBuddy(self.speed)
+        self.pace = QLabel()
+        self.pace.setProperty("type", "small")
+        self.pace.setMinimumWidth(44)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLED_MS)
+        self._settled.timeout.connect(self._save_speed)
+        self.speed.valueChanged.connect(self._speed_moved)
+        for widget, stretch in ((label, 0), (self.speed, 1), (self.pace, 0), (self.listen, 0)):
+            row.addWidget(widget, stretch)
+        return row
+
+    # -- showing --------------------------------------------------------------------------------------------
+
+    def opened(self, spec: Spec) -> None:
+        self._voices_of = ""
+        self._fill(spec.voices)
+        self.work.start(self._fetch_voices(spec), "voices")
+
+    async def _fetch_voices(self, spec: Spec) -> None:
+        if not self.is_ready(spec) and not spec.voices:
+            return
+        try:
+            voices = await self.host.voices(spec.name)
+        except CompanionError:
+            return  # without a key or network the known ones stay; the card and the test say why
+        if spec.name == self.open_name and tuple(voices) != spec.voices:
+            self._fill(voices)
+
+    def _fill(self, voices: tuple[VoiceInfo, ...] | list[VoiceInfo] | object) -> None:
+        self._voices_of = ""
+        self.voices.clear()
+        usual = QListWidgetItem("The usual voice")
+        usual.setData(Qt.ItemDataRole.UserRole, "")
+        self.voices.addItem(usual)
+        assert isinstance(voices, tuple | list)
+        for voice in voices:
+            about = " · ".join(part for part in (voice.language, voice.description) if part)
+            item = QListWidgetItem(f"{voice.name}  ({about})" if about else voice.name)
+            item.setData(Qt.ItemDataRole.UserRole, voice.id)
+            self.voices.addItem(item)
+        self._voices_of = self.open_name
+        self._show_voice()
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._show_voice()
+        block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
+        if not self._settled.isActive() and not self.speed.isSliderDown():
+            self.speed.blockSignals(True)
+            self.speed.setValue(round(block.speed * _STEPS))
+            self.speed.blockSignals(False)
+            self.pace.setText(f"{self.speed.value() / _STEPS:.2f}×")
+
+    def _show_voice(self) -> None:
+        chosen = self.host.settings.role(Role.SPEAKS).block(self.open_name).voice
+        self.voices.blockSignals(True)
+        for place in range(self.voices.count()):
+            if self.voices.item(place).data(Qt.ItemDataRole.UserRole) == chosen:
+                self.voices.setCurrentRow(place)
+                break
+        else:
+            own = QListWidgetItem(chosen)
+            own.setData(Qt.ItemDataRole.UserRole, chosen)
+            self.voices.addItem(own)
+            self.voices.setCurrentItem(own)
+        self.voices.blockSignals(False)
+
+    # -- choosing and hearing -------------------------------------------------------------------------------
+
+    @property
+    def _voice(self) -> str:
+        item = self.voices.currentItem()
+        return str(item.data(Qt.ItemDataRole.UserRole)) if item is not None else ""
+
+    def _choose_voice(self) -> None:
+        if self._voices_of == self.open_name:
+            self.save({f"providers.tts.{self.open_name}.voice": self._voice or None})
+        if self._is_listening:
+            self._listen()
+
+    def _speed_moved(self) -> None:
+        self.pace.setText(f"{self.speed.value() / _STEPS:.2f}×")
+        self._settled.start()
+
+    def _save_speed(self) -> None:
+        self.save({f"providers.tts.{self.open_name}.speed": self.speed.value() / _STEPS})
+
+    def _toggle(self) -> None:
+        if self._is_listening:
+            self.stop_listening()
+        else:
+            self._listen()
+
+    def _listen(self) -> None:
+        self.host.stop_preview()
+        self.work.start(self._preview(self.open_name, self._voice, self.speed.value() / _STEPS), "preview")
+
+    async def _preview(self, provider: str, voice: str, speed: float) -> None:
+        self._show_listening(is_on=True)
+        try:
+            await self.host.preview_voice(provider, voice, speed)
+        except CompanionError as error:
+            self.tell_error(error)
+        self._show_listening(is_on=False)
+
+    def stop_listening(self) -> None:
+        self.work.end("preview")
+        self.host.stop_preview()
+        self._show_listening(is_on=False)
+
+    def _show_listening(self, *, is_on: bool) -> None:
+        self._is_listening = is_on
+        self.listen.setText("Stop" if is_on else "Listen")
+        self.listen.setAccessibleName("Stop the voice" if is_on else "Listen to the voice")
+        self.listen.setIcon(icons.icon("stop" if is_on else "play", self.look.colour("ink"), 14))
+
+    def vanished(self) -> None:
+        if self._is_listening:
+            self.stop_listening()
+
+
+PAGE = PageInfo(
+    name=Page.VOICE,
+    title="Voice",
+    order=40,
+    build=VoicePage,
+    words="speak speech text to speech tts key model preview listen speed pace",
+)

@@ -1,0 +1,317 @@
+"""A scripted app: the window's host without microphone, network or journal, for pictures, the gallery and tests.
+
+`SCENES` are the states of the window, each a function that emits the events which lead there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from companion.errors import Action, AIProviderAuthError, CompanionError
+from companion.events import (
+    EngineInUse,
+    Event,
+    Events,
+    JournalOpened,
+    LevelMeasured,
+    Mark,
+    Phase,
+    PhaseChanged,
+    PracticeChanged,
+    ReplyDelta,
+    ReplyEnded,
+    SentenceHeard,
+    TimelineMarked,
+    TranscriptHeard,
+    Trouble,
+    TurnFinished,
+    UserSaid,
+)
+from companion.flow import ReplyState, Role, Sentence, SessionRecord, Transcript, TurnRecord
+from companion.tasks import report
+
+EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
+OPENING = "Welcome back. Yesterday you wanted to leave work a little earlier. How did the day go?"
+SAID = (
+    "I did leave early, actually. We walked along the river and I noticed I was still composing emails "
+    "in my head the whole way."
+)
+TOLD = (
+    "You kept the promise to leave, and part of you stayed at the desk. ",
+    "It sounds as if the walk was real and the emails were too. ",
+    "What would have told you that the day was allowed to be over?",
+)
+HERE = {
+    Role.THINKS: ("Offline guide", ""),
+    Role.HEARS: ("This computer", ""),
+    Role.SPEAKS: ("This computer", ""),
+}
+AWAY = {
+    Role.THINKS: ("Claude Haiku", "api.anthropic.com"),
+    Role.HEARS: ("Flux", "api.deepgram.com"),
+    Role.SPEAKS: ("Sonic", "api.cartesia.ai"),
+}
+
+
+@dataclass(slots=True)
+class StagedAppearance:
+    theme: str = "light"
+    font_scale: float = 1.0
+    reduced_motion: bool = False
+
+
+@dataclass(slots=True)
+class StagedTalk:
+    key: str = "Space"
+    tap_ms: int = 250
+    review_before_sending: bool = False
+
+
+@dataclass(slots=True)
+class StagedSettings:
+    appearance: StagedAppearance = field(default_factory=StagedAppearance)
+    talk: StagedTalk = field(default_factory=StagedTalk)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPractice:
+    name: str
+    title: str
+    minutes: int
+    summary: str
+    icon: str = "leaf"
+
+
+PRACTICES = (
+    StagedPractice("open-reflection", "Open reflection", 10, "Say what is on your mind."),
+    StagedPractice("gratitude", "Gratitude", 6, "Three good things, looked at closely.", "heart"),
+    StagedPractice("evening-review", "Evening review", 8, "Look back on the day and put it down.", "moon"),
+    StagedPractice(
+        "difficult-feeling", "Difficult feeling", 12, "Stay with something hard for a while.", "cloud"
+    ),
+)
+
+
+class StagedHost:
+    """Remembers what was pressed in `pressed`; holds sessions and turns in memory."""
+
+    def __init__(self, *, theme: str = "light") -> None:
+        self.events = Events(report)
+        self.settings = StagedSettings(StagedAppearance(theme=theme))
+        self.pressed: list[str | tuple[str, object]] = []
+        self.kept: dict[int, tuple[SessionRecord, tuple[TurnRecord, ...]]] = {}
+        self.trouble: CompanionError | None = None
+        """What the journal answers instead of its content."""
+        self.takes_words = True
+
+    def press_talk(self) -> None:
+        self.pressed.append("press")
+
+    def release_talk(self) -> None:
+        self.pressed.append("release")
+
+    def cancel(self) -> None:
+        self.pressed.append("cancel")
+
+    def focus_lost(self) -> None:
+        self.pressed.append("focus lost")
+
+    def submit(self, text: str) -> bool:
+        self.pressed.append(("submit", text))
+        return self.takes_words
+
+    def practices(self) -> Sequence[StagedPractice]:
+        return PRACTICES
+
+    def choose_practice(self, name: str) -> None:
+        self.pressed.append(("practice", name))
+
+    def new_session(self) -> None:
+        self.pressed.append("new session")
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        if self.trouble is not None:
+            raise self.trouble
+        return sorted((session for session, _ in self.kept.values()), key=lambda s: -s.started_at)
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        return self.kept[session_id][1]
+
+    def act(self, action: Action) -> None:
+        self.pressed.append(("act", action))
+
+    def emit(self, *events: Event) -> None:
+        for event in events:
+            self.events.emit(event)
+
+    # -- what scenes are made of ----------------------------------------------------------------------------
+
+    def begin(
+        self,
+        engines: Mapping[Role, tuple[str, str]],
+        *,
+        practice: str = "Evening review",
+        opening: str = OPENING,
+        storage: str = "keyring",
+    ) -> None:
+        """The window as it is after the start."""
+        name = next((p.name for p in PRACTICES if p.title == practice), "open-reflection")
+        self.emit(
+            PracticeChanged(name=name, title=practice, step=2, steps=4, opening=opening),
+            *(
+                EngineInUse(role=role, provider="staged", label=label, host=host)
+                for role, (label, host) in engines.items()
+            ),
+            JournalOpened(storage=storage),
+        )
+
+    def phase(self, phase: Phase, *, turn: int = 1, latched: bool = False) -> None:
+        self.emit(PhaseChanged(turn=turn, phase=phase, latched=latched))
+
+    def hear(self, text: str, *, committed: int = 0, turn: int = 1) -> None:
+        self.emit(
+            TranscriptHeard(turn=turn, transcript=Transcript(text=text, committed_chars=committed)),
+        )
+
+    def say(self, text: str, *, turn: int = 1, at: float = EVENING, saved: bool = True) -> None:
+        self.emit(UserSaid(turn=turn, text=text, at=at, saved=saved))
+
+    def tell(self, *sentences: str, turn: int = 1) -> None:
+        self.emit(*(ReplyDelta(turn=turn, text=text) for text in sentences))
+
+    def sound(self, index: int, sentences: Sequence[str] = TOLD, *, turn: int = 1) -> None:
+        """Sentence `index` is being spoken."""
+        start = sum(len(text) for text in sentences[:index])
+        text = sentences[index]
+        sentence = Sentence(index=index, text=text, start=start, spoken=text.strip())
+        self.emit(SentenceHeard(turn=turn, sentence=sentence))
+
+    def end(
+        self,
+        text: str,
+        *,
+        turn: int = 1,
+        state: ReplyState = ReplyState.WHOLE,
+        heard: str | None = None,
+        said: str = SAID,
+        cost_usd: float | None = None,
+        saved: bool = True,
+    ) -> None:
+        """The answer is written, and the turn over."""
+        record = TurnRecord(
+            id=turn,
+            session_id=1,
+            at=EVENING,
+            user_text=said,
+            reply_text=text,
+            heard_text=text if heard is None else heard,
+            reply_state=state,
+            reply_at=EVENING,
+            cost_usd=cost_usd,
+        )
+        self.emit(
+            ReplyEnded(turn=turn, text=text, state=state),
+            TurnFinished(turn=turn, record=record, saved=saved),
+        )
+        self.phase(Phase.READY, turn=turn)
+
+    def fail(self, error: CompanionError, *, turn: int | None = 1, role: Role | None = Role.THINKS) -> None:
+        self.emit(Trouble(error=error, turn=turn, role=role))
+
+    def keep(
+        self,
+        number: int,
+        title: str,
+        *,
+        at: float,
+        practice: str,
+        seconds: float,
+        turns: Sequence[TurnRecord],
+    ) -> None:
+        """Puts a reflection into the journal."""
+        session = SessionRecord(
+            id=number, started_at=at, practice=practice, title=title, turns=len(turns), seconds=seconds
+        )
+        self.kept[number] = (session, tuple(turns))
+
+
+def idle(host: StagedHost) -> None:
+    host.begin(HERE, practice="Open reflection", opening="What is on your mind this evening?")
+
+
+def listening(host: StagedHost) -> None:
+    host.begin(AWAY)
+    host.phase(Phase.ARMING)
+    host.phase(Phase.LISTENING)
+    host.hear(SAID.rstrip("."), committed=SAID.index(" in my head"))
+    for level_db in (-40.0, -24.0, -20.0):
+        host.emit(LevelMeasured(level_db=level_db, is_input=True))
+
+
+def thinking(host: StagedHost) -> None:
+    host.begin(AWAY)
+    host.say(SAID)
+    host.phase(Phase.THINKING)
+
+
+def speaking(host: StagedHost) -> None:
+    thinking(host)
+    marks = (
+        (Mark.RELEASED, 0.0),
+        (Mark.TRANSCRIPT, 0.24),
+        (Mark.FIRST_TOKEN, 0.31),
+        (Mark.FIRST_SOUND, 0.52),
+    )
+    host.emit(*(TimelineMarked(turn=1, mark=mark, at_s=at_s) for mark, at_s in marks))
+    host.tell(*TOLD)
+    host.phase(Phase.SPEAKING)
+    host.sound(0)
+    host.sound(1)
+    for level_db in (-40.0, -24.0, -20.0):
+        host.emit(LevelMeasured(level_db=level_db, is_input=False))
+
+
+def trouble(host: StagedHost) -> None:
+    host.begin({**HERE, Role.THINKS: AWAY[Role.THINKS]})
+    host.say("I keep saying yes to things I do not have the energy for.")
+    host.phase(Phase.THINKING)
+    host.fail(AIProviderAuthError(provider="anthropic", who="Anthropic"))
+    host.phase(Phase.READY)
+
+
+def journal(host: StagedHost) -> None:
+    idle(host)
+    day_s = 86_400.0
+    later = "Maybe writing tomorrow’s list before I close the laptop. Then it is somewhere else than in me."
+    first = TurnRecord(
+        id=1,
+        session_id=4,
+        at=EVENING,
+        user_text=SAID,
+        reply_text=TOLD[0] + TOLD[2],
+        heard_text=TOLD[0] + TOLD[2],
+        reply_state=ReplyState.WHOLE,
+        reply_at=EVENING,
+    )
+    second = TurnRecord(id=2, session_id=4, at=EVENING + 120, user_text=later, reply_state=ReplyState.WHOLE)
+    turns = (first, second)
+    for number, title, days, practice, minutes in (
+        (4, "I did leave early, actually", 0.0, "evening-review", 8),
+        (3, "I keep saying yes to things", 0.3, "difficult-feeling", 6),
+        (2, "Three good things: the river in fog", 4.0, "gratitude", 5),
+        (1, "Half present at dinner", 48.0, "open-reflection", 11),
+    ):
+        at = EVENING - days * day_s
+        host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
+
+
+SCENES: dict[str, Callable[[StagedHost], None]] = {
+    "idle": idle,
+    "listening": listening,
+    "thinking": thinking,
+    "speaking": speaking,
+    "trouble": trouble,
+    "journal": journal,
+}

@@ -1,0 +1,34 @@
+"""Windows on a screen that is not there, and a scripted app behind them."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Callable
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from companion.gui.staged import EVENING, StagedHost
+from companion.gui.window import Window
+
+
+@pytest.fixture
+def host() -> StagedHost:
+    return StagedHost()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, host: StagedHost) -> Window:
+    """The window, shown and active."""
+    made = Window(host, now=lambda: EVENING)
+    qtbot.addWidget(made)
+    made.show()
+    made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
+    return made
+
+
+Stage = Callable[[Callable[[StagedHost], None]], Window]

@@ -1,0 +1,140 @@
+"""The app as the settings window sees it, staged in memory: real settings, a real vault, scripted vendors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from companion.audio.devices import Device, DeviceList
+from companion.errors import CompanionError, Kind
+from companion.events import EngineInUse, Events
+from companion.flow import Health, Role, VoiceInfo
+from companion.log import Secret
+from companion.net import origin
+from companion.providers.catalogue import Catalogue, ModelEntry
+from companion.providers.local import Progress
+from companion.providers.provider import Spec
+from companion.providers.registry import specs
+from companion.settings import Settings, changed
+from companion.vault import KeyState, MemoryVault, Vault
+
+GOOD_KEYS = {
+    "openai": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa7f3a",
+    "anthropic": "sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d",
+}
+
+
+def device(name: str, *, is_default: bool = False) -> Device:
+    return Device(name=name, host_api="ALSA", channels=1, default_rate_hz=48_000, is_default=is_default)
+
+
+class StagedHost:
+    """Fulfils `SettingsHost`. What was asked of it stands in `log`."""
+
+    def __init__(self, settings: Settings | None = None, vault: Vault | None = None) -> None:
+        self.settings = settings or Settings()
+        self.events = Events(report=self._raise)
+        self.vault = vault or MemoryVault()
+        self.log: list[tuple[object, ...]] = []
+        self.refuses: CompanionError | None = None
+        """Raised by the next `change`."""
+        self.healths: dict[str, Health] = {
+            "ollama": Health(
+                ok=True, detail="Ollama is running.", latency_ms=3, models=("llama3.2", "qwen3:8b")
+            ),
+            "whisper": Health(ok=False, detail="The model “base” was not fetched yet."),
+        }
+        self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
+        self.microphone_fault: CompanionError | None = None
+        self.open_meters: list[str] = []
+        self.previews: list[str] = []
+        """Voices that sound now."""
+        self.fetching = asyncio.Event()
+        self.may_finish = asyncio.Event()
+
+    def _raise(self, error: BaseException) -> None:
+        raise error
+
+    async def change(self, changes: Mapping[str, object]) -> None:
+        if self.refuses is not None:
+            error, self.refuses = self.refuses, None
+            raise error
+        self.settings = changed(self.settings, changes)
+        self.log.append(("change", dict(changes)))
+        for role in Role:
+            name = self.settings.role(role).active
+            self.events.emit(EngineInUse(role=role, provider=name, label=name, host=""))
+
+    def provider_specs(self, role: Role) -> tuple[Spec, ...]:
+        return tuple(spec for spec in specs() if role in spec.roles and spec.name != "mock")
+
+    def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
+        return Catalogue.load().models(provider, role)
+
+    async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
+        self.log.append(("check", provider, key is not None))
+        await asyncio.sleep(0)
+        if provider in self.healths:
+            return self.healths[provider]
+        if key is None and (await self.key_state(provider)).present:
+            key = await self.vault.get(provider, self._origin(provider))
+        if key is not None and key.reveal() == GOOD_KEYS.get(provider):
+            return Health(ok=True, detail="The key works.", latency_ms=212)
+        return Health(ok=False, detail=f"{provider} did not accept the key.")
+
+    def _origin(self, provider: str) -> str:
+        return origin(next(spec.base_url for spec in specs() if spec.name == provider))
+
+    async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
+        await self.vault.put(provider, key, self._origin(provider), this_run_only=this_run_only)
+
+    async def remove_key(self, provider: str) -> None:
+        await self.vault.remove(provider)
+
+    async def key_state(self, provider: str) -> KeyState:
+        return await self.vault.describe(provider)
+
+    async def voices(self, provider: str) -> Sequence[VoiceInfo]:
+        return next(spec.voices for spec in specs() if spec.name == provider)
+
+    async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
+        self.log.append(("preview", provider, voice, speed))
+        self.previews.append(voice)
+        try:
+            await self.may_finish.wait()
+        finally:
+            self.previews.remove(voice)
+
+    def stop_preview(self) -> None:
+        self.log.append(("stop preview",))
+
+    async def devices(self) -> DeviceList:
+        return DeviceList(inputs=self.inputs, outputs=(device("Speakers", is_default=True),))
+
+    async def meter(self, device_name: str) -> AsyncIterator[float]:
+        if self.microphone_fault is not None:
+            raise self.microphone_fault
+        self.open_meters.append(device_name)
+        try:
+            while True:
+                yield -20.0
+                await asyncio.sleep(0.01)
+        finally:
+            self.open_meters.remove(device_name)
+
+    async def test_tone(self, device_name: str) -> None:
+        self.log.append(("tone", device_name))
+
+    async def download_model(
+        self, provider: str, model: str, on_progress: Callable[[Progress], None]
+    ) -> None:
+        self.log.append(("download", provider, model))
+        on_progress(Progress(model=model, bytes_done=50_000_000, bytes_total=145_000_000))
+        self.fetching.set()
+        try:
+            await self.may_finish.wait()
+        finally:
+            self.fetching.clear()
+        if model == "turbo":
+            raise CompanionError(Kind.DOWNLOAD_FAILED, who="Whisper")
+        self.healths["whisper"] = Health(ok=True, detail="Whisper is ready.", models=(model,))

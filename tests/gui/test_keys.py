@@ -1,0 +1,154 @@
+"""The talk key: held, repeated, lost, and left alone where it means something else."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from companion.gui.keys import key_named
+from companion.gui.staged import StagedHost
+from companion.gui.window import Window
+
+PRESS, RELEASE = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
+LONGER_THAN_A_REPEAT_MS = 120
+
+
+def send(
+    widget: QWidget,
+    kind: QEvent.Type,
+    key: Qt.Key = Qt.Key.Key_Space,
+    *,
+    repeat: bool = False,
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
+    text = " " if key is Qt.Key.Key_Space else ""
+    QCoreApplication.sendEvent(widget, QKeyEvent(kind, key, modifiers, text, repeat))
+
+
+def test_space_is_held_and_let_go(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    button = window.page.area.button
+    send(button, PRESS)
+    assert host.pressed == ["press"]
+    send(button, RELEASE)
+    qtbot.waitUntil(lambda: host.pressed == ["press", "release"])
+
+
+def test_marked_repeats_are_one_press(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    button = window.page.area.button
+    send(button, PRESS)
+    for _ in range(5):
+        send(button, RELEASE, repeat=True)
+        send(button, PRESS, repeat=True)
+    qtbot.wait(LONGER_THAN_A_REPEAT_MS)
+    assert host.pressed == ["press"]
+
+
+def test_unmarked_release_and_press_pairs_are_one_press(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    button = window.page.area.button
+    send(button, PRESS)
+    for _ in range(8):
+        send(button, RELEASE)
+        send(button, PRESS)
+        qtbot.wait(15)
+    qtbot.wait(LONGER_THAN_A_REPEAT_MS)
+    assert host.pressed == ["press"]
+    send(button, RELEASE)
+    qtbot.waitUntil(lambda: host.pressed == ["press", "release"])
+
+
+def test_in_a_text_field_it_types_a_space(window: Window, host: StagedHost) -> None:
+    field = window.page.area.composer.field
+    field.setFocus()
+    send(field, PRESS)
+    send(field, RELEASE)
+    assert field.toPlainText() == " "
+    assert host.pressed == []
+
+
+def test_on_another_button_it_presses_that_button(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    settings = window.rail.buttons["settings"]
+    settings.setFocus()
+    with qtbot.waitSignal(window.settings_requested):
+        send(settings, PRESS)
+        send(settings, RELEASE)
+    assert host.pressed == []
+
+
+def test_in_the_script_it_talks_and_does_not_scroll(window: Window, host: StagedHost) -> None:
+    host.say("Something")
+    window.page.script.setFocus()
+    send(window.page.script, PRESS)
+    assert host.pressed == ["press"]
+
+
+def test_f9_talks_in_a_text_field(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    field = window.page.area.composer.field
+    field.setFocus()
+    assert "F9" in window.page.area.hint.text
+    send(field, PRESS, Qt.Key.Key_F9)
+    send(field, RELEASE, Qt.Key.Key_F9)
+    qtbot.waitUntil(lambda: host.pressed == ["press", "release"])
+    assert field.toPlainText() == ""
+
+
+def test_the_release_counts_wherever_the_focus_went(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    send(window.page.area.button, PRESS)
+    field = window.page.area.composer.field
+    field.setFocus()
+    send(field, RELEASE)
+    qtbot.waitUntil(lambda: host.pressed == ["press", "release"])
+
+
+def test_a_chosen_key_talks_and_is_shown(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    host.settings.talk.key = "F8"
+    window.settings_changed()
+    assert "Hold F8" in window.page.area.hint.text
+    send(window.page.area.button, PRESS, Qt.Key.Key_F8)
+    assert host.pressed == ["press"]
+
+
+def test_with_control_it_is_no_talk_key(window: Window, host: StagedHost) -> None:
+    send(window.page.area.button, PRESS, modifiers=Qt.KeyboardModifier.ControlModifier)
+    assert host.pressed == []
+
+
+def test_losing_the_focus_ends_the_take(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    send(window.page.area.button, PRESS)
+    app = QGuiApplication.instance()
+    assert isinstance(app, QGuiApplication)
+    app.applicationStateChanged.emit(Qt.ApplicationState.ApplicationInactive)
+    assert host.pressed == ["press", "focus lost"]
+    send(window.page.area.button, RELEASE)
+    qtbot.wait(LONGER_THAN_A_REPEAT_MS)
+    assert host.pressed == ["press", "focus lost"]
+
+
+def test_escape_cancels_even_while_writing(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    window.page.area.composer.field.setFocus()
+    qtbot.keyClick(window.page.area.composer.field, Qt.Key.Key_Escape)
+    assert host.pressed == ["cancel"]
+
+
+def test_a_closed_window_hears_no_key(window: Window, host: StagedHost) -> None:
+    button = window.page.area.button
+    window.close()
+    send(button, PRESS)
+    assert host.pressed == []
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Space", Qt.Key.Key_Space),
+        ("F8", Qt.Key.Key_F8),
+        ("", Qt.Key.Key_Space),
+        ("nonsense", Qt.Key.Key_Space),
+    ],
+)
+def test_keys_are_named_as_in_the_settings(qapp: object, name: str, key: Qt.Key) -> None:
+    assert key_named(name) == key

@@ -1,0 +1,76 @@
+"""The look: readable in both palettes, one sheet, one scale."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, contrast, font, palette_for, stylesheet
+
+PAIRS = [
+    *((text, paper) for text in ("ink", "soft", "faint", "accent") for paper in ("bg", "surface", "raised")),
+    ("warm", "surface"),
+    ("warm", "bg"),
+    ("warn", "warn_bg"),
+    ("ink", "accent_soft"),
+    ("soft", "accent_soft"),
+    ("accent", "accent_soft"),
+    ("on_accent", "accent"),
+]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda palette: palette.name)
+@pytest.mark.parametrize(("text", "paper"), PAIRS)
+def test_text_can_be_read(palette: Palette, text: str, paper: str) -> None:
+    assert contrast(getattr(palette, text), getattr(palette, paper)) >= 4.5
+
+
+def test_contrast_is_the_wcag_ratio() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_the_sheet_has_no_open_token_and_grows_with_the_text(qapp: object) -> None:
+    small, large = stylesheet(LIGHT, 1.0), stylesheet(LIGHT, 1.5)
+    assert "$" not in small
+    assert LIGHT.accent in small
+    assert DARK.accent in stylesheet(DARK, 1.0)
+    assert "10.50pt" in small
+    assert "15.75pt" in large
+
+
+def test_all_sizes_scale_together(qapp: object) -> None:
+    for kind in SIZES_PX:
+        assert font(kind, 2.0).pointSizeF() == pytest.approx(2 * font(kind).pointSizeF())
+
+
+def test_what_the_companion_says_is_in_the_serif(qapp: object) -> None:
+    assert font("told").family() == font("opening").family() != font("said").family()
+
+
+def test_the_choice_beats_the_system(qapp: object) -> None:
+    assert palette_for("dark") is DARK
+    assert palette_for("light") is LIGHT
+
+
+def test_a_change_is_told_once(qtbot: QtBot) -> None:
+    look = Look(theme="light")
+    told: list[str] = []
+    look.changed.connect(lambda: told.append(look.palette.name))
+    look.choose(theme="dark", font_scale=1.0, reduced_motion=False)
+    look.choose(theme="dark", font_scale=1.0, reduced_motion=False)
+    assert told == ["dark"]
+
+
+def test_follows_the_system_when_it_changes(qtbot: QtBot) -> None:
+    look = Look(theme="system")
+    hints = QGuiApplication.styleHints()
+    try:
+        hints.setColorScheme(Qt.ColorScheme.Dark)
+        look._follow_system()
+        expected = DARK if hints.colorScheme() == Qt.ColorScheme.Dark else LIGHT
+        assert look.palette is expected
+    finally:
+        hints.unsetColorScheme()

@@ -1,0 +1,240 @@
+"""The engine process from outside: how it starts, what it inherits, how it ends, and that nothing waits for it for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from companion.errors import AIProviderError, Kind
+from companion.flow import Role
+from companion.providers import engines as engines_module
+from companion.providers.engines import Engines
+from companion.providers.pipe import (
+    HEADER,
+    MAX_PAYLOAD,
+    BrokenPipeline,
+    Frame,
+    encode,
+    parse_header,
+    read_frame,
+)
+from companion.providers.provider import Spec
+from companion.providers.worker import breaths
+
+SPEC = Spec(name="here", display_name="Here", roles=frozenset({Role.SPEAKS}))
+SPEECH = {"text": "Rest is part of the work. " * 200, "voice": "en-us", "words_per_minute": 175}
+
+
+def is_alive(pid: int | None) -> bool:
+    return pid is not None and os.path.exists(f"/proc/{pid}")
+
+
+def told_to(pid: int | None) -> bytes:
+    """What anybody on this computer can read of a process: its environment and arguments."""
+    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def speak(engines: Engines, **order: object) -> int:
+    job = await engines.job(SPEC, "speak", **{**SPEECH, "text": "Rest.", **order})
+    try:
+        return sum([len(piece) - 4 async for piece in job])
+    finally:
+        job.cancel()
+
+
+# -- frames -------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_survives_the_pipe() -> None:
+    source = io.BytesIO(encode(7, Frame.DATA, b"abc") + encode(0, Frame.PING))
+    assert read_frame(source) == (7, Frame.DATA, b"abc")
+    assert read_frame(source) == (0, Frame.PING, b"")
+    assert read_frame(source) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_half_a_frame_is_the_end(cut: int) -> None:
+    assert read_frame(io.BytesIO(encode(7, Frame.DATA, b"abc")[:cut])) is None
+
+
+@pytest.mark.parametrize(
+    "header", [HEADER.pack(MAX_PAYLOAD + 1, 1, Frame.DATA), HEADER.pack(1, 1, 99), b"print(" * 2]
+)
+def test_what_is_no_frame_is_refused_before_it_is_read(header: bytes) -> None:
+    with pytest.raises(BrokenPipeline):
+        parse_header(header[: HEADER.size])
+    with pytest.raises(ValueError, match="too long"):
+        encode(1, Frame.DATA, bytes(MAX_PAYLOAD + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("Short.", ["Short."]),
+        ("One is here. Two is there. Three is", ["One is here. ", "Two is there. ", "Three is"]),
+        ("no end at all in this", ["no end at all in ", "this"]),
+        ("x" * 45, ["x" * 20, "x" * 20, "x" * 5]),
+    ],
+)
+def test_long_texts_are_cut_where_a_speaker_breathes(text: str, parts: list[str]) -> None:
+    assert list(breaths(text, longest=20)) == parts
+
+
+# -- the process --------------------------------------------------------------------------------------------
+
+
+async def test_the_child_inherits_no_key_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = "canary-4711"
+    names = (
+        "OPENAI_API_KEY",
+        "MY_VENDOR_API_KEY",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "DB_PASSWORD",
+        "HTTPS_PROXY",
+    )
+    for name in names:
+        monkeypatch.setenv(name, canary)
+    monkeypatch.setenv("COMPANION_TEST_PLAIN", "kept")
+    engines = Engines()
+    await engines.start()
+    visible = told_to(engines.pid)
+    await engines.aclose()
+    assert canary.encode() not in visible
+    assert b"COMPANION_TEST_PLAIN=kept" in visible
+
+
+async def test_starting_and_closing_leaves_no_process_and_no_file_open() -> None:
+    engines = Engines()
+    await engines.start()
+    await engines.aclose()
+    before, pids = open_files(), set()
+    for _ in range(3):
+        assert await speak(engines) > 0
+        pids.add(engines.pid)
+        await engines.aclose()
+    assert open_files() == before
+    assert len(pids) == 3
+    assert not any(is_alive(pid) for pid in pids)
+
+
+async def test_closing_in_the_middle_of_speech_ends_it() -> None:
+    engines = Engines()
+    job = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(job)
+    pid = engines.pid
+    await engines.aclose()
+    with pytest.raises(AIProviderError):
+        async for _ in job:
+            pass
+    assert not is_alive(pid)
+
+
+async def test_a_cancelled_speech_is_over_in_the_process_too() -> None:
+    engines = Engines()
+    job = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(job)
+    job.cancel()
+    async for (
+        _
+    ) in job:  # ends with the process' own word that the job is over, not by running through 3 minutes
+        pass
+    assert job.result == {}
+    assert await speak(engines) > 0
+    await engines.aclose()
+
+
+async def test_a_process_that_stands_still_is_replaced() -> None:
+    engines = Engines(silence_s=0.8)
+    job = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(job)
+    assert engines.pid is not None
+    os.kill(engines.pid, signal.SIGSTOP)
+    with pytest.raises(AIProviderError) as caught:
+        async for _ in job:
+            pass
+    assert caught.value.kind is Kind.ENGINE_CRASHED
+    assert await speak(engines) > 0
+    await engines.aclose()
+
+
+async def test_a_busy_app_does_not_blame_the_process() -> None:
+    engines = Engines(silence_s=0.8)
+    job = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(job)
+    pid = engines.pid
+    time.sleep(1.2)  # noqa: ASYNC251 - a window that is stuck
+    assert sum([len(piece) async for piece in job]) > 1_000_000
+    assert engines.pid == pid
+    await engines.aclose()
+
+
+async def test_a_process_that_dies_idle_is_replaced() -> None:
+    engines = Engines()
+    assert await speak(engines) > 0
+    assert engines.pid is not None
+    os.kill(engines.pid, signal.SIGKILL)
+    while engines.pid is not None:  # noqa: ASYNC110 - the process is outside, there is no event
+        await asyncio.sleep(0.01)
+    assert await speak(engines) > 0
+    await engines.aclose()
+
+
+async def test_an_engine_that_cannot_start_is_told_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = open_files()
+    for command in (
+        "/nonexistent/python",
+        "/bin/false",
+        "/bin/cat",
+    ):  # is missing, ends at once, never says a word
+        monkeypatch.setattr(engines_module.sys, "executable", command)
+        with pytest.raises(AIProviderError) as caught:
+            await Engines(start_s=0.2).job(SPEC, "speak", **SPEECH)
+        assert caught.value.kind is Kind.ENGINE_CRASHED
+    assert open_files() == before
+
+
+async def test_an_order_the_engine_cannot_follow_fails_alone() -> None:
+    engines = Engines()
+    with pytest.raises(AIProviderError) as caught:
+        await speak(engines, text=5)
+    assert caught.value.kind is Kind.VOICE_FAILED
+    assert await speak(engines) > 0
+    await engines.aclose()
+
+
+def test_the_process_ends_with_its_parent_and_keeps_its_pipe_clean() -> None:
+    """A crash of the app leaves no engine behind: the end of stdin is enough, in the middle of a job too."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "companion.providers.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(encode(1, Frame.START, json.dumps({"work": "speak", **SPEECH}).encode()))
+    process.stdin.flush()
+    assert read_frame(process.stdout) == (0, Frame.PONG, b"")  # type: ignore[arg-type]
+    frame = read_frame(process.stdout)  # type: ignore[arg-type]
+    assert frame is not None
+    assert frame[:2] == (1, Frame.DATA)
+    _, complaints = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert complaints == b""
