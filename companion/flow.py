@@ -30,12 +30,25 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenWord:
+    """A word of speech and when it sounds, where the voice says so."""
+
+    text: str
+    start_s: float
+    """From the beginning of the sound of its request."""
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audio:
     """A piece of sound."""
 
     pcm: bytes
     """Signed 16-bit little-endian mono samples."""
     rate_hz: int
+    piece: int = 0
+    """Which piece of a request's `pieces` it says, counted from 0; never goes back."""
+    words: tuple[SpokenWord, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -57,6 +70,16 @@ class HearRequest:
     """Words that are likely, for recognisers that take a prompt."""
 
 
+class TurnSignal(StrEnum):
+    """What a recogniser that follows turns says about the one under way."""
+
+    STARTED = "started"
+    EAGER_END = "eager_end"
+    """Probably over; an answer may be prepared and must be thrown away when RESUMED follows."""
+    RESUMED = "resumed"
+    ENDED = "ended"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The words so far. A recogniser yields any number of partial ones, then exactly one final."""
@@ -70,6 +93,8 @@ class Transcript:
     """Where in the take the text begins."""
     confidence: float | None = None
     """0..1, where the recogniser says."""
+    signal: TurnSignal | None = None
+    """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
 
 
 # -- thinking -----------------------------------------------------------------------------------------------
@@ -150,7 +175,9 @@ class Sentence:
 class SpeakRequest:
     """Ask a voice for the sound of a text. Yields `Audio` chunks of one rate, in order."""
 
-    text: str
+    text: str = ""
+    pieces: AsyncIterator[str] | None = None
+    """The text as it is written, instead of `text`, for voices that take it so (`Spec.streams_text`)."""
     voice: str = ""
     """Empty: the provider's default."""
     speed: float = 1.0

@@ -16,7 +16,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from companion.errors import AIProviderError, AIProviderUnavailableError, CompanionError, Kind
+from companion.errors import (
+    AIProviderError,
+    AIProviderTimeoutError,
+    AIProviderUnavailableError,
+    CompanionError,
+    Kind,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -31,6 +37,8 @@ MAX_LINE = 256 * 1024
 """Longest line of an event stream, bytes."""
 MAX_BODY = 8 * 2**20
 """Longest body that is neither sound nor a stream of events, bytes."""
+MAX_MESSAGE = 4 * 2**20
+"""Longest WebSocket message, bytes; sound comes as base64 in some."""
 MAX_STREAM = 64 * 2**20
 """Longest sound or stream of events, bytes."""
 MAX_EVENT = 2**20
@@ -105,6 +113,45 @@ class Net:
         except (CompanionError, httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
             pass  # the request itself will say what is wrong
 
+    async def websocket(
+        self, url: str, headers: Mapping[str, str] | None = None, *, who: str = "", open_s: float = CONNECT_S
+    ) -> Socket:
+        """Opens a WebSocket behind the gate; close it.
+
+        Raises:
+            HandshakeRefused: the server answered something else than a WebSocket.
+            CompanionError: NETWORK_SHUT, UNSAFE_ADDRESS; UNREACHABLE and TIMEOUT as AIProviderUnavailableError.
+        """
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+        account = self.admit(url, headers or {})
+        host = urlsplit(url).hostname or ""
+        try:
+            link = await connect(
+                url,
+                additional_headers=dict(headers or {}),
+                proxy=None,  # the environment's proxies are ignored
+                compression=None,
+                open_timeout=open_s,
+                close_timeout=1,
+                max_size=MAX_MESSAGE,
+                max_queue=64,
+                process_exception=lambda error: error,  # redirects and retries are the caller's business
+            )
+        except InvalidStatus as error:
+            answer = error.response
+            raise HandshakeRefused(
+                answer.status_code, dict(answer.headers), bytes(answer.body or b"")
+            ) from error
+        except TimeoutError as error:
+            raise AIProviderTimeoutError("", host, error, who=who or host) from error
+        except (OSError, InvalidHandshake) as error:
+            raise AIProviderUnavailableError(
+                "", host, error, kind=Kind.UNREACHABLE, who=who or host
+            ) from error
+        return Socket(link, account)
+
     def admit(self, url: str, headers: Mapping[str, str]) -> Traffic:
         """Lets a request pass and returns its host's account.
 
@@ -129,6 +176,72 @@ class Net:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.aclose()
+
+
+class HandshakeRefused(Exception):
+    """The server did not open a WebSocket; its HTTP answer says why."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.headers, self.body = status, headers, body
+
+
+class SocketClosed(Exception):
+    """The WebSocket ended, well (1000, 1001) or not; 1006: without a word."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed {code} {reason}")
+        self.code, self.reason = code, reason
+
+
+class Socket:
+    """An open WebSocket. One reader at a time."""
+
+    def __init__(self, link: ClientConnection, account: Traffic) -> None:
+        self._link = link
+        self._account = account
+
+    @property
+    def is_open(self) -> bool:
+        return self._link.close_code is None
+
+    async def send(self, message: str | bytes) -> None:
+        """Sends a text or binary message; waits while the network is slower than we are.
+
+        Raises:
+            SocketClosed: it has ended.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            await self._link.send(message)
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
+        self._account.sent += len(message)
+
+    async def receive(self) -> str | bytes:
+        """The next message.
+
+        Raises:
+            SocketClosed: there is none any more.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            message = await self._link.recv()
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
+        self._account.received += len(message)
+        self._account.last_at = time.time()
+        return message
+
+    async def close(self, code: int = 1000) -> None:
+        """Ends it and waits at most a second for the other side. Idempotent."""
+        await self._link.close(code)
+
+    def _closed(self, error: ConnectionClosed) -> SocketClosed:
+        frame = error.rcvd
+        return SocketClosed(frame.code, frame.reason) if frame is not None else SocketClosed(1006, "")
 
 
 def is_this_computer(url: str) -> bool:

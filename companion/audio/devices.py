@@ -149,7 +149,6 @@ def open_stream(
     Raises:
         CompanionError: NO_AUDIO_SYSTEM; NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED; NO_SPEAKER.
     """
-
     options = {"latency": latency_s, "callback": callback, "finished_callback": finished}
 
     def attempt() -> Stream:
@@ -203,13 +202,13 @@ async def in_thread(
 
     def settle(result: T | None, error: BaseException | None) -> None:
         if outcome.done():
-            let_go(result)
+            throw_away(result)
         elif error is not None:
             outcome.set_exception(error)
         else:
             outcome.set_result(result)  # type: ignore[arg-type]  # no error means there is a result
 
-    def let_go(result: T | None) -> None:
+    def throw_away(result: T | None) -> None:
         if result is not None and discard is not None:
             threading.Thread(target=discard, args=(result,), name="audio-discard", daemon=True).start()
 
@@ -223,7 +222,7 @@ async def in_thread(
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:  # the loop is gone, so nobody waits
-            let_go(result)
+            throw_away(result)
 
     threading.Thread(target=run, name="audio-device", daemon=True).start()
     async with asyncio.timeout(limit_s):

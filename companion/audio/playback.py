@@ -137,7 +137,7 @@ class _Output:
     def _on_block(self, out: Any, _frames: int, clock: Any, status: Any) -> None:
         now_s = time.monotonic()
         delay_s = clock.outputBufferDacTime - clock.currentTime
-        if not 0.0 <= delay_s < 2.0:  # some systems leave the clock out
+        if not clock.currentTime or not 0.0 <= delay_s < 2.0:  # some systems leave the clock out
             delay_s = LATENCY_S
         start = self.ring.read
         sound = self._faded(start) if self.cut_to > start else self._next(start, len(out))

@@ -164,9 +164,9 @@ def _end_of_sentence(text: str, begin: int, shortest: int, is_over: bool) -> int
 def _end_at_mark(text: str, begin: int, at: int, is_over: bool) -> int:
     """The end at "!", "?", an ellipsis or another script's stop, with the closing quotes and brackets behind it."""
     end = _past_closers(text, at)
-    before, following = text[at - 1 : at], text[end : end + 1]
-    if text[at] == "!" and (not before or before.isspace()) and following in {"[", ""} and not is_over:
-        return _NO_END if following else _NOT_YET  # an image, perhaps
+    following = text[end : end + 1]
+    if text[at] == "!" and following == "[" and end == at + 1:
+        return _NO_END  # an image
     if text[at] == "…":
         return _end_at_ellipsis(text, end, is_over)
     if not (is_over or text[end:].strip()) and _is_open(text[begin:end]):

@@ -227,8 +227,8 @@ def _say(text: str) -> str:
 def _host(address: re.Match[str]) -> str:
     whole = address[0]
     end = whole[len(whole.rstrip(".,;:!?)…")) :]
-    host = re.sub(r"^.*?://|[/?#:].*$", "", whole.removesuffix(end)).rpartition("@")[2]
-    return host.removeprefix("www.") + end
+    authority = re.sub(r"^[^/]*?://|[/?#].*$", "", whole.removesuffix(end)).rpartition("@")[2]
+    return authority.partition(":")[0].removeprefix("www.") + end
 
 
 def _unless_secret(word: re.Match[str]) -> str:

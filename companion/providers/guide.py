@@ -115,11 +115,6 @@ class Wording:
         )
         return self.say(pool) or next(filter(self.is_new, combined), pool[0])
 
-    def take(self, sentence: str) -> str:
-        """Marks `sentence` as said."""
-        self._said.add(_bare(sentence))
-        return sentence
-
     def _shuffled(self, pool: Sequence[str]) -> list[str]:
         lines = list(pool)
         self._chance.shuffle(lines)
@@ -150,12 +145,9 @@ def _statements(noticed: Noticed, wording: Wording) -> list[str]:
     """One or two sentences about what was said; a general one where there is nothing to hold up."""
     pools = load_wordings()
     if noticed.occasion == "identity":
-        first, second = wording.say(pools["identity"][:2]), ""
-        first = first or wording.say(pools["identity"])
-        if first:
-            wording.take(first)
-            second = wording.say(pools["identity"])
-        chosen = [first, second]
+        chosen = list(filter(wording.is_new, pools["identity"]))[
+            :2
+        ]  # in the order they are written, the plainest first
     elif noticed.occasion:
         chosen = [wording.say(pools[noticed.occasion])]
     else:

@@ -57,6 +57,12 @@ class Spec:
     default_models: Mapping[Role, str] = field(default_factory=dict)
     voices: tuple[VoiceInfo, ...] = ()
     """Voices that are known without asking."""
+    hears_live: bool = False
+    """Its recogniser works while the person still speaks; others wait for the end of the take."""
+    follows_turns: bool = False
+    """Its recogniser tells when a turn begins and ends (`Transcript.signal`)."""
+    streams_text: bool = False
+    """Its voice takes the text while it is written (`SpeakRequest.pieces`)."""
     summary: str = ""
     """One sentence for the settings card: what it is and where the words go."""
     install: str = ""

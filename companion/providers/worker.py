@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import io
 import json
 import math
 import os
@@ -23,6 +24,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from companion.flow import CAPTURE_RATE_HZ, Audio
+from companion.pcm import to_wav
 from companion.providers.pipe import WINDOW, Frame, encode, read_frame
 
 PIECE_BYTES = 640
@@ -304,21 +307,18 @@ _whisper_lock = threading.Lock()
 
 def hear_with_whisper(job: Job) -> dict[str, Any]:
     """Takes int16 mono at 16 kHz; offers `{"text"}` per segment, once all has been said."""
-    import numpy as np
-
     take = bytearray()
     for data in job.received():
         take += data
-        if len(take) > LONGEST_WHISPER_S * 32_000:
+        if len(take) > LONGEST_WHISPER_S * CAPTURE_RATE_HZ * 2:
             raise Refused("hearing_failed", "The recording is too long for Whisper on this computer.")
-    samples = np.frombuffer(bytes(take), dtype="<i2").astype(np.float32) / 32768
-    if not samples.size:
+    if not take:
         return {"text": ""}
     with _whisper_lock:  # one at a time: each already uses every core
         job.stop_if_cancelled()
         model = _whisper_model(job.order["folder"])
         segments, _ = model.transcribe(
-            samples,
+            io.BytesIO(to_wav(Audio(pcm=bytes(take), rate_hz=CAPTURE_RATE_HZ))),
             language=job.order["language"] or None,
             initial_prompt=job.order["context"] or None,
             vad_filter=True,

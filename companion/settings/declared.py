@@ -182,7 +182,7 @@ class Reply:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
     current: str = setting(
-        "open-reflection", label="Practice", help="The practice a new reflection begins with."
+        "open-reflection", label="Practice", help="The practice a new reflection begins with.", page=None
     )
 
 

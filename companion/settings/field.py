@@ -48,7 +48,8 @@ class Declared:
     """The only values allowed, each with the words a person reads."""
     suggestions: Mapping[Value, str] = field(default_factory=dict)
     """Named values; others are allowed too."""
-    page: Page = Page.ADVANCED
+    page: Page | None = Page.ADVANCED
+    """None: it is chosen elsewhere in the window."""
     environment: str = ""
     """A variable that sets it, besides COMPANION_<GROUP>__<FIELD>."""
 

@@ -204,6 +204,14 @@ def test_the_callback_fades_in_the_very_next_block_and_the_next_turn_follows_at_
     assert samples(play_block(output)).tolist() == [5_000] * 480
 
 
+def test_without_a_clock_what_was_just_handed_over_does_not_count_as_heard() -> None:
+    output = output_with(np.full(4800, 10_000, dtype="<i2").tobytes())
+    play_block(output)
+    assert output.sounding() == (0, False)
+    time.sleep(0.07)
+    assert output.sounding()[0] > 0
+
+
 def test_a_gap_is_counted_only_while_more_is_to_come() -> None:
     output = output_with(bytes(960 * 2))
     output.expects_more = True

@@ -16,7 +16,6 @@ import pytest
 
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
-from companion.providers import engines as engines_module
 from companion.providers.engines import Engines
 from companion.providers.pipe import (
     HEADER,
@@ -186,9 +185,10 @@ async def test_a_busy_app_does_not_blame_the_process() -> None:
 async def test_a_process_that_dies_idle_is_replaced() -> None:
     engines = Engines()
     assert await speak(engines) > 0
-    assert engines.pid is not None
-    os.kill(engines.pid, signal.SIGKILL)
-    while engines.pid is not None:  # noqa: ASYNC110 - the process is outside, there is no event
+    pid = engines.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    while engines.pid == pid:  # noqa: ASYNC110 - the process is outside, there is no event
         await asyncio.sleep(0.01)
     assert await speak(engines) > 0
     await engines.aclose()
@@ -203,7 +203,7 @@ async def test_an_engine_that_cannot_start_is_told_and_leaves_nothing(
         "/bin/false",
         "/bin/cat",
     ):  # is missing, ends at once, never says a word
-        monkeypatch.setattr(engines_module.sys, "executable", command)
+        monkeypatch.setattr(sys, "executable", command)
         with pytest.raises(AIProviderError) as caught:
             await Engines(start_s=0.2).job(SPEC, "speak", **SPEECH)
         assert caught.value.kind is Kind.ENGINE_CRASHED

@@ -44,12 +44,8 @@ class OllamaServer(VendorServer):
 
     async def _tags(self, request: web.Request) -> web.Response:
         models = request[SCRIPT].models or self.default_models
-        details = {
-            "format": "gguf",
-            "family": "llama",
-            "parameter_size": "3.2B",
-            "quantization_level": "Q4_K_M",
-        }
+        details = {"format": "gguf", "parameter_size": "3.2B", "quantization_level": "Q4_K_M"}
+        families = {m: "nomic-bert" if "embed" in m else "llama" for m in models}
         listed = [
             {
                 "name": m,

@@ -1,7 +1,7 @@
 """A row for one declared setting: its label, the control its type asks for, its help. Main thread.
 
-The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field or a slider,
-text is a line. A change goes to `save` at once; `refresh` shows what holds.
+The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field
+or a slider, text is a line. A change goes to `save` at once; `refresh` shows what holds.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from PySide6.QtWidgets import (
 from companion.settings import Field, Settings, find_field, value_of
 
 _SHORT_PX = 170
+_IN_SPIN = (10, 0, 0, 0)
+"""Margins of the text in a number field; the style sheet does not reach it."""
 _SHARES = 20
 """Slider steps from 0 to 1."""
 Save = Callable[[Mapping[str, object]], None]
@@ -157,6 +159,7 @@ class FieldRow(QWidget):
             whole.setRange(int(low), int(high))
             whole.setSingleStep(max(1, int(high - low) // 40))
             whole.setSuffix(unit)
+            whole.lineEdit().setTextMargins(*_IN_SPIN)
             whole.setKeyboardTracking(False)
             whole.valueChanged.connect(self._commit)
             return whole
@@ -167,6 +170,7 @@ class FieldRow(QWidget):
         number.setSingleStep(0.1)
         number.setDecimals(2)
         number.setSuffix(unit)
+        number.lineEdit().setTextMargins(*_IN_SPIN)
         number.setKeyboardTracking(False)
         number.valueChanged.connect(self._commit)
         return number

@@ -1,0 +1,721 @@
+"""The settings window, driven through its own widgets over a staged app with a real vault and real settings."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QWidget,
+)
+
+from companion.errors import CompanionError, Kind
+from companion.flow import Role
+from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.settings.page import find_pages
+from companion.gui.settings.pages.hearing import HearingPage
+from companion.gui.settings.pages.shortcuts import ShortcutsPage
+from companion.gui.settings.pages.sound import SoundPage
+from companion.gui.settings.pages.thinking import ThinkingPage
+from companion.gui.settings.pages.voice import VoicePage
+from companion.gui.theme import Look
+from companion.log import Secret
+from companion.settings import Settings, all_fields, changed, value_of
+from companion.vault import Vault
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device
+
+
+@pytest.fixture
+def host() -> StagedHost:
+    return StagedHost()
+
+
+@pytest.fixture
+async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
+    look = Look()
+    look.wear()
+    dialog = SettingsDialog(host, look)
+    dialog.show()
+    yield dialog
+    dialog.close()
+    for page in dialog.pages.values():
+        page.work.stop()
+    await settle()
+    dialog.deleteLater()
+    await settle()
+
+
+async def settle(until: Callable[[], object] = lambda: False) -> None:
+    """Lets Qt and asyncio run until `until` holds, or until there is nothing left to do."""
+    for turn in range(400):
+        QApplication.processEvents()
+        await asyncio.sleep(0.001)
+        if until() or (turn > 15 and until() is False):
+            return
+
+
+async def thinking(dialog: SettingsDialog) -> ThinkingPage:
+    dialog.show_page("thinking")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, ThinkingPage)
+    return page
+
+
+async def paste_key(page: ThinkingPage, text: str) -> None:
+    assert page.setup is not None
+    assert page.setup.key is not None
+    page.setup.key.field.setFocus()
+    page.setup.key.field.insert(text)
+    QTest.keyClick(page.setup.key.field, Qt.Key.Key_Return)
+    await settle()
+
+
+def answer(page: QWidget, words: str) -> None:
+    """Presses the button that says `words`."""
+    for button in page.findChildren(QPushButton):
+        if button.text() == words and button.isVisible():
+            button.click()
+            return
+    raise AssertionError(f"no button says {words!r}")
+
+
+def said(page: QWidget) -> str:
+    """Every word that can be read on a page."""
+    return "\n".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
+
+
+# -- the window ---------------------------------------------------------------------------------------------
+
+
+async def test_every_page_opens_and_shows_every_setting_of_its_own(dialog: SettingsDialog) -> None:
+    titles = [info.title for info in find_pages()]
+    assert titles == [
+        "General",
+        "Thinking",
+        "Hearing",
+        "Voice",
+        "Sound",
+        "Shortcuts",
+        "Journal & privacy",
+        "Appearance",
+        "Advanced",
+        "About",
+    ]
+    for info in find_pages():
+        dialog.show_page(info.name)
+        await settle()
+        assert dialog.page is not None
+        assert dialog.page.isVisible()
+        names = {child.objectName() for child in dialog.page.findChildren(QWidget)}
+        for field in all_fields():
+            if field.declared.page == info.name and not field.name.startswith("providers."):
+                assert field.name in names, f"{field.name} has no control on {info.title}"
+
+
+async def test_every_control_has_a_name_for_a_screen_reader(dialog: SettingsDialog) -> None:
+    controls = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractSlider, QListWidget)
+    for info in find_pages():
+        dialog.show_page(info.name)
+        await settle()
+    for control in dialog.findChildren(QWidget):
+        inside = isinstance(control.parentWidget(), (QComboBox, QAbstractSpinBox, QLineEdit))
+        scrolls = type(control).__name__ == "QScrollBar" or "qt_" in control.objectName()
+        if isinstance(control, controls) and not inside and not scrolls:
+            words = control.text() if isinstance(control, QAbstractButton) else ""
+            assert control.accessibleName() or words, f"{control!r} {control.objectName()} has no name"
+
+
+@pytest.mark.parametrize(
+    ("words", "pages"),
+    [
+        ("price", ["Thinking"]),
+        ("microphone", ["Sound"]),
+        ("motion", ["Appearance"]),
+        ("OFFLINE mode", ["Journal & privacy"]),
+        ("xyzzy", []),
+    ],
+)
+async def test_search_finds_pages_by_their_settings(
+    dialog: SettingsDialog, words: str, pages: list[str]
+) -> None:
+    dialog.search.setText(words)
+    shown = [
+        dialog.list.item(n).text() for n in range(dialog.list.count()) if not dialog.list.item(n).isHidden()
+    ]
+    assert set(pages) <= set(shown)
+    assert len(shown) < 5
+    if pages == []:
+        assert shown == []
+        await settle()
+        assert "No setting is called that." in said(dialog)
+    QTest.keyClick(dialog.search, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    assert dialog.search.text() == ""
+
+
+async def test_escape_closes_and_enter_presses_nothing(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("appearance")
+    await settle()
+    QTest.keyClick(dialog, Qt.Key.Key_Return)
+    await settle()
+    assert dialog.isVisible()
+    assert host.log == []
+    assert not dialog.isModal()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+async def test_the_size_is_remembered(host: StagedHost, qapp: QApplication, tmp_path: Path) -> None:
+    state = tmp_path / "state" / "settings-window"
+    look = Look()
+    first = SettingsDialog(host, look, state=state)
+    first.resize(777, 555)
+    first.show()
+    first.close()
+    second = SettingsDialog(host, look, state=state)
+    assert (second.width(), second.height()) == (777, 555)
+    state.write_text("axb")
+    third = SettingsDialog(host, look, state=state)
+    assert third.width() == 900
+    for dialog in (first, second, third):
+        dialog.deleteLater()
+    await settle()
+
+
+async def test_a_closed_dialog_is_freed(host: StagedHost, qapp: QApplication) -> None:
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    for info in find_pages():
+        dialog.show_page(info.name)
+        await settle()
+    gone = weakref.ref(dialog.pages["thinking"])
+    destroyed = []
+    dialog.destroyed.connect(lambda: destroyed.append(True))
+    dialog.close()
+    dialog.deleteLater()
+    del dialog
+    await settle(lambda: bool(destroyed))
+    gc.collect()
+    await settle()
+    assert destroyed
+    assert host.open_meters == []
+    assert gone() is None or not host.events._watchers
+
+
+# -- declared settings --------------------------------------------------------------------------------------
+
+
+async def test_a_change_holds_at_once_and_can_be_taken_back(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("appearance")
+    await settle()
+    page = dialog.page
+    assert page is not None
+    box = page.findChild(QCheckBox, "appearance.reduced_motion")
+    theme = page.findChild(QComboBox, "appearance.theme")
+    assert isinstance(box, QCheckBox)
+    assert isinstance(theme, QComboBox)
+    QTest.keyClick(box, Qt.Key.Key_Space)
+    theme.setFocus()
+    QTest.keyClick(theme, Qt.Key.Key_End)
+    theme.activated.emit(theme.currentIndex())
+    await settle()
+    assert (host.settings.appearance.reduced_motion, host.settings.appearance.theme) == (True, "dark")
+    answer(page, "Back to the defaults")
+    await settle()
+    assert host.settings == Settings()
+    assert (box.isChecked(), theme.currentData()) == (False, "system")
+
+
+async def test_every_number_field_reaches_its_setting(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("advanced")
+    await settle()
+    page = dialog.page
+    assert page is not None
+    spins = page.findChildren(QAbstractSpinBox)
+    assert len(spins) > 5
+    for spin in spins:
+        before = value_of(host.settings, spin.objectName())
+        spin.setFocus()
+        spin.stepUp()
+        await settle()
+        after = value_of(host.settings, spin.objectName())
+        assert type(after) is type(before)
+        assert after > before  # type: ignore[operator]
+
+
+async def test_a_refused_change_is_said_and_the_control_goes_back(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    dialog.show_page("appearance")
+    await settle()
+    page = dialog.page
+    assert page is not None
+    box = page.findChild(QCheckBox, "appearance.reduced_motion")
+    assert isinstance(box, QCheckBox)
+    host.refuses = CompanionError(Kind.SETTINGS_UNSAVED)
+    box.click()
+    await settle()
+    assert not box.isChecked()
+    assert "could not be saved" in page.notice.text
+
+
+async def test_the_wheel_scrolls_the_page_and_changes_nothing(dialog: SettingsDialog) -> None:
+    dialog.show_page("appearance")
+    await settle()
+    assert dialog.page is not None
+    combo = dialog.page.findChild(QComboBox, "appearance.font_scale")
+    assert isinstance(combo, QComboBox)
+    before = combo.currentIndex()
+    middle = QPointF(combo.rect().center())
+    wheel = QWheelEvent(
+        middle,
+        combo.mapToGlobal(middle),
+        QPoint(),
+        QPoint(0, -240),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(combo, wheel)
+    assert combo.currentIndex() == before
+
+
+async def test_a_value_set_by_hand_is_shown_as_it_is(qapp: QApplication) -> None:
+    host = StagedHost(changed(Settings(), {"reply.longest_answer": 450, "appearance.font_scale": 1.35}))
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    page = await thinking(dialog)
+    combo = page.findChild(QComboBox, "reply.longest_answer")
+    assert isinstance(combo, QComboBox)
+    assert combo.currentText() == "450 tokens"
+    dialog.close()
+    dialog.deleteLater()
+    await settle()
+
+
+# -- who thinks ---------------------------------------------------------------------------------------------
+
+
+async def test_without_a_key_the_choice_waits_and_the_present_one_stays(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await thinking(dialog)
+    assert page.cards["guide"].isChecked()
+    page.cards["openai"].click()
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "guide"
+    assert page.notice.text == "OpenAI needs a key first. Offline guide stays until then."
+    assert page.cards["openai"].accessibleName() == "OpenAI, needs a key"
+
+
+async def test_a_good_key_is_tested_kept_and_takes_the_role(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await thinking(dialog)
+    page.cards["openai"].click()
+    await settle()
+    await paste_key(page, f'  "{GOOD_KEYS["openai"]}"\n')
+    assert page.setup is not None
+    row = page.setup.key
+    assert row is not None
+    assert (await host.vault.get("openai", "https://api.openai.com:443")) == Secret(GOOD_KEYS["openai"])
+    assert host.settings.role(Role.THINKS).active == "openai"
+    assert row.field.text() == ""
+    assert row.field.placeholderText().endswith("7f3a")
+    assert page.cards["openai"].state == "Key works · 212 ms"
+    assert page.cards["openai"].isChecked()
+    row.field.undo()
+    assert row.field.text() == ""
+
+
+async def test_a_key_is_never_readable_on_the_page(dialog: SettingsDialog) -> None:
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert page.setup.key.field.echoMode() is QLineEdit.EchoMode.Password
+    await paste_key(page, GOOD_KEYS["openai"])
+    everything = said(page) + "".join(w.accessibleName() + w.toolTip() for w in page.findChildren(QWidget))
+    everything += "".join(line.text() + line.placeholderText() for line in page.findChildren(QLineEdit))
+    assert GOOD_KEYS["openai"][:-4] not in everything
+
+
+async def test_a_refused_key_is_not_kept_unless_one_insists(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    await paste_key(page, "sk-proj-wrongwrongwrongwrong")
+    assert page.setup is not None
+    row = page.setup.key
+    assert row is not None
+    assert row.notice.text == "openai did not accept the key. The key was not kept."
+    assert row.field.text() == "sk-proj-wrongwrongwrongwrong"
+    assert not (await host.key_state("openai")).present
+    answer(page, "Keep it anyway")
+    await settle()
+    assert (await host.key_state("openai")).present
+
+
+@pytest.mark.parametrize("text", ["schlüssel-der-nicht-geht", "x" * 5000, "two words"])
+async def test_what_is_no_key_is_refused_before_anything_is_sent(
+    dialog: SettingsDialog, host: StagedHost, text: str
+) -> None:
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    host.log.clear()
+    await paste_key(page, text)
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert "does not look like a key" in page.setup.key.notice.text
+    assert host.log == []
+    assert page.setup.key.field.text() == text
+
+
+async def test_a_key_of_another_vendor_is_offered_there(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    await paste_key(page, GOOD_KEYS["anthropic"])
+    assert not (await host.key_state("openai")).present
+    answer(page, "Keep it for Anthropic")
+    await settle()
+    assert (await host.key_state("anthropic")).present
+    assert page.cards["anthropic"].state == "key for this run"
+    assert host.settings.role(Role.THINKS).active == "guide"
+
+
+async def test_without_a_keyring_the_choice_is_honest(qapp: QApplication) -> None:
+    host = StagedHost(vault=Vault(None))
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    await paste_key(page, GOOD_KEYS["openai"])
+    assert page.setup is not None
+    row = page.setup.key
+    assert row is not None
+    assert "no safe place for keys" in row.notice.text
+    assert row.field.text() == GOOD_KEYS["openai"]
+    answer(page, "Keep for this run only")
+    await settle()
+    assert "For this run only." in said(page)
+    assert host.settings.role(Role.THINKS).active == "openai"
+    dialog.close()
+    dialog.deleteLater()
+    await settle()
+
+
+async def test_a_key_can_be_tested_again_and_removed(dialog: SettingsDialog, host: StagedHost) -> None:
+    await host.save_key("anthropic", Secret(GOOD_KEYS["anthropic"]))
+    page = await thinking(dialog)
+    page.choose("anthropic")
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "anthropic"
+    answer(page, "Test")
+    await settle()
+    assert page.cards["anthropic"].state == "Key works · 212 ms"
+    answer(page, "Remove")
+    await settle()
+    assert not (await host.key_state("anthropic")).present
+    assert page.cards["anthropic"].state == "needs a key"
+
+
+async def test_a_provider_on_this_computer_asks_for_no_key(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await thinking(dialog)
+    page.cards["ollama"].click()
+    await settle()
+    assert page.setup is not None
+    assert page.setup.key is None
+    assert host.settings.role(Role.THINKS).active == "ollama"
+    assert page.setup.model is not None
+    offered = [page.setup.model.itemData(n) for n in range(page.setup.model.count())]
+    assert {"llama3.2", "qwen3:8b"} <= set(offered)
+
+
+async def test_an_engine_that_is_not_there_is_not_chosen_by_accident(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    from companion.flow import Health
+
+    host.healths["ollama"] = Health(ok=False, detail="Ollama is not running.")
+    page = await thinking(dialog)
+    page.cards["ollama"].click()
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "guide"
+    assert "Ollama is not running." in page.notice.text
+    answer(page, "Use it anyway")
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "ollama"
+
+
+async def test_models_are_chosen_typed_and_priced(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert page.setup is not None
+    combo = page.setup.model
+    assert combo is not None
+    assert "per million tokens" in said(page)
+    combo.setCurrentIndex(2)
+    combo.activated.emit(2)
+    await settle()
+    assert host.settings.role(Role.THINKS).block("openai").model == combo.itemData(2)
+    line = combo.lineEdit()
+    assert line is not None
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, "my-own-model")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    await settle()
+    assert host.settings.role(Role.THINKS).block("openai").model == "my-own-model"
+    assert "per million tokens" not in said(page)
+    assert "my-own-model" in [combo.itemData(n) for n in range(combo.count())]
+
+
+async def test_an_address_is_made_plain_and_the_key_stays_home(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    await host.save_key("openai", Secret(GOOD_KEYS["openai"]))
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert page.setup is not None
+    page.setup.fold.click()
+    for text, kept, word in (
+        ("https://api.openai.com@evil.example/v1/v1", "https://evil.example/v1", "evil.example"),
+        ("http://evil.example", "https://evil.example/v1", "without encryption"),
+    ):
+        page.setup.address.setFocus()
+        page.setup.address.selectAll()
+        page.setup.address.insert(text)
+        QTest.keyClick(page.setup.address, Qt.Key.Key_Return)
+        await settle()
+        assert host.settings.role(Role.THINKS).block("openai").base_url == kept
+        assert word in page.setup.address_note.text()
+    page.setup.address_note.setText("")
+    page.refresh()
+    assert "not sent to https://evil.example" in page.setup.address_note.text()
+
+
+async def test_a_provider_nobody_knows_is_said(qapp: QApplication) -> None:
+    host = StagedHost(changed(Settings(), {"providers.llm.active": "hal9000"}))
+    dialog = SettingsDialog(host, Look())
+    dialog.show()
+    page = await thinking(dialog)
+    assert "hal9000" in page.notice.text
+    page.choose("guide")
+    await settle()
+    assert host.settings.role(Role.THINKS).active == "guide"
+    dialog.close()
+    dialog.deleteLater()
+    await settle()
+
+
+# -- hearing, voice, sound ----------------------------------------------------------------------------------
+
+
+async def hearing(dialog: SettingsDialog) -> HearingPage:
+    dialog.show_page("hearing")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, HearingPage)
+    return page
+
+
+async def test_the_rough_recogniser_says_so_and_names_the_better_way(dialog: SettingsDialog) -> None:
+    page = await hearing(dialog)
+    assert "rough" in said(page)
+    answer(page, "Whisper hears better")
+    await settle()
+    assert page.open_name == "whisper"
+
+
+async def test_a_model_is_fetched_with_progress_and_then_hears(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await hearing(dialog)
+    page.choose("whisper")
+    await settle()
+    assert host.settings.role(Role.HEARS).active == "builtin"
+    answer(page, "Fetch the model")
+    await settle(host.fetching.is_set)
+    assert page.download.bar.value() == round(50 / 145 * 1000)
+    assert "50 of 145 MB" in said(page)
+    host.may_finish.set()
+    await settle(lambda: host.settings.role(Role.HEARS).active == "whisper" or None)
+    assert host.settings.role(Role.HEARS).active == "whisper"
+    assert ("download", "whisper", "base") in host.log
+
+
+async def test_fetching_can_be_cancelled_and_can_fail_plainly(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await hearing(dialog)
+    page.choose("whisper")
+    await settle()
+    answer(page, "Fetch the model")
+    await settle(host.fetching.is_set)
+    answer(page, "Cancel")
+    await settle()
+    assert not host.fetching.is_set()
+    assert "Stopped." in said(page)
+    await host.change({"providers.stt.whisper.model": "turbo"})
+    host.may_finish.set()
+    page.refresh()
+    answer(page, "Fetch the model")
+    await settle()
+    assert "Whisper could not be fetched." in page.notice.text
+    assert page.download.fetch.isVisible()
+
+
+async def voice(dialog: SettingsDialog) -> VoicePage:
+    dialog.show_page("voice")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, VoicePage)
+    return page
+
+
+async def test_a_voice_is_chosen_and_a_new_preview_stops_the_last(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await voice(dialog)
+    page.voices.setCurrentRow(3)
+    await settle()
+    chosen = page.voices.item(3).data(Qt.ItemDataRole.UserRole)
+    assert host.settings.role(Role.SPEAKS).block("builtin").voice == chosen
+    page.listen.click()
+    await settle()
+    assert host.previews == [chosen]
+    assert page.listen.text() == "Stop"
+    page.voices.setCurrentRow(4)
+    await settle()
+    assert host.previews == [page.voices.item(4).data(Qt.ItemDataRole.UserRole)]
+    page.listen.click()
+    await settle()
+    assert host.previews == []
+    assert page.listen.text() == "Listen"
+    page.listen.click()
+    await settle()
+    dialog.show_page("about")
+    await settle()
+    assert host.previews == []
+
+
+async def test_the_speed_is_saved_once_it_rests(dialog: SettingsDialog, host: StagedHost) -> None:
+    page = await voice(dialog)
+    page.speed.setFocus()
+    for _ in range(4):
+        QTest.keyClick(page.speed, Qt.Key.Key_Right)
+    assert page.pace.text() == "1.20×"
+    await settle(lambda: host.settings.role(Role.SPEAKS).block("builtin").speed == 1.2 or None)
+    assert host.settings.role(Role.SPEAKS).block("builtin").speed == 1.2
+    assert len([entry for entry in host.log if entry[0] == "change"]) == 1
+
+
+async def sound(dialog: SettingsDialog) -> SoundPage:
+    dialog.show_page("sound")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, SoundPage)
+    return page
+
+
+async def test_the_microphone_is_open_only_while_the_page_is_seen(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await sound(dialog)
+    assert host.open_meters == [""]
+    assert page.level.level_db == -20.0
+    assert "microphone is open while you see this page" in said(page)
+    page.microphone.setCurrentIndex(page.microphone.findData("Headset"))
+    page.microphone.activated.emit(page.microphone.currentIndex())
+    await settle()
+    assert host.settings.sound.microphone == "Headset"
+    assert host.open_meters == ["Headset"]
+    dialog.show_page("about")
+    await settle()
+    assert host.open_meters == []
+    await sound(dialog)
+    dialog.close()
+    await settle()
+    assert host.open_meters == []
+
+
+async def test_devices_come_and_go(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.settings = changed(host.settings, {"sound.microphone": "Studio"})
+    page = await sound(dialog)
+    assert page.microphone.itemText(0) == "System default (Built-in Audio)"
+    assert page.microphone.currentText() == "Studio (not plugged in)"
+    host.inputs = (*host.inputs, device("Studio"))
+    answer(page, "Look again")
+    await settle()
+    assert page.microphone.currentText() == "Studio"
+    answer(page, "Play a tone")
+    await settle()
+    assert ("tone", "") in host.log
+
+
+async def test_a_microphone_that_cannot_be_opened_is_said_beside_it(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.microphone_fault = CompanionError(Kind.MICROPHONE_BUSY)
+    page = await sound(dialog)
+    assert "in use by another program" in page.heard.text()
+
+
+async def test_the_talk_key_is_taken_from_the_next_key_press(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    dialog.show_page("shortcuts")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, ShortcutsPage)
+    for key, kept in (
+        (Qt.Key.Key_F8, "F8"),
+        (Qt.Key.Key_Escape, "F8"),
+        (Qt.Key.Key_Tab, "F8"),
+        (Qt.Key.Key_Space, "Space"),
+    ):
+        page.key.setFocus()
+        page.key.click()
+        QTest.keyClick(page.key, Qt.Key.Key_Control)
+        assert page.key.is_waiting
+        QTest.keyClick(page.key, key)
+        await settle()
+        assert host.settings.talk.key == kept
+        assert page.key.text() == kept
+    assert dialog.isVisible()
+
+
+async def test_what_leaves_this_computer_is_true(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("journal")
+    await settle()
+    assert dialog.page is not None
+    assert "goes to" not in said(dialog.page)
+    await host.change({"providers.llm.active": "anthropic"})
+    await settle()
+    assert "goes to api.anthropic.com" in said(dialog.page)
+    await host.change({"network.offline": True})
+    await settle()
+    assert "goes to" not in said(dialog.page)

@@ -1,0 +1,325 @@
+"""The offline guide: says what it is, holds up what was said, asks one question, never says a thing twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.flow import ChatRequest, Message, Role, Speaker
+from companion.practices import find_practice, load_practices
+from companion.providers.guide import PROVIDER, SPEC, Guide, load_wordings, write_answer
+from companion.providers.noticing import load_lexicon, notice, turn_clause
+
+HELP = re.compile(r"\b(112|988)\b")
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text.strip())
+
+
+def answer(*texts: str, practice: str = "") -> str:
+    """The guide's answer to the last of `texts`, after it answered the others."""
+    return talk(*texts, practice=practice)[-1]
+
+
+def talk(*texts: str, practice: str = "") -> list[str]:
+    messages = [Message(Speaker.SYSTEM, "unused")]
+    answers = []
+    for text in texts:
+        messages.append(Message(Speaker.USER, text))
+        answers.append(write_answer(ChatRequest(messages=tuple(messages), practice=practice)))
+        messages.append(Message(Speaker.ASSISTANT, answers[-1]))
+    return answers
+
+
+def test_it_is_an_offline_provider_without_key() -> None:
+    assert (SPEC.name, SPEC.display_name, SPEC.aliases) == ("guide", "Offline guide", ("offline",))
+    assert SPEC.roles == {Role.THINKS}
+    assert not SPEC.needs_key
+    assert PROVIDER is Guide
+
+
+async def test_the_answer_is_streamed_word_by_word_and_ends_properly() -> None:
+    request = ChatRequest(messages=(Message(Speaker.USER, "I miss my sister."),))
+    guide = Guide()
+    await guide.warm()
+    deltas = [delta async for delta in guide.chat(request)]
+    assert len(deltas) > 8
+    assert all(len(delta.text.split()) == 1 for delta in deltas[:-1])
+    assert "".join(delta.text for delta in deltas) == write_answer(request)
+    assert (deltas[-1].finish_reason, deltas[-1].model) == ("stop", "guide")
+    assert all(delta.finish_reason is None for delta in deltas[:-1])
+
+
+async def test_the_simple_face_works() -> None:
+    text = await Guide().generate_completion("You are kind.", "I had a long day at work.")
+    assert text.count("?") == 1
+    assert "work" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "held_up"),
+    [
+        ("I miss my sister", "you miss your sister"),
+        (
+            "i have been thinking about my job but i don't know if i should leave",
+            "you don't know if you should leave",
+        ),
+        ("I want to call my mother", "to call your mother"),
+        ("i have to finish the report for my boss tomorrow", "to finish the report for your boss tomorrow"),
+        ("My mother called me yesterday", "your mother called you yesterday"),
+        ("We walked along the river, and I was happy.", "you walked along the river"),
+        ("I'm worried about my exam", "you're worried about your exam"),
+        ("I am not happy with how I am living", "you are not happy with how you are living"),
+    ],
+)
+def test_a_clause_comes_back_turned_to_the_person(said: str, held_up: str) -> None:
+    assert held_up in answer(said).lower()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "in the ewing an alford's for the",
+        "i leash the owned her ewing alford marl",
+        "I told you that you never listen",
+        "I went to the",
+        "I hate myself",
+        "I am such a failure",
+        "I want to hit him",
+        "my grandmother and am here",
+        "{echo} %s <b>I think</b>",
+    ],
+)
+def test_what_might_come_out_wrong_or_hurt_is_not_echoed(said: str) -> None:
+    assert notice(said).told == ()
+    assert notice(said).wish == ""
+
+
+@pytest.mark.parametrize(
+    ("clause", "turned"),
+    [
+        ("well I was tired and my back hurts", "you were tired and your back hurts"),
+        ("well I was tired of my job", "you were tired of your job"),
+        ("I wasn't there", "you weren't there"),
+        ("I think my mother was right", "you think your mother was right"),
+        ("I fell and was sad", ""),
+        ("it rained", ""),
+        ("I", ""),
+        ("", ""),
+    ],
+)
+def test_turning_a_clause(clause: str, turned: str) -> None:
+    assert turn_clause(clause, load_lexicon()) == turned
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("I feel so lonely since she moved out of the flat last spring", "lonel"),
+        ("I'm not angry any more", "not angry"),
+        ("the whole thing makes me a little sad", "little sad"),
+        ("exams and homework and the thesis in the next weeks", "learning"),
+        ("my back pain and the doctor and the hospital", "health"),
+    ],
+)
+def test_a_feeling_or_a_theme_is_named(said: str, names: str) -> None:
+    assert names in " ".join(talk(*[said] * 3)).lower()
+
+
+def test_the_practice_leads_through_its_steps() -> None:
+    for practice in load_practices():
+        words = [
+            "the lamp on the wall",
+            "the chair near the door",
+            "the plate and the cup",
+            "the road at night",
+        ]
+        answers = talk(*words[: len(practice.steps)], practice=practice.name)
+        for step, given_answer in zip(practice.steps, answers, strict=True):
+            assert not step.questions or sentences(given_answer)[-1] in step.questions, practice.name
+
+
+def test_after_the_last_step_it_goes_on() -> None:
+    answers = talk(*["I looked at the sea"] * 8, practice="gratitude")
+    asked = {question for step in find_practice("gratitude").steps for question in step.questions}
+    assert all(sentences(text)[-1] not in asked for text in answers[4:])
+
+
+@pytest.mark.parametrize(
+    "said", ["are you an AI?", "Are you a real person", "who are you", "what are you exactly?"]
+)
+def test_asked_what_it_is_it_says_so(said: str) -> None:
+    text = answer(said)
+    assert re.search(r"written rules", text)
+    assert "on this computer" in text
+    assert "neither a person nor an AI" in text
+
+
+CRISIS = [
+    "I want to kill myself",
+    "i don't want to live anymore",
+    "sometimes i think they'd be better off without me",
+    "I’ve been cutting myself again",
+    "i want to be dead",
+    "there is no reason to live",
+    "Ich will nicht mehr leben",
+    "I'm suicidal",
+    "i can't go on any more",
+]
+
+
+@pytest.mark.parametrize("said", CRISIS)
+def test_in_a_crisis_it_names_people_who_can_help(said: str) -> None:
+    text = answer(said)
+    assert "offline guide" in text
+    assert "112 in Europe" in text
+    assert "988 in the US" in text
+    assert "someone you trust" in text
+    assert text.count("?") == 1
+    assert said.lower() not in text.lower()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "my feet are killing me",
+        "I don't want to live in this city",
+        "I would die for that cake",
+        "my dog is going to die soon",
+    ],
+)
+def test_a_way_of_speaking_is_no_crisis(said: str) -> None:
+    assert not HELP.search(answer(said))
+
+
+def test_help_is_named_every_time_and_stays_near_afterwards() -> None:
+    answers = talk(*["I want to die"] * 40)
+    assert all(HELP.search(text) for text in answers)
+    after = talk("I want to die", "no never mind", "it is nothing")
+    asked = set(load_wordings()["crisis asked"])
+    assert all(sentences(text)[-1] in asked for text in after)
+
+
+@pytest.mark.parametrize(
+    ("said", "occasion"),
+    [
+        ("hello", "greeting"),
+        ("Good morning!", "greeting"),
+        ("thank you so much", "thanks"),
+        ("I don't know", "unsure"),
+        ("no idea really", "unsure"),
+        ("bye", "goodbye"),
+        ("yes", "short"),
+        ("", "short"),
+        ("Ich bin heute müde und möchte schlafen", "no english"),
+        ("今日は疲れました", "no english"),
+        ("the day was long and the train was late", ""),
+    ],
+)
+def test_whole_messages_of_one_kind(said: str, occasion: str) -> None:
+    assert notice(said).occasion == occasion
+
+
+def test_the_same_conversation_gives_the_same_answer_in_another_process() -> None:
+    said = "I had an argument with my brother but I miss him."
+    code = (
+        "from companion.providers.guide import write_answer; from companion.flow import *;"
+        f"print(write_answer(ChatRequest(messages=(Message(Speaker.USER, {said!r}),))))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert other.stdout.strip() == answer(said)
+
+
+def test_a_sentence_that_was_cut_off_is_not_said_again() -> None:
+    first = answer("the train was late again")
+    heard = " ".join(first.split()[:4])
+    messages = (
+        Message(Speaker.USER, "the train was late again"),
+        Message(Speaker.ASSISTANT, heard),
+        Message(Speaker.USER, "the train was late again"),
+    )
+    assert not write_answer(ChatRequest(messages=messages)).startswith(heard)
+
+
+def check_wellformed(answers: list[str]) -> None:
+    seen: set[str] = set()
+    for text in answers:
+        assert text.count("?") == 1
+        assert text.endswith("?")
+        assert "{" not in text
+        parts = sentences(text)
+        assert 2 <= len(parts) <= 4
+        for part in parts:
+            assert part[0].isupper()
+            assert part.lower() not in seen, part
+            seen.add(part.lower())
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["yes", "hello", "are you an AI", "I don't know", "thanks", "what should I do?", "I want to die", "今日は",
+     "I always have to work but I want to see my family and I feel very sad, sad, sad about my family."],
+)  # fmt: skip
+def test_sixty_times_the_same_words_and_never_the_same_sentence(said: str) -> None:
+    check_wellformed(talk(*[said] * 60, practice="gratitude"))
+
+
+TEXTS = st.text(max_size=200) | st.lists(
+    st.sampled_from(sorted(load_lexicon().known) + ["?", "!", ".", ",", "{echo}", "i", "my", "but", "Zzyzx"]),
+    max_size=25,
+).map(" ".join)
+
+
+@settings(max_examples=25)
+@given(TEXTS, st.sampled_from([*(practice.name for practice in load_practices()), "gone"]))
+def test_any_words_sixty_times(text: str, practice: str) -> None:
+    check_wellformed(talk(*[text] * 60, practice=practice))
+
+
+@settings(max_examples=150)
+@given(st.lists(TEXTS, min_size=1, max_size=6))
+def test_any_words_at_all(texts: list[str]) -> None:
+    check_wellformed(talk(*texts))
+
+
+def test_a_very_long_session_does_not_fail() -> None:
+    messages = tuple(
+        Message(Speaker.USER if n % 2 == 0 else Speaker.ASSISTANT, sentence)
+        for n, sentence in enumerate(sentence for pool in load_wordings().values() for sentence in pool)
+    )
+    text = write_answer(ChatRequest(messages=(*messages, Message(Speaker.USER, "and so on"))))
+    assert text.count("?") == 1
+
+
+def test_the_wordings_are_wellformed() -> None:
+    claims = re.compile(r"\bI\b|\bunderstand\b|\bremember that\b|\bas an ai\b", re.IGNORECASE)
+    subjects = (*load_lexicon().themes, *load_lexicon().feelings)
+    questions = [question for subject in subjects for question in subject.questions]
+    for occasion, pool in load_wordings().items():
+        assert pool, occasion
+        assert len(set(pool)) == len(pool), occasion
+        if occasion.startswith("again"):
+            continue
+        if occasion.endswith("asked"):
+            questions += pool
+        else:
+            assert all(
+                line.endswith(".") and "?" not in line and len(sentences(line)) == 1 for line in pool
+            ), occasion
+            assert not any(claims.search(line) for line in pool), occasion
+    assert len(questions) > 200
+    assert all(
+        question.endswith("?") and len(sentences(question)) == 1 and "{" not in question
+        for question in questions
+    )
+    assert all(len(subject.questions) >= 3 for subject in subjects)
