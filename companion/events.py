@@ -173,6 +173,13 @@ class EngineInUse(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged(Event):
+    """Some settings have other values now."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeChanged(Event):
     name: str
     title: str

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx2
+    from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
 
 CONNECT_S = 5.0
 READ_S = 60.0
@@ -228,7 +230,7 @@ class Socket:
         from websockets.exceptions import ConnectionClosed
 
         try:
-            message = await self._link.recv()
+            message: str | bytes = await self._link.recv()
         except ConnectionClosed as error:
             raise self._closed(error) from error
         self._account.received += len(message)

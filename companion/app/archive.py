@@ -47,6 +47,18 @@ class Archive:
         self._in_memory = in_memory
         self._journal: SqlJournal | None = None
 
+    @property
+    def needs(self) -> str:
+        """ "choose" a passphrase for a journal still to be made, "enter" that of one that is locked, "" nothing."""
+        from companion.journal.store import look_at
+
+        if self.storage != "memory" or self._in_memory:
+            return ""
+        try:
+            return "choose" if look_at(self._home).is_new else "enter"
+        except CompanionError:  # damaged or missing: no passphrase helps
+            return ""
+
     async def journal(self) -> Journal:
         """The journal, as soon as there is one."""
         await self.is_open.wait()

@@ -17,7 +17,7 @@ from companion.app.staff import OFFLINE, Staff, environment_keys
 from companion.conversation.engine import Engine, Organs
 from companion.conversation.turn import Limits
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
+from companion.events import Event, Events, JournalOpened, Note, SettingsChanged, Trouble, TroubleCleared
 from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
 from companion.log import Secret
 from companion.net import Net
@@ -88,6 +88,8 @@ class Companion:
         await asyncio.wait([self._opening])
         for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
             tasks.spawn(self._warm(role), name=f"warm {role}")
+        if self._microphone is None:
+            tasks.spawn(self._warm_sound(), name="warm sound")
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
@@ -122,6 +124,13 @@ class Companion:
             await (await self.staff.provider(role, name)).warm()
         except CompanionError as error:
             _log.info("not warmed: %s", error.message)
+
+    async def _warm_sound(self) -> None:
+        """The first look at the devices costs a fifth of a second; better now than at the first press."""
+        try:
+            await self.devices()
+        except (CompanionError, TimeoutError) as error:
+            _log.info("no sound yet: %s", error)
 
     # -- talking --------------------------------------------------------------------------------------------
 
@@ -181,6 +190,11 @@ class Companion:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         return await (await self.archive.journal()).turns(session_id)
 
+    async def journal_needs(self) -> str:
+        """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
+        await self.archive.is_open.wait()
+        return self.archive.needs
+
     async def use_passphrase(self, passphrase: str) -> None:
         """Opens or makes the journal with a passphrase.
 
@@ -202,6 +216,7 @@ class Companion:
         """
         self.settings = changed(self.settings, changes)
         self.net.shut = self.settings.network.offline
+        self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in Role:
             self.events.emit(self.staff.in_use(role))
         await asyncio.to_thread(save, self.home, changes)

@@ -62,7 +62,7 @@ class Staff:
         self._net = net
         self._events = events
         self._models = models
-        self._hired: dict[tuple[str, str, Secret | None], AIProvider] = {}
+        self._hired: dict[tuple[object, ...], AIProvider] = {}
 
     # -- one turn -------------------------------------------------------------------------------------------
 
@@ -198,9 +198,10 @@ class Staff:
         address = self._address(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
             key = await self._key(spec, address)
-        hired = (spec.name, address, key)
+        models = {each: settings.role(each).block(spec.name).model for each in Role}
+        hired = (spec.name, address, key, *models.values())
         if hired not in self._hired:
-            self._hired[hired] = self._hire(spec, address, key)
+            self._hired[hired] = self._hire(spec, address, key, models)
         self._hired[hired].policy = _policy(settings)
         return self._hired[hired]
 
@@ -211,9 +212,17 @@ class Staff:
             raise AIProviderAuthError("", spec.name, kind=Kind.KEY_MISSING, who=spec.display_name)
         return key
 
-    def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
+    def _hire(self, spec: Spec, address: str, key: Secret | None, models: Mapping[Role, str]) -> AIProvider:
         options: dict[str, Any] = {"models_dir": self._models} if spec.name == "whisper" else {}
-        return registry.provider_class(spec.name)(api_key=key, base_url=address, net=self._net, **options)
+        return registry.provider_class(spec.name)(
+            api_key=key,
+            base_url=address,
+            net=self._net,
+            model=models[Role.THINKS],
+            stt_model=models[Role.HEARS],
+            tts_model=models[Role.SPEAKS],
+            **options,
+        )
 
     # -- the settings page ----------------------------------------------------------------------------------
 

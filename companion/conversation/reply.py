@@ -102,9 +102,8 @@ class Reply:
             self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
             if voice is not None:
                 await voice
-                await self._player.drain(self._turn)
-                if self._has_sounded:
-                    self._mark(Mark.LAST_SOUND)
+            if self._has_sounded:
+                self._mark(Mark.LAST_SOUND)
         finally:
             await stop(voice, follow)
 
@@ -156,6 +155,7 @@ class Reply:
             while (sentence := await queue.get()) is not None:
                 if sentence.spoken:
                     await self._say(sentence)
+            await self._player.drain(self._turn)
         except CompanionError as error:  # text never waits for speech: the answer goes on, silently
             self._is_spoken = False
             self._player.flush()

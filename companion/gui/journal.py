@@ -122,7 +122,7 @@ class JournalPage(QWidget):
             return
         self._pages.setCurrentIndex(1)
         self._fill(sessions)
-        if not self.isAncestorOf(QApplication.focusWidget() or self):
+        if QApplication.focusWidget() in (None, self):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     async def _read(self, session: SessionRecord) -> None:

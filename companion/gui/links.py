@@ -27,10 +27,10 @@ def read_link(address: str) -> Link | None:
         return None
     if url.scheme().lower() == "mailto":
         return Link(url.toString(), url.path(), True) if "@" in url.path() else None
-    url.setUserInfo("")
     plain = url.host(QUrl.ComponentFormattingOption.FullyEncoded)
     seen = url.host(QUrl.ComponentFormattingOption.FullyDecoded)
     if not plain:
         return None
+    url.setAuthority(plain if url.port() < 0 else f"{plain}:{url.port()}")
     where = plain if plain == seen else f"{seen} ({plain})"
     return Link(url.toString(QUrl.ComponentFormattingOption.FullyEncoded), where, False)

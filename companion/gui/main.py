@@ -50,24 +50,29 @@ def has_display() -> bool:
 
 def run_window(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
     """The app until its window is closed; the exit code."""
-    return _run(home, lambda: Companion(home), debug=debug)
+    return run(home, lambda: Companion(home), debug=debug)
 
 
 def run_demo(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
     """The app with a scripted conversation; keeps nothing, needs no microphone."""
     from companion.gui.demo import demo_app, play
 
-    return _run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
+    return run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
 
 
-def _run(
+def run(
     home: Home,
     make: Callable[[], Companion],
     *,
     then: Callable[[Companion], Awaitable[None]] | None = None,
-    debug: frozenset[str],
+    debug: frozenset[str] = frozenset(),
     is_alone: bool = True,
 ) -> int:
+    """A window on the app that `make` gives; `then` plays along in it. The exit code.
+
+    Args:
+        is_alone: only one such window per home.
+    """
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 1

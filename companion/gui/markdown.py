@@ -55,7 +55,8 @@ def to_html(text: str) -> str:
     import nh3
 
     html = _parser()(text)
-    return nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
+    safe = nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
+    return safe.replace(">\n<", "><").strip()  # a line feed between blocks would be shown as a space
 
 
 def warm() -> None:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from companion.errors import Action
 from companion.events import Trouble
+from companion.flow import Role
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.clean import clean_text
@@ -55,11 +56,11 @@ class Notice:
     """The turn waits for the person."""
 
     @classmethod
-    def of(cls, trouble: Trouble, act: Callable[[Action], None]) -> Notice:
-        """The card of an error; `act` is called with the button pressed."""
+    def of(cls, trouble: Trouble, act: Callable[[Action, Role | None], None]) -> Notice:
+        """The card of an error; `act` is called with the button pressed and the role that failed."""
         error = trouble.error
         buttons = tuple(
-            (ACTION_LABELS[action], lambda action=action: act(action))
+            (ACTION_LABELS[action], lambda action=action: act(action, trouble.role))
             for action in error.actions[:_MOST_BUTTONS]
         )
         return cls(
@@ -68,7 +69,9 @@ class Notice:
             hint=clean_text(error.hint),
             buttons=buttons,
             is_about_turn=trouble.turn is not None,
-            stops_turn=trouble.turn is not None and trouble.role is not None and trouble.role.value != "tts",
+            stops_turn=trouble.turn is not None
+            and trouble.role is not None
+            and trouble.role is not Role.SPEAKS,
         )
 
 
@@ -191,7 +194,7 @@ class _Words(QWidget):
         self._sentence, self._hint = sentence, hint
         sentence.setParent(self)
         hint.setParent(self)
-        sizes = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        sizes = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         sizes.setHeightForWidth(True)
         self.setSizePolicy(sizes)
 

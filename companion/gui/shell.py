@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from companion.app import Companion
+from companion.events import Event, SettingsChanged
 from companion.gui.window import Window
+from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
 
 
@@ -20,19 +23,26 @@ class Shell:
 
     def __init__(self, app: Companion, *, on_close: Callable[[], None]) -> None:
         self._app = app
-        self._settings: SettingsDialog | None = None
+        self.settings: SettingsDialog | None = None
+        self.passphrase: PassphraseDialog | None = None
         self.window = Window(app, geometry=app.home.state / "window.json")
         self.window.closed.connect(on_close)
         self.window.settings_requested.connect(self.open_settings)
+        self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
+        self._unwatch = app.events.watch(self._watch)
 
     def show(self) -> None:
         self.window.show()
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
+        for dialog in (self.settings, self.passphrase):
+            if dialog is not None:
+                dialog.close()
         self.window.hide()
 
     def close(self) -> None:
+        self._unwatch()
         self.window.deleteLater()
 
     def bring_to_front(self) -> None:
@@ -42,17 +52,41 @@ class Shell:
         self.window.raise_()
         self.window.activateWindow()
 
-    def open_settings(self, page: str) -> None:
+    def open_settings(self, page: str = "") -> None:
         """Opens the settings at a page; a second request brings the open dialog there."""
-        if self._settings is None:
+        if self.settings is None:
             from companion.gui.settings.dialog import SettingsDialog
 
-            self._settings = SettingsDialog(self._app, self.window.look, self.window)
-            self._settings.finished.connect(self._forget_settings)
-        self._settings.show_page(page)
-        self._settings.open()
+            state = self._app.home.state / "settings-window.json"
+            self.settings = SettingsDialog(self._app, self.window.look, self.window, state=state)
+            self.settings.finished.connect(self._forget_settings)
+        self.settings.show_page(page)
+        self.settings.open()
+
+    async def ask_passphrase(self) -> None:
+        """Asks for the journal's passphrase where one helps."""
+        purpose = await self._app.journal_needs()
+        if not purpose:
+            return
+        if self.passphrase is None:
+            from companion.gui.passphrase import PassphraseDialog
+
+            self.passphrase = PassphraseDialog(
+                purpose, self._app.use_passphrase, self.window.look, self.window
+            )
+            self.passphrase.finished.connect(self._forget_passphrase)
+        self.passphrase.open()
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, SettingsChanged):
+            self.window.settings_changed()
 
     def _forget_settings(self) -> None:
-        if self._settings is not None:
-            self._settings.deleteLater()
-            self._settings = None
+        if self.settings is not None:
+            self.settings.deleteLater()
+            self.settings = None
+
+    def _forget_passphrase(self) -> None:
+        if self.passphrase is not None:
+            self.passphrase.deleteLater()
+            self.passphrase = None

@@ -48,6 +48,7 @@ class TalkArea(QWidget):
         self._look = look
         self._phase = Phase.READY
         self._is_latched = self._is_in_trouble = False
+        self._is_offering = False
         self._seconds = 0
         self._talk_key, self._other_key = "Space", "F9"
         self.button = TalkButton(look, self)
@@ -100,6 +101,12 @@ class TalkArea(QWidget):
         self._is_in_trouble = is_in_trouble
         self._show()
 
+    def offer(self, text: str) -> None:
+        """Words to be read before they are sent: they wait in the composer, which takes the focus when it is back."""
+        self.composer.offer(text)
+        self._is_offering = True
+        self._make_room()
+
     # -- below ----------------------------------------------------------------------------------------------
 
     def _show(self) -> None:
@@ -117,8 +124,13 @@ class TalkArea(QWidget):
     def _make_room(self) -> None:
         stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
         shows = self._phase is Phase.READY or stays
-        if shows == self.composer.isVisibleTo(self):
-            return
+        if shows != self.composer.isVisibleTo(self):
+            self._show_composer(shows)
+        if shows and self._is_offering:
+            self._is_offering = False
+            self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_composer(self, shows: bool) -> None:
         if not shows and self.composer.has_focus:
             self.button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.composer.setVisible(shows)

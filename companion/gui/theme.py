@@ -267,8 +267,8 @@ class Look(QObject):
         return result
 
     def px(self, design_px: float) -> int:
-        """A length that grows with the text, at half its pace: large type should not push the words off the page."""
-        return round(design_px * (1 + (self.scale - 1) / 2))
+        """A length that grows with the text, at a third of its pace: large type must not push the words off the page."""
+        return round(design_px * (1 + (self.scale - 1) / 3))
 
     def _follow_system(self) -> None:
         self.choose(theme=self._theme, font_scale=self.scale, reduced_motion=self.reduced_motion)

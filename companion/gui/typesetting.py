@@ -105,8 +105,16 @@ class Typesetter:
         self._write(clean_text(text), self.chars("heading"))
 
     def write(self, kind: Kind, text: str) -> None:
-        """Goes on with the last paragraph; `text` is clean and breakable."""
-        self._write(text, self.chars(kind))
+        """Goes on with the last paragraph; `text` is clean and breakable, every line feed begins another block."""
+        cursor = self._cursor()
+        style = self.chars(kind)
+        first, *others = text.split("\n")
+        cursor.beginEditBlock()
+        cursor.insertText(first, style)
+        for line in others:
+            cursor.insertBlock(self._block(kind, 0), style)
+            cursor.insertText(line, style)
+        cursor.endEditBlock()
 
     def write_long(self, kind: Kind, text: str, pieces: int, place: int) -> None:
         """Raw words of any length: at most `pieces` pieces, and a line that brings more. Markdown for the companion's."""
@@ -127,8 +135,11 @@ class Typesetter:
         self._document.setDefaultStyleSheet(self._sheet())
         cursor.insertHtml(markdown.to_html(breakable(text)[0]))
         first = QTextCursor(self._document.findBlock(place))
-        if first.currentList() is None:
-            first.setBlockFormat(style)
+        top = first.blockFormat()
+        top.setTopMargin(style.topMargin())
+        if first.currentList() is None:  # its margin was lost where it joined the paragraph that was there
+            top.setBottomMargin(self._line_px())
+        first.setBlockFormat(top)
         last = self._cursor()
         below = last.blockFormat()
         below.setBottomMargin(0)
@@ -153,7 +164,10 @@ class Typesetter:
         """Takes away everything from `start` on."""
         cursor = self._cursor()
         cursor.setPosition(start, QTextCursor.MoveMode.KeepAnchor)
+        first = self._document.findBlock(start).blockFormat()
         cursor.removeSelectedText()
+        if cursor.blockFormat() != first:  # the joined paragraph took the last one's shape
+            cursor.setBlockFormat(first)
 
     def span(self, start: int, end: int) -> QTextCursor:
         """A cursor that holds a part of the document."""
@@ -203,6 +217,11 @@ class Typesetter:
         cursor.movePosition(QTextCursor.MoveOperation.End)
         return cursor
 
+    def _line_px(self) -> int:
+        """Height of one line of the companion's words."""
+        line = self._block("told", 0).lineHeight() / 100
+        return round(QFontMetricsF(self._font("told")).lineSpacing() * line)
+
     def _sheet(self) -> str:
         """What rendered Markdown wears: paragraphs a line apart, as the plain text has it while it streams."""
         style = self._block("told", 0)
@@ -211,7 +230,7 @@ class Typesetter:
             f"font-family: '{told.family()}'; font-size: {told.pointSizeF():.2f}pt; "
             f"color: {self._look.palette.ink}; line-height: {style.lineHeight():.0f}%;"
         )
-        line_px = round(QFontMetricsF(told).lineSpacing() * style.lineHeight() / 100)
+        line_px = self._line_px()
         code = f"font-family: '{families().mono}'; font-size: {told.pointSizeF() * 0.84:.2f}pt;"
         return (
             f"p, li, blockquote, td, th, h1, h2, h3, h4, h5, h6 {{ {text} margin: 0 0 {line_px}px 0; }}"

@@ -89,7 +89,6 @@ class Window(QMainWindow):
         self._was_spoken = False
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
-        self._failed_role: Role | None = None
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -249,9 +248,9 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self.status.begin_turn()
 
-    def _act(self, action: Action) -> None:
+    def _act(self, action: Action, role: Role | None) -> None:
         if action in (Action.OPEN_KEYS, Action.CHOOSE_MODEL):
-            self.settings_requested.emit(settings_page(self._failed_role))
+            self.settings_requested.emit(settings_page(role))
         elif action in _PAGES:
             self.settings_requested.emit(_PAGES[action])
         elif action is Action.USE_PASSPHRASE:
@@ -325,8 +324,7 @@ class Window(QMainWindow):
             case e.DraftOffered():
                 script.discard(event.turn)
                 self._end_script_if_empty()
-                self.page.area.composer.show()
-                self.page.area.composer.offer(event.text)
+                self.page.area.offer(event.text)
             case e.TakeDiscarded():
                 script.discard(event.turn)
                 self._end_script_if_empty()
@@ -363,7 +361,6 @@ class Window(QMainWindow):
 
     def _show_trouble(self, event: e.Event) -> None:
         if isinstance(event, e.Trouble):
-            self._failed_role = event.role
             self.notices.tell(Notice.of(event, self._act))
         else:
             self.notices.close_all()
@@ -422,7 +419,8 @@ class Window(QMainWindow):
         with suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads(self._geometry_file.read_text(encoding="utf-8"))
             rect = QRect(*(int(kept[key]) for key in ("x", "y", "width", "height")))
-            self.resize(rect.size())
+            desk = QGuiApplication.primaryScreen().availableVirtualGeometry()
+            self.resize(rect.size().boundedTo(desk.size()))
             if any(screen.availableGeometry().intersects(rect) for screen in QGuiApplication.screens()):
                 self.move(rect.topLeft())
             if kept.get("is_maximised") is True:

@@ -68,9 +68,10 @@ class BuiltinProvider(EngineProvider):
     spec = SPEC
 
     async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
-        """The sound of plain text; markup is spoken as it stands. A voice it does not have is replaced by the default:
+        """The sound of plain text; markup is spoken as it stands.
 
-        a name carried over from another provider must not silence the one that always works.
+        A voice it does not have is replaced by the default: a name carried over from another provider must not silence
+        the one that always works.
 
         Raises:
             AIProviderError: INVALID_REQUEST for a text of more than `LONGEST_TEXT` characters; ENGINE_CRASHED.

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,8 +34,18 @@ def test_what_comes_out_is_the_newest_that_fits_and_the_rest_is_counted(
     assert len(got) + ring.waiting == len(fed)
 
 
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns a thousand times as often as usual."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
 def test_a_writer_on_another_thread_is_never_read_torn() -> None:
-    ring, blocks = Ring(4096), 3000
+    ring, blocks = Ring(4096), 1000
 
     def write() -> None:
         for number in range(blocks):
@@ -49,3 +62,16 @@ def test_a_writer_on_another_thread_is_never_read_torn() -> None:
     numbers = [int.from_bytes(got[at : at + 4], "little") for at in range(0, len(got), 4)]
     assert numbers == sorted(numbers)
     assert numbers[-1] == blocks - 1
+
+
+def test_a_writer_that_overtakes_the_reader_in_the_middle_of_a_copy_is_noticed() -> None:
+    class Overtaken(Ring):
+        def copy(self, start: int, end: int) -> bytes:
+            data = super().copy(start, end)
+            if start == 0:
+                self.write(memoryview(b"efgh"))
+            return data
+
+    ring = Overtaken(4)
+    ring.write(memoryview(b"abcd"))
+    assert ring.take(4) == (b"efgh", 4)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.conversation.prompt import HISTORY_CHARS, build_messages, read_template, system_prompt
@@ -101,6 +101,7 @@ def test_invisible_characters_do_not_reach_the_model() -> None:
     assert [message.content for message in messages[1:]] == ["ab", "cd", "ef"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), max_size=12),
     st.text(min_size=1, max_size=30).filter(str.isalpha),

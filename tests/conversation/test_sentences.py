@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.conversation.sentences import LONGEST, SentenceCutter
@@ -57,7 +57,8 @@ def pieces_of(text: str) -> list[str]:
         # addresses, labels and code are not cut inside
         ("See [this page. Really](https://a.b/c?d=1.2) now please. Thank you for that.",
          ["See [this page. Really](https://a.b/c?d=1.2) now please.", "Thank you for that."]),
-        ("Run `a.b. c!` now if you please. That should be enough.", ["Run `a.b. c!` now if you please.", "That should be enough."]),
+        ("Run `a.b. c!` now if you please. That should be enough.",
+         ["Run `a.b. c!` now if you please.", "That should be enough."]),
         # lists
         ("Three things:\n\n1. Breathe in slowly\n2. Breathe out and wait\n\nThat is all there is.",
          ["Three things:", "1. Breathe in slowly", "2. Breathe out and wait", "That is all there is."]),
@@ -160,6 +161,7 @@ ALPHABET = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ALPHABET, max_size=120), st.data())
 def test_joining_the_pieces_gives_the_reply_for_any_chunks(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
@@ -178,6 +180,7 @@ def test_joining_the_pieces_gives_the_reply_for_any_chunks(parts: list[str], dat
         start += len(piece.text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_text_is_cut_without_loss(text: str) -> None:
     cut(list(text))

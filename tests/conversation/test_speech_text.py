@@ -74,6 +74,7 @@ def test_a_key_in_use_is_never_spoken_whatever_its_shape() -> None:
     assert "plain7pass" not in spoken("It is plain7pass, I think.")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_markup_is_ever_spoken(text: str) -> None:
     said = spoken(text)
@@ -82,6 +83,7 @@ def test_no_markup_is_ever_spoken(text: str) -> None:
     assert not said or any(map(str.isalnum, said))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("one two three four well fine night".split()), min_size=1, max_size=20))  # noqa: SIM905
 def test_every_word_of_plain_prose_is_spoken(words: list[str]) -> None:
     text = " ".join(words) + "."
@@ -132,7 +134,7 @@ def test_ordinary_text_of_any_script_is_unchanged(text: str) -> None:
     assert clean_text(text) == text
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.text(
         alphabet=st.characters(codec=None) | st.sampled_from("\u2066\u2069\u200d\u0301\u0335\r\n"),

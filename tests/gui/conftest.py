@@ -6,7 +6,6 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from collections.abc import Callable
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -29,6 +28,3 @@ def window(qtbot: QtBot, host: StagedHost) -> Window:
     made.activateWindow()
     qtbot.waitUntil(made.isActiveWindow)
     return made
-
-
-Stage = Callable[[Callable[[StagedHost], None]], Window]

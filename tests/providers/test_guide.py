@@ -275,18 +275,18 @@ def test_sixty_times_the_same_words_and_never_the_same_sentence(said: str) -> No
 
 
 TEXTS = st.text(max_size=200) | st.lists(
-    st.sampled_from(sorted(load_lexicon().known) + ["?", "!", ".", ",", "{echo}", "i", "my", "but", "Zzyzx"]),
+    st.sampled_from([*sorted(load_lexicon().known), "?", "!", ".", ",", "{echo}", "i", "my", "but", "Zzyzx"]),
     max_size=25,
 ).map(" ".join)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(TEXTS, st.sampled_from([*(practice.name for practice in load_practices()), "gone"]))
 def test_any_words_sixty_times(text: str, practice: str) -> None:
     check_wellformed(talk(*[text] * 60, practice=practice))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_any_words_at_all(texts: list[str]) -> None:
     check_wellformed(talk(*texts))

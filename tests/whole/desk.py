@@ -153,6 +153,14 @@ class Desk:
     def tap(self, key: str = "space") -> None:
         self.xdotool("key", key)
 
+    def click(self, across: float, up_px: int) -> None:
+        """Clicks in the window: `across` is a share of its width, `up_px` counts from its bottom when negative."""
+        window = self.xdotool("search", "--onlyvisible", "--name", "^Companion$").split()[0]
+        shape = dict(line.split("=") for line in self.xdotool("getwindowgeometry", "--shell", window).split())
+        x, y = int(int(shape["WIDTH"]) * across), up_px % int(shape["HEIGHT"])
+        self.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
+        time.sleep(0.2)
+
     def type(self, text: str) -> None:
         self.xdotool("type", "--delay", "8", text)
 

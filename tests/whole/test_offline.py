@@ -119,7 +119,7 @@ def test_a_tap_keeps_listening_until_the_next_tap(place: Desk, app: RunningApp) 
 
 
 def test_talking_over_the_answer_silences_it(place: Desk, app: RunningApp) -> None:
-    place.tap("Tab")  # from the talk button to the text field
+    place.click(0.53, -78)  # the text field
     delays_ms = []
     for _ in range(3):
         since = app.mark()

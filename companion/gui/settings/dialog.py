@@ -50,7 +50,7 @@ class SettingsDialog(QDialog):
         self._host, self._look, self._state = host, look, state
         self.setWindowTitle("Settings")
         self.setMinimumSize(_SMALLEST)
-        self.resize(_read_size(state))
+        self.resize(_read_size(state) or QSize(look.px(_SIZE.width()), look.px(_SIZE.height())))
         self.pages: dict[str, SettingsPage] = {}
         self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
         self._scrolls: dict[str, QScrollArea] = {}
@@ -66,8 +66,8 @@ class SettingsDialog(QDialog):
         self._nothing = text_label("No setting is called that.", "hint")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._nothing)
-        self._look.changed.connect(self._draw_icons)
-        self._draw_icons()
+        self._look.changed.connect(self._take_look)
+        self._take_look()
         self._stop_watching = host.events.watch(self._watch)
         self.destroyed.connect(self._stop_watching)
         self.show_page()
@@ -95,9 +95,8 @@ class SettingsDialog(QDialog):
     # -- the left side --------------------------------------------------------------------------------------
 
     def _build_list(self) -> QWidget:
-        side = QWidget()
-        side.setFixedWidth(_LIST_PX)
-        column = QVBoxLayout(side)
+        self._side = QWidget()
+        column = QVBoxLayout(self._side)
         column.setContentsMargins(12, 20, 12, 12)
         column.setSpacing(12)
         self.search = QLineEdit()
@@ -118,9 +117,10 @@ class SettingsDialog(QDialog):
         self.list.currentItemChanged.connect(lambda item, _: self._turn_to(item))
         column.addWidget(self.search)
         column.addWidget(self.list, 1)
-        return side
+        return self._side
 
-    def _draw_icons(self) -> None:
+    def _take_look(self) -> None:
+        self._side.setFixedWidth(self._look.px(_LIST_PX))
         self._search_icon.setIcon(icons.icon("search", self._look.colour("faint"), 16))
 
     def _filter(self, text: str) -> None:
@@ -189,16 +189,15 @@ class SettingsDialog(QDialog):
 def _scrolled(page: QWidget) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(page)
     return area
 
 
-def _read_size(state: Path | None) -> QSize:
+def _read_size(state: Path | None) -> QSize | None:
     if state is not None:
         with suppress(OSError, ValueError):
             width, _, height = state.read_text(encoding="ascii").strip().partition("x")
             wished = QSize(int(width), int(height))
             return wished.expandedTo(_SMALLEST).boundedTo(QSize(4000, 3000))
-    return _SIZE
+    return None

@@ -61,7 +61,7 @@ class VoicePage(RolePage):
         self.voices.itemActivated.connect(lambda _: self._listen())
         self.listen.clicked.connect(self._toggle)
         self._show_listening(is_on=False)
-        self.look.changed.connect(lambda: self._show_listening(is_on=self._is_listening))
+        self.look.changed.connect(self._draw_again)
 
     def _speed_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -183,6 +183,9 @@ class VoicePage(RolePage):
         self.work.end("preview")
         self.host.stop_preview()
         self._show_listening(is_on=False)
+
+    def _draw_again(self) -> None:
+        self._show_listening(is_on=self._is_listening)
 
     def _show_listening(self, *, is_on: bool) -> None:
         self._is_listening = is_on

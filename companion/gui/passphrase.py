@@ -1,0 +1,122 @@
+"""Asks for the journal's passphrase: to open one that is locked, or to choose one where there is no keyring. Main thread.
+
+Not modal; what is said meanwhile is kept in memory and moves into the journal once it opens. A wrong passphrase costs
+nothing but the time to type it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from companion.errors import CompanionError
+from companion.gui.theme import Look
+from companion.tasks import spawn
+
+SHORTEST = 8
+"""Characters a new passphrase needs."""
+_TEXTS = {
+    "choose": (
+        "Choose a passphrase",
+        "There is no safe keyring on this computer, so a passphrase protects your journal. You will be asked for it at "
+        "each start. Nobody can recover it: write it down and keep it somewhere safe.",
+        "Keep my journal",
+    ),
+    "enter": (
+        "Open your journal",
+        "Your journal is locked with a passphrase. What you say meanwhile is kept and moves into it.",
+        "Open",
+    ),
+}
+
+
+class PassphraseDialog(QDialog):
+    """One question, answered when `accept` is called by a passphrase that worked.
+
+    Args:
+        purpose: "choose" or "enter".
+        use: opens the journal; raises `CompanionError` when it does not open.
+    """
+
+    def __init__(
+        self, purpose: str, use: Callable[[str], Awaitable[None]], look: Look, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._purpose, self._use = purpose, use
+        title, text, button = _TEXTS[purpose]
+        self.setWindowTitle(title)
+        self.setMinimumWidth(look.px(460))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 26, 28, 22)
+        column.setSpacing(12)
+        heading = _label(title)
+        heading.setFont(look.font("title"))
+        column.addWidget(heading)
+        column.addWidget(_label(text))
+        self.field = self._field("Passphrase")
+        column.addWidget(self.field)
+        self.again = self._field("The same once more")
+        self.again.setVisible(purpose == "choose")
+        column.addWidget(self.again)
+        self.fault = _label("")
+        self.fault.setProperty("role", "warn")
+        self.fault.hide()
+        column.addWidget(self.fault)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        self.later = QPushButton("Not now")
+        self.button = QPushButton(button)
+        self.button.setProperty("tone", "primary")
+        self.button.setDefault(True)
+        row.addWidget(self.later)
+        row.addWidget(self.button)
+        column.addLayout(row)
+        self.later.clicked.connect(self.reject)
+        self.button.clicked.connect(self._try)
+        self.field.setFocus()
+
+    def _field(self, name: str) -> QLineEdit:
+        field = QLineEdit()
+        field.setEchoMode(QLineEdit.EchoMode.Password)
+        field.setPlaceholderText(name)
+        field.setAccessibleName(name)
+        field.returnPressed.connect(self._try)
+        return field
+
+    def _try(self) -> None:
+        text = self.field.text()
+        if self._purpose == "choose" and len(text) < SHORTEST:
+            self._say(f"At least {SHORTEST} characters, please; four unrelated words are good.")
+        elif self._purpose == "choose" and text != self.again.text():
+            self._say("The two are not the same.")
+        elif text:
+            self.button.setEnabled(False)
+            self._say("One moment …")
+            spawn(self._open(text), name="passphrase")
+
+    async def _open(self, text: str) -> None:
+        try:
+            await self._use(text)
+        except CompanionError as error:
+            self._say(f"{error.message} {error.hint}".strip())
+            self.field.selectAll()
+            self.field.setFocus()
+        else:
+            self.field.clear()
+            self.again.clear()
+            self.accept()
+        finally:
+            self.button.setEnabled(True)
+
+    def _say(self, sentence: str) -> None:
+        self.fault.setText(sentence)
+        self.fault.show()
+
+
+def _label(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label

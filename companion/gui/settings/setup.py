@@ -1,0 +1,195 @@
+"""How one provider is set up for one role: its model with price, its key, its server address. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
+
+from companion.errors import CompanionError
+from companion.flow import Health
+from companion.gui.settings.form import labelled, name_control, text_label
+from companion.gui.settings.key_row import KeyRow
+from companion.net import origin
+from companion.providers.provider import Spec
+from companion.settings import normalise_base_url
+from companion.vault import KeyState
+
+if TYPE_CHECKING:
+    from companion.gui.settings.role_page import RolePage
+    from companion.providers.catalogue import ModelEntry
+
+
+class ProviderSetup(QWidget):
+    """How one provider is set up for one role: model, key, address."""
+
+    def __init__(self, page: RolePage, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self._page = page
+        self._prefix = f"providers.{page.role.value}.{spec.name}"
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(14)
+        self.model: QComboBox | None = None
+        self.key: KeyRow | None = None
+        self._models: dict[str, ModelEntry | None] = {}
+        entries = page.host.models(page.role, spec.name)
+        if entries or spec.base_url or spec.default_models.get(page.role):
+            self._model_note = text_label("", "caption")
+            self.model = self._build_model(entries)
+            box = QVBoxLayout()
+            box.setSpacing(0)
+            box.addWidget(labelled("Model", self.model))
+            box.addWidget(self._model_note)
+            column.addLayout(box)
+        if spec.needs_key or spec.key_env:
+            self.key = KeyRow(page.host, spec, page.role, page.work)
+            self.key.checked.connect(lambda health: page.checked(spec, health))
+            self.key.changed.connect(lambda name: page.work.start(page.key_changed(name), "key changed"))
+            column.addWidget(self.key)
+        if spec.base_url:
+            self._build_address(column)
+
+    def refresh(self, key: KeyState, health: Health | None) -> None:
+        """Shows what holds now."""
+        if self.model is not None:
+            self._add_models(health.models if health is not None else ())
+            self._show_model(self._page.host.settings.role(self._page.role).block(self.spec.name).model)
+        if self.key is not None:
+            self.key.show_state(key)
+        if self.spec.base_url:
+            self._show_address(key)
+        self.setVisible(self.model is not None or self.key is not None)
+
+    # -- model ----------------------------------------------------------------------------------------------
+
+    def _build_model(self, entries: Sequence[ModelEntry]) -> QComboBox:
+        combo = QComboBox()
+        combo.setEditable(True)
+        combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        line = combo.lineEdit()
+        assert line is not None
+        default = self.spec.default_models.get(self._page.role, "")
+        label = next((entry.label for entry in entries if entry.model == default), default)
+        line.setPlaceholderText(f"{label} (usual)" if label else "The provider's own choice")
+        combo.addItem(f"{label} (usual)" if label else "The provider's own choice", "")
+        self._models[""] = next((entry for entry in entries if entry.model == default), None)
+        for entry in entries:
+            combo.addItem(entry.label, entry.model)
+            self._models[entry.model] = entry
+        for name, words in self._page.further_models(self.spec).items():
+            combo.addItem(words, name)
+            self._models[name] = None
+        combo.activated.connect(lambda _: self._choose_model(str(combo.currentData() or "")))
+        line.editingFinished.connect(lambda: self._typed_model(line.text().strip()))
+        return combo
+
+    def _add_models(self, names: Sequence[str]) -> None:
+        assert self.model is not None
+        for name in names:
+            if name not in self._models:
+                self._models[name] = None
+                self.model.addItem(name, name)
+
+    def _typed_model(self, text: str) -> None:
+        assert self.model is not None
+        line = self.model.lineEdit()
+        assert line is not None
+        line.setModified(False)
+        place = self.model.findText(text)
+        self._choose_model(str(self.model.itemData(place) or "") if place >= 0 else text)
+
+    def _choose_model(self, model: str) -> None:
+        if model != self._page.host.settings.role(self._page.role).block(self.spec.name).model:
+            self._page.save({f"{self._prefix}.model": model or None})
+
+    def _show_model(self, model: str) -> None:
+        assert self.model is not None
+        line = self.model.lineEdit()
+        if line is not None and line.hasFocus() and line.isModified():
+            return
+        if self.model.findData(model) < 0:
+            self.model.addItem(model, model)
+        self.model.setCurrentIndex(self.model.findData(model))
+        note = model_note(self._models.get(model))
+        self._model_note.setText(note)
+        self._model_note.setVisible(bool(note))
+
+    # -- address --------------------------------------------------------------------------------------------
+
+    def _build_address(self, column: QVBoxLayout) -> None:
+        self.fold = QToolButton()
+        self.fold.setText("Server address")
+        self.fold.setCheckable(True)
+        self.fold.setProperty("tone", "plain")
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self._address_box = QWidget()
+        inner = QVBoxLayout(self._address_box)
+        inner.setContentsMargins(0, 0, 0, 0)
+        self.address = QLineEdit()
+        self.address.setPlaceholderText(self.spec.base_url)
+        name_control(self.address, f"Server address of {self.spec.display_name}")
+        self.address_note = text_label("", "warn")
+        inner.addWidget(self.address)
+        inner.addWidget(self.address_note)
+        self.address_note.hide()
+        column.addWidget(self.fold)
+        column.addWidget(self._address_box)
+        self._address_box.hide()
+        self.fold.toggled.connect(self._unfold)
+        self.address.editingFinished.connect(self._address_entered)
+
+    def _unfold(self, is_open: bool) -> None:
+        self._address_box.setVisible(is_open)
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+
+    def _address_entered(self) -> None:
+        try:
+            address = normalise_base_url(self.address.text(), with_key=self.spec.needs_key)
+        except CompanionError as error:
+            self._note_address(f"{error.message} {error.hint}")
+            return
+        self.address.setText(address.url)
+        self._note_address(address.notice)
+        if address.url != self._page.host.settings.role(self._page.role).block(self.spec.name).base_url:
+            self._page.save({f"{self._prefix}.base_url": address.url or None})
+
+    def _show_address(self, key: KeyState) -> None:
+        own = self._page.host.settings.role(self._page.role).block(self.spec.name).base_url
+        if not self.address.hasFocus() and not self.address_note.text():
+            self.address.setText(own)
+        if own:
+            self.fold.setChecked(True)
+        wanted = origin(own or self.spec.base_url)
+        if key.present and key.origin and key.origin != wanted:
+            self._note_address(
+                f"The key was entered for {key.origin}. It is not sent to {wanted}: enter the key for it again."
+            )
+
+    def _note_address(self, text: str) -> None:
+        self.address_note.setText(text)
+        self.address_note.setVisible(bool(text))
+
+
+def model_note(entry: ModelEntry | None) -> str:
+    """Context, price and end of a model in one line; empty: nothing is known."""
+    if entry is None:
+        return ""
+    parts = []
+    if entry.context_window:
+        size = entry.context_window
+        parts.append(f"{size / 1e6:g}M context" if size >= 1_000_000 else f"{size // 1000}k context")
+    if entry.price_in is not None and entry.price_out is not None:
+        rises = ", more for very long ones" if entry.price_rises else ""
+        parts.append(f"${entry.price_in:.2f} / ${entry.price_out:.2f} per million tokens{rises}")
+    if entry.price_hour is not None:
+        parts.append(f"${entry.price_hour:.2f} per hour of sound")
+    if entry.price_mchars is not None:
+        parts.append(f"${entry.price_mchars:.2f} per million characters")
+    if entry.retires is not None:
+        parts.append(f"ends on {entry.retires.day} {entry.retires:%B %Y}")
+    return " · ".join(parts)

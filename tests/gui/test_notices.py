@@ -1,0 +1,153 @@
+"""Trouble on screen: one sentence, one next step, never in the way."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from companion.errors import Action, AIProviderAuthError, CompanionError, Kind
+from companion.events import Phase, TroubleCleared
+from companion.flow import Role
+from companion.gui.notices import ACTION_LABELS
+from companion.gui.staged import AWAY, StagedHost, trouble
+from companion.gui.window import Window
+
+
+def press(window: Window, text: str) -> None:
+    button = next(button for button in window.notices._buttons if button.text() == text)
+    button.click()
+
+
+def test_a_refused_key_has_its_card(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    trouble(host)
+    notice = window.notices.current
+    assert notice is not None
+    assert notice.sentence == "Anthropic did not accept the key."
+    assert notice.hint == "What you said is kept."
+    assert [button.text() for button in window.notices._buttons] == ["Open keys", "Answer offline"]
+    assert window.notices.isVisible()
+    assert not window.isModal()
+    assert window.status.note.text() == "Not sent"
+
+
+def test_the_keys_of_the_role_that_failed_are_opened(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    host.fail(AIProviderAuthError(provider="deepgram", who="Deepgram"), role=Role.HEARS)
+    with qtbot.waitSignal(window.settings_requested) as asked:
+        press(window, "Open keys")
+    assert asked.args == ["hearing"]
+    assert not window.notices.isVisible()
+
+
+def test_each_card_opens_its_own_role(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    host.fail(AIProviderAuthError(provider="anthropic", who="Anthropic"), role=Role.THINKS)
+    host.fail(CompanionError(Kind.VOICE_FAILED, who="Sonic"), role=Role.SPEAKS)
+    window.notices.close_button.click()
+    with qtbot.waitSignal(window.settings_requested) as asked:
+        press(window, "Open keys")
+    assert asked.args == ["thinking"]
+
+
+def test_what_the_app_can_do_goes_to_the_app(window: Window, host: StagedHost) -> None:
+    trouble(host)
+    press(window, "Answer offline")
+    assert ("act", Action.ANSWER_OFFLINE) in host.pressed
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "page"),
+    [
+        (Kind.NO_MICROPHONE, "Choose microphone", "sound"),
+        (Kind.NO_SPEAKER, "Choose speaker", "sound"),
+        (Kind.VOICE_FAILED, "Choose voice", "voice"),
+        (Kind.ENGINE_MISSING, "Choose hearing", "hearing"),
+        (Kind.MODEL_UNKNOWN, "Choose model", "thinking"),
+    ],
+)
+def test_choosing_opens_the_right_page(
+    window: Window, host: StagedHost, kind: Kind, label: str, page: str
+) -> None:
+    asked: list[str] = []
+    window.settings_requested.connect(asked.append)
+    host.fail(CompanionError(kind), role=None)
+    press(window, label)
+    assert asked == [page]
+
+
+def test_every_action_has_words() -> None:
+    assert set(ACTION_LABELS) == set(Action)
+
+
+def test_a_newer_card_of_the_same_kind_takes_its_place(window: Window, host: StagedHost) -> None:
+    host.fail(CompanionError(Kind.UNREACHABLE, who="OpenAI"))
+    host.fail(CompanionError(Kind.VOICE_FAILED, who="Sonic"), role=Role.SPEAKS)
+    host.fail(CompanionError(Kind.UNREACHABLE, who="Groq"))
+    assert window.notices.current is not None
+    assert window.notices.current.sentence == "Groq cannot be reached."
+    assert window.notices._more.text() == "+1"
+    window.notices.close_button.click()
+    assert window.notices.current.sentence == "Sonic could not speak the answer."
+    window.notices.close_button.click()
+    assert not window.notices.isVisible()
+
+
+def test_it_goes_when_all_is_right_again(window: Window, host: StagedHost) -> None:
+    trouble(host)
+    host.emit(TroubleCleared())
+    assert not window.notices.isVisible()
+    assert window.page.area.state.text() == "Ready"
+
+
+def test_a_new_take_takes_the_last_turns_card_away(window: Window, host: StagedHost) -> None:
+    host.fail(CompanionError(Kind.HEARD_NOTHING), role=Role.HEARS)
+    host.fail(CompanionError(Kind.SETTINGS_BROKEN), turn=None, role=None)
+    host.phase(Phase.ARMING, turn=2)
+    assert window.notices.current is not None
+    assert window.notices.current.kind == Kind.SETTINGS_BROKEN
+
+
+def test_a_silent_voice_does_not_say_that_it_waits(window: Window, host: StagedHost) -> None:
+    host.fail(CompanionError(Kind.VOICE_FAILED, who="Sonic"), role=Role.SPEAKS)
+    assert window.page.area.state.text() == "Ready"
+
+
+def test_a_long_card_keeps_every_word_in_a_small_window(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    window.resize(720, 560)
+    host.begin(AWAY)
+    host.fail(CompanionError(Kind.NO_AUDIO_SYSTEM), turn=None, role=None)
+    qtbot.wait(50)
+    hint = window.notices._hint
+    assert hint.height() >= hint.heightForWidth(hint.width()) - 1
+    assert hint.width() > 200
+
+
+# -- links -----------------------------------------------------------------------------------------------------
+
+
+def test_a_link_is_asked_about_with_its_real_host(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url) or True)
+    window.page.script.link_followed.emit("https://bank.example:pw@evil.example/x")
+    assert window.notices.current is not None
+    assert window.notices.current.sentence == "Open evil.example?"
+    assert opened == []
+    press(window, "Open")
+    assert [url.toString() for url in opened] == ["https://evil.example/x"]
+    assert not window.notices.isVisible()
+
+
+def test_a_link_can_be_copied_instead(window: Window) -> None:
+    window.page.script.link_followed.emit("https://example.org/x")
+    press(window, "Copy address")
+    assert QGuiApplication.clipboard().text() == "https://example.org/x"
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "javascript:x", "smb://host/share"])
+def test_other_addresses_have_no_open_button(window: Window, address: str) -> None:
+    window.page.script.link_followed.emit(address)
+    assert window.notices.current is not None
+    assert window.notices.current.sentence == "This link is not opened."
+    assert window.notices._buttons == []

@@ -1,0 +1,312 @@
+"""The script: words as they come, as they are spoken, as they are kept."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QTextDocument, QTextFormat
+from pytestqt.qtbot import QtBot
+
+from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
+from companion.gui.clean import SHOWN_CHARS
+from companion.gui.theme import LIGHT, Look
+from companion.gui.transcript import Script
+from companion.gui.typesetting import EARLIER
+
+AT = 1_763_586_300.0
+REPLY = ("You kept it. ", "The walk was real. ", "What now?")
+
+
+@pytest.fixture
+def script(qtbot: QtBot) -> Script:
+    look = Look(theme="light")
+    look.wear()
+    made = Script(look, from_below=True)
+    qtbot.addWidget(made)
+    made.resize(900, 500)
+    made.show()
+    return made
+
+
+def painted(script: Script) -> list[tuple[str, str]]:
+    """What is painted over the text: (the words, the colour that sets them apart)."""
+    result = []
+    for selection in script.extraSelections():
+        style = selection.format  # type: ignore[attr-defined]
+        has_paper = style.hasProperty(QTextFormat.Property.BackgroundBrush.value)
+        colour = style.background().color() if has_paper else style.foreground().color()
+        result.append((selection.cursor.selectedText(), colour.name().upper()))  # type: ignore[attr-defined]
+    return result
+
+
+def hear(script: Script, text: str, *, committed: int = 0, final: bool = False, turn: int = 1) -> None:
+    script.hear(turn, Transcript(text=text, committed_chars=committed, is_final=final), AT)
+
+
+def answer(script: Script, *parts: str, turn: int = 1) -> None:
+    for part in parts:
+        script.stream(turn, part, AT)
+    script.flush()
+
+
+def speak(
+    script: Script, index: int, parts: tuple[str, ...] = REPLY, *, spoken: str = "", turn: int = 1
+) -> None:
+    text = parts[index]
+    start = sum(len(part) for part in parts[:index])
+    sentence = Sentence(index=index, text=text, start=start, spoken=spoken or text.strip())
+    script.speak(turn, sentence)
+
+
+def record(
+    reply: str, state: ReplyState = ReplyState.WHOLE, heard: str | None = None, said: str = "Hm"
+) -> TurnRecord:
+    return TurnRecord(
+        id=1,
+        session_id=1,
+        at=AT,
+        user_text=said,
+        reply_text=reply,
+        heard_text=reply if heard is None else heard,
+        reply_state=state,
+        reply_at=AT,
+    )
+
+
+# -- hearing ---------------------------------------------------------------------------------------------------
+
+
+def test_tentative_words_are_paler_and_become_firm(script: Script) -> None:
+    hear(script, "I did leaf", committed=5)
+    assert painted(script) == [(" leaf", LIGHT.faint)]
+    hear(script, "I did leave early", committed=11)
+    assert script.text().endswith("I did leave early")
+    assert painted(script) == [(" early", LIGHT.faint)]
+    hear(script, "I did leave early.", final=True)
+    assert painted(script) == []
+
+
+def test_partial_words_may_shrink(script: Script) -> None:
+    hear(script, "one two three")
+    hear(script, "one")
+    assert script.text().endswith("\none")
+
+
+def test_the_words_sent_take_the_place_of_the_words_heard(script: Script) -> None:
+    hear(script, "i did leave", final=True)
+    script.say(1, "I did leave.", AT)
+    assert script.text().count("leave") == 1
+    assert "I did leave." in script.text()
+
+
+def test_a_discarded_take_leaves_no_word(script: Script) -> None:
+    script.say(1, "First", AT)
+    hear(script, "never mind", turn=2)
+    script.discard(2)
+    assert "never mind" not in script.text()
+    assert "First" in script.text()
+
+
+# -- the answer ------------------------------------------------------------------------------------------------
+
+
+def test_deltas_are_gathered_then_written_once(qtbot: QtBot, script: Script) -> None:
+    script.say(1, "Hm", AT)
+    changes: list[int] = []
+    script.document().contentsChange.connect(lambda *_: changes.append(1))
+    for number in range(40):
+        script.stream(1, f"piece {number} of a stream ", AT)
+    assert "stream" not in script.text()
+    qtbot.waitUntil(lambda: "piece 39" in script.text())
+    assert len(changes) < 6
+
+
+def test_the_sentence_that_sounds_is_marked_and_the_rest_waits(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, *REPLY)
+    speak(script, 1)
+    assert painted(script) == [("The walk was real.", LIGHT.accent_soft), (" What now?", LIGHT.faint)]
+    answer(script, " And then?")
+    assert painted(script)[1] == (" What now? And then?", LIGHT.faint)
+    script.quiet()
+    assert painted(script) == []
+
+
+def test_words_of_a_turn_that_is_over_are_dropped(script: Script) -> None:
+    script.say(1, "One", AT)
+    script.say(2, "Two", AT)
+    answer(script, "stale", turn=1)
+    speak(script, 0, turn=1)
+    assert "stale" not in script.text()
+    assert painted(script) == []
+
+
+def test_an_interrupted_answer_keeps_what_was_not_heard_pale(script: Script) -> None:
+    whole = "".join(REPLY)
+    script.say(1, "Hm", AT)
+    answer(script, *REPLY)
+    script.end_reply(1, whole, ReplyState.INTERRUPTED)
+    script.finish(1, record(whole, ReplyState.INTERRUPTED, heard=REPLY[0].strip()))
+    assert "You went on before the rest was heard" in script.text()
+    start = script.toPlainText().index("You kept it.")
+    assert colour_at(script, start + 3) == LIGHT.ink
+    assert colour_at(script, start + len(REPLY[0]) + 3) == LIGHT.faint
+
+
+def colour_at(script: Script, position: int) -> str:
+    cursor = script.textCursor()
+    cursor.setPosition(position + 1)
+    return cursor.charFormat().foreground().color().name().upper()
+
+
+def test_a_cut_answer_says_so(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, "It began")
+    script.end_reply(1, "It began", ReplyState.CUT_OFF)
+    script.finish(1, record("It began", ReplyState.CUT_OFF))
+    assert "The answer was cut off here" in script.text()
+
+
+def test_plain_words_are_not_laid_out_again_at_the_end(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, "One.\n\nTwo.")
+    changes: list[int] = []
+    script.document().contentsChange.connect(lambda *_: changes.append(1))
+    script.end_reply(1, "One.\n\nTwo.", ReplyState.WHOLE)
+    assert changes == []
+
+
+def test_markdown_is_rendered_when_the_answer_ends_without_a_jump(script: Script) -> None:
+    text = "Some **strong** words.\n\nAnd a second *paragraph* here."
+    script.say(1, "Hm", AT)
+    answer(script, text)
+    before = script.document().size().height()
+    script.end_reply(1, text, ReplyState.WHOLE)
+    assert "**" not in script.text()
+    assert "Some strong words." in script.text()
+    assert abs(script.document().size().height() - before) < 4
+    cursor = script.document().find("strong")
+    assert cursor.charFormat().fontWeight() >= 600
+
+
+def test_the_spoken_sentence_is_found_again_in_rendered_markdown(script: Script) -> None:
+    parts = ("Some **strong** words. ", "And *then* this one.")
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 0, parts, spoken="Some strong words.")
+    script.end_reply(1, "".join(parts), ReplyState.WHOLE)
+    assert painted(script)[0][0] == "Some strong words."
+    speak(script, 1, parts, spoken="And then this one.")
+    assert painted(script)[0] == ("And then this one.", LIGHT.accent_soft)
+
+
+def test_lists_stay_lists(script: Script) -> None:
+    text = "Two things:\n\n- one\n- two"
+    script.say(1, "Hm", AT)
+    answer(script, text)
+    script.end_reply(1, text, ReplyState.WHOLE)
+    assert script.document().find("one").currentList() is not None
+    assert script.document().find("Two things").currentList() is None
+
+
+def test_an_answer_of_nothing_but_a_list(script: Script) -> None:
+    script.show_turns([record("- one\n- two")])
+    assert script.document().find("one").currentList() is not None
+
+
+# -- safety ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_loaded_for_any_address(script: Script) -> None:
+    for address in ("file:///etc/passwd", "http://evil.example/x.png", "qrc:/x", "data:,x"):
+        for kind in QTextDocument.ResourceType:
+            loaded = script.loadResource(kind.value, QUrl(address))
+            assert loaded is not None
+            assert "root:" not in bytes(loaded.data() if hasattr(loaded, "data") else b"").decode("latin1")
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>x</script>", "![x](file:///etc/passwd)", "<b>bold?</b>", "a<b and c>d"]
+)
+def test_markup_is_shown_as_text(script: Script, text: str) -> None:
+    script.show_turns([record(text, said=text)])
+    shown = script.text()
+    assert shown.count("x" if "x" in text else "b") >= 1
+    assert "\ufffc" not in script.toPlainText()  # no object such as an image
+    assert text in shown  # the person's own words, untouched
+
+
+def test_a_link_is_announced_and_the_page_stays(qtbot: QtBot, script: Script) -> None:
+    script.show_turns([record("See [this](https://example.org/a).")])
+    before = script.text()
+    with qtbot.waitSignal(script.link_followed) as followed:
+        script.anchorClicked.emit(QUrl("https://example.org/a"))
+    assert followed.args == ["https://example.org/a"]
+    assert script.text() == before
+
+
+def test_a_word_of_200_000_letters_is_shown_in_pieces_and_copied_whole(qtbot: QtBot, script: Script) -> None:
+    script.say(1, "x" * 200_000, AT)
+    assert f"Show more ({200_000 - SHOWN_CHARS:,} characters)" in script.text()
+    script.selectAll()
+    copied = script.createMimeDataFromSelection().text()
+    assert "x" * SHOWN_CHARS in copied
+    script.anchorClicked.emit(QUrl("companion:more/0"))
+    assert "x" * (2 * SHOWN_CHARS) in script.text()
+
+
+def test_an_endless_answer_stops_growing(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    for _ in range(50):
+        answer(script, "word " * 400)
+    assert len(script.text()) < SHOWN_CHARS + 200
+    script.end_reply(1, "word " * 20_000, ReplyState.WHOLE)
+    assert "Show more" in script.text()
+
+
+# -- the page --------------------------------------------------------------------------------------------------
+
+
+def test_a_short_script_stands_at_the_bottom(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    assert script.viewport().geometry().bottom() == script.rect().bottom()
+    assert script.viewport().geometry().top() > 300
+
+
+def test_the_view_follows_only_at_the_bottom(qtbot: QtBot, script: Script) -> None:
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    bar = script.verticalScrollBar()
+    assert bar.value() == bar.maximum() > 0
+    script.say(1, "And this", AT)
+    answer(script, "more words " * 60)
+    assert bar.value() == bar.maximum()
+    bar.setValue(100)
+    answer(script, "more words " * 60)
+    assert bar.value() == 100
+
+
+def test_many_turns_wait_behind_a_line(script: Script) -> None:
+    script.show_turns([record(f"Answer {n}.", said=f"Words {n}.") for n in range(150)])
+    assert "Words 149." in script.text()
+    assert "Words 0." not in script.text()
+    assert "Show 60 earlier" in script.text()
+    script.anchorClicked.emit(QUrl(EARLIER))
+    script.anchorClicked.emit(QUrl(EARLIER))
+    assert "Words 0." in script.text()
+    assert "earlier" not in script.text()
+
+
+def test_another_look_keeps_the_words_and_the_live_turn(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, REPLY[0])
+    script._look.choose(theme="dark", font_scale=1.5, reduced_motion=False)
+    answer(script, REPLY[1])
+    assert REPLY[0] + REPLY[1].strip() in script.text()
+
+
+def test_the_column_is_centred_and_fits_a_small_window(script: Script) -> None:
+    for width in (1100, 720, 500):
+        script.resize(width, 500)
+        view = script.viewport().geometry()
+        assert abs((view.left() + view.right()) / 2 - (width - 1) / 2) <= 1
+        assert script.document().textWidth() == view.width() <= 668

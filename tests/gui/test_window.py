@@ -1,0 +1,394 @@
+"""The main window as a whole: what it shows of the app, and what it asks of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QScrollBar,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from companion.events import DraftOffered, JournalOpened, Mark, Note, Phase, TakeDiscarded, TimelineMarked
+from companion.flow import ReplyState, Role
+from companion.gui.staged import (
+    AWAY,
+    HERE,
+    OPENING,
+    SAID,
+    SCENES,
+    TOLD,
+    StagedHost,
+    idle,
+    listening,
+    speaking,
+)
+from companion.gui.talkpage import where_it_goes
+from companion.gui.window import Window
+
+
+def test_the_first_page_asks_and_promises(window: Window, host: StagedHost) -> None:
+    idle(host)
+    page = window.page
+    assert page.opening.text() == "What is on your mind this evening?"
+    assert page.privacy.text() == "Nothing leaves this computer."
+    assert window.status.kept.text() == "Saved · encrypted on this computer"
+    assert window.status.note.text() == "Offline"
+    assert window.focusWidget() is page.area.button
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sentence"),
+    [
+        ({}, "Nothing leaves this computer."),
+        ({Role.THINKS: "a.example"}, "Your words go to a.example."),
+        ({Role.HEARS: "a.example"}, "Your voice goes to a.example."),
+        ({Role.SPEAKS: "a.example"}, "The answers go to a.example."),
+        (dict.fromkeys(Role, "a.example"), "Your voice, words and answers go to a.example."),
+        (
+            {Role.HEARS: "h.example", Role.THINKS: "t.example"},
+            "Your voice goes to h.example, your words to t.example.",
+        ),
+    ],
+)
+def test_what_leaves_is_said_in_one_sentence(hosts: dict[Role, str], sentence: str) -> None:
+    assert where_it_goes(hosts) == sentence
+
+
+def test_pills_name_who_has_each_role_and_lead_to_its_settings(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    host.begin({**HERE, Role.THINKS: AWAY[Role.THINKS]})
+    thinks, hears = window.bar.pills[Role.THINKS], window.bar.pills[Role.HEARS]
+    assert thinks.label == "Claude Haiku"
+    assert "goes to api.anthropic.com" in thinks.accessibleName()
+    assert "on this computer" in hears.accessibleName()
+    for role, page in ((Role.THINKS, "thinking"), (Role.HEARS, "hearing"), (Role.SPEAKS, "voice")):
+        with qtbot.waitSignal(window.settings_requested) as asked:
+            window.bar.pills[role].click()
+        assert asked.args == [page]
+
+
+def test_a_small_window_keeps_the_pills_without_their_names(window: Window, host: StagedHost) -> None:
+    host.begin(AWAY)
+    wide = window.bar.pills[Role.THINKS].sizeHint().width()
+    window.resize(720, 560)
+    assert window.bar.pills[Role.THINKS].sizeHint().width() < wide
+    assert window.width() == 720
+
+
+def test_the_practice_and_its_step(window: Window, host: StagedHost) -> None:
+    host.begin(HERE)
+    assert window.bar.practice.text() == "Evening review"
+    assert window.bar.step.text() == "2 of 4"
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+def test_the_menu_offers_practices_and_a_new_reflection(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    host.begin(HERE)
+    host.say("Something")
+    window.bar.practice.click()
+    menu = window.bar.findChild(QMenu)
+    assert menu is not None
+    texts = [action.text() for action in menu.actions() if not action.isSeparator()]
+    assert texts == [
+        "Open reflection\t10 min",
+        "Gratitude\t6 min",
+        "Evening review\t8 min",
+        "Difficult feeling\t12 min",
+        "New reflection",
+    ]
+    menu.actions()[1].trigger()
+    menu.close()
+    assert ("practice", "gratitude") in host.pressed
+    assert window.page.welcome.isVisible()
+
+
+def test_a_turn_from_first_word_to_last(window: Window, host: StagedHost) -> None:
+    speaking(host)
+    text = window.page.script.text()
+    assert text == "\n".join(
+        ["Companion · 21:05", OPENING, "You · 21:05", SAID, "Companion · 21:05", "".join(TOLD)]
+    )
+    assert window.status.note.text() == "heard 240 ms · first word 310 ms · first sound 520 ms"
+    host.end("".join(TOLD), cost_usd=0.0004)
+    assert window.status.cost.text() == "$0.0004"
+    assert window.page.script.extraSelections() == []
+
+
+def test_typed_words_count_from_sending(window: Window, host: StagedHost) -> None:
+    host.say("Typed", turn=3)
+    host.emit(TimelineMarked(turn=3, mark=Mark.ASKED, at_s=10.0))
+    host.emit(TimelineMarked(turn=3, mark=Mark.FIRST_TOKEN, at_s=10.2))
+    assert window.status.note.text() == "first word 200 ms"
+
+
+def test_a_discarded_first_take_brings_the_question_back(window: Window, host: StagedHost) -> None:
+    listening(host)
+    assert not window.page.welcome.isVisible()
+    host.emit(TakeDiscarded(turn=1))
+    assert window.page.welcome.isVisible()
+
+
+def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None:
+    assert window.status.kept.text() == "The journal is opening"
+    host.emit(JournalOpened(storage="memory"))
+    assert window.status.kept.text() == "Kept for this run only"
+    host.emit(JournalOpened(storage="passphrase"))
+    host.say("Words", saved=False)
+    assert window.status.kept.text() == "Not saved yet · kept in memory"
+    host.end("Yes.", said="Words")
+    assert window.status.kept.text() == "Saved · encrypted on this computer"
+
+
+def test_a_note_comes_and_goes(window: Window, host: StagedHost) -> None:
+    idle(host)
+    host.emit(Note(text="A recording waits for its words"))
+    assert window.status.note.text() == "A recording waits for its words"
+    window.status._back.timeout.emit()
+    assert window.status.note.text() == "Offline"
+
+
+# -- writing ---------------------------------------------------------------------------------------------------
+
+
+def test_enter_sends_and_shift_enter_breaks_the_line(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    field = window.page.area.composer.field
+    field.setFocus()
+    qtbot.keyClicks(field, "one")
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(field, "two")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert host.pressed == [("submit", "one\ntwo")]
+    assert field.toPlainText() == ""
+
+
+def test_blank_words_are_not_sent(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    field = window.page.area.composer.field
+    field.setFocus()
+    qtbot.keyClicks(field, "   ")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert host.pressed == []
+
+
+def test_words_that_were_not_taken_stay(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    host.takes_words = False
+    field = window.page.area.composer.field
+    field.setFocus()
+    qtbot.keyClicks(field, "keep me")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.toPlainText() == "keep me"
+
+
+def test_a_draft_survives_a_take_and_a_new_size(window: Window, host: StagedHost) -> None:
+    composer = window.page.area.composer
+    composer.field.setPlainText("half a thought")
+    listening(host)
+    host.phase(Phase.READY)
+    window.resize(800, 600)
+    assert composer.draft == "half a thought"
+
+
+def test_the_field_grows_to_six_lines(window: Window) -> None:
+    area = window.page.area
+    heights = []
+    for lines in (1, 3, 6, 12):
+        area.composer.field.setPlainText("\n".join("x" * lines))
+        heights.append(area.composer.height())
+    assert heights[0] < heights[1] < heights[2] == heights[3]
+    assert area.composer.geometry().bottom() <= area.rect().bottom()
+
+
+def test_words_to_review_come_into_the_field(window: Window, host: StagedHost) -> None:
+    window.page.area.composer.field.setPlainText("Before.")
+    listening(host)
+    host.emit(DraftOffered(turn=1, text="I did leave early."))
+    host.phase(Phase.READY)
+    composer = window.page.area.composer
+    assert composer.draft == "Before. I did leave early."
+    assert composer.isVisible()
+    assert composer.has_focus
+    assert window.page.welcome.isVisible()
+
+
+def test_a_huge_paste_is_refused_and_the_draft_stays(window: Window) -> None:
+    from PySide6.QtCore import QMimeData
+
+    field = window.page.area.composer.field
+    field.setPlainText("mine")
+    data = QMimeData()
+    data.setText("x" * 5_000_000)
+    field.insertFromMimeData(data)
+    assert field.toPlainText() == "mine"
+    assert "nothing was pasted" in window.status.note.text()
+
+
+def test_pasted_html_is_plain_text(window: Window) -> None:
+    from PySide6.QtCore import QMimeData
+
+    field = window.page.area.composer.field
+    data = QMimeData()
+    data.setHtml("<b>bold</b>")
+    data.setText("bold\u202e!")
+    field.insertFromMimeData(data)
+    assert field.toPlainText() == "bold!"
+
+
+# -- keyboard and screen reader --------------------------------------------------------------------------------
+
+
+def test_shortcuts(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    with qtbot.waitSignal(window.settings_requested):
+        qtbot.keyClick(window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert host.pressed == ["new session", "cancel"]
+
+
+def is_qts_own(widget: QWidget) -> bool:
+    """Scroll bars and viewports that Qt puts into its areas are named by the area."""
+    parent = widget.parent()
+    return any(part is not None and part.objectName().startswith("qt_") for part in (widget, parent))
+
+
+@pytest.mark.parametrize("scene", SCENES)
+async def test_every_control_has_a_name(window: Window, host: StagedHost, scene: str) -> None:
+    import asyncio
+
+    SCENES[scene](host)
+    if scene == "journal":
+        window.show_page("journal")
+        await asyncio.sleep(0.05)
+    controls = (
+        QAbstractButton,
+        QAbstractItemView,
+        QComboBox,
+        QLineEdit,
+        QPlainTextEdit,
+        QAbstractScrollArea,
+        QScrollBar,
+    )
+    nameless = []
+    for widget in window.findChildren(QWidget):
+        if not isinstance(widget, controls) or is_qts_own(widget):
+            continue
+        spoken = QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+        if not spoken.strip():
+            nameless.append(f"{type(widget).__name__} {widget.objectName()}")
+    assert nameless == []
+
+
+def test_labels_are_never_rich_text(window: Window, host: StagedHost) -> None:
+    for scene in SCENES.values():
+        scene(host)
+    rich = [
+        label.text()
+        for label in window.findChildren(QLabel)
+        if label.text() and label.textFormat() is not Qt.TextFormat.PlainText
+    ]
+    assert rich == []
+
+
+def test_tab_reaches_every_control_and_comes_back(qtbot: QtBot, window: Window, host: StagedHost) -> None:
+    idle(host)
+    start = window.focusWidget()
+    seen = []
+    for _ in range(30):
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+        seen.append(window.focusWidget())
+        if seen[-1] is start:
+            break
+    assert seen[-1] is start
+    assert window.page.area.composer.field in seen
+    assert set(window.bar.pills.values()) <= set(seen)
+    assert set(window.rail.buttons.values()) & set(seen)
+
+
+# -- the window itself -----------------------------------------------------------------------------------------
+
+
+def test_size_and_place_are_remembered(qtbot: QtBot, host: StagedHost, tmp_path: Path) -> None:
+    file = tmp_path / "state" / "window.json"
+    first = Window(host, geometry=file)
+    qtbot.addWidget(first)
+    assert (first.width(), first.height()) == (1160, 780)
+    first.show()
+    first.resize(760, 640)
+    first.close()
+    second = Window(host, geometry=file)
+    qtbot.addWidget(second)
+    assert (second.width(), second.height()) == (760, 640)
+    second.close()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"x": "a"}', "nonsense", '{"x":0,"y":0,"width":1e9,"height":-3}']
+)
+def test_a_broken_geometry_file_does_not_stop_the_window(
+    qtbot: QtBot, host: StagedHost, tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "window.json"
+    file.write_text(content)
+    window = Window(host, geometry=file)
+    qtbot.addWidget(window)
+    assert 720 <= window.width() <= 20_000
+    window.close()
+    assert json.loads(file.read_text())
+
+
+def test_closing_is_told_and_events_are_no_longer_shown(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    with qtbot.waitSignal(window.closed):
+        window.close()
+    host.emit(Note(text="too late"))
+    assert window.status.note.text() != "too late"
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.5, 2.0])
+def test_large_text_leaves_room_for_the_words(window: Window, host: StagedHost, scale: float) -> None:
+    host.settings.appearance.font_scale = scale
+    window.settings_changed()
+    window.resize(720, 560)
+    speaking(host)
+    assert window.page.script.height() > 60
+    assert window.height() <= 800
+
+
+def test_dark_is_dark(window: Window, host: StagedHost) -> None:
+    light = window.grab().toImage().pixelColor(400, 200).lightness()
+    host.settings.appearance.theme = "dark"
+    window.settings_changed()
+    assert light > 200
+    assert window.grab().toImage().pixelColor(400, 200).lightness() < 60
+
+
+def test_an_unsaved_ending_is_shown(window: Window, host: StagedHost) -> None:
+    host.say("Words")
+    host.tell("Yes.")
+    host.end("Yes.", saved=False, state=ReplyState.WHOLE)
+    assert window.status.kept.text() == "Not saved yet · kept in memory"
+
+
+def test_importing_the_window_stays_light() -> None:
+    heavy = ("markdown_it", "nh3", "numpy", "httpx2", "openai", "companion.gui.journal")
+    code = f"import sys, companion.gui.window; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
