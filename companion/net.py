@@ -144,7 +144,7 @@ class Net:
         except InvalidStatus as error:
             answer = error.response
             raise HandshakeRefused(
-                answer.status_code, dict(answer.headers), bytes(answer.body or b"")
+                answer.status_code, dict(answer.headers.raw_items()), bytes(answer.body or b"")
             ) from error
         except TimeoutError as error:
             raise AIProviderTimeoutError("", host, error, who=who or host) from error

@@ -66,6 +66,7 @@ class Companion:
         self._vault_task: asyncio.Task[Vault] | None = None
         self._preview_task: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._warming_sound: asyncio.Task[None] | None = None
         self.staff = Staff(
             settings=lambda: self.settings,
             vault=self.vault,
@@ -89,7 +90,7 @@ class Companion:
         for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
             tasks.spawn(self._warm(role), name=f"warm {role}")
         if self._microphone is None:
-            tasks.spawn(self._warm_sound(), name="warm sound")
+            self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
@@ -103,6 +104,8 @@ class Companion:
         await self.engine.close()
         self._stop_watching()
         await tasks.stop(self._opening)
+        if self._warming_sound is not None:
+            await asyncio.wait([self._warming_sound])  # PortAudio must not be left in the middle of its start
         await self.staff.aclose()
         for player in {
             id(p): p for p in (self._player, self._device_player and self._device_player[1]) if p

@@ -190,7 +190,6 @@ class JournalPage(QWidget):
         column.setSpacing(12)
         self._picture = QLabel()
         self._sentence = label("", "title", wraps=True)
-        self.message.setMaximumWidth(460)
         middle = Qt.AlignmentFlag.AlignHCenter
         for words in (self._sentence, self.message):
             words.setAlignment(middle)
@@ -232,6 +231,7 @@ class JournalPage(QWidget):
     def _dress(self) -> None:
         for bar in (self._heading, self.header):
             bar.setFixedHeight(self._look.px(64))
+        self.message.setFixedWidth(self._look.px(460))
         self._picture.setPixmap(
             icons.pixmap("book", self._look.colour("accent"), 34, self.devicePixelRatioF())
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MORE_SCENES: dict[str, Callable[[str], QWidget]] = {}
 """Name -> the widget to be pictured, made for the theme "light" or "dark"; it is closed afterwards."""
-_PASSES = 8
+_PASSES = 5
 """Rounds of the event loop after which everything that was asked for has been laid out."""
 
 
@@ -58,6 +58,7 @@ def _stage(name: str, theme: str) -> QWidget:
     window.show()
     SCENES[name](host)
     window.page.script.flush()
+    window.page.area.arrive()
     if name == "journal":
         window.show_page("journal")
     return window
@@ -70,7 +71,7 @@ async def _picture(widget: QWidget, path: Path) -> Path:
     widget.show()
     for _ in range(_PASSES):
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 30)
-        await asyncio.sleep(0.03)  # lets the moving button arrive, and what was spawned read the journal
+        await asyncio.sleep(0.005)  # what was spawned reads the journal
     if not widget.grab().save(str(path)):
         raise OSError(f"cannot write {path}")
     widget.close()

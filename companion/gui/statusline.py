@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion.events import Mark
@@ -29,6 +30,7 @@ class StatusLine(QWidget):
         self._look = look
         self._storage = ""
         self._is_saved = True
+        self._kept_text = self._note_text = ""
         self._zero_s: float | None = None
         self._icon = QLabel()
         self._icon.setAccessibleName("Journal")
@@ -73,7 +75,8 @@ class StatusLine(QWidget):
 
     def show_note(self, text: str) -> None:
         """A remark that goes by itself."""
-        self.note.setText(text)
+        self._note_text = text
+        self._fit()
         self._back.start()
 
     def begin_turn(self) -> None:
@@ -104,13 +107,27 @@ class StatusLine(QWidget):
             self.kept.setProperty("type", kind)
             self.kept.style().unpolish(self.kept)
             self.kept.style().polish(self.kept)
-        self.kept.setText(text)
+        self._kept_text = text
+        self._fit()
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
         self.setFixedHeight(self._look.px(_HEIGHT_PX))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where both sides have no room, the right one gives way."""
+        metrics = QFontMetrics(self._look.font("caption"))
+        cost = self.cost.sizeHint().width() if self.cost.isVisibleTo(self) else 0
+        room = self.width() - 2 * 28 - 30 - cost - metrics.horizontalAdvance(self._kept_text)
+        self.kept.setText(self._kept_text)
+        self.note.setText(metrics.elidedText(self._note_text, Qt.TextElideMode.ElideRight, max(room, 0)))
+
     def _show_right(self) -> None:
         self._back.stop()
         times = " · ".join(self._times[name] for _, name in _TIMES if name in self._times)
-        self.note.setText(times or self._standing)
+        self._note_text = times or self._standing
+        self._fit()
         self.note.setToolTip("Counted from the moment you let go" if times else "")

@@ -101,6 +101,11 @@ class TalkArea(QWidget):
         self._is_in_trouble = is_in_trouble
         self._show()
 
+    def arrive(self) -> None:
+        """Ends a move that is under way where it was going."""
+        if self._move.state() is QVariantAnimation.State.Running:
+            self._move.setCurrentTime(_MOVE_MS)
+
     def offer(self, text: str) -> None:
         """Words to be read before they are sent: they wait in the composer, which takes the focus when it is back."""
         self.composer.offer(text)

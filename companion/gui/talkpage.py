@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent, QWheelEvent
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from companion.flow import Role
@@ -38,8 +38,6 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
 class TalkPage(QWidget):
     """Lays itself out: the script reaches down to the button, the empty edge of the area over the script."""
 
-    moved = Signal()
-
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
@@ -54,6 +52,7 @@ class TalkPage(QWidget):
         column.setSpacing(6)
         column.addStretch(1)
         for words in (self.opening, self.how, self.privacy):
+            words.setMinimumHeight(1)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(words)
         column.insertSpacing(2, 12)
@@ -65,6 +64,7 @@ class TalkPage(QWidget):
 
     def show_opening(self, question: str) -> None:
         self.opening.setText(question)
+        self._fit_opening()
 
     def show_talk_key(self, name: str) -> None:
         key = "the space bar" if name.lower() == "space" else name
@@ -72,6 +72,7 @@ class TalkPage(QWidget):
 
     def show_hosts(self, hosts: Mapping[Role, str]) -> None:
         self.privacy.setText(where_it_goes(hosts))
+        self._fit_opening()
 
     def show_script(self, is_shown: bool) -> None:
         """The script, or the opening question while there is none."""
@@ -95,3 +96,22 @@ class TalkPage(QWidget):
         self.welcome.setGeometry(0, 0, wide, above)
         self.area.setGeometry(0, high - area, wide, area)
         self.area.raise_()
+        self._fit_opening()
+
+    def _fit_opening(self) -> None:
+        """The largest title in which the whole question has room; in a very low window the explanation gives way."""
+        wide, high = self.welcome.width() - 56, self.welcome.height()
+        below = sum(max(0, words.heightForWidth(wide)) for words in (self.how, self.privacy)) + 40
+        for kind in ("opening", "heading", "title"):
+            metrics = QFontMetrics(self._look.font(kind))
+            needed = metrics.boundingRect(
+                QRect(0, 0, wide, 10_000), Qt.TextFlag.TextWordWrap.value, self.opening.text()
+            ).height()
+            fits = needed + below <= high
+            if fits and needed <= 2.5 * metrics.lineSpacing():
+                break
+        self.how.setVisible(fits)
+        if self.opening.property("type") != kind:
+            self.opening.setProperty("type", kind)
+            self.opening.style().unpolish(self.opening)
+            self.opening.style().polish(self.opening)

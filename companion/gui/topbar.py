@@ -144,7 +144,7 @@ class TopBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._look, self._practices = look, practices
-        self._name = ""
+        self._name, self._title = "", "Reflection"
         self.practice = QPushButton("Reflection")
         self.practice.setProperty("tone", "practice")
         self.practice.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands after the title
@@ -166,7 +166,7 @@ class TopBar(QWidget):
 
     def show_practice(self, name: str, title: str, step: int, steps: int) -> None:
         self._name = name
-        self.practice.setText(title)
+        self._title = title
         self.practice.setAccessibleName(f"Practice: {title}")
         self.practice.setAccessibleDescription("Opens the list of practices")
         self.step.setText(f"{step} of {steps}" if steps > 1 and step else "")
@@ -204,9 +204,16 @@ class TopBar(QWidget):
 
     def _fit(self) -> None:
         pills = sum(pill.full_width() + 14 for pill in self.pills.values())
-        title = self.practice.sizeHint().width() + self.step.sizeHint().width() + 14
+        metrics = QFontMetricsF(self._look.font("state", weight=QFont.Weight.DemiBold))
+        name = metrics.horizontalAdvance(self._title) + _ICON_WIDE_PX + 22
+        title = name + self.step.sizeHint().width() + 14
+        is_tight = title + pills + 48 > self.width()
         for pill in self.pills.values():
-            pill.shorten(title + pills + 48 > self.width())
+            pill.shorten(is_tight)
+        pills = sum(pill.sizeHint().width() + 14 for pill in self.pills.values())
+        self.step.setVisible(title + pills + 48 <= self.width())
+        room = self.width() - pills - 48 - _ICON_WIDE_PX - 18
+        self.practice.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room))
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))

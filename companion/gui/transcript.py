@@ -34,6 +34,7 @@ _FLUSH_MS = 33
 _TURNS_AT_ONCE = 60
 """Older turns wait behind a line, so that a long evening stays quick."""
 _MOST_TURNS = 120
+_LONGEST_PARAGRAPH = 3_000
 _INNER_PX = 4
 """Room inside the view for what reaches over a letter's box."""
 
@@ -60,7 +61,8 @@ class Script(QTextBrowser):
         """Where the live turn's words start in the document; 0: not yet."""
         self._tentative_from = 0
         self._pending: list[str] = []
-        self._run = 0
+        self._run = self._paragraph = 0
+        """Characters since the last space, and in the last paragraph, of what was streamed."""
         self._is_exact = True
         """The answer on the page is the raw answer, character for character."""
         self._spoken: tuple[int, int] | None = None
@@ -201,12 +203,20 @@ class Script(QTextBrowser):
         if not self._told_from:
             self._setter.caption("Companion", live.told_at)
             self._told_from = self._setter.begin("told")
-            self._run, self._is_exact = 0, True
+            self._run, self._paragraph, self._is_exact = 0, 0, True
         shown, self._run = breakable(clean_text(raw[: max(0, room)]), self._run)
         self._is_exact = self._is_exact and shown == raw
         if shown:
-            self._setter.write("told", shown)
+            self._setter.write("told", self._in_paragraphs(shown))
         self._settle()
+
+    def _in_paragraphs(self, text: str) -> str:
+        """A paragraph that never ends begins a new line after a page of words: it is laid out whole at every flush."""
+        self._paragraph = len(text) - text.rfind("\n") - 1 if "\n" in text else self._paragraph + len(text)
+        if self._paragraph > _LONGEST_PARAGRAPH and (space := text.rfind(" ")) >= 0:
+            self._paragraph = len(text) - space - 1
+            return f"{text[:space]}\n{text[space + 1 :]}"
+        return text
 
     def speak(self, turn: int, sentence: Sentence) -> None:
         """This sentence sounds now; the ones after it wait, paler."""

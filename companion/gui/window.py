@@ -145,8 +145,10 @@ class Window(QMainWindow):
         self._journal: JournalPage | None = None
         margins = QWidget()
         row = QVBoxLayout(margins)
-        row.setContentsMargins(28, 0, 28, 0)
+        row.setContentsMargins(28, 0, 28, 10)
         row.addWidget(self.notices)
+        margins.hide()
+        self.notices.changed.connect(lambda: margins.setVisible(self.notices.current is not None))
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
         column.setContentsMargins(0, 0, 0, 0)

@@ -108,7 +108,7 @@ _WHOLE_MESSAGES = (
 )  # fmt: skip
 _QUESTION = re.compile(
     r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b"
-    r"(?: \w+'?\w*)* (?:i|we|it|me|my|you)\b"
+    r".* (?:i|we|it|me|my|you)\b"
 )
 _ALWAYS = re.compile(r"\b(?:always|never|every time|every single|all the time|nothing ever|forever)\b")
 _AHEAD = re.compile(

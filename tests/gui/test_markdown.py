@@ -28,7 +28,7 @@ HOSTILE = [
 
 
 def words(html: str) -> str:
-    return unescape(re.sub(r"<[^>]*>", "", html))
+    return unescape(re.sub(r"<[^>]*>", "", re.sub(r"</(p|li|h\d|td|th)>|<br>", " ", html)))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

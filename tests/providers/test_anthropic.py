@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -186,7 +187,8 @@ async def test_a_connection_left_open_after_the_last_word_does_not_hold_the_turn
 ) -> None:
     monkeypatch.setattr("companion.providers.faults.LINGER_S", 0.05)
     server.script.hang_at_end = True
-    assert (await _ask(provider))[-1].finish_reason == "stop"
+    async with asyncio.timeout(10):  # far below the gate's own patience
+        assert (await _ask(provider))[-1].finish_reason == "stop"
 
 
 async def test_credentials_lying_about_are_not_used(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -132,10 +133,11 @@ async def test_a_connection_left_open_after_the_last_word_does_not_hold_the_turn
 ) -> None:
     monkeypatch.setattr("companion.providers.faults.LINGER_S", 0.05)
     server.script.hang_at_end = True
-    server.script.raw = _stream(_says("Hi", "stop"), done=False)
-    assert [delta.text or delta.finish_reason for delta in await _ask(provider)] == ["Hi", "stop"]
-    server.script.raw = _stream(_says("Hi", "stop"), done=True)
-    assert (await _ask(provider))[-1].finish_reason == "stop"
+    async with asyncio.timeout(10):  # far below the gate's own patience
+        server.script.raw = _stream(_says("Hi", "stop"), done=False)
+        assert [delta.text or delta.finish_reason for delta in await _ask(provider)] == ["Hi", "stop"]
+        server.script.raw = _stream(_says("Hi", "stop"), done=True)
+        assert (await _ask(provider))[-1].finish_reason == "stop"
 
 
 @pytest.mark.parametrize(

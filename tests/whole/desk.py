@@ -116,25 +116,17 @@ class Desk:
         self.home = folder / "companion"
         self.apps: list[RunningApp] = []
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> RunningApp:
-        """Starts the app and waits for its window."""
-        command = [
-            sys.executable,
-            "-m",
-            "companion",
-            "--home",
-            str(self.home),
-            "-D",
-            "events,log",
-            *arguments,
-        ]
+    def start(self, *arguments: str, env: dict[str, str] | None = None, home: str = "") -> RunningApp:
+        """Starts the app; `home` is a folder of the desk other than the usual one."""
+        place = self.folder / home if home else self.home
+        command = [sys.executable, "-m", "companion", "--home", str(place), "-D", "events,log", *arguments]
         app = RunningApp(command, {**self.env, **(env or {})})
         self.apps.append(app)
         return app
 
-    def start_ready(self, *arguments: str, env: dict[str, str] | None = None) -> RunningApp:
+    def start_ready(self, *arguments: str, env: dict[str, str] | None = None, home: str = "") -> RunningApp:
         """Starts the app and waits until its window has the keyboard and its journal is open."""
-        app = self.start(*arguments, env=env)
+        app = self.start(*arguments, env=env, home=home)
         app.wait_for("JournalOpened")
         self.xdotool("search", "--sync", "--onlyvisible", "--name", "Companion", "windowactivate", "--sync")
         time.sleep(0.3)
@@ -160,6 +152,13 @@ class Desk:
         x, y = int(int(shape["WIDTH"]) * across), up_px % int(shape["HEIGHT"])
         self.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
         time.sleep(0.2)
+
+    def write(self, text: str) -> None:
+        """Types into the text field and sends."""
+        time.sleep(0.5)  # the field comes back when an answer is over
+        self.click(0.53, -78)
+        self.type(text)
+        self.tap("Return")
 
     def type(self, text: str) -> None:
         self.xdotool("type", "--delay", "8", text)
