@@ -68,6 +68,8 @@ class HearRequest:
     """Empty: the provider's default."""
     context: str = ""
     """Words that are likely, for recognisers that take a prompt."""
+    turns: bool = False
+    """Wants to be told where turns begin and end, of recognisers that can (`Spec.follows_turns`)."""
 
 
 class TurnSignal(StrEnum):

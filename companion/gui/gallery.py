@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEventLoop, Qt
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -121,7 +121,9 @@ def main() -> int:
     area.setWindowTitle("Gallery")
     area.resize(1000, 800)
     area.show()
-    return app.exec()
+    while area.isVisible():
+        app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    return 0
 
 
 if __name__ == "__main__":

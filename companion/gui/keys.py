@@ -11,19 +11,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
-    QKeySequenceEdit,
-    QLineEdit,
-    QPlainTextEdit,
-    QTextEdit,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QWidget
 
 from companion.gui.talk import TalkButton
 
@@ -32,15 +20,15 @@ EVERYWHERE = Qt.Key.Key_F9
 _RELEASE_MS = 40
 _KINDS = (QEvent.Type.KeyPress, QEvent.Type.KeyRelease, QEvent.Type.ShortcutOverride)
 _OWN_USE = (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
-    QKeySequenceEdit,
-    QLineEdit,
+    "QAbstractButton",
+    "QAbstractItemView",
+    "QAbstractSlider",
+    "QAbstractSpinBox",
+    "QComboBox",
+    "QKeySequenceEdit",
+    "QLineEdit",
 )
-"""Controls in which an ordinary key has a meaning of its own."""
+"""Controls in which an ordinary key has a meaning of its own; by name, because importing each class costs start-up time."""
 
 
 def key_named(name: str) -> Qt.Key:
@@ -54,9 +42,11 @@ def key_named(name: str) -> Qt.Key:
 
 def has_own_use(widget: QWidget | None) -> bool:
     """Whether typing into `widget` means something else than talking."""
-    if isinstance(widget, QTextEdit | QPlainTextEdit):
-        return not widget.isReadOnly()
-    return isinstance(widget, _OWN_USE) and not isinstance(widget, TalkButton)
+    if widget is None or isinstance(widget, TalkButton):
+        return False
+    if widget.inherits("QTextEdit") or widget.inherits("QPlainTextEdit"):
+        return not widget.property("readOnly")
+    return any(widget.inherits(name) for name in _OWN_USE)
 
 
 class TalkKeys(QObject):

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from companion.events import Phase
 from companion.gui.composer import Composer
 from companion.gui.labels import HintLine, label
+from companion.gui.reading import COLUMN_PX
 from companion.gui.talk import BOX_PX, Face, TalkButton, face_of
 from companion.gui.theme import Look
-from companion.gui.transcript import COLUMN_PX
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""

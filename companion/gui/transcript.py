@@ -2,7 +2,6 @@
 
 Deltas are gathered and written at most every `_FLUSH_MS`: inserting each alone costs quadratic layout time. What is
 tentative, being spoken, or not spoken yet is painted over the text (extra selections) and never laid out again.
-Nothing is ever fetched: every resource is an empty object, and a link is only announced.
 """
 
 from __future__ import annotations
@@ -10,46 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import (
-    QFocusEvent,
-    QImage,
-    QResizeEvent,
-    QTextCharFormat,
-    QTextCursor,
-    QTextDocument,
-)
-from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QTextEdit, QWidget
+from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtGui import QTextCharFormat
+from PySide6.QtWidgets import QTextEdit, QWidget
 
 from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
 from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, breakable, clean_text, unbroken
+from companion.gui.reading import ReadingPage
 from companion.gui.theme import Look
 from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter
 
-COLUMN_PX = 660
-_EDGE_PX = 28
-"""Least margin beside the column."""
 _FLUSH_MS = 33
 _TURNS_AT_ONCE = 60
 """Older turns wait behind a line, so that a long evening stays quick."""
 _MOST_TURNS = 120
 _LONGEST_PARAGRAPH = 3_000
-_INNER_PX = 4
-"""Room inside the view for what reaches over a letter's box."""
 
 
-class Script(QTextBrowser):
+class Script(ReadingPage):
     """The page. Live methods (`hear`, `say`, `stream` ...) follow the turn's events; `show_turns` shows a kept one."""
 
     link_followed = Signal(str)
     """A person wants to go to this address; nobody has gone there."""
 
     def __init__(self, look: Look, *, from_below: bool, parent: QWidget | None = None) -> None:
-        """`from_below`: a short script stands at the bottom, near the talk button, and the end stays in view."""
-        super().__init__(parent)
-        self._look = look
-        self._from_below = from_below
+        super().__init__(look, from_below=from_below, parent=parent)
         self._setter = Typesetter(self.document(), look)
         self._title = ""
         self._turns: list[ShownTurn] = []
@@ -66,37 +51,12 @@ class Script(QTextBrowser):
         self._is_exact = True
         """The answer on the page is the raw answer, character for character."""
         self._spoken: tuple[int, int] | None = None
-        self._follows = from_below
         self._flushing = QTimer(self)
         self._flushing.setSingleShot(True)
         self._flushing.setInterval(_FLUSH_MS)
         self._flushing.timeout.connect(self.flush)
-        self._set_up()
-
-    def _set_up(self) -> None:
-        document = self.document()
-        document.setUndoRedoEnabled(False)
-        document.setDocumentMargin(_INNER_PX)
-        self.setProperty("script", True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setOpenLinks(False)
-        self.setAcceptDrops(False)
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.setAccessibleName("Reflection")
-        self.setAccessibleDescription("What you and the companion said")
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.bar = QScrollBar(Qt.Orientation.Vertical, self)
-        self.bar.setAccessibleName("Scroll the reflection")
-        self.bar.hide()
-        own = self.verticalScrollBar()
-        own.rangeChanged.connect(self._range_changed)
-        own.valueChanged.connect(self._scrolled)
-        self.bar.valueChanged.connect(own.setValue)
         self.anchorClicked.connect(self._anchor_clicked)
-        self._look.changed.connect(self.rebuild)
+        look.changed.connect(self.rebuild)
 
     # -- a kept reflection ----------------------------------------------------------------------------------
 
@@ -152,7 +112,7 @@ class Script(QTextBrowser):
         committed = len(live.said) if transcript.is_final else transcript.committed_chars
         self._tentative_from = self._said_from + min(committed, len(live.said))
         self._repaint_spans()
-        self._settle()
+        self.settle()
 
     def discard(self, turn: int) -> None:
         """The take was not sent: its words leave the page."""
@@ -176,8 +136,8 @@ class Script(QTextBrowser):
                 self._setter.write_long("said", text, live.pieces, len(self._turns) - 1)
         self._tentative_from = self._setter.end
         self._repaint_spans()
-        self._follows = self._from_below
-        self._settle()
+        self.follows = self._from_below
+        self.settle()
 
     def stream(self, turn: int, text: str, at: float) -> None:
         """The next piece of the answer; it appears with the next flush."""
@@ -208,7 +168,7 @@ class Script(QTextBrowser):
         self._is_exact = self._is_exact and shown == raw
         if shown:
             self._setter.write("told", self._in_paragraphs(shown))
-        self._settle()
+        self.settle()
 
     def _in_paragraphs(self, text: str) -> str:
         """A paragraph that never ends begins a new line after a page of words: it is laid out whole at every flush."""
@@ -238,7 +198,7 @@ class Script(QTextBrowser):
             return
         if changed or not self._told_from or len(text) > SHOWN_CHARS or not markdown.is_plain(text):
             self._rewrite_told(live)
-        self._settle()
+        self.settle()
 
     def finish(self, turn: int, record: TurnRecord) -> None:
         """The turn is over: what was not heard turns pale, a broken answer gets its mark."""
@@ -254,7 +214,7 @@ class Script(QTextBrowser):
         if len(self._turns) - self._first > _MOST_TURNS:
             self._first = len(self._turns) - _TURNS_AT_ONCE
             self.rebuild()
-        self._settle()
+        self.settle()
 
     def quiet(self) -> None:
         """Nothing is being spoken any more."""
@@ -278,7 +238,7 @@ class Script(QTextBrowser):
             self._write_turn(place)
         self._tentative_from = self._setter.end
         self._repaint_spans()
-        self._settle()
+        self.settle()
         bar.setValue(bar.maximum() - below)
         self.setUpdatesEnabled(True)
 
@@ -391,63 +351,6 @@ class Script(QTextBrowser):
             selection.format = style
             selections.append(selection)
         self.setExtraSelections(selections)
-
-    # -- the view -------------------------------------------------------------------------------------------
-
-    def loadResource(self, kind: int, name: QUrl | str) -> object:
-        """Nothing, for every address: an answer of None would make Qt look on the disk."""
-        if kind == QTextDocument.ResourceType.ImageResource.value:
-            return QImage(1, 1, QImage.Format.Format_ARGB32)
-        return QByteArray()
-
-    def createMimeDataFromSelection(self) -> QMimeData:
-        data = QMimeData()
-        data.setText(unbroken(self.textCursor().selection().toPlainText()))
-        return data
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._settle()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            cursor = self.textCursor()
-            cursor.movePosition(QTextCursor.MoveOperation.End)
-            self.setTextCursor(cursor)
-        super().focusInEvent(event)
-
-    def _settle(self) -> None:
-        """Centres the column and lets a short script stand at the bottom."""
-        wide, high = self.width(), self.height()
-        column = min(self._look.px(COLUMN_PX), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
-        left = max(0, (wide - column) // 2)
-        above = 0
-        if self._from_below:
-            self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
-            above = max(0, high - int(self.document().size().height() + 0.999))
-        self._set_margins(left, above, max(0, wide - column - left))
-        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
-        self.bar.raise_()
-
-    def _set_margins(self, left: int, above: int, right: int) -> None:
-        margins = self.viewportMargins()
-        if (margins.left(), margins.top(), margins.right()) != (left, above, right):
-            self.setViewportMargins(left, above, right, 0)
-        if self.document().textWidth() != self.viewport().width():
-            self.document().setTextWidth(self.viewport().width())
-
-    def _range_changed(self, low: int, high: int) -> None:
-        own = self.verticalScrollBar()
-        self.bar.setPageStep(own.pageStep())
-        self.bar.setSingleStep(own.singleStep())
-        self.bar.setRange(low, high)
-        self.bar.setVisible(high > low)
-        if self._follows:
-            own.setValue(high)
-
-    def _scrolled(self, value: int) -> None:
-        self._follows = self._from_below and value >= self.verticalScrollBar().maximum() - 4
-        self.bar.setValue(value)
 
     def _anchor_clicked(self, url: QUrl) -> None:
         address = url.toString(QUrl.ComponentFormattingOption.FullyEncoded)

@@ -6,14 +6,12 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QTimer, QUrl, Signal
+from PySide6.QtCore import QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -25,17 +23,16 @@ from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named
 from companion.gui.links import Link, read_link
 from companion.gui.notices import Notice, NoticeBar
+from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar, settings_page
-from companion.paths import write_atomically
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
 
-_SIZE_PX = (1160, 780)
 _LEAST_PX = (720, 560)
 _WARM_AFTER_MS = 1_500
 _PAGES = {
@@ -93,7 +90,7 @@ class Window(QMainWindow):
         self.setMinimumSize(*_LEAST_PX)
         self._build()
         self._connect()
-        self._restore_geometry()
+        restore(self, geometry)
         self._unwatch = host.events.watch(self._on_event)
 
     # -- pages ----------------------------------------------------------------------------------------------
@@ -124,7 +121,7 @@ class Window(QMainWindow):
         self.page.area.show_keys(name, key_name(EVERYWHERE))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._save_geometry()
+        remember(self, self._geometry_file)
         self._unwatch()
         self.keys.stop()
         super().closeEvent(event)
@@ -411,36 +408,6 @@ class Window(QMainWindow):
             announce(self.page.script, f"Companion: {record.reply_text}")
         if self._journal is not None and not self.shows_talk:
             self._journal.refresh()
-
-    # -- place and size -------------------------------------------------------------------------------------
-
-    def _restore_geometry(self) -> None:
-        self.resize(*_SIZE_PX)
-        if self._geometry_file is None:
-            return
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(self._geometry_file.read_text(encoding="utf-8"))
-            rect = QRect(*(int(kept[key]) for key in ("x", "y", "width", "height")))
-            desk = QGuiApplication.primaryScreen().availableVirtualGeometry()
-            self.resize(rect.size().boundedTo(desk.size()))
-            if any(screen.availableGeometry().intersects(rect) for screen in QGuiApplication.screens()):
-                self.move(rect.topLeft())
-            if kept.get("is_maximised") is True:
-                self.showMaximized()
-
-    def _save_geometry(self) -> None:
-        if self._geometry_file is None:
-            return
-        rect = self.normalGeometry()
-        kept = {
-            "x": rect.x(),
-            "y": rect.y(),
-            "width": rect.width(),
-            "height": rect.height(),
-            "is_maximised": self.isMaximized(),
-        }
-        with suppress(OSError):  # a window's place is not worth a card
-            write_atomically(self._geometry_file, json.dumps(kept).encode())
 
 
 def _warm() -> None:

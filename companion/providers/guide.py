@@ -35,8 +35,8 @@ SPEC = Spec(
 _NO_SLOTS: Mapping[str, str] = MappingProxyType({})
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SLOT = re.compile(r"\{(\w+)\}")
-_CRISIS_ECHO = 3
-"""For so many messages after a crisis was spoken of, the guide keeps pointing to people."""
+_EMERGENCY_ECHO = 3
+"""For so many messages after an emergency was spoken of, the guide keeps pointing to people."""
 
 
 class Guide(AIProvider):
@@ -63,17 +63,17 @@ PROVIDER = Guide
 
 def write_answer(request: ChatRequest) -> str:
     """Two to four sentences, the last of them the only question."""
-    from companion.providers.noticing import is_crisis, notice
+    from companion.providers.noticing import find_emergency, notice
 
     said_by_user = [message.content for message in request.messages if message.role is Speaker.USER] or [""]
     answers = [message.content for message in request.messages if message.role is Speaker.ASSISTANT]
     seed = "\x1f".join([request.practice, *said_by_user, *answers]).encode("utf-8", "replace")
     wording = Wording(answers, random.Random(int.from_bytes(blake2b(seed, digest_size=8).digest(), "big")))
     noticed = notice(said_by_user[-1])
-    if noticed.occasion == "crisis":
-        return _answer_crisis(wording)
-    if any(map(is_crisis, said_by_user[-1 - _CRISIS_ECHO : -1])):
-        return _answer_after_crisis(wording)
+    if noticed.occasion in {"crisis", "danger"}:
+        return _answer_emergency(noticed.occasion, wording)
+    if any(map(find_emergency, said_by_user[-1 - _EMERGENCY_ECHO : -1])):
+        return _answer_after_emergency(wording)
     statements = _statements(noticed, wording)
     return " ".join([*statements, _question(noticed, wording, request.practice, len(said_by_user) - 1)])
 
@@ -255,10 +255,10 @@ def _fitting_questions(noticed: Noticed) -> Iterator[Sequence[str]]:
         yield pools[f"{noticed.looks} asked"]
 
 
-def _answer_crisis(wording: Wording) -> str:
+def _answer_emergency(occasion: str, wording: Wording) -> str:
     """Says what it is and who can help, each time; in the same words only when there are no others left."""
     pools = load_wordings()
-    parts = ("crisis", "crisis help", "crisis asked")
+    parts = (occasion, f"{occasion} help", "emergency asked")
     first = [pools[part][0] for part in parts]
     if all(map(wording.is_new, first)):
         return " ".join(first)
@@ -266,10 +266,10 @@ def _answer_crisis(wording: Wording) -> str:
     return " ".join(wording.say_any(pools[part], lead) for part, lead in zip(parts, leads, strict=True))
 
 
-def _answer_after_crisis(wording: Wording) -> str:
+def _answer_after_emergency(wording: Wording) -> str:
     pools = load_wordings()
-    statement = wording.say(pools["crisis after"]) or wording.say_any(pools["general"], pools["again"])
-    return f"{statement} {wording.say_any(pools['crisis asked'], pools['again asked'])}"
+    statement = wording.say(pools["emergency after"]) or wording.say_any(pools["general"], pools["again"])
+    return f"{statement} {wording.say_any(pools['emergency asked'], pools['again asked'])}"
 
 
 def _is_one_question(text: str) -> bool:

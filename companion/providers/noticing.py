@@ -48,7 +48,7 @@ class Noticed:
     """Everything the rules found in one message."""
 
     occasion: str = ""
-    """A whole message of one kind: crisis, identity, greeting, thanks, goodbye, unsure, "no english", short; or empty."""
+    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, unsure, "no english", short."""
     told: tuple[str, ...] = ()
     """Clauses turned to the person, without a stop: `you miss your sister`."""
     contrast: tuple[str, str] | None = None
@@ -90,6 +90,13 @@ _CRISIS = re.compile(
     r"|no (?:reason|point) (?:to|in) (?:live|living|going on)|better off (?:dead|without me)"
     r"|can't go on (?:living|any ?more)|umbringen|selbstmord\w*|suizid\w*|nicht mehr leben"
     r"|me suicider|me tuer|envie de mourir|suicidarme|matarme|quiero morir)\b"
+)
+_DANGER = re.compile(
+    r"\b(?:(?:he|she|they|who|husband|wife|boyfriend|girlfriend|partner|ex|father|mother|dad|mum|mom"
+    r"|stepfather|brother|uncle|boss) "
+    r"(?:\w+ ){0,2}(?:hits|hit|beats|beat|chokes|choked|strangled|threatens to|threatened to|rapes|raped|abuses|abused"
+    r"|molested|assaulted|stalks|stalked) me|i (?:was|got|am being|have been|keep getting) "
+    r"(?:raped|abused|beaten|assaulted|molested|stalked)|afraid (?:he|she) (?:will|might|could) (?:hurt|kill) me)\b"
 )
 _IDENTITY = re.compile(
     r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|person"
@@ -154,6 +161,7 @@ _LINKS = _STRONG | _SLIGHT | _NEGATIONS | _words(
     "made making leaves left do did a an of kind sort too just still also always often sometimes and or "
     "more less most both rather all again"
 )  # fmt: skip
+_LOSS = "a loss"
 _SELF = frozenset({"i", "i'm", "i've", "we", "we're", "me", "myself", "feeling", "felt"})
 _FUNCTION_WORDS = _words(
     "the a and to of in is it i i'm my me that was for on with but not this have so you do we what no yes"
@@ -212,15 +220,20 @@ def _listed(words: str) -> frozenset[str]:
     return frozenset(word.strip() for word in words.split(",") if word.strip())
 
 
-def is_crisis(text: str) -> bool:
-    """Whether the words speak of suicide or self-harm. Rather once too often than once too seldom."""
-    return bool(_CRISIS.search(_plain(text)))
+def find_emergency(text: str) -> str:
+    """`crisis` where the words speak of suicide or self-harm, `danger` where of violence suffered, else empty.
+
+    Rather once too often than once too seldom.
+    """
+    plain = _plain(text)
+    return "crisis" if _CRISIS.search(plain) else "danger" if _DANGER.search(plain) else ""
 
 
 def notice(text: str) -> Noticed:
     """What the rules find in one message."""
-    if is_crisis(text):
-        return Noticed(occasion="crisis")
+    emergency = find_emergency(text)
+    if emergency:
+        return Noticed(occasion=emergency)
     lexicon = load_lexicon()
     text = text[:4000]  # enough for any message, and a bound for the patterns
     plain = _plain(text)
@@ -268,15 +281,15 @@ def _occasion(text: str, plain: str, words: Sequence[str]) -> str:
 
 
 def _find_themes(plain: str, lexicon: Lexicon) -> list[Subject]:
-    """Themes by how many of their words occur; the earlier one first where that is equal."""
+    """Themes by how many of their words occur, then by place; but a loss comes before everything."""
     padded = f" {plain} "
     scored = []
     for theme in lexicon.themes:
         places = [padded.find(f" {word} ") for word in theme.words]
         found = [place for place in places if place >= 0]
         if found:
-            scored.append((-len(found), min(found), theme))
-    return [theme for _, _, theme in sorted(scored, key=lambda entry: entry[:2])[:3]]
+            scored.append((theme.name != _LOSS, -len(found), min(found), theme))
+    return [entry[-1] for entry in sorted(scored, key=lambda entry: entry[:-1])[:3]]
 
 
 def _find_feelings(words: Sequence[str], lexicon: Lexicon) -> Iterator[Felt]:
@@ -381,7 +394,7 @@ def _begins_well(words: Sequence[str], lexicon: Lexicon) -> bool:
     if words[0] in _CONTRACTED:
         return words[1] not in _SUBJECTS
     if words[0] in _SUBJECTS:
-        return words[1] in lexicon.verbs
+        return words[1] in lexicon.verbs or (words[0] == "we" and words[1] in _THIRD)
     return words[0] == "my" and (words[2] in lexicon.verbs or words[2] in _THIRD)
 
 

@@ -49,6 +49,8 @@ _VOICES = (
     ("marin", "natural"),
     ("cedar", "natural, low"),
 )
+_LIVE_HEARING = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
+"""Recognisers that are reached over the realtime socket and hear while the person speaks."""
 _FINISH = {"length": "length", "content_filter": "content_filter"}
 _CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3")
 """How files begin that are not bare samples."""
@@ -127,6 +129,14 @@ class OpenAIProvider(AIProvider):
         return body
 
     async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+        model = request.model or self.models[Role.HEARS]
+        if model in _LIVE_HEARING:
+            from companion.providers.openai_realtime import hear
+
+            async with aclosing(hear(self, request, model)) as live:
+                async for transcript in live:
+                    yield transcript
+            return
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
@@ -212,7 +222,10 @@ class OpenAIProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
+        from companion.providers.live import gone
+
         self._client = None
+        await gone()
         await super().aclose()
 
 

@@ -16,7 +16,7 @@ from companion.practices import find_practice, load_practices
 from companion.providers.guide import PROVIDER, SPEC, Guide, load_wordings, write_answer
 from companion.providers.noticing import load_lexicon, notice, turn_clause
 
-HELP = re.compile(r"\b(112|988)\b")
+HELP = re.compile(r"\b(112|911|988)\b")
 
 
 def sentences(text: str) -> list[str]:
@@ -187,12 +187,33 @@ def test_in_a_crisis_it_names_people_who_can_help(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["my husband hits me", "he beat me again last night", "I was raped", "my dad hit me"]
+)
+def test_in_danger_it_names_people_who_can_help(said: str) -> None:
+    text = answer(said)
+    assert "offline guide" in text
+    assert "112 in Europe or 911 in the US" in text
+    assert text.count("?") == 1
+
+
+def test_a_loss_comes_before_every_other_theme() -> None:
+    text = answer("my dog died", practice="open-reflection")
+    loss = next(theme for theme in load_lexicon().themes if theme.name == "a loss")
+    assert sentences(text)[-1] in loss.questions
+
+
+def test_a_long_message_is_answered_without_a_long_search() -> None:
+    assert answer("what " * 3000 + "so i " * 3000).count("?") == 1
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "my feet are killing me",
         "I don't want to live in this city",
         "I would die for that cake",
         "my dog is going to die soon",
+        "he hit the wall with me",
     ],
 )
 def test_a_way_of_speaking_is_no_crisis(said: str) -> None:
@@ -202,8 +223,8 @@ def test_a_way_of_speaking_is_no_crisis(said: str) -> None:
 def test_help_is_named_every_time_and_stays_near_afterwards() -> None:
     answers = talk(*["I want to die"] * 40)
     assert all(HELP.search(text) for text in answers)
-    after = talk("I want to die", "no never mind", "it is nothing")
-    asked = set(load_wordings()["crisis asked"])
+    after = talk("I want to die", "he hits me", "no never mind", "it is nothing")
+    asked = set(load_wordings()["emergency asked"])
     assert all(sentences(text)[-1] in asked for text in after)
 
 
@@ -267,7 +288,8 @@ def check_wellformed(answers: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["yes", "hello", "are you an AI", "I don't know", "thanks", "what should I do?", "I want to die", "今日は",
+    ["yes", "hello", "are you an AI", "I don't know", "thanks", "what should I do?", "I want to die",
+     "he hits me", "今日は",
      "I always have to work but I want to see my family and I feel very sad, sad, sad about my family."],
 )  # fmt: skip
 def test_sixty_times_the_same_words_and_never_the_same_sentence(said: str) -> None:

@@ -7,9 +7,10 @@ In a test: `async with OpenAIServer() as server:` and hand `server.url` to the p
 """
 
 from tests.servers.anthropic import AnthropicServer
+from tests.servers.deepgram import DeepgramServer
 from tests.servers.ollama import OllamaServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.script import Script, Seen
 from tests.servers.server import VendorServer
 
-__all__ = ["AnthropicServer", "OllamaServer", "OpenAIServer", "Script", "Seen", "VendorServer"]
+__all__ = ["AnthropicServer", "DeepgramServer", "OllamaServer", "OpenAIServer", "Script", "Seen", "VendorServer"]

@@ -43,11 +43,15 @@ class CartesiaServer(VendorServer):
     voice_ids: tuple[str, ...] = (AMELIE, KATIE)
     eager_end_at: int = 0
     """After so many words the turns socket believes the person is done, and one word later that they are not."""
+    context_life_s: float | None = None
+    """A context that has said all it was given ends after so long without more."""
+    contexts_expired = 0
     turn_words: int = 0
     """The turns socket ends a turn after so many words by itself; 0: only at `close`."""
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/voices", self._voices)
+        router.add_get("/voices/{id}", self._voice)
         router.add_get("/tts/websocket", self._speak)
         router.add_get("/stt/websocket", self._hear)
         router.add_get("/stt/turns/websocket", self._hear_turns)
@@ -73,14 +77,14 @@ class CartesiaServer(VendorServer):
         return self.frame_error(self.error_status, script.code, script.message)
 
     async def _voices(self, request: web.Request) -> web.Response:
-        named = {KATIE: ("Katie", "en"), AMELIE: ("Amélie", "fr")}
-        listed = []
-        for voice in self.voice_ids[: int(request.query.get("limit", "10"))]:
-            name, language = named.get(voice, ("Other", "en"))
-            found = {"id": voice, "name": name, "language": language, "tagline": "", "locales": []}
-            listed.append({**found, "description": f"{name} speaks.", "access": "public", "visibility": "all",
-                           "is_owner": False, "created_at": "2026-01-12T00:00:00Z"})  # fmt: skip
+        listed = [_described(voice) for voice in self.voice_ids[: int(request.query.get("limit", "10"))]]
         return web.json_response({"data": listed, "has_more": False})
+
+    async def _voice(self, request: web.Request) -> web.Response:
+        voice = request.match_info["id"]
+        if voice not in self.voice_ids:
+            return self.error(404, "voice_not_found", "The voice does not exist")
+        return web.json_response(_described(voice))
 
     # -- speaking -------------------------------------------------------------------------------------------
 
@@ -164,6 +168,18 @@ class CartesiaServer(VendorServer):
         return None
 
 
+def _described(voice: str) -> dict[str, Any]:
+    name, language = {KATIE: ("Katie", "en"), AMELIE: ("Amélie", "fr")}.get(voice, ("Other", "en"))
+    found = {"id": voice, "name": name, "language": language, "description": f"{name} speaks."}
+    rights = {
+        "access": "public",
+        "visibility": "all",
+        "is_owner": False,
+        "created_at": "2026-01-12T00:00:00Z",
+    }
+    return {**found, **rights, "tagline": "", "locales": []}
+
+
 class _Context:
     """One context of the speaking socket: text comes in, is held until a flush or the end, and goes out as sound."""
 
@@ -211,7 +227,14 @@ class _Context:
 
     async def _until_over(self) -> AsyncIterator[dict[str, Any]]:
         while True:
-            asked = await self._asked.get()
+            life_s = self._server.context_life_s if self._said_s and not self._text else None
+            try:
+                async with asyncio.timeout(life_s):
+                    asked = await self._asked.get()
+            except TimeoutError:
+                self._server.contexts_expired += 1
+                await self._frame("done", done=True, status_code=200)
+                return
             yield asked
             if not asked.get("continue"):
                 return

@@ -1,0 +1,111 @@
+"""A page of text to read: a centred column that fetches nothing, opens nothing and is copied as plain text. Main thread.
+
+Every resource is an empty object; a link is only announced (`anchorClicked`). The scroll bar lies over the page, so that
+its coming and going never changes the width of the column.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
+from PySide6.QtGui import QFocusEvent, QImage, QResizeEvent, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QWidget
+
+from companion.gui.clean import unbroken
+from companion.gui.theme import Look
+
+COLUMN_PX = 660
+_EDGE_PX = 28
+"""Least margin beside the column."""
+_INNER_PX = 4
+"""Room inside the view for what reaches over a letter's box."""
+
+
+class ReadingPage(QTextBrowser):
+    """The view of a script; what stands in it is the subclass's business."""
+
+    def __init__(self, look: Look, *, from_below: bool, parent: QWidget | None = None) -> None:
+        """`from_below`: a short text stands at the bottom, near the talk button, and the end stays in view."""
+        super().__init__(parent)
+        self._look = look
+        self._from_below = from_below
+        self.follows = from_below
+        """The end stays in view as the text grows: until the person scrolls away from it."""
+        self._set_up()
+
+    def _set_up(self) -> None:
+        document = self.document()
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(_INNER_PX)
+        self.setProperty("script", True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setAcceptDrops(False)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setAccessibleName("Reflection")
+        self.setAccessibleDescription("What you and the companion said")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.bar = QScrollBar(Qt.Orientation.Vertical, self)
+        self.bar.setAccessibleName("Scroll the reflection")
+        self.bar.hide()
+        own = self.verticalScrollBar()
+        own.rangeChanged.connect(self._range_changed)
+        own.valueChanged.connect(self._scrolled)
+        self.bar.valueChanged.connect(own.setValue)
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """Nothing, for every address: an answer of None would make Qt look on the disk."""
+        if kind == QTextDocument.ResourceType.ImageResource.value:
+            return QImage(1, 1, QImage.Format.Format_ARGB32)
+        return QByteArray()
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        data = QMimeData()
+        data.setText(unbroken(self.textCursor().selection().toPlainText()))
+        return data
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.settle()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            cursor = self.textCursor()
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            self.setTextCursor(cursor)
+        super().focusInEvent(event)
+
+    def settle(self) -> None:
+        """Centres the column and lets a short script stand at the bottom."""
+        wide, high = self.width(), self.height()
+        column = min(self._look.px(COLUMN_PX), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        left = max(0, (wide - column) // 2)
+        above = 0
+        if self._from_below:
+            self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
+            above = max(0, high - int(self.document().size().height() + 0.999))
+        self._set_margins(left, above, max(0, wide - column - left))
+        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
+        self.bar.raise_()
+
+    def _set_margins(self, left: int, above: int, right: int) -> None:
+        margins = self.viewportMargins()
+        if (margins.left(), margins.top(), margins.right()) != (left, above, right):
+            self.setViewportMargins(left, above, right, 0)
+        if self.document().textWidth() != self.viewport().width():
+            self.document().setTextWidth(self.viewport().width())
+
+    def _range_changed(self, low: int, high: int) -> None:
+        own = self.verticalScrollBar()
+        self.bar.setPageStep(own.pageStep())
+        self.bar.setSingleStep(own.singleStep())
+        self.bar.setRange(low, high)
+        self.bar.setVisible(high > low)
+        if self.follows:
+            own.setValue(high)
+
+    def _scrolled(self, value: int) -> None:
+        self.follows = self._from_below and value >= self.verticalScrollBar().maximum() - 4
+        self.bar.setValue(value)

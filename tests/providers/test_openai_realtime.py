@@ -1,0 +1,547 @@
+"""OpenAI's realtime socket: our two halves of it, and the vendor's own SDK against the same server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from companion.errors import (
+    AIProviderAuthError,
+    AIProviderError,
+    AIProviderModelNotFoundError,
+    AIProviderQuotaError,
+    AIProviderRateLimitError,
+    AIProviderTimeoutError,
+    AIProviderUnavailableError,
+    CompanionError,
+    Kind,
+)
+from companion.flow import (
+    FRAME_BYTES,
+    Audio,
+    ChatDelta,
+    HearRequest,
+    Message,
+    Speaker,
+    Transcript,
+    TurnSignal,
+)
+from companion.pcm import Resampler, read_file
+from companion.providers.openai import OpenAIProvider
+from companion.providers.openai_realtime import OpenAIRealtime, RealtimeChoice, RealtimeLink
+from companion.providers.provider import Policy
+from tests.servers.openai_realtime import RealtimeServer
+from tests.servers.script import REPLY, TRANSCRIPT
+
+KEY = "sk-realtime-0123456789"
+SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
+TAKE = read_file(SPEECH).pcm
+FRAMES = [TAKE[at : at + FRAME_BYTES] for at in range(0, len(TAKE) - FRAME_BYTES, FRAME_BYTES)]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RealtimeServer]:
+    async with RealtimeServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def provider(server: RealtimeServer) -> AsyncIterator[OpenAIProvider]:
+    provider = OpenAIProvider(api_key=KEY, base_url=server.url, stt_model="gpt-live-transcribe")
+    provider.policy = Policy(attempts=1, breaker=False, first_s=2.0)
+    yield provider
+    await provider.aclose()
+
+
+async def frames(count: int | None = None) -> AsyncIterator[bytes]:
+    for frame in FRAMES[:count]:
+        yield frame
+
+
+async def words(provider: OpenAIProvider, request: HearRequest) -> list[Transcript]:
+    return [transcript async for transcript in provider.transcribe(request)]
+
+
+# -- live transcription -------------------------------------------------------------------------------------
+
+
+async def test_words_come_while_frames_still_come(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    partial = asyncio.Event()
+    over = False
+
+    async def spoken() -> AsyncIterator[bytes]:
+        nonlocal over
+        for frame in FRAMES[:100]:
+            yield frame
+        await asyncio.wait_for(partial.wait(), 5)
+        over = True
+        yield FRAMES[100]
+
+    heard: list[Transcript] = []
+    before_the_end = 0
+    async for transcript in provider.transcribe(HearRequest(frames=spoken())):
+        heard.append(transcript)
+        before_the_end += not over
+        partial.set()
+    assert before_the_end >= 1
+    assert [t.is_final for t in heard].count(True) == 1
+    assert heard[-1].is_final
+    assert heard[-1].text == TRANSCRIPT
+    assert all(TRANSCRIPT.startswith(t.text) for t in heard)
+    assert [t.committed_chars for t in heard[:-1]] == [0] * (len(heard) - 1), "a delta may still be revised"
+    assert heard[-1].committed_chars == len(TRANSCRIPT)
+
+
+async def test_the_session_is_asked_for_as_documented(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    await words(provider, HearRequest(frames=frames(), language="en-GB", context="Bingley, Darcy"))
+    seen = server.asked("/realtime")[0]
+    assert seen.path == "/v1/realtime?intent=transcription"
+    assert seen.headers["authorization"] == f"Bearer {KEY}"
+    assert server.of("session.update")[0]["session"] == {
+        "type": "transcription",
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "transcription": {
+                    "model": "gpt-live-transcribe",
+                    "language": "en",
+                    "prompt": "Bingley, Darcy",
+                },
+                "turn_detection": None,
+            }
+        },
+    }
+    sent = sum(event["audio"] for event in server.of("input_audio_buffer.append"))
+    assert sent == pytest.approx(len(FRAMES) * FRAME_BYTES * 1.5, abs=8), "the same length at 24 kHz"
+    assert len(server.of("input_audio_buffer.commit")) == 1
+    await server.until(lambda: not server.open_sockets)
+
+
+async def test_a_recogniser_without_prompt_gets_none(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    await words(provider, HearRequest(frames=frames(50), model="gpt-realtime-whisper", context="Darcy"))
+    heard = server.of("session.update")[0]["session"]["audio"]["input"]["transcription"]
+    assert heard == {"model": "gpt-realtime-whisper", "language": "en"}
+
+
+async def test_other_models_take_whole_recordings(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    heard = await words(provider, HearRequest(frames=frames(50), model="gpt-transcribe"))
+    assert heard[-1].text == TRANSCRIPT
+    assert not server.asked("/realtime")
+
+
+async def test_items_are_joined_in_the_order_they_were_begun(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    server.splits_takes = True
+    heard = await words(provider, HearRequest(frames=frames()))
+    assert heard[-1].text == f"{TRANSCRIPT} And then some."
+    assert [t.is_final for t in heard] == [False] * (len(heard) - 1) + [True]
+
+
+async def test_a_very_short_take_is_heard_too(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    heard = await words(provider, HearRequest(frames=frames(1)))
+    assert [t.text for t in heard if t.is_final] == [TRANSCRIPT]
+
+
+async def test_no_frame_is_nothing_heard(provider: OpenAIProvider) -> None:
+    with pytest.raises(AIProviderError) as caught:
+        await words(provider, HearRequest(frames=frames(0)))
+    assert caught.value.kind is Kind.HEARD_NOTHING
+
+
+async def test_what_is_known_is_kept_when_the_last_word_does_not_come(
+    server: RealtimeServer, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.providers.live.LAST_WORD_S", 0.2)
+    server.script.stall_after = 3
+    heard = await words(provider, HearRequest(frames=frames()))
+    assert heard[-1].is_final
+    assert TRANSCRIPT.startswith(heard[-1].text)
+    assert heard[-1].text
+
+
+async def test_a_closed_iterator_closes_the_socket(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            for frame in FRAMES:
+                yield frame
+                await asyncio.sleep(0.001)
+
+    transcripts = provider.transcribe(HearRequest(frames=endless()))
+    await anext(transcripts)
+    await transcripts.aclose()  # type: ignore[attr-defined]
+    await server.until(lambda: not server.open_sockets)
+    assert not server.of("input_audio_buffer.commit")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "kind"),
+    [
+        (401, "", AIProviderAuthError, Kind.KEY_REFUSED),
+        (403, "", AIProviderAuthError, Kind.FORBIDDEN),
+        (404, "model_not_found", AIProviderModelNotFoundError, Kind.MODEL_UNKNOWN),
+        (429, "", AIProviderRateLimitError, Kind.RATE_LIMITED),
+        (429, "insufficient_quota", AIProviderQuotaError, Kind.NO_CREDIT),
+        (500, "", AIProviderUnavailableError, Kind.UNAVAILABLE),
+        (503, "", AIProviderUnavailableError, Kind.UNAVAILABLE),
+    ],
+)
+async def test_a_refused_handshake_has_its_name(
+    server: RealtimeServer, provider: OpenAIProvider, status: int, code: str, error: type, kind: Kind
+) -> None:
+    server.script.status, server.script.code, server.script.retry_after = status, code, "7"
+    for attempt in (words(provider, HearRequest(frames=frames(20))), OpenAIRealtime(provider).connect("Hi")):
+        with pytest.raises(error) as caught:
+            await attempt
+        assert caught.value.kind is kind
+        assert caught.value.status == status
+        assert caught.value.provider == "openai"
+        assert caught.value.retry_after_s == 7
+        assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "retryable"),
+    [
+        (1006, Kind.UNAVAILABLE, True),
+        (1011, Kind.UNAVAILABLE, True),
+        (1013, Kind.UNAVAILABLE, True),
+        (1008, Kind.INVALID_REQUEST, False),
+        (1009, Kind.INVALID_REQUEST, False),
+        (3000, Kind.KEY_REFUSED, False),
+    ],
+)
+async def test_a_socket_that_ends_early_has_its_name(
+    server: RealtimeServer, provider: OpenAIProvider, code: int, kind: Kind, retryable: bool
+) -> None:
+    if code == 1006:
+        server.script.cut_after = 2
+    else:
+        server.script.end_after, server.close_code = 2, code
+    with pytest.raises(CompanionError) as caught:
+        await words(provider, HearRequest(frames=frames()))
+    assert (caught.value.kind, caught.value.retryable) == (kind, retryable)
+
+
+async def test_errors_inside_the_socket_have_their_names(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    server.fail_words = True
+    with pytest.raises(AIProviderUnavailableError):
+        await words(provider, HearRequest(frames=frames()))
+    server.fail_words, server.script.error_after, server.script.code = False, 1, "rate_limit_exceeded"
+    with pytest.raises(AIProviderRateLimitError):
+        await words(provider, HearRequest(frames=frames()))
+    server.script.models = ["gpt-realtime-2.1"]
+    with pytest.raises(AIProviderModelNotFoundError):
+        await words(provider, HearRequest(frames=frames()))
+
+
+async def test_a_socket_that_never_answers_is_not_waited_for(
+    server: RealtimeServer, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.providers.live.LAST_WORD_S", 0.2)
+    provider.policy = Policy(attempts=1, breaker=False, first_s=0.3)
+    server.is_mute = True
+    with pytest.raises(AIProviderTimeoutError):
+        await words(provider, HearRequest(frames=frames(20)))
+    with pytest.raises(AIProviderTimeoutError):
+        await OpenAIRealtime(provider).connect("Hi")
+    await server.until(lambda: not server.open_sockets)
+
+
+async def test_a_missing_key_is_said_before_anything_is_sent(server: RealtimeServer) -> None:
+    async with OpenAIProvider(base_url=server.url) as keyless:
+        with pytest.raises(AIProviderAuthError) as caught:
+            await OpenAIRealtime(keyless).connect("Hi")
+    assert caught.value.kind is Kind.KEY_MISSING
+    assert not server.requests
+
+
+# -- speech to speech ---------------------------------------------------------------------------------------
+
+
+class Ear:
+    """Reads a link and keeps what came."""
+
+    def __init__(self, link: RealtimeLink) -> None:
+        self.link = link
+        self.came: list[tuple[int, Transcript | ChatDelta | Audio | CompanionError]] = []
+        self.error: CompanionError | None = None
+        self.task = asyncio.get_running_loop().create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for event in self.link.events():
+                self.came.append(event)
+        except CompanionError as error:
+            self.error = error
+
+    def text(self, turn: int) -> str:
+        return "".join(
+            what.text for number, what in self.came if number == turn and isinstance(what, ChatDelta)
+        )
+
+    def sound_s(self, turn: int) -> float:
+        return sum(what.seconds for number, what in self.came if number == turn and isinstance(what, Audio))
+
+    def finish(self, turn: int) -> ChatDelta | None:
+        found = [what for number, what in self.came if number == turn and isinstance(what, ChatDelta)]
+        return found[-1] if found and found[-1].finish_reason else None
+
+    def said(self, turn: int) -> list[str]:
+        return [w.text for n, w in self.came if n == turn and isinstance(w, Transcript) and w.is_final]
+
+    def faults(self) -> list[tuple[int, Kind]]:
+        return [(number, what.kind) for number, what in self.came if isinstance(what, CompanionError)]
+
+    async def __aenter__(self) -> Ear:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.link.close()
+        await self.task
+
+
+async def hear(provider: OpenAIProvider, choice: RealtimeChoice | None = None) -> Ear:
+    return Ear(await OpenAIRealtime(provider, choice or RealtimeChoice()).connect("Listen well."))
+
+
+async def speak(link: RealtimeLink, turn: int, count: int = 40) -> None:
+    for frame in FRAMES[:count]:
+        await link.append(frame)
+    await link.commit(turn)
+    await link.respond(turn)
+
+
+async def test_a_spoken_turn_is_heard_written_down_and_answered(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    async with await hear(provider, RealtimeChoice(voice="cedar", speed=1.2)) as ear:
+        await speak(ear.link, 7)
+        await server.until(lambda: ear.finish(7) is not None and bool(ear.said(7)))
+    finish = ear.finish(7)
+    assert finish is not None
+    assert finish.finish_reason == "stop"
+    assert finish.usage is not None
+    assert finish.usage.output_tokens == 20
+    assert ear.text(7) == REPLY
+    assert ear.said(7) == [TRANSCRIPT]
+    assert ear.sound_s(7) > 2
+    assert ear.error is None
+    assert server.asked("/realtime")[0].path == "/v1/realtime?model=gpt-realtime-2.1"
+    session = server.of("session.update")[0]["session"]
+    assert session["type"] == "realtime"
+    assert session["instructions"] == "Listen well."
+    assert session["output_modalities"] == ["audio"]
+    assert session["audio"]["input"]["turn_detection"] is None
+    assert session["audio"]["output"] == {
+        "format": {"type": "audio/pcm", "rate": 24_000},
+        "voice": "cedar",
+        "speed": 1.2,
+    }
+
+
+async def test_typed_words_are_answered_in_writing_where_no_voice_is_wanted(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    async with await hear(provider, RealtimeChoice(is_spoken=False)) as ear:
+        await ear.link.add(Message(Speaker.ASSISTANT, "Earlier."))
+        await ear.link.add(Message(Speaker.USER, "Good evening."))
+        await ear.link.respond(1)
+        await server.until(lambda: ear.finish(1) is not None)
+    assert ear.text(1) == REPLY
+    assert ear.sound_s(1) == 0
+    assert not ear.faults()
+
+
+async def test_an_interrupted_answer_ends_and_keeps_what_was_heard(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    server.script.token_delay_s = 0.02
+    async with await hear(provider) as ear:
+        await speak(ear.link, 1)
+        await server.until(lambda: ear.sound_s(1) > 0.5)
+        await ear.link.interrupt(1, 0.34)
+        heard = len(ear.came)
+        await speak(ear.link, 2)
+        await server.until(lambda: ear.finish(2) is not None)
+    assert ear.finish(1) is None
+    assert all(number != 1 or isinstance(what, Transcript) for number, what in ear.came[heard:])
+    assert [event["audio_end_ms"] for event in server.of("conversation.item.truncate")] == [340]
+    assert len(server.of("response.cancel")) == 1
+    assert ear.text(2) == REPLY
+    assert not ear.faults(), "the next answer is asked for when the last has ended"
+
+
+async def test_tidying_up_too_late_is_no_fault(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    async with await hear(provider) as ear:
+        await speak(ear.link, 1)
+        await server.until(lambda: ear.finish(1) is not None)
+        await ear.link.interrupt(1, 99.0)
+        await ear.link.interrupt(1, 0.1)
+        await ear.link.clear()
+        await speak(ear.link, 2)
+        await server.until(lambda: ear.finish(2) is not None)
+    assert not server.of("response.cancel")
+    assert not ear.faults()
+
+
+async def test_failures_inside_leave_the_conversation_open(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    async with await hear(provider) as ear:
+        server.script.finish, server.script.code = "failed", "rate_limit_exceeded"
+        server.fail_words = True
+        await speak(ear.link, 1)
+        await server.until(lambda: len(ear.faults()) == 2)
+        assert set(ear.faults()) == {(1, Kind.HEARING_FAILED), (1, Kind.RATE_LIMITED)}
+        server.script.finish, server.fail_words = "max_output_tokens", False
+        await speak(ear.link, 2)
+        await server.until(lambda: ear.finish(2) is not None)
+        assert ear.link.is_open
+    last = ear.finish(2)
+    assert last is not None
+    assert last.finish_reason == "length"
+
+
+async def test_a_conversation_that_breaks_says_so(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    server.script.cut_after = 6
+    ear = await hear(provider)
+    await speak(ear.link, 1)
+    await ear.task
+    assert ear.error is not None
+    assert (ear.error.kind, ear.error.retryable) == (Kind.UNAVAILABLE, True)
+    assert not ear.link.is_open
+    with pytest.raises(AIProviderUnavailableError):
+        await ear.link.respond(2)
+
+
+async def test_connecting_is_tried_again_where_it_may_pass(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    provider.policy = Policy(attempts=3, backoff_s=0.01)
+    server.script.status, server.script.times = 503, 2
+    async with await hear(provider) as ear:
+        assert ear.link.is_open
+    assert len(server.asked("/realtime")) == 3
+
+
+async def test_the_vendor_can_follow_turns_itself(server: RealtimeServer, provider: OpenAIProvider) -> None:
+    async with await hear(provider, RealtimeChoice(follows_turns=True)) as ear:
+        for frame in [*FRAMES[20:90], *[bytes(FRAME_BYTES)] * 40]:
+            await ear.link.append(frame)
+        await server.until(lambda: ear.finish(0) is not None and bool(ear.said(0)))
+    signals = [what.signal for _, what in ear.came if isinstance(what, Transcript) and what.signal]
+    assert signals[:2] == [TurnSignal.STARTED, TurnSignal.ENDED]
+    assert ear.text(0) == REPLY
+
+
+# -- the server, by the vendor's own SDK --------------------------------------------------------------------
+
+
+@pytest.fixture
+async def sdk(server: RealtimeServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(api_key=KEY, base_url=server.url, max_retries=0) as client:
+        yield client
+
+
+SOUND = base64.b64encode(Resampler(16_000, 24_000).process(TAKE[: 2 * 16_000], last=True)).decode()
+
+
+async def test_the_sdk_transcribes(sdk: openai.AsyncOpenAI) -> None:
+    kinds: list[str] = []
+    async with sdk.realtime.connect(extra_query={"intent": "transcription"}) as link:
+        hearing = {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": None,
+                   "transcription": {"model": "gpt-live-transcribe", "language": "en"}}  # fmt: skip
+        await link.session.update(session={"type": "transcription", "audio": {"input": hearing}})  # type: ignore[arg-type]
+        await link.input_audio_buffer.append(audio=SOUND)
+        await link.input_audio_buffer.commit()
+        async for event in link:
+            type(event).model_validate(event.to_dict())
+            kinds.append(event.type)
+            if event.type == "conversation.item.input_audio_transcription.completed":
+                assert event.transcript == TRANSCRIPT
+                break
+    assert kinds[:2] == ["session.created", "session.updated"]
+    assert kinds.index("conversation.item.input_audio_transcription.delta") < kinds.index(
+        "input_audio_buffer.committed"
+    )
+
+
+async def test_the_sdk_talks_and_interrupts(server: RealtimeServer, sdk: openai.AsyncOpenAI) -> None:
+    server.script.token_delay_s = 0.01
+    kinds: list[str] = []
+    async with sdk.realtime.connect(model="gpt-realtime-2.1-mini") as link:
+        await link.session.update(
+            session={
+                "type": "realtime",
+                "audio": {"input": {"turn_detection": None}, "output": {"voice": "sage"}},
+            }
+        )
+        await link.input_audio_buffer.append(audio=SOUND)
+        await link.input_audio_buffer.commit()
+        await link.response.create()
+        blocks = 0
+        async for event in link:
+            type(event).model_validate(event.to_dict())
+            kinds.append(event.type)
+            if event.type == "response.output_audio.delta":
+                blocks += 1
+                if blocks == 3:
+                    await link.response.cancel()
+                    await link.conversation.item.truncate(
+                        item_id=event.item_id, content_index=0, audio_end_ms=150
+                    )
+            if event.type == "response.done":
+                assert event.response.status == "cancelled"
+                assert event.response.status_details is not None
+                assert event.response.status_details.reason == "client_cancelled"
+            if event.type == "conversation.item.truncated":
+                assert event.audio_end_ms == 150
+                break
+        await link.response.cancel()
+        refused = await anext(event async for event in link if event.type == "error")
+        assert refused.error.code == "response_cancel_not_active"
+    order = ["session.created", "session.updated", "input_audio_buffer.committed", "conversation.item.added",
+             "response.created", "response.output_item.added", "response.content_part.added",
+             "response.output_audio_transcript.delta", "response.output_audio.delta", "response.done"]  # fmt: skip
+    assert [kind for at, kind in enumerate(kinds) if kind in order and kind not in kinds[:at]] == order
+
+
+async def test_the_sdk_is_interrupted_by_speech(server: RealtimeServer, sdk: openai.AsyncOpenAI) -> None:
+    server.script.token_delay_s = 0.02
+    kinds: list[str] = []
+    speech = base64.b64encode(Resampler(16_000, 24_000).process(TAKE[20_000:60_000], last=True)).decode()
+    async with sdk.realtime.connect(model="gpt-realtime-2.1") as link:
+        await link.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+        )
+        await link.response.create()
+        async for event in link:
+            kinds.append(event.type)
+            if (
+                event.type == "response.output_audio.delta"
+                and "input_audio_buffer.speech_started" not in kinds
+            ):
+                await link.input_audio_buffer.append(audio=speech)
+            if event.type == "response.done":
+                assert event.response.status_details is not None
+                assert event.response.status_details.reason == "turn_detected"
+                break
+    assert "input_audio_buffer.speech_started" in kinds
+
+
+async def test_the_sdk_is_refused_like_everybody(server: RealtimeServer, sdk: openai.AsyncOpenAI) -> None:
+    server.script.keys = ["sk-another"]
+    with pytest.raises(Exception, match="401"):
+        await sdk.realtime.connect(model="gpt-realtime-2.1").enter()
