@@ -121,12 +121,14 @@ def read_file(path: Path, rate_hz: int = CAPTURE_RATE_HZ) -> Audio:
 class Resampler:
     """A stream of int16 mono from one rate to another, band-limited (soxr, HQ). Equal rates pass through."""
 
-    def __init__(self, source_hz: int, target_hz: int) -> None:
+    def __init__(self, source_hz: int, target_hz: int, *, is_prompt: bool = False) -> None:
+        """`is_prompt`: holds nothing back, where the filter keeps some 40 ms; what is too high is folded, not removed."""
         self._same = source_hz == target_hz
         if not self._same:
             import soxr
 
-            self._stream = soxr.ResampleStream(source_hz, target_hz, 1, dtype="int16")
+            quality = "QQ" if is_prompt else "HQ"
+            self._stream = soxr.ResampleStream(source_hz, target_hz, 1, dtype="int16", quality=quality)
 
     def process(self, pcm: bytes, *, last: bool = False) -> bytes:
         """What is ready after `pcm`; `last` also gives what the filter still holds."""

@@ -24,7 +24,7 @@ def _refuse_the_world(event: str, args: tuple[object, ...]) -> None:
     if isinstance(address, tuple):
         host = str(address[0])
         try:
-            local = ipaddress.ip_address(host.split("%")[0]).is_loopback
+            local = ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback
         except ValueError:
             local = host == "localhost"
         if not local:
@@ -57,7 +57,10 @@ def no_unexpected_warning(request: pytest.FixtureRequest, caplog: pytest.LogCapt
     if "expected_warnings" in request.fixturenames:
         return
     stray = [
-        record for when in ("setup", "call") for record in caplog.get_records(when) if record.levelno >= logging.WARNING
+        record
+        for when in ("setup", "call")
+        for record in caplog.get_records(when)
+        if record.levelno >= logging.WARNING
     ]
     assert not stray, "unexpected warning: " + "; ".join(record.getMessage() for record in stray)
 

@@ -56,6 +56,8 @@ class _Output:
         self._has_finished = False
         self._notes: list[tuple[float, int, int]] = [(0.0, 0, 0)] * _NOTES
         self._noted = 0
+        self._told = 0
+        """How many of the notes `played` has told; belongs to the loop."""
         self._was_sounding = False
         self._ramp: Any = None
         self._finished = finished
@@ -133,6 +135,16 @@ class _Output:
                 gone = int((now_s - at_s) * self.rate_hz) * 2
                 return start + min(gone, length), gone < length
         return 0, False
+
+    def played(self) -> list[tuple[float, Audio]]:
+        newest = self._noted
+        notes = [self._notes[number % _NOTES] for number in range(max(self._told, newest - _NOTES), newest)]
+        self._told = newest
+        return [
+            (at_s, Audio(pcm=self.ring.copy(start, start + length), rate_hz=self.rate_hz))
+            for at_s, start, length in notes
+            if length
+        ]
 
     def _on_block(self, out: Any, _frames: int, clock: Any, status: Any) -> None:
         now_s = time.monotonic()
@@ -248,6 +260,13 @@ class DevicePlayer:
             if is_sounding:
                 return level_db(self._output.ring.copy(max(0, position - block), position))
         return SILENCE_DB
+
+    def played(self) -> list[tuple[float, Audio]]:
+        """What was handed to the device since the last call, and when each piece leaves the speaker (monotonic clock).
+
+        Reaches back 1.2 s. It is what an echo canceller compares the microphone with.
+        """
+        return self._output.played() if self._output else []
 
     @property
     def is_open(self) -> bool:

@@ -30,7 +30,7 @@ class Endpointing:
     """So many windows in a row (96 ms) are speech; fewer are a click. A spoken "yes" has six to ten."""
     guarded_onset: float = 0.7
     """The same two while the app's own voice sounds, when what is left of its echo may look like speech."""
-    guarded_windows: int = 6
+    guarded_windows: int = 5
     eager_pause_s: float = 0.35
     """After this much quiet an answer may be prepared."""
     end_pause_s: float = 0.75
@@ -112,9 +112,11 @@ class Endpoint:
     at_s: float
     """When it became certain; never goes back."""
     since_s: float
-    """Where it lies: STARTED the first sound to keep, pre-roll included; RESUMED the speech; the others the quiet."""
+    """Where the speech (STARTED, RESUMED) or the quiet (EAGER_END, ENDED) it tells of began."""
     speech_s: float
     """Speech in the turn up to then."""
+    pre_roll_s: float = 0.0
+    """How much before `since_s` belongs to a turn that STARTED."""
 
 
 class Endpoints:
@@ -173,16 +175,24 @@ class Endpoints:
         speech = self._speech
         self.is_in_turn, self._is_eager = True, False
         self._spoken_before_s = speech.speech_s - speech.run_s
-        reach_s = min(speech.run_s + self._rules.pre_roll_s, speech.heard_s - self._earliest_s)
-        return self._told(TurnSignal.STARTED, reach_s)
+        before_s = speech.heard_s - speech.run_s - self._earliest_s
+        return self._told(
+            TurnSignal.STARTED, speech.run_s, pre_roll_s=max(0.0, min(self._rules.pre_roll_s, before_s))
+        )
 
     def _resume(self) -> Endpoint:
         self._is_eager = False
         return self._told(TurnSignal.RESUMED, self._speech.run_s)
 
-    def _told(self, signal: TurnSignal, ago_s: float) -> Endpoint:
+    def _told(self, signal: TurnSignal, ago_s: float, pre_roll_s: float = 0.0) -> Endpoint:
         now_s = self._speech.heard_s
-        return Endpoint(signal=signal, at_s=now_s, since_s=now_s - ago_s, speech_s=self._turn_speech_s)
+        return Endpoint(
+            signal=signal,
+            at_s=now_s,
+            since_s=now_s - ago_s,
+            speech_s=self._turn_speech_s,
+            pre_roll_s=pre_roll_s,
+        )
 
 
 class Probabilities:

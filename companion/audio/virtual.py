@@ -17,6 +17,8 @@ from companion.pcm import SILENCE_DB, Resampler, level_db, read_file
 _SILENCE = bytes(FRAME_BYTES)
 _FRAME_S = FRAME_MS / 1000
 _QUEUE_S = 30
+_AHEAD_S = 0.06
+"""A real device is handed its sound this long before it is heard."""
 
 
 class FileMicrophone:
@@ -135,6 +137,8 @@ class CapturingPlayer:
         """Where in it the turn begins."""
         self._heard_bytes = 0
         """Where in it the clock stood at `_at_s`."""
+        self._told_bytes = 0
+        """Where in it `played` has come to."""
         self._at_s = 0.0
         self._resampler: Resampler | None = None
         self._source_hz = 0
@@ -169,6 +173,17 @@ class CapturingPlayer:
         self._cut()
         self._turn = None
         return self.heard_s
+
+    def played(self) -> list[tuple[float, Audio]]:
+        """What is heard since the last call, and when each piece is, as a real speaker tells it."""
+        self._advance()
+        start = min(self._told_bytes, len(self._kept))
+        ahead = int(_AHEAD_S * self._rate_hz) * 2
+        self._told_bytes = end = min(len(self._kept), self._heard_bytes + ahead)
+        if end <= start:
+            return []
+        at_s = self._at_s + (start - self._heard_bytes) / 2 / self._rate_hz
+        return [(at_s, Audio(pcm=bytes(self._kept[start:end]), rate_hz=self._rate_hz))]
 
     @property
     def heard_s(self) -> float:

@@ -1,7 +1,7 @@
-"""`companion demo`: the real window and the real engine with a scripted person. Keeps nothing and needs no device, key or net.
+"""`companion demo`: the real window and the real engine with a scripted person.
 
-What the person "says" is written into the conversation; the offline guide answers, and the built-in voice speaks into memory
-at real pace where there is no speaker to be had.
+Keeps nothing and needs no device, key or net: what the person "says" is written, the offline guide answers, and the
+built-in voice speaks into memory at its real pace.
 """
 
 from __future__ import annotations

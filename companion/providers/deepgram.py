@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
-from companion.providers.deepgram_wire import FLUSHES, SPEECH_HZ, Aura, Flux, FluxVoice, Nova, refusal
+from companion.providers.deepgram_wire import MOST_FLUSHES, SPEECH_HZ, Aura, Flux, FluxVoice, Nova, refusal
 from companion.providers.faults import health
 from companion.providers.live import address, connect, gone, hear, live, parsed
 from companion.providers.live_voice import Links, VoiceDialect, say
@@ -65,7 +65,8 @@ SPEC = Spec(
     hears_live=True,
     follows_turns=True,
     streams_text=True,
-    summary="Hears while you speak and answers quickly. Your voice and the answers go to api.deepgram.com.",
+    summary="Hears while you speak, and speaks at once. Your voice and the answers go to api.deepgram.com, "
+    "which is asked not to learn from them.",
 )
 
 
@@ -77,6 +78,7 @@ class DeepgramProvider(AIProvider):
         eot_threshold: 0.5..1, from where Flux ends a turn; 1: only when the take ends.
         eot_timeout_ms: 500..60000, silence after which Flux ends a turn in any case.
         keyterms: words to listen for, besides those of the request's `context`.
+        mip_opt_out: what is said is not kept to improve models (the vendor may charge more for that).
     """
 
     spec = SPEC
@@ -88,6 +90,7 @@ class DeepgramProvider(AIProvider):
         eot_threshold: float | None = None,
         eot_timeout_ms: int | None = None,
         keyterms: Sequence[str] = (),
+        mip_opt_out: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -97,11 +100,12 @@ class DeepgramProvider(AIProvider):
             "eot_timeout_ms": eot_timeout_ms,
         }
         self._keyterms = tuple(keyterms)
+        self._mip_opt_out = mip_opt_out
         self._takes: set[Socket] = set()
         """Flux takes under way, for `configure`."""
         self._links = Links(self._open)
         self._spoken_at = ""
-        self._flushes: deque[float] = deque(maxlen=2 * FLUSHES)
+        self._flushes: deque[float] = deque(maxlen=MOST_FLUSHES)
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -151,6 +155,7 @@ class DeepgramProvider(AIProvider):
             **self._thresholds,
             "keyterm": self._terms(request),
             "language_hint": hint,
+            "mip_opt_out": self._mip_opt_out,
         }
         return address(self.base_url, "/v2/listen", query)
 
@@ -164,6 +169,7 @@ class DeepgramProvider(AIProvider):
             "interim_results": True,
             "smart_format": True,
             "keyterm": self._terms(request) if model.startswith("nova-3") else (),
+            "mip_opt_out": self._mip_opt_out,
         }
         return address(self.base_url, "/v1/listen", query)
 
@@ -189,7 +195,12 @@ class DeepgramProvider(AIProvider):
 
     def _voice_url(self, voice: str, speed: float) -> str:
         is_flux = voice.startswith("flux")
-        query: dict[str, object] = {"model": voice, "encoding": "linear16", "sample_rate": SPEECH_HZ}
+        query: dict[str, object] = {
+            "model": voice,
+            "encoding": "linear16",
+            "sample_rate": SPEECH_HZ,
+            "mip_opt_out": self._mip_opt_out,
+        }
         if speed != 1.0 and is_flux:
             query["speed"] = round(min(1.5, max(0.5, speed)) * 20) / 20
         elif speed != 1.0 and voice.startswith("aura-2"):  # Aura 1 has one speed

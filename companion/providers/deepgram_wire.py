@@ -22,8 +22,10 @@ from companion.providers.live_voice import VoiceDialect
 SPEECH_HZ = 24_000
 LONGEST_SPEAK = 1900
 """Characters of one Speak message; Aura takes 2,000."""
-FLUSHES, FLUSH_WINDOW_S = 15, 60.0
-"""Aura answers at most 20 flushes a minute, and the last of a reply must always be among them."""
+MOST_FLUSHES, FLUSH_WINDOW_S = 20, 60.0
+"""Aura answers so many flushes in such a time."""
+SENTENCE_FLUSHES = 15
+"""How many of them sentences may have; the others are for the ends of replies."""
 _COVERED_S = 0.1
 """A turn that ends so close to the end of the sound has heard it all."""
 _SIGNALS = {
@@ -168,7 +170,7 @@ class _Voice(VoiceDialect):
 
 
 class Aura(_Voice):
-    """Speak v1. With too many flushes in a minute, sentences share one.
+    """Speak v1. When flushes run short, sentences share one, and at last a reply ends with its connection instead.
 
     Args:
         flushes: when the latest were sent, on whatever connection.
@@ -183,13 +185,20 @@ class Aura(_Voice):
         """The last stretch waits for more text or for its flush."""
 
     def text(self, index: int, piece: str) -> Sequence[Outgoing]:
-        if not self._is_open:
+        if self._is_open:
+            piece = f" {piece.lstrip()}"  # joined as it stands to what was sent before
+        else:
             self._stretches.append(index)
         self._is_open, self.is_over = True, False
-        return (*_spoken(piece), *(self._flush() if self._may_flush() else ()))
+        return (*_spoken(piece), *(self._flush() if self._may_flush(SENTENCE_FLUSHES) else ()))
 
     def last(self) -> Sequence[Outgoing]:
-        return self._flush() if self._is_open else ()
+        if not self._is_open:
+            return ()
+        if self._may_flush(MOST_FLUSHES):
+            return self._flush()
+        self.closes, self.is_reusable = True, False
+        return (_message("Close"),)
 
     def cancel(self) -> Sequence[Outgoing]:
         return (_message("Clear"),)
@@ -202,8 +211,8 @@ class Aura(_Voice):
         self._is_open = False
         return (_message("Flush"),)
 
-    def _may_flush(self) -> bool:
-        return len(self._flushes) < FLUSHES or _now() - self._flushes[-FLUSHES] > FLUSH_WINDOW_S
+    def _may_flush(self, most: int) -> bool:
+        return len(self._flushes) < most or _now() - self._flushes[-most] > FLUSH_WINDOW_S
 
 
 class FluxVoice(_Voice):

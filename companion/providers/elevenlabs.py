@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,6 @@ from companion.providers.live_voice import Links, VoiceDialect, say
 from companion.providers.provider import AIProvider, Spec
 
 if TYPE_CHECKING:
-    import httpx2
-
     from companion.net import Socket
 
 SPEECH_HZ = 24_000
@@ -139,9 +137,10 @@ class ElevenLabsProvider(AIProvider):
         if language := _language(request):
             form["language_code"] = language
         files = {"file": ("take.wav", take, "audio/wav")}
-        response = await self._http().post("/v1/speech-to-text", data=form, files=files)
-        text = (await _checked(call, response)).json()["text"]
-        return Transcript(text=str(text).strip(), is_final=True)
+        http = self.net.client(self.base_url, self._headers())
+        response = await http.post("/v1/speech-to-text", data=form, files=files)
+        _require_success(call, response.status_code, response.content, response.headers)
+        return Transcript(text=str(response.json()["text"]).strip(), is_final=True)
 
     # -- speaking -------------------------------------------------------------------------------------------
 
@@ -182,8 +181,10 @@ class ElevenLabsProvider(AIProvider):
         path = f"/v1/text-to-speech/{voice}/stream?output_format=pcm_{SPEECH_HZ}"
         rest = b""
         has_said = False
-        async with self._http().stream("POST", path, json=body) as response:
-            await _checked(call, response)
+        http = self.net.client(self.base_url, self._headers())
+        async with http.stream("POST", path, json=body) as response:
+            if response.status_code >= 400:
+                _require_success(call, response.status_code, await response.aread(), response.headers)
             call.opened = True
             if not response.headers.get("content-type", "").startswith(("text/", "application/json")):
                 async for block in response.aiter_bytes():
@@ -245,13 +246,15 @@ class ElevenLabsProvider(AIProvider):
         return self._links
 
     async def _open(self, url: str) -> Socket:
-        return await connect(self, url, {"xi-api-key": self.require_key()})
+        return await connect(self, url, self._headers())
 
-    def _http(self) -> httpx2.AsyncClient:
-        return self.net.client(self.base_url, {"xi-api-key": self.require_key()})
+    def _headers(self) -> dict[str, str]:
+        return {"xi-api-key": self.require_key()}
 
     async def _get(self, call: Told, path: str) -> Any:
-        return (await _checked(call, await self._http().get(path))).json()
+        response = await self.net.client(self.base_url, self._headers()).get(path)
+        _require_success(call, response.status_code, response.content, response.headers)
+        return response.json()
 
 
 PROVIDER = ElevenLabsProvider
@@ -285,15 +288,13 @@ def _voice(voice: dict[str, Any]) -> VoiceInfo:
 # -- failures -----------------------------------------------------------------------------------------------
 
 
-async def _checked(call: Told, response: httpx2.Response) -> httpx2.Response:
-    if response.status_code < 400:
-        return response
-    raw = await response.aread()
-    body: Any = parsed(raw) or raw.decode("utf-8", "replace")
-    reason = _reason(body)
+def _require_success(call: Told, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
+    if status < 400:
+        return
+    reason = _reason(parsed(raw) or raw.decode("utf-8", "replace"))
     if isinstance(reason, dict) and reason.get("code") in _NO_VOICE_CODES:
-        raise call.fault(_NO_VOICE, status=response.status_code)
-    raise call.status(response.status_code, reason, response.headers)
+        raise call.fault(_NO_VOICE, status=status)
+    raise call.status(status, reason, headers)
 
 
 def _reason(body: Any) -> Any:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 Outgoing = str | bytes
 LAST_WORD_S = 5.0
 """How long the last words of a take are waited for; then what is known is all there is."""
-_CLEAN = (1000, 1001, 1005)
+CLEAN = (1000, 1001, 1005)
+"""Close codes of a proper end."""
 _AS_STATUS = dict.fromkeys((1002, 1003, 1007, 1008, 1009, 1010), 400) | {3000: 401, 3003: 403, 3008: 408}
 """Close codes (RFC 6455, and 3000-3008 of the IANA registry) as the HTTP status that means the same; others: 503."""
 _BY_REASON = (
@@ -78,8 +79,10 @@ def refused(call: Told, error: HandshakeRefused, read: Callable[[Any], Any] | No
     with suppress(ValueError, RecursionError):
         body = json.loads(body)
     headers = {name.lower(): value for name, value in error.headers.items()}
+    found = [value for name, value in headers.items() if name.endswith("request-id")]
     if isinstance(body, dict) and isinstance(body.get("request_id"), str):
-        headers.setdefault("x-request-id", body["request_id"])
+        found.append(body["request_id"])
+    headers |= {"x-request-id": found[0]} if found else {}
     return call.status(error.status, read(body) if read else body, headers, error)
 
 
@@ -366,7 +369,7 @@ async def hear(
             raise too_late(dialect.call, error) from error
         heard = None
     except SocketClosed as error:
-        is_end = error.code in _CLEAN or (error.code == 1006 and dialect.turns.is_settled)
+        is_end = error.code in CLEAN or (error.code == 1006 and dialect.turns.is_settled)
         if not (exchange.has_sent_all and is_end):
             raise
         heard = None

@@ -16,7 +16,7 @@ from companion.errors import AIProviderError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.net import Socket, SocketClosed
 from companion.providers.faults import Told
-from companion.providers.live import Exchange, Outgoing, close_source, gone, let_go, too_late
+from companion.providers.live import CLEAN, Exchange, Outgoing, close_source, gone, let_go, too_late
 from companion.tasks import spawn, stop
 
 SILENCE_S = 15.0
@@ -76,6 +76,8 @@ class VoiceDialect:
     """After `cancel` the connection can be used again without an answer."""
     is_reusable = True
     """The connection serves more than one request."""
+    closes = False
+    """After `last` the vendor says the rest and hangs up, which is then a proper end."""
 
     def whole(self, data: bytes) -> bytes:
         """`data` in whole samples; half a sample is kept for the next call."""
@@ -244,6 +246,9 @@ async def _said(
         is_done = True
     except TimeoutError as error:
         raise too_late(dialect.call, error) from error
+    except SocketClosed as error:
+        if not (dialect.closes and exchange.has_sent_all and error.code in CLEAN):
+            raise
     except (GeneratorExit, asyncio.CancelledError):
         is_unwanted = True
         raise

@@ -22,7 +22,7 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import Audio, ChatDelta, HearRequest
+from companion.flow import Audio, ChatDelta, HearRequest, SpeakRequest
 from companion.ports import Call
 from companion.providers.provider import Policy, Spec, opened
 
@@ -65,8 +65,9 @@ def retry(
 ) -> Call[RequestT, ChunkT]:
     """Sends a request again when the fault may pass and nothing of the answer was delivered yet.
 
-    A live take cannot be replayed, so hearing is never tried again here. A vendor's Retry-After is honoured up to
-    `patience_s`; a longer one ends the attempts, a nonsensical one is ignored. `dice` gives the jitter, 0..1.
+    A live take and text that is still written cannot be replayed, so they are never tried again here. A vendor's
+    Retry-After is honoured up to `patience_s`; a longer one ends the attempts, a nonsensical one is ignored. `dice` gives
+    the jitter, 0..1.
     """
 
     async def run(request: RequestT) -> AsyncIterator[ChunkT]:
@@ -89,7 +90,14 @@ def retry(
 
 
 def _may_pass(request: object, error: CompanionError) -> bool:
-    return error.retryable and error.kind is not Kind.NO_CREDIT and not isinstance(request, HearRequest)
+    return error.retryable and error.kind is not Kind.NO_CREDIT and not _is_live(request)
+
+
+def _is_live(request: object) -> bool:
+    """Whether what it carries comes only once: frames of a microphone, or text while it is written."""
+    return isinstance(request, HearRequest) or (
+        isinstance(request, SpeakRequest) and request.pieces is not None
+    )
 
 
 def _pause_s(error: CompanionError, attempt: int, backoff_s: float, dice: float) -> float:
@@ -321,7 +329,7 @@ def fallback(
 
 
 def _may_be_taken_elsewhere(request: object, error: CompanionError) -> bool:
-    if isinstance(request, HearRequest):
+    if _is_live(request):
         return error.kind in (Kind.CIRCUIT_OPEN, Kind.KEY_MISSING, Kind.NOT_SUPPORTED, Kind.ENGINE_MISSING)
     return error.kind is not Kind.CONTENT_REFUSED
 

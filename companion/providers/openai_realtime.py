@@ -149,7 +149,6 @@ class OpenAIRealtime:
     """
 
     def __init__(self, provider: AIProvider, choice: RealtimeChoice = RealtimeChoice()) -> None:
-        self.name = f"{provider.spec.name}/{choice.model}"
         self._provider = provider
         self._choice = choice
 
@@ -173,7 +172,7 @@ class OpenAIRealtime:
             except BaseException:
                 let_go(socket)
                 raise
-        yield RealtimeLink(Told(self._provider.spec, opened=True), socket, instructions)
+        yield RealtimeLink(Told(self._provider.spec, opened=True), socket, self._choice, instructions)
 
 
 class RealtimeLink:
@@ -183,12 +182,16 @@ class RealtimeLink:
     `close` raises an AIProviderError when the socket has ended.
     """
 
-    def __init__(self, call: Told, socket: Socket, instructions: str) -> None:
+    def __init__(self, call: Told, socket: Socket, choice: RealtimeChoice, instructions: str) -> None:
+        self.name = f"{call.spec.name}/{choice.model}"
+        self.is_spoken = choice.is_spoken
         self._call = call
         self._socket = socket
         self._instructions = instructions
         self._sound = _Uplink(CAPTURE_RATE_HZ)
         self._waiting = bytearray()
+        self._taking = 0
+        """The turn whose take is being sent: words may come before it is over."""
         self._commits: deque[int] = deque()  # bounded by the answers of the vendor, one each
         self._turn_of: dict[str, int] = {}
         """Response or user item -> its turn."""
@@ -212,8 +215,9 @@ class RealtimeLink:
             self._instructions = instructions
             await self._send("session.update", session={"type": "realtime", "instructions": instructions})
 
-    async def append(self, frame: bytes) -> None:
-        """The next frame of the take, int16 mono at 16 kHz."""
+    async def append(self, turn: int, frame: bytes) -> None:
+        """The next frame of the take of `turn`, int16 mono at 16 kHz."""
+        self._taking = turn
         self._waiting += frame
         if len(self._waiting) >= _BLOCK_BYTES:
             block = bytes(self._waiting)
@@ -286,7 +290,8 @@ class RealtimeLink:
 
         A `Transcript` is what was said (all words so far), or with a `signal` that speech began or ended (turn 0); a
         `ChatDelta` is what is answered, the last one with its finish reason; `Audio` is its sound; a `CompanionError` a
-        failure that leaves the conversation open (turn 0: of no turn in particular).
+        failure that leaves the conversation open: HEARING_FAILED of the words that were said, any other of the answer
+        (turn 0: of no turn in particular).
 
         Raises:
             AIProviderError: the socket ended, or sent what cannot be read.
@@ -328,22 +333,20 @@ class RealtimeLink:
         return ()
 
     def _read_words(self, what: str, item: str, event: Mapping[str, Any]) -> Sequence[LinkEvent]:
-        turn = self._turn_of.get(item, self._commits[0] if self._commits else 0)
+        turn = self._turn_of.get(item, self._commits[0] if self._commits else self._taking)
         if what == "delta":
             self._words[item] = self._words.get(item, "") + _text(event, "delta")
             return ((turn, Transcript(text=self._words[item].strip())),)
         if what == "completed":
             self._words.pop(item, None)
+            self._turn_of.pop(item, None)
             text = _text(event, "transcript").strip()
             return ((turn, Transcript(text=text, is_final=True, committed_chars=len(text))),)
         return ((turn, self._not_written_down(event)),) if what == "failed" else ()
 
     def _not_written_down(self, event: Mapping[str, Any]) -> CompanionError:
-        who = self._call.spec.display_name
-        cause = self._call.inside(event)
-        if cause.kind is not Kind.UNAVAILABLE:
-            return cause
-        return AIProviderError("", self._call.spec.name, cause, kind=Kind.HEARING_FAILED, who=who)
+        spec, cause = self._call.spec, self._call.inside(event)
+        return AIProviderError("", spec.name, cause, kind=Kind.HEARING_FAILED, who=spec.display_name)
 
     def _begin_response(self, response: Mapping[str, Any]) -> None:
         self._is_idle.clear()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.audio.segment import WINDOW_S, Speech, SpeechGate
-from companion.flow import FRAME_BYTES
+from companion.audio.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Speech, SpeechGate
+from companion.flow import FRAME_BYTES, TurnSignal
 from companion.pcm import read_file
 from tests.audio.signals import DATA, Samples, samples, sine
 
@@ -100,3 +100,151 @@ def test_whole_sentences_pass_with_their_length_and_the_pause_after_them() -> No
     gate = gate_after(np.concatenate([speech, np.zeros(RATE_HZ, dtype=np.int16)]))
     assert 4.0 < gate.speech_s < len(speech) / RATE_HZ
     assert 0.9 < gate.pause_s < 1.6
+
+
+# -- turns ------------------------------------------------------------------------------------------------------
+
+STARTED, EAGER_END, RESUMED, ENDED = TurnSignal
+RULES = Endpointing(
+    onset_windows=3,
+    guarded_windows=5,
+    eager_pause_s=10 * WINDOW_S,
+    end_pause_s=20 * WINDOW_S,
+    first_pause_s=40 * WINDOW_S,
+    settled_s=100 * WINDOW_S,
+    pre_roll_s=5 * WINDOW_S,
+)
+TALK, QUIET, LONG = [0.9], [0.0], [0.9] * 100
+TURNS = [
+    ("silence", QUIET * 100, []),
+    ("clicks", ([0.95] * 2 + QUIET) * 30, []),
+    ("unsure", [0.49] * 100, []),
+    (
+        "a turn of length ends after the short pause",
+        LONG + QUIET * 20,
+        [(3, STARTED), (110, EAGER_END), (120, ENDED)],
+    ),
+    ("but not one window earlier", LONG + QUIET * 19, [(3, STARTED), (110, EAGER_END)]),
+    (
+        "who has hardly begun is given longer",
+        TALK * 50 + QUIET * 40,
+        [(3, STARTED), (60, EAGER_END), (80, ENDED)],
+    ),
+    (
+        "a pause within a sentence",
+        LONG + QUIET * 15 + TALK * 3 + QUIET * 20,
+        [(3, STARTED), (110, EAGER_END), (118, RESUMED), (128, EAGER_END), (138, ENDED)],
+    ),
+    ("a consonant is no pause", LONG + [0.4] * 30 + TALK, [(3, STARTED)]),
+    (
+        "clicks do not resume",
+        LONG + QUIET * 12 + TALK * 2 + QUIET * 6,
+        [(3, STARTED), (110, EAGER_END), (120, ENDED)],
+    ),
+    (
+        "a word that begins as the pause runs out is waited for",
+        LONG + QUIET * 18 + TALK * 5,
+        [(3, STARTED), (110, EAGER_END), (121, RESUMED)],
+    ),
+    (
+        "two turns",
+        (LONG + QUIET * 20) * 2,
+        [(3, STARTED), (110, EAGER_END), (120, ENDED), (123, STARTED), (230, EAGER_END), (240, ENDED)],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "wanted"), [row[1:] for row in TURNS], ids=[row[0] for row in TURNS]
+)
+def test_turns_begin_pause_go_on_and_end(
+    probabilities: list[float], wanted: list[tuple[int, TurnSignal]]
+) -> None:
+    turns, told = Endpoints(RULES), []
+    for window, probability in enumerate(probabilities, 1):
+        if endpoint := turns.add(probability):
+            assert endpoint.at_s == pytest.approx(window * WINDOW_S)
+            told.append((window, endpoint.signal))
+    assert told == wanted
+
+
+def test_an_endpoint_tells_where_the_speech_or_the_quiet_began_and_how_much_was_said() -> None:
+    turns = Endpoints(RULES)
+    told = [
+        turns.add(probability) for probability in QUIET * 10 + LONG + QUIET * 12 + TALK * 100 + QUIET * 20
+    ]
+    started, eager, resumed, _, ended = [endpoint for endpoint in told if endpoint]
+    assert (started.since_s, started.pre_roll_s) == pytest.approx((10 * WINDOW_S, 5 * WINDOW_S))
+    assert (eager.since_s, resumed.since_s, ended.since_s) == pytest.approx(
+        (110 * WINDOW_S, 122 * WINDOW_S, 222 * WINDOW_S)
+    )
+    assert (started.speech_s, eager.speech_s, ended.speech_s) == pytest.approx(
+        (3 * WINDOW_S, 100 * WINDOW_S, 200 * WINDOW_S)
+    )
+
+
+def test_pre_roll_reaches_back_neither_before_the_beginning_nor_into_the_last_turn() -> None:
+    turns = Endpoints(RULES)
+    told = [turns.add(probability) for probability in QUIET * 2 + LONG + QUIET * 21 + TALK * 3]
+    starts = [endpoint for endpoint in told if endpoint and endpoint.signal is STARTED]
+    assert [start.pre_roll_s for start in starts] == pytest.approx([2 * WINDOW_S, 1 * WINDOW_S])
+
+
+def test_while_the_app_speaks_a_turn_needs_more_but_goes_on_as_ever() -> None:
+    turns = Endpoints(RULES)
+    assert [turns.add(0.6, is_guarded=True) for _ in range(30)] == [None] * 30
+    told = [turns.add(0.8, is_guarded=True) for _ in range(5)]
+    assert told[:4] == [None] * 4
+    assert told[4] is not None
+    assert told[4].signal is STARTED
+    assert [turns.add(0.4, is_guarded=True) for _ in range(30)] == [None] * 30
+
+
+def test_a_turn_ended_in_the_middle_of_a_word_does_not_begin_again_with_the_rest_of_it() -> None:
+    turns = Endpoints(RULES)
+    for _ in range(20):
+        turns.add(0.9)
+    ended = turns.close()
+    assert ended is not None
+    assert ended.signal is ENDED
+    assert turns.close() is None
+    rest = TALK * 50 + QUIET * 8 + TALK * 10 + QUIET * 9
+    assert [turns.add(probability) for probability in rest] == [None] * len(rest)
+    assert [turns.add(probability) for probability in QUIET + TALK * 3][-1] is not None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.3, 0.4, 0.6, 0.9]), st.integers(1, 30), st.booleans(), st.booleans()
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_is_heard_turns_are_whole_and_time_goes_forward(
+    stretches: list[tuple[float, int, bool, bool]],
+) -> None:
+    turns, told = Endpoints(RULES), list[Endpoint]()
+    for probability, windows, is_guarded, is_given_up in stretches:
+        told += [said for _ in range(windows) if (said := turns.add(probability, is_guarded=is_guarded))]
+        if is_given_up and (ended := turns.close()):
+            told.append(ended)
+    if ended := turns.close():
+        told.append(ended)
+    follows = {
+        None: {STARTED},
+        STARTED: {EAGER_END, ENDED},
+        EAGER_END: {RESUMED, ENDED},
+        RESUMED: {EAGER_END, ENDED},
+        ENDED: {STARTED},
+    }
+    before: Endpoint | None = None
+    for endpoint in told:
+        assert endpoint.signal in follows[before.signal if before else None]
+        assert endpoint.since_s - endpoint.pre_roll_s >= -1e-9
+        assert endpoint.since_s <= endpoint.at_s
+        assert endpoint.speech_s > 0
+        if before:
+            assert endpoint.at_s >= before.at_s
+        before = endpoint
+    assert before is None or before.signal is ENDED

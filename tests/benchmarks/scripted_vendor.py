@@ -46,8 +46,8 @@ PROFILES = {
 
 
 async def until(deadline: float) -> None:
-    while (left := deadline - time.monotonic()) > 0:
-        await asyncio.sleep(left - SPIN_S if left > SPIN_S else 0)  # noqa: ASYNC110 - spins on purpose
+    while (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110 - it spins on purpose
+        await asyncio.sleep(left - SPIN_S if left > SPIN_S else 0)
 
 
 class Vendor:

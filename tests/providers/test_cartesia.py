@@ -97,7 +97,7 @@ async def test_words_appear_while_the_person_still_speaks(
     server: CartesiaServer, provider: CartesiaProvider
 ) -> None:
     take = Take()
-    take.speak(BLOCK, BLOCK)
+    take.speak(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
     async with aclosing(provider.transcribe(HearRequest(frames=take.frames()))) as words:  # type: ignore[type-var]
         assert (await anext(words)).text == "I"
         heard = await anext(words)
@@ -152,7 +152,7 @@ async def test_all_the_sound_and_the_right_words_of_the_handshake_arrive(
 
 async def test_stopping_to_listen_hangs_up(server: CartesiaServer, provider: CartesiaProvider) -> None:
     take = Take()
-    take.speak(BLOCK, BLOCK)
+    take.speak(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
     words = provider.transcribe(HearRequest(frames=take.frames()))
     await anext(words)
     await words.aclose()  # type: ignore[attr-defined]
@@ -252,11 +252,12 @@ async def test_what_is_asked_of_the_voice_is_repeated_in_every_message(
     assert len({message["context_id"] for message in messages}) == 1
 
 
+@pytest.mark.parametrize("times_last", [False, True], ids=["early times", "late times"])
 @pytest.mark.parametrize("times_restart", [False, True], ids=["one clock", "a clock per flush"])
 async def test_sentences_are_spoken_in_one_context_while_they_are_written(
-    server: CartesiaServer, provider: CartesiaProvider, times_restart: bool
+    server: CartesiaServer, provider: CartesiaProvider, times_restart: bool, times_last: bool
 ) -> None:
-    server.times_restart = times_restart
+    server.times_restart, server.times_last = times_restart, times_last
     writing = asyncio.Event()
 
     async def pieces() -> AsyncIterator[str]:
@@ -324,8 +325,6 @@ async def test_a_kept_connection_that_died_is_replaced(
     server: CartesiaServer, provider: CartesiaProvider
 ) -> None:
     await provider.warm()
-    server.script.cut_after, server.script.times = 0, 1  # read when a connection opens
-    server.script.only = "nothing"
     port = server.port
     await server.stop()
     replacement = CartesiaServer(port=port)
@@ -437,15 +436,11 @@ def both_ways(provider: CartesiaProvider) -> Iterator[Any]:
     yield say(provider, SpeakRequest(text=FIRST, voice=KATIE))
 
 
-@pytest.mark.parametrize(("status", "code", "error", "kind"), HANDSHAKES)
+@pytest.mark.parametrize("case", HANDSHAKES, ids=lambda case: f"{case[0]}")
 async def test_a_refused_handshake_has_its_name(
-    server: CartesiaServer,
-    provider: CartesiaProvider,
-    status: int,
-    code: str,
-    error: type[AIProviderError],
-    kind: Kind,
+    server: CartesiaServer, provider: CartesiaProvider, case: tuple[int, str, type[AIProviderError], Kind]
 ) -> None:
+    status, code, error, kind = case
     server.script.status, server.script.code, server.script.retry_after = status, code, "7"
     for way in both_ways(provider):
         with pytest.raises(error) as caught:
@@ -457,15 +452,11 @@ async def test_a_refused_handshake_has_its_name(
         assert KEY not in str(caught.value) + caught.value.hint
 
 
-@pytest.mark.parametrize(("status", "code", "error", "kind"), HANDSHAKES)
+@pytest.mark.parametrize("case", HANDSHAKES, ids=lambda case: f"{case[0]}")
 async def test_an_error_inside_a_conversation_has_its_name(
-    server: CartesiaServer,
-    provider: CartesiaProvider,
-    status: int,
-    code: str,
-    error: type[AIProviderError],
-    kind: Kind,
+    server: CartesiaServer, provider: CartesiaProvider, case: tuple[int, str, type[AIProviderError], Kind]
 ) -> None:
+    status, code, error, kind = case
     server.script.error_after, server.error_status, server.script.code = 1, status, code
     for way in both_ways(provider):
         with pytest.raises(error) as caught:

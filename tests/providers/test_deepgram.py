@@ -1,9 +1,8 @@
-"""Deepgram's recognisers and voices against its server; the server against Deepgram's own SDK."""
+"""Deepgram's recognisers and voices against its server."""
 
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +75,7 @@ class Desk:
 async def desk() -> AsyncIterator[Desk]:
     async with DeepgramServer() as server, DeepgramProvider(api_key=KEY, base_url=server.url) as provider:
         assert isinstance(provider, DeepgramProvider)
+        server.word_s = 0.25
         yield Desk(server, provider)
         await provider.aclose()
         assert not alive(), "work went on after the provider was closed"
@@ -125,7 +125,7 @@ async def test_flux_is_asked_for_eager_ends_and_told_what_is_likely(desk: Desk) 
     assert seen.headers["authorization"] == f"Token {KEY}"
     assert seen.path == (
         "/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=16000&eager_eot_threshold=0.5"
-        "&keyterm=Maren&keyterm=Wat+Pah+Nanachat"
+        "&keyterm=Maren&keyterm=Wat+Pah+Nanachat&mip_opt_out=true"
     )
 
 
@@ -172,6 +172,15 @@ async def test_words_that_were_not_decoded_when_the_turn_was_forced_are_not_lost
     assert desk.server.kinds().index("EndOfTurn") < desk.server.kinds().index("StartOfTurn", 4)
 
 
+async def test_a_service_that_just_goes_after_the_last_word_has_said_all(desk: Desk) -> None:
+    desk.server.hangs_up = "torn"
+    desk.server.script.transcript = "Good night.|"
+    assert (await desk.hear(2.0))[-1].text == "Good night."
+    desk.server.script.transcript = "one two three four five six seven eight"
+    desk.server.lag_s = 0.6
+    assert isinstance(await desk.fail(desk.hear(2.0)), AIProviderUnavailableError), "words may be missing"
+
+
 async def test_silence_is_an_empty_take(desk: Desk) -> None:
     desk.server.script.empty = True
     heard = await desk.hear(1.0)
@@ -205,6 +214,7 @@ async def test_thresholds_are_options_too() -> None:
             api_key=KEY, base_url=server.url, eager_eot_threshold=None, eot_threshold=0.9, eot_timeout_ms=3000
         ) as provider:
             desk = Desk(server, provider)  # type: ignore[arg-type]
+            server.word_s = 0.25
             server.script.transcript = "Good night.|"
             assert TurnSignal.EAGER_END not in signals(await desk.hear(2.0))
         assert "eot_threshold=0.9&eot_timeout_ms=3000" in server.asked("listen")[0].path
@@ -245,7 +255,7 @@ async def test_nova_that_has_nothing_to_finalize_ends_with_its_metadata(desk: De
 
 async def test_nova_that_lags_behind_says_its_last_words(desk: Desk) -> None:
     desk.server.lag_s = 1.0
-    heard = await desk.hear(2.75, model="nova-3")
+    heard = await desk.hear(3.0, model="nova-3")
     assert heard[-1].text == desk.server.script.transcript
 
 
@@ -302,10 +312,11 @@ REFUSALS: list[tuple[int, type[AIProviderError], Kind, bool]] = [
 
 
 @pytest.mark.parametrize("shape", ["nested", "flat", "string"])
-@pytest.mark.parametrize(("status", "cls", "kind", "retryable"), REFUSALS)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: str(refusal[0]))
 async def test_a_refused_handshake_has_its_name(
-    desk: Desk, status: int, cls: type[AIProviderError], kind: Kind, retryable: bool, shape: str
+    desk: Desk, refusal: tuple[int, type[AIProviderError], Kind, bool], shape: str
 ) -> None:
+    status, cls, kind, retryable = refusal
     desk.server.script.status = status
     desk.server.script.error_shape = shape
     desk.server.script.message = f"Not with the key {KEY}."
@@ -319,7 +330,11 @@ async def test_a_refused_handshake_has_its_name(
 
 
 async def test_a_model_that_does_not_exist_is_told(desk: Desk) -> None:
-    for doing in (desk.hear(0.5, model="nova-9"), desk.hear(0.5, model="flux-klingon"), desk.speak(text="a", voice="x")):
+    for doing in (
+        desk.hear(0.5, model="nova-9"),
+        desk.hear(0.5, model="flux-klingon"),
+        desk.speak(text="a", voice="x"),
+    ):
         assert isinstance(await desk.fail(doing), AIProviderModelNotFoundError)
 
 
@@ -489,7 +504,7 @@ async def test_a_text_is_spoken_as_it_is(desk: Desk, voice: str) -> None:
     assert b"".join(chunk.pcm for chunk in sound) == desk.server.spoken[0][1]
     assert {(chunk.rate_hz, chunk.piece) for chunk in sound} == {(24_000, 0)}
     path = desk.server.asked("speak")[0].path
-    assert path.endswith(f"/speak?model={voice}&encoding=linear16&sample_rate=24000")
+    assert path.endswith(f"/speak?model={voice}&encoding=linear16&sample_rate=24000&mip_opt_out=true")
     assert desk.server.asked("speak")[0].headers["authorization"] == f"Token {KEY}"
 
 
@@ -544,19 +559,38 @@ async def test_a_very_long_text_goes_out_in_parts_the_vendor_takes(desk: Desk) -
 
 
 async def test_speed_is_kept_within_what_the_voice_can(desk: Desk) -> None:
-    for speed, voice in ((2.0, "aura-2-luna-en"), (0.25, "flux-alexis-en"), (1.23, "flux-alexis-en"), (2, "aura-luna-en")):
+    for speed, voice in (
+        (2.0, "aura-2-luna-en"),
+        (0.25, "flux-alexis-en"),
+        (1.23, "flux-alexis-en"),
+        (2, "aura-luna-en"),
+    ):
         await desk.speak(text="Hello.", voice=voice, speed=speed)
-    assert [seen.path.partition("&speed=")[2] for seen in desk.server.asked("speak")] == ["1.5", "0.5", "1.25", ""]
+    assert [seen.path.partition("&speed=")[2] for seen in desk.server.asked("speak")] == [
+        "1.5",
+        "0.5",
+        "1.25",
+        "",
+    ]
 
 
 async def test_more_sentences_than_flushes_a_minute_are_all_said(desk: Desk) -> None:
     said = [f"Number {index}." for index in range(24)]
     sound = await desk.speak(pieces=slowly(*said))
-    assert " ".join(text for text, _ in desk.server.spoken).split() == " ".join(said).split()
+    assert [text for text, _ in desk.server.spoken] == [*said[:15], " ".join(said[15:])]
     assert b"".join(chunk.pcm for chunk in sound) == b"".join(pcm for _, pcm in desk.server.spoken)
     assert "Warning" not in desk.server.kinds("out")
     order = [chunk.piece for chunk in sound]
     assert order == sorted(order)
+
+
+async def test_a_reply_without_a_flush_left_ends_with_its_connection(desk: Desk) -> None:
+    await desk.speak(pieces=slowly(*["Yes. "] * 15))
+    for _ in range(7):
+        assert await desk.speak(text="Of course.")
+    assert desk.server.kinds("in").count("Close") == 2
+    assert "Warning" not in desk.server.kinds("out")
+    assert [text for text, _ in desk.server.spoken][15:] == ["Of course."] * 7
 
 
 # -- kept connections ---------------------------------------------------------------------------------------
@@ -586,13 +620,10 @@ async def test_warming_goes_to_the_voice_that_spoke_last(desk: Desk) -> None:
 
 async def test_a_kept_connection_that_died_is_replaced_without_a_word_lost(desk: Desk) -> None:
     await desk.provider.warm()
+    desk.server.script.only = "/nowhere"  # new conversations are well
     desk.server.script.cut_after = 0
-    desk.server.script.times = 0  # the next conversation is well again; the kept one still has its script
-    desk.server.script.times = None
-    sound = asyncio.ensure_future(desk.speak(pieces=slowly("Good evening.", "How are you?")))
-    await desk.server.until(lambda: len(desk.server.requests) == 2)
-    desk.server.script.cut_after = None
-    chunks = await sound
+    chunks = await desk.speak(pieces=slowly("Good evening.", "How are you?"))
+    assert len(desk.server.requests) == 2
     assert {chunk.piece for chunk in chunks} == {0, 1}
     assert [text for text, _ in desk.server.spoken][-2:] == ["Good evening.", "How are you?"]
 
@@ -611,9 +642,19 @@ async def test_an_unused_connection_closes_by_itself(desk: Desk) -> None:
     assert len(desk.server.asked("speak")) == 2
 
 
+async def test_text_that_is_still_written_is_not_asked_for_twice(desk: Desk) -> None:
+    desk.server.script.cut_after = 0
+    call = desk.provider.stacked(desk.provider.speak)
+    with pytest.raises(AIProviderUnavailableError):
+        [chunk async for chunk in call(SpeakRequest(pieces=slowly("Good evening.", "How are you?")))]
+    assert len(desk.server.requests) == 1
+
+
 async def test_interrupting_aura_clears_it_and_keeps_the_connection(desk: Desk) -> None:
     desk.server.script.token_delay_s = 0.02
-    sound = desk.provider.speak(SpeakRequest(pieces=slowly("A very long sentence indeed. " * 5, "Another one.")))
+    sound = desk.provider.speak(
+        SpeakRequest(pieces=slowly("A very long sentence indeed. " * 5, "Another one."))
+    )
     await anext(sound)
     await sound.aclose()  # type: ignore[attr-defined]
     await desk.server.until(lambda: "Cleared" in desk.server.kinds("out"))
@@ -622,13 +663,17 @@ async def test_interrupting_aura_clears_it_and_keeps_the_connection(desk: Desk) 
     desk.server.spoken.clear()
     await asyncio.sleep(0.05)
     chunks = await desk.speak(text="Of course.")
-    assert b"".join(chunk.pcm for chunk in chunks) == desk.server.spoken[-1][1], "the old sentence is heard in the new one"
+    assert b"".join(chunk.pcm for chunk in chunks) == desk.server.spoken[-1][1], (
+        "the old sentence is heard in the new one"
+    )
     assert len(desk.server.asked("speak")) == 1
 
 
 async def test_interrupting_flux_tells_it_and_hangs_up(desk: Desk) -> None:
     desk.server.script.token_delay_s = 0.02
-    sound = desk.provider.speak(SpeakRequest(text="A very long sentence indeed. " * 5, voice="flux-alexis-en"))
+    sound = desk.provider.speak(
+        SpeakRequest(text="A very long sentence indeed. " * 5, voice="flux-alexis-en")
+    )
     await anext(sound)
     await sound.aclose()  # type: ignore[attr-defined]
     await desk.server.until(lambda: desk.server.requests[0].ended_at is not None)
@@ -703,25 +748,3 @@ def test_turns_are_joined_as_they_are_written(parts: list[str], text: str) -> No
     for key, part in enumerate(parts):
         turns.put(key, part)
     assert turns.text == text
-
-
-# -- the server, checked by Deepgram's own SDK --------------------------------------------------------------
-
-
-@pytest.fixture
-def sdk(desk: Desk) -> Any:
-    from deepgram import AsyncDeepgramClient
-    from deepgram.environment import DeepgramClientEnvironment
-
-    ws = desk.server.url.replace("http", "ws")
-    where = DeepgramClientEnvironment(base=desk.server.url, production=ws, agent=ws, agent_rest=desk.server.url)
-    return AsyncDeepgramClient(api_key=KEY, environment=where)
-
-
-@pytest.fixture(autouse=True)
-def legacy_allowed() -> Any:
-    """The SDK's asynchronous client stands on a part of websockets that is on its way out."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(deepgram|websockets)\.")
-        warnings.filterwarnings("ignore", message=r".*websockets\.", category=DeprecationWarning)
-        yield

@@ -184,26 +184,31 @@ async def test_a_closed_iterator_closes_the_socket(server: RealtimeServer, provi
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "error", "kind"),
+    ("refusal", "error", "kind"),
     [
-        (401, "", AIProviderAuthError, Kind.KEY_REFUSED),
-        (403, "", AIProviderAuthError, Kind.FORBIDDEN),
-        (404, "model_not_found", AIProviderModelNotFoundError, Kind.MODEL_UNKNOWN),
-        (429, "", AIProviderRateLimitError, Kind.RATE_LIMITED),
-        (429, "insufficient_quota", AIProviderQuotaError, Kind.NO_CREDIT),
-        (500, "", AIProviderUnavailableError, Kind.UNAVAILABLE),
-        (503, "", AIProviderUnavailableError, Kind.UNAVAILABLE),
+        ((401, ""), AIProviderAuthError, Kind.KEY_REFUSED),
+        ((403, ""), AIProviderAuthError, Kind.FORBIDDEN),
+        ((404, "model_not_found"), AIProviderModelNotFoundError, Kind.MODEL_UNKNOWN),
+        ((429, ""), AIProviderRateLimitError, Kind.RATE_LIMITED),
+        ((429, "insufficient_quota"), AIProviderQuotaError, Kind.NO_CREDIT),
+        ((500, ""), AIProviderUnavailableError, Kind.UNAVAILABLE),
+        ((503, ""), AIProviderUnavailableError, Kind.UNAVAILABLE),
     ],
 )
 async def test_a_refused_handshake_has_its_name(
-    server: RealtimeServer, provider: OpenAIProvider, status: int, code: str, error: type, kind: Kind
+    server: RealtimeServer,
+    provider: OpenAIProvider,
+    refusal: tuple[int, str],
+    error: type[AIProviderError],
+    kind: Kind,
 ) -> None:
-    server.script.status, server.script.code, server.script.retry_after = status, code, "7"
+    server.script.status, server.script.code = refusal
+    server.script.retry_after = "7"
     for attempt in (words(provider, HearRequest(frames=frames(20))), OpenAIRealtime(provider).connect("Hi")):
         with pytest.raises(error) as caught:
             await attempt
         assert caught.value.kind is kind
-        assert caught.value.status == status
+        assert caught.value.status == refusal[0]
         assert caught.value.provider == "openai"
         assert caught.value.retry_after_s == 7
         assert KEY not in str(caught.value)
@@ -318,7 +323,7 @@ async def hear(provider: OpenAIProvider, choice: RealtimeChoice | None = None) -
 
 async def speak(link: RealtimeLink, turn: int, count: int = 40) -> None:
     for frame in FRAMES[:count]:
-        await link.append(frame)
+        await link.append(turn, frame)
     await link.commit(turn)
     await link.respond(turn)
 
@@ -349,6 +354,19 @@ async def test_a_spoken_turn_is_heard_written_down_and_answered(
         "voice": "cedar",
         "speed": 1.2,
     }
+
+
+async def test_words_of_a_conversation_come_while_they_are_spoken(
+    server: RealtimeServer, provider: OpenAIProvider
+) -> None:
+    async with await hear(provider) as ear:
+        for frame in FRAMES[:60]:
+            await ear.link.append(3, frame)
+        await server.until(lambda: any(number == 3 for number, _ in ear.came))
+        assert not server.of("input_audio_buffer.commit")
+        await ear.link.commit(3)
+        await server.until(lambda: bool(ear.said(3)))
+    assert ear.said(3) == [TRANSCRIPT]
 
 
 async def test_typed_words_are_answered_in_writing_where_no_voice_is_wanted(
@@ -439,7 +457,7 @@ async def test_connecting_is_tried_again_where_it_may_pass(
 async def test_the_vendor_can_follow_turns_itself(server: RealtimeServer, provider: OpenAIProvider) -> None:
     async with await hear(provider, RealtimeChoice(follows_turns=True)) as ear:
         for frame in [*FRAMES[20:90], *[bytes(FRAME_BYTES)] * 40]:
-            await ear.link.append(frame)
+            await ear.link.append(0, frame)
         await server.until(lambda: ear.finish(0) is not None and bool(ear.said(0)))
     signals = [what.signal for _, what in ear.came if isinstance(what, Transcript) and what.signal]
     assert signals[:2] == [TurnSignal.STARTED, TurnSignal.ENDED]
@@ -463,7 +481,7 @@ async def test_the_sdk_transcribes(sdk: openai.AsyncOpenAI) -> None:
     async with sdk.realtime.connect(extra_query={"intent": "transcription"}) as link:
         hearing = {"format": {"type": "audio/pcm", "rate": 24_000}, "turn_detection": None,
                    "transcription": {"model": "gpt-live-transcribe", "language": "en"}}  # fmt: skip
-        await link.session.update(session={"type": "transcription", "audio": {"input": hearing}})  # type: ignore[arg-type]
+        await link.session.update(session={"type": "transcription", "audio": {"input": hearing}})  # type: ignore[arg-type,misc]
         await link.input_audio_buffer.append(audio=SOUND)
         await link.input_audio_buffer.commit()
         async for event in link:

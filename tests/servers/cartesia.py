@@ -40,6 +40,8 @@ class CartesiaServer(VendorServer):
     """Of the error inside a conversation."""
     times_restart = False
     """Word times count from the last flush instead of from the beginning of the context."""
+    times_last = False
+    """Word times come after the sound of their flush instead of soon after it began."""
     voice_ids: tuple[str, ...] = (AMELIE, KATIE)
     eager_end_at: int = 0
     """After so many words the turns socket believes the person is done, and one word later that they are not."""
@@ -262,9 +264,11 @@ class _Context:
         pcm = sound(len(text), rate_hz, speed=speed)
         seconds = len(pcm) / 2 / rate_hz
         error = {**self._server.scripted_error(self._talk.script), "context_id": self._name}
-        for index, block in enumerate(blocks(pcm, rate_hz)):
+        parts = blocks(pcm, rate_hz)
+        told_at = len(parts) - 1 if self._server.times_last else 0
+        for index, block in enumerate(parts):
             await self._talk.content(self._block(block), error)
-            if index == 0 and asked.get("add_timestamps"):
+            if index == told_at and asked.get("add_timestamps"):
                 await self._tell_words(text, seconds)
         self._said_s += seconds
 

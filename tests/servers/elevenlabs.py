@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -41,6 +44,11 @@ class ElevenLabsServer(VendorServer):
     """Times count from the beginning of the speech instead of from the message's own sound."""
     commits_itself_after: int = 0
     """Realtime Scribe commits by itself after so many words; 0: only when told."""
+
+    tells_last_space = True
+    """The times of a generation include the space at its end."""
+    commit_answer = ""
+    """Instead of the committed text, this kind of error."""
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/user", self._user)
@@ -111,11 +119,15 @@ class ElevenLabsServer(VendorServer):
         talk = Talk(request, self.close_with)
         socket = await talk.open()
         voice = _Voice(self, talk, int(request.query["output_format"].removeprefix("pcm_")))
-        async for asked in talk.received():
-            self.note()
-            await voice.take(asked)
-            if talk.ended:
-                break
+        speaking = asyncio.create_task(voice.work())  # it goes on speaking while more text comes in
+        try:
+            async for asked in talk.received():
+                self.note()
+                voice.asked.put_nowait(asked)
+        finally:
+            speaking.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await speaking
         return socket
 
     # -- hearing --------------------------------------------------------------------------------------------
@@ -163,8 +175,13 @@ class _Voice:
         self._generations = 0
         self._speed = 1.0
         self._said_s = 0.0
+        self.asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    async def take(self, asked: dict[str, Any]) -> None:
+    async def work(self) -> None:
+        while not self._talk.ended:
+            await self._take(await self.asked.get())
+
+    async def _take(self, asked: dict[str, Any]) -> None:
         if not self._schedule:
             await self._begin(asked)
             return
@@ -199,6 +216,8 @@ class _Voice:
 
     async def _generate(self) -> None:
         text, self._held = self._held, ""
+        if not self._server.tells_last_space:
+            text = text.rstrip()
         if not text.strip() or self._talk.script.empty:
             return
         self._generations += 1
@@ -237,8 +256,6 @@ class _Scribe:
         self._error = {"message_type": script.code or "error", "error": script.message or "It failed."}
 
     async def take(self, asked: dict[str, Any]) -> None:
-        import base64
-
         self._chunks += 1
         bad = asked.get("message_type") != "input_audio_chunk" or asked.get("sample_rate") != 16000
         if bad or (asked.get("previous_text") and self._chunks > 1):
@@ -256,7 +273,9 @@ class _Scribe:
             own = self._server.commits_itself_after
             if own and self._known - self._settled >= own:
                 await self._commit()
-        if asked["commit"]:
+        if asked["commit"] and self._server.commit_answer:
+            await self._talk.frame({"message_type": self._server.commit_answer, "error": "Too little sound."})
+        elif asked["commit"]:
             self._known = len(self._words)
             await self._commit()
 

@@ -149,8 +149,8 @@ class Conversation:
             await self.ws.close(code=self.server.close_code, message=b"internal server error")
             raise ConnectionResetError
         if script.cut_after == sent:
-            assert self.request.transport is not None
-            self.request.transport.abort()
+            if self.request.transport is not None:
+                self.request.transport.abort()
             raise ConnectionResetError
         await asyncio.sleep(script.token_delay_s)
         await self.say(kind, **fields)
@@ -223,7 +223,7 @@ class Conversation:
             self._begin_take()
         self._buffer += pcm
         hearing = self.session["audio"]["input"]
-        if self.is_transcription and hearing["transcription"]["model"] in _LIVE_HEARING:
+        if (hearing["transcription"] or {}).get("model") in _LIVE_HEARING:
             await self._hear_more()
         if hearing.get("turn_detection"):
             await self._follow_turns(pcm, hearing["turn_detection"])
@@ -369,7 +369,7 @@ class Conversation:
         response, item = self._response, f"item_{next(self._ids)}"
         is_spoken = response["output_modalities"] == ["audio"]
         await self.say("response.created", response=response)
-        message = {"id": item, "object": "realtime.item", "type": "message", "status": "in_progress",
+        message: dict[str, Any] = {"id": item, "object": "realtime.item", "type": "message", "status": "in_progress",
                    "role": "assistant", "content": []}  # fmt: skip
         await self.say("response.output_item.added", response_id=response["id"], output_index=0, item=message)
         await self._add_item(message)
@@ -449,7 +449,7 @@ class Conversation:
 def _session(is_transcription: bool, model: str) -> dict[str, Any]:
     hearing: dict[str, Any] = {"format": {"type": "audio/pcm", "rate": RATE_HZ}, "noise_reduction": None,
                                "transcription": None, "turn_detection": {"type": "server_vad"}}  # fmt: skip
-    common = {"id": "sess_1", "object": "realtime.session", "expires_at": 1_800_000_000}
+    common: dict[str, Any] = {"id": "sess_1", "object": "realtime.session", "expires_at": 1_800_000_000}
     if is_transcription:
         return {
             **common,

@@ -1,0 +1,155 @@
+"""The line to a vendor that hears and answers in one go: the port, and who opens and leaves a conversation.
+
+In: what was said so far, when a conversation is opened. Out: what the vendor tells, each with its turn. At most one
+conversation is open; a new one is told the session as words. Runs on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from companion.errors import CompanionError, Kind
+from companion.flow import Audio, ChatDelta, Message, Transcript
+from companion.tasks import spawn
+
+Told = Transcript | ChatDelta | Audio | CompanionError
+LONGEST_S = 50 * 60.0
+"""Vendors end a conversation after an hour; a take begins no later than this in one."""
+_log = logging.getLogger(__name__)
+
+
+class Conversation(Protocol):
+    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
+
+    Raises:
+        CompanionError: from every method but `close`, once the connection has ended.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who is on the line, "provider/model"."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def is_spoken(self) -> bool:
+        """Answers come with sound; False: in writing only."""
+
+    async def instruct(self, instructions: str) -> None:
+        """What the model is told about its part from now on."""
+
+    async def append(self, turn: int, frame: bytes) -> None:
+        """The next frame of the take of `turn`, int16 mono at 16 kHz."""
+
+    async def commit(self, turn: int) -> None:
+        """The take is over, and is what was said in `turn`."""
+
+    async def clear(self) -> None:
+        """Forgets the take that was begun."""
+
+    async def add(self, message: Message) -> None:
+        """Words that belong to the conversation."""
+
+    async def respond(self, turn: int) -> None:
+        """Asks for the answer of `turn`."""
+
+    async def interrupt(self, turn: int, heard_s: float) -> None:
+        """Ends the answer of `turn`; the vendor keeps `heard_s` seconds of its sound as said."""
+
+    def events(self) -> AsyncIterator[tuple[int, Told]]:
+        """What comes, with its turn: words said, the answer (ended by a finish reason), its sound, failures.
+
+        HEARING_FAILED says that the words of the turn will not come; any other failure that its answer will not.
+
+        Raises:
+            CompanionError: the connection ended.
+        """
+
+    async def close(self) -> None: ...
+
+
+class SpeechToSpeech(Protocol):
+    """A vendor that hears and answers in one go."""
+
+    async def connect(self, instructions: str) -> Conversation:
+        """Opens a conversation.
+
+        Raises:
+            CompanionError: it cannot be opened.
+        """
+
+
+class Line:
+    """At most one open conversation."""
+
+    def __init__(
+        self,
+        vendor: Callable[[], Awaitable[SpeechToSpeech]],
+        *,
+        prompt: Callable[[], tuple[Message, ...]],
+        on_told: Callable[[int, Told], None],
+        on_lost: Callable[[Conversation, CompanionError], None],
+    ) -> None:
+        """`vendor()` and `prompt()` (system prompt, then the session so far) are asked whenever one is opened."""
+        self.conversation: Conversation | None = None
+        self._vendor = vendor
+        self._prompt = prompt
+        self._on_told = on_told
+        self._on_lost = on_lost
+        self._opened_s = 0.0
+        self._opening = asyncio.Lock()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> Conversation:
+        """The open conversation, or a new one.
+
+        Raises:
+            CompanionError: none can be opened.
+        """
+        async with self._opening:
+            if self.conversation is not None and self.conversation.is_open:
+                return self.conversation
+            self.hang_up()
+            system, *earlier = self._prompt()
+            conversation = await (await self._vendor()).connect(system.content)
+            self.conversation = conversation
+            self._opened_s = asyncio.get_running_loop().time()
+            self._listening = spawn(self._listen(conversation), name="listen to the vendor")
+            for message in earlier:
+                await conversation.add(message)
+            return conversation
+
+    def hang_up(self, only: Conversation | None = None) -> None:
+        """Ends the conversation; where `only` is given, not another one."""
+        conversation = self.conversation
+        if conversation is not None and only in (None, conversation):
+            self.conversation = None
+            spawn(conversation.close(), name="hang up")
+
+    def hang_up_if_old(self) -> None:
+        if asyncio.get_running_loop().time() - self._opened_s > LONGEST_S:
+            self.hang_up()
+
+    async def close(self) -> None:
+        """Hangs up and waits for the last words of the listener."""
+        self.hang_up()
+        if self._listening is not None:
+            await asyncio.wait([self._listening])
+
+    async def _listen(self, conversation: Conversation) -> None:
+        lost = CompanionError(Kind.UNAVAILABLE)
+        try:
+            async with aclosing(conversation.events()) as events:  # type: ignore[type-var]
+                async for turn, told in events:
+                    self._on_told(turn, told)
+        except CompanionError as error:
+            lost = error
+        if self.conversation is conversation:
+            _log.info("the conversation ended: %s", lost.message)
+            self.hang_up()
+            self._on_lost(conversation, lost)

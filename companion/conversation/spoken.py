@@ -1,0 +1,370 @@
+"""What lives of a turn whose answer comes as words and sound at once: `SpokenAnswer`, and `SpokenTurn` around it.
+
+In: the vendor's deltas and sound. Out: events, sound in the player, sentences to keep, and what was heard of it all. Runs
+on the loop's thread; cancelling `SpokenAnswer.run` is barge-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from companion.conversation.heard import SpokenTrack
+from companion.conversation.keeping import Keeping, discard
+from companion.conversation.line import Conversation, Told
+from companion.conversation.live_turn import LiveTurn
+from companion.conversation.sentences import SentenceCutter
+from companion.errors import CompanionError, Kind
+from companion.events import (
+    Events,
+    LevelMeasured,
+    Mark,
+    ReplyDelta,
+    ReplyEnded,
+    TakeDiscarded,
+    TimelineMarked,
+    TranscriptHeard,
+    Trouble,
+)
+from companion.flow import Audio, ChatDelta, ReplyState, Role, Sentence, Transcript, TurnRecord
+from companion.ports import Journal, Player, Spool
+from companion.tasks import spawn, stop
+
+FIRST_S = 15.0
+"""Longest wait for the first word or sound of an answer."""
+IDLE_S = 10.0
+"""Longest wait between two."""
+WORDS_S = 5.0
+"""How long the words of a take are waited for once its answer is over."""
+FOLLOW_S = 0.04
+"""How often playback is looked at."""
+STALL_S = 10.0
+"""Sound that is queued and does not move for this long means that the speaker is gone."""
+UNKNOWN_WORDS = "(The words of this take are not known; its recording is kept.)"
+
+
+class SpokenAnswer:
+    """An answer that arrives as words and sound at once."""
+
+    def __init__(
+        self,
+        *,
+        turn: int,
+        player: Player,
+        events: Events,
+        mark: Callable[[Mark], None],
+        on_sentence: Callable[[Sentence], None],
+        on_sound: Callable[[], None],
+    ) -> None:
+        self.text = ""
+        self.state = ReplyState.PARTIAL
+        self.error: CompanionError | None = None
+        self.is_over = asyncio.Event()
+        """Nothing more of it will come; what came may still sound."""
+        self.flushed_s: float | None = None
+        self.is_heard = True
+        """False: it has no sound, or the speaker failed, and it is read instead."""
+        self._turn = turn
+        self._player = player
+        self._events = events
+        self._mark = mark
+        self._on_sentence = on_sentence
+        self._on_sound = on_sound
+        self._cutter = SentenceCutter()
+        self._queue: asyncio.Queue[Audio | ChatDelta | None] = (
+            asyncio.Queue()
+        )  # bounded by the longest answer
+        self._made_s = 0.0
+        self._has_begun = self._has_come = self._is_complete = False
+        self._has_sounded = False
+
+    def take(self, what: ChatDelta | Audio) -> None:
+        """More of it. What comes after its end is left out."""
+        if self.is_over.is_set():
+            return
+        self._has_come = True
+        self._queue.put_nowait(what)
+        if isinstance(what, Audio):
+            self._mark(Mark.FIRST_AUDIO)
+            self._made_s += what.seconds
+            return
+        if what.text:
+            self._write(what.text)
+        if what.finish_reason is not None:
+            self.end(None if self.text.strip() else CompanionError(Kind.EMPTY_REPLY))
+
+    def end(self, error: CompanionError | None = None) -> None:
+        """It is complete, or as complete as it will be."""
+        if self.is_over.is_set():
+            return
+        self._cut(self._cutter.finish())
+        self.state = (
+            ReplyState.WHOLE if error is None else ReplyState.CUT_OFF if self.text else ReplyState.PARTIAL
+        )
+        self.error = error
+        self._is_complete = error is None
+        if error is not None:
+            if self.text and error.kind in (Kind.UNAVAILABLE, Kind.UNREACHABLE):
+                error = CompanionError(Kind.CUT_OFF, who=error.who, cause=error)
+            self._events.emit(Trouble(error=error, turn=self._turn, role=Role.THINKS))
+        self._mark(Mark.REPLY_DONE)
+        self.is_over.set()
+        self._queue.put_nowait(None)
+        self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
+
+    def interrupt(self) -> None:
+        """The person went on; whatever comes now is of no interest."""
+        if not self.is_over.is_set():
+            self._cut(self._cutter.finish())
+        self.state = ReplyState.INTERRUPTED
+        self.is_over.set()
+
+    def flush(self) -> None:
+        """Silences playback and remembers what was heard up to now."""
+        heard_s = self._player.flush() if self._has_begun else 0.0
+        if self.flushed_s is None:
+            self.flushed_s = heard_s
+
+    @property
+    def heard_text(self) -> str:
+        """What the person heard: of an answer that was cut, the words in proportion to its sound."""
+        if self.flushed_s is None or not self.is_heard:
+            return self.text
+        track = SpokenTrack()
+        track.begin(Sentence(index=0, text=self.text, start=0, spoken=self.text))
+        track.add(self._made_s)
+        if self._is_complete:
+            track.end()
+        return track.text_until(self.flushed_s)
+
+    async def run(self) -> None:
+        """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
+        self._player.begin(self._turn)
+        self._has_begun = True
+        follow = spawn(self._follow(), name="follow playback")
+        try:
+            while (what := await self._next()) is not None:
+                if isinstance(what, Audio) and self.is_heard:
+                    await self._play(self._player.write(self._turn, what))
+            await self._play(self._player.drain(self._turn))
+            if self._has_sounded:
+                self._mark(Mark.LAST_SOUND)
+        except asyncio.CancelledError:
+            self.interrupt()
+            raise
+        finally:
+            await stop(follow)
+
+    async def _next(self) -> Audio | ChatDelta | None:
+        try:
+            async with asyncio.timeout(IDLE_S if self._has_come else FIRST_S):
+                return await self._queue.get()
+        except TimeoutError:
+            self.end(CompanionError(Kind.TIMEOUT))
+            return None
+
+    async def _play(self, playing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await playing
+        except CompanionError as error:  # the words go on, silently
+            self._fall_silent(error)
+
+    def _fall_silent(self, error: CompanionError) -> None:
+        self.is_heard = False
+        self._player.flush()
+        self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
+
+    def _write(self, text: str) -> None:
+        if not self.text:
+            self._mark(Mark.FIRST_TOKEN)
+        self.text += text
+        self._events.emit(ReplyDelta(turn=self._turn, text=text))
+        self._cut(self._cutter.feed(text))
+
+    def _cut(self, sentences: list[Sentence]) -> None:
+        for sentence in sentences:
+            if sentence.index == 0:
+                self._mark(Mark.FIRST_CLAUSE)
+            self._on_sentence(sentence)
+
+    async def _follow(self) -> None:
+        """Tells that it sounds, and notices when nothing moves."""
+        heard_s, still_s = 0.0, 0.0
+        while still_s <= STALL_S:
+            await asyncio.sleep(FOLLOW_S)
+            now_s = self._player.heard_s
+            is_moving = now_s > heard_s or now_s >= self._made_s - 0.2 or not self.is_heard
+            still_s, heard_s = 0.0 if is_moving else still_s + FOLLOW_S, now_s
+            if heard_s > 0:
+                self._events.emit(LevelMeasured(level_db=self._player.level_db, is_input=False))
+            if heard_s > 0 and not self._has_sounded:
+                self._has_sounded = True
+                self._mark(Mark.FIRST_SOUND)
+                self._on_sound()
+        self._fall_silent(CompanionError(Kind.SPEAKER_LOST))
+
+
+@dataclass(slots=True)
+class SpokenTurn(LiveTurn):
+    """A turn whose words are known later than its end."""
+
+    words: str = ""
+    """What the vendor heard in its take."""
+    words_known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Or known not to come."""
+    is_kept: asyncio.Event = field(default_factory=asyncio.Event)
+    """The words are committed, or it was said that they could not be."""
+    sentences: asyncio.Queue[Sentence | None] = field(default_factory=asyncio.Queue)  # bounded by the answer
+    send_task: asyncio.Task[bool] | None = None
+    keep_task: asyncio.Task[None] | None = None
+    sent_to: Conversation | None = None
+    """Where its take was committed, or its words went."""
+    fault: CompanionError | None = None
+    """Why it was not."""
+    answer: SpokenAnswer | None = None
+    events: Events = field(kw_only=True)
+    keeping: Keeping = field(kw_only=True)
+    history: list[TurnRecord] = field(kw_only=True)
+    """Of the session it belongs to."""
+
+    def chain(self) -> list[SpokenTurn]:
+        """The takes whose words this turn carries, oldest first."""
+        before = self.before.chain() if isinstance(self.before, SpokenTurn) else []
+        return [*before, self]
+
+    def spools(self) -> list[Spool]:
+        """The sealed copies that may go once the words of this turn are committed: those whose words are known."""
+        return [spool for take in self.chain() if take.words for spool in take.own_spools()]
+
+    @property
+    def has_words(self) -> bool:
+        """It is known what was said."""
+        return self.text not in ("", UNKNOWN_WORDS) or any(take.words for take in self.chain())
+
+    def mark(self, mark: Mark) -> None:
+        """Something happened now, for the first time in this turn."""
+        if mark not in self.marks:
+            self.marks[mark] = asyncio.get_running_loop().time()
+            self.events.emit(TimelineMarked(turn=self.number, mark=mark, at_s=self.marks[mark]))
+
+    def fail(self, error: CompanionError, role: Role | None = None) -> None:
+        self.events.emit(Trouble(error=error, turn=self.number, role=role))
+
+    def told(self, what: Told) -> None:
+        """Something came from the vendor for this turn."""
+        if isinstance(what, Transcript):
+            self._hear(what)
+        elif isinstance(what, CompanionError) and what.kind is Kind.HEARING_FAILED:
+            self.words_known.set()
+        elif self.answer is not None:
+            self.answer.end(what) if isinstance(what, CompanionError) else self.answer.take(what)
+
+    def _hear(self, transcript: Transcript) -> None:
+        if self.words_known.is_set():
+            return
+        self.events.emit(TranscriptHeard(turn=self.number, transcript=transcript))
+        if transcript.is_final:
+            self.words = transcript.text.strip()
+            self.words_known.set()
+            self.mark(Mark.TRANSCRIPT)
+
+    def lost(self, error: CompanionError) -> None:
+        """Nothing more will come from the vendor."""
+        self.words_known.set()
+        if self.answer is not None:
+            self.answer.end(error)
+
+    async def interrupt(self) -> None:
+        """Tells the vendor that the person went on, and what they heard."""
+        heard_s = self.answer.flushed_s if self.answer is not None else None
+        if self.sent_to is not None:
+            with suppress(CompanionError):  # whoever listens hears of it
+                await self.sent_to.interrupt(self.number, heard_s or 0.0)
+
+    async def forget_silence(self) -> None:
+        """The take holds no speech; it was not sent and is not kept."""
+        self.words_known.set()
+        if self.before is None:
+            is_silent = self.take is not None and self.take.is_silent
+            self.fail(CompanionError(Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING), Role.HEARS)
+        await over(self.spool_task)
+        await discard(self.own_spools())
+        self.spool = None
+        self.events.emit(TakeDiscarded(turn=self.number))
+
+    async def seal(self, journal: Awaitable[Journal]) -> None:
+        """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
+        spool = (await journal).spool()
+        for frame in self.recording.frames:
+            spool.write(frame)
+        self.spool = spool  # no await since the copy: the recording goes on with the next frame
+
+    async def set_aside(self) -> None:
+        """The recording stays sealed on disk until its words are known."""
+        await over(self.spool_task)
+        if self.spool is not None:
+            await self.keeping.finish(self.spool, self.number)
+
+    async def keep(self, answer: SpokenAnswer, previous: asyncio.Task[None] | None) -> None:
+        """Commits the words as soon as they are known, then the answer sentence by sentence.
+
+        Args:
+            answer: what the vendor answers.
+            previous: the turn before; turns are kept in the order in which they were said.
+        """
+        await over(previous)
+        takes = self.chain()
+        for take in takes:
+            await take.words_known.wait()
+            await over(take.spool_task)
+        self.text = self.text or " ".join(take.words for take in takes if take.words)
+        if not self.text:
+            await answer.is_over.wait()
+            for take in takes:
+                await take.set_aside()
+            if not answer.text:
+                return
+            self.text = UNKNOWN_WORDS
+        await self.keeping.save_user(self)
+        self.is_kept.set()
+        while (sentence := await self.sentences.get()) is not None:
+            await self.keeping.save_sentence(self, sentence)
+
+    async def words_came(self) -> bool:
+        """Whether the words of this turn are known; waits for them a little, and then no more."""
+        takes = self.chain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WORDS_S):
+                for take in takes:
+                    await take.words_known.wait()
+        for take in takes:
+            take.words_known.set()
+        return self.has_words
+
+    def recorded(self, answer: SpokenAnswer) -> TurnRecord:
+        """The turn as it ended."""
+        zero = self.marks.get(Mark.RELEASED, 0.0)
+        marks = sorted(self.marks.items(), key=lambda item: item[1])
+        return TurnRecord(
+            id=self.id or 0,
+            session_id=self.keeping.session_id or 0,
+            at=self.at,
+            user_text=self.text,
+            reply_text=answer.text,
+            heard_text=answer.heard_text,
+            reply_state=answer.state,
+            reply_at=time.time(),
+            engines={role.value: self.sent_to.name for role in Role} if self.sent_to is not None else {},
+            timeline_ms={mark.value: round((at - zero) * 1000, 1) for mark, at in marks},
+            cost_usd=None,  # words and sound have different prices, and the count does not tell them apart
+        )
+
+
+async def over(task: asyncio.Task[Any] | None) -> None:
+    """Returns when `task` is done, however it ended."""
+    if task is not None and not task.done():
+        await asyncio.wait([task])
