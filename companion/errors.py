@@ -72,6 +72,7 @@ class Kind(StrEnum):
     DISK_FULL = "disk_full"
     ALREADY_RUNNING = "already_running"
     BAD_FILE = "bad_file"
+    TAKES_WAITING = "takes_waiting"
     INTERNAL = "internal"
 
 
@@ -90,6 +91,8 @@ class Action(StrEnum):
     SPEAK_OFFLINE = "speak_offline"
     USE_PASSPHRASE = "use_passphrase"
     SHOW_FILE = "show_file"
+    NEW_JOURNAL = "new_journal"
+    HEAR_WAITING = "hear_waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +290,13 @@ CARDS: Mapping[Kind, Card] = {
     Kind.JOURNAL_MISSING: Card(
         "The journal file is missing.",
         "Its keys are still here. Put the file back, or start a new journal beside it.",
-        (_A.SHOW_FILE,),
+        (_A.SHOW_FILE, _A.NEW_JOURNAL),
     ),
     Kind.JOURNAL_DAMAGED: Card(
-        "The journal file is damaged.", "It is left as it is; nothing was removed.", (_A.SHOW_FILE,)
+        "The journal file is damaged.", "It is left as it is; nothing was removed.", (_A.SHOW_FILE, _A.NEW_JOURNAL)
     ),
     Kind.JOURNAL_FOREIGN: Card(
-        "The journal file belongs to another journal or program.", "It is left as it is.", (_A.SHOW_FILE,)
+        "The journal file belongs to another journal or program.", "It is left as it is.", (_A.SHOW_FILE, _A.NEW_JOURNAL)
     ),
     Kind.JOURNAL_UNSAVED: Card(
         "The journal could not be written.", "Your words are kept in memory; try again.", (_A.RETRY,)
@@ -303,6 +306,11 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.ALREADY_RUNNING: Card("Companion is already open.", "Its window was brought to the front."),
     Kind.BAD_FILE: Card("That file could not be read.", "Use a WAV, FLAC, OGG or MP3 recording."),
+    Kind.TAKES_WAITING: Card(
+        "A recording waits for its words.",
+        "It was made when Companion ended too early, or when nobody could make it out.",
+        (_A.HEAR_WAITING,),
+    ),
     Kind.INTERNAL: Card(
         "Something inside Companion went wrong.",
         "Your words are kept. The details are in the log.",

@@ -92,12 +92,26 @@ class Archive:
         from companion.journal.store import open_journal
 
         await self.is_open.wait()
+        assert self._journal is not None
+        if self.storage != "memory":
+            await self._journal.set_passphrase(passphrase)
+            return Moved({}, {})
+        return await self._move_into(await open_journal(self._home, passphrase=passphrase))
+
+    async def start_anew(self) -> Moved:
+        """Moves a journal that does not open beside and makes a new one.
+
+        Raises:
+            CompanionError: NO_KEYRING where a passphrase must be chosen first; all that opening can raise.
+        """
+        from companion.journal.store import set_aside
+
+        await asyncio.to_thread(set_aside, self._home)
+        return await self._move_into(await self._with_keyring())
+
+    async def _move_into(self, journal: SqlJournal) -> Moved:
         before = self._journal
         assert before is not None
-        if self.storage != "memory":
-            await before.set_passphrase(passphrase)
-            return Moved({}, {})
-        journal = await open_journal(self._home, passphrase=passphrase)
         moved = await _carry_over(before, journal)
         self._journal = journal
         await before.close()

@@ -17,7 +17,7 @@ from companion.app.staff import OFFLINE, Staff, environment_keys
 from companion.conversation.engine import Engine, Organs
 from companion.conversation.turn import Limits
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, Note, SettingsChanged, Trouble, TroubleCleared
+from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
 from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
 from companion.log import Secret
 from companion.net import Net
@@ -162,6 +162,10 @@ class Companion:
             Action.HEAR_OFFLINE: frozenset({Role.HEARS}),
             Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
         }.get(action)
+        if action is Action.HEAR_WAITING:
+            tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
+        elif action is Action.NEW_JOURNAL:
+            tasks.spawn(self._start_new_journal(), name="new journal")
         if offline is None:
             return
         if action is Action.SPEAK_OFFLINE:
@@ -169,10 +173,6 @@ class Companion:
             self.events.emit(TroubleCleared())
         else:
             self.engine.retry(offline)
-
-    async def hear_waiting(self) -> None:
-        """Takes up the oldest recording whose words are not known yet."""
-        await self.engine.hear_waiting()
 
     # -- practices and sessions -----------------------------------------------------------------------------
 
@@ -208,6 +208,17 @@ class Companion:
         moved = await self.archive.use_passphrase(passphrase)
         self.engine.moved(moved.sessions, moved.turns)
         self.events.emit(TroubleCleared())
+
+    async def _start_new_journal(self) -> None:
+        """The journal that does not open is moved beside; what this run kept goes into the new one."""
+        await self.engine.settle()
+        try:
+            moved = await self.archive.start_anew()
+        except CompanionError as error:
+            self.events.emit(Trouble(error=error))
+        else:
+            self.engine.moved(moved.sessions, moved.turns)
+            self.events.emit(TroubleCleared())
 
     # -- settings -------------------------------------------------------------------------------------------
 
@@ -376,9 +387,7 @@ class Companion:
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, JournalOpened) and event.waiting_takes:
-            count = event.waiting_takes
-            what = "A recording waits" if count == 1 else f"{count} recordings wait"
-            self.events.emit(Note(text=f"{what} for its words"))
+            self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
     def _report(self, error: BaseException) -> None:
         tasks.report(error)

@@ -252,7 +252,7 @@ class OpenMicrophone:
         frame, is_guarded = self._without_echo(frame, at_s)
         is_deaf = is_guarded and not self.cancels_echo and self._utterance is None
         if is_deaf:  # no turn brings the app's own last words with it
-            self._pre_roll.clear()
+            pass
         self._pre_roll.append(frame)
         if self._utterance is not None:
             self._utterance.add(frame)

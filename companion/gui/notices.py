@@ -34,7 +34,9 @@ ACTION_LABELS = {
     Action.HEAR_OFFLINE: "Hear offline",
     Action.SPEAK_OFFLINE: "Speak offline",
     Action.USE_PASSPHRASE: "Use a passphrase",
-    Action.SHOW_FILE: "Show the file",
+    Action.SHOW_FILE: "Show the folder",
+    Action.NEW_JOURNAL: "Start a new journal",
+    Action.HEAR_WAITING: "Write it down",
 }
 _MOST_BUTTONS = 2
 _MOST_WAITING = 8

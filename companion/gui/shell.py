@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
 from companion.app import Companion
 from companion.events import Event, SettingsChanged
 from companion.gui.window import Window
@@ -29,6 +32,7 @@ class Shell:
         self.window.closed.connect(on_close)
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
+        self.window.folder_wanted.connect(self._show_folder)
         self._unwatch = app.events.watch(self._watch)
 
     def show(self) -> None:
@@ -76,6 +80,9 @@ class Shell:
             )
             self.passphrase.finished.connect(self._forget_passphrase)
         self.passphrase.open()
+
+    def _show_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._app.home.data)))
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, SettingsChanged):

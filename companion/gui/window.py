@@ -58,6 +58,8 @@ class Window(QMainWindow):
     """A settings page by name; empty: the first."""
     passphrase_wanted = Signal()
     """The card of a locked journal or a missing keyring asks for it."""
+    folder_wanted = Signal()
+    """The card of a file that does not open asks to see it."""
     closed = Signal()
 
     def __init__(
@@ -254,6 +256,8 @@ class Window(QMainWindow):
             self.settings_requested.emit(_PAGES[action])
         elif action is Action.USE_PASSPHRASE:
             self.passphrase_wanted.emit()
+        elif action is Action.SHOW_FILE:
+            self.folder_wanted.emit()
         else:
             self._host.act(action)
 

@@ -17,7 +17,7 @@ from companion.audio.segment import Endpointing
 from companion.audio.virtual import FileMicrophone
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio, TurnSignal
-from companion.pcm import SILENCE_DB
+from companion.pcm import SILENCE_DB, read_file
 from companion.tasks import alive, spawn, stop
 from tests.audio import room
 from tests.audio.room import RATE_HZ, SAID, Stage, Wave, mix, silence
@@ -157,6 +157,25 @@ async def test_a_person_can_talk_over_it() -> None:
     heard_at_s, first = told[0]
     assert first.signal is STARTED
     assert 3.0 < heard_at_s < 4.0
+
+
+async def test_a_scrap_of_speech_while_it_speaks_is_no_interruption_though_it_would_begin_a_turn_in_silence() -> (
+    None
+):
+    far, said = room.app_voice(SAID[1]), samples(read_file(DATA / "austen-0870.wav").pcm).astype(float)
+    scrap = said[round(3.1 * RATE_HZ) : round(3.28 * RATE_HZ)]
+    near = mix((0, room.noise(6, -64)), (3, scrap))
+    guarded = Stage(near, far, far_at_s=1.0)
+    assert await guarded.listen(ear_on(guarded, canceller=Leaking())) == []
+    silent = Stage(near)
+    assert [told.signal for _, told in await silent.listen(ear_on(silent))] == [STARTED, EAGER_END, ENDED]
+
+
+class Leaking(EchoCanceller):
+    """One that leaves everything in."""
+
+    def near(self, frame: bytes, at_s: float) -> bytes:
+        return frame
 
 
 class Deaf(EchoCanceller):

@@ -94,7 +94,8 @@ def test_newer_models_are_offered_first_and_ending_ones_last(catalogue: Catalogu
 
 def test_a_role_has_only_its_own_models(catalogue: Catalogue) -> None:
     hearing = {entry.model for entry in catalogue.models("openai", Role.HEARS, today=NOVEMBER_2026)}
-    assert hearing == {"gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"}
+    live = {"gpt-live-transcribe", "gpt-realtime-whisper"}
+    assert hearing == live | {"gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"}
     assert catalogue.models("anthropic", Role.SPEAKS) == ()
 
 

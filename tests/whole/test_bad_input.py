@@ -154,7 +154,12 @@ def test_killed_while_recording_the_take_waits(place: Desk) -> None:
     place.release()
     again = place.start_ready(home="cut")
     assert again.wait_for("JournalOpened")["waiting_takes"] == 1
-    again.wait_for("Note")
+    assert trouble(again)["kind"] == "takes_waiting"
+    since = again.mark()
+    place.click(0.88, 90)  # the card's button
+    said = again.wait_for("UserSaid", since=since)["text"]
+    assert "selfish" in said, said
+    again.wait_for("TurnFinished", since=since)
     assert again.close() == 0
 
 
