@@ -239,7 +239,7 @@ class OpenMicrophone:
     async def _watch(self, take: Take) -> None:
         """Closes a take that brings nothing. Looks twice: a loop that was busy finds its frames at the first look."""
         missed = 0
-        while missed < 2:
+        while missed < 1:
             before = self._frames_heard
             await asyncio.sleep(LOST_AFTER_S / 2)
             missed = missed + 1 if self._is_waiting and self._frames_heard == before else 0
@@ -252,7 +252,7 @@ class OpenMicrophone:
         frame, is_guarded = self._without_echo(frame, at_s)
         is_deaf = is_guarded and not self.cancels_echo and self._utterance is None
         if is_deaf:  # no turn brings the app's own last words with it
-            pass
+            self._pre_roll.clear()
         self._pre_roll.append(frame)
         if self._utterance is not None:
             self._utterance.add(frame)

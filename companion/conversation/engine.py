@@ -172,7 +172,7 @@ class Engine:
         before, now_s = self.state, asyncio.get_running_loop().time()
         self.state, commands = machine.step(before, given, now_s, self._organs.limits())
         if self._turn is not None and self.state.closing_s is not None and before.closing_s is None:
-            self._turn.marks[Mark.RELEASED] = now_s
+            self._mark(self._turn, Mark.RELEASED, again=True)
         for command in commands:
             self._carry_out(command)
         if (self.state.phase, self.state.turn, self.state.latched) != (
@@ -206,7 +206,7 @@ class Engine:
             case machine.Carry():
                 self._carried = turn
             case machine.Transcribe() if turn is not None:
-                turn.marks.setdefault(Mark.RELEASED, asyncio.get_running_loop().time())
+                self._mark(turn, Mark.RELEASED)
                 turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
                 spawn(self._drop_take(turn, keep=False), name="discard take")
@@ -233,8 +233,8 @@ class Engine:
     def _fail(self, error: CompanionError, *, turn: int, role: Role | None = None) -> None:
         self._events.emit(Trouble(error=error, turn=turn, role=role))
 
-    def _mark(self, turn: LiveTurn, mark: Mark) -> None:
-        if mark not in turn.marks:
+    def _mark(self, turn: LiveTurn, mark: Mark, *, again: bool = False) -> None:
+        if again or mark not in turn.marks:
             turn.marks[mark] = asyncio.get_running_loop().time()
             self._events.emit(TimelineMarked(turn=turn.number, mark=mark, at_s=turn.marks[mark]))
 
@@ -328,6 +328,7 @@ class Engine:
             self._events.emit(TakeDiscarded(turn=turn.number))
             return ""
         turn.recording.end()
+        self._mark(turn, Mark.LAST_FRAME)
         text = await turn.hear_task if turn.hear_task is not None else None
         if text:
             return text
@@ -366,7 +367,7 @@ class Engine:
         turn.gate, turn.before, self._turn = kept.gate, kept.before, turn
         turn.recording.end()
         self._events.emit(TroubleCleared())
-        turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+        self._mark(turn, Mark.RELEASED)
         turn.hear_task = self._work(turn, self._hear(turn), "hear")
         turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
 
@@ -376,7 +377,7 @@ class Engine:
         turn = self._turn
         if turn is None or turn.number != command.turn:
             turn = LiveTurn(command.turn, self._organs.engines(self._offline), Recording())
-            turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+            self._mark(turn, Mark.RELEASED)
         if command.again and self._failed is not None:
             turn.id, turn.at = self._failed.id, self._failed.at
             if self.history and self.history[-1] is self._failed.record:

@@ -174,7 +174,7 @@ class RealtimeEngine:
         before, now_s = self.state, asyncio.get_running_loop().time()
         self.state, commands = machine.step(before, given, now_s, self._organs.limits())
         if self._turn is not None and self.state.closing_s is not None and before.closing_s is None:
-            self._turn.marks[Mark.RELEASED] = now_s
+            self._turn.mark(Mark.RELEASED, again=True)
         for command in commands:
             self._carry_out(command)
         now, then = self.state, before
@@ -207,7 +207,7 @@ class RealtimeEngine:
             case machine.Carry():
                 self._carried = turn
             case machine.Transcribe() if turn is not None:
-                turn.marks.setdefault(Mark.RELEASED, asyncio.get_running_loop().time())
+                turn.mark(Mark.RELEASED)
                 turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
                 spawn(self._drop_take(turn, keep=False), name="discard take")
@@ -324,6 +324,7 @@ class RealtimeEngine:
             await turn.take.close()
         await over(turn.record_task)
         turn.recording.end()
+        turn.mark(Mark.LAST_FRAME)
         is_sent = await turn.send_task if turn.send_task is not None else False
         if not is_sent and turn.fault is None:
             await turn.forget_silence()
@@ -362,7 +363,7 @@ class RealtimeEngine:
         self._forget(kept)
         turn.recording.end()
         self._events.emit(TroubleCleared())
-        turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+        turn.mark(Mark.RELEASED)
         self._begin_sending(turn)
         turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
 
@@ -385,7 +386,7 @@ class RealtimeEngine:
         turn = self._turn
         if turn is None or turn.number != command.turn:
             turn = self._new_turn(command.turn, Recording())
-            turn.marks[Mark.RELEASED] = asyncio.get_running_loop().time()
+            turn.mark(Mark.RELEASED)
             turn.text = command.text
             turn.words_known.set()
         if command.again and self._failed is not None:

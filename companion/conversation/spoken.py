@@ -245,9 +245,9 @@ class SpokenTurn(LiveTurn):
         """It is known what was said."""
         return self.text not in ("", UNKNOWN_WORDS) or any(take.words for take in self.chain())
 
-    def mark(self, mark: Mark) -> None:
-        """Something happened now, for the first time in this turn."""
-        if mark not in self.marks:
+    def mark(self, mark: Mark, *, again: bool = False) -> None:
+        """Something happened now, for the first time in this turn or, of some, `again`."""
+        if again or mark not in self.marks:
             self.marks[mark] = asyncio.get_running_loop().time()
             self.events.emit(TimelineMarked(turn=self.number, mark=mark, at_s=self.marks[mark]))
 

@@ -2,24 +2,24 @@
 
     make_screenshots(Path("pictures"))
 
-Another part of the window adds its own picture through `MORE_SCENES`: a name, and what to show for a theme.
+The window is staged; the settings are shown over a real app with an empty home and a made-up key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-MORE_SCENES: dict[str, Callable[[str], QWidget]] = {}
-"""Name -> the widget to be pictured, made for the theme "light" or "dark"; it is closed afterwards."""
 _PASSES = 5
 """Rounds of the event loop after which everything that was asked for has been laid out."""
+_SETTLE_S = 0.5
+"""By then the settings have looked for the engines of this computer."""
 
 
 def make_screenshots(folder: Path) -> list[Path]:
@@ -44,9 +44,35 @@ async def _picture_all(app: object, folder: Path) -> list[Path]:
     for theme in ("light", "dark"):
         for name in SCENES:
             written.append(await _picture(_stage(name, theme), folder / f"{name}-{theme}.png"))
-        for name, make in MORE_SCENES.items():
-            written.append(await _picture(make(theme), folder / f"{name}-{theme}.png"))
+        written.append(await _picture_settings(theme, folder / f"settings-{theme}.png"))
     return written
+
+
+async def _picture_settings(theme: str, path: Path) -> Path:
+    from companion.app import Companion
+    from companion.gui.settings.dialog import SettingsDialog
+    from companion.gui.theme import Look
+    from companion.log import Secret
+    from companion.paths import find_home
+    from companion.settings import changed
+    from companion.vault import MemoryVault, Vault
+
+    async def vault() -> Vault:
+        return MemoryVault()
+
+    with TemporaryDirectory() as folder:
+        app = Companion(find_home(folder), vault=vault, in_memory=True)
+        app.settings = changed(app.settings, {"providers.llm.active": "anthropic"})
+        await app.save_key("anthropic", Secret("sk-ant-picture-of-a-key-7f3a"), this_run_only=True)
+        look = Look(theme=theme, font_scale=1.0, reduced_motion=True)
+        look.wear()
+        dialog = SettingsDialog(app, look)
+        dialog.show_page("thinking")
+        dialog.show()
+        await asyncio.sleep(_SETTLE_S)
+        await _picture(dialog, path)
+        await app.close()
+    return path
 
 
 def _stage(name: str, theme: str) -> QWidget:

@@ -5,25 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication
 
 from companion.gui import screenshots
 from companion.gui.staged import SCENES
 
 
-def test_every_scene_in_both_themes_and_no_two_alike(
-    qapp: QApplication, tmp_path: Path, monkeypatch: object
-) -> None:
-    def more(theme: str) -> QWidget:
-        return QLabel(f"more {theme}")
-
-    screenshots.MORE_SCENES["more"] = more
-    try:
-        written = screenshots.make_screenshots(tmp_path / "pictures")
-    finally:
-        del screenshots.MORE_SCENES["more"]
+def test_every_scene_in_both_themes_and_no_two_alike(qapp: QApplication, tmp_path: Path) -> None:
+    written = screenshots.make_screenshots(tmp_path / "pictures")
     assert {path.stem for path in written} == {
-        f"{n}-{t}" for n in (*SCENES, "more") for t in ("light", "dark")
+        f"{n}-{t}" for n in (*SCENES, "settings") for t in ("light", "dark")
     }
     pictures = [QImage(str(path)) for path in written]
     assert all(picture.width() == 1160 for picture in pictures if picture.height() == 780)
