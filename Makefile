@@ -14,7 +14,7 @@ help:
 	@echo "make clean             remove the virtual environment and caches"
 
 run: $(VENV)/.ready-run
-	@$(BIN)/companion $(ARGS)
+	@$(BIN)/python -m companion $(ARGS)
 
 test: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest $(ARGS)
@@ -26,7 +26,7 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/ruff check companion tests
 
 types: $(VENV)/.ready-test
-	@$(BIN)/mypy
+	@$(BIN)/python -m mypy
 
 format: $(VENV)/.ready-test
 	@$(BIN)/ruff format companion tests
@@ -36,7 +36,7 @@ bench: $(VENV)/.ready-test
 	@for name in imports startup stream_ui voice_loop; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 screenshots: $(VENV)/.ready-run
-	@QT_QPA_PLATFORM=offscreen $(BIN)/companion demo --screenshots build/screenshots
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m companion demo --screenshots build/screenshots
 
 $(VENV)/.ready-run: $(INPUTS)
 	@.ci/setup run

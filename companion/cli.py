@@ -7,13 +7,13 @@ the command is known.
 from __future__ import annotations
 
 import argparse
-import asyncio
+import gc
 import json
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion import __version__
 from companion.errors import CompanionError, Kind
@@ -22,13 +22,14 @@ from companion.paths import Home, find_home
 if TYPE_CHECKING:
     from companion.app import Companion
 
+T = TypeVar("T")
 Command = Callable[["Companion", argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def run(argv: list[str]) -> int:
     """Runs one command."""
     try:
-        args = _parser().parse_args(argv)
+        args = _parser().parse_args(argv) if argv else argparse.Namespace(**_NO_COMMAND)
     except SystemExit as stop:  # argparse has said what is wrong, or printed the help
         return int(stop.code or 0)
     home = find_home(args.home)
@@ -36,9 +37,7 @@ def run(argv: list[str]) -> int:
         return int(args.run(home, args))
     except CompanionError as error:
         return _complain(error)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 1
-    except BrokenPipeError:  # the reader of our output went away
+    except (KeyboardInterrupt, BrokenPipeError):  # the reader of our output may have gone away
         return 1
 
 
@@ -61,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A private voice companion for reflection. Without a command it opens the window.",
     )
     parser.add_argument("--version", action="version", version=f"companion {__version__}")
-    parser.set_defaults(run=_window, home=None, debug=frozenset())
+    parser.set_defaults(**_NO_COMMAND)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, does: str, run: Callable[[Home, argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -136,9 +135,14 @@ def _print_json(document: object) -> None:
 
 
 def _window(home: Home, args: argparse.Namespace) -> int:
+    gc.disable()  # until the first frame: next to nothing of what a start makes is garbage
     from companion.gui.main import run_window
 
     return run_window(home, debug=args.debug)
+
+
+_NO_COMMAND: dict[str, Any] = {"run": _window, "home": None, "debug": frozenset()}
+"""What `companion` alone means, known without building the parser."""
 
 
 def _demo(home: Home, args: argparse.Namespace) -> int:
@@ -173,9 +177,18 @@ def _with_app(command: Command, **parts: Any) -> Callable[[Home, argparse.Namesp
                 await app.close()
 
         _start_log(home, args)
-        return asyncio.run(live())
+        return _run_loop(live())
 
     return run_it
+
+
+def _run_loop(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio  # here, because the window paints its first frame before it
+
+    try:
+        return asyncio.run(work)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _start_log(home: Home, args: argparse.Namespace) -> None:
@@ -332,7 +345,7 @@ def _doctor(home: Home, args: argparse.Namespace) -> int:
     from companion.app.checkup import examine
 
     _start_log(home, args)
-    findings = asyncio.run(examine(home))
+    findings = _run_loop(examine(home))
     if args.json:
         _print_json([asdict(finding) for finding in findings])
     else:

@@ -293,10 +293,14 @@ CARDS: Mapping[Kind, Card] = {
         (_A.SHOW_FILE, _A.NEW_JOURNAL),
     ),
     Kind.JOURNAL_DAMAGED: Card(
-        "The journal file is damaged.", "It is left as it is; nothing was removed.", (_A.SHOW_FILE, _A.NEW_JOURNAL)
+        "The journal file is damaged.",
+        "It is left as it is; nothing was removed.",
+        (_A.SHOW_FILE, _A.NEW_JOURNAL),
     ),
     Kind.JOURNAL_FOREIGN: Card(
-        "The journal file belongs to another journal or program.", "It is left as it is.", (_A.SHOW_FILE, _A.NEW_JOURNAL)
+        "The journal file belongs to another journal or program.",
+        "It is left as it is.",
+        (_A.SHOW_FILE, _A.NEW_JOURNAL),
     ),
     Kind.JOURNAL_UNSAVED: Card(
         "The journal could not be written.", "Your words are kept in memory; try again.", (_A.RETRY,)

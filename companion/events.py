@@ -53,10 +53,22 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged(Event):
+    """The turn machine stands elsewhere."""
+
     turn: int
     phase: Phase
     latched: bool = False
     """Listening goes on without the key held; the next press sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsFreeChanged(Event):
+    """Whether the microphone stays open and a turn begins by speaking."""
+
+    is_on: bool
+    is_muted: bool = False
+    cancels_echo: bool = True
+    """False: with loudspeakers the answer cannot be talked over; headphones are better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,8 @@ class LevelMeasured(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptHeard(Event):
+    """The words of the take so far, or all of them."""
+
     turn: int
     transcript: Transcript
 
@@ -102,6 +116,8 @@ class UserSaid(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyDelta(Event):
+    """A piece of the answer, as it is written."""
+
     turn: int
     text: str
 
@@ -134,6 +150,8 @@ class TurnFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineMarked(Event):
+    """A turn has reached a point of its timeline."""
+
     turn: int
     mark: Mark
     at_s: float
@@ -152,7 +170,10 @@ class Trouble(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleCleared(Event):
-    """What was wrong is right again; the card may go."""
+    """What was wrong with the last turn is right again; its card may go."""
+
+    is_all: bool = False
+    """So is what was wrong with the app: a missing keyring, a journal that did not open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +205,8 @@ class SettingsChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeChanged(Event):
+    """Which practice it is, and where the session stands in it."""
+
     name: str
     title: str
     step: int

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+_MOST_HELD = 100
 _hidden: set[str] = set()
 _lock = threading.Lock()
 _SHAPES = re.compile(
@@ -95,6 +96,23 @@ class _Redaction(logging.Formatter):
         return redact(super().format(record))
 
 
+class _Held(logging.Handler):
+    """Keeps the few lines of the very start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.records) < _MOST_HELD:
+            self.records.append(record)
+
+
+def hold_log() -> None:
+    """Keeps what is logged until `start_log`, which is too slow for before a window's first frame."""
+    logging.getLogger().addHandler(_Held())
+
+
 def start_log(path: Path | None, *, debug: bool = False) -> None:
     """Sends every logger to `path` (512 kB, two kept), or to stderr where `path` is None or cannot be written."""
     from logging.handlers import (
@@ -112,11 +130,16 @@ def start_log(path: Path | None, *, debug: bool = False) -> None:
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redaction("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    held: list[logging.LogRecord] = []
     for old in root.handlers[:]:
-        if isinstance(old.formatter, _Redaction):
+        if isinstance(old, _Held) or isinstance(old.formatter, _Redaction):
             root.removeHandler(old)
             old.close()
+        if isinstance(old, _Held):
+            held += old.records
     root.addHandler(handler)
+    for record in held:
+        handler.handle(record)
     root.setLevel(logging.DEBUG if debug else logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ssl
 
     import httpx2
-    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.client import ClientConnection, connect
     from websockets.exceptions import ConnectionClosed
 
 CONNECT_S = 5.0
@@ -115,31 +115,32 @@ class Net:
         except (CompanionError, httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
             pass  # the request itself will say what is wrong
 
-    async def websocket(
-        self, url: str, headers: Mapping[str, str] | None = None, *, who: str = "", open_s: float = CONNECT_S
-    ) -> Socket:
+    async def websocket(self, url: str, headers: Mapping[str, str] | None = None, *, who: str = "") -> Socket:
         """Opens a WebSocket behind the gate; close it.
 
         Raises:
             HandshakeRefused: the server answered something else than a WebSocket.
+            ssl.SSLError: no secure connection can be made.
             CompanionError: NETWORK_SHUT, UNSAFE_ADDRESS; UNREACHABLE and TIMEOUT as AIProviderUnavailableError.
         """
-        from websockets.asyncio.client import connect
+        import ssl
+
         from websockets.exceptions import InvalidHandshake, InvalidStatus
 
         account = self.admit(url, headers or {})
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
         try:
-            link = await connect(
+            link = await _direct()(
                 url,
+                ssl=_trust() if parts.scheme == "wss" else None,
                 additional_headers=dict(headers or {}),
                 proxy=None,  # the environment's proxies are ignored
                 compression=None,
-                open_timeout=open_s,
+                open_timeout=CONNECT_S,
                 close_timeout=1,
                 max_size=MAX_MESSAGE,
                 max_queue=64,
-                process_exception=lambda error: error,  # redirects and retries are the caller's business
             )
         except InvalidStatus as error:
             answer = error.response
@@ -148,6 +149,8 @@ class Net:
             ) from error
         except TimeoutError as error:
             raise AIProviderTimeoutError("", host, error, who=who or host) from error
+        except ssl.SSLError:
+            raise
         except (OSError, InvalidHandshake) as error:
             raise AIProviderUnavailableError(
                 "", host, error, kind=Kind.UNREACHABLE, who=who or host
@@ -283,6 +286,17 @@ def _trust() -> ssl.SSLContext:
     import httpx2
 
     return httpx2.create_ssl_context(trust_env=False)
+
+
+@cache
+def _direct() -> type[connect]:
+    from websockets.asyncio.client import connect
+
+    class Direct(connect):
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc  # the library would go there, with every key that is not in an Authorization header
+
+    return Direct
 
 
 def _gate_transport(net: Net) -> httpx2.AsyncBaseTransport:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,15 @@ def tone(seconds: float = 0.8, hz: float = 440.0, rate_hz: int = 24_000) -> Audi
     at = np.arange(int(seconds * rate_hz)) / rate_hz
     fade = np.clip(np.minimum(at, seconds - at) / 0.05, 0.0, 1.0)
     return Audio(pcm=_pcm((0.2 * fade * np.sin(2 * np.pi * hz * at)).astype(np.float32)), rate_hz=rate_hz)
+
+
+def scaled(audio: Audio, factor: float) -> Audio:
+    """`audio` louder or softer; 1 leaves it as it is."""
+    if factor == 1.0:
+        return audio
+    import numpy as np
+
+    return replace(audio, pcm=_pcm(_samples(audio.pcm).astype(np.float32) * np.float32(factor / 32768)))
 
 
 def to_wav(audio: Audio) -> bytes:

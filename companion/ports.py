@@ -20,6 +20,7 @@ from companion.flow import (
     SpeakRequest,
     Transcript,
     TurnRecord,
+    TurnSignal,
     WaitingTake,
 )
 
@@ -78,6 +79,51 @@ class Microphone(Protocol):
         """
 
 
+class EarSignal(Protocol):
+    """Something about a hands-free turn."""
+
+    @property
+    def signal(self) -> TurnSignal: ...
+
+    @property
+    def utterance(self) -> Take:
+        """What is said in it; ends by itself when the turn does, `close` gives it up."""
+
+    @property
+    def at_s(self) -> float:
+        """When it happened, on the monotonic clock."""
+
+
+class Ear(Protocol):
+    """The open microphone of hands-free mode."""
+
+    @property
+    def is_muted(self) -> bool: ...
+
+    @property
+    def cancels_echo(self) -> bool:
+        """False: over a loudspeaker nobody can talk over the app's voice."""
+
+    async def open(self) -> None:
+        """Opens the microphone, at first and after `mute`.
+
+        Raises:
+            CompanionError: as `Microphone.open`.
+        """
+
+    async def mute(self) -> None:
+        """Closes the device and nothing else."""
+
+    def signals(self) -> AsyncIterator[EarSignal]:
+        """Turns as they begin, pause, go on and end.
+
+        Raises:
+            CompanionError: MICROPHONE_LOST.
+        """
+
+    async def close(self) -> None: ...
+
+
 class Gate(Protocol):
     """Tells speech from silence and noise, so that nothing but speech is ever sent."""
 
@@ -86,6 +132,10 @@ class Gate(Protocol):
 
     @property
     def heard_speech(self) -> bool: ...
+
+    @property
+    def pause_s(self) -> float:
+        """How long nobody has spoken."""
 
 
 class Player(Protocol):

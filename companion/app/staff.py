@@ -7,15 +7,17 @@ and the worker process live on from turn to turn. Belongs to the loop's thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from companion.app import roles
 from companion.conversation.reply import Engines
 from companion.errors import AIProviderAuthError, CompanionError, Kind
-from companion.events import EngineInUse, Events, Trouble
+from companion.events import Events, Trouble
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -29,17 +31,14 @@ from companion.flow import (
     Usage,
 )
 from companion.log import Secret
-from companion.net import Net, is_this_computer, origin
+from companion.net import Net, origin
+from companion.pcm import scaled
 from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
-if TYPE_CHECKING:
-    from companion.providers.catalogue import ModelEntry
-
-OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
-"""Who does a role on this computer, always."""
+_log = logging.getLogger(__name__)
 UNREACHABLE = frozenset({Kind.UNREACHABLE, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.CIRCUIT_OPEN})
 """Faults for which another may answer, where the person wants it."""
 
@@ -63,13 +62,15 @@ class Staff:
         self._events = events
         self._models = models
         self._hired: dict[tuple[object, ...], AIProvider] = {}
+        self._keys: dict[tuple[str, str], Secret | None] = {}
+        """Provider and origin -> its key, as the vault gave it."""
 
     # -- one turn -------------------------------------------------------------------------------------------
 
     def engines(self, offline: frozenset[Role]) -> Engines:
         """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
         settings = self._settings()
-        names = {role: self._name(settings, role, offline) for role in Role}
+        names = {role: roles.name_of(settings, role, offline) for role in Role}
 
         def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
             return self._think(settings, names[Role.THINKS], messages, practice)
@@ -78,13 +79,20 @@ class Staff:
             return self._hear(settings, names[Role.HEARS], frames)
 
         def speak(text: str) -> AsyncIterator[Audio]:
-            return self._speak(settings, names[Role.SPEAKS], text)
+            return self._speak(settings, names[Role.SPEAKS], SpeakRequest(text=text))
 
+        def speak_stream(pieces: AsyncIterator[str]) -> AsyncIterator[Audio]:
+            return self._speak(settings, names[Role.SPEAKS], SpeakRequest(pieces=pieces))
+
+        is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
         return Engines(
             think=think,
             hear=hear,
-            speak=speak if settings.sound.speak_answers else None,
-            names={role.value: self._full_name(settings, role, names[role]) for role in Role},
+            speak=speak if is_spoken else None,
+            speak_stream=speak_stream if is_spoken and specs[Role.SPEAKS].streams_text else None,
+            hears_live=specs[Role.HEARS].hears_live
+            or settings.role(Role.HEARS).block(names[Role.HEARS]).model in specs[Role.HEARS].live_models,
+            names={role.value: roles.full_name_of(settings, role, names[role]) for role in Role},
             cost_usd=lambda usage: self._cost_usd(settings, names[Role.THINKS], usage),
         )
 
@@ -105,14 +113,14 @@ class Staff:
                     has_begun = has_begun or bool(delta.text)
                     yield delta
         except CompanionError as error:
-            may_stand_in = settings.reply.if_unreachable == "guide" and name != OFFLINE[Role.THINKS]
+            may_stand_in = settings.reply.if_unreachable == "guide" and name != roles.OFFLINE[Role.THINKS]
             if has_begun or not may_stand_in or error.kind not in UNREACHABLE:
                 raise
             fault = error
         if fault is not None:
             fault.hint = "The offline guide answered instead."
             self._events.emit(Trouble(error=fault, role=Role.THINKS))
-            guide = await self.provider(Role.THINKS, OFFLINE[Role.THINKS])
+            guide = await self.provider(Role.THINKS, roles.OFFLINE[Role.THINKS])
             async with opened(guide.chat, replace(request, model="")) as deltas:
                 async for delta in deltas:
                     yield delta
@@ -130,62 +138,20 @@ class Staff:
             async for transcript in transcripts:
                 yield transcript
 
-    async def _speak(self, settings: Settings, name: str, text: str) -> AsyncIterator[Audio]:
+    async def _speak(self, settings: Settings, name: str, request: SpeakRequest) -> AsyncIterator[Audio]:
         provider, block = await self.provider(Role.SPEAKS, name), settings.role(Role.SPEAKS).block(name)
-        request = SpeakRequest(text=text, voice=block.voice, speed=block.speed, model=block.model)
+        request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
         async with opened(provider.stacked(provider.speak), request) as sound:
             async for audio in sound:
-                yield audio
+                yield scaled(audio, settings.sound.volume)
 
     def _cost_usd(self, settings: Settings, name: str, usage: Usage) -> float | None:
         from companion.providers.catalogue import cost_usd
 
-        entry = self._entry(settings, Role.THINKS, name)
+        entry = roles.entry_of(settings, Role.THINKS, name)
         return cost_usd(entry, usage) if entry is not None else None
 
     # -- who that is ----------------------------------------------------------------------------------------
-
-    def _name(self, settings: Settings, role: Role, offline: frozenset[Role] = frozenset()) -> str:
-        name = settings.role(role).active
-        if role in offline or (settings.network.offline and not self._is_here(settings, role, name)):
-            return OFFLINE[role]
-        return name
-
-    def _address(self, settings: Settings, role: Role, name: str) -> str:
-        """Where this provider is asked; empty: nowhere outside this process and its worker."""
-        return settings.role(role).block(name).base_url or registry.find(name).base_url
-
-    def _is_here(self, settings: Settings, role: Role, name: str) -> bool:
-        address = self._address(settings, role, name)
-        return not address or is_this_computer(address)
-
-    def _model(self, settings: Settings, role: Role, name: str) -> str:
-        return settings.role(role).block(name).model or registry.find(name).default_models.get(role, "")
-
-    def _full_name(self, settings: Settings, role: Role, name: str) -> str:
-        model = self._model(settings, role, name)
-        return f"{name}/{model}" if model else name
-
-    def _entry(self, settings: Settings, role: Role, name: str) -> ModelEntry | None:
-        from companion.providers.catalogue import Catalogue
-
-        return Catalogue.load().find(self._model(settings, role, name), name)
-
-    def in_use(self, role: Role) -> EngineInUse:
-        """Who has a role now, as the window shows it."""
-        settings = self._settings()
-        try:
-            name = self._name(settings, role)
-            spec, address = registry.find(name), self._address(settings, role, name)
-        except CompanionError as error:  # the settings name a provider that is not there
-            return EngineInUse(role=role, provider=settings.role(role).active, label=error.message, host="")
-        label, host = spec.display_name, ""
-        if address and not is_this_computer(address):
-            host = address.partition("://")[2].partition("/")[0]
-        if address:
-            entry = self._entry(settings, role, name)
-            label = entry.label if entry is not None else self._model(settings, role, name) or label
-        return EngineInUse(role=role, provider=name, label=label, host=host)
 
     async def provider(self, role: Role, name: str, key: Secret | None = None) -> AIProvider:
         """The provider `name`, with its key from the vault unless one is given.
@@ -195,7 +161,7 @@ class Staff:
         """
         settings = self._settings()
         spec = registry.find(name)
-        address = self._address(settings, role, spec.name)
+        address = roles.address_of(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
             key = await self._key(spec, address)
         models = {each: settings.role(each).block(spec.name).model for each in Role}
@@ -206,11 +172,14 @@ class Staff:
         return self._hired[hired]
 
     async def _key(self, spec: Spec, address: str) -> Secret | None:
-        vault: Vault = await self._vault()
-        key = await vault.get(spec.name, origin(address))
-        if key is None and spec.needs_key:
-            raise AIProviderAuthError("", spec.name, kind=Kind.KEY_MISSING, who=spec.display_name)
-        return key
+        place = (spec.name, origin(address))
+        if place not in self._keys:  # the keyring is a process of its own: asked once, not in every turn
+            vault: Vault = await self._vault()
+            key = await vault.get(*place)
+            if key is None and spec.needs_key:
+                raise AIProviderAuthError("", spec.name, kind=Kind.KEY_MISSING, who=spec.display_name)
+            self._keys[place] = key
+        return self._keys[place]
 
     def _hire(self, spec: Spec, address: str, key: Secret | None, models: Mapping[Role, str]) -> AIProvider:
         options: dict[str, Any] = {"models_dir": self._models} if spec.name == "whisper" else {}
@@ -223,6 +192,14 @@ class Staff:
             tts_model=models[Role.SPEAKS],
             **options,
         )
+
+    async def warm(self, role: Role) -> None:
+        """A use that finds everything in place; whatever is wrong is said when it is really used."""
+        try:
+            name = roles.name_of(self._settings(), role)
+            await (await self.provider(role, name)).warm()
+        except CompanionError as error:
+            _log.info("not warmed: %s", error.message)
 
     # -- the settings page ----------------------------------------------------------------------------------
 
@@ -240,9 +217,11 @@ class Staff:
         vault: Vault = await self._vault()
         address = self._key_address(spec)
         await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        self._keys.clear()
 
     async def remove_key(self, name: str) -> None:
         vault: Vault = await self._vault()
+        self._keys.clear()
         await vault.remove(registry.find(name).name)
 
     async def key_state(self, name: str) -> KeyState:
@@ -260,6 +239,14 @@ class Staff:
         for provider in self._hired.values():
             await provider.aclose()
         self._hired.clear()
+
+
+def _spec(name: str) -> Spec:
+    """What is known of a provider; of one that is not there, nothing (asking it says so)."""
+    try:
+        return registry.find(name)
+    except CompanionError:
+        return Spec(name=name, display_name=name, roles=frozenset())
 
 
 def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, EnvironmentKey]:

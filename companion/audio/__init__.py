@@ -5,5 +5,7 @@ ring       sound that waits between a device's callback and the loop, in memory 
 capture    DeviceMicrophone: a take from a real microphone
 playback   DevicePlayer: speech to a real speaker, silenced at once when asked
 virtual    FileMicrophone and CapturingPlayer: the same two ports without a device
-segment    was there speech in it, and how long has it been quiet
+segment    was there speech in it, how long has it been quiet, where does a turn begin and end
+echo       the app's own voice taken out of what the microphone hears (an optional install)
+handsfree  OpenMicrophone: the person's turns out of one long take, each as a take of its own
 """

@@ -239,7 +239,7 @@ class OpenMicrophone:
     async def _watch(self, take: Take) -> None:
         """Closes a take that brings nothing. Looks twice: a loop that was busy finds its frames at the first look."""
         missed = 0
-        while missed < 1:
+        while missed < 2:
             before = self._frames_heard
             await asyncio.sleep(LOST_AFTER_S / 2)
             missed = missed + 1 if self._is_waiting and self._frames_heard == before else 0
@@ -273,10 +273,9 @@ class OpenMicrophone:
     def _told(self, endpoint: Endpoint) -> Signal:
         ago_s = endpoint.at_s - endpoint.since_s
         if endpoint.signal is TurnSignal.STARTED:
-            count = (
-                round((ago_s + endpoint.pre_roll_s) / _FRAME_S) + 1
-            )  # a window ends in the middle of a frame
-            self._utterance = Utterance(self, list(self._pre_roll)[-count:])
+            whole = round((ago_s + endpoint.pre_roll_s) / _FRAME_S)
+            first = -whole - 1  # a window ends in the middle of a frame
+            self._utterance = Utterance(self, list(self._pre_roll)[first:])
         utterance = self._utterance
         assert utterance is not None
         if endpoint.signal is TurnSignal.ENDED:
@@ -303,9 +302,7 @@ class _CaptureClock:
         self._frames += 1
         lasted_s = (self._frames + dropped) * _FRAME_S
         now_least_s, before_s = self._least_s
-        if (
-            lasted_s - self._since_s > self.WINDOW_S
-        ):  # two clocks drift apart: old frames say nothing about now
+        if lasted_s - self._since_s > self.WINDOW_S:  # clocks drift apart: old frames say nothing of now
             now_least_s, before_s, self._since_s = float("inf"), now_least_s, lasted_s
         self._least_s = (min(now_least_s, now_s - lasted_s), before_s)
         self.at_s = min(self._least_s) + lasted_s

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
 from companion.conversation.keeping import Keeping, KeptTake, discard
 from companion.conversation.live_turn import LiveTurn
+from companion.conversation.prepared import Prepared
 from companion.conversation.prompt import build_messages
 from companion.conversation.recording import Recording
 from companion.conversation.reply import Engines, Reply
+from companion.conversation.stretches import hear_in_stretches
 from companion.errors import CompanionError, Kind
 from companion.events import (
     DraftOffered,
@@ -27,7 +29,6 @@ from companion.events import (
     LevelMeasured,
     Mark,
     PhaseChanged,
-    PracticeChanged,
     TakeDiscarded,
     TimelineMarked,
     TranscriptHeard,
@@ -35,9 +36,9 @@ from companion.events import (
     TroubleCleared,
     TurnFinished,
 )
-from companion.flow import ReplyState, Role, Sentence, TurnRecord
-from companion.ports import Gate, Journal, Microphone, Player
-from companion.practices import Practice
+from companion.flow import Message, ReplyState, Role, Sentence, Transcript, TurnRecord, TurnSignal
+from companion.ports import Gate, Journal, Microphone, Player, Take
+from companion.practices import Practice, standing
 from companion.tasks import spawn, stop
 
 T = TypeVar("T")
@@ -72,14 +73,16 @@ class Engine:
         """Turns of this session, oldest first."""
         self.practice = practice
         self._organs = organs
-        self._events = events
+        self.events = events
         self._turn: LiveTurn | None = None
         self._failed: LiveTurn | None = None
         """The last turn that wants another try: its take or its words are kept."""
         self._keeping = Keeping(organs.journal, events)
         self._keeping.begin(practice.name)
         self._carried: LiveTurn | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._utterance: Take | None = None
+        """Began by itself, and waits to be taken."""
+        self._ending: asyncio.Task[None] | None = None
         self._offline: frozenset[Role] = frozenset()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -150,8 +153,8 @@ class Engine:
     async def settle(self) -> None:
         """Stops what is under way and returns once it is saved."""
         self.cancel()
-        if self._answering is not None and not self._answering.done():
-            await asyncio.wait([self._answering])
+        if self._ending is not None and not self._ending.done():
+            await asyncio.wait([self._ending])
 
     async def close(self) -> None:
         """Stops everything; saves what was heard and said. Idempotent."""
@@ -160,7 +163,7 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
         if turn is not None:
-            waiting = [t for t in (turn.record_task, turn.hear_task, turn.finish_task, turn.answer_task) if t]
+            waiting = [t for t in (turn.record_task, turn.hear_task, turn.finish_task, turn.end_task) if t]
             if waiting:
                 await asyncio.wait(waiting, timeout=3)
             await stop(*waiting)
@@ -180,7 +183,7 @@ class Engine:
             before.turn,
             before.latched,
         ):
-            self._events.emit(
+            self.events.emit(
                 PhaseChanged(turn=self.state.turn, phase=self.state.phase, latched=self.state.latched)
             )
         self._wake()
@@ -197,6 +200,13 @@ class Engine:
         match command:
             case machine.OpenMic():
                 self._open(command.turn)
+            case machine.TakeUtterance():
+                self._open(command.turn, self._utterance)
+            case machine.Prepare() if turn is not None:
+                self._prepare(turn)
+            case machine.DropPrepared() if turn is not None and turn.prepared is not None:
+                spawn(turn.prepared.drop(), name="drop a prepared answer")
+                turn.prepared = None
             case machine.RetryHearing():
                 self._rehear(command.turn)
             case machine.Ask():
@@ -210,7 +220,7 @@ class Engine:
                 turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
                 spawn(self._drop_take(turn, keep=False), name="discard take")
-                self._events.emit(TakeDiscarded(turn=turn.number))
+                self.events.emit(TakeDiscarded(turn=turn.number))
             case machine.KeepTake() if turn is not None:
                 self._failed = turn
                 spawn(self._drop_take(turn, keep=True), name="keep take")
@@ -231,25 +241,27 @@ class Engine:
         return task
 
     def _fail(self, error: CompanionError, *, turn: int, role: Role | None = None) -> None:
-        self._events.emit(Trouble(error=error, turn=turn, role=role))
+        self.events.emit(Trouble(error=error, turn=turn, role=role))
 
     def _mark(self, turn: LiveTurn, mark: Mark, *, again: bool = False) -> None:
         if again or mark not in turn.marks:
             turn.marks[mark] = asyncio.get_running_loop().time()
-            self._events.emit(TimelineMarked(turn=turn.number, mark=mark, at_s=turn.marks[mark]))
+            self.events.emit(TimelineMarked(turn=turn.number, mark=mark, at_s=turn.marks[mark]))
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    def _open(self, number: int) -> None:
+    def _open(self, number: int, utterance: Take | None = None) -> None:
+        """Starts to hear a take: of the microphone, or an utterance that has begun by itself."""
         turn = LiveTurn(number, self._organs.engines(self._offline), Recording(), before=self._carried)
-        turn.gate, self._carried, self._turn = self._organs.gate(), None, turn
-        self._events.emit(TroubleCleared())
+        turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
+        turn.take, self._carried, self._utterance, self._turn = utterance, None, None, turn
+        self.events.emit(TroubleCleared())
         self._mark(turn, Mark.PRESSED)
         turn.record_task = self._work(turn, self._record(turn), "record")
 
     async def _record(self, turn: LiveTurn) -> None:
         try:
-            turn.take = take = await self._organs.microphone().open()
+            turn.take = take = turn.take or await self._organs.microphone().open()
         except CompanionError as error:
             self._fail(error, turn=turn.number, role=Role.HEARS)
             self._feed(machine.MicFailed(turn.number))
@@ -265,7 +277,7 @@ class Engine:
                 if turn.spool is not None:
                     turn.spool.write(frame)
                 if len(turn.recording.frames) % LEVEL_FRAMES == 0 and take.is_open:
-                    self._events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
+                    self.events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
                 if take.is_silent and len(turn.recording.frames) == int(SILENT_S / 0.02):
                     self._fail(CompanionError(Kind.MICROPHONE_SILENT), turn=turn.number, role=Role.HEARS)
         except CompanionError as error:  # lost in the middle: what was said up to then is used
@@ -285,15 +297,21 @@ class Engine:
         """The final words of the take; None when hearing failed and the take is to be kept."""
         text = ""
         try:
-            async with aclosing(turn.engines.hear(turn.recording.stream())) as transcripts:  # type: ignore[type-var]
+            async with aclosing(self._transcripts(turn)) as transcripts:  # type: ignore[type-var]
                 async for transcript in transcripts:
-                    text = transcript.text
-                    self._events.emit(TranscriptHeard(turn=turn.number, transcript=transcript))
+                    turn.heard_so_far = text = transcript.text
+                    self.events.emit(TranscriptHeard(turn=turn.number, transcript=transcript))
         except CompanionError as error:
             self._fail(error, turn=turn.number, role=Role.HEARS)
             return None
         self._mark(turn, Mark.TRANSCRIPT)
         return text.strip()
+
+    def _transcripts(self, turn: LiveTurn) -> AsyncIterator[Transcript]:
+        frames, hear = turn.recording.stream(), turn.engines.hear
+        if turn.engines.hears_live or turn.take is None:
+            return hear(frames)
+        return hear_in_stretches(hear, frames, lambda: turn.gate.pause_s)
 
     async def _finish_take(self, turn: LiveTurn) -> str:
         """Closes the microphone, waits for the words and hands them to the machine; returns them."""
@@ -310,7 +328,7 @@ class Engine:
             for spool in turn.spools():
                 await self._keeping.finish(spool, turn.number)
             self._keeping.unsent += turn.spools()
-            self._events.emit(DraftOffered(turn=turn.number, text=turn.text))
+            self.events.emit(DraftOffered(turn=turn.number, text=turn.text))
             self._feed(machine.Heard(turn.number, ""))
         else:
             self._feed(machine.Heard(turn.number, turn.text))
@@ -325,7 +343,7 @@ class Engine:
                 kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
                 self._fail(CompanionError(kind), turn=turn.number, role=Role.HEARS)
             await discard(turn.own_spools())
-            self._events.emit(TakeDiscarded(turn=turn.number))
+            self.events.emit(TakeDiscarded(turn=turn.number))
             return ""
         turn.recording.end()
         self._mark(turn, Mark.LAST_FRAME)
@@ -351,6 +369,8 @@ class Engine:
         """Ends recording and hearing; the sealed copy stays or goes."""
         if turn.take is not None:
             await turn.take.close()
+        if turn.prepared is not None:
+            await turn.prepared.drop()
         await stop(turn.record_task, turn.hear_task, turn.finish_task, turn.spool_task)
         if turn.take is not None:
             await turn.take.close()  # it may have opened while it was being stopped
@@ -366,10 +386,44 @@ class Engine:
         turn = LiveTurn(number, self._organs.engines(self._offline), kept.recording, spool=kept.spool)
         turn.gate, turn.before, self._turn = kept.gate, kept.before, turn
         turn.recording.end()
-        self._events.emit(TroubleCleared())
+        self.events.emit(TroubleCleared())
         self._mark(turn, Mark.RELEASED)
         turn.hear_task = self._work(turn, self._hear(turn), "hear")
         turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
+
+    # -- hands-free -----------------------------------------------------------------------------------------
+
+    def speech_began(self, utterance: Take) -> bool:
+        """Somebody began to speak by themselves; False while the talk key is in use."""
+        self._utterance = utterance
+        self._feed(machine.SpeechBegan())
+        is_taken, self._utterance = self._utterance is None, None
+        return is_taken
+
+    def speech_changed(self, utterance: Take, signal: TurnSignal, at_s: float) -> None:
+        """The turn of `utterance` pauses, goes on or is over; a turn that was taken over means nothing any more."""
+        turn = self._turn
+        if turn is None or turn.take is not utterance:
+            return
+        match signal:
+            case TurnSignal.EAGER_END:
+                self._feed(machine.SpeechPaused(turn.number))
+            case TurnSignal.RESUMED:
+                self._feed(machine.SpeechResumed(turn.number))
+            case TurnSignal.ENDED:
+                turn.marks[Mark.RELEASED] = at_s
+                self._feed(machine.SpeechEnded(turn.number))
+
+    def _prepare(self, turn: LiveTurn) -> None:
+        """Asks with the words so far, where there are any and nothing stands before them."""
+        words = turn.heard_so_far.strip()
+        if words and turn.prepared is None and turn.before is None and not self._organs.review_first():
+            messages = self._messages(words)
+            turn.prepared = Prepared(words, turn.engines.think(messages, self.practice.name))
+
+    def _messages(self, words: str) -> tuple[Message, ...]:
+        now = datetime.now().astimezone()
+        return build_messages(self.practice, len(self.history), self.history, words, now=now)
 
     # -- answering ------------------------------------------------------------------------------------------
 
@@ -384,29 +438,35 @@ class Engine:
                 self.history.pop()
         turn.text = command.text
         self._turn, self._failed = turn, None
-        self._events.emit(TroubleCleared())
-        previous = self._answering
-        turn.answer_task = self._answering = self._work(turn, self._answer(turn, previous), "answer")
+        self.events.emit(TroubleCleared())
+        turn.save_task = spawn(
+            self._keeping.save_user(turn), name="save words"
+        )  # whatever becomes of the answer
+        previous = self._ending
+        turn.answer_task = self._work(turn, self._answer(turn, turn.save_task, previous), "answer")
+        turn.end_task = self._ending = spawn(self._end(turn, turn.answer_task, previous), name="end turn")
 
-    async def _answer(self, turn: LiveTurn, previous: asyncio.Task[None] | None) -> None:
-        try:
-            if previous is not None and not previous.done():
-                await asyncio.wait(
-                    [previous]
-                )  # it still saves what was heard, which belongs into this prompt
-            turn.save_task = spawn(self._keeping.save_user(turn), name="save words")
-            await asyncio.shield(turn.save_task)
-            turn.reply = self._reply(turn)
-            messages = build_messages(
-                self.practice, len(self.history), self.history, turn.text, now=datetime.now().astimezone()
-            )
-            await turn.reply.run(messages, self.practice.name)
-        except asyncio.CancelledError:
-            if turn.reply is not None:
-                turn.reply.state = ReplyState.INTERRUPTED
-            raise
-        finally:
-            await self._finish(turn)
+    async def _answer(
+        self, turn: LiveTurn, saving: asyncio.Task[None], previous: asyncio.Task[None] | None
+    ) -> None:
+        # what was heard of the turn before belongs into this prompt, and the words are committed before they are sent
+        await asyncio.wait([saving, *([previous] if previous is not None else [])])
+        prepared, turn.prepared = turn.prepared, None
+        if prepared is not None and prepared.words == turn.text:
+            turn.engines = replace(turn.engines, think=lambda *_: prepared.take())
+        elif prepared is not None:
+            await prepared.drop()
+        turn.reply = self._reply(turn)
+        await turn.reply.run(self._messages(turn.text), self.practice.name)
+
+    async def _end(
+        self, turn: LiveTurn, answer: asyncio.Task[None], previous: asyncio.Task[None] | None
+    ) -> None:
+        """Turns end in the order they began, each with what was heard of it; cancelling the answer does not skip this."""
+        await asyncio.wait([answer, *([previous] if previous is not None else [])])
+        if answer.cancelled() and turn.reply is not None:
+            turn.reply.state = ReplyState.INTERRUPTED
+        await self._finish(turn, is_interrupted=answer.cancelled())
         self._feed(machine.TurnOver(turn.number))
 
     def _reply(self, turn: LiveTurn) -> Reply:
@@ -417,13 +477,13 @@ class Engine:
             turn=turn.number,
             engines=turn.engines,
             player=self._organs.player(),
-            events=self._events,
+            events=self.events,
             mark=lambda mark: self._mark(turn, mark),
             on_sentence=keep,
             on_sound=lambda: self._feed(machine.SoundStarted(turn.number)),
         )
 
-    async def _finish(self, turn: LiveTurn) -> None:
+    async def _finish(self, turn: LiveTurn, *, is_interrupted: bool) -> None:
         """What is left to do for a turn that ended, however it did."""
         waiting = [task for task in (turn.save_task, *turn.saves) if task is not None]
         if waiting:
@@ -436,31 +496,32 @@ class Engine:
             user_text=turn.text,
             reply_text=reply.text if reply else "",
             heard_text=reply.heard_text if reply else "",
-            reply_state=reply.state if reply else ReplyState.PARTIAL,
+            reply_state=reply.state if reply else ReplyState.INTERRUPTED,
             reply_at=time.time(),
             engines=dict(turn.engines.names),
             timeline_ms=_timeline_ms(turn.marks),
             cost_usd=turn.engines.cost_usd(reply.usage) if reply and reply.usage else None,
         )
         self.history.append(turn.record)
-        if reply is None or (reply.error is not None and reply.state is not ReplyState.INTERRUPTED):
+        if not is_interrupted and (reply is None or reply.error is not None):
             self._failed = turn
         saved = await self._keeping.save(turn)
-        self._events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))
+        self.events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))
         self.tell_practice()
 
     def tell_practice(self) -> None:
         """Emits where in which practice this session stands."""
-        practice = self.practice
-        self._events.emit(
-            PracticeChanged(
-                name=practice.name,
-                title=practice.title,
-                step=min(len(self.history) + 1, len(practice.steps)),
-                steps=len(practice.steps),
-                opening=practice.opening(datetime.now().astimezone().hour),
-            )
-        )
+        self.events.emit(standing(self.practice, len(self.history)))
+
+
+class _SpeechForSure:
+    """The gate of an utterance that speech itself began."""
+
+    heard_speech = True
+    pause_s = 0.0
+
+    def feed(self, frame: bytes) -> None:
+        """It was listened to before."""
 
 
 def _timeline_ms(marks: dict[Mark, float]) -> dict[str, float]:

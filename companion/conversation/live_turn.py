@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from companion.conversation.prepared import Prepared
 from companion.conversation.recording import Recording
 from companion.conversation.reply import Engines, Reply
 from companion.events import Mark
@@ -27,6 +28,10 @@ class LiveTurn:
     before: LiveTurn | None = None
     """A take released a moment ago whose words belong to this turn too."""
     gate: Gate = field(init=False)
+    heard_so_far: str = ""
+    """The newest words of the take, while it is heard."""
+    prepared: Prepared | None = None
+    """An answer asked for before the turn was certainly over."""
     take: Take | None = None
     spool: Spool | None = None
     record_task: asyncio.Task[None] | None = None
@@ -35,6 +40,8 @@ class LiveTurn:
     finish_task: asyncio.Task[str] | None = None
     save_task: asyncio.Task[None] | None = None
     answer_task: asyncio.Task[None] | None = None
+    end_task: asyncio.Task[None] | None = None
+    """Saves the turn once the answer is over or cancelled."""
     saves: list[asyncio.Task[None]] = field(default_factory=list)
     reply: Reply | None = None
     record: TurnRecord | None = None

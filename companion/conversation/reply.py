@@ -34,6 +34,10 @@ class Engines:
     hear: Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
     speak: Callable[[str], AsyncIterator[Audio]] | None
     """None: answers are not spoken."""
+    speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]] | None = None
+    """For a voice that takes the text while it is written; it then speaks instead of `speak`."""
+    hears_live: bool = True
+    """Its recogniser works while the person speaks; another is given a long take in stretches."""
     names: Mapping[str, str]
     """Role value -> "provider/model"."""
     cost_usd: Callable[[Usage], float | None] = lambda _: None
@@ -152,9 +156,12 @@ class Reply:
 
     async def _speak(self, queue: asyncio.Queue[Sentence | None]) -> None:
         try:
-            while (sentence := await queue.get()) is not None:
-                if sentence.spoken:
-                    await self._say(sentence)
+            if self._engines.speak_stream is not None:
+                await self._say_stream(queue, self._engines.speak_stream)
+            else:
+                while (sentence := await queue.get()) is not None:
+                    if sentence.spoken:
+                        await self._say(sentence)
             await self._player.drain(self._turn)
         except CompanionError as error:  # text never waits for speech: the answer goes on, silently
             self._is_spoken = False
@@ -166,11 +173,39 @@ class Reply:
         self._track.begin(sentence)
         async with aclosing(self._engines.speak(sentence.spoken)) as chunks:  # type: ignore[type-var]
             async for audio in chunks:
-                if not self._track.total_s:
-                    self._mark(Mark.FIRST_AUDIO)
-                self._track.add(audio.seconds)
-                await self._player.write(self._turn, audio)
+                await self._play(audio)
         self._track.end()
+
+    async def _say_stream(
+        self,
+        queue: asyncio.Queue[Sentence | None],
+        speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]],
+    ) -> None:
+        given: list[Sentence] = []
+
+        async def pieces() -> AsyncIterator[str]:
+            while (sentence := await queue.get()) is not None:
+                if sentence.spoken:
+                    given.append(sentence)
+                    yield sentence.spoken
+
+        sounding = -1
+        async with aclosing(speak_stream(pieces())) as chunks:  # type: ignore[type-var]
+            async for audio in chunks:
+                while sounding < audio.piece:
+                    if sounding >= 0:
+                        self._track.end()
+                    sounding += 1
+                    self._track.begin(given[sounding])
+                await self._play(audio)
+        if sounding >= 0:
+            self._track.end()
+
+    async def _play(self, audio: Audio) -> None:
+        if not self._track.total_s:
+            self._mark(Mark.FIRST_AUDIO)
+        self._track.add(audio.seconds)
+        await self._player.write(self._turn, audio)
 
     async def _follow(self) -> None:
         """Tells what sounds now, and notices when nothing moves."""

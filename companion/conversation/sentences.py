@@ -19,6 +19,29 @@ SHORTEST_FIRST = 12
 """The same for the first piece: "I see." waits, for a clause at most; "That is a lot." goes out at once."""
 SHORTEST_CLAUSE, LONGEST_CLAUSE = 24, 90
 """Where the first piece may end at a comma."""
+_OPENERS = frozenset(
+    {
+        *(
+            "sure",
+            "yes",
+            "yeah",
+            "no",
+            "well",
+            "okay",
+            "ok",
+            "right",
+            "ah",
+            "oh",
+            "hm",
+            "hmm",
+            "indeed",
+            "i see",
+        ),
+        *("of course", "thank you", "true", "fair enough", "absolutely", "certainly", "exactly"),
+        *("ja", "nein", "gut", "danke", "oui", "non", "bien sûr", "merci"),
+    }
+)
+"""Said before a comma at the very beginning, these are spoken at once: the rest is there before they have sounded."""
 LONGEST = 300
 """Wider pieces are cut at a space, or a comma before it."""
 
@@ -69,6 +92,8 @@ class SentenceCutter:
         self._searched = 0
         self._start = 0
         self._index = 0
+        self._is_early = True
+        """The voice has not begun in earnest: the next piece may end at a comma."""
 
     def feed(self, text: str) -> list[Sentence]:
         """Takes the next delta; returns the pieces that ended with it."""
@@ -82,7 +107,9 @@ class SentenceCutter:
     def _cut(self, *, is_over: bool) -> list[Sentence]:
         pieces: list[Sentence] = []
         while self._text:
-            end = find_end(self._text, is_first=self._index == 0, is_over=is_over, searched=self._searched)
+            end = find_end(self._text, is_first=self._is_early, is_over=is_over, searched=self._searched)
+            if self._index == 0 and (opener := _end_of_opener(self._text)) is not None:
+                end = opener
             if end is None:
                 self._searched = len(self._text)
                 break
@@ -93,9 +120,16 @@ class SentenceCutter:
         text, self._text = self._text[:end], self._text[end:]
         piece = Sentence(index=self._index, text=text, start=self._start, spoken=spoken(text))
         self._searched = 0
+        self._is_early = self._index == 0 and _end_of_opener(text) is not None
         self._start += end
         self._index += 1
         return piece
+
+
+def _end_of_opener(text: str) -> int | None:
+    """The end of a word or two such as "Sure," that open the reply."""
+    lead, comma, _ = text[:24].partition(",")
+    return len(lead) + 1 if comma and lead.strip().lower() in _OPENERS else None
 
 
 def find_end(text: str, *, is_first: bool, is_over: bool, searched: int = 0) -> int | None:

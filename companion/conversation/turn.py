@@ -81,6 +81,32 @@ class Rehear:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Hands-free: somebody began to speak; the utterance is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Hands-free: a short pause; the turn is probably over."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """Hands-free: it was not."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """Hands-free: the turn is over."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class MicOpened:
     turn: int
 
@@ -136,9 +162,20 @@ class Stop:
     """The app ends. Nothing happens after it."""
 
 
-Report = MicOpened | MicFailed | MicLost | Heard | SoundStarted | TurnOver | Broken
+Report = (
+    SpeechPaused
+    | SpeechResumed
+    | SpeechEnded
+    | MicOpened
+    | MicFailed
+    | MicLost
+    | Heard
+    | SoundStarted
+    | TurnOver
+    | Broken
+)
 """What organs say about a turn."""
-Input = Press | Release | FocusLost | Cancel | Submit | Rehear | Report | Tick | Stop
+Input = Press | Release | FocusLost | Cancel | Submit | Rehear | SpeechBegan | Report | Tick | Stop
 
 
 # -- commands -----------------------------------------------------------------------------------------------
@@ -154,6 +191,21 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class OpenMic(Command):
     """Open it and start hearing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUtterance(Command):
+    """Hear the utterance that has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(Command):
+    """Ask, unheard, with the words so far: the turn is probably over."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropPrepared(Command):
+    """The person goes on: what was prepared is thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +295,8 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
         return _report(state, given, now_s, limits) if given.turn == state.turn else (state, ())
     if isinstance(given, Press):
         return _press(state, now_s, limits)
+    if isinstance(given, SpeechBegan):
+        return _speech_began(state, now_s, limits)
     if isinstance(given, Release | FocusLost):
         return _release(state, now_s, limits, is_tap_allowed=isinstance(given, Release))
     if isinstance(given, Cancel):
@@ -267,6 +321,14 @@ def _press(state: State, now_s: float, limits: Limits) -> Step:
         return _close(replace(state, latched=False), now_s, limits), ()
     resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
     return resumed, ()
+
+
+def _speech_began(state: State, now_s: float, limits: Limits) -> Step:
+    if state.phase in (Phase.ARMING, Phase.LISTENING):
+        return state, ()  # the key is being talked with
+    before = (Carry(state.turn),) if state.phase is Phase.TRANSCRIBING else _abandon(state)
+    turn = state.turn + 1
+    return _enter(state, Phase.LISTENING, turn, now_s, limits.take_s), (*before, TakeUtterance(turn))
 
 
 def _release(state: State, now_s: float, limits: Limits, *, is_tap_allowed: bool) -> Step:
@@ -318,8 +380,12 @@ def _report(
             return (_close(listening, now_s, limits) if state.stop_asked else listening), ()
         case MicFailed(), Phase.ARMING:
             return _ready(state, now_s), (DiscardTake(turn),)
-        case MicLost(), Phase.LISTENING:
+        case MicLost() | SpeechEnded(), Phase.LISTENING:
             return _transcribing(state, now_s)
+        case SpeechPaused(), Phase.LISTENING:
+            return state, (Prepare(turn),)
+        case SpeechResumed(), Phase.LISTENING:
+            return state, (DropPrepared(turn),)
         case Heard(), Phase.TRANSCRIBING if given.text.strip():
             return _enter(state, Phase.THINKING, turn, now_s, THINKING_S), (Ask(turn, given.text),)
         case Heard(), Phase.TRANSCRIBING:

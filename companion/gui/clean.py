@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 
-from companion.conversation.speech_text import clean_text
-
 BREAK_EVERY = 2_000
 """Characters without a space after which a break is allowed: one unbroken run costs quadratic layout time."""
 BREAK = "\u200b"
@@ -16,6 +14,13 @@ SHOWN_CHARS = 32_000
 """Longest piece of one turn that is laid out at once."""
 __all__ = ["BREAK", "SHOWN_CHARS", "breakable", "clean_text", "unbroken"]
 _RUNS = re.compile(r"\s+|\S+")
+
+
+def clean_text(text: str) -> str:
+    """`text` without what no script should contain, as everywhere in the house."""
+    from companion.conversation import speech_text  # its patterns are not needed for an empty page
+
+    return speech_text.clean_text(text)
 
 
 def breakable(text: str, run: int = 0) -> tuple[str, int]:

@@ -51,6 +51,10 @@ class TalkSettings(Protocol):
         """Name of the talk key as Qt writes it: "Space", "F8"."""
 
     @property
+    def mode(self) -> str:
+        """ "auto", "hold", "tap" or "free" (hands-free)."""
+
+    @property
     def tap_ms(self) -> int:
         """A press shorter than this goes on listening until the next press."""
 
@@ -85,6 +89,9 @@ class WindowHost(Protocol):
 
     def submit(self, text: str) -> bool:
         """Words that were written instead of spoken; False while a take is under way: they stay in the composer."""
+
+    def mute(self, is_muted: bool) -> None:
+        """Closes the open microphone of hands-free mode, or opens it again."""
 
     def focus_lost(self) -> None:
         """The release of a held key will never arrive: the take ends now."""

@@ -15,9 +15,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from companion.gui.talk import TalkButton
 
-EVERYWHERE = Qt.Key.Key_F9
+EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
 _RELEASE_MS = 40
+_SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
+_KEY_BITS = 0x01FFFFFF
+"""Of a key with its modifiers: the key."""
 _KINDS = (QEvent.Type.KeyPress, QEvent.Type.KeyRelease, QEvent.Type.ShortcutOverride)
 _OWN_USE = (
     "QAbstractButton",
@@ -31,13 +34,16 @@ _OWN_USE = (
 """Controls in which an ordinary key has a meaning of its own; by name, because importing each class costs start-up time."""
 
 
-def key_named(name: str) -> Qt.Key:
-    """The key a settings value names ("Space", "F8"); Space when it names none."""
+def key_named(name: str) -> int:
+    """The number of the key a settings value names ("Space", "F8"); that of Space when it names none.
+
+    A number and not a `Qt.Key`: making that enumeration's five hundred names costs a tenth of the start.
+    """
     sequence = QKeySequence(name, QKeySequence.SequenceFormat.PortableText)
     if sequence.count() != 1:
-        return Qt.Key.Key_Space
-    key: Qt.Key = sequence[0].key()  # type: ignore[index]  # the stubs do not know that a sequence is one
-    return Qt.Key.Key_Space if key is Qt.Key.Key_unknown else key
+        return _SPACE
+    key: int = sequence[0].toCombined() & _KEY_BITS  # type: ignore[index]  # the stubs do not know that a sequence is one
+    return _SPACE if key == _UNKNOWN else key
 
 
 def has_own_use(widget: QWidget | None) -> bool:
@@ -68,7 +74,8 @@ class TalkKeys(QObject):
         lost: Callable[[], None],
     ) -> None:
         super().__init__(window)
-        self.key: Qt.Key = Qt.Key.Key_Space
+        self.key = _SPACE
+        self._everywhere = key_named(EVERYWHERE)
         self._window = window
         self._may_talk, self._pressed, self._released, self._lost = may_talk, pressed, released, lost
         self._held: int | None = None
@@ -77,6 +84,9 @@ class TalkKeys(QObject):
         self._release.setInterval(_RELEASE_MS)
         self._release.setTimerType(Qt.TimerType.PreciseTimer)
         self._release.timeout.connect(self._let_go)
+
+    def start(self) -> None:
+        """Keys talk from now on. Not before the first frame: from here on every event of Qt passes through Python."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         app.installEventFilter(self)
@@ -117,7 +127,7 @@ class TalkKeys(QObject):
             return False
         if QApplication.activePopupWidget() is not None:
             return False
-        if key == EVERYWHERE:
+        if key == self._everywhere:
             return True
         focus = QApplication.focusWidget()
         in_window = QApplication.activeWindow() in (self._window, None)
@@ -135,6 +145,6 @@ class TalkKeys(QObject):
         self._lost()
 
 
-def key_name(key: Qt.Key) -> str:
+def key_name(key: int) -> str:
     """How the window writes a key."""
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,25 +1,24 @@
 """The start of the window: one QApplication, one event loop for Qt and asyncio, one instance per home.
 
-The window is painted before anything slow begins: keyring, journal, offline engines and SDKs come after the first frame.
+The window is painted before anything slow begins: asyncio, keyring, journal, offline engines and SDKs come after the first
+frame. What the person does in between waits in Qt's queue.
 Errors that nobody caught (slots, tasks, threads) all reach `_Faults`.
 """
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import logging
 import os
-import signal
-import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QLockFile, QSocketNotifier, QTimer
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLockFile, QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
@@ -27,10 +26,13 @@ from companion.app import Companion
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
 from companion.gui.shell import Shell
-from companion.log import describe, start_log
+from companion.gui.theme import STYLE, STYLED
+from companion.log import describe, hold_log, start_log
 from companion.paths import Home
 
 if TYPE_CHECKING:
+    import asyncio
+
     from PySide6.QtNetwork import QLocalServer
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ NO_DISPLAY = (
     "There is no display here, so the window cannot open. What works without one: "
     "`companion reflect --mic FILE --speaker FILE` and `companion demo --screenshots DIR`."
 )
+FRAME_MS = 500
+"""Longest wait for the first frame; a window that opens minimised has none."""
 RAISE_MS = 1000
 """Longest wait for the first instance to come to the front."""
 
@@ -76,9 +80,8 @@ def run(
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 1
-    start_log(home.log, debug="log" in debug)
-    qt = QApplication.instance() or QApplication(["companion"])
-    assert isinstance(qt, QApplication)
+    hold_log()
+    qt = _application()
     qt.setApplicationName("Companion")
     qt.setDesktopFileName("companion")
     qt.setQuitOnLastWindowClosed(False)  # otherwise the loop ends before everything is saved
@@ -88,49 +91,63 @@ def run(
         print(f"{card.sentence} {card.hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0
 
-    def watched() -> Companion:
+    try:
         app = make()
         if "events" in debug:
             from companion.app.tape import write_tape
 
             write_tape(app.events, sys.stderr)
-        return app
-
+        faults = _Faults(app.events)
+        shell = Shell(app)
+        shell.show()
+        _paint(shell)
+    finally:
+        start_log(home.log, debug="log" in debug)
+        gc.freeze()  # what the start has made stays: no later collection looks through it
+        gc.enable()
     try:
-        return _loop(qt, watched, then, door)
+        return _loop(qt, _live(app, shell, faults, then, door))
     finally:
         if door is not None:
             door.leave()
 
 
-def _loop(
-    qt: QApplication,
-    make: Callable[[], Companion],
-    then: Callable[[Companion], Awaitable[None]] | None,
-    door: Door | None,
-) -> int:
+def _application() -> QApplication:
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    qt = QApplication(["companion", "-style", STYLE])
+    qt.setProperty(STYLED, True)
+    return qt
+
+
+def _loop(qt: QApplication, life: Coroutine[Any, Any, None]) -> int:
+    import asyncio
+
     import qasync
 
     loop = qasync.QEventLoop(qt)
     asyncio.set_event_loop(loop)
     with loop:
-        loop.run_until_complete(_live(qt, make, then, door))
+        loop.run_until_complete(life)
     return 0
 
 
 async def _live(
-    qt: QApplication,
-    make: Callable[[], Companion],
+    app: Companion,
+    shell: Shell,
+    faults: _Faults,
     then: Callable[[Companion], Awaitable[None]] | None,
     door: Door | None,
 ) -> None:
+    import asyncio
+
     closing = asyncio.Event()
-    app = make()
-    faults = _Faults(app.events)
-    shell = Shell(app, on_close=closing.set)
+    faults.watch(asyncio.get_running_loop())
+    shell.window.closed.connect(closing.set)
+    if not shell.window.isVisible():  # closed already
+        closing.set()
     signals = _Signals(closing.set)
-    shell.show()
-    await _painted()
     if door is not None:
         door.on_knock = shell.bring_to_front
         door.listen()
@@ -149,19 +166,21 @@ async def _show(then: Callable[[Companion], Awaitable[None]], app: Companion) ->
     await then(app)
 
 
-async def _painted() -> None:
-    """Returns after the first frame is on screen: two passes of the loop through a zero timer."""
-    loop = asyncio.get_running_loop()
-    for _ in range(2):
-        passed = loop.create_future()
-        QTimer.singleShot(0, lambda done=passed: done.cancelled() or done.set_result(None))
-        await passed
+def _paint(shell: Shell) -> None:
+    """Returns after the first frame is on screen. Keys and clicks are left for the loop that comes."""
+    until = QDeadlineTimer(FRAME_MS)
+    flags = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
+    while not shell.window.is_painted and not until.hasExpired():
+        QApplication.processEvents(flags, 20)
 
 
 class _Signals:
     """SIGTERM, SIGINT and SIGHUP (logout) close the window properly; a socket pair wakes Qt's loop, which Python cannot."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
+        import signal
+        import socket
+
         self._stop = stop
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):
@@ -174,6 +193,8 @@ class _Signals:
         self._notifier.activated.connect(self._woken)
 
     def close(self) -> None:
+        import signal
+
         self._notifier.setEnabled(False)
         signal.set_wakeup_fd(-1)
         self._reader.close()
@@ -196,7 +217,7 @@ class Door:
         self.on_knock: Callable[[], None] = lambda: None
         self._lock = QLockFile(str(home.data / "companion.lock"))
         self._lock.setStaleLockTime(0)  # a lock is stale when its process is gone, never because it is old
-        self._address = _address(home.data)
+        self._data = home.data
         self._server: QLocalServer | None = None
 
     def enter(self) -> bool:
@@ -210,11 +231,12 @@ class Door:
         """From now on the next instance is heard; not needed for the first frame."""
         from PySide6.QtNetwork import QLocalServer
 
-        QLocalServer.removeServer(self._address)
+        address = _address(self._data)
+        QLocalServer.removeServer(address)
         self._server = QLocalServer()
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._knocked)
-        if not self._server.listen(self._address):
+        if not self._server.listen(address):
             _log.info("no local socket: %s", self._server.errorString())
 
     def leave(self) -> None:
@@ -229,7 +251,7 @@ class Door:
         from PySide6.QtNetwork import QLocalSocket
 
         knock = QLocalSocket()
-        knock.connectToServer(self._address)
+        knock.connectToServer(_address(self._data))
         if knock.waitForConnected(RAISE_MS):
             knock.write(b"raise\n")
             knock.waitForBytesWritten(RAISE_MS)
@@ -259,7 +281,9 @@ class _Faults:
         tasks.report_to(self.take)
         sys.excepthook = self._from_slot
         threading.excepthook = self._from_thread
-        asyncio.get_running_loop().set_exception_handler(self._from_loop)
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.set_exception_handler(self._from_loop)
 
     def stop(self) -> None:
         tasks.report_to(None)

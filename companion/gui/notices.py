@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from companion.errors import Action
@@ -125,6 +125,8 @@ class NoticeBar(QFrame):
             del self._notices[next(iter(self._notices))]
         self._show()
         announce(self, f"{notice.sentence} {notice.hint}", urgent=notice.tone == "warn")
+        from PySide6.QtGui import QAccessible, QAccessibleEvent
+
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
     def close_all(self) -> None:

@@ -11,9 +11,8 @@ from PySide6.QtGui import QFocusEvent, QImage, QResizeEvent, QTextCursor, QTextD
 from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QWidget
 
 from companion.gui.clean import unbroken
-from companion.gui.theme import Look
+from companion.gui.theme import COLUMN_PX, Look
 
-COLUMN_PX = 660
 _EDGE_PX = 28
 """Least margin beside the column."""
 _INNER_PX = 4

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QKeySequence, QShortcut
 
 from companion.app import Companion
 from companion.events import Event, SettingsChanged
@@ -17,6 +15,7 @@ from companion.gui.window import Window
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from companion.gui.devtools import Devtools
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
 
@@ -24,16 +23,18 @@ if TYPE_CHECKING:
 class Shell:
     """One per window."""
 
-    def __init__(self, app: Companion, *, on_close: Callable[[], None]) -> None:
+    def __init__(self, app: Companion) -> None:
         self._app = app
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
+        self.devtools: Devtools | None = None
         self.window = Window(app, geometry=app.home.state / "window.json")
-        self.window.closed.connect(on_close)
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
         self.window.folder_wanted.connect(self._show_folder)
+        QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
         self._unwatch = app.events.watch(self._watch)
+        app.tell()
 
     def show(self) -> None:
         self.window.show()
@@ -67,6 +68,17 @@ class Shell:
         self.settings.show_page(page)
         self.settings.open()
 
+    def toggle_devtools(self) -> None:
+        """Opens the developer tools, or closes them; they remember nothing."""
+        if self.devtools is not None:
+            self.devtools.close()
+            return
+        from companion.gui.devtools import Devtools
+
+        self.devtools = Devtools(self._app, self.window.look, self.window)
+        self.devtools.closed.connect(self._forget_devtools)
+        self.devtools.open()
+
     async def ask_passphrase(self) -> None:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
@@ -82,6 +94,9 @@ class Shell:
         self.passphrase.open()
 
     def _show_folder(self) -> None:
+        from PySide6.QtCore import QUrl
+        from PySide6.QtGui import QDesktopServices
+
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._app.home.data)))
 
     def _watch(self, event: Event) -> None:
@@ -92,6 +107,11 @@ class Shell:
         if self.settings is not None:
             self.settings.deleteLater()
             self.settings = None
+
+    def _forget_devtools(self) -> None:
+        if self.devtools is not None:
+            self.devtools.deleteLater()
+            self.devtools = None
 
     def _forget_passphrase(self) -> None:
         if self.passphrase is not None:

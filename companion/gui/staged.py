@@ -65,6 +65,7 @@ class StagedAppearance:
 @dataclass(slots=True)
 class StagedTalk:
     key: str = "Space"
+    mode: str = "auto"
     tap_ms: int = 250
     review_before_sending: bool = False
 
@@ -114,6 +115,9 @@ class StagedHost:
 
     def cancel(self) -> None:
         self.pressed.append("cancel")
+
+    def mute(self, is_muted: bool) -> None:
+        """Nothing listens here."""
 
     def focus_lost(self) -> None:
         self.pressed.append("focus lost")
@@ -261,7 +265,8 @@ def speaking(host: StagedHost) -> None:
     marks = (
         (Mark.RELEASED, 0.0),
         (Mark.TRANSCRIPT, 0.24),
-        (Mark.FIRST_TOKEN, 0.31),
+        (Mark.ASKED, 0.25),
+        (Mark.FIRST_TOKEN, 0.34),
         (Mark.FIRST_SOUND, 0.52),
     )
     host.emit(*(TimelineMarked(turn=1, mark=mark, at_s=at_s) for mark, at_s in marks))

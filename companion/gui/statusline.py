@@ -19,7 +19,14 @@ _KEPT = {
     "memory": ("unlocked", "Kept for this run only"),
     "": ("lock", "The journal is opening"),
 }
-_TIMES = ((Mark.TRANSCRIPT, "heard"), (Mark.FIRST_TOKEN, "first word"), (Mark.FIRST_SOUND, "first sound"))
+_TIMES = (
+    ("heard", Mark.RELEASED, Mark.TRANSCRIPT),
+    ("first word", Mark.ASKED, Mark.FIRST_TOKEN),
+    ("first sound", Mark.RELEASED, Mark.FIRST_SOUND),
+)
+_TIMES_TIP = (
+    "Heard and first sound count from the moment you let go, the first word from the request for an answer"
+)
 
 
 class StatusLine(QWidget):
@@ -31,7 +38,7 @@ class StatusLine(QWidget):
         self._storage = ""
         self._is_saved = True
         self._kept_text = self._note_text = ""
-        self._zero_s: float | None = None
+        self._marks: dict[Mark, float] = {}
         self._icon = QLabel()
         self._icon.setAccessibleName("Journal")
         self.kept = label("", "caption")
@@ -40,7 +47,6 @@ class StatusLine(QWidget):
         self.cost.setContentsMargins(14, 0, 0, 0)
         self.cost.hide()
         self._standing = ""
-        self._times: dict[str, str] = {}
         self.setProperty("statusline", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(self)
@@ -80,18 +86,14 @@ class StatusLine(QWidget):
         self._back.start()
 
     def begin_turn(self) -> None:
-        self._zero_s = None
-        self._times.clear()
+        self._marks.clear()
         self.show_cost(None)
         self._show_right()
 
     def mark(self, mark: Mark, at_s: float) -> None:
-        """A point of the turn's timeline; times count from the release of the key, or from sending."""
-        if mark is Mark.RELEASED or (mark is Mark.ASKED and self._zero_s is None):
-            self._zero_s = at_s
-        name = dict(_TIMES).get(mark)
-        if name and self._zero_s is not None:
-            self._times[name] = f"{name} {max(0.0, at_s - self._zero_s) * 1000:.0f} ms"
+        """A point of the turn's timeline."""
+        self._marks[mark] = at_s
+        if any(mark is end for _, _, end in _TIMES):
             self._show_right()
 
     def show_cost(self, usd: float | None) -> None:
@@ -127,7 +129,12 @@ class StatusLine(QWidget):
 
     def _show_right(self) -> None:
         self._back.stop()
-        times = " · ".join(self._times[name] for _, name in _TIMES if name in self._times)
+        marks = self._marks
+        times = " · ".join(
+            f"{name} {max(0.0, marks[end] - marks[begin]) * 1000:.0f} ms"
+            for name, begin, end in _TIMES
+            if begin in marks and end in marks
+        )
         self._note_text = times or self._standing
         self._fit()
-        self.note.setToolTip("Counted from the moment you let go" if times else "")
+        self.note.setToolTip(_TIMES_TIP if times else "")

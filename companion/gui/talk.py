@@ -10,8 +10,6 @@ from enum import StrEnum
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QColor,
     QFocusEvent,
     QHideEvent,
@@ -177,7 +175,10 @@ class TalkButton(QAbstractButton):
         name, description = _NAMES[self.face]
         self.setAccessibleName(name)
         self.setAccessibleDescription(description)
-        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
+        if self.isVisible():
+            from PySide6.QtGui import QAccessible, QAccessibleEvent
+
+            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
 
     def _animate(self) -> None:
         moves = self.face in _WAITING and self.isVisible() and not self._look.reduced_motion

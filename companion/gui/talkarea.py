@@ -12,9 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from companion.events import Phase
 from companion.gui.composer import Composer
 from companion.gui.labels import HintLine, label
-from companion.gui.reading import COLUMN_PX
 from companion.gui.talk import BOX_PX, Face, TalkButton, face_of
-from companion.gui.theme import Look
+from companion.gui.theme import COLUMN_PX, Look
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
@@ -33,6 +32,13 @@ _WORDS = {
     Face.SPEAKING: ("Speaking", "press to interrupt"),
     Face.TROUBLE: ("Waiting for you", "your words are saved"),
 }
+_READY_HINTS = {
+    "hold": "Hold [{key}] to speak",
+    "tap": "Tap [{key}] to speak, and again to send",
+    "free": "Just speak · [Ctrl+M] closes the microphone",
+}
+_MUTED = ("Microphone closed", "[Ctrl+M] opens it · hold [{key}] to speak")
+_FREE = "{time} · pause to send · [Esc] discards"
 _LATCHED = "{time} · press again to send · [Esc] discards"
 _MAKES_ROOM = frozenset({Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING})
 _MAY_STAY = frozenset({Phase.THINKING, Phase.SPEAKING})
@@ -50,7 +56,8 @@ class TalkArea(QWidget):
         self._is_latched = self._is_in_trouble = False
         self._is_offering = False
         self._seconds = 0
-        self._talk_key, self._other_key = "Space", "F9"
+        self._talk_key, self._other_key, self._mode = "Space", "F9", "auto"
+        self._is_free = self._is_muted = False
         self.button = TalkButton(look, self)
         self.composer = Composer(look, self)
         self.words = QWidget(self)
@@ -83,9 +90,13 @@ class TalkArea(QWidget):
         more = self.composer.sizeHint().height() - 46
         return self._look.px(_HEIGHT_PX) + max(0, more)
 
-    def show_keys(self, talk: str, other: str) -> None:
-        """Names of the talk key, and of the one that also works while writing."""
-        self._talk_key, self._other_key = talk, other
+    def show_keys(self, talk: str, other: str, *, mode: str) -> None:
+        """Names of the talk key, and of the one that also works while writing; how the talk key works."""
+        self._talk_key, self._other_key, self._mode = talk, other, mode
+        self._show()
+
+    def show_hands_free(self, *, is_on: bool, is_muted: bool) -> None:
+        self._is_free, self._is_muted = is_on, is_muted
         self._show()
 
     def show_phase(self, phase: Phase, *, latched: bool) -> None:
@@ -119,6 +130,12 @@ class TalkArea(QWidget):
         state, hint = _WORDS[face]
         if face is Face.LISTENING and self._is_latched:
             hint = _LATCHED
+        elif face is Face.LISTENING and self._is_free:
+            hint = _FREE
+        elif face is Face.READY and self._is_muted:
+            state, hint = _MUTED
+        elif face is Face.READY:
+            hint = _READY_HINTS.get(self._mode, hint)
         key = self._other_key if self.composer.has_focus else self._talk_key
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)

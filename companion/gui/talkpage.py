@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
@@ -12,7 +14,9 @@ from companion.flow import Role
 from companion.gui.labels import label
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import Look
-from companion.gui.transcript import Script
+
+if TYPE_CHECKING:
+    from companion.gui.transcript import Script
 
 _WHAT = {Role.HEARS: "voice", Role.THINKS: "words", Role.SPEAKS: "answers"}
 
@@ -38,10 +42,12 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
 class TalkPage(QWidget):
     """Lays itself out: the script reaches down to the button, the empty edge of the area over the script."""
 
+    link_followed = Signal(str)
+
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
-        self.script = Script(look, from_below=True, parent=self)
+        self._shows_script = False
         self.welcome = QWidget(self)
         self.area = TalkArea(look, self)
         self.opening = label("", "opening", wraps=True)
@@ -62,6 +68,22 @@ class TalkPage(QWidget):
         self.show_talk_key("Space")
         self.show_script(False)
 
+    @property
+    def has_script(self) -> bool:
+        return "script" in self.__dict__
+
+    @cached_property
+    def script(self) -> Script:
+        """Made when it is first needed, or when there is time: an empty page has none to show."""
+        from companion.gui.transcript import Script
+
+        script = Script(self._look, from_below=True, parent=self)
+        script.link_followed.connect(self.link_followed)
+        script.setVisible(self._shows_script)
+        script.setGeometry(self.welcome.geometry())
+        script.stackUnder(self.area)
+        return script
+
     def show_opening(self, question: str) -> None:
         self.opening.setText(question)
         self._fit_opening()
@@ -76,7 +98,9 @@ class TalkPage(QWidget):
 
     def show_script(self, is_shown: bool) -> None:
         """The script, or the opening question while there is none."""
-        self.script.setVisible(is_shown)
+        self._shows_script = is_shown
+        if is_shown or self.has_script:
+            self.script.setVisible(is_shown)
         self.welcome.setVisible(not is_shown)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -85,14 +109,15 @@ class TalkPage(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scrolls the script from anywhere on the page."""
-        if self.script.isVisible():
+        if self._shows_script:
             QApplication.sendEvent(self.script.verticalScrollBar(), event)
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()
         area = min(self.area.wanted_height, high)
         above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
-        self.script.setGeometry(0, 0, wide, above)
+        if self.has_script:
+            self.script.setGeometry(0, 0, wide, above)
         self.welcome.setGeometry(0, 0, wide, above)
         self.area.setGeometry(0, high - area, wide, area)
         self.area.raise_()
@@ -100,6 +125,8 @@ class TalkPage(QWidget):
 
     def _fit_opening(self) -> None:
         """The largest title in which the whole question has room; in a very low window the explanation gives way."""
+        if self.testAttribute(Qt.WidgetAttribute.WA_PendingResizeEvent):
+            return  # not laid out yet
         wide, high = self.welcome.width() - 56, self.welcome.height()
         below = sum(max(0, words.heightForWidth(wide)) for words in (self.how, self.privacy)) + 40
         for kind in ("opening", "heading", "title"):

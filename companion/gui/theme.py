@@ -98,9 +98,15 @@ SIZES_PX = {
 }
 """Type sizes by use, in pixels at 96 dpi and scale 1: the names a widget's `type` property takes."""
 SERIF_TYPES = frozenset({"told", "title", "heading", "opening"})
+COLUMN_PX = 660
+"""Width of the column of text, of the composer and of the cards."""
 READING_LINE = 1.6
 """Line height of reading text, times its size."""
 
+STYLE = "fusion"
+"""The one style that looks the same, and takes a sheet the same, everywhere."""
+STYLED = "styled"
+"""Property of an application that began in `STYLE`: asking it for its style takes as long as painting."""
 _SERIF = ("Noto Serif", "Georgia", "New York", "Source Serif 4", "Charter", "DejaVu Serif")
 _SANS = ("Inter", "Segoe UI Variable Text", "Segoe UI", ".AppleSystemUIFont", "Noto Sans", "DejaVu Sans")
 _MONO = ("Cascadia Mono", "SF Mono", "Menlo", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -119,10 +125,9 @@ class Families:
 @cache
 def families() -> Families:
     """The first of each list that is installed, else what the system calls its own."""
-    installed = set(QFontDatabase.families())
 
     def first(names: tuple[str, ...], system: QFontDatabase.SystemFont) -> str:
-        found = next((name for name in names if name in installed), "")
+        found = next((name for name in names if QFontDatabase.hasFamily(name)), "")
         return found or QFontDatabase.systemFont(system).family()
 
     return Families(
@@ -248,10 +253,9 @@ class Look(QObject):
         """Dresses the whole application; must have happened once before a window is shown."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        if app.style().objectName().lower() != "fusion":
-            app.setStyle(
-                "Fusion"
-            )  # the one style that looks the same, and takes a sheet the same, everywhere
+        if not app.property(STYLED):
+            app.setProperty(STYLED, True)
+            app.setStyle(STYLE)
         app.setPalette(qt_palette(self.palette))
         app.setFont(font("body", self.scale))
         app.setStyleSheet(stylesheet(self.palette, self.scale))

@@ -11,8 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QKeySequence,
+    QPaintEvent,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from companion import events as e
@@ -21,7 +27,6 @@ from companion.flow import ReplyState, Role
 from companion.gui.announce import announce
 from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named
-from companion.gui.links import Link, read_link
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
@@ -32,6 +37,7 @@ from companion.gui.topbar import TopBar, settings_page
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
+    from companion.gui.links import Link
 
 _LEAST_PX = (720, 560)
 _WARM_AFTER_MS = 1_500
@@ -83,6 +89,9 @@ class Window(QMainWindow):
         )
         self.look.wear()
         self._phase = e.Phase.READY
+        self._worn: object = None
+        self.is_painted = False
+        """The first frame is done."""
         self._opening = ""
         self._turn = -1
         self._was_spoken = False
@@ -109,9 +118,18 @@ class Window(QMainWindow):
             self.page.area.button.setFocus()
         self.rail.show_page(page)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.is_painted:
+            self.is_painted = True
+            QTimer.singleShot(0, self.keys.start)
+
     def settings_changed(self) -> None:
         """The settings are other than they were."""
         appearance, talk = self._host.settings.appearance, self._host.settings.talk
+        if (appearance, talk) == self._worn:
+            return
+        self._worn = (appearance, talk)
         self.look.choose(
             theme=appearance.theme,
             font_scale=appearance.font_scale,
@@ -120,7 +138,7 @@ class Window(QMainWindow):
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
         self.page.show_talk_key(name)
-        self.page.area.show_keys(name, key_name(EVERYWHERE))
+        self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         remember(self, self._geometry_file)
@@ -170,7 +188,7 @@ class Window(QMainWindow):
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)
         self._warming.setInterval(_WARM_AFTER_MS)
-        self._warming.timeout.connect(_warm)
+        self._warming.timeout.connect(self._warm)
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
@@ -186,7 +204,7 @@ class Window(QMainWindow):
         area.button.talk_released.connect(host.release_talk)
         area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
-        self.page.script.link_followed.connect(self._ask_about_link)
+        self.page.link_followed.connect(self._ask_about_link)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
         self.bar.settings_requested.connect(self.settings_requested)
@@ -197,10 +215,18 @@ class Window(QMainWindow):
             ("Ctrl+,", lambda: self.settings_requested.emit("")),
             ("Ctrl+N", self._begin_anew),
             ("Ctrl+J", lambda: self.show_page("journal" if self.shows_talk else "talk")),
+            ("Ctrl+M", lambda: self._host.mute(not self._is_muted)),
             ("Esc", self._escape),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
         area.button.setFocus()
+
+    def _warm(self) -> None:
+        """What the first words will need."""
+        from companion.gui import markdown
+
+        markdown.warm()
+        _ = self.page.script
 
     @property
     def shows_talk(self) -> bool:
@@ -262,6 +288,8 @@ class Window(QMainWindow):
             self._host.act(action)
 
     def _ask_about_link(self, address: str) -> None:
+        from companion.gui.links import read_link
+
         link = read_link(address)
         if link is None:
             notice = Notice(
@@ -348,13 +376,18 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+            case e.HandsFreeChanged():
+                self._is_muted = event.is_muted
+                self.page.area.show_hands_free(is_on=event.is_on, is_muted=event.is_muted)
+                if event.is_on and not event.cancels_echo:
+                    self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
         if event.phase is e.Phase.ARMING:
             self._begin_turn(event.turn)
             self.notices.close_turn()
-        if event.phase is e.Phase.READY:
+        if event.phase is e.Phase.READY and self.page.has_script:
             self.page.script.quiet()
         area = self.page.area
         area.show_phase(event.phase, latched=event.latched)
@@ -365,8 +398,10 @@ class Window(QMainWindow):
     def _show_trouble(self, event: e.Event) -> None:
         if isinstance(event, e.Trouble):
             self.notices.tell(Notice.of(event, self._act))
-        else:
+        elif isinstance(event, e.TroubleCleared) and event.is_all:
             self.notices.close_all()
+        else:
+            self.notices.close_turn()
 
     def _trouble_changed(self) -> None:
         self.page.area.show_trouble(self.notices.stops_turn)
@@ -414,15 +449,14 @@ class Window(QMainWindow):
             self._journal.refresh()
 
 
-def _warm() -> None:
-    from companion.gui import markdown
-
-    markdown.warm()
-
-
 def _open(link: Link) -> None:
+    from PySide6.QtCore import QUrl
+    from PySide6.QtGui import QDesktopServices
+
     QDesktopServices.openUrl(QUrl(link.address))
 
 
 def _copy(link: Link) -> None:
+    from PySide6.QtGui import QGuiApplication
+
     QGuiApplication.clipboard().setText(link.address)

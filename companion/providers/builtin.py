@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
-from companion.providers.engines import EngineProvider
+from companion.providers.engine_provider import EngineProvider
 from companion.providers.provider import Spec
 
 WORDS_PER_MINUTE = 175
@@ -54,6 +54,7 @@ SPEC = Spec(
     name="builtin",
     display_name="This computer",
     roles=frozenset({Role.HEARS, Role.SPEAKS}),
+    hears_live=True,
     voices=VOICES,
     summary=(
         "The plain voice and the rough recogniser that come with Companion; nothing leaves this computer. The recogniser "

@@ -260,6 +260,8 @@ _SIGNALS = {
 class _Turns(HearingDialect):
     """The turns socket: each message has the whole turn. It knows no forced end; closing it settles what was heard."""
 
+    closes = True
+
     def __init__(self, call: Told) -> None:
         super().__init__(call)
         self._turn = 0
@@ -365,7 +367,7 @@ class _Context(VoiceDialect):
 
     def _late_words(self) -> Audio | None:
         """Words whose times came after their sound travel with one sample of silence."""
-        return self._audio(_SILENT_SAMPLE) if self._words else None
+        return self._audio(_SILENT_SAMPLE) if self._words and self._said_s else None
 
     def _note_words(self, data: dict[str, Any]) -> None:
         times = data.get("word_timestamps") or {}

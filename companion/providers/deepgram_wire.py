@@ -76,6 +76,7 @@ class Flux(HearingDialect):
     the rest decoded before the server hangs up. So both are sent, and the first that settles all the sound ends the take.
     """
 
+    closes = True
     _sent_bytes = 0
     _is_forced = False
 

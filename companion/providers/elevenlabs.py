@@ -411,7 +411,7 @@ class _Speech(VoiceDialect):
         if data.get("isFinal") or data.get("is_final"):
             self.is_over = True
             self._close_word()
-            return self._audio(_SILENT_SAMPLE) if self._words else None
+            return self._audio(_SILENT_SAMPLE) if self._words and self._said_s else None
         return None
 
     def _sound(self, data: dict[str, Any]) -> Audio:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import weakref
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,9 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import CAPTURE_RATE_HZ, HearRequest
 from companion.log import redact
-from companion.pcm import Resampler
 from companion.providers.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
 
 START_S = 20.0
@@ -39,8 +37,6 @@ SILENCE_S = 20.0
 """A process that answers nothing for so long is ended; so is one that does not give up a cancelled job."""
 CLOSE_S = 2.0
 """How long it may take to end by itself."""
-SEND_BYTES = 6400
-"""Longest piece of a take sent at once: 200 ms."""
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 _ERRORS: Mapping[Kind, type[AIProviderError]] = {
     Kind.NOT_SUPPORTED: AIProviderNotSupportedError,
@@ -267,68 +263,6 @@ _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Engines] = weakref
 def shared_engines() -> Engines:
     """The one of the running loop."""
     return _shared.setdefault(asyncio.get_running_loop(), Engines())
-
-
-class EngineProvider(AIProvider):
-    """A provider whose work is done in the shared engine process."""
-
-    _engines: Engines | None = None
-
-    async def start_job(self, work: str, **order: Any) -> EngineJob:
-        if self._engines is None:
-            self._engines = shared_engines()
-            self._engines.join(self)
-        return await self._engines.job(self.spec, work, **order)
-
-    async def run_job(self, work: str, **order: Any) -> Mapping[str, Any]:
-        """Does `work` to its end and returns its result."""
-        job = await self.start_job(work, **order)
-        try:
-            async for _ in job:
-                pass
-            return job.result
-        finally:
-            job.cancel()
-
-    async def hear(
-        self, request: HearRequest, work: str, **order: Any
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """What the process says while it is fed the take, its result last, with `is_final`."""
-        job = await self.start_job(work, **order)
-        feeding = spawn(_feed(job, request), name=f"{self.spec.name}: frames")
-        try:
-            async for told in job:
-                yield json.loads(told)
-            yield {**job.result, "is_final": True}
-        finally:
-            job.cancel()
-            await stop(feeding)
-
-    async def aclose(self) -> None:
-        engines, self._engines = self._engines, None
-        if engines is not None:
-            await engines.leave(self)
-        await super().aclose()
-
-
-async def _feed(job: EngineJob, request: HearRequest) -> None:
-    resampler = Resampler(request.rate_hz, CAPTURE_RATE_HZ)
-    odd = b""
-    try:
-        async for frame in request.frames:
-            data = odd + frame
-            whole = len(data) // 2 * 2
-            odd = data[whole:]
-            await _send(job, resampler.process(data[:whole]))
-        await _send(job, resampler.process(b"", last=True))
-        job.end()
-    except Exception as error:  # noqa: BLE001 - what the source of the frames raised belongs to the reader of the words
-        job.fail(error)
-
-
-async def _send(job: EngineJob, pcm: bytes) -> None:
-    for start in range(0, len(pcm), SEND_BYTES):
-        await job.send(pcm[start : start + SEND_BYTES])
 
 
 async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Process:

@@ -66,7 +66,7 @@ _TOO_LONG = Verdict(
 _FORBIDDEN = Verdict(AIProviderAuthError, Kind.FORBIDDEN)
 _NOT_AN_API = Verdict(AIProviderError, Kind.NOT_AN_API)
 _UNREACHABLE = Verdict(AIProviderUnavailableError, Kind.UNREACHABLE)
-_NO_ADDRESS = Verdict(
+NO_ADDRESS = Verdict(
     AIProviderUnavailableError,
     Kind.UNREACHABLE,
     "What is set as the address of {who} is no web address.",
@@ -201,7 +201,7 @@ class Told:
         if any(isinstance(link, ssl.SSLError) for link in chain):
             return self.fault(_tls(chain), error, retryable=False)
         if any(isinstance(link, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)) for link in chain):
-            return self.fault(_NO_ADDRESS, error, retryable=False)
+            return self.fault(NO_ADDRESS, error, retryable=False)
         if any(isinstance(link, httpx2.ConnectTimeout) for link in chain):
             return self.fault(_UNREACHABLE, error)
         if any(isinstance(link, httpx2.TimeoutException) for link in chain):

@@ -7,12 +7,10 @@ messages give the same answer.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -45,6 +43,8 @@ class Guide(AIProvider):
     spec = SPEC
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        import asyncio  # the window asks this file who the guide is before it has a loop
+
         answer = write_answer(request)
         for word in re.findall(r"\S+\s*", answer):
             yield ChatDelta(text=word)
@@ -63,6 +63,8 @@ PROVIDER = Guide
 
 def write_answer(request: ChatRequest) -> str:
     """Two to four sentences, the last of them the only question."""
+    from hashlib import blake2b
+
     from companion.providers.noticing import find_emergency, notice
 
     said_by_user = [message.content for message in request.messages if message.role is Speaker.USER] or [""]

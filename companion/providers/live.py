@@ -25,12 +25,12 @@ from collections.abc import (
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
-from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed
-from companion.providers.faults import Told, told
+from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed, origin
+from companion.providers.faults import NO_ADDRESS, Told, told
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 Outgoing = str | bytes
 LAST_WORD_S = 5.0
 """How long the last words of a take are waited for; then what is known is all there is."""
-CLEAN = (1000, 1001, 1005)
-"""Close codes of a proper end."""
+CLEAN = (1000, 1005)
+"""Close codes of a proper end; 1001 is a service on its way out."""
 _AS_STATUS = dict.fromkeys((1002, 1003, 1007, 1008, 1009, 1010), 400) | {3000: 401, 3003: 403, 3008: 408}
 """Close codes (RFC 6455, and 3000-3008 of the IANA registry) as the HTTP status that means the same; others: 503."""
 _BY_REASON = (
@@ -75,6 +75,8 @@ def live(spec: Spec, read: Callable[[Any], Any] | None = None) -> Iterator[Told]
 
 def refused(call: Told, error: HandshakeRefused, read: Callable[[Any], Any] | None = None) -> AIProviderError:
     """A handshake that was answered with an HTTP status instead."""
+    if error.status < 400:
+        return _not_the_service(call, error)
     body: Any = error.body.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):
         body = json.loads(body)
@@ -86,8 +88,22 @@ def refused(call: Told, error: HandshakeRefused, read: Callable[[Any], Any] | No
     return call.status(error.status, read(body) if read else body, headers, error)
 
 
+def _not_the_service(call: Told, error: HandshakeRefused) -> AIProviderError:
+    """A web page or a redirection, as networks send it that want a sign-in first."""
+    name, who = call.spec.name, call.spec.display_name
+    message = ""
+    if error.status >= 300:
+        target = urlsplit(error.headers.get("Location", "")).hostname or "another address"
+        message = f"{who} sends the request on to {target}; the key was not sent there."
+    return AIProviderError(message, name, error, kind=Kind.NOT_AN_API, who=who, status=error.status)
+
+
 def closed(call: Told, error: SocketClosed) -> AIProviderError:
-    """A socket that ended before the work was done: the payload was wrong, or the vendor is not working (retryable)."""
+    """A socket that ended before the work was done.
+
+    Either what was sent was wrong, or the vendor stopped: that is worth another try while nothing was delivered, and an
+    answer cut off after that.
+    """
     status = _AS_STATUS.get(error.code, error.code - 4000 if 4400 <= error.code < 4600 else 503)
     if error.code == 1008:
         lowered = error.reason.lower()
@@ -95,6 +111,8 @@ def closed(call: Told, error: SocketClosed) -> AIProviderError:
             (known for words, known in _BY_REASON if any(word in lowered for word in words)), status
         )
     found = call.status(status, {"message": error.reason}, {}, error)
+    if call.said and found.kind is Kind.UNAVAILABLE:
+        return call.cut(error)
     found.status = None  # there was none; it only led to the right row of the table
     return found
 
@@ -119,6 +137,8 @@ def address(base_url: str, path: str, query: Mapping[str, object] | None = None)
 async def connect(provider: AIProvider, url: str, headers: Mapping[str, str]) -> Socket:
     """Opens a socket through the provider's gate. Call it inside `live`."""
     spec = provider.spec
+    if not origin(url):
+        raise Told(spec).fault(NO_ADDRESS, retryable=False)
     try:
         return await provider.net.websocket(url, headers, who=spec.display_name)
     except AIProviderError as error:
@@ -313,6 +333,8 @@ class HearingDialect:
     """How much sound one message carries."""
     keep_alive_s: float | None = None
     """After such a pause in the sound `keep_alive` is sent."""
+    closes = False
+    """After `last` the vendor says the rest and hangs up, which is then a proper end."""
 
     def __init__(self, call: Told, *, rate_hz: int = 16_000) -> None:
         self.call = call
@@ -362,7 +384,7 @@ async def hear(
         while (message := await exchange.receive(lambda: dialect.is_over, LAST_WORD_S)) is not None:
             heard = dialect.take(data) if (data := parsed(message)) is not None else None
             if heard is not None and not (exchange.has_sent_all and dialect.is_over):
-                dialect.call.said = True
+                dialect.call.said = dialect.call.said or bool(heard.text)
                 yield heard
     except TimeoutError as error:
         if not dialect.turns.text:
@@ -370,7 +392,7 @@ async def hear(
         heard = None
     except SocketClosed as error:
         is_end = error.code in CLEAN or (error.code == 1006 and dialect.turns.is_settled)
-        if not (exchange.has_sent_all and is_end):
+        if not (dialect.closes and exchange.has_sent_all and is_end):
             raise
         heard = None
     finally:

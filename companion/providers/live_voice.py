@@ -110,7 +110,7 @@ class Links:
         self._idle_s = idle_s
         self._idle: list[Link] = []
         self._opening = asyncio.Lock()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], Link] = {}
 
     async def take(self, url: str, *, fresh: bool = False) -> Link:
         """A kept connection, or a new one; `fresh`: certainly a new one."""
@@ -140,12 +140,15 @@ class Links:
     def cancel(self, link: Link, dialect: VoiceDialect) -> None:
         """In the background: stops the vendor, and keeps the connection if it is clear soon; otherwise closes it."""
         task = spawn(self._cancel(link, dialect), name="stop a voice")
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._leaving[task] = link
+        task.add_done_callback(self._leaving.pop)
 
     async def aclose(self) -> None:
         """Closes every connection that is not in use."""
-        await stop(*self._leaving)
+        leaving = dict(self._leaving)
+        await stop(*leaving)
+        for link in leaving.values():  # a task that is stopped before its first step closes nothing
+            let_go(link.socket)
         for link in tuple(self._idle):
             self._drop(link)
         await gone()

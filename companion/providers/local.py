@@ -17,7 +17,8 @@ from typing import Any
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import Health, HearRequest, Role, Transcript
 from companion.paths import find_home
-from companion.providers.engines import EngineProvider, Engines
+from companion.providers.engine_provider import EngineProvider
+from companion.providers.engines import Engines
 from companion.providers.provider import Policy, Spec
 
 INSTALL = "pip install 'reflection-companion[whisper]'"

@@ -28,6 +28,7 @@ from companion.providers.provider import Policy, Spec, opened
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
+T = TypeVar("T")
 
 LONGEST_BACKOFF_S = 8.0
 LONGEST_QUEUE_S = 10.0
@@ -121,13 +122,16 @@ def timeouts(
 
     A delta without text and finish reason is no piece. Time in which the caller is busy with a chunk does not count.
     For a live take the clocks stand still while the recogniser waits for the microphone and begin anew with each frame,
-    so they run from the end of the take, or from where the recogniser stopped listening.
+    so they run from the end of the take, or from where the recogniser stopped listening; likewise for a voice that is
+    given its text while it is written.
     """
 
     async def run(request: RequestT) -> AsyncIterator[ChunkT]:
         clock = _Clock(first_s, idle_s, total_s)
         if isinstance(request, HearRequest):
             request = cast(RequestT, replace(request, frames=_unclocked(request.frames, clock)))
+        elif isinstance(request, SpeakRequest) and request.pieces is not None:
+            request = cast(RequestT, replace(request, pieces=_unclocked(request.pieces, clock)))
         async with opened(call, request) as chunks:
             while True:
                 try:
@@ -194,8 +198,8 @@ class _Clock:
             self._timeout.reschedule(when)
 
 
-async def _unclocked(frames: AsyncIterator[bytes], clock: _Clock) -> AsyncIterator[bytes]:
-    """The frames of a take, with the clock stopped while the microphone is waited for."""
+async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncIterator[T]:
+    """The frames of a take or the pieces of a text, with the clock stopped while they are waited for."""
     try:
         while True:
             clock.pause()

@@ -64,6 +64,7 @@ SPEC = Spec(
     key_prefixes=("sk-",),
     key_page="https://platform.openai.com/api-keys",
     base_url="https://api.openai.com/v1",
+    live_models=_LIVE_HEARING,
     default_models={
         Role.THINKS: "gpt-6-luna",
         Role.HEARS: "gpt-transcribe",

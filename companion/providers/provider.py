@@ -59,6 +59,8 @@ class Spec:
     """Voices that are known without asking."""
     hears_live: bool = False
     """Its recogniser works while the person still speaks; others wait for the end of the take."""
+    live_models: frozenset[str] = frozenset()
+    """The models that do so where the others do not."""
     follows_turns: bool = False
     """Its recogniser tells when a turn begins and ends (`Transcript.signal`)."""
     streams_text: bool = False

@@ -8,8 +8,8 @@ read only for a name nobody knows and for the whole list, because asking the ins
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
-import pkgutil
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -30,6 +30,7 @@ _NOT_VENDORS = frozenset(
         "faults",
         "pipe",
         "engines",
+        "engine_provider",
         "noticing",
     }
 )
@@ -125,7 +126,7 @@ def _entry(name: str) -> _Entry:
 def _look_up(key: str) -> _Entry | None:
     if key in _registered:
         return _registered[key]
-    if key in _module_names() and (entry := _from_module(key)) is not None and entry.spec.name == key:
+    if _is_module(key) and (entry := _from_module(key)) is not None and entry.spec.name == key:
         return entry  # the usual case, and the only vendor's file that is read for it
     for source in (_built_in, _installed):
         for entry in source().values():
@@ -138,8 +139,16 @@ def _all() -> dict[str, _Entry]:
     return {**_installed(), **_built_in(), **_registered}
 
 
+def _is_module(key: str) -> bool:
+    if not key.isidentifier() or key in _NOT_VENDORS:
+        return False
+    return importlib.util.find_spec(f"{__package__}.{key}") is not None
+
+
 @cache
 def _module_names() -> frozenset[str]:
+    import pkgutil
+
     package = importlib.import_module(__package__)
     return frozenset(module.name for module in pkgutil.iter_modules(package.__path__)) - _NOT_VENDORS
 

@@ -41,6 +41,8 @@ _ACTIVE_HELP = "Registered name of the provider."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThinkingSettings(RoleSettings):
+    """Who thinks."""
+
     active: str = setting(
         "guide", label="Who thinks", help=_ACTIVE_HELP, page=Page.THINKING, environment="AI_PROVIDER"
     )
@@ -48,11 +50,15 @@ class ThinkingSettings(RoleSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HearingSettings(RoleSettings):
+    """Who hears."""
+
     active: str = setting("builtin", label="Who hears", help=_ACTIVE_HELP, page=Page.HEARING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceSettings(RoleSettings):
+    """Who speaks."""
+
     active: str = setting("builtin", label="Who speaks", help=_ACTIVE_HELP, page=Page.VOICE)
 
 
@@ -67,6 +73,8 @@ class Providers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
+    """How a take begins and ends."""
+
     key: str = setting(
         "Space",
         label="Talk key",
@@ -77,7 +85,18 @@ class Talk:
         "auto",
         label="How the talk key works",
         help="A short tap can keep the microphone open until the next tap.",
-        choices={"auto": "Hold, or tap to keep open", "hold": "Only hold", "tap": "Only tap"},
+        choices={
+            "auto": "Hold, or tap to keep open",
+            "hold": "Only hold",
+            "tap": "Only tap",
+            "free": "Hands-free: just speak",
+        },
+        page=Page.SHORTCUTS,
+    )
+    headphones: bool = setting(
+        False,
+        label="I wear headphones",
+        help="Hands-free then never mistakes the answer for you, and you can always talk over it.",
         page=Page.SHORTCUTS,
     )
     review_before_sending: bool = setting(
@@ -113,6 +132,8 @@ class Talk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
+    """Microphone, speaker and what they are used for."""
+
     microphone: str = setting(
         "", label="Microphone", help="Name of the device; empty: the system's choice.", page=Page.SOUND
     )
@@ -126,6 +147,8 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
+    """How the window looks."""
+
     theme: str = setting(
         "system",
         label="Colours",
@@ -147,6 +170,8 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
+    """What is kept."""
+
     keep: bool = setting(
         True,
         label="Keep my reflections",
@@ -157,6 +182,8 @@ class Journal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
+    """How the companion answers."""
+
     longest_answer: int = setting(
         300,
         label="Longest answer",
@@ -181,6 +208,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
+    """What a reflection follows."""
+
     current: str = setting(
         "open-reflection", label="Practice", help="The practice a new reflection begins with.", page=None
     )
@@ -188,6 +217,8 @@ class Practice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
+    """What may leave this computer, and how patiently."""
+
     offline: bool = setting(
         False,
         label="Offline mode",

@@ -11,7 +11,7 @@ import pytest
 
 from companion.audio.capture import DeviceMicrophone
 from companion.audio.echo import EchoCanceller
-from companion.audio.handsfree import OpenMicrophone, Utterance
+from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance
 from companion.audio.playback import DevicePlayer
 from companion.audio.segment import Endpointing
 from companion.audio.virtual import FileMicrophone
@@ -188,7 +188,7 @@ class Deaf(EchoCanceller):
 
 async def test_without_a_canceller_nobody_is_heard_while_it_speaks_but_right_after() -> None:
     far, said = room.app_voice(SAID[1]), room.person("austen-0890.wav")
-    after_s = 1.0 + far.seconds + 0.6
+    after_s = 1.0 + far.seconds + GUARD_S + 0.05
     over_it = said[: round((far.seconds - 3) * RATE_HZ)]
     stage = while_the_app_speaks(mix((3, over_it), (after_s, said)), far)
     ear = ear_on(stage, canceller=Deaf())
@@ -200,7 +200,7 @@ async def test_without_a_canceller_nobody_is_heard_while_it_speaks_but_right_aft
         samples(room.pcm(said))[: round(0.3 * RATE_HZ)], samples(await words_of(told[0][1].utterance))
     )
     assert likeness > 0.9
-    assert at < 0.7 * RATE_HZ
+    assert at < 0.12 * RATE_HZ  # none of the app's own words come before
 
 
 # -- the microphone itself --------------------------------------------------------------------------------------
@@ -287,20 +287,22 @@ async def test_a_microphone_that_falls_silent_for_good_is_told_and_what_was_said
 
 
 class Roundabout(Stalling):
-    """One whose frames come in time, but need some turns of the loop to get here."""
+    """One that begins after a second, and whose frames need some turns of the loop to get here."""
 
     async def frames(self) -> AsyncIterator[bytes]:
-        began_s = time.monotonic()
+        began_s = time.monotonic() + 1.0
         for number, frame in enumerate(self._frames):
             await asyncio.sleep(max(0.0, began_s + number * 0.02 - time.monotonic()))
             for _ in range(5):
                 await asyncio.sleep(0)
+            if self._closed.is_set():
+                return
             yield frame
         await self._closed.wait()
 
 
 async def test_a_busy_loop_is_not_taken_for_a_lost_microphone() -> None:
-    ear = OpenMicrophone(Roundabout(Stage(mix((1.5, room.person("austen-0890.wav")))).frames))
+    ear = OpenMicrophone(Roundabout(Stage(room.person("austen-0890.wav")).frames))
     await ear.open()
     reading = spawn(anext(ear.signals(), None), name="read signals")
     await asyncio.sleep(0.1)

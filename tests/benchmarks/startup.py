@@ -16,10 +16,29 @@ import time
 from contextlib import ExitStack
 
 PAINTED = "painted"
+WATCH = """
+import os, sys, time
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QMainWindow
+class Watch(QObject):
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.UpdateRequest:
+            watched.removeEventFilter(self)
+            watched.repaint()
+            print("painted", time.monotonic(), flush=True)
+            os._exit(0)
+        return False
+watch = Watch()
+show = QMainWindow.show
+def watched_show(window):
+    window.installEventFilter(watch)
+    show(window)
+QMainWindow.show = watched_show
+"""
+"""On the main window alone: a filter on the application would show every widget to Python, which costs more."""
 BARE = """
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
 app = QApplication(["bare"])
-watch(app)
 window = QMainWindow()
 window.setCentralWidget(QLabel("hello"))
 window.resize(1160, 780)
@@ -27,29 +46,9 @@ window.show()
 app.exec()
 """
 OURS = """
-from PySide6.QtWidgets import QApplication
-app = QApplication(["companion"])
-watch(app)
 from companion.__main__ import main
-import sys
 sys.argv = ["companion"]
 main()
-"""
-WATCH = """
-import os, sys, time
-from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QMainWindow
-class Watch(QObject):
-    def eventFilter(self, watched, event):
-        if event.type() == QEvent.Type.UpdateRequest and isinstance(watched, QMainWindow):
-            app.removeEventFilter(self)
-            watched.repaint()
-            print("painted", time.monotonic(), flush=True)
-            os._exit(0)
-        return False
-def watch(app):
-    app.watch = Watch()
-    app.installEventFilter(app.watch)
 """
 
 
@@ -69,6 +68,7 @@ def main(rounds: int = 15) -> None:
             from tests.whole.desk import screen
 
             env["DISPLAY"] = stack.enter_context(screen())
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # the first round writes it, as an installation does
         env["COMPANION_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
         times: dict[str, list[float]] = {"bare": [], "companion": []}
         for index in range(rounds + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +54,7 @@ class Desk:
     think: Callable[[tuple[Message, ...], str], AsyncIterator[ChatDelta]] | None = None
     hear: Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]] | None = None
     speak: Callable[[str], AsyncIterator[Audio]] | None = None
+    speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]] | None = None
     limits: Limits = Limits(tail_s=0.02)  # noqa: RUF009 - frozen
     review: bool = False
     engine: Engine = field(init=False)
@@ -94,6 +95,7 @@ class Desk:
             think=think,
             hear=self.hear or (lambda frames: heard(frames, "unless to be rather cold hearted")),
             speak=self.speak or spoken,
+            speak_stream=self.speak_stream,
             names={"llm": "test/model"},
             cost_usd=lambda usage: usage.output_tokens / 1000,
         )
@@ -216,6 +218,30 @@ async def test_a_voice_that_fails_holds_no_text_back(desk: Desk) -> None:
     assert [(event.error.kind, event.role) for event in desk.of(Trouble)] == [
         (Kind.VOICE_FAILED, Role.SPEAKS)
     ]
+
+
+async def test_a_voice_that_takes_text_as_it_is_written_is_given_the_sentences(desk: Desk) -> None:
+    given: list[str] = []
+
+    async def stream(pieces: AsyncIterator[str]) -> AsyncIterator[Audio]:
+        index = 0
+        async for piece in pieces:
+            given.append(piece)
+            yield replace(tone(len(piece) / 60), piece=index)
+            index += 1
+
+    desk.speak_stream = stream
+    desk.player = CapturingPlayer(realtime=True)
+    desk.engine.submit("hello")
+    await desk.until(SentenceHeard, count=2)
+    desk.engine.cancel()
+    finished = await desk.until(TurnFinished)
+    assert " ".join(given) == ANSWER
+    assert [e.sentence.text.strip() for e in desk.of(SentenceHeard)] == given[: len(desk.of(SentenceHeard))]
+    heard_text = finished.record.heard_text
+    assert given[0] in heard_text, "the first sentence was heard whole"
+    assert ANSWER.startswith(heard_text)
+    assert heard_text != ANSWER
 
 
 async def test_words_survive_a_model_that_fails_and_are_answered_on_retry(desk: Desk) -> None:
@@ -382,6 +408,16 @@ async def test_an_error_nobody_foresaw_ends_the_turn_and_keeps_the_words(desk: D
     assert [type(error) for error in reported] == [ZeroDivisionError]
     kept = await desk.journal.turns((await desk.journal.sessions())[0].id)
     assert (kept[0].user_text, kept[0].reply_text) == ("hello", "So far")
+
+
+async def test_words_that_are_taken_back_at_once_are_kept_all_the_same(desk: Desk) -> None:
+    desk.engine.submit("said, and interrupted before anything could begin")
+    desk.engine.cancel()
+    finished = await desk.until(TurnFinished)
+    assert finished.record.reply_state is ReplyState.INTERRUPTED
+    kept = await desk.journal.turns((await desk.journal.sessions())[0].id)
+    assert [turn.user_text for turn in kept] == ["said, and interrupted before anything could begin"]
+    assert desk.prompts == [], "nothing was sent"
 
 
 async def test_a_hundred_interruptions_leave_nothing_behind(desk: Desk) -> None:

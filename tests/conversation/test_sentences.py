@@ -185,3 +185,12 @@ def test_joining_the_pieces_gives_the_reply_for_any_chunks(parts: list[str], dat
 def test_any_text_is_cut_without_loss(text: str) -> None:
     cut(list(text))
     cut([text])
+
+
+def test_an_opening_word_is_spoken_before_its_sentence_ends() -> None:
+    cutter = SentenceCutter()
+    assert [piece.text for piece in cutter.feed("Sure,")] == ["Sure,"]
+    pieces = [piece.text for piece in cutter.feed(" I can help you with that right now.")]
+    assert pieces == [" I can help you with that right now."]
+    other = SentenceCutter()
+    assert other.feed("The river, said the ferryman") == [], "an ordinary first word waits for its clause"

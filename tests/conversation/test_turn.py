@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from companion.conversation.turn import (
     Carry,
     Command,
     DiscardTake,
+    DropPrepared,
     Fail,
     Flush,
     FocusLost,
@@ -25,14 +28,20 @@ from companion.conversation.turn import (
     MicLost,
     MicOpened,
     OpenMic,
+    Prepare,
     Press,
     Rehear,
     Release,
     RetryHearing,
     SoundStarted,
+    SpeechBegan,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechResumed,
     State,
     Stop,
     Submit,
+    TakeUtterance,
     Tick,
     Transcribe,
     TurnOver,
@@ -202,10 +211,34 @@ def test_stop_keeps_an_unfinished_take() -> None:
     assert listening().feed(Stop()).take_commands() == [KeepTake(1)]
 
 
+def test_hands_free_speech_begins_pauses_goes_on_and_ends() -> None:
+    bench = Bench().feed(SpeechBegan())
+    assert bench.state.phase is Phase.LISTENING
+    assert bench.take_commands() == [TakeUtterance(1)]
+    assert bench.feed(SpeechPaused(1)).take_commands() == [Prepare(1)]
+    assert bench.feed(SpeechResumed(1)).take_commands() == [DropPrepared(1)]
+    assert bench.feed(SpeechEnded(1)).take_commands() == [Transcribe(1)], "no tail: the pause was one"
+
+
+def test_hands_free_speech_interrupts_an_answer_but_not_the_talk_key() -> None:
+    assert speaking().feed(SpeechBegan()).take_commands() == [Flush(1), CancelReply(1), TakeUtterance(2)]
+    assert listening().feed(SpeechBegan()).take_commands() == []
+
+
 turns = st.integers(0, 4)
 inputs = st.one_of(
     st.sampled_from(
-        [Press(), Release(), FocusLost(), Cancel(), Tick(), Submit("words"), Rehear(3.0), Stop()]
+        [
+            Press(),
+            Release(),
+            FocusLost(),
+            Cancel(),
+            Tick(),
+            Submit("words"),
+            Rehear(3.0),
+            SpeechBegan(),
+            Stop(),
+        ]
     ),
     st.builds(MicOpened, turns),
     st.builds(MicFailed, turns),
@@ -214,6 +247,9 @@ inputs = st.one_of(
     st.builds(SoundStarted, turns),
     st.builds(TurnOver, turns),
     st.builds(Broken, turns),
+    st.builds(SpeechPaused, turns),
+    st.builds(SpeechResumed, turns),
+    st.builds(SpeechEnded, turns),
 )
 
 
@@ -250,6 +286,58 @@ def test_left_alone_every_phase_leads_to_ready_by_its_deadlines(sequence: list[t
 @settings(max_examples=300, deadline=None)
 def test_every_microphone_that_was_opened_is_closed(sequence: list[Input]) -> None:
     bench = Bench().feed(*sequence, Stop())
-    opened = {c.turn for c in bench.commands if isinstance(c, OpenMic)}
+    opened = {c.turn for c in bench.commands if isinstance(c, OpenMic | TakeUtterance)}
     closed = {c.turn for c in bench.commands if isinstance(c, DiscardTake | KeepTake | Transcribe)}
     assert opened <= closed
+
+
+def test_a_hundred_thousand_events_never_leave_a_stuck_phase_or_two_voices() -> None:
+    dice, bench = random.Random(11), Bench()
+    open_mics: set[int] = set()
+    asking: set[int] = set()
+    for _ in range(100_000):
+        turn = bench.state.turn + dice.choice((0, 0, 0, 0, -1, 1))
+        reports = (
+            MicOpened,
+            MicFailed,
+            MicLost,
+            SoundStarted,
+            TurnOver,
+            Broken,
+            SpeechPaused,
+            SpeechResumed,
+            SpeechEnded,
+        )
+        plain = (
+            Press(),
+            Release(),
+            FocusLost(),
+            Cancel(),
+            Submit("words"),
+            Rehear(1.0),
+            SpeechBegan(),
+            Tick(),
+        )
+        given = dice.choice(
+            (*plain, *(report(turn) for report in reports), Heard(turn, dice.choice(("", "words"))))
+        )
+        if isinstance(given, Tick) and bench.state.wake_s is not None:
+            bench.now = max(bench.now, bench.state.wake_s)
+        for command in bench.feed(given, after=dice.random() * 0.4).take_commands():
+            match command:
+                case OpenMic() | TakeUtterance():
+                    assert not open_mics, "one microphone at a time"
+                    open_mics.add(command.turn)
+                case DiscardTake() | KeepTake() | Transcribe():
+                    open_mics.discard(command.turn)
+                case Carry():
+                    assert command.turn not in open_mics
+                case CancelReply():
+                    asking.discard(command.turn)
+                case Ask():
+                    assert not asking, "the answer before was silenced first"
+                    asking.add(command.turn)
+        if bench.state.phase is Phase.READY:
+            asking.clear()
+        assert (bench.state.phase is Phase.READY) == (bench.state.deadline_s is None)
+        assert (bench.state.phase in (Phase.ARMING, Phase.LISTENING)) == bool(open_mics)

@@ -127,7 +127,7 @@ def test_a_turn_from_first_word_to_last(window: Window, host: StagedHost) -> Non
     assert text == "\n".join(
         ["Companion · 21:05", OPENING, "You · 21:05", SAID, "Companion · 21:05", "".join(TOLD)]
     )
-    assert window.status.note.text() == "heard 240 ms · first word 310 ms · first sound 520 ms"
+    assert window.status.note.text() == "heard 240 ms · first word 90 ms · first sound 520 ms"
     host.end("".join(TOLD), cost_usd=0.0004)
     assert window.status.cost.text() == "$0.0004"
     assert window.page.script.extraSelections() == []

@@ -1,13 +1,13 @@
 """What every provider promises, whoever it is: chunks as they come, an end that is an end, errors by their names.
 
-The network vendors talk to the servers of `tests/servers`; those that work without a network run the parts that make sense.
+Thinking is here, hearing and speaking in `test_contract_sound`. The network vendors talk to the servers of `tests/servers`;
+those that work without a network run the parts that make sense.
 """
 
 from __future__ import annotations
 
 import asyncio
 import email.utils
-import itertools
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -31,11 +31,11 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from tests.servers import AnthropicServer, OllamaServer, OpenAIServer, VendorServer
-from tests.servers.script import REPLY, TRANSCRIPT
+from tests.servers.script import REPLY
 
 KEY = "sk-ant-contract-0123456789abcdef"
 REQUEST = ChatRequest(
@@ -466,106 +466,7 @@ async def test_an_offline_provider_is_cheap_to_make_and_checks_without_raising(n
         assert (await provider.check()).detail
 
 
-# -- hearing and speaking over the network -------------------------------------------------------------------
-
-
-HEARING = [spec.name for spec in registry.with_role(Role.HEARS) if spec.base_url]
-SPEAKING = [spec.name for spec in registry.with_role(Role.SPEAKS) if spec.base_url]
-
-
-async def _take(seconds: float = 1.0) -> AsyncIterator[bytes]:
-    for _ in range(int(seconds * 50)):
-        yield b"\x10\x00" * 320
-
-
-@pytest.mark.parametrize("name", HEARING)
-async def test_a_recogniser_gives_exactly_one_final(name: str) -> None:
-    async with (
-        SERVERS[name]() as server,
-        registry.provider_class(name)(base_url=server.url, api_key=KEY) as provider,
-    ):
-        heard = [transcript async for transcript in provider.transcribe(HearRequest(frames=_take()))]
-    assert [transcript.is_final for transcript in heard].count(True) == 1
-    assert heard[-1].is_final
-    assert heard[-1].text == TRANSCRIPT
-    assert len(heard) > 2
-    assert all(later.text.startswith(earlier.text) for earlier, later in itertools.pairwise(heard))
-
-
-@pytest.mark.parametrize("name", HEARING)
-@pytest.mark.parametrize(
-    ("fault", "value", "error"),
-    [
-        ("status", 401, AIProviderAuthError),
-        ("status", 429, AIProviderRateLimitError),
-        ("status", 500, AIProviderUnavailableError),
-        ("cut_after", 2, AIProviderStreamCutError),
-        ("end_after", 2, AIProviderStreamCutError),
-        ("error_after", 2, AIProviderUnavailableError),
-    ],
-)
-async def test_a_recogniser_that_fails_says_how(
-    name: str, fault: str, value: int, error: type[AIProviderError]
-) -> None:
-    async with (
-        SERVERS[name]() as server,
-        registry.provider_class(name)(base_url=server.url, api_key=KEY) as provider,
-    ):
-        setattr(server.script, fault, value)
-        with pytest.raises(error):
-            [transcript async for transcript in provider.transcribe(HearRequest(frames=_take()))]
-
-
-@pytest.mark.parametrize("name", SPEAKING)
-async def test_a_voice_streams_whole_samples(name: str) -> None:
-    async with (
-        SERVERS[name]() as server,
-        registry.provider_class(name)(base_url=server.url, api_key=KEY) as provider,
-    ):
-        server.script.split = True
-        short = [chunk async for chunk in provider.speak(SpeakRequest(text="Hello."))]
-        server.script.split = False
-        long = [chunk async for chunk in provider.speak(SpeakRequest(text="Hello. " * 4))]
-    assert len(short) > 1
-    assert all(len(chunk.pcm) % 2 == 0 and chunk.pcm for chunk in short)
-    assert sum(chunk.seconds for chunk in long) > 2 * sum(chunk.seconds for chunk in short)
-
-
-@pytest.mark.parametrize("name", SPEAKING)
-async def test_a_voice_cut_short_hangs_up(name: str) -> None:
-    async with (
-        SERVERS[name]() as server,
-        registry.provider_class(name)(base_url=server.url, api_key=KEY) as provider,
-    ):
-        server.script.token_delay_s = 0.05
-        sound = provider.speak(SpeakRequest(text="This goes on for a while, and then some more."))
-        await anext(sound)
-        await sound.aclose()  # type: ignore[attr-defined]
-        await server.until(lambda: server.requests[-1].disconnected)
-
-
-@pytest.mark.parametrize("name", SPEAKING)
-@pytest.mark.parametrize(
-    ("fault", "value", "kind"),
-    [
-        ("status", 401, Kind.KEY_REFUSED),
-        ("status", 429, Kind.RATE_LIMITED),
-        ("status", 503, Kind.UNAVAILABLE),
-        ("cut_after", 2, Kind.CUT_OFF),
-        ("empty", True, Kind.VOICE_FAILED),
-        ("content_type", "application/json", Kind.VOICE_FAILED),
-        ("content_type", "text/plain", Kind.VOICE_FAILED),
-    ],
-)
-async def test_a_voice_that_fails_says_how(name: str, fault: str, value: object, kind: Kind) -> None:
-    async with (
-        SERVERS[name]() as server,
-        registry.provider_class(name)(base_url=server.url, api_key=KEY) as provider,
-    ):
-        setattr(server.script, fault, value)
-        with pytest.raises(AIProviderError) as caught:
-            [chunk async for chunk in provider.speak(SpeakRequest(text="Hello there, my friend."))]
-    assert caught.value.kind is kind
+# -- endings that are not "stop" ------------------------------------------------------------------------------
 
 
 async def test_a_refusal_without_words_is_a_refusal(pair: Pair) -> None:

@@ -16,6 +16,7 @@ from companion.errors import (
     AIProviderModelNotFoundError,
     AIProviderQuotaError,
     AIProviderRateLimitError,
+    AIProviderStreamCutError,
     AIProviderTimeoutError,
     AIProviderUnavailableError,
     CompanionError,
@@ -178,7 +179,7 @@ async def test_a_service_that_just_goes_after_the_last_word_has_said_all(desk: D
     assert (await desk.hear(2.0))[-1].text == "Good night."
     desk.server.script.transcript = "one two three four five six seven eight"
     desk.server.lag_s = 0.6
-    assert isinstance(await desk.fail(desk.hear(2.0)), AIProviderUnavailableError), "words may be missing"
+    assert isinstance(await desk.fail(desk.hear(2.0)), AIProviderStreamCutError), "words may be missing"
 
 
 async def test_silence_is_an_empty_take(desk: Desk) -> None:
@@ -356,17 +357,17 @@ async def test_without_a_key_nothing_is_asked() -> None:
 
 
 CLOSES: list[tuple[int, str, type[AIProviderError], bool]] = [
-    (1000, "", AIProviderUnavailableError, True),
-    (1001, "going away", AIProviderUnavailableError, True),
+    (1000, "", AIProviderStreamCutError, False),
+    (1001, "going away", AIProviderStreamCutError, False),
     (1003, "", AIProviderInvalidRequestError, False),
     (1007, "", AIProviderInvalidRequestError, False),
     (1008, "DATA-0000", AIProviderInvalidRequestError, False),
     (1008, "Invalid credentials.", AIProviderAuthError, False),
     (1008, "Out of credits.", AIProviderQuotaError, False),
     (1009, "", AIProviderInvalidRequestError, False),
-    (1011, "NET-0000", AIProviderUnavailableError, True),
-    (1012, "", AIProviderUnavailableError, True),
-    (1013, "", AIProviderUnavailableError, True),
+    (1011, "NET-0000", AIProviderStreamCutError, False),
+    (1012, "", AIProviderStreamCutError, False),
+    (1013, "", AIProviderStreamCutError, False),
     (4429, "", AIProviderRateLimitError, True),
 ]
 
@@ -383,12 +384,12 @@ async def test_a_closed_socket_has_its_name(
         assert (error.retryable, error.status) == (retryable, None)
 
 
-async def test_a_torn_connection_is_a_service_that_does_not_work(desk: Desk) -> None:
+async def test_a_torn_connection_cuts_off_what_was_begun(desk: Desk) -> None:
     desk.server.script.cut_after = 3
     for doing in (desk.hear(4.0), desk.speak(text="A rather long evening."), desk.hear(4.0, model="nova-3")):
         error = await desk.fail(doing)
-        assert type(error) is AIProviderUnavailableError
-        assert error.retryable
+        assert type(error) is AIProviderStreamCutError
+        assert not error.retryable
 
 
 @pytest.mark.parametrize(
@@ -418,7 +419,7 @@ async def test_an_error_message_has_its_name(
 
 async def test_half_a_message_is_not_taken_for_words(desk: Desk) -> None:
     desk.server.script.garbage_after = 2
-    assert isinstance(await desk.fail(desk.hear(4.0)), AIProviderUnavailableError)
+    assert isinstance(await desk.fail(desk.hear(4.0)), AIProviderStreamCutError)
 
 
 async def test_nobody_at_the_address_is_unreachable(desk: Desk) -> None:

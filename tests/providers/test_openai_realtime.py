@@ -217,9 +217,9 @@ async def test_a_refused_handshake_has_its_name(
 @pytest.mark.parametrize(
     ("code", "kind", "retryable"),
     [
-        (1006, Kind.UNAVAILABLE, True),
-        (1011, Kind.UNAVAILABLE, True),
-        (1013, Kind.UNAVAILABLE, True),
+        (1006, Kind.CUT_OFF, False),
+        (1011, Kind.CUT_OFF, False),
+        (1013, Kind.CUT_OFF, False),
         (1008, Kind.INVALID_REQUEST, False),
         (1009, Kind.INVALID_REQUEST, False),
         (3000, Kind.KEY_REFUSED, False),

@@ -13,4 +13,12 @@ from tests.servers.openai import OpenAIServer
 from tests.servers.script import Script, Seen
 from tests.servers.server import VendorServer
 
-__all__ = ["AnthropicServer", "DeepgramServer", "OllamaServer", "OpenAIServer", "Script", "Seen", "VendorServer"]
+__all__ = [
+    "AnthropicServer",
+    "DeepgramServer",
+    "OllamaServer",
+    "OpenAIServer",
+    "Script",
+    "Seen",
+    "VendorServer",
+]

@@ -264,7 +264,7 @@ class _Context:
         pcm = sound(len(text), rate_hz, speed=speed)
         seconds = len(pcm) / 2 / rate_hz
         error = {**self._server.scripted_error(self._talk.script), "context_id": self._name}
-        parts = blocks(pcm, rate_hz)
+        parts = blocks(pcm, rate_hz, split=self._talk.script.split)
         told_at = len(parts) - 1 if self._server.times_last else 0
         for index, block in enumerate(parts):
             await self._talk.content(self._block(block), error)

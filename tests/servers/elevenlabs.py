@@ -227,8 +227,13 @@ class _Voice:
             "error": script.code or "internal_error",
             "code": 1008,
         }
-        for part in (text[at : at + 8] for at in range(0, len(text), 8)):
-            pcm = sound(len(part), self._rate_hz, speed=self._speed)
+        rest = b""
+        for at in range(0, len(text), 8):
+            part = text[at : at + 8]
+            pcm = rest + sound(len(part), self._rate_hz, speed=self._speed)
+            is_last = at + 8 >= len(text)
+            end = len(pcm) - (script.split and not is_last and len(pcm) % 2 == 0)
+            pcm, rest = pcm[:end], pcm[end:]
             await self._talk.content(self._message(part, pcm), error)
             self._said_s += len(pcm) / 2 / self._rate_hz
 

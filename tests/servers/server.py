@@ -188,7 +188,8 @@ async def _read(request: web.Request) -> Seen:
         body = {}
         for name, value in (await request.post()).items():
             if isinstance(value, web.FileField):
-                files[name] = value.file.read()
+                with value.file:  # a request that is given up would leave it open
+                    files[name] = value.file.read()
                 body[name] = {
                     "filename": value.filename,
                     "content_type": value.content_type,

@@ -40,6 +40,7 @@ def _engine() -> tuple[ctypes.CDLL, int]:
     return lib, rate_hz
 
 
+@functools.lru_cache(maxsize=64)  # the engine never says a thing twice in quite the same way
 def say(text: str, rate_hz: int, speed: float = 1.0) -> bytes:
     """int16 mono samples of `text` spoken in English."""
     with _lock:

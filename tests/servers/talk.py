@@ -62,7 +62,7 @@ class Talk:
         if script.stall_after == sent:
             await asyncio.Event().wait()
         if script.garbage_after == sent:
-            await self._socket.send_str(json.dumps(data)[:20])
+            await self._socket.send_str(json.dumps(data, default=str)[:20])
             await self.end()
         elif script.error_after == sent:
             await self.frame(error)
@@ -111,8 +111,9 @@ def _tone(rate_hz: int) -> bytes:
     return b"".join(struct.pack("<h", sample) for sample in samples)
 
 
-def blocks(pcm: bytes, rate_hz: int, block_s: float = 0.2) -> list[bytes]:
-    step = int(rate_hz * block_s) * 2
+def blocks(pcm: bytes, rate_hz: int, block_s: float = 0.2, *, split: bool = False) -> list[bytes]:
+    """`split`: the cuts are inside samples."""
+    step = int(rate_hz * block_s) * 2 - split
     return [pcm[at : at + step] for at in range(0, len(pcm), step)]
 
 

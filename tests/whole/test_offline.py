@@ -38,7 +38,7 @@ def place() -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def app(place: Desk) -> RunningApp:
-    return place.start_ready()
+    return place.start_ready(env={"COMPANION_SOUND__CUES": "false"})  # they would be mistaken for speech
 
 
 def words(text: str) -> list[str]:

@@ -15,11 +15,11 @@ from companion.settings import Page, find_field
 
 _FIXED = (
     ("Escape", "Throw the recording away, or silence the answer"),
-    (key_name(EVERYWHERE), "Talk from anywhere, in text fields too"),
+    (EVERYWHERE, "Talk from anywhere, in text fields too"),
     ("Ctrl+,", "Settings"),
 )
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
-_TAKEN = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter, EVERYWHERE)
+_TAKEN = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F9)
 
 
 class KeyButton(QPushButton):

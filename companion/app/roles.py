@@ -1,0 +1,79 @@
+"""Who has which role: settings in, names, addresses and what the window's pills show out. Pure reading, any thread.
+
+Knows no keys and makes no providers: the first frame of the window needs it before the loop begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from companion.errors import CompanionError
+from companion.events import EngineInUse
+from companion.flow import Role
+from companion.providers import registry
+from companion.settings import Settings
+
+if TYPE_CHECKING:
+    from companion.providers.catalogue import ModelEntry
+
+OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
+"""Who does a role on this computer, always."""
+
+
+def name_of(settings: Settings, role: Role, offline: frozenset[Role] = frozenset()) -> str:
+    """The provider that has the role; roles in `offline` stay on this computer whatever is chosen."""
+    name = settings.role(role).active
+    if role in offline or (settings.network.offline and not _is_here(settings, role, name)):
+        return OFFLINE[role]
+    return name
+
+
+def address_of(settings: Settings, role: Role, name: str) -> str:
+    """Where this provider is asked; empty: nowhere outside this process and its worker."""
+    return settings.role(role).block(name).base_url or registry.find(name).base_url
+
+
+def model_of(settings: Settings, role: Role, name: str) -> str:
+    return settings.role(role).block(name).model or registry.find(name).default_models.get(role, "")
+
+
+def full_name_of(settings: Settings, role: Role, name: str) -> str:
+    """ "provider/model", as the journal keeps it."""
+    model = model_of(settings, role, name)
+    return f"{name}/{model}" if model else name
+
+
+def entry_of(settings: Settings, role: Role, name: str) -> ModelEntry | None:
+    """What the catalogue knows of the model."""
+    from companion.providers.catalogue import Catalogue
+
+    return Catalogue.load().find(model_of(settings, role, name), name)
+
+
+def in_use(settings: Settings, role: Role) -> EngineInUse:
+    """Who has a role now, as the window shows it."""
+    try:
+        name = name_of(settings, role)
+        spec, address = registry.find(name), address_of(settings, role, name)
+    except CompanionError as error:  # the settings name a provider that is not there
+        return EngineInUse(role=role, provider=settings.role(role).active, label=error.message, host="")
+    label, host = spec.display_name, ""
+    if address and not _is_this_computer(address):
+        host = address.partition("://")[2].partition("/")[0]
+    if address:
+        entry = entry_of(settings, role, name)
+        label = entry.label if entry is not None else model_of(settings, role, name) or label
+    return EngineInUse(role=role, provider=name, label=label, host=host)
+
+
+def _is_here(settings: Settings, role: Role, name: str) -> bool:
+    address = address_of(settings, role, name)
+    return not address or _is_this_computer(address)
+
+
+def _is_this_computer(address: str) -> bool:
+    # it brings asyncio, for which a window without a provider elsewhere need not wait
+    from companion.net import is_this_computer
+
+    return is_this_computer(address)

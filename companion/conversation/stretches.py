@@ -1,0 +1,92 @@
+"""Long takes for recognisers that hear only whole recordings: stretches are transcribed while the person goes on.
+
+A stretch ends at a natural pause, so that no word is cut; on release only the last one remains, and the wait does not grow
+with the length of the take. Frames in, transcripts out; the stretches' texts are joined in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+from companion.conversation.recording import Recording
+from companion.flow import Transcript
+from companion.tasks import spawn, stop
+
+SHORTEST_S = 8.0
+"""A stretch is at least this long: every request costs, and words need their neighbours."""
+PAUSE_S = 0.6
+"""Quiet that ends a stretch."""
+LONGEST_S = 45.0
+"""Somebody who never pauses is cut here, at the first breath."""
+BREATH_S = 0.15
+
+Hear = Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
+
+
+async def hear_in_stretches(
+    hear: Hear, frames: AsyncIterator[bytes], pause_s: Callable[[], float]
+) -> AsyncIterator[Transcript]:
+    """Yields what is known whenever a stretch is done, and one final transcript.
+
+    Args:
+        pause_s: how long nobody has spoken, at the newest frame.
+
+    Raises:
+        CompanionError: of the first stretch that failed.
+    """
+    work: list[asyncio.Task[str]] = []
+    news: asyncio.Queue[None] = asyncio.Queue()  # bounded by the number of stretches of the longest take
+    feeder = spawn(_feed(hear, frames, pause_s, work, news), name="stretches", is_awaited=True)
+    told = 0
+    try:
+        while not (feeder.done() and all(task.done() for task in work)):
+            await news.get()
+            done = [task.result() for task in work if task.done()]
+            if len(done) > told and len(done) < len(work):
+                told = len(done)
+                text = " ".join(part for part in done if part)
+                yield Transcript(text=text, committed_chars=len(text))
+        await feeder
+        yield Transcript(text=" ".join(part for task in work if (part := task.result())), is_final=True)
+    finally:
+        await stop(feeder, *work)
+
+
+async def _feed(
+    hear: Hear,
+    frames: AsyncIterator[bytes],
+    pause_s: Callable[[], float],
+    work: list[asyncio.Task[str]],
+    news: asyncio.Queue[None],
+) -> None:
+    stretch: Recording | None = None
+    previous: asyncio.Task[str] | None = None
+    try:
+        async for frame in frames:
+            if stretch is None:
+                stretch = Recording()
+                previous = spawn(_text(hear, stretch), name="hear a stretch", is_awaited=True)
+                previous.add_done_callback(lambda _: news.put_nowait(None))
+                work.append(previous)
+            stretch.add(frame)
+            if _is_long_enough(stretch.seconds, pause_s()):
+                stretch.end()
+                stretch = None
+    finally:
+        if stretch is not None:
+            stretch.end()
+        news.put_nowait(None)
+
+
+def _is_long_enough(length_s: float, quiet_s: float) -> bool:
+    return length_s >= SHORTEST_S and (quiet_s >= PAUSE_S or (length_s >= LONGEST_S and quiet_s >= BREATH_S))
+
+
+async def _text(hear: Hear, stretch: Recording) -> str:
+    text = ""
+    async with aclosing(hear(stretch.stream())) as transcripts:  # type: ignore[type-var]
+        async for transcript in transcripts:
+            text = transcript.text
+    return text.strip()

@@ -1,0 +1,108 @@
+"""Long takes by stretches: cut at pauses, in order, and only the last one is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from companion.conversation.stretches import LONGEST_S, PAUSE_S, SHORTEST_S, hear_in_stretches
+from companion.errors import CompanionError, Kind
+from companion.flow import FRAME_BYTES, FRAME_MS, Transcript
+
+FRAME_S = FRAME_MS / 1000
+
+
+class Speech:
+    """Frames of a person who speaks and pauses as `plan` says: (seconds, speaks)."""
+
+    def __init__(self, *plan: tuple[float, bool]) -> None:
+        self.plan = plan
+        self.quiet_s = 0.0
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        for seconds, speaks in self.plan:
+            for _ in range(round(seconds / FRAME_S)):
+                self.quiet_s = 0.0 if speaks else self.quiet_s + FRAME_S
+                yield bytes(FRAME_BYTES)
+                await asyncio.sleep(0)
+
+
+class Recogniser:
+    """Hears whole recordings; tells how long each was."""
+
+    def __init__(self) -> None:
+        self.lengths: list[float] = []
+        self.fails_at = -1
+        self.gate: asyncio.Event | None = None
+
+    async def hear(self, frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
+        number = len(self.lengths)
+        self.lengths.append(0.0)
+        async for _ in frames:
+            self.lengths[number] += FRAME_S
+        if number == self.fails_at:
+            raise CompanionError(Kind.UNREACHABLE, who="Groq")
+        if self.gate is not None and number == 0:
+            await self.gate.wait()
+        yield Transcript(text=f"stretch {number}", is_final=True)
+
+
+async def heard(speech: Speech, recogniser: Recogniser) -> list[Transcript]:
+    return [t async for t in hear_in_stretches(recogniser.hear, speech.frames(), lambda: speech.quiet_s)]
+
+
+async def test_a_short_take_is_one_request() -> None:
+    recogniser = Recogniser()
+    transcripts = await heard(Speech((5, True), (1, False), (1, True)), recogniser)
+    assert [(t.text, t.is_final) for t in transcripts] == [("stretch 0", True)]
+    assert recogniser.lengths == pytest.approx([7.0])
+
+
+async def test_a_long_take_is_cut_at_pauses_and_joined_in_order() -> None:
+    recogniser = Recogniser()
+    speech = Speech((9, True), (1, False), (10, True), (1, False), (3, True))
+    transcripts = await heard(speech, recogniser)
+    assert transcripts[-1].text == "stretch 0 stretch 1 stretch 2"
+    assert [t.is_final for t in transcripts].count(True) == 1
+    assert recogniser.lengths == pytest.approx([9 + PAUSE_S, 11.0, 3 + 1 - PAUSE_S], abs=0.1)
+    assert transcripts[0].text == "stretch 0", "the first words are there while the person goes on"
+    assert transcripts[0].committed_chars == len("stretch 0")
+
+
+async def test_somebody_who_never_pauses_is_cut_at_a_breath() -> None:
+    recogniser = Recogniser()
+    await heard(Speech((LONGEST_S + 5, True), (0.2, False), (4, True)), recogniser)
+    assert len(recogniser.lengths) == 2
+    assert recogniser.lengths[1] < SHORTEST_S
+
+
+async def test_only_the_last_stretch_is_waited_for_after_the_end() -> None:
+    recogniser = Recogniser()
+    recogniser.gate = asyncio.Event()
+    task = asyncio.ensure_future(heard(Speech((9, True), (1, False), (2, True)), recogniser))
+    await asyncio.sleep(0.3)
+    assert not task.done(), "the first stretch is still being heard"
+    recogniser.gate.set()
+    assert (await task)[-1].text == "stretch 0 stretch 1"
+
+
+async def test_a_stretch_that_fails_fails_the_take() -> None:
+    recogniser = Recogniser()
+    recogniser.fails_at = 0
+    with pytest.raises(CompanionError, match="Groq cannot be reached"):
+        await heard(Speech((9, True), (1, False), (9, True)), recogniser)
+
+
+async def test_closing_early_stops_every_request() -> None:
+    recogniser = Recogniser()
+    recogniser.gate = asyncio.Event()
+    transcripts = hear_in_stretches(recogniser.hear, Speech((60, True)).frames(), lambda: 0.0)
+    task = asyncio.ensure_future(anext(transcripts))
+    await asyncio.sleep(0.05)
+    before = len(asyncio.all_tasks())
+    task.cancel()
+    await asyncio.wait([task])
+    await transcripts.aclose()  # type: ignore[attr-defined]
+    assert len(asyncio.all_tasks()) < before
