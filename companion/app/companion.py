@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from companion.ports import Gate, Microphone, Player
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
+    from companion.settings.declared import Talk
     from companion.vault import KeyState, Vault
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Companion:
         """The parts can be replaced: files as microphone and speaker, another vault, a journal in memory."""
         self.home = home
         self._own_practices = home.config / "practices"
-        self.events = Events(self._report)
+        self.events = Events(tasks.report)
         loaded = load_settings(home)
         self.settings: Settings = loaded.settings
         self.loaded = loaded
@@ -119,7 +120,7 @@ class Companion:
             gate=_new_gate,
             journal=self.archive.journal,
             engines=self.staff.engines,
-            limits=self._limits,
+            limits=lambda: _limits(self.settings.talk),
             review_first=lambda: self.settings.talk.review_before_sending,
         )
         if self._microphone is None and self._player is None:
@@ -433,17 +434,6 @@ class Companion:
 
     # -- what the engine works with -------------------------------------------------------------------------
 
-    def _limits(self) -> Limits:
-        from companion.conversation.turn import Limits
-
-        talk = self.settings.talk
-        return Limits(
-            tap_s=float("inf") if talk.mode == "tap" else talk.tap_ms / 1000,
-            tail_s=talk.tail_ms / 1000,
-            take_s=float(talk.longest_take_s),
-            hold_only=talk.mode == "hold",
-        )
-
     def _microphone_now(self) -> Microphone:
         if self._microphone is not None:
             return self._microphone
@@ -477,8 +467,16 @@ class Companion:
         if isinstance(event, JournalOpened) and event.waiting_takes:
             self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
-    def _report(self, error: BaseException) -> None:
-        tasks.report(error)
+
+def _limits(talk: Talk) -> Limits:
+    from companion.conversation.turn import Limits
+
+    return Limits(
+        tap_s=float("inf") if talk.mode == "tap" else talk.tap_ms / 1000,
+        tail_s=talk.tail_ms / 1000,
+        take_s=float(talk.longest_take_s),
+        hold_only=talk.mode == "hold",
+    )
 
 
 async def _open_vault() -> Vault:

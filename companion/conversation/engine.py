@@ -8,44 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
-from companion.conversation.keeping import Keeping, KeptTake, discard
+from companion.conversation.hearing import Hearing
+from companion.conversation.keeping import Keeping, KeptTake
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.prepared import Prepared
 from companion.conversation.prompt import build_messages
 from companion.conversation.recording import Recording
 from companion.conversation.reply import Engines, Reply
-from companion.conversation.stretches import hear_in_stretches
-from companion.errors import CompanionError, Kind
+from companion.errors import CompanionError
 from companion.events import (
     DraftOffered,
     Events,
-    LevelMeasured,
     Mark,
     PhaseChanged,
     TakeDiscarded,
     TimelineMarked,
-    TranscriptHeard,
     Trouble,
     TroubleCleared,
     TurnFinished,
 )
-from companion.flow import Message, ReplyState, Role, Sentence, Transcript, TurnRecord, TurnSignal
+from companion.flow import Message, ReplyState, Role, Sentence, TurnRecord, TurnSignal
 from companion.ports import Gate, Journal, Microphone, Player, Take
 from companion.practices import Practice, standing
 from companion.tasks import spawn, stop
 
 T = TypeVar("T")
-LEVEL_FRAMES = 2
-"""Input level events, one every so many frames."""
-SILENT_S = 2.5
-"""Digital silence for this long means a muted microphone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +72,7 @@ class Engine:
         """The last turn that wants another try: its take or its words are kept."""
         self._keeping = Keeping(organs.journal, events)
         self._keeping.begin(practice.name)
+        self._hearing = Hearing(organs, events, self._keeping, self._work, self._mark)
         self._carried: LiveTurn | None = None
         self._utterance: Take | None = None
         """Began by itself, and waits to be taken."""
@@ -219,11 +213,11 @@ class Engine:
                 self._mark(turn, Mark.RELEASED)
                 turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
-                spawn(self._drop_take(turn, keep=False), name="discard take")
+                spawn(self._hearing.drop(turn, keep=False), name="discard take")
                 self.events.emit(TakeDiscarded(turn=turn.number))
             case machine.KeepTake() if turn is not None:
                 self._failed = turn
-                spawn(self._drop_take(turn, keep=True), name="keep take")
+                spawn(self._hearing.drop(turn, keep=True), name="keep take")
             case machine.Flush() if turn is not None and turn.reply is not None:
                 turn.reply.flush()
             case machine.CancelReply() if turn is not None and turn.answer_task is not None:
@@ -260,58 +254,12 @@ class Engine:
         turn.record_task = self._work(turn, self._record(turn), "record")
 
     async def _record(self, turn: LiveTurn) -> None:
-        try:
-            turn.take = take = turn.take or await self._organs.microphone().open()
-        except CompanionError as error:
-            self._fail(error, turn=turn.number, role=Role.HEARS)
+        if not await self._hearing.open(turn):
             self._feed(machine.MicFailed(turn.number))
             return
-        self._mark(turn, Mark.FIRST_FRAME)
-        turn.hear_task = self._work(turn, self._hear(turn), "hear")
-        turn.spool_task = spawn(self._seal(turn), name="seal take")
         self._feed(machine.MicOpened(turn.number))
-        try:
-            async for frame in take.frames():
-                turn.recording.add(frame)
-                turn.gate.feed(frame)
-                if turn.spool is not None:
-                    turn.spool.write(frame)
-                if len(turn.recording.frames) % LEVEL_FRAMES == 0 and take.is_open:
-                    self.events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
-                if take.is_silent and len(turn.recording.frames) == int(SILENT_S / 0.02):
-                    self._fail(CompanionError(Kind.MICROPHONE_SILENT), turn=turn.number, role=Role.HEARS)
-        except CompanionError as error:  # lost in the middle: what was said up to then is used
-            self._fail(error, turn=turn.number, role=Role.HEARS)
+        if not await self._hearing.record(turn):  # what was said up to then is used
             self._feed(machine.MicLost(turn.number))
-        finally:
-            await take.close()
-
-    async def _seal(self, turn: LiveTurn) -> None:
-        """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
-        spool = (await self._organs.journal()).spool()
-        for frame in turn.recording.frames:
-            spool.write(frame)
-        turn.spool = spool  # no await since the copy: `_record` goes on with the next frame
-
-    async def _hear(self, turn: LiveTurn) -> str | None:
-        """The final words of the take; None when hearing failed and the take is to be kept."""
-        text = ""
-        try:
-            async with aclosing(self._transcripts(turn)) as transcripts:  # type: ignore[type-var]
-                async for transcript in transcripts:
-                    turn.heard_so_far = text = transcript.text
-                    self.events.emit(TranscriptHeard(turn=turn.number, transcript=transcript))
-        except CompanionError as error:
-            self._fail(error, turn=turn.number, role=Role.HEARS)
-            return None
-        self._mark(turn, Mark.TRANSCRIPT)
-        return text.strip()
-
-    def _transcripts(self, turn: LiveTurn) -> AsyncIterator[Transcript]:
-        frames, hear = turn.recording.stream(), turn.engines.hear
-        if turn.engines.hears_live or turn.take is None:
-            return hear(frames)
-        return hear_in_stretches(hear, frames, lambda: turn.gate.pause_s)
 
     async def _finish_take(self, turn: LiveTurn) -> str:
         """Closes the microphone, waits for the words and hands them to the machine; returns them."""
@@ -319,7 +267,9 @@ class Engine:
             await turn.take.close()
         if turn.record_task is not None:
             await asyncio.wait([turn.record_task])
-        own = await self._words(turn)
+        own = await self._hearing.words(turn)
+        if own is None:
+            self._failed = turn
         before = await turn.before.finish_task if turn.before is not None and turn.before.finish_task else ""
         turn.text = " ".join(part for part in (before, own) if part)
         if turn.number != self.state.turn:  # carried: the next take brings these words with it
@@ -334,51 +284,6 @@ class Engine:
             self._feed(machine.Heard(turn.number, turn.text))
         return turn.text
 
-    async def _words(self, turn: LiveTurn) -> str:
-        """What this take says; empty when it holds no speech (it is forgotten) or hearing failed (it is kept)."""
-        if turn.take is not None and not turn.gate.heard_speech:
-            await stop(turn.hear_task)
-            is_silent = turn.take.is_silent
-            if turn.before is None:
-                kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
-                self._fail(CompanionError(kind), turn=turn.number, role=Role.HEARS)
-            await discard(turn.own_spools())
-            self.events.emit(TakeDiscarded(turn=turn.number))
-            return ""
-        turn.recording.end()
-        self._mark(turn, Mark.LAST_FRAME)
-        text = await turn.hear_task if turn.hear_task is not None else None
-        if text:
-            return text
-        if text == "":
-            self._fail(
-                CompanionError(
-                    Kind.HEARD_NOTHING,
-                    "I could not make out any words.",
-                    hint="Your recording is kept; try again.",
-                ),
-                turn=turn.number,
-                role=Role.HEARS,
-            )
-        self._failed = turn
-        if turn.spool is not None:
-            await self._keeping.finish(turn.spool, turn.number)
-        return ""
-
-    async def _drop_take(self, turn: LiveTurn, *, keep: bool) -> None:
-        """Ends recording and hearing; the sealed copy stays or goes."""
-        if turn.take is not None:
-            await turn.take.close()
-        if turn.prepared is not None:
-            await turn.prepared.drop()
-        await stop(turn.record_task, turn.hear_task, turn.finish_task, turn.spool_task)
-        if turn.take is not None:
-            await turn.take.close()  # it may have opened while it was being stopped
-        if not keep:
-            await discard(turn.spools())
-        elif turn.spool is not None:
-            await self._keeping.finish(turn.spool, turn.number)
-
     def _rehear(self, number: int) -> None:
         kept = self._failed
         assert kept is not None
@@ -388,7 +293,7 @@ class Engine:
         turn.recording.end()
         self.events.emit(TroubleCleared())
         self._mark(turn, Mark.RELEASED)
-        turn.hear_task = self._work(turn, self._hear(turn), "hear")
+        self._hearing.start(turn)
         turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
 
     # -- hands-free -----------------------------------------------------------------------------------------

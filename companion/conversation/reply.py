@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from companion.conversation.heard import SpokenTrack
 from companion.conversation.sentences import SentenceCutter
-from companion.errors import CompanionError, Kind
+from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, LevelMeasured, Mark, ReplyDelta, ReplyEnded, SentenceHeard, Trouble
 from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
 from companion.ports import Player
@@ -166,7 +166,7 @@ class Reply:
         except CompanionError as error:  # text never waits for speech: the answer goes on, silently
             self._is_spoken = False
             self._player.flush()
-            self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
+            self._tell(error)
 
     async def _say(self, sentence: Sentence) -> None:
         assert self._engines.speak is not None
@@ -227,6 +227,12 @@ class Reply:
             if moved_s > STALL_S:
                 self._is_spoken = False
                 self._player.flush()
-                lost = CompanionError(Kind.SPEAKER_LOST)
-                self._events.emit(Trouble(error=lost, turn=self._turn, role=Role.SPEAKS))
+                self._tell(CompanionError(Kind.SPEAKER_LOST))
                 return
+
+    def _tell(self, error: CompanionError) -> None:
+        """A voice that fails has its own help: nothing needs to be asked again."""
+        own = {Action.RETRY: None, Action.ANSWER_OFFLINE: Action.SPEAK_OFFLINE}
+        helps = [own.get(action, action) for action in error.actions]
+        error.actions = tuple(action for action in helps if action is not None)
+        self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))

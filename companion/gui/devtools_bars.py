@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -305,11 +305,11 @@ class _BarPainter(QStyledItemDelegate):
         painter.setPen(QPen(self._look.colour("line"), 1.0))
         if self._list.begin_ms < 0:
             release = self._x(room, 0.0)
-            painter.drawLine(release, room.top(), release, room.bottom())
+            painter.drawLine(QPointF(release, room.top()), QPointF(release, room.bottom()))
         if row.limit_ms is not None:
             painter.setPen(QPen(self._look.colour("ink"), 1.0))
             limit = self._x(room, row.limit_ms)
-            painter.drawLine(limit, top - 2, limit, top + high + 2)
+            painter.drawLine(QPointF(limit, top - 2), QPointF(limit, top + high + 2))
 
     def _x(self, room: QRectF, at_ms: float) -> float:
         begin, end = self._list.begin_ms, self._list.end_ms

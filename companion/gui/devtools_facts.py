@@ -21,7 +21,7 @@ from companion.events import Event, LevelMeasured, ReplyDelta
 from companion.log import redact
 from companion.net import Traffic
 
-KEPT_EVENTS = 400
+KEPT_EVENTS = 200
 LOG_LINES = 300
 _LOG_BYTES = 64 * 1024
 _LONGEST = 160
@@ -76,6 +76,8 @@ class _Happened:
     at: float
     event: Event
     times: int = 1
+    line: str = ""
+    """Empty: to be written again."""
 
 
 class Happenings:
@@ -83,11 +85,12 @@ class Happenings:
 
     def __init__(self) -> None:
         self._kept: deque[_Happened] = deque(maxlen=KEPT_EVENTS)
+        self._shows_words = False
 
     def add(self, event: Event, at: float) -> None:
         last = self._kept[-1] if self._kept else None
         if last is not None and isinstance(event, _OFTEN) and type(last.event) is type(event):
-            last.event, last.times = event, last.times + 1
+            last.event, last.times, last.line = event, last.times + 1, ""
         else:
             self._kept.append(_Happened(at, event))
 
@@ -95,12 +98,17 @@ class Happenings:
         self._kept.clear()
 
     def lines(self, *, shows_words: bool) -> list[str]:
-        return [self._line(happened, shows_words) for happened in self._kept]
+        is_other = shows_words != self._shows_words
+        self._shows_words = shows_words
+        for happened in self._kept:
+            if is_other or not happened.line:
+                happened.line = self._line(happened)
+        return [happened.line for happened in self._kept]
 
-    def _line(self, happened: _Happened, shows_words: bool) -> str:
+    def _line(self, happened: _Happened) -> str:
         when = datetime.fromtimestamp(happened.at).astimezone()
         name = type(happened.event).__name__ + (f" ×{happened.times}" if happened.times > 1 else "")
-        told = facts(happened.event, shows_words=shows_words)
+        told = facts(happened.event, shows_words=self._shows_words)
         return f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}  {name}  {told}"
 
 

@@ -89,7 +89,6 @@ class Window(QMainWindow):
         )
         self.look.wear()
         self._phase = e.Phase.READY
-        self._worn: object = None
         self.is_painted = False
         """The first frame is done."""
         self._opening = ""
@@ -127,9 +126,6 @@ class Window(QMainWindow):
     def settings_changed(self) -> None:
         """The settings are other than they were."""
         appearance, talk = self._host.settings.appearance, self._host.settings.talk
-        if (appearance, talk) == self._worn:
-            return
-        self._worn = (appearance, talk)
         self.look.choose(
             theme=appearance.theme,
             font_scale=appearance.font_scale,

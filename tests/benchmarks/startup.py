@@ -18,15 +18,16 @@ from contextlib import ExitStack
 PAINTED = "painted"
 WATCH = """
 import os, sys, time
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QMainWindow
+def painted():
+    print("painted", time.monotonic(), flush=True)
+    os._exit(0)
 class Watch(QObject):
     def eventFilter(self, watched, event):
-        if event.type() == QEvent.Type.UpdateRequest:
+        if event.type() == QEvent.Type.Paint:
             watched.removeEventFilter(self)
-            watched.repaint()
-            print("painted", time.monotonic(), flush=True)
-            os._exit(0)
+            QTimer.singleShot(0, painted)  # after this pass over the window and all it holds
         return False
 watch = Watch()
 show = QMainWindow.show

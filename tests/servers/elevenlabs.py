@@ -82,7 +82,7 @@ class ElevenLabsServer(VendorServer):
     async def _voices(self, request: web.Request) -> web.Response:
         voice = {"voice_id": GEORGE, "name": "George", "category": "premade", "description": None}
         labels = {"language": "en", "accent": "british", "description": "warm", "gender": "male"}
-        bare = {"voice_id": "bare0000000000000000", "name": None, "labels": {}}
+        bare: dict[str, Any] = {"voice_id": "bare0000000000000000", "name": None, "labels": {}}
         listed = {"voices": [{**voice, "labels": labels}, bare], "has_more": False, "total_count": 2}
         return web.json_response({**listed, "next_page_token": None})
 

@@ -1,0 +1,41 @@
+"""First and last words survive, take after take, whatever the moment of the press."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+from companion.audio.capture import DeviceMicrophone
+from companion.flow import Audio
+from companion.pcm import read_file, write_file
+from companion.tasks import spawn
+from tests.audio.signals import DATA, find, samples
+from tests.audio.test_capture import read_all
+from tests.whole.sound import SoundServer
+
+TAKES = 20
+EDGE = 16_000 // 4
+"""A quarter of a second: a first or last word."""
+
+
+async def test_first_and_last_words_survive_twenty_takes(sound: SoundServer, tmp_path: Path) -> None:
+    whole, dice = read_file(DATA / "austen-0890.wav"), random.Random(3)
+    spoken = Audio(pcm=whole.pcm[32_000:57_600], rate_hz=whole.rate_hz)
+    write_file(tmp_path / "spoken.wav", spoken)
+    words = samples(spoken.pcm)
+    for take_number in range(TAKES):
+        await asyncio.sleep(dice.random() * 0.06)  # any phase against the device's blocks
+        take = await DeviceMicrophone().open()
+        reading = spawn(read_all(take.frames()), name="read")
+        speaker = sound.speak_into_mic(tmp_path / "spoken.wav")  # the person begins the moment it listens
+        while speaker.poll() is None:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # the release tail
+        await take.close()
+        heard = samples(await reading)
+        at, likeness = find(words, heard)
+        assert likeness > 0.98, f"take {take_number}"
+        assert find(words[:EDGE], heard)[1] > 0.95, f"first word of take {take_number}"
+        assert find(words[-EDGE:], heard)[1] > 0.95, f"last word of take {take_number}"
+        assert len(heard) >= at + len(words), f"end of take {take_number}"
