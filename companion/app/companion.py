@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
+    from companion.conversation.realtime import RealtimeEngine
     from companion.conversation.turn import Limits
     from companion.log import Secret
     from companion.net import Net
@@ -67,7 +68,7 @@ class Companion:
         loaded = load_settings(home)
         self.settings: Settings = loaded.settings
         self.loaded = loaded
-        self._in_memory = in_memory or not self.settings.journal.keep
+        self._in_memory = in_memory
         self._microphone = microphone
         self._player = player
         self._device_player: tuple[str, Player] | None = None
@@ -107,11 +108,15 @@ class Companion:
     def archive(self) -> Archive:
         from companion.app.archive import Archive
 
-        return Archive(self.home, vault=self.vault, events=self.events, in_memory=self._in_memory)
+        return Archive(
+            self.home,
+            vault=self.vault,
+            events=self.events,
+            in_memory=self._in_memory or not self.settings.journal.keep,
+        )
 
     @cached_property
-    def engine(self) -> Engine:
-        from companion.app.cues import Cues
+    def engine(self) -> Engine | RealtimeEngine:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
@@ -123,8 +128,10 @@ class Companion:
             limits=lambda: _limits(self.settings.talk),
             review_first=lambda: self.settings.talk.review_before_sending,
         )
-        if self._microphone is None and self._player is None:
-            Cues(self.events, self.player, lambda: self.settings.sound.cues)
+        if roles.is_speech_to_speech(self.settings):
+            from companion.conversation.realtime import RealtimeEngine
+
+            return RealtimeEngine(organs, self.events, self._first_practice(), self.staff.speech_to_speech)
         return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
@@ -140,6 +147,10 @@ class Companion:
         self._warm()
         if self._microphone is None:
             self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
+        if self._microphone is None and self._player is None:
+            from companion.app.cues import Cues
+
+            Cues(self.events, self.player, lambda: self.settings.sound.cues)
         await self._follow_talk_mode()
 
     def tell(self) -> None:
@@ -223,7 +234,7 @@ class Companion:
             Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
         }.get(action)
         if action is Action.HEAR_WAITING:
-            tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
+            tasks.spawn(self._hear_waiting(), name="hear a waiting recording")
         elif action is Action.NEW_JOURNAL:
             tasks.spawn(self._start_new_journal(), name="new journal")
         if offline is None:
@@ -236,12 +247,43 @@ class Companion:
         else:
             self.engine.retry(offline)
 
+    async def _hear_waiting(self) -> None:
+        from companion.conversation.engine import Engine
+
+        if isinstance(self.engine, Engine):
+            await self.engine.hear_waiting()
+        else:
+            hint = "Choose separate engines in the settings for that; it is kept until then."
+            error = CompanionError(
+                Kind.NOT_SUPPORTED, "A recording is not written down in a spoken conversation.", hint=hint
+            )
+            self.events.emit(Trouble(error=error))
+
+    async def _follow_engine_choice(self) -> None:
+        """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
+        from companion.conversation.realtime import RealtimeEngine
+
+        before = self.__dict__.get("engine")
+        if before is None or isinstance(before, RealtimeEngine) == roles.is_speech_to_speech(self.settings):
+            return
+        if self._hands_free is not None:
+            await self._hands_free.stop()
+            self._hands_free = self._hands_free_as = None
+        await before.close()
+        del self.engine
+        self.engine.tell_practice()
+
     # -- hands-free -----------------------------------------------------------------------------------------
 
     async def _follow_talk_mode(self) -> None:
         """Starts or stops hands-free listening as the settings say."""
+        from companion.conversation.engine import Engine
+
         talk = self.settings.talk
-        wanted = (talk.headphones, self.settings.sound.microphone) if talk.mode == "free" else None
+        is_free = talk.mode == "free" and isinstance(
+            self.engine, Engine
+        )  # a voice model is talked to with the key
+        wanted = (talk.headphones, self.settings.sound.microphone) if is_free else None
         if wanted == self._hands_free_as:
             return
         self._hands_free_as = wanted
@@ -254,6 +296,7 @@ class Companion:
 
             player: Any = None if talk.headphones else self.player()
             ear = OpenMicrophone(self._microphone_now(), player)
+            assert isinstance(self.engine, Engine)
             self._hands_free = HandsFree(ear, self.engine, self.events)
             await self._hands_free.start()
 
@@ -323,7 +366,8 @@ class Companion:
         self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in Role:
             self.events.emit(roles.in_use(self.settings, role))
-        if "engine" in self.__dict__:
+        if self._opening is not None:
+            await self._follow_engine_choice()
             await self._follow_talk_mode()
         await asyncio.to_thread(save, self.home, changes)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 """Who does a role on this computer, always."""
+REALTIME = "openai-realtime"
+"""Value of `talk.engine` for a conversation with one voice model."""
 
 
 def name_of(settings: Settings, role: Role, offline: frozenset[Role] = frozenset()) -> str:
@@ -51,20 +53,31 @@ def entry_of(settings: Settings, role: Role, name: str) -> ModelEntry | None:
     return Catalogue.load().find(model_of(settings, role, name), name)
 
 
+def is_speech_to_speech(settings: Settings) -> bool:
+    """Whether one voice model hears, thinks and speaks."""
+    return settings.talk.engine == REALTIME and not settings.network.offline
+
+
 def in_use(settings: Settings, role: Role) -> EngineInUse:
     """Who has a role now, as the window shows it."""
+    if is_speech_to_speech(settings):
+        host = _host(address_of(settings, Role.THINKS, "openai"))
+        return EngineInUse(role=role, provider="openai", label="GPT Realtime", host=host)
     try:
         name = name_of(settings, role)
         spec, address = registry.find(name), address_of(settings, role, name)
     except CompanionError as error:  # the settings name a provider that is not there
         return EngineInUse(role=role, provider=settings.role(role).active, label=error.message, host="")
-    label, host = spec.display_name, ""
-    if address and not _is_this_computer(address):
-        host = address.partition("://")[2].partition("/")[0]
+    label, host = spec.display_name, _host(address)
     if address:
         entry = entry_of(settings, role, name)
         label = entry.label if entry is not None else model_of(settings, role, name) or label
     return EngineInUse(role=role, provider=name, label=label, host=host)
+
+
+def _host(address: str) -> str:
+    """Where data goes outside this computer; empty: nowhere."""
+    return address.partition("://")[2].partition("/")[0] if address and not _is_this_computer(address) else ""
 
 
 def _is_here(settings: Settings, role: Role, name: str) -> bool:

@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.app import roles
 from companion.conversation.reply import Engines
@@ -37,6 +37,9 @@ from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
+
+if TYPE_CHECKING:
+    from companion.providers.openai_realtime import OpenAIRealtime
 
 _log = logging.getLogger(__name__)
 UNREACHABLE = frozenset({Kind.UNREACHABLE, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.CIRCUIT_OPEN})
@@ -192,6 +195,19 @@ class Staff:
             tts_model=models[Role.SPEAKS],
             **options,
         )
+
+    async def speech_to_speech(self) -> OpenAIRealtime:
+        """The voice model that hears, thinks and speaks at once.
+
+        Raises:
+            CompanionError: KEY_MISSING, KEY_ELSEWHERE, KEYRING_TIMEOUT, KEYRING_FAILED.
+        """
+        from companion.providers.openai_realtime import OpenAIRealtime, RealtimeChoice
+
+        settings = self._settings()
+        provider = await self.provider(Role.THINKS, "openai")
+        choice = RealtimeChoice(language=settings.talk.language, is_spoken=settings.sound.speak_answers)
+        return OpenAIRealtime(provider, choice)
 
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""

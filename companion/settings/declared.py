@@ -81,6 +81,16 @@ class Talk:
         help="Hold it and speak. It talks wherever no text field has the focus.",
         page=Page.SHORTCUTS,
     )
+    engine: str = setting(
+        "separate",
+        label="How a conversation runs",
+        help="Speech to speech: one voice model hears, thinks and speaks. It answers sooner; your voice goes there.",
+        choices={
+            "separate": "Hearing, thinking and voice apart",
+            "openai-realtime": "OpenAI speech to speech",
+        },
+        page=Page.THINKING,
+    )
     mode: str = setting(
         "auto",
         label="How the talk key works",

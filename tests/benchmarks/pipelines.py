@@ -96,6 +96,10 @@ class Ours:
         self.app.events.watch(self._watch)
         await self.app.open()
 
+    def play_through(self, sink: Sink) -> None:
+        """Another sink from the next turn on."""
+        self._sink = self.app._player = sink
+
     def _watch(self, event: Event) -> None:
         if isinstance(event, TurnFinished):
             self._over.set()

@@ -16,7 +16,11 @@ from companion.settings import Page, find_field
 _FIXED = (
     ("Escape", "Throw the recording away, or silence the answer"),
     (EVERYWHERE, "Talk from anywhere, in text fields too"),
+    ("Ctrl+M", "Close the open microphone of hands-free talking, or open it again"),
+    ("Ctrl+N", "New reflection"),
+    ("Ctrl+J", "Journal"),
     ("Ctrl+,", "Settings"),
+    ("Ctrl+Shift+D", "Developer tools"),
 )
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 _TAKEN = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F9)
@@ -74,7 +78,7 @@ class ShortcutsPage(SettingsPage):
         self.key.setObjectName("talk.key")
         self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
         name_control(self.key, found.declared.label, found.declared.help)
-        self.add_rows("talk.mode")
+        self.add_rows("talk.mode", "talk.headphones")
         self.column.addSpacing(6)
         self.column.addWidget(text_label("Always the same", "strong"))
         grid = QGridLayout()

@@ -18,6 +18,7 @@ class ThinkingPage(RolePage):
 
     def add_own_rows(self) -> None:
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.if_unreachable"))
+        self.add_rows("talk.engine")
 
 
 PAGE = PageInfo(
