@@ -29,7 +29,7 @@ Command = Callable[["Companion", argparse.Namespace], Coroutine[Any, Any, int]]
 def run(argv: list[str]) -> int:
     """Runs one command."""
     try:
-        args = _parser().parse_args(argv) if argv else argparse.Namespace(**_NO_COMMAND)
+        args = _parser().parse_args(argv, argparse.Namespace(home=None, debug=frozenset())) if argv else argparse.Namespace(**_NO_COMMAND)
     except SystemExit as stop:  # argparse has said what is wrong, or printed the help
         return int(stop.code or 0)
     home = find_home(args.home)

@@ -1,6 +1,7 @@
 """The composition root: everybody meets here, and nowhere else. No Qt.
 
 companion   `Companion`, the app as the window and the command line press its buttons
+workbench   what the settings window needs: choices, keys, checks, devices, previews
 roles       who has which role, by the settings alone: what the first frame shows
 staff       who thinks, hears and speaks: providers with their keys, addresses and policies, as this turn's `Engines`
 archive     the journal: opened with the keyring or a passphrase, in memory until then

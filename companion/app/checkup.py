@@ -146,7 +146,7 @@ async def provider_rows(app: Companion, *, only: str | None, check: bool) -> lis
             )
             row["ok"] = False if check and (only or row["is_in_use"]) else None
         elif check:
-            health = await app.check(spec.name, next(role for role in Role if role in spec.roles))
+            health = await app.bench.check(spec.name, next(role for role in Role if role in spec.roles))
             row["ok"], row["detail"], row["latency_ms"] = health.ok, health.detail, health.latency_ms
         rows.append(row)
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,9 @@ from companion import tasks
 from companion.app import roles
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
-from companion.flow import Health, Role, SessionRecord, SpeakRequest, TurnRecord, VoiceInfo
+from companion.flow import Role, SessionRecord, TurnRecord
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.providers import registry
-from companion.providers.provider import Spec, opened
 from companion.settings import Settings, changed, load_settings, save
 
 if TYPE_CHECKING:
@@ -29,18 +27,15 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.staff import Staff
-    from companion.audio.devices import DeviceList
+    from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.realtime import RealtimeEngine
     from companion.conversation.turn import Limits
-    from companion.log import Secret
     from companion.net import Net
     from companion.ports import Gate, Microphone, Player
-    from companion.providers.catalogue import ModelEntry
-    from companion.providers.local import Progress
     from companion.settings.declared import Talk
-    from companion.vault import KeyState, Vault
+    from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +69,6 @@ class Companion:
         self._device_player: tuple[str, Player] | None = None
         self._open_vault = vault or _open_vault
         self._vault_task: asyncio.Task[Vault] | None = None
-        self._preview_task: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._warming_sound: asyncio.Task[None] | None = None
         self._warmed_s = float("-inf")
@@ -103,6 +97,13 @@ class Companion:
             events=self.events,
             models=self.home.models,
         )
+
+    @cached_property
+    def bench(self) -> Workbench:
+        """What the settings window needs beyond the settings."""
+        from companion.app.workbench import Workbench
+
+        return Workbench(self)
 
     @cached_property
     def archive(self) -> Archive:
@@ -166,7 +167,7 @@ class Companion:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
         import asyncio
 
-        self.stop_preview()
+        self.bench.stop_preview()
         if self._hands_free is not None:
             await self._hands_free.stop()
         await self.engine.close()
@@ -201,14 +202,14 @@ class Companion:
     async def _warm_sound(self) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""
         try:
-            await self.devices()
+            await self.bench.devices()
         except (CompanionError, TimeoutError) as error:
             _log.info("no sound yet: %s", error)
 
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
-        self.stop_preview()
+        self.bench.stop_preview()
         self.engine.press()
         self._warm()
 
@@ -370,111 +371,6 @@ class Companion:
             await self._follow_engine_choice()
             await self._follow_talk_mode()
         await asyncio.to_thread(save, self.home, changes)
-
-    def provider_specs(self, role: Role) -> tuple[Spec, ...]:
-        """Who can be chosen for a role; the mock is for tests."""
-        return tuple(spec for spec in registry.with_role(role) if spec.name != "mock")
-
-    def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
-        from companion.providers.catalogue import Catalogue
-
-        return Catalogue.load().models(provider, role)
-
-    async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
-        return await self.staff.check(provider, role, key)
-
-    async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
-        await self.staff.save_key(provider, key, this_run_only=this_run_only)
-
-    async def remove_key(self, provider: str) -> None:
-        await self.staff.remove_key(provider)
-
-    async def key_state(self, provider: str) -> KeyState:
-        return await self.staff.key_state(provider)
-
-    async def voices(self, provider: str) -> Sequence[VoiceInfo]:
-        return await (await self.staff.provider(Role.SPEAKS, provider)).voices()
-
-    async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
-    ) -> None:
-        """Fetches a model of an engine of this computer; cancelling the task stops it.
-
-        Raises:
-            CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
-        """
-        from companion.providers.local import WhisperProvider
-
-        engine = await self.staff.provider(Role.HEARS, provider)
-        if not isinstance(engine, WhisperProvider):
-            raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
-        await engine.download(model, on_progress)
-
-    # -- sound ----------------------------------------------------------------------------------------------
-
-    async def devices(self) -> DeviceList:
-        from companion.audio import devices
-
-        return await devices.in_thread(devices.list_devices, limit_s=5.0)
-
-    async def meter(self, device_name: str) -> AsyncIterator[float]:
-        """The level of a microphone in dB, until the iterator is closed."""
-        from companion.audio.capture import DeviceMicrophone
-
-        take = await DeviceMicrophone(device_name).open()
-        try:
-            async for _ in take.frames():
-                yield take.level_db
-        finally:
-            await take.close()
-
-    async def test_tone(self, device_name: str) -> None:
-        """A soft tone on a speaker; returns when it is over."""
-        from companion.audio.playback import DevicePlayer
-        from companion.pcm import tone
-
-        player = DevicePlayer(device_name)
-        try:
-            player.begin(0)
-            await player.write(0, tone())
-            await player.drain(0)
-        finally:
-            await player.close()
-
-    async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
-        """Speaks a sentence with a voice; a new preview stops the last. Returns when it is over."""
-        import asyncio
-
-        self.stop_preview()
-        self._preview_task = tasks.spawn(
-            self._preview(provider, voice, speed), name="preview", is_awaited=True
-        )
-        await asyncio.wait([self._preview_task])
-        if not self._preview_task.cancelled() and (error := self._preview_task.exception()) is not None:
-            raise error
-
-    def stop_preview(self) -> None:
-        if self._preview_task is not None and not self._preview_task.done():
-            self._preview_task.cancel()
-
-    async def _preview(self, provider: str, voice: str, speed: float) -> None:
-        from asyncio import CancelledError
-
-        player = self.player()
-        engine = await self.staff.provider(Role.SPEAKS, provider)
-        model = self.settings.role(Role.SPEAKS).block(provider).model
-        text = "Hello. This is how I sound when we think something over together."
-        self.engine.cancel()
-        try:
-            player.begin(-1)
-            request = SpeakRequest(text=text, voice=voice, speed=speed, model=model)
-            async with opened(engine.stacked(engine.speak), request) as sound:
-                async for audio in sound:
-                    await player.write(-1, audio)
-            await player.drain(-1)
-        except CancelledError:
-            player.flush()
-            raise
 
     # -- what the engine works with -------------------------------------------------------------------------
 

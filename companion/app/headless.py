@@ -79,7 +79,7 @@ async def reflect_once(app: Companion, microphone: FileMicrophone) -> Outcome:
 
 async def _release_at_end(app: Companion, microphone: FileMicrophone) -> None:
     await microphone.ended.wait()
-    app.release_talk()
+    app.focus_lost()  # a release that is never a tap, however fast the file was read
 
 
 def _take_over(outcome: Outcome, event: TurnFinished) -> None:

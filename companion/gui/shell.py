@@ -63,7 +63,7 @@ class Shell:
             from companion.gui.settings.dialog import SettingsDialog
 
             state = self._app.home.state / "settings-window.json"
-            self.settings = SettingsDialog(self._app, self.window.look, self.window, state=state)
+            self.settings = SettingsDialog(self._app.bench, self.window.look, self.window, state=state)
             self.settings.finished.connect(self._forget_settings)
         self.settings.show_page(page)
         self.settings.open()

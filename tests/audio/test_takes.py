@@ -29,8 +29,7 @@ async def test_first_and_last_words_survive_twenty_takes(sound: SoundServer, tmp
         take = await DeviceMicrophone().open()
         reading = spawn(read_all(take.frames()), name="read")
         speaker = sound.speak_into_mic(tmp_path / "spoken.wav")  # the person begins the moment it listens
-        while speaker.poll() is None:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(speaker.wait, 30)
         await asyncio.sleep(0.2)  # the release tail
         await take.close()
         heard = samples(await reading)

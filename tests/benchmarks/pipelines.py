@@ -1,8 +1,8 @@
 """The same voice turn by several hands: our engine, a hand-written httpx2 pipeline, the vendor's SDK.
 
 Each has `setup(base_url)`, `turn(take, on_release, on_audio)`, `reset()` and `close()`; history grows until `reset`.
-`on_audio` is called with every piece of sound that is handed over. The hand-written ones cut sentences at the token that ends in `.`,
-`!` or `?` without looking ahead: the earliest possible cut, and wrong for "3.5" or "Dr.".
+`on_audio` is called with every piece of sound that is handed over. The hand-written ones cut sentences at the token that
+ends in `.`, `!` or `?` without looking ahead: the earliest possible cut, and wrong for "3.5" or "Dr.".
 """
 
 from __future__ import annotations

@@ -1,0 +1,150 @@
+"""What the settings window needs of the app: who can be chosen, keys, checks, devices, previews.
+
+`Workbench` is the settings window's host; changing a setting itself is the app's. Belongs to the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from companion import tasks
+from companion.errors import CompanionError, Kind
+from companion.events import Events
+from companion.flow import Health, Role, SpeakRequest, VoiceInfo
+from companion.log import Secret
+from companion.providers import registry
+from companion.providers.provider import Spec, opened
+from companion.settings import Settings
+
+if TYPE_CHECKING:
+    from companion.app.companion import Companion
+    from companion.audio.devices import DeviceList
+    from companion.providers.catalogue import ModelEntry
+    from companion.providers.local import Progress
+    from companion.vault import KeyState
+
+PREVIEW_TURN = -1
+"""The preview's own turn number in the player."""
+_PREVIEW = "Hello. This is how I sound when we think something over together."
+
+
+class Workbench:
+    """One per app."""
+
+    def __init__(self, app: Companion) -> None:
+        self._app = app
+        self._preview_task: asyncio.Task[None] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self._app.settings
+
+    @property
+    def events(self) -> Events:
+        return self._app.events
+
+    async def change(self, changes: Mapping[str, object]) -> None:
+        """As `Companion.change`."""
+        await self._app.change(changes)
+
+    def provider_specs(self, role: Role) -> tuple[Spec, ...]:
+        """Who can be chosen for a role; the mock is for tests."""
+        return tuple(spec for spec in registry.with_role(role) if spec.name != "mock")
+
+    def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
+        from companion.providers.catalogue import Catalogue
+
+        return Catalogue.load().models(provider, role)
+
+    async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
+        return await self._app.staff.check(provider, role, key)
+
+    async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
+        await self._app.staff.save_key(provider, key, this_run_only=this_run_only)
+
+    async def remove_key(self, provider: str) -> None:
+        await self._app.staff.remove_key(provider)
+
+    async def key_state(self, provider: str) -> KeyState:
+        return await self._app.staff.key_state(provider)
+
+    async def voices(self, provider: str) -> Sequence[VoiceInfo]:
+        return await (await self._app.staff.provider(Role.SPEAKS, provider)).voices()
+
+    async def download_model(
+        self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
+    ) -> None:
+        """Fetches a model of an engine of this computer; cancelling the task stops it.
+
+        Raises:
+            CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
+        """
+        from companion.providers.local import WhisperProvider
+
+        engine = await self._app.staff.provider(Role.HEARS, provider)
+        if not isinstance(engine, WhisperProvider):
+            raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
+        await engine.download(model, on_progress)
+
+    # -- sound ----------------------------------------------------------------------------------------------
+
+    async def devices(self) -> DeviceList:
+        from companion.audio import devices
+
+        return await devices.in_thread(devices.list_devices, limit_s=5.0)
+
+    async def meter(self, device_name: str) -> AsyncIterator[float]:
+        """The level of a microphone in dB, until the iterator is closed."""
+        from companion.audio.capture import DeviceMicrophone
+
+        take = await DeviceMicrophone(device_name).open()
+        try:
+            async for _ in take.frames():
+                yield take.level_db
+        finally:
+            await take.close()
+
+    async def test_tone(self, device_name: str) -> None:
+        """A soft tone on a speaker; returns when it is over."""
+        from companion.audio.playback import DevicePlayer
+        from companion.pcm import tone
+
+        player = DevicePlayer(device_name)
+        try:
+            player.begin(0)
+            await player.write(0, tone())
+            await player.drain(0)
+        finally:
+            await player.close()
+
+    async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
+        """Speaks a sentence with a voice; a new preview stops the last. Returns when it is over."""
+        self.stop_preview()
+        self._preview_task = tasks.spawn(
+            self._preview(provider, voice, speed), name="preview", is_awaited=True
+        )
+        await asyncio.wait([self._preview_task])
+        if not self._preview_task.cancelled() and (error := self._preview_task.exception()) is not None:
+            raise error
+
+    def stop_preview(self) -> None:
+        if self._preview_task is not None and not self._preview_task.done():
+            self._preview_task.cancel()
+
+    async def _preview(self, provider: str, voice: str, speed: float) -> None:
+        player = self._app.player()
+        engine = await self._app.staff.provider(Role.SPEAKS, provider)
+        model = self.settings.role(Role.SPEAKS).block(provider).model
+        self._app.cancel()
+        try:
+            player.begin(PREVIEW_TURN)
+            request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
+            async with opened(engine.stacked(engine.speak), request) as sound:
+                async for audio in sound:
+                    await player.write(PREVIEW_TURN, audio)
+            await player.drain(PREVIEW_TURN)
+        except asyncio.CancelledError:
+            player.flush()
+            raise

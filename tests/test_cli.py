@@ -1,0 +1,163 @@
+"""The command line: what it prints, where, and with which exit code. In this process, on files instead of devices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companion import __version__
+from companion.cli import run
+from companion.pcm import read_file
+
+SPEECH = str(Path(__file__).parent / "data" / "austen-0890.wav")
+
+
+def document(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The one JSON document on stdout."""
+    return json.loads(capsys.readouterr().out)
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+    assert run(["--help"]) == 0
+    assert "reflect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["sing"], ["say"], ["reflect"], ["config", "hide"], ["-D", "everything", "doctor"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_ask_prints_the_answer_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", "I had a long day at work and I am tired."]) == 0
+    answer = capsys.readouterr().out
+    assert answer.count("?") == 1
+    assert len(answer) > 20
+
+
+def test_an_unknown_provider_is_a_problem_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", "hello", "--provider", "nobody"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "There is no provider called 'nobody'. There are: anthropic" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_missing_key_is_a_problem_with_a_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", "hello", "--provider", "anthropic"]) == 1
+    assert "Anthropic needs a key." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["wav", "mp3", "flac"])
+def test_say_writes_a_sound_file(ending: str, tmp_path: Path) -> None:
+    out = tmp_path / f"said.{ending}"
+    assert run(["say", "Good evening, how was the day?", "--out", str(out), "--provider", "builtin"]) == 0
+    assert 1.0 < read_file(out).seconds < 5.0
+
+
+def test_say_refuses_an_ending_that_is_no_sound_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["say", "Hello", "--out", str(tmp_path / "said.txt")]) == 1
+    assert "no ending of a sound file" in capsys.readouterr().err
+
+
+def test_transcribe_prints_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["transcribe", SPEECH, "--json"]) == 0
+    found = document(capsys)
+    assert "rather selfish" in found["transcript"]
+    assert found["provider"] == "builtin"
+    assert found["seconds"] == pytest.approx(5.3, abs=0.2)
+
+
+def test_transcribe_of_something_else_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letter.wav").write_text("Dear diary")
+    for path in (tmp_path / "letter.wav", tmp_path / "nowhere.wav"):
+        assert run(["transcribe", str(path)]) == 1
+        assert f"{path.name} could not be read as a recording." in capsys.readouterr().err
+
+
+def test_reflect_is_one_whole_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "answer.wav"
+    assert run(["reflect", "--mic", SPEECH, "--speaker", str(out), "--fast", "--incognito", "--json"]) == 0
+    found = document(capsys)
+    assert set(found) >= {"transcript", "reply", "heard", "timeline", "engines", "cost_usd"}
+    assert "rather selfish" in found["transcript"]
+    assert found["heard"] == found["reply"]
+    assert found["engines"] == {"llm": "guide/guide", "stt": "builtin", "tts": "builtin"}
+    order = ["pressed", "released", "transcript", "asked", "first_token", "first_audio", "reply_done"]
+    times = [found["timeline"][mark] for mark in order]
+    assert times[0] < times[1] == 0.0 <= times[2] <= times[3] <= times[4]
+    assert read_file(out).seconds > 1
+
+
+def test_reflect_on_silence_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from companion.flow import Audio
+    from companion.pcm import write_file
+
+    write_file(tmp_path / "silence.wav", Audio(pcm=bytes(64_000), rate_hz=16_000))
+    assert run(["reflect", "--mic", str(tmp_path / "silence.wav"), "--fast", "--incognito", "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["transcript"] == ""
+    assert "The microphone is silent." in said.err or "I heard nothing." in said.err
+
+
+def test_providers_lists_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["providers", "--json"]) == 0
+    rows = {row["name"]: row for row in document(capsys)}
+    assert {"openai", "anthropic", "ollama", "guide", "builtin", "whisper"} <= set(rows)
+    assert rows["guide"]["is_in_use"]
+    assert rows["openai"]["roles"] == ["llm", "stt", "tts"]
+    assert "OPENAI_API_KEY" in rows["openai"]["detail"]
+
+
+def test_providers_check_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["providers", "guide", "--check", "--json"]) == 0
+    assert document(capsys)[0]["ok"] is True
+    assert run(["providers", "anthropic", "--check", "--json"]) == 1
+    assert document(capsys)[0]["ok"] is False
+
+
+def test_config_show_tells_values_and_sources(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AI_PROVIDER", "anthropic")
+    assert run(["config", "show", "--json"]) == 0
+    found = document(capsys)
+    assert found["providers.llm.active"] == {"value": "anthropic", "source": "environment AI_PROVIDER"}
+    assert found["talk.tail_ms"] == {"value": 200, "source": "default"}
+
+
+def test_config_show_names_what_is_wrong(home: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    home.config.mkdir(parents=True)
+    home.settings.write_text("talk: {tail_ms: -5}\n")
+    assert run(["config", "show"]) == 0
+    said = capsys.readouterr()
+    assert "settings.yaml:1" in said.err
+    assert "talk.tail_ms = 200" in said.out
+
+
+def test_home_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "elsewhere" / "config" / "settings.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("appearance: {theme: dark}\n")
+    assert run(["--home", str(tmp_path / "elsewhere"), "config", "show", "--json"]) == 0
+    assert document(capsys)["appearance.theme"]["value"] == "dark"
+
+
+def test_doctor_and_devices_are_documents(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["doctor", "--json"])
+    findings = {finding["subject"]: finding for finding in document(capsys)}
+    assert findings["Python and Qt"]["level"] == "ok"
+    assert findings["Offline voice and recogniser"]["level"] == "ok"
+    assert run(["devices", "--json"]) == 0
+    assert set(document(capsys)) == {"inputs", "outputs"}
