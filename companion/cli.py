@@ -28,8 +28,10 @@ Command = Callable[["Companion", argparse.Namespace], Coroutine[Any, Any, int]]
 
 def run(argv: list[str]) -> int:
     """Runs one command."""
+    args = argparse.Namespace(**_NO_COMMAND)
     try:
-        args = _parser().parse_args(argv, argparse.Namespace(home=None, debug=frozenset())) if argv else argparse.Namespace(**_NO_COMMAND)
+        if argv:
+            _parser().parse_args(argv, args)
     except SystemExit as stop:  # argparse has said what is wrong, or printed the help
         return int(stop.code or 0)
     home = find_home(args.home)
@@ -60,7 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         description="A private voice companion for reflection. Without a command it opens the window.",
     )
     parser.add_argument("--version", action="version", version=f"companion {__version__}")
-    parser.set_defaults(**_NO_COMMAND)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, does: str, run: Callable[[Home, argparse.Namespace], int]) -> argparse.ArgumentParser:
