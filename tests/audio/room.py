@@ -12,9 +12,9 @@ import numpy.typing as npt
 from companion.audio.handsfree import OpenMicrophone, Signal
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS, Audio
 from companion.pcm import Resampler, read_file
-from companion.providers.worker import Voice
 from companion.tasks import spawn
 from tests.audio.signals import DATA, samples
+from tests.servers.speech import say
 
 RATE_HZ = CAPTURE_RATE_HZ
 FRAME_S = FRAME_MS / 1000
@@ -96,21 +96,9 @@ def person(name: str, level_db: float = -26.0) -> Wave:
 
 
 @cache
-def _voice() -> Voice:
-    return Voice()
-
-
-@cache
 def app_voice(text: str, level_db: float = -20.0) -> Audio:
     """What the app says, as the player is given it."""
-    spoken = bytearray()
-
-    def take(piece: bytes) -> bool:
-        spoken.extend(piece)
-        return True
-
-    _voice().say(text, "en-gb", 175, take)
-    wave = samples(Resampler(_voice().rate_hz, 24_000).process(bytes(spoken), last=True)).astype(np.float64)
+    wave = samples(say(text, 24_000)).astype(np.float64)
     return Audio(pcm=pcm(at_level(wave, level_db)), rate_hz=24_000)
 
 

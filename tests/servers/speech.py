@@ -35,8 +35,6 @@ _keep_c = _Callback(_keep)
 def _engine() -> tuple[ctypes.CDLL, int]:
     lib = ctypes.CDLL(str(espeakng_loader.get_library_path()))
     rate_hz = lib.espeak_Initialize(_SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0)
-    lib.espeak_SetSynthCallback(_keep_c)
-    lib.espeak_SetVoiceByName(b"en-us")
     return lib, rate_hz
 
 
@@ -45,6 +43,8 @@ def say(text: str, rate_hz: int, speed: float = 1.0) -> bytes:
     """int16 mono samples of `text` spoken in English."""
     with _lock:
         lib, source_hz = _engine()
+        lib.espeak_SetSynthCallback(_keep_c)  # one engine per process: whoever speaks claims it
+        lib.espeak_SetVoiceByName(b"en-us")
         lib.espeak_SetParameter(_RATE_PARAMETER, int(_WORDS_PER_MINUTE * speed), 0)
         _heard.clear()
         raw = text.encode()
