@@ -73,7 +73,7 @@ def check_present(path: Path, *, has_entries: bool) -> bool:
 
     Raises:
         CompanionError: JOURNAL_MISSING when it is gone or empty although something was kept; JOURNAL_FOREIGN for an
-            unencrypted database; JOURNAL_DAMAGED for less than a page.
+            unencrypted database; JOURNAL_DAMAGED for less than a page, or a piece of one that no log completes.
     """
     try:
         size = path.stat().st_size
@@ -85,9 +85,15 @@ def check_present(path: Path, *, has_entries: bool) -> bool:
         return False
     if _first_bytes(path) == _PLAIN_HEADER:
         raise CompanionError(Kind.JOURNAL_FOREIGN)
-    if size < _PAGE_BYTES:
+    if size < _PAGE_BYTES or (size % _PAGE_BYTES and not _has_log(path)):
         raise CompanionError(Kind.JOURNAL_DAMAGED)
     return True
+
+
+def _has_log(path: Path) -> bool:
+    """Whether a write-ahead log stands beside it, which may hold what the file still lacks."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _connect(address: str, key: Secret) -> Connection:
