@@ -3,7 +3,7 @@
 turn         the pure machine: what a press, a word or a sound means now
 engine       carries its commands out; hearing, reply and keeping are its hands
 hearing      one take into words; recording is a take in memory, stretches serve recognisers that do not hear live
-reply        one answer: streamed, cut (sentences), cleaned for the voice (speech_text), spoken; heard maps sound back to words
+reply        one answer: streamed, cut (sentences), cleaned (speech_text), spoken; heard maps sound back to words
 keeping      what is committed when; live_turn is a turn while it lives
 handsfree    turns that begin by speaking; prepared is an answer asked for in a pause
 realtime     the same buttons over one voice model; line and spoken are its hands
