@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
+from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
 from companion.tasks import spawn
 
@@ -48,20 +48,17 @@ class PassphraseDialog(QDialog):
         title, text, button = _TEXTS[purpose]
         self.setWindowTitle(title)
         self.setMinimumWidth(look.px(460))
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(28, 26, 28, 22)
         column.setSpacing(12)
-        heading = _label(title)
-        heading.setFont(look.font("title"))
-        column.addWidget(heading)
-        column.addWidget(_label(text))
+        column.addWidget(text_label(title, "title"))
+        column.addWidget(text_label(text, "soft"))
         self.field = self._field("Passphrase")
         column.addWidget(self.field)
         self.again = self._field("The same once more")
         self.again.setVisible(purpose == "choose")
         column.addWidget(self.again)
-        self.fault = _label("")
-        self.fault.setProperty("role", "warn")
+        self.fault = text_label("", "warn")
         self.fault.hide()
         column.addWidget(self.fault)
         row = QHBoxLayout()
@@ -76,6 +73,7 @@ class PassphraseDialog(QDialog):
         self.later.clicked.connect(self.reject)
         self.button.clicked.connect(self._try)
         self.field.setFocus()
+        self._fit()
 
     def _field(self, name: str) -> QLineEdit:
         field = QLineEdit()
@@ -113,10 +111,10 @@ class PassphraseDialog(QDialog):
     def _say(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.fault.show()
+        self._fit()
 
-
-def _label(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    return label
+    def _fit(self) -> None:
+        """As high as the wrapped sentences need; a dialog does not ask its layout for that by itself."""
+        width = self.minimumWidth()
+        self.setMinimumHeight(self._column.totalHeightForWidth(width))
+        self.resize(width, self.minimumHeight())
