@@ -7,9 +7,13 @@ Values only: frozen, no behaviour beyond what follows from their own fields, no 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
 
 CAPTURE_RATE_HZ = 16_000
 """Every take is int16 mono at this rate, whatever the device delivers."""
@@ -19,11 +23,17 @@ FRAME_BYTES = CAPTURE_RATE_HZ * FRAME_MS // 1000 * 2
 
 
 class Role(StrEnum):
-    """The three choices a person makes: who thinks, who hears, who speaks. Values are the settings' names."""
+    """What a provider can do. Values are the settings' names."""
 
     THINKS = "llm"
     HEARS = "stt"
     SPEAKS = "tts"
+    EMBEDS = "embeddings"
+    DRAWS = "images"
+
+
+TURN_ROLES = (Role.THINKS, Role.HEARS, Role.SPEAKS)
+"""The three choices a person makes for a turn: who thinks, who hears, who speaks."""
 
 
 # -- hearing ------------------------------------------------------------------------------------------------
@@ -108,6 +118,7 @@ class Speaker(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,14 @@ class Message:
 
     role: Speaker
     content: str
+    name: str = ""
+    """Who speaks, where several share a role; of a tool's answer: the tool."""
+    images: tuple[Picture, ...] = ()
+    sounds: tuple[SoundFile, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of the assistant: what it asked for."""
+    tool_call_id: str = ""
+    """Of a tool's answer: the call it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +147,26 @@ class ChatRequest:
     """Empty: the provider's default."""
     max_tokens: int | None = None
     temperature: float | None = None
-    """Dropped where a model has no such parameter."""
+    """0..2. Dropped where a model has no such parameter, like the other numbers here; the answer's `notices` say so."""
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
     stop: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    """`auto`, `none`, `required`, or the name of a tool."""
+    schema: JsonSchema | None = None
+    """The answer is JSON of this shape."""
+    json: bool = False
+    """The answer is a JSON object of any shape."""
+    reasoning_effort: str = ""
+    """`none`, `low`, `medium`, `high`; empty: the model's own."""
+    cache: bool = False
+    """The prompt will come again: vendors that charge for keeping it may keep it."""
+    user: str = ""
+    """A stable, anonymous name of the end user, for vendors that take one."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
     practice: str = ""
     """Name of the guided practice, which the offline guide follows; models are told through the system prompt."""
 
@@ -150,10 +187,20 @@ class ChatDelta:
 
     text: str = ""
     finish_reason: str | None = None
-    """`stop`, `length`, or `content_filter`."""
+    """`stop`, `length`, `content_filter`, or `tool_calls`."""
     usage: Usage | None = None
     model: str = ""
     """The model that answered, as the vendor names it; on the last delta."""
+    id: str = ""
+    """The vendor's id of the answer; on the last delta."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Whole calls, never parts of one; on the last delta."""
+    reasoning: str = ""
+    """A piece of the model's thoughts, where it tells them; never spoken."""
+    notices: tuple[str, ...] = ()
+    """What was asked for and not sent because the model does not take it, one sentence each; on the last delta."""
+    raw: Mapping[str, Any] | None = None
+    """The vendor's last event as it came, for what has no field here."""
 
 
 # -- speaking -----------------------------------------------------------------------------------------------

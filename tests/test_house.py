@@ -13,7 +13,7 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "flow", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
     **dict.fromkeys(("paths", "log", "tasks", "net", "pcm", "practices"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault"), 2),
     "app": 3,
@@ -21,7 +21,7 @@ FLOOR = {
     "cli": 5,
     "__main__": 6,
 }
-WORDS = ("errors", "flow", "events", "ports")  # each may import only those before it
+WORDS = ("errors", "calls", "flow", "events", "ports")  # each may import only those before it
 
 HOMES = {
     "sounddevice": ("audio/devices.py",),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from companion.app.staff import environment_keys
 from companion.errors import CompanionError
-from companion.flow import Role
+from companion.flow import TURN_ROLES
 from companion.paths import Home
 from companion.providers import registry
 from companion.settings import load_settings
@@ -126,7 +126,7 @@ async def _told(subject: str, look: Callable[[], Awaitable[Finding]]) -> Finding
 async def provider_rows(app: Companion, *, only: str | None, check: bool) -> list[dict[str, Any]]:
     """One row per provider; with `check`, each is asked whether it works (those without their key are not)."""
     specs = [registry.find(only)] if only else [spec for spec in registry.specs() if spec.name != "mock"]
-    active = {app.settings.role(role).active for role in Role}
+    active = {app.settings.role(role).active for role in TURN_ROLES}
     vault = await app.vault()
     rows: list[dict[str, Any]] = []
     for spec in specs:
@@ -134,7 +134,7 @@ async def provider_rows(app: Companion, *, only: str | None, check: bool) -> lis
             "name": spec.name,
             "display_name": spec.display_name,
             "aliases": list(spec.aliases),
-            "roles": [role.value for role in Role if role in spec.roles],
+            "roles": [role.value for role in TURN_ROLES if role in spec.roles],
             "needs_key": spec.needs_key,
             "is_in_use": bool(active & {spec.name, *spec.aliases}),
             "ok": None,
@@ -146,7 +146,7 @@ async def provider_rows(app: Companion, *, only: str | None, check: bool) -> lis
             )
             row["ok"] = False if check and (only or row["is_in_use"]) else None
         elif check:
-            health = await app.bench.check(spec.name, next(role for role in Role if role in spec.roles))
+            health = await app.bench.check(spec.name, next(role for role in TURN_ROLES if role in spec.roles))
             row["ok"], row["detail"], row["latency_ms"] = health.ok, health.detail, health.latency_ms
         rows.append(row)
     return rows

@@ -17,7 +17,7 @@ from companion import tasks
 from companion.app import roles
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
-from companion.flow import Role, SessionRecord, TurnRecord
+from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
 from companion.settings import Settings, changed, load_settings, save
@@ -156,7 +156,7 @@ class Companion:
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
-        for role in Role:
+        for role in TURN_ROLES:
             self.events.emit(roles.in_use(self.settings, role))
         if "engine" in self.__dict__:
             self.engine.tell_practice()
@@ -365,7 +365,7 @@ class Companion:
         self.settings = changed(self.settings, changes)
         self.net.shut = self.settings.network.offline
         self.events.emit(SettingsChanged(names=tuple(changes)))
-        for role in Role:
+        for role in TURN_ROLES:
             self.events.emit(roles.in_use(self.settings, role))
         if self._opening is not None:
             await self._follow_engine_choice()

@@ -19,6 +19,7 @@ from companion.conversation.reply import Engines
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import Events, Trouble
 from companion.flow import (
+    TURN_ROLES,
     Audio,
     ChatDelta,
     ChatRequest,
@@ -73,7 +74,7 @@ class Staff:
     def engines(self, offline: frozenset[Role]) -> Engines:
         """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
         settings = self._settings()
-        names = {role: roles.name_of(settings, role, offline) for role in Role}
+        names = {role: roles.name_of(settings, role, offline) for role in TURN_ROLES}
 
         def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
             return self._think(settings, names[Role.THINKS], messages, practice)
@@ -95,7 +96,7 @@ class Staff:
             speak_stream=speak_stream if is_spoken and specs[Role.SPEAKS].streams_text else None,
             hears_live=specs[Role.HEARS].hears_live
             or settings.role(Role.HEARS).block(names[Role.HEARS]).model in specs[Role.HEARS].live_models,
-            names={role.value: roles.full_name_of(settings, role, names[role]) for role in Role},
+            names={role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES},
             cost_usd=lambda usage: self._cost_usd(settings, names[Role.THINKS], usage),
         )
 
@@ -167,7 +168,7 @@ class Staff:
         address = roles.address_of(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
             key = await self._key(spec, address)
-        models = {each: settings.role(each).block(spec.name).model for each in Role}
+        models = {each: settings.role(each).block(spec.name).model for each in TURN_ROLES}
         hired = (spec.name, address, key, *models.values())
         if hired not in self._hired:
             self._hired[hired] = self._hire(spec, address, key, models)
@@ -247,7 +248,7 @@ class Staff:
     def _key_address(self, spec: Spec) -> str:
         """One key serves a vendor's roles; an own address in any of them is the one it is for."""
         settings = self._settings()
-        own = (settings.role(role).block(spec.name).base_url for role in Role)
+        own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
 
     async def aclose(self) -> None:

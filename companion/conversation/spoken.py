@@ -30,7 +30,7 @@ from companion.events import (
     TranscriptHeard,
     Trouble,
 )
-from companion.flow import Audio, ChatDelta, ReplyState, Role, Sentence, Transcript, TurnRecord
+from companion.flow import TURN_ROLES, Audio, ChatDelta, ReplyState, Role, Sentence, Transcript, TurnRecord
 from companion.ports import Journal, Player, Spool
 from companion.tasks import spawn, stop
 
@@ -358,7 +358,9 @@ class SpokenTurn(LiveTurn):
             heard_text=answer.heard_text,
             reply_state=answer.state,
             reply_at=time.time(),
-            engines={role.value: self.sent_to.name for role in Role} if self.sent_to is not None else {},
+            engines={role.value: self.sent_to.name for role in TURN_ROLES}
+            if self.sent_to is not None
+            else {},
             timeline_ms={mark.value: round((at - zero) * 1000, 1) for mark, at in marks},
             cost_usd=None,  # words and sound have different prices, and the count does not tell them apart
         )

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CARDS, Action, CompanionError, Kind
 from companion.events import Trouble
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.gui.labels import HintLine, label
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.staged import AWAY, HERE
@@ -44,7 +44,7 @@ class Gallery(QWidget):
         self._column.setContentsMargins(28, 28, 28, 28)
         self._column.setSpacing(14)
         self._section("The talk button", [self._face(face) for face in Face])
-        self._section("Pills", [self._pill(role, engines) for engines in (HERE, AWAY) for role in Role])
+        self._section("Pills", [self._pill(role, engines) for engines in (HERE, AWAY) for role in TURN_ROLES])
         self._section(
             "Buttons",
             [

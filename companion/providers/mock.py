@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from companion.errors import AIProviderError
 from companion.flow import (
+    TURN_ROLES,
     Audio,
     ChatDelta,
     ChatRequest,
@@ -30,7 +31,7 @@ from companion.providers.provider import AIProvider, Policy, Spec, opened, simpl
 SPEC = Spec(
     name="mock",
     display_name="Mock",
-    roles=frozenset(Role),
+    roles=frozenset(TURN_ROLES),
     default_models={Role.THINKS: "mock-1", Role.HEARS: "mock-ear", Role.SPEAKS: "mock-voice"},
     voices=(VoiceInfo(id="hum", name="Hum"), VoiceInfo(id="hum-low", name="Low hum")),
     summary="Says what it was told to say. For tests; nothing leaves this computer.",

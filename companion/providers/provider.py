@@ -29,6 +29,7 @@ from companion.flow import (
 from companion.log import Secret
 
 if TYPE_CHECKING:
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture
     from companion.net import Net
     from companion.ports import Call
 
@@ -113,6 +114,8 @@ class AIProvider:
         net: the gate to use; by default the provider makes one of its own and closes it with itself.
         tts_model: default for `speak`.
         tts_voice: default voice.
+        embedding_model: default for `embed`.
+        image_model: default for `draw`.
         stt_model: default for `transcribe`.
         voice: who speaks for a vendor without speech; it is closed together with this provider.
         options: what a dialect understands besides; unknown names are refused by it.
@@ -140,6 +143,8 @@ class AIProvider:
         tts_model: str = "",
         tts_voice: str = "",
         stt_model: str = "",
+        embedding_model: str = "",
+        image_model: str = "",
         voice: AIProvider | None = None,
         **options: Any,
     ) -> None:
@@ -152,6 +157,8 @@ class AIProvider:
             Role.THINKS: model or defaults.get(Role.THINKS, ""),
             Role.HEARS: stt_model or defaults.get(Role.HEARS, ""),
             Role.SPEAKS: tts_model or defaults.get(Role.SPEAKS, ""),
+            Role.EMBEDS: embedding_model or defaults.get(Role.EMBEDS, ""),
+            Role.DRAWS: image_model or defaults.get(Role.DRAWS, ""),
         }
         self.tts_voice = tts_voice
         self._voice = voice
@@ -177,6 +184,14 @@ class AIProvider:
         if self._voice is None:
             raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
         return self._voice.speak(request)
+
+    def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+        """Yields the vectors of all texts of the request, once."""
+        raise self._unsupported("turn text into vectors", "Choose another provider for embeddings.")
+
+    def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
+        """Yields the pictures of the request as they are ready, usually one."""
+        raise self._unsupported("draw pictures", "Choose another provider for images.")
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""
@@ -324,6 +339,8 @@ _METHODS: Mapping[Role, tuple[str, ...]] = {
     Role.THINKS: ("chat", "generate_completion", "generate_completion_stream"),
     Role.HEARS: ("transcribe",),
     Role.SPEAKS: ("speak", "generate_tts"),
+    Role.EMBEDS: ("embed",),
+    Role.DRAWS: ("draw",),
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.settings.field import Field, Page, Value, setting
 
 
@@ -310,7 +310,7 @@ def _declared_in(cls: type, prefix: str) -> Iterator[Field]:
 
 _FIELDS = {each.name: each for each in _declared_in(Settings, "")}
 _BLOCK = {each.name: each for each in _declared_in(Block, "")}
-ROLES = tuple(role.value for role in Role)
+ROLES = tuple(role.value for role in TURN_ROLES)
 
 
 def all_fields() -> tuple[Field, ...]:

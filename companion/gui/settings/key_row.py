@@ -11,7 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import TURN_ROLES, Health, Role
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
@@ -103,7 +103,7 @@ class KeyRow(QWidget):
     async def _keep(self, text: str) -> None:
         from companion.providers.validator import inspect_key
 
-        specs = {spec.name: spec for role in Role for spec in self._host.provider_specs(role)}
+        specs = {spec.name: spec for role in TURN_ROLES for spec in self._host.provider_specs(role)}
         verdict = inspect_key(text, self._spec, specs.values())
         other = specs.get(verdict.belongs_to)
         if other is not None:

@@ -1,0 +1,96 @@
+"""The nouns of provider calls that go beyond a spoken turn: pictures, sound files, tools, vectors.
+
+Values only. They live apart from `flow` because the window never needs them: a program that starts does not pay for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image: in a message, or as a model made it. Exactly one of `data` and `url` is set."""
+
+    data: bytes = b""
+    """The file's bytes."""
+    media_type: str = "image/png"
+    url: str = ""
+    """An address the vendor fetches itself; nothing here ever opens it."""
+    prompt: str = ""
+    """What the model made of the request, where it says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundFile:
+    """Sound in a message, for models that listen."""
+
+    data: bytes
+    media_type: str = "audio/wav"
+    """`audio/wav` or `audio/mpeg`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """Something a model may ask the program to do."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """JSON schema of the arguments, an object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model's wish to use a tool; answered by a message of the speaker `tool` with the same `id`."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON as the model wrote it, which need not be valid."""
+    opaque: str = ""
+    """What the vendor wants back with it, unread (Gemini's thought signature)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonSchema:
+    """The shape an answer must have."""
+
+    schema: Mapping[str, Any]
+    name: str = "answer"
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    """Ask for the vectors of texts."""
+
+    texts: tuple[str, ...]
+    model: str = ""
+    """Empty: the provider's default."""
+    dimensions: int | None = None
+    """Shorter vectors, of models that can."""
+    is_query: bool = False
+    """Something looked for, not something kept: some models tell them apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """The vectors of one request, in the order of its texts, each of length 1."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str = ""
+    input_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawRequest:
+    """Ask for a picture."""
+
+    prompt: str
+    model: str = ""
+    """Empty: the provider's default."""
+    size: str = ""
+    """"WIDTHxHEIGHT" in pixels; empty: the model's own."""
