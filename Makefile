@@ -8,6 +8,7 @@ INPUTS := pyproject.toml .ci/constraints.txt .ci/setup
 help:
 	@echo "make run               start Companion          (make run ARGS=\"demo\" passes arguments)"
 	@echo "make test              run all tests"
+	@echo "make test-long         run the long sets: storms, mutations, other people's servers"
 	@echo "make check             format, lint, types and tests"
 	@echo "make bench             print the benchmarks"
 	@echo "make screenshots       pictures of every state, light and dark, into build/screenshots"
@@ -18,6 +19,9 @@ run: $(VENV)/.ready-run
 
 test: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(VENV)/.ready-test
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check: lint types test
 
@@ -47,4 +51,4 @@ $(VENV)/.ready-test: $(INPUTS)
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help run test check lint types format bench screenshots clean
+.PHONY: help run test test-long check lint types format bench screenshots clean
