@@ -29,6 +29,7 @@ _NOT_VENDORS = frozenset(
         "worker",
         "faults",
         "pipe",
+        "sse",
         "engines",
         "engine_provider",
         "noticing",
