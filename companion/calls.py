@@ -94,3 +94,23 @@ class DrawRequest:
     """Empty: the provider's default."""
     size: str = ""
     """"WIDTHxHEIGHT" in pixels; empty: the model's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealtimeChoice:
+    """What a person chose for a conversation with one voice model that hears, thinks and speaks."""
+
+    model: str = ""
+    """Empty: the provider's default, the first of `Spec.realtime`."""
+    voice: str = ""
+    """Empty: the provider's default."""
+    speed: float = 1.0
+    """1 is the voice's own pace; vendors take 0.25..1.5, or none at all."""
+    language: str = "en"
+    """BCP 47 tag of what is said to it."""
+    hearing_model: str = ""
+    """Who writes down what was said, where the vendor lets it be chosen; the answer does not wait for it."""
+    is_spoken: bool = True
+    """False: it answers in writing only."""
+    follows_turns: bool = False
+    """The vendor decides when the person is done and answers by itself; False: `commit` and `respond` decide."""

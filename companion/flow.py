@@ -179,6 +179,11 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     """The part of `input_tokens` that was read from the vendor's prompt cache."""
+    audio_input_tokens: int = 0
+    """The part of `input_tokens` that was sound, where the vendor charges for it apart."""
+    audio_output_tokens: int = 0
+    cached_audio_tokens: int = 0
+    """The part of `cached_tokens` that was sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from companion.errors import CompanionError
 from companion.flow import (
     Audio,
     ChatDelta,
     ChatRequest,
     HearRequest,
+    Message,
     ReplyState,
     SessionRecord,
     SpeakRequest,
@@ -37,6 +39,72 @@ class Call(Protocol[RequestT, ChunkT]):
 ChatCall = Call[ChatRequest, ChatDelta]
 HearCall = Call[HearRequest, Transcript]
 SpeakCall = Call[SpeakRequest, Audio]
+
+
+Told = Transcript | ChatDelta | Audio | CompanionError
+"""What a vendor that hears and answers in one go tells."""
+
+
+class Conversation(Protocol):
+    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
+
+    Raises:
+        CompanionError: from every method but `close`, once the connection has ended.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who is on the line, "provider/model"."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def is_spoken(self) -> bool:
+        """Answers come with sound; False: in writing only."""
+
+    async def instruct(self, instructions: str) -> None:
+        """What the model is told about its part from now on."""
+
+    async def append(self, turn: int, frame: bytes) -> None:
+        """The next frame of the take of `turn`, int16 mono at 16 kHz."""
+
+    async def commit(self, turn: int) -> None:
+        """The take is over, and is what was said in `turn`."""
+
+    async def clear(self) -> None:
+        """Forgets the take that was begun."""
+
+    async def add(self, message: Message) -> None:
+        """Words that belong to the conversation."""
+
+    async def respond(self, turn: int) -> None:
+        """Asks for the answer of `turn`."""
+
+    async def interrupt(self, turn: int, heard_s: float) -> None:
+        """Ends the answer of `turn`; the vendor keeps `heard_s` seconds of its sound as said."""
+
+    def events(self) -> AsyncIterator[tuple[int, Told]]:
+        """What comes, with its turn: words said, the answer (ended by a finish reason), its sound, failures.
+
+        HEARING_FAILED says that the words of the turn will not come; any other failure that its answer will not.
+
+        Raises:
+            CompanionError: the connection ended.
+        """
+
+    async def close(self) -> None: ...
+
+
+class SpeechToSpeech(Protocol):
+    """A vendor that hears and answers in one go."""
+
+    async def connect(self, instructions: str) -> Conversation:
+        """Opens a conversation.
+
+        Raises:
+            CompanionError: it cannot be opened.
+        """
 
 
 class Take(Protocol):

@@ -13,7 +13,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.paths import Home
 from companion.settings import (
     Loaded,
@@ -104,7 +104,7 @@ def test_the_environment_names_of_the_library(home: Home) -> None:
             "COMPANION_PROVIDERS__STT__OPENAI__MODEL": "f",
         },
     )
-    thinks, hears, speaks = (result.settings.role(role) for role in Role)
+    thinks, hears, speaks = (result.settings.role(role) for role in TURN_ROLES)
     assert result.problems == ()
     assert (thinks.block("openai").model, thinks.block("anthropic").model) == ("a", "d")
     assert (speaks.block("openai").model, speaks.block("openai").voice) == ("b", "c")

@@ -129,7 +129,7 @@ class Companion:
             limits=lambda: _limits(self.settings.talk),
             review_first=lambda: self.settings.talk.review_before_sending,
         )
-        if roles.is_speech_to_speech(self.settings):
+        if roles.speech_to_speech(self.settings) is not None:
             from companion.conversation.realtime import RealtimeEngine
 
             return RealtimeEngine(organs, self.events, self._first_practice(), self.staff.speech_to_speech)
@@ -265,7 +265,8 @@ class Companion:
         from companion.conversation.realtime import RealtimeEngine
 
         before = self.__dict__.get("engine")
-        if before is None or isinstance(before, RealtimeEngine) == roles.is_speech_to_speech(self.settings):
+        wanted = roles.speech_to_speech(self.settings)
+        if before is None or isinstance(before, RealtimeEngine) == (wanted is not None):
             return
         if self._hands_free is not None:
             await self._hands_free.stop()

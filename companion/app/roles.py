@@ -15,12 +15,14 @@ from companion.providers import registry
 from companion.settings import Settings
 
 if TYPE_CHECKING:
+    from companion.calls import RealtimeChoice
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.provider import Spec
 
 OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 """Who does a role on this computer, always."""
-REALTIME = "openai-realtime"
-"""Value of `talk.engine` for a conversation with one voice model."""
+REALTIME = "-realtime"
+"""Ends the value of `talk.engine` for a conversation with one voice model; before it stands the provider's name."""
 
 
 def name_of(settings: Settings, role: Role, offline: frozenset[Role] = frozenset()) -> str:
@@ -53,16 +55,41 @@ def entry_of(settings: Settings, role: Role, name: str) -> ModelEntry | None:
     return Catalogue.load().find(model_of(settings, role, name), name)
 
 
-def is_speech_to_speech(settings: Settings) -> bool:
-    """Whether one voice model hears, thinks and speaks."""
-    return settings.talk.engine == REALTIME and not settings.network.offline
+def speech_to_speech(settings: Settings) -> Spec | None:
+    """Whose voice model hears, thinks and speaks in one; None: three engines do."""
+    engine = settings.talk.engine
+    if settings.network.offline or not engine.endswith(REALTIME):
+        return None
+    try:
+        spec = registry.find(engine.removesuffix(REALTIME))
+    except CompanionError:
+        return None
+    return spec if spec.realtime else None
+
+
+def realtime_choice(settings: Settings, spec: Spec) -> RealtimeChoice:
+    """What a person chose for conversations with `spec`; a model or voice that is known to be another vendor's is not."""
+    from companion.calls import RealtimeChoice
+
+    talk = settings.talk
+    others = [each for each in registry.specs() if each.name != spec.name]
+    foreign = {name for each in others for name in (*each.realtime, *each.realtime_voices)}
+    own = {*spec.realtime, *spec.realtime_voices}
+    model, voice = (
+        "" if name in foreign - own else name for name in (talk.realtime_model, talk.realtime_voice)
+    )
+    return RealtimeChoice(
+        model=model or spec.realtime[0],
+        voice=voice,
+        language=talk.language,
+        is_spoken=settings.sound.speak_answers,
+    )
 
 
 def in_use(settings: Settings, role: Role) -> EngineInUse:
     """Who has a role now, as the window shows it."""
-    if is_speech_to_speech(settings):
-        host = _host(address_of(settings, Role.THINKS, "openai"))
-        return EngineInUse(role=role, provider="openai", label="GPT Realtime", host=host)
+    if (voice_model := speech_to_speech(settings)) is not None:
+        return _in_conversation(settings, role, voice_model)
     try:
         name = name_of(settings, role)
         spec, address = registry.find(name), address_of(settings, role, name)
@@ -73,6 +100,15 @@ def in_use(settings: Settings, role: Role) -> EngineInUse:
         entry = entry_of(settings, role, name)
         label = entry.label if entry is not None else model_of(settings, role, name) or label
     return EngineInUse(role=role, provider=name, label=label, host=host)
+
+
+def _in_conversation(settings: Settings, role: Role, spec: Spec) -> EngineInUse:
+    from companion.providers.catalogue import Catalogue
+
+    model = realtime_choice(settings, spec).model
+    entry = Catalogue.load().find(model, spec.name)
+    host = _host(address_of(settings, Role.THINKS, spec.name))
+    return EngineInUse(role=role, provider=spec.name, label=entry.label if entry else model, host=host)
 
 
 def _host(address: str) -> str:

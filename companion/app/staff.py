@@ -40,7 +40,7 @@ from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
 if TYPE_CHECKING:
-    from companion.providers.openai_realtime import OpenAIRealtime
+    from companion.ports import SpeechToSpeech
 
 _log = logging.getLogger(__name__)
 UNREACHABLE = frozenset({Kind.UNREACHABLE, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.CIRCUIT_OPEN})
@@ -197,18 +197,18 @@ class Staff:
             **options,
         )
 
-    async def speech_to_speech(self) -> OpenAIRealtime:
+    async def speech_to_speech(self) -> SpeechToSpeech:
         """The voice model that hears, thinks and speaks at once.
 
         Raises:
-            CompanionError: KEY_MISSING, KEY_ELSEWHERE, KEYRING_TIMEOUT, KEYRING_FAILED.
+            CompanionError: PROVIDER_UNKNOWN; KEY_MISSING, KEY_ELSEWHERE, KEYRING_TIMEOUT, KEYRING_FAILED.
         """
-        from companion.providers.openai_realtime import OpenAIRealtime, RealtimeChoice
-
         settings = self._settings()
-        provider = await self.provider(Role.THINKS, "openai")
-        choice = RealtimeChoice(language=settings.talk.language, is_spoken=settings.sound.speak_answers)
-        return OpenAIRealtime(provider, choice)
+        spec = roles.speech_to_speech(settings)
+        if spec is None:
+            raise CompanionError(Kind.PROVIDER_UNKNOWN)
+        provider = await self.provider(Role.THINKS, spec.name)
+        return provider.realtime(roles.realtime_choice(settings, spec))
 
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""

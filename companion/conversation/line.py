@@ -1,4 +1,4 @@
-"""The line to a vendor that hears and answers in one go: the port, and who opens and leaves a conversation.
+"""The line to a vendor that hears and answers in one go: who opens and leaves a conversation.
 
 In: what was said so far, when a conversation is opened. Out: what the vendor tells, each with its turn. At most one
 conversation is open; a new one is told the session as words. Runs on the loop's thread.
@@ -8,80 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Audio, ChatDelta, Message, Transcript
+from companion.flow import Message
+from companion.ports import Conversation, SpeechToSpeech, Told
 from companion.tasks import spawn
 
-Told = Transcript | ChatDelta | Audio | CompanionError
 LONGEST_S = 50 * 60.0
 """Vendors end a conversation after an hour; a take begins no later than this in one."""
 _log = logging.getLogger(__name__)
-
-
-class Conversation(Protocol):
-    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
-
-    Raises:
-        CompanionError: from every method but `close`, once the connection has ended.
-    """
-
-    @property
-    def name(self) -> str:
-        """Who is on the line, "provider/model"."""
-
-    @property
-    def is_open(self) -> bool: ...
-
-    @property
-    def is_spoken(self) -> bool:
-        """Answers come with sound; False: in writing only."""
-
-    async def instruct(self, instructions: str) -> None:
-        """What the model is told about its part from now on."""
-
-    async def append(self, turn: int, frame: bytes) -> None:
-        """The next frame of the take of `turn`, int16 mono at 16 kHz."""
-
-    async def commit(self, turn: int) -> None:
-        """The take is over, and is what was said in `turn`."""
-
-    async def clear(self) -> None:
-        """Forgets the take that was begun."""
-
-    async def add(self, message: Message) -> None:
-        """Words that belong to the conversation."""
-
-    async def respond(self, turn: int) -> None:
-        """Asks for the answer of `turn`."""
-
-    async def interrupt(self, turn: int, heard_s: float) -> None:
-        """Ends the answer of `turn`; the vendor keeps `heard_s` seconds of its sound as said."""
-
-    def events(self) -> AsyncIterator[tuple[int, Told]]:
-        """What comes, with its turn: words said, the answer (ended by a finish reason), its sound, failures.
-
-        HEARING_FAILED says that the words of the turn will not come; any other failure that its answer will not.
-
-        Raises:
-            CompanionError: the connection ended.
-        """
-
-    async def close(self) -> None: ...
-
-
-class SpeechToSpeech(Protocol):
-    """A vendor that hears and answers in one go."""
-
-    async def connect(self, instructions: str) -> Conversation:
-        """Opens a conversation.
-
-        Raises:
-            CompanionError: it cannot be opened.
-        """
 
 
 class Line:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from companion.conversation import turn as machine
 from companion.conversation.engine import Organs
 from companion.conversation.keeping import Keeping, discard
-from companion.conversation.line import Conversation, Line, SpeechToSpeech, Told
+from companion.conversation.line import Line
 from companion.conversation.prompt import build_messages
 from companion.conversation.recording import Recording
 from companion.conversation.spoken import SpokenAnswer, SpokenTurn, over
@@ -34,10 +34,9 @@ from companion.events import (
     TurnFinished,
 )
 from companion.flow import Message, ReplyState, Role, Speaker, Transcript, TurnRecord
+from companion.ports import Conversation, SpeechToSpeech, Told
 from companion.practices import Practice
 from companion.tasks import spawn, stop
-
-__all__ = ["Conversation", "RealtimeEngine", "SpeechToSpeech"]
 
 T = TypeVar("T")
 SPOKEN = "(spoken)"

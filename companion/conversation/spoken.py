@@ -15,7 +15,6 @@ from typing import Any
 
 from companion.conversation.heard import SpokenTrack
 from companion.conversation.keeping import Keeping, discard
-from companion.conversation.line import Conversation, Told
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import CompanionError, Kind
@@ -31,7 +30,7 @@ from companion.events import (
     Trouble,
 )
 from companion.flow import TURN_ROLES, Audio, ChatDelta, ReplyState, Role, Sentence, Transcript, TurnRecord
-from companion.ports import Journal, Player, Spool
+from companion.ports import Conversation, Journal, Player, Spool, Told
 from companion.tasks import spawn, stop
 
 FIRST_S = 15.0

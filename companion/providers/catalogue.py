@@ -1,19 +1,20 @@
-"""What is known of models: context, price, retirement, abilities. Read from `resources/models.yaml` on first use.
+"""What is known of models: context, price, abilities, retirement. Read from `resources/models.yaml` on first use.
 
 The catalogue informs and never forbids: a model it does not know is used all the same, only without price and limits.
-The file is YAML whose rows are written as JSON, so that the standard library reads it in a millisecond; a file edited
-into freer YAML is read as well, more slowly.
+A name a person types becomes a model here: an id, an alias (`flux`, `haiku`), `provider/model`. The file is YAML whose
+rows are written as JSON, so that the standard library reads it in a millisecond; freer YAML is read too, more slowly.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, Usage
@@ -32,9 +33,10 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(eleven_|scribe_)"), "elevenlabs"),
 )
 """How vendors name their models, for those the file does not hold yet."""
-
-
+SOON = datetime.timedelta(days=60)
+"""How long before its end a model is warned of."""
 _HINT = "Put back the models.yaml that came with Companion."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +48,22 @@ class ModelEntry:
     role: Role
     label: str
     """As a person reads it: "Claude Haiku 5.5"."""
+    aliases: tuple[str, ...] = ()
+    """Short names for it; a role has each only once."""
     context_window: int | None = None
+    """In tokens."""
     max_output: int | None = None
+    """In tokens."""
     price_in: float | None = None
     """Per million tokens."""
     price_cached: float | None = None
     """Per million tokens read from the vendor's prompt cache."""
     price_out: float | None = None
-    """Per million tokens."""
+    """Per million tokens; of a model that draws, per million tokens of picture."""
+    price_audio_in: float | None = None
+    """Per million tokens of sound, where it has a price of its own."""
+    price_audio_cached: float | None = None
+    price_audio_out: float | None = None
     price_hour: float | None = None
     """Per hour of sound, heard or spoken."""
     price_mchars: float | None = None
@@ -61,14 +71,41 @@ class ModelEntry:
     price_rises: bool = False
     """The price goes up with very long prompts; ours are short."""
     abilities: frozenset[str] = frozenset()
-    """Of: streaming, vision, audio_in, reasoning, tools, json."""
-    temperature: bool = True
-    """Whether the model takes this parameter."""
+    """Of: streaming, vision, audio_in, reasoning, tools, json, batch."""
+    refuses: frozenset[str] = frozenset()
+    """Fields of `ChatRequest` that the model does not take."""
+    efforts: tuple[str, ...] = ()
+    """Values of `reasoning_effort` it takes; empty: not known."""
+    dimensions: int | None = None
+    """Of a model that makes vectors: how long they are unless asked otherwise."""
+    realtime: bool = False
+    """It hears, thinks and speaks in one go, and is chosen as such and not for a role (`Spec.realtime`)."""
     retires: datetime.date | None = None
     """From this day on requests fail."""
+    successor: str = ""
+    """Id of the model of the same provider that its vendor names instead."""
+
+    def takes(self, parameter: str) -> bool:
+        """Whether the model takes this field of `ChatRequest`."""
+        return parameter not in self.refuses
 
     def is_retired(self, today: datetime.date | None = None) -> bool:
-        return self.retires is not None and (today or datetime.date.today()) >= self.retires  # noqa: DTZ011 - as people count days
+        return self.retires is not None and (today or _today()) >= self.retires
+
+    def ends_soon(self, today: datetime.date | None = None) -> bool:
+        """Whether it is gone or will be within `SOON`."""
+        return self.retires is not None and self.retires - (today or _today()) <= SOON
+
+
+class Named(NamedTuple):
+    """What a name means."""
+
+    provider: str | None
+    """Whose model it is; None: nobody knows."""
+    model: str
+    """The id to send."""
+    entry: ModelEntry | None
+    """What is known of it; None: nothing, yet it is usable."""
 
 
 class Catalogue:
@@ -77,47 +114,96 @@ class Catalogue:
     def __init__(self, entries: Iterable[ModelEntry]) -> None:
         self.entries = tuple(entries)
         self._by_model: dict[str, list[ModelEntry]] = {}
+        self._by_alias: dict[str, list[ModelEntry]] = {}
         for entry in self.entries:
             self._by_model.setdefault(entry.model, []).append(entry)
+            for alias in entry.aliases:
+                self._by_alias.setdefault(alias, []).append(entry)
 
     @staticmethod
     @cache
     def load() -> Catalogue:
-        """The catalogue that came with the program; read once per process."""
-        return Catalogue(
-            _entry(row) for row in parse((resources() / "models.yaml").read_text(encoding="utf-8"))
-        )
+        """The catalogue that came with the program, at the prices of today; read once per process."""
+        rows = parse((resources() / "models.yaml").read_text(encoding="utf-8"))
+        return Catalogue(_entry(row, _today()) for row in rows)
 
-    def find(self, model: str, provider: str | None = None) -> ModelEntry | None:
-        """The model of that id, or the one of which it is a dated version; None: not known, yet usable."""
-        for name in (model, _DATED.sub("", model)):
-            for entry in self._by_model.get(name, ()):
-                if provider is None or entry.provider == provider:
+    def find(self, model: str, provider: str | None = None, role: Role | None = None) -> ModelEntry | None:
+        """The model of that id, of which it is a dated version or an alias; None: not known, yet usable."""
+        named = (self._by_model.get(model), self._by_model.get(_DATED.sub("", model)))
+        for entries in (*named, self._by_alias.get(model.lower())):
+            for entry in entries or ():
+                if provider in (None, entry.provider) and role in (None, entry.role):
                     return entry
         return None
+
+    def model_id(self, name: str, provider: str | None = None, role: Role | None = None) -> str:
+        """The id to send for what a person typed: an alias becomes its model, everything else stays as it is."""
+        if name in self._by_model:
+            return name
+        for entry in self._by_alias.get(name.lower(), ()):
+            if provider in (None, entry.provider) and role in (None, entry.role):
+                return entry.model
+        return name
+
+    def resolve(self, name: str, role: Role | None = None) -> Named:
+        """Whose model is meant: by id, by alias, by `provider/model`, else by the way vendors name theirs."""
+        entry = self.find(name, role=role)
+        if entry is None and "/" in name:
+            provider, rest = name.split("/", 1)
+            if provider in {each.provider for each in self.entries}:
+                return Named(provider, self.model_id(rest, provider, role), self.find(rest, provider, role))
+        if entry is not None:
+            return Named(entry.provider, self.model_id(name, entry.provider, role), entry)
+        return Named(
+            next((provider for pattern, provider in _FAMILIES if pattern.match(name)), None), name, None
+        )
 
     def models(
         self,
         provider: str | None = None,
         role: Role | None = None,
         *,
+        realtime: bool = False,
         today: datetime.date | None = None,
     ) -> tuple[ModelEntry, ...]:
-        """What can be chosen on that day, best first; retired models are left out."""
+        """What can be chosen for a role, or with `realtime` for speech to speech, on that day, best first."""
         return tuple(
             entry
             for entry in self.entries
             if provider in (None, entry.provider)
             and role in (None, entry.role)
+            and entry.realtime is realtime
             and not entry.is_retired(today)
         )
 
     def provider_of(self, model: str) -> str | None:
         """Whose model it is: by the file, else by the way vendors name theirs."""
-        entry = self.find(model)
-        if entry is not None:
-            return entry.provider
-        return next((provider for pattern, provider in _FAMILIES if pattern.match(model)), None)
+        return self.resolve(model).provider
+
+    def warning(self, model: str, provider: str | None = None, today: datetime.date | None = None) -> str:
+        """One sentence about a model that has ended or will soon, with what comes instead; empty: all is well."""
+        entry = self.find(model, provider)
+        if entry is None or entry.retires is None or not entry.ends_soon(today):
+            return ""
+        ends = "ended" if entry.is_retired(today) else "ends"
+        said = f"{entry.label} {ends} on {entry.retires.day} {entry.retires:%B %Y}"
+        successor = self.find(entry.successor, entry.provider)
+        if successor is None:
+            return f"{said}."
+        return f"{said}; {entry.provider} names {successor.label} ({successor.model}) instead."
+
+    def warn_once(self, model: str, provider: str) -> None:
+        """Puts the warning about a model in use into the log, once per process."""
+        if (model, provider) not in _warned and (said := self.warning(model, provider)):
+            _warned.add((model, provider))
+            _log.info("%s", said)
+
+
+_warned: set[tuple[str, str]] = set()
+
+
+def _today() -> datetime.date:
+    return datetime.date.today()  # noqa: DTZ011 - as people count days
 
 
 def cost_usd(
@@ -130,12 +216,21 @@ def cost_usd(
     if usage is not None:
         if entry.price_in is None or entry.price_out is None:
             return None
-        cached_price = entry.price_in if entry.price_cached is None else entry.price_cached
-        fresh = max(0, usage.input_tokens - usage.cached_tokens)
-        cost += (
-            fresh * entry.price_in
-            + usage.cached_tokens * cached_price
-            + usage.output_tokens * entry.price_out
+        cost += _tokens_cost(
+            usage.input_tokens - usage.audio_input_tokens,
+            usage.cached_tokens - usage.cached_audio_tokens,
+            usage.output_tokens - usage.audio_output_tokens,
+            prices=(entry.price_in, entry.price_cached, entry.price_out),
+        )
+        cost += _tokens_cost(
+            usage.audio_input_tokens,
+            usage.cached_audio_tokens,
+            usage.audio_output_tokens,
+            prices=(
+                entry.price_in if entry.price_audio_in is None else entry.price_audio_in,
+                entry.price_cached if entry.price_audio_cached is None else entry.price_audio_cached,
+                entry.price_out if entry.price_audio_out is None else entry.price_audio_out,
+            ),
         )
     if seconds or chars:
         if entry.price_mchars is not None:
@@ -145,6 +240,13 @@ def cost_usd(
         else:
             return None
     return cost / 1e6
+
+
+def _tokens_cost(read: int, cached: int, written: int, *, prices: tuple[float, float | None, float]) -> float:
+    """`read` tokens, of which `cached` came from the vendor's cache, and `written` ones, in millionths of a dollar."""
+    price_in, price_cached, price_out = prices
+    fresh = max(0, read - cached) * price_in
+    return fresh + cached * (price_in if price_cached is None else price_cached) + written * price_out
 
 
 def parse(text: str) -> list[dict[str, Any]]:
@@ -173,16 +275,20 @@ def _parse_yaml(text: str) -> object:
         raise CompanionError(Kind.BAD_FILE, "models.yaml cannot be read.", hint=_HINT, cause=error) from error
 
 
-def _entry(row: dict[str, Any]) -> ModelEntry:
+def _entry(row: dict[str, Any], today: datetime.date) -> ModelEntry:
     values = dict(row)
+    for later in values.pop("later", ()):
+        if today >= _date(later["from"]):
+            values |= {name: value for name, value in later.items() if name != "from"}
     retires = values.pop("retires", None)
-    if isinstance(retires, str):
-        retires = datetime.date.fromisoformat(retires)
-    role = Role(values.pop("role", Role.THINKS))
-    abilities = frozenset(values.pop("abilities", ()))
+    values["role"] = Role(values.get("role", Role.THINKS))
+    for name in ("abilities", "refuses"):
+        values[name] = frozenset(values.get(name, ()))
+    for name in ("aliases", "efforts"):
+        values[name] = tuple(values.get(name, ()))
     values.setdefault("label", values["model"])
     try:
-        return ModelEntry(role=role, abilities=abilities, retires=retires, **values)
+        return ModelEntry(retires=_date(retires) if retires else None, **values)
     except TypeError as error:
         raise CompanionError(
             Kind.BAD_FILE,
@@ -190,3 +296,7 @@ def _entry(row: dict[str, Any]) -> ModelEntry:
             hint=_HINT,
             cause=error,
         ) from error
+
+
+def _date(value: str | datetime.date) -> datetime.date:
+    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
     from openai.types.chat import ChatCompletionChunk
 
+    from companion.calls import RealtimeChoice
+    from companion.ports import SpeechToSpeech
+
 SPEECH_HZ = 24_000
 """Rate of the `pcm` format: headerless int16 mono (developers.openai.com, text to speech)."""
 _VOICES = (
@@ -65,6 +68,19 @@ SPEC = Spec(
     key_page="https://platform.openai.com/api-keys",
     base_url="https://api.openai.com/v1",
     live_models=_LIVE_HEARING,
+    realtime=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2"),
+    realtime_voices=(
+        "marin",
+        "cedar",
+        "alloy",
+        "ash",
+        "ballad",
+        "coral",
+        "echo",
+        "sage",
+        "shimmer",
+        "verse",
+    ),
     default_models={
         Role.THINKS: "gpt-6-luna",
         Role.HEARS: "gpt-transcribe",
@@ -209,6 +225,11 @@ class OpenAIProvider(AIProvider):
     def _no_voice(self, what: str) -> AIProviderError:
         who = self.spec.display_name
         return AIProviderError(f"{who} sent {what}.", self.spec.name, kind=Kind.VOICE_FAILED, who=who)
+
+    def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        from companion.providers.openai_realtime import OpenAIRealtime
+
+        return OpenAIRealtime(self, choice)
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:

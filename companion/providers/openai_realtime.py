@@ -15,9 +15,10 @@ import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+from companion.calls import RealtimeChoice
 from companion.errors import AIProviderError, AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import (
     CAPTURE_RATE_HZ,
@@ -37,8 +38,7 @@ from companion.providers.live import HearingDialect, Outgoing, address, closed, 
 from companion.providers.live import hear as hear_take
 from companion.providers.provider import AIProvider, opened
 
-MODELS = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini")
-VOICES = ("marin", "cedar", "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
+HEARING_MODEL = "gpt-live-transcribe"
 RATE_HZ = 24_000
 _BLOCK_BYTES = CAPTURE_RATE_HZ * 2 * 80 // 1000
 """One message carries 80 ms."""
@@ -122,35 +122,22 @@ class _TakeDialect(HearingDialect):
 # -- speech to speech ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealtimeChoice:
-    """What a person chose for a conversation."""
-
-    model: str = MODELS[0]
-    voice: str = VOICES[0]
-    speed: float = 1.0
-    """0.25..1.5."""
-    language: str = "en"
-    """BCP 47 tag of what is said to it."""
-    hearing_model: str = "gpt-live-transcribe"
-    """Who writes down what was said; the answer does not wait for it."""
-    is_spoken: bool = True
-    """False: it answers in writing only."""
-    follows_turns: bool = False
-    """The vendor decides when the person is done and answers by itself; False: `commit` and `respond` decide."""
-
-
 class OpenAIRealtime:
     """Opens conversations with a provider's key, address and patience.
 
     Args:
         provider: whose key and gate are used; it stays the owner of both.
-        choice: model, voice and the like.
+        choice: model, voice and the like; what is left open is filled in here.
     """
 
-    def __init__(self, provider: AIProvider, choice: RealtimeChoice = RealtimeChoice()) -> None:
+    def __init__(self, provider: AIProvider, choice: RealtimeChoice) -> None:
         self._provider = provider
-        self._choice = choice
+        self._choice = replace(
+            choice,
+            model=choice.model or provider.spec.realtime[0],
+            voice=choice.voice or provider.spec.realtime_voices[0],
+            hearing_model=choice.hearing_model or HEARING_MODEL,
+        )
 
     async def connect(self, instructions: str) -> RealtimeLink:
         """An open conversation; close it. Waits and tries again as the provider's policy says.
@@ -477,4 +464,7 @@ def _usage(told: Mapping[str, Any]) -> Usage:
         input_tokens=int(told.get("input_tokens") or 0),
         output_tokens=int(told.get("output_tokens") or 0),
         cached_tokens=int(details.get("cached_tokens") or 0),
+        audio_input_tokens=int(details.get("audio_tokens") or 0),
+        audio_output_tokens=int((told.get("output_token_details") or {}).get("audio_tokens") or 0),
+        cached_audio_tokens=int((details.get("cached_tokens_details") or {}).get("audio_tokens") or 0),
     )

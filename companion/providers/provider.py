@@ -29,9 +29,9 @@ from companion.flow import (
 from companion.log import Secret
 
 if TYPE_CHECKING:
-    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.net import Net
-    from companion.ports import Call
+    from companion.ports import Call, SpeechToSpeech
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -66,6 +66,10 @@ class Spec:
     """Its recogniser tells when a turn begins and ends (`Transcript.signal`)."""
     streams_text: bool = False
     """Its voice takes the text while it is written (`SpeakRequest.pieces`)."""
+    realtime: tuple[str, ...] = ()
+    """Models that hear, think and speak in one go (`AIProvider.realtime`), the default first; empty: none."""
+    realtime_voices: tuple[str, ...] = ()
+    """The voices of those models, the default first."""
     summary: str = ""
     """One sentence for the settings card: what it is and where the words go."""
     install: str = ""
@@ -192,6 +196,10 @@ class AIProvider:
     def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
         """Yields the pictures of the request as they are ready, usually one."""
         raise self._unsupported("draw pictures", "Choose another provider for images.")
+
+    def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        """Who opens conversations with a model that hears, thinks and speaks in one go (`Spec.realtime`)."""
+        raise self._unsupported("hold a spoken conversation", "Choose another engine for conversations.")
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""

@@ -85,11 +85,17 @@ class Talk:
         "separate",
         label="How a conversation runs",
         help="Speech to speech: one voice model hears, thinks and speaks. It answers sooner; your voice goes there.",
-        choices={
+        suggestions={
             "separate": "Hearing, thinking and voice apart",
             "openai-realtime": "OpenAI speech to speech",
         },
         page=Page.THINKING,
+    )
+    realtime_model: str = setting(
+        "", label="Model for speech to speech", help="Empty: the provider's own default.", page=Page.THINKING
+    )
+    realtime_voice: str = setting(
+        "", label="Voice for speech to speech", help="Empty: the provider's own default.", page=Page.THINKING
     )
     mode: str = setting(
         "auto",

@@ -145,7 +145,7 @@ async def test_speech_to_speech_is_chosen_and_left_like_any_other_engine(home: H
             await watched.turn("To the guide.")
             await app.change({"talk.engine": "openai-realtime"})
             assert isinstance(app.engine, RealtimeEngine)
-            assert {event.label for event in watched.of(EngineInUse)[-3:]} == {"GPT Realtime"}
+            assert {event.label for event in watched.of(EngineInUse)[-3:]} == {"GPT Realtime 2.1"}
             record = await watched.turn("To the voice model.")
             assert record.reply_text
             await app.change({"talk.engine": "separate"})

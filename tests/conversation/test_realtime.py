@@ -12,9 +12,10 @@ import pytest
 
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.calls import RealtimeChoice
 from companion.conversation import realtime, spoken
 from companion.conversation.engine import Organs
-from companion.conversation.realtime import RealtimeEngine, SpeechToSpeech
+from companion.conversation.realtime import RealtimeEngine
 from companion.conversation.reply import Engines
 from companion.conversation.spoken import UNKNOWN_WORDS
 from companion.conversation.turn import Limits
@@ -37,9 +38,10 @@ from companion.events import (
 )
 from companion.flow import Audio, ReplyState, Role, TurnRecord
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.ports import SpeechToSpeech
 from companion.practices import find_practice
 from companion.providers.openai import OpenAIProvider
-from companion.providers.openai_realtime import OpenAIRealtime, RealtimeChoice
+from companion.providers.openai_realtime import OpenAIRealtime
 from companion.providers.provider import Policy
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import EngineInUse, Events
-from companion.flow import Health, Role, VoiceInfo
+from companion.flow import TURN_ROLES, Health, Role, VoiceInfo
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
@@ -61,7 +61,7 @@ class StagedHost:
             raise error
         self.settings = changed(self.settings, changes)
         self.log.append(("change", dict(changes)))
-        for role in Role:
+        for role in TURN_ROLES:
             name = self.settings.role(role).active
             self.events.emit(EngineInUse(role=role, provider=name, label=name, host=""))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from companion.calls import RealtimeChoice
 from companion.errors import (
     AIProviderAuthError,
     AIProviderError,
@@ -33,7 +34,7 @@ from companion.flow import (
 )
 from companion.pcm import Resampler, read_file
 from companion.providers.openai import OpenAIProvider
-from companion.providers.openai_realtime import OpenAIRealtime, RealtimeChoice, RealtimeLink
+from companion.providers.openai_realtime import OpenAIRealtime, RealtimeLink
 from companion.providers.provider import Policy
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import REPLY, TRANSCRIPT
@@ -204,7 +205,10 @@ async def test_a_refused_handshake_has_its_name(
 ) -> None:
     server.script.status, server.script.code = refusal
     server.script.retry_after = "7"
-    for attempt in (words(provider, HearRequest(frames=frames(20))), OpenAIRealtime(provider).connect("Hi")):
+    for attempt in (
+        words(provider, HearRequest(frames=frames(20))),
+        OpenAIRealtime(provider, RealtimeChoice()).connect("Hi"),
+    ):
         with pytest.raises(error) as caught:
             await attempt
         assert caught.value.kind is kind
@@ -260,14 +264,14 @@ async def test_a_socket_that_never_answers_is_not_waited_for(
     with pytest.raises(AIProviderTimeoutError):
         await words(provider, HearRequest(frames=frames(20)))
     with pytest.raises(AIProviderTimeoutError):
-        await OpenAIRealtime(provider).connect("Hi")
+        await OpenAIRealtime(provider, RealtimeChoice()).connect("Hi")
     await server.until(lambda: not server.open_sockets)
 
 
 async def test_a_missing_key_is_said_before_anything_is_sent(server: RealtimeServer) -> None:
     async with OpenAIProvider(base_url=server.url) as keyless:
         with pytest.raises(AIProviderAuthError) as caught:
-            await OpenAIRealtime(keyless).connect("Hi")
+            await OpenAIRealtime(keyless, RealtimeChoice()).connect("Hi")
     assert caught.value.kind is Kind.KEY_MISSING
     assert not server.requests
 

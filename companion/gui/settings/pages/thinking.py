@@ -19,6 +19,7 @@ class ThinkingPage(RolePage):
     def add_own_rows(self) -> None:
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.if_unreachable"))
         self.add_rows("talk.engine")
+        self.add_pair(self.row("talk.realtime_model"), self.row("talk.realtime_voice"))
 
 
 PAGE = PageInfo(
