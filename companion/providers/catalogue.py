@@ -89,6 +89,11 @@ class ModelEntry:
         """Whether the model takes this field of `ChatRequest`."""
         return parameter not in self.refuses
 
+    @property
+    def temperature(self) -> bool:
+        """Whether the model takes this parameter."""
+        return self.takes("temperature")
+
     def is_retired(self, today: datetime.date | None = None) -> bool:
         return self.retires is not None and (today or _today()) >= self.retires
 
@@ -148,15 +153,12 @@ class Catalogue:
     def resolve(self, name: str, role: Role | None = None) -> Named:
         """Whose model is meant: by id, by alias, by `provider/model`, else by the way vendors name theirs."""
         entry = self.find(name, role=role)
-        if entry is None and "/" in name:
-            provider, rest = name.split("/", 1)
-            if provider in {each.provider for each in self.entries}:
-                return Named(provider, self.model_id(rest, provider, role), self.find(rest, provider, role))
         if entry is not None:
             return Named(entry.provider, self.model_id(name, entry.provider, role), entry)
-        return Named(
-            next((provider for pattern, provider in _FAMILIES if pattern.match(name)), None), name, None
-        )
+        provider, _, rest = name.partition("/")
+        if rest and provider in {each.provider for each in self.entries}:
+            return Named(provider, self.model_id(rest, provider, role), self.find(rest, provider, role))
+        return Named(next((who for pattern, who in _FAMILIES if pattern.match(name)), None), name, None)
 
     def models(
         self,
@@ -190,7 +192,7 @@ class Catalogue:
         successor = self.find(entry.successor, entry.provider)
         if successor is None:
             return f"{said}."
-        return f"{said}; {entry.provider} names {successor.label} ({successor.model}) instead."
+        return f"{said}; its vendor names {successor.label} ({successor.model}) instead."
 
     def warn_once(self, model: str, provider: str) -> None:
         """Puts the warning about a model in use into the log, once per process."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role, Usage
+from companion.flow import ChatRequest, Role, Usage
 from companion.paths import resources
 from companion.providers import Catalogue, registry
 from companion.providers.catalogue import ModelEntry, cost_usd, parse
+from companion.providers.catalogue import _entry as entry_of
 
 NOVEMBER_2026 = datetime.date(2026, 11, 20)
 
@@ -38,8 +41,12 @@ def test_it_knows_sixty_models_of_ten_vendors_without_doubles(catalogue: Catalog
         "elevenlabs",
         "cartesia",
         "xai",
+        "openrouter",
+        "nvidia",
+        "huggingface",
     }
     assert vendors <= {entry.provider for entry in catalogue.entries}
+    assert any(entry.realtime for entry in catalogue.entries)
     assert {entry.role for entry in catalogue.entries} == set(Role)
 
 
@@ -49,7 +56,7 @@ def test_what_it_says_of_a_model_is_what_the_vendor_says(catalogue: Catalogue) -
     assert (haiku.provider, haiku.label, haiku.role) == ("anthropic", "Claude Haiku 5.5", Role.THINKS)
     assert (haiku.context_window, haiku.max_output) == (1_000_000, 128_000)
     assert (haiku.price_in, haiku.price_cached, haiku.price_out) == (0.1, 0.01, 0.5)
-    assert not haiku.temperature
+    assert not haiku.takes("temperature")
     assert {"streaming", "vision", "tools", "reasoning"} <= haiku.abilities
     speech = catalogue.find("gpt-4o-mini-tts")
     assert speech is not None
@@ -63,6 +70,33 @@ def test_chat_models_have_what_cost_and_trimming_need(catalogue: Catalogue) -> N
         if not (entry.context_window and entry.max_output and entry.price_in and entry.price_out)
     ]
     assert lacking == []
+
+
+def test_abilities_and_parameters_are_of_the_known_words(catalogue: Catalogue) -> None:
+    abilities = {ability for entry in catalogue.entries for ability in entry.abilities}
+    assert abilities == {"streaming", "vision", "audio_in", "reasoning", "tools", "json", "batch"}
+    parameters = {field.name for field in dataclasses.fields(ChatRequest)}
+    assert {parameter for entry in catalogue.entries for parameter in entry.refuses} <= parameters
+    efforts = {"none", "minimal", "low", "medium", "high", "xhigh", "max"}
+    assert {effort for entry in catalogue.entries for effort in entry.efforts} <= efforts
+
+
+def test_vectors_and_pictures_have_their_prices(catalogue: Catalogue) -> None:
+    small = catalogue.find("text-embedding-3-small")
+    assert small is not None
+    assert (small.role, small.dimensions, small.context_window) == (Role.EMBEDS, 1536, 8192)
+    assert cost_usd(small, Usage(input_tokens=1_000_000)) == pytest.approx(0.02)
+    picture = catalogue.find("gpt-image-2.5-flare")
+    assert picture is not None
+    assert (picture.role, picture.price_in, picture.price_out) == (Role.DRAWS, 5, 30)
+
+
+def test_a_model_for_conversations_is_not_offered_for_writing(catalogue: Catalogue) -> None:
+    live = {entry.model for entry in catalogue.models("openai", realtime=True, today=NOVEMBER_2026)}
+    assert {"gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-live-1"} <= live
+    assert not live & {entry.model for entry in catalogue.models("openai", today=NOVEMBER_2026)}
+    spoken = Usage(input_tokens=1_000_000, audio_input_tokens=1_000_000)
+    assert cost_usd(catalogue.find("gpt-realtime-2.1"), spoken) == pytest.approx(32)
 
 
 def test_every_label_reads_like_a_name(catalogue: Catalogue) -> None:
@@ -83,6 +117,49 @@ def test_retired_models_are_not_offered_from_their_day_on(catalogue: Catalogue) 
     assert {"gpt-4o", "gpt-4.1-mini"} <= offered(datetime.date(2027, 1, 13))
     assert not {"gpt-4o", "gpt-4.1-mini"} & offered(datetime.date(2027, 1, 14))
     assert "whisper-1" not in offered(datetime.date(2027, 2, 26))
+
+
+def test_a_model_that_ends_has_a_successor_that_stays(catalogue: Catalogue) -> None:
+    for entry in catalogue.entries:
+        if entry.retires is None:
+            assert not entry.successor
+            continue
+        successor = catalogue.find(entry.successor, entry.provider)
+        assert successor is not None, entry.model
+        assert successor.retires is None or successor.retires > entry.retires, entry.model
+
+
+def test_a_model_within_sixty_days_of_its_end_is_warned_of(catalogue: Catalogue) -> None:
+    def said(day: datetime.date) -> str:
+        return catalogue.warning("gpt-4o", "openai", day)
+
+    assert said(datetime.date(2026, 11, 14)) == ""
+    assert said(datetime.date(2026, 11, 15)) == (
+        "GPT-4o ends on 14 January 2027; its vendor names GPT-6 Luna (gpt-6-luna) instead."
+    )
+    assert said(datetime.date(2027, 1, 14)).startswith("GPT-4o ended on 14 January 2027;")
+    assert catalogue.warning("gpt-4o-2024-08-06", today=NOVEMBER_2026).startswith("GPT-4o ends")
+    assert catalogue.warning("gpt-6-luna", today=NOVEMBER_2026) == ""
+    assert catalogue.warning("somebody/finetune-7b", today=NOVEMBER_2026) == ""
+
+
+def test_a_model_in_use_is_warned_of_in_the_log_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.providers.catalogue._warned", set())
+    ending = ModelEntry(
+        provider="x", model="y-1", role=Role.THINKS, label="Y 1", retires=datetime.date(2001, 2, 3)
+    )
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            Catalogue([ending]).warn_once("y-1", "x")
+    assert caplog.messages == ["Y 1 ended on 3 February 2001."]
+
+
+def test_a_price_that_changes_holds_from_its_day_on() -> None:
+    row = {"provider": "x", "model": "y", "price_in": 1, "later": [{"from": "2027-01-01", "price_in": 2}]}
+    assert entry_of(row, datetime.date(2026, 12, 31)).price_in == 1
+    assert entry_of(row, datetime.date(2027, 1, 1)).price_in == 2
 
 
 def test_newer_models_are_offered_first_and_ending_ones_last(catalogue: Catalogue) -> None:
@@ -133,6 +210,40 @@ def test_the_same_name_at_two_vendors_is_told_apart(catalogue: Catalogue) -> Non
 )
 def test_whose_a_model_is(catalogue: Catalogue, model: str, provider: str | None) -> None:
     assert catalogue.provider_of(model) == provider
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "provider", "model"),
+    [
+        ("flux", Role.HEARS, "deepgram", "flux-general-en"),
+        ("flux", Role.SPEAKS, "deepgram", "flux-alexis-en"),
+        ("nova", None, "deepgram", "nova-3"),
+        ("Sonic", None, "cartesia", "sonic-3.5"),
+        ("ink", None, "cartesia", "ink-2"),
+        ("scribe", None, "elevenlabs", "scribe_v3"),
+        ("haiku", Role.THINKS, "anthropic", "claude-haiku-5-5"),
+        ("gemini", None, "google", "gemini-3.8-flash"),
+        ("google/flash", Role.THINKS, "google", "gemini-3.8-flash"),
+        ("anthropic/claude-haiku-4-5-20251001", None, "anthropic", "claude-haiku-4-5-20251001"),
+        ("openai/gpt-oss-120b", None, "groq", "openai/gpt-oss-120b"),
+        ("openai/gpt-9-imagined", None, "openai", "gpt-9-imagined"),
+        ("gpt-9-imagined", None, "openai", "gpt-9-imagined"),
+        ("somebody/finetune-7b", None, None, "somebody/finetune-7b"),
+    ],
+)
+def test_a_name_becomes_a_model_and_its_vendor(
+    catalogue: Catalogue, name: str, role: Role | None, provider: str | None, model: str
+) -> None:
+    named = catalogue.resolve(name, role)
+    assert (named.provider, named.model) == (provider, model)
+    assert (named.entry is None) == ("9" in model or "somebody" in model)
+
+
+def test_an_alias_means_one_model_of_a_vendor_and_role(catalogue: Catalogue) -> None:
+    meant = [(entry.provider, entry.role, alias) for entry in catalogue.entries for alias in entry.aliases]
+    assert len(meant) == len(set(meant)) >= 20
+    ids = {entry.model for entry in catalogue.entries}
+    assert not ids & {alias for *_, alias in meant}
 
 
 def test_default_models_of_vendors_are_known_and_current(catalogue: Catalogue) -> None:
@@ -220,12 +331,36 @@ def test_refreshing_keeps_what_a_person_wrote_and_takes_new_numbers(tmp_path: Pa
         )
         dated = {"model": "gpt-8-terra-2028-01-01", "mode": "chat", "deprecation": "2029-01-01"}
         table.writerow({"provider": "openai", **dated})
-        table.writerow({"provider": "openai", "model": "text-embedding-9", "mode": "embedding"})
+        table.writerow({"provider": "openai", "model": "text-embedding-9", "mode": "moderation"})
+        table.writerow({"provider": "openai", "model": "vector-9", "mode": "embedding"})
     subprocess.run([sys.executable, script, tmp_path / "table.csv"], check=True, timeout=30)
     rows = {row["model"]: row for row in parse((tmp_path / "models.yaml").read_text())}
-    assert set(rows) == {"gpt-7-nova", "gpt-8-terra", "mine"}
+    assert set(rows) == {"gpt-7-nova", "gpt-8-terra", "mine", "vector-9"}
     assert rows["gpt-7-nova"]["label"] == "My Nova"
     assert (rows["gpt-7-nova"]["price_in"], rows["gpt-7-nova"]["price_rises"]) == (0.3, True)
     assert rows["gpt-8-terra"]["label"] == "GPT-8 Terra"
     assert rows["gpt-8-terra"]["retires"] == "2029-01-01"
-    assert rows["gpt-8-terra"]["temperature"] is False
+    assert rows["gpt-8-terra"]["refuses"] == ["temperature", "top_p"]
+    assert rows["vector-9"]["role"] == "embeddings"
+
+
+@pytest.mark.long
+def test_prices_and_context_windows_are_those_of_the_public_list() -> None:
+    """Against genai-prices, which its maintainers keep; where it moved on, `refresh_models.py prices` follows."""
+    location = importlib.util.spec_from_file_location("refresh_models", resources() / "refresh_models.py")
+    assert location is not None
+    assert location.loader is not None
+    refresh = importlib.util.module_from_spec(location)
+    location.loader.exec_module(refresh)
+    rows = parse((resources() / "models.yaml").read_text(encoding="utf-8"))
+    compared, stale = 0, []
+    for row in rows:
+        found = refresh.listed(row)
+        compared += bool(found)
+        stale += [
+            f"{row['provider']} {row['model']}: {name} {row.get(name)}, listed {value}"
+            for name, value in found.items()
+            if row.get(name) != value
+        ]
+    assert stale == []
+    assert compared > 100
