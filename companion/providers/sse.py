@@ -37,7 +37,9 @@ async def events(blocks: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent
 class Splitter:
     """The same without waiting: `feed` gives the events that a block completes."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_line: int = 0) -> None:
+        """`max_line`: as the client was asked for (`Net.client`)."""
+        self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
         self._rest = b""
         """The line under way."""
         self._is_first = True
@@ -55,7 +57,7 @@ class Splitter:
         lines = (self._rest + block).splitlines(keepends=False)
         self._after_cr = block.endswith(b"\r")
         self._rest = b"" if block.endswith((b"\n", b"\r")) else lines.pop()
-        if len(self._rest) > MAX_LINE:
+        if len(self._rest) > self._max_line:
             raise ValueError("a line of the event stream is too long")
         if self._is_first and lines:
             lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
@@ -72,7 +74,7 @@ class Splitter:
 
     def _add(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size > MAX_EVENT:
+        if self._size > self._max_event:
             raise ValueError("an event of the stream is too long")
         self._data.append(data)
 
