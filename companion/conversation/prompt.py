@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from string import Template
 
 from companion.conversation.speech_text import clean_text
 from companion.flow import Message, Speaker, TurnRecord
 from companion.paths import resources
 from companion.practices import Practice, part_of_day
+from companion.templates import PromptTemplate
+from companion.tokens import first_kept
 
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
@@ -52,7 +53,7 @@ def system_prompt(practice: Practice, step: int, now: datetime) -> str:
     index = practice.step_index(step)
     current = practice.steps[index]
     steps = (f"{n}. {each.title}: {each.guidance}".rstrip(": ") for n, each in enumerate(practice.steps, 1))
-    return _template().substitute(
+    return _template().render(
         part=part_of_day(now.hour),
         date=f"{_WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
         title=practice.title,
@@ -64,36 +65,15 @@ def system_prompt(practice: Practice, step: int, now: datetime) -> str:
     )
 
 
-def read_template(text: str) -> Template:
-    """A prompt file as a template.
-
-    Raises:
-        ValueError: it is malformed, or names a variable that does not exist.
-    """
-    template = Template(text)
-    unknown = set(template.get_identifiers()) - _VARIABLES
-    if unknown or not template.is_valid():
-        raise ValueError(f"the prompt names unknown variables: {', '.join(sorted(unknown)) or 'a lone $'}")
-    return template
-
-
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    return read_template((resources() / "prompts" / "companion.md").read_text("utf-8").strip())
+def _template() -> PromptTemplate:
+    return PromptTemplate.load(resources() / "prompts" / "companion.md", variables=_VARIABLES)
 
 
 def _newest(history: Sequence[TurnRecord]) -> Sequence[TurnRecord]:
     """The newest turns within the budget, whole. What is left out grows in blocks, so it stays the same for many turns."""
     sizes = [len(turn.user_text) + len(turn.heard_text) for turn in history]
-    excess = sum(sizes) - HISTORY_CHARS
-    if excess <= 0:
-        return history
-    to_drop = -(-excess // _BLOCK_CHARS) * _BLOCK_CHARS
-    first = 0
-    while to_drop > 0 and first < len(history):
-        to_drop -= sizes[first]
-        first += 1
-    return history[first:]
+    return history[first_kept(sizes, HISTORY_CHARS, _BLOCK_CHARS) :]
 
 
 def _alternating(pairs: Iterable[tuple[Speaker, str]]) -> list[Message]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.conversation.prompt import HISTORY_CHARS, build_messages, read_template, system_prompt
+from companion.conversation.prompt import HISTORY_CHARS, build_messages, system_prompt
 from companion.flow import Message, Speaker, TurnRecord
 from companion.practices import find_practice, load_practices
 
@@ -113,9 +113,3 @@ def test_user_and_assistant_always_take_turns(pairs: list[tuple[str, str]], text
     assert roles[1] is roles[-1] is Speaker.USER
     assert all(one is not other for one, other in pairwise(roles))
     assert all(message.content for message in messages)
-
-
-@pytest.mark.parametrize("text", ["Hello $nobody", "5 $ please", "${date"])
-def test_a_prompt_file_with_unknown_variables_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="unknown variables"):
-        read_template(text)
