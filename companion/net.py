@@ -1,20 +1,20 @@
 """The egress gate: the only room that can open a socket to the world.
 
-Adapters and vendor SDKs are handed clients made here. The gate counts bytes per host, can be shut, sends no key over
-plain http except to this computer, follows no redirect, reads no proxy from the environment, and bounds what a hostile
-server can make us hold in memory. Belongs to one event loop.
+Adapters and vendor SDKs are handed clients made here. The gate books every byte (`ledger`), can be shut at any moment,
+sends no key over plain http except to this computer (and to the own network where a person said so), follows no redirect,
+reads no proxy from the environment unless it was told to, and bounds what a hostile server can make us hold in memory.
+Belongs to one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from companion.errors import (
     AIProviderError,
@@ -23,6 +23,9 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
+from companion.hosts import host_of, is_own_network, is_this_computer, origin
+from companion.ledger import Booking, Ledger, Traffic, current_errand
+from companion.tasks import spawn
 
 if TYPE_CHECKING:
     import ssl
@@ -30,6 +33,17 @@ if TYPE_CHECKING:
     import httpx2
     from websockets.asyncio.client import ClientConnection, connect
     from websockets.exceptions import ConnectionClosed
+
+__all__ = [
+    "HandshakeRefused",
+    "Net",
+    "Socket",
+    "SocketClosed",
+    "Traffic",
+    "is_own_network",
+    "is_this_computer",
+    "origin",
+]
 
 CONNECT_S = 5.0
 READ_S = 60.0
@@ -58,52 +72,64 @@ _KEY_HEADERS = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What went to and came from one host in this run."""
-
-    sent: int = 0
-    received: int = 0
-    requests: int = 0
-    last_at: float = 0.0
-    """Seconds since the epoch."""
-
-
 class Net:
-    """One gate per app. `client()` is cheap; all clients share one connection pool."""
+    """One gate per app. `client()` is cheap; all clients share one pool of connections per way out."""
 
-    def __init__(self) -> None:
-        self.shut = False
-        """True: nothing leaves this computer; loopback still works."""
-        self.traffic: dict[str, Traffic] = {}
-        self._pool: httpx2.AsyncHTTPTransport | None = None
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.trusts_own_network = False
+        """True: a key may go to a server of the same private network without encryption."""
+        self.uses_proxy = False
+        """True: the proxies in the environment hold, except for this computer and its network."""
+        self.certificates = ""
+        """A file of certificates that are trusted besides the system's; empty: none."""
+        self._is_shut = False
+        self._pools: dict[str, _Pool] = {}
+        self._leashes: set[_Leash] = set()
+        self._sockets: WeakSet[Socket] = WeakSet()
+        self._ending: set[asyncio.Task[None]] = set()
 
-    def client(self, base_url: str = "", headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
-        """An HTTP client behind the gate. Close it or not: the pool is the gate's."""
+    @property
+    def shut(self) -> bool:
+        """True: nothing leaves this computer, not even the question where a host is; loopback still works."""
+        return self._is_shut
+
+    @shut.setter
+    def shut(self, is_shut: bool) -> None:
+        self._is_shut = is_shut
+        if is_shut:
+            for leash in tuple(self._leashes):
+                leash.pull()
+            for link in tuple(self._sockets):
+                link.cut()
+            for way in [way for way in self._pools if way != _HERE]:
+                self._close_pool(way)
+
+    @property
+    def traffic(self) -> Mapping[str, Traffic]:
+        """Host -> what went there and came from there in this run."""
+        return self.ledger.hosts
+
+    def client(
+        self, base_url: str = "", headers: Mapping[str, str] | None = None, *, max_line: int = 0
+    ) -> httpx2.AsyncClient:
+        """An HTTP client behind the gate. Close it or not: the pool is the gate's.
+
+        Args:
+            base_url: what relative addresses stand below.
+            headers: go with every request.
+            max_line: longest line of an event stream instead of `MAX_LINE`: sound comes as base64 in some.
+        """
         import httpx2
 
         return httpx2.AsyncClient(
             base_url=base_url,
             headers={"Accept-Encoding": "identity", **(headers or {})},
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S),
-            transport=_gate_transport(self),
+            transport=_gate_transport(self, max_line),
             trust_env=False,
             follow_redirects=False,
         )
-
-    def pool(self) -> httpx2.AsyncHTTPTransport:
-        """The shared connections."""
-        import httpx2
-
-        if self._pool is None:
-            self._pool = httpx2.AsyncHTTPTransport(
-                verify=_trust(),
-                trust_env=False,
-                limits=httpx2.Limits(
-                    max_connections=50, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S
-                ),
-            )
-        return self._pool
 
     async def warm(self, url: str) -> None:
         """Has a connection to the host of `url` ready for the next request. Carries no key, never raises."""
@@ -127,21 +153,22 @@ class Net:
 
         from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-        account = self.admit(url, headers or {})
+        booking = self.admit(url, headers or {})
         parts = urlsplit(url)
         host = parts.hostname or ""
         try:
-            link = await _direct()(
-                url,
-                ssl=_trust() if parts.scheme == "wss" else None,
-                additional_headers=dict(headers or {}),
-                proxy=None,  # the environment's proxies are ignored
-                compression=None,
-                open_timeout=CONNECT_S,
-                close_timeout=1,
-                max_size=MAX_MESSAGE,
-                max_queue=64,
-            )
+            async with self.leash(url):
+                link = await _direct()(
+                    url,
+                    ssl=_trust(self.certificates) if parts.scheme == "wss" else None,
+                    additional_headers=dict(headers or {}),
+                    proxy=self.proxy_for(url) or None,
+                    compression=None,
+                    open_timeout=CONNECT_S,
+                    close_timeout=1,
+                    max_size=MAX_MESSAGE,
+                    max_queue=64,
+                )
         except InvalidStatus as error:
             answer = error.response
             raise HandshakeRefused(
@@ -155,10 +182,13 @@ class Net:
             raise AIProviderUnavailableError(
                 "", host, error, kind=Kind.UNREACHABLE, who=who or host
             ) from error
-        return Socket(link, account)
+        socket = Socket(link, host, booking, self.ledger)
+        if not is_this_computer(url):
+            self._sockets.add(socket)
+        return socket
 
-    def admit(self, url: str, headers: Mapping[str, str]) -> Traffic:
-        """Lets a request pass and returns its host's account.
+    def admit(self, url: str, headers: Mapping[str, str]) -> Booking:
+        """Lets a request pass and begins to book it.
 
         Raises:
             CompanionError: NETWORK_SHUT; UNSAFE_ADDRESS for a key over plain http to another computer.
@@ -169,18 +199,139 @@ class Net:
             if self.shut:
                 raise CompanionError(Kind.NETWORK_SHUT, who=host)
             carries_key = any(name.lower() in _KEY_HEADERS for name in headers) or "key=" in parts.query
-            if carries_key and parts.scheme in ("http", "ws"):
+            may_be_read = parts.scheme in ("http", "ws") and not (
+                self.trusts_own_network and is_own_network(host)
+            )
+            if carries_key and may_be_read:
                 raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
-        account = self.traffic.setdefault(host, Traffic())
-        account.requests += 1
-        account.last_at = time.time()
-        return account
+        return Booking(self.ledger, host)
+
+    def leash(self, url: str) -> _Leash:
+        """`async with net.leash(url)`: what waits inside ends when the gate is shut.
+
+        For work outside the pool, such as a process that fetches a file; `admit` it first.
+
+        Raises:
+            CompanionError: NETWORK_SHUT, from the block.
+        """
+        return _Leash("" if is_this_computer(url) else host_of(url), self._leashes)
+
+    def proxy_for(self, url: str) -> str:
+        """The proxy that a request to `url` goes through; empty: none.
+
+        Raises:
+            CompanionError: UNREACHABLE for a kind of proxy that is not known here; the request must not go around it.
+        """
+        host = host_of(url)
+        if not self.uses_proxy or is_this_computer(url) or is_own_network(host):
+            return ""
+        from urllib.request import getproxies, proxy_bypass
+
+        if proxy_bypass(host):
+            return ""
+        found = getproxies()
+        proxy = found.get("http" if urlsplit(url).scheme in ("http", "ws") else "https") or found.get(
+            "all", ""
+        )
+        if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+            message = "The proxy in the environment is of a kind that Companion cannot use."
+            hint = "Set HTTPS_PROXY to an http:// address, or turn the use of proxies off in the settings."
+            raise AIProviderUnavailableError(message, host, kind=Kind.UNREACHABLE, who=host, hint=hint)
+        return proxy
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        pool, self._pool = self._pool, None
+        for way in tuple(self._pools):
+            self._close_pool(way)
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    # -- connections ----------------------------------------------------------------------------------------
+
+    def _pool(self, url: str) -> _Pool:
+        """The shared connections of the way that leads to `url`."""
+        import httpx2
+
+        way = _HERE if is_this_computer(url) else self.proxy_for(url) or _AWAY
+        if way not in self._pools:
+            transport = httpx2.AsyncHTTPTransport(
+                verify=_trust(self.certificates),
+                trust_env=False,
+                proxy=way if way not in (_HERE, _AWAY) else None,
+                limits=httpx2.Limits(
+                    max_connections=50, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S
+                ),
+            )
+            self._pools[way] = _Pool(transport, lambda: self._close_pool(way))
+        return self._pools[way]
+
+    def _close_pool(self, way: str) -> None:
+        pool = self._pools.pop(way, None)
         if pool is not None:
-            await pool.aclose()
+            task = spawn(pool.close(), name="close connections")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+_HERE, _AWAY = "here", "away"
+"""The two ways out that are no proxy."""
+
+
+class _Pool:
+    """Connections and how many requests are under way on them; when none was for `KEEP_ALIVE_S`, `idle` is called."""
+
+    def __init__(self, transport: httpx2.AsyncHTTPTransport, idle: Callable[[], None]) -> None:
+        self.transport = transport
+        self._idle = idle
+        self._under_way = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        self._under_way += 1
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def end(self) -> None:
+        self._under_way -= 1
+        if self._under_way == 0:
+            self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._idle)
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.transport.aclose()
+
+
+class _Leash:
+    """`async with`, any number of times one after the other: ends with NETWORK_SHUT when it is pulled meanwhile."""
+
+    def __init__(self, host: str, leashes: set[_Leash]) -> None:
+        """`host`: where to; empty: this computer, which may always be asked."""
+        self._host, self._leashes = host, leashes
+        self._scope: asyncio.Timeout | None = None
+
+    def pull(self) -> None:
+        self._leashes.discard(self)
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    async def __aenter__(self) -> None:
+        if self._host:
+            self._scope = asyncio.timeout(None)
+            await self._scope.__aenter__()
+            self._leashes.add(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        scope, self._scope = self._scope, None
+        if scope is None:
+            return
+        self._leashes.discard(self)
+        try:
+            await scope.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise CompanionError(Kind.NETWORK_SHUT, who=self._host) from None
 
 
 class HandshakeRefused(Exception):
@@ -202,19 +353,28 @@ class SocketClosed(Exception):
 class Socket:
     """An open WebSocket. One reader at a time."""
 
-    def __init__(self, link: ClientConnection, account: Traffic) -> None:
+    def __init__(self, link: ClientConnection, host: str, opened: Booking, ledger: Ledger) -> None:
+        """`opened`: how the opening was booked; so is what passes while nobody is named."""
         self._link = link
-        self._account = account
+        self._host, self._opened, self._ledger = host, opened, ledger
+        self._booking = opened
+        self._is_cut = False
 
     @property
     def is_open(self) -> bool:
-        return self._link.close_code is None
+        return self._link.close_code is None and not self._is_cut
+
+    def cut(self) -> None:
+        """Ends it at once: the gate was shut."""
+        self._is_cut = True
+        self._link.transport.abort()
 
     async def send(self, message: str | bytes) -> None:
         """Sends a text or binary message; waits while the network is slower than we are.
 
         Raises:
             SocketClosed: it has ended.
+            CompanionError: NETWORK_SHUT.
         """
         from websockets.exceptions import ConnectionClosed
 
@@ -222,13 +382,14 @@ class Socket:
             await self._link.send(message)
         except ConnectionClosed as error:
             raise self._closed(error) from error
-        self._account.sent += len(message)
+        self._book().sent(_size(message))
 
     async def receive(self) -> str | bytes:
         """The next message.
 
         Raises:
             SocketClosed: there is none any more.
+            CompanionError: NETWORK_SHUT.
         """
         from websockets.exceptions import ConnectionClosed
 
@@ -236,56 +397,48 @@ class Socket:
             message: str | bytes = await self._link.recv()
         except ConnectionClosed as error:
             raise self._closed(error) from error
-        self._account.received += len(message)
-        self._account.last_at = time.time()
+        self._book().received(_size(message))
         return message
 
     async def close(self, code: int = 1000) -> None:
         """Ends it and waits at most a second for the other side. Idempotent."""
         await self._link.close(code)
 
-    def _closed(self, error: ConnectionClosed) -> SocketClosed:
+    def _book(self) -> Booking:
+        """The account of the errand under way; a connection outlives errands."""
+        errand = current_errand() or self._opened.errand
+        if errand is not self._booking.errand:
+            self._booking = Booking(self._ledger, self._host, errand)
+        return self._booking
+
+    def _closed(self, error: ConnectionClosed) -> SocketClosed | CompanionError:
+        if self._is_cut:
+            return CompanionError(Kind.NETWORK_SHUT, who=self._host)
         frame = error.rcvd
         return SocketClosed(frame.code, frame.reason) if frame is not None else SocketClosed(1006, "")
 
 
-def is_this_computer(url: str) -> bool:
-    """Whether an address can only be this machine: `localhost` or a loopback number in its usual spelling.
-
-    Spellings that some connectors read as loopback and others do not ("127.1", "localhost.") count as elsewhere.
-    """
-    host = _host(url)
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port of an address, which is what a key is bound to; empty for what is no address."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80, "wss": 443, "ws": 80}[parts.scheme]
-    except (ValueError, KeyError):
-        return ""
-    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname else ""
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+def _size(message: str | bytes) -> int:
+    """Bytes on the wire."""
+    return len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def _trust(certificates: str) -> ssl.SSLContext:
     """Whom this computer trusts; reading it takes tens of milliseconds, so once per process."""
     import httpx2
 
-    return httpx2.create_ssl_context(trust_env=False)
+    context = httpx2.create_ssl_context(trust_env=False)
+    try:
+        if certificates:
+            context.load_verify_locations(certificates)
+    except OSError as error:  # ssl.SSLError is one
+        message = "The file with your own server's certificate could not be read."
+        hint = "Choose another in the settings under Privacy. What you said is kept."
+        raise AIProviderUnavailableError(
+            message, kind=Kind.UNREACHABLE, original_error=error, hint=hint
+        ) from error
+    return context
 
 
 @cache
@@ -299,24 +452,49 @@ def _direct() -> type[connect]:
     return Direct
 
 
-def _gate_transport(net: Net) -> httpx2.AsyncBaseTransport:
+def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
     import httpx2
 
     class Gate(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            account = net.admit(str(request.url), request.headers)
+            url = str(request.url)
+            booking, leash, pool = net.admit(url, request.headers), net.leash(url), net._pool(url)
             request.headers["Accept-Encoding"] = "identity"  # an SDK may have asked for gzip: bombs
-            account.sent += int(request.headers.get("content-length") or 0)
-            response = await net.pool().handle_async_request(request)
+            request.stream = _counted(request.stream, booking)
+            pool.begin()
             try:
-                _refuse_what_is_no_api(request.url.host, response)
-            except AIProviderError:
-                await response.aclose()
+                async with leash:
+                    response = await pool.transport.handle_async_request(request)
+                    source: Any = response.stream
+                    bounds = _Bounds(_media_type(response), max_line)
+                    response.stream = _bounded(source, bounds, booking, leash, pool)
+                    try:
+                        _refuse_what_is_no_api(request.url.host, response)
+                    except AIProviderError:
+                        await source.aclose()
+                        raise
+            except BaseException:
+                pool.end()
                 raise
-            response.stream = _bounded(response, account, request.url.host)
             return response
 
     return Gate()
+
+
+def _counted(source: Any, booking: Booking) -> httpx2.AsyncByteStream:
+    """The body of a request, booked as it goes."""
+    from httpx2 import AsyncByteStream
+
+    class Counted(AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for part in source:
+                booking.sent(len(part))
+                yield part
+
+        async def aclose(self) -> None:
+            await source.aclose()
+
+    return Counted()
 
 
 def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
@@ -325,7 +503,7 @@ def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
     if encoding not in ("", "identity") or (response.status_code == 200 and kind == "text/html"):
         raise AIProviderError("", host, kind=Kind.NOT_AN_API, who=host)
     if 300 <= response.status_code < 400:
-        target = _host(response.headers.get("location", "")) or "another address"
+        target = host_of(response.headers.get("location", "")) or "another address"
         raise AIProviderError(
             f"{host} sends the request on to {target}; the key was not sent there.",
             host,
@@ -341,7 +519,8 @@ def _media_type(response: httpx2.Response) -> str:
 class _Bounds:
     """Watches one body go by and says when it is more than an answer can be."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, max_line: int = 0) -> None:
+        self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
         self._events = kind == "text/event-stream"
         self._lines = self._events or kind == "application/x-ndjson"
         sound = kind.startswith("audio/") or kind == "application/octet-stream"
@@ -359,7 +538,7 @@ class _Bounds:
             end = max(ends, default=-1)
             self._event = _since(part, end - len(self._tail), self._event)
             self._tail = seam[-3:]
-        return self._total > self._limit or self._line > MAX_LINE or self._event > MAX_EVENT
+        return self._total > self._limit or self._line > self._max_line or self._event > self._max_event
 
 
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -370,18 +549,26 @@ def _since(part: bytes, end: int, before: int) -> int:
     return before + len(part) if end < 0 else len(part) - end - 1
 
 
-def _bounded(response: httpx2.Response, account: Traffic, host: str) -> httpx2.AsyncByteStream:
+def _bounded(
+    source: Any, bounds: _Bounds, booking: Booking, leash: _Leash, pool: _Pool
+) -> httpx2.AsyncByteStream:
+    """The body of an answer: booked, held within bounds, and ended when the gate is shut."""
     from httpx2 import AsyncByteStream
 
-    source = response.stream
-    bounds = _Bounds(_media_type(response))
-
     class Bounded(AsyncByteStream):
+        is_over = False
+
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            assert isinstance(source, AsyncByteStream)
-            async for part in source:
-                account.received += len(part)
+            parts = aiter(source)
+            while True:
+                async with leash:
+                    try:
+                        part = await anext(parts)
+                    except StopAsyncIteration:
+                        return
+                booking.received(len(part))
                 if bounds.exceeded_by(part):
+                    host = booking.host
                     raise AIProviderUnavailableError(
                         f"{host} sent more than an answer can be; it was stopped.",
                         host,
@@ -391,7 +578,9 @@ def _bounded(response: httpx2.Response, account: Traffic, host: str) -> httpx2.A
                 yield part
 
         async def aclose(self) -> None:
-            assert isinstance(source, AsyncByteStream)
+            if not self.is_over:
+                self.is_over = True
+                pool.end()
             await source.aclose()
 
     return Bounded()

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "pcm", "practices", "templates", "tokens"), 1),
+    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "pcm", "practices", "templates", "tokens", "yaml_file"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault"), 2),
     "app": 3,
     "gui": 4,
@@ -38,7 +38,7 @@ HOMES = {
     "keyring": ("vault.py",),
     "sqlcipher3": ("journal/",),
     "cryptography": ("journal/",),
-    "ruamel": ("settings/", "settings.py", "providers/catalogue.py"),
+    "ruamel": ("yaml_file.py",),
     "PySide6": ("gui/",),
     "qasync": ("gui/",),
     "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from companion.errors import CompanionError, Kind
+from companion.hosts import is_own_network, is_this_host
 
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
@@ -33,12 +34,13 @@ class Address(NamedTuple):
     """Empty: nothing to remark."""
 
 
-def normalise_base_url(text: str, *, with_key: bool = False) -> Address:
+def normalise_base_url(text: str, *, with_key: bool = False, trusts_own_network: bool = False) -> Address:
     """The address `text` means; empty text means the provider's own.
 
     Args:
         text: what was typed or pasted.
         with_key: a key will be sent there, so plain http is refused beyond this computer.
+        trusts_own_network: a key may also go to the same private network without encryption.
 
     Raises:
         CompanionError: UNSAFE_ADDRESS when it is no address of a server, or a key would travel in clear.
@@ -63,29 +65,12 @@ def normalise_base_url(text: str, *, with_key: bool = False) -> Address:
     if parts.query or parts.fragment:
         notices.append("What stood after ? or # was removed.")
     scheme = parts.scheme.lower()
-    _check_encryption(scheme, host, notices, with_key=with_key)
+    may_be_read = with_key and not (trusts_own_network and is_own_network(host))
+    _check_encryption(scheme, host, notices, may_be_read=may_be_read)
     shown_host = f"[{host}]" if ":" in host else host
     standard = {"https": 443, "http": 80}[scheme]
     where = shown_host if port in (None, standard) else f"{shown_host}:{port}"
     return Address(f"{scheme}://{where}{_path(parts.path, notices)}", " ".join(notices))
-
-
-def is_local_network(host: str) -> bool:
-    """Whether a host is this computer or one of the same private network."""
-    if host == "localhost" or host.endswith((".local", ".lan", ".home.arpa")):
-        return True
-    try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return number.is_loopback or number.is_private or number.is_link_local
-
-
-def _is_this_computer(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _with_scheme(text: str, notices: list[str]) -> str:
@@ -99,7 +84,7 @@ def _with_scheme(text: str, notices: list[str]) -> str:
         host = urlsplit(f"//{text}").hostname or ""
     except ValueError as error:
         raise _refused("That is not a server address.") from error
-    scheme = "http" if is_local_network(host) else "https"
+    scheme = "http" if is_own_network(host) else "https"
     notices.append(f"{scheme}:// was added.")
     return f"{scheme}://{text}"
 
@@ -134,12 +119,12 @@ def _unicode(host: str) -> str:
         return host
 
 
-def _check_encryption(scheme: str, host: str, notices: list[str], *, with_key: bool) -> None:
-    if scheme == "https" or _is_this_computer(host):
+def _check_encryption(scheme: str, host: str, notices: list[str], *, may_be_read: bool) -> None:
+    if scheme == "https" or is_this_host(host):
         return
-    if with_key:
+    if may_be_read:
         raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
-    where = "through your own network" if is_local_network(host) else "through the internet"
+    where = "through your own network" if is_own_network(host) else "through the internet"
     notices.append(f"What you say travels unencrypted {where}.")
 
 

@@ -1,0 +1,161 @@
+"""What crosses the egress gate, booked by who it is for, where it goes and what kind of thing it is.
+
+Whoever starts a call says why (`Errand`) and drives it with `carried`; the gate books every byte on the errand under way.
+Content is counted: bodies and messages, without addresses, headers and framing. Belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Cargo(StrEnum):
+    """The kinds of data a person tells apart."""
+
+    VOICE = "voice"
+    """The sound of the person."""
+    WORDS = "words"
+    """What they said and wrote, with the conversation around it."""
+    MEMORY = "memory"
+    """Excerpts of earlier reflections."""
+    ANSWERS = "answers"
+    """Text to be spoken to them."""
+    OTHER = "other"
+    """Nothing of theirs: tests of a key, lists of models and voices, downloads."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Bytes of content, both ways."""
+
+    sent: int = 0
+    received: int = 0
+    requests: int = 0
+    last_at: float = 0.0
+    """Seconds since the epoch."""
+
+    def add(self, other: Traffic) -> None:
+        self.sent += other.sent
+        self.received += other.received
+        self.requests += other.requests
+        self.last_at = max(self.last_at, other.last_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """For whom, where to, and what."""
+
+    who: str
+    """The provider's display name; empty: nobody said."""
+    host: str
+    cargo: Cargo
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Errand:
+    """Why something is sent, and in the end what of it crossed the gate."""
+
+    who: str = ""
+    cargo: Cargo = Cargo.OTHER
+    went: dict[str, Traffic] = field(default_factory=dict)
+    """Host -> what crossed."""
+
+
+_under_way: ContextVar[Errand | None] = ContextVar("errand", default=None)
+
+
+@contextmanager
+def on_errand(errand: Errand) -> Iterator[None]:
+    """What the gate lets through in this block, and in tasks that begin in it, is booked on `errand`."""
+    token = _under_way.set(errand)
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncIterator[T]:
+    """`chunks`, with all that producing them sends and receives booked on `errand`. Closes them."""
+    try:
+        while True:
+            with on_errand(
+                errand
+            ):  # for each step: what the reader does between two of them is not part of it
+                try:
+                    chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    return
+            yield chunk
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            with on_errand(errand):
+                await close()
+
+
+class Booking:
+    """One exchange with one host; `sent` and `received` count its bytes as they pass."""
+
+    def __init__(self, ledger: Ledger, host: str, errand: Errand | None = None) -> None:
+        """`errand`: on whose account, where nobody else is named at this moment."""
+        self._ledger, self.host = ledger, host
+        self.errand = current_errand() or errand or Errand()
+        self._add(requests=1)
+
+    def sent(self, count: int) -> None:
+        self._add(sent=count)
+
+    def received(self, count: int) -> None:
+        self._add(received=count)
+
+    def _add(self, *, sent: int = 0, received: int = 0, requests: int = 0) -> None:
+        passed = Traffic(sent, received, requests, self._ledger.now())
+        self.errand.went.setdefault(self.host, Traffic()).add(passed)
+        self._ledger.book(Account(self.errand.who, self.host, self.errand.cargo), passed)
+
+
+class Ledger:
+    """Every account of this run and of today.
+
+    Args:
+        today: what earlier runs of the same day have booked.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self, today: Mapping[Account, Traffic] | None = None, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self.now = now
+        self.hosts: dict[str, Traffic] = {}
+        """Host -> all of this run."""
+        self._today = dict(today or {})
+        self._midnight = _next_midnight(now())
+
+    def book(self, account: Account, passed: Traffic) -> None:
+        self.hosts.setdefault(account.host, Traffic()).add(passed)
+        self.today.setdefault(account, Traffic()).add(passed)
+
+    @property
+    def today(self) -> dict[Account, Traffic]:
+        """What was booked since midnight."""
+        if (now := self.now()) >= self._midnight:
+            self._midnight, self._today = _next_midnight(now), {}
+        return self._today
+
+
+def _next_midnight(now: float) -> float:
+    tomorrow = datetime.datetime.fromtimestamp(now).astimezone().date() + datetime.timedelta(days=1)
+    return datetime.datetime.combine(tomorrow, datetime.time()).astimezone().timestamp()
+
+
+def current_errand() -> Errand | None:
+    return _under_way.get()
