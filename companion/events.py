@@ -131,6 +131,16 @@ class SentenceHeard(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordHeard(Event):
+    """This word of the sentence told last is being spoken now; only from voices that say when each word sounds."""
+
+    turn: int
+    start: int
+    """Offsets in the reply."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyEnded(Event):
     """The answer is complete on screen, or as complete as it will be. Speech may still go on."""
 
@@ -181,6 +191,18 @@ class Note(Event):
     """A quiet remark for the status line."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceNoted(Note):
+    """Another microphone or speaker is in use than the chosen one, it is back, or sound was lost on the way."""
+
+    is_input: bool
+    device: str
+    """The one in use, as a person reads it."""
+    fell_back: bool = False
+    """It is not the chosen one."""
+    lost_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion import tasks
 from companion.app import roles
+from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
 from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord
@@ -64,16 +65,14 @@ class Companion:
         self.settings: Settings = loaded.settings
         self.loaded = loaded
         self._in_memory = in_memory
-        self._microphone = microphone
-        self._player = player
-        self._device_player: tuple[str, Player] | None = None
+        self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
         self._open_vault = vault or _open_vault
         self._vault_task: asyncio.Task[Vault] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._warming_sound: asyncio.Task[None] | None = None
         self._warmed_s = float("-inf")
         self._hands_free: HandsFree | None = None
-        self._hands_free_as: tuple[bool, str] | None = None
+        self._hands_free_as: tuple[bool, str, str] | None = None
         self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ class Companion:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
-            microphone=self._microphone_now,
+            microphone=self.sound.microphone,
             player=self.player,
             gate=_new_gate,
             journal=self.archive.journal,
@@ -146,9 +145,9 @@ class Companion:
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warm()
-        if self._microphone is None:
+        if self.sound.has_device_microphone:
             self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
-        if self._microphone is None and self._player is None:
+        if self.sound.is_all_devices:
             from companion.app.cues import Cues
 
             Cues(self.events, self.player, lambda: self.settings.sound.cues)
@@ -176,10 +175,7 @@ class Companion:
         if self._warming_sound is not None:
             await asyncio.wait([self._warming_sound])  # PortAudio must not be left in the middle of its start
         await self.staff.aclose()
-        for player in {
-            id(p): p for p in (self._player, self._device_player and self._device_player[1]) if p
-        }.values():
-            await player.close()
+        await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
 
@@ -285,7 +281,8 @@ class Companion:
         is_free = talk.mode == "free" and isinstance(
             self.engine, Engine
         )  # a voice model is talked to with the key
-        wanted = (talk.headphones, self.settings.sound.microphone) if is_free else None
+        sound = self.settings.sound
+        wanted = (talk.headphones, sound.microphone, sound.speaker) if is_free else None
         if wanted == self._hands_free_as:
             return
         self._hands_free_as = wanted
@@ -297,7 +294,7 @@ class Companion:
             from companion.conversation.handsfree import HandsFree
 
             player: Any = None if talk.headphones else self.player()
-            ear = OpenMicrophone(self._microphone_now(), player)
+            ear = OpenMicrophone(self.sound.microphone(), player, tell=self.events.emit)
             assert isinstance(self.engine, Engine)
             self._hands_free = HandsFree(ear, self.engine, self.events)
             await self._hands_free.start()
@@ -368,6 +365,7 @@ class Companion:
         self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in TURN_ROLES:
             self.events.emit(roles.in_use(self.settings, role))
+        self.sound.follow()
         if self._opening is not None:
             await self._follow_engine_choice()
             await self._follow_talk_mode()
@@ -375,25 +373,9 @@ class Companion:
 
     # -- what the engine works with -------------------------------------------------------------------------
 
-    def _microphone_now(self) -> Microphone:
-        if self._microphone is not None:
-            return self._microphone
-        from companion.audio.capture import DeviceMicrophone
-
-        return DeviceMicrophone(self.settings.sound.microphone)
-
     def player(self) -> Player:
         """The speaker chosen now."""
-        if self._player is not None:
-            return self._player
-        from companion.audio.playback import DevicePlayer
-
-        name = self.settings.sound.speaker
-        if self._device_player is None or self._device_player[0] != name:
-            if self._device_player is not None:
-                tasks.spawn(self._device_player[1].close(), name="close the old speaker")
-            self._device_player = (name, DevicePlayer(name))
-        return self._device_player[1]
+        return self.sound.player()
 
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)

@@ -93,6 +93,7 @@ class Workbench:
     async def devices(self) -> DeviceList:
         from companion.audio import devices
 
+        await self._app.sound.rest()
         return await devices.in_thread(devices.list_devices, limit_s=5.0)
 
     async def meter(self, device_name: str) -> AsyncIterator[float]:

@@ -2,6 +2,7 @@
 
 devices    the home of PortAudio: which devices there are, opening one by name, what a refusal means
 ring       sound that waits between a device's callback and the loop, in memory that never grows
+remarks    what a person is told of their devices without being stopped
 capture    DeviceMicrophone: a take from a real microphone
 playback   DevicePlayer: speech to a real speaker, silenced at once when asked
 virtual    FileMicrophone and CapturingPlayer: the same two ports without a device

@@ -1,20 +1,23 @@
 """A take from a real microphone: PortAudio's blocks in, 20 ms frames at 16 kHz out.
 
-PortAudio's thread copies each block into a ring, notes the time and wakes the loop; nothing else happens there. All the
-rest belongs to the loop's thread, except opening and closing, which block and run in a thread of their own.
+PortAudio's thread copies each block into a ring, notes the time and wakes the loop; nothing else happens there (`_Input`).
+All the rest belongs to the loop's thread, except opening and closing, which block and run in a thread of their own. A
+device that dies in the middle of a take is opened again, or another in its place, before the take is given up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
 from companion.audio.devices import Stream, in_thread, let_go, open_stream
+from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
+from companion.events import Event
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS
 from companion.pcm import SILENCE_DB, Resampler, level_db
 
@@ -23,14 +26,112 @@ KEPT_S = 30
 """How much waits for a reader before the oldest is dropped."""
 LOST_AFTER_S = 1.0
 """A microphone that calls back no more for this long is gone, whatever it says of itself."""
+GO_ON_S = 0.9
+"""How long another is looked for in the middle of a take: with the second above, two at most."""
+TRY_AGAIN_S = 0.1
+PRE_ROLL_S = 0.3
+"""A microphone that is open already lets a take begin before the press: people are quicker than their fingers."""
+
+
+class _Input:
+    """The half that PortAudio's thread runs."""
+
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        self.wake = wake
+        """Called on PortAudio's thread after each block; belongs to the loop."""
+        self.ring = Ring(0)
+        self.rate_hz = CAPTURE_RATE_HZ
+        self.stream: Stream | None = None
+        self.called_back_s = time.monotonic()
+        self.has_sound = False
+        self.has_finished = False
+        self.overflows = 0
+        """Times the system lost samples before they came here."""
+        self._block_bytes = 0
+
+    def open(self, device_name: str) -> _Input:
+        """Opens and starts the device. Blocks, like `close`; both run in a thread of their own."""
+        stream = open_stream(
+            "input",
+            device_name,
+            rate_hz=CAPTURE_RATE_HZ,
+            block_ms=FRAME_MS,
+            latency_s="low",
+            callback=self._on_block,
+            finished=self._on_finished,
+        )
+        self.rate_hz = stream.rate_hz
+        self.ring = Ring(stream.rate_hz * 2 * KEPT_S)
+        self.called_back_s = time.monotonic()
+        stream.start()
+        self.stream = stream
+        return self
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+
+    @property
+    def is_open(self) -> bool:
+        return self.stream is not None and not self.stream.is_closed and not self.has_finished
+
+    @property
+    def is_dead(self) -> bool:
+        return self.has_finished or time.monotonic() - self.called_back_s > LOST_AFTER_S
+
+    @property
+    def label(self) -> str:
+        return self.stream.device.label if self.stream else ""
+
+    @property
+    def level_db(self) -> float:
+        end = self.ring.written
+        return level_db(self.ring.copy(end - self._block_bytes, end)) if self.is_open and end else SILENCE_DB
+
+    def seconds(self, size: int) -> float:
+        return size / 2 / self.rate_hz
+
+    def _on_block(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
+        block = memoryview(data).cast("B")
+        if not self.has_sound:
+            self.has_sound = any(block)
+        self.ring.write(block)
+        self._block_bytes = len(block)
+        self.called_back_s = time.monotonic()
+        if status.input_overflow:
+            self.overflows += 1
+        if (wake := self.wake) is not None:
+            wake()
+
+    def _on_finished(self) -> None:
+        self.has_finished = True
+        if (wake := self.wake) is not None:
+            wake()
 
 
 class DeviceMicrophone:
     """Takes from the device called `device_name`; empty: the system's default one."""
 
-    def __init__(self, device_name: str = "") -> None:
+    def __init__(
+        self,
+        device_name: str = "",
+        *,
+        keeps_open: bool = False,
+        may_reach_back: Callable[[], bool] = lambda: True,
+        tell: Callable[[Event], None] = ignore,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            keeps_open: the device stays open between takes, until `close`; the next take then begins at once.
+            may_reach_back: whether such a take may begin a little before it was asked for; not while the app speaks.
+            tell: is given what a person should know of the device.
+        """
         self.device_name = device_name
-        """May be changed between takes."""
+        self.keeps_open = keeps_open
+        self.remarks = Remarks("input", device_name, tell)
+        self._may_reach_back = may_reach_back
+        self._kept: _Input | None = None
 
     async def open(self) -> DeviceTake:
         """A take whose first samples have arrived. Cancelling lets the device go again.
@@ -38,12 +139,16 @@ class DeviceMicrophone:
         Raises:
             CompanionError: NO_AUDIO_SYSTEM, NO_MICROPHONE, MICROPHONE_BUSY, MICROPHONE_DENIED.
         """
-        take = DeviceTake(asyncio.get_running_loop())
+        take = DeviceTake(self)
         try:
             async with asyncio.timeout(OPEN_LIMIT_S):
-                await in_thread(
-                    lambda: take.open(self.device_name), limit_s=OPEN_LIMIT_S, discard=Stream.close
-                )
+                if self._kept is not None and self._kept.is_dead:
+                    await self.rest()
+                if self._kept is not None:
+                    kept, self._kept = self._kept, None
+                    take.take_over(kept, PRE_ROLL_S if self._may_reach_back() else 0.0)
+                else:
+                    await take.open()
                 await take.first_block()
         except TimeoutError as error:
             await take.close()
@@ -55,81 +160,97 @@ class DeviceMicrophone:
             raise
         return take
 
+    def keep(self, used: _Input) -> bool:
+        """Takes a take's device back open; False when it is to be closed."""
+        if not self.keeps_open or self._kept is not None or used.is_dead or not used.is_open:
+            return False
+        used.wake, self._kept = None, used
+        return True
+
+    async def close(self) -> None:
+        """Closes a device that was kept open, and keeps none from now on. A take under way goes on. Idempotent."""
+        self.keeps_open = False
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Closes a device that was kept open; the next take opens it again."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            await let_go(kept.close, kept.label)
+
 
 class DeviceTake:
     """One recording from a device; `DeviceMicrophone.open` makes it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, microphone: DeviceMicrophone) -> None:
+        self._microphone = microphone
+        self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
-        self._stream: Stream | None = None
-        self._ring = Ring(0)
+        self._wake_is_due = False
+        self._input = _Input(self._wake_loop)
         self._resampler = Resampler(CAPTURE_RATE_HZ, CAPTURE_RATE_HZ)
         self._pending = bytearray()
-        self._lost_bytes = 0
+        self._lost_s = 0.0
+        """Sound that nobody read in time, or that passed while no device was open."""
+        self._had_sound = False
+        """In an input that is given back or dead."""
         self._is_closing = False
         self._over = asyncio.Event()
         self._is_lost = False
-        # What follows is written by PortAudio's thread.
-        self._wake_is_due = False
-        self._called_back_s = 0.0
-        self._block_bytes = 0
-        self._has_sound = False
-        self._has_finished = False
-        self.overflows = 0
-        """Times the system lost samples before they came here."""
+        self.device_label = ""
+        """The device that records, as a person reads it."""
+        self.fell_back = False
+        """The chosen device is not there; the system's default one records."""
 
-    def open(self, device_name: str) -> Stream:
-        """Opens and starts the device. Blocks; runs in a thread of its own."""
-        stream = open_stream(
-            "input",
-            device_name,
-            rate_hz=CAPTURE_RATE_HZ,
-            block_ms=FRAME_MS,
-            latency_s="low",
-            callback=self._on_block,
-            finished=self._on_finished,
-        )
-        self._ring = Ring(stream.rate_hz * 2 * KEPT_S)
-        self._resampler = Resampler(stream.rate_hz, CAPTURE_RATE_HZ)
-        stream.start()
-        self._stream = stream
-        return stream
+    async def open(self, limit_s: float = OPEN_LIMIT_S, *, instead_of: str = "") -> None:
+        """Opens the device, or another in its place.
+
+        Raises:
+            CompanionError: as `DeviceMicrophone.open`.
+            TimeoutError: it does not open within `limit_s`.
+        """
+        fresh, name = _Input(self._wake_loop), self._microphone.device_name
+        await in_thread(lambda: fresh.open(name), limit_s=limit_s, discard=_Input.close)
+        if self._is_closing:
+            fresh.wake = None
+            await let_go(fresh.close, fresh.label)
+        else:
+            self._use(fresh)
+            if fresh.stream is not None:
+                self._microphone.remarks.opened(fresh.stream, instead_of=instead_of)
+
+    def take_over(self, kept: _Input, pre_roll_s: float) -> None:
+        """Begins on a device that is open, so much before now."""
+        reach = min(int(pre_roll_s * kept.rate_hz) * 2, kept.ring.written)
+        kept.ring.read = kept.ring.written - reach
+        kept.has_sound, kept.overflows = False, 0
+        self._use(kept)
+        kept.wake = self._wake_loop
 
     async def first_block(self) -> None:
-        while not self._ring.written:
-            if self._has_finished:
+        while not self._input.ring.waiting:
+            if self._input.has_finished:
                 raise CompanionError(Kind.NO_MICROPHONE, who=self.device_label)
             await self._woken.wait()
             self._woken.clear()
 
     @property
     def is_open(self) -> bool:
-        return self._stream is not None and not self._stream.is_closed and not self._has_finished
-
-    @property
-    def device_label(self) -> str:
-        """The device that records, as a person reads it."""
-        return self._stream.device.label if self._stream else ""
-
-    @property
-    def fell_back(self) -> bool:
-        """The chosen device is not there; the system's default one records."""
-        return self._stream is not None and self._stream.fell_back
+        return self._input.is_open
 
     @property
     def level_db(self) -> float:
-        end = self._ring.written
-        return level_db(self._ring.copy(end - self._block_bytes, end)) if self.is_open and end else SILENCE_DB
+        return self._input.level_db
 
     @property
     def dropped_frames(self) -> int:
-        unread = max(0, self._ring.waiting - self._ring.capacity)
-        return (self._lost_bytes + unread) // (self._rate_hz * FRAME_MS // 1000 * 2)
+        ring = self._input.ring
+        unread_s = self._input.seconds(max(0, ring.waiting - ring.capacity))
+        return round((self._lost_s + unread_s) * 1000 / FRAME_MS)
 
     @property
     def is_silent(self) -> bool:
-        return not self._has_sound
+        return not (self._had_sound or self._input.has_sound)
 
     async def frames(self) -> AsyncIterator[bytes]:
         while True:
@@ -137,11 +258,11 @@ class DeviceTake:
             self._collect()
             while len(self._pending) >= FRAME_BYTES:
                 yield self._next_frame()
-            if self._ring.waiting:
+            if self._input.ring.waiting:
                 continue
             if is_over:
                 break
-            if not await self._next_block():
+            if not await self._next_block() and not await self._go_on():
                 self._is_lost = True
                 await self.close()
         self._pending += self._resampler.process(b"", last=True)
@@ -155,21 +276,51 @@ class DeviceTake:
             await self._over.wait()
             return
         self._is_closing = True
+        used = self._input
         try:
-            if self._stream is not None:
-                await let_go(self._stream.close, self.device_label)
+            if self._microphone.keep(used):
+                while used.ring.waiting:  # it goes on without this take
+                    self._collect()
+                self._had_sound, self._input = not self.is_silent, _Input()
+            else:
+                await let_go(used.close, used.label)
         finally:
+            self._microphone.remarks.lost(
+                self.device_label, self.dropped_frames * FRAME_MS / 1000, used.overflows
+            )
             self._over.set()
             self._woken.set()
 
-    @property
-    def _rate_hz(self) -> int:
-        return self._stream.rate_hz if self._stream else CAPTURE_RATE_HZ
+    def _use(self, given: _Input) -> None:
+        self._pending += self._resampler.process(b"", last=True)
+        self._had_sound = self._had_sound or self._input.has_sound
+        self._input, self._resampler = given, Resampler(given.rate_hz, CAPTURE_RATE_HZ)
+        self.device_label = given.label
+        self.fell_back = given.stream is not None and given.stream.fell_back
+
+    async def _go_on(self) -> bool:
+        """Finds a device in place of the one that died; False when there is none, True also when the take was closed."""
+        dead, until_s = self._input, time.monotonic() + GO_ON_S
+        if not dead.ring.written or not await let_go(dead.close, dead.label, limit_s=GO_ON_S):
+            return self._is_closing
+        while not self._is_closing:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            try:
+                await self.open(left_s, instead_of=dead.label)
+            except (CompanionError, TimeoutError):
+                await asyncio.sleep(TRY_AGAIN_S)
+            else:
+                self._lost_s += time.monotonic() - dead.called_back_s
+                break
+        return True
 
     def _collect(self) -> None:
-        data, lost = self._ring.take(self._rate_hz * 2)
-        self._lost_bytes += lost
-        self._pending += self._resampler.process(data)
+        if self._input.ring.waiting:
+            data, lost = self._input.ring.take(self._input.rate_hz * 2)
+            self._lost_s += self._input.seconds(lost)
+            self._pending += self._resampler.process(data)
 
     def _next_frame(self) -> bytes:
         frame = bytes(self._pending[:FRAME_BYTES])
@@ -178,8 +329,7 @@ class DeviceTake:
 
     async def _next_block(self) -> bool:
         """Waits until something may have come; False when the device has died."""
-        age_s = time.monotonic() - self._called_back_s
-        if not self._is_closing and (self._has_finished or age_s > LOST_AFTER_S):
+        if not self._is_closing and self._input.is_dead:
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(LOST_AFTER_S):
@@ -187,23 +337,8 @@ class DeviceTake:
         self._woken.clear()
         return True
 
-    def _on_block(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
-        block = memoryview(data).cast("B")
-        if not self._has_sound:
-            self._has_sound = any(block)
-        self._ring.write(block)
-        self._block_bytes = len(block)
-        self._called_back_s = time.monotonic()
-        if status.input_overflow:
-            self.overflows += 1
-        self._wake_loop()
-
-    def _on_finished(self) -> None:
-        self._has_finished = True
-        self._wake_is_due = False
-        self._wake_loop()
-
     def _wake_loop(self) -> None:
+        """Runs on PortAudio's thread."""
         if not self._wake_is_due:
             self._wake_is_due = True
             with suppress(RuntimeError):  # the loop is gone; whoever closes the stream is not on it

@@ -1,7 +1,7 @@
 """The home of sounddevice (PortAudio): devices in, one running stream out. Everything here blocks.
 
 PortAudio keeps one global state that two threads must not touch at once, and reads the list of devices only when it is
-initialised. So opening, closing and listing take one lock, the list is read anew when no stream is open, and callers on
+initialised. So opening, closing and listing take one lock, the list is read anew when no stream runs, and callers on
 the loop come through `in_thread`. Devices are known by name, never by number: numbers change when something is plugged in.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +21,14 @@ from companion.errors import CompanionError, Kind
 
 T = TypeVar("T")
 Direction = Literal["input", "output"]
+_MISSING: Mapping[Direction, Kind] = {"input": Kind.NO_MICROPHONE, "output": Kind.NO_SPEAKER}
 _log = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 2.0
 
 _lock = threading.Lock()
-_open_streams = 0
+_streams: set[Stream] = set()
+"""Those that PortAudio holds open, running or at rest."""
 
 _LABELS = {
     "default": "System default",
@@ -40,6 +43,13 @@ _HOST_ERROR = -9999
 _BAD_RATE = -9997
 _UNAVAILABLE = -9985
 _ACCESS_DENIED = frozenset({-13, -1, -2147024891})  # EACCES, EPERM, E_ACCESSDENIED
+_WIRELESS = re.compile(r"bluez|bluetooth|airpods|hands-?\s?free|\b(hfp|hsp|buds)\b", re.IGNORECASE)
+_PHONE_RATE_HZ = 16_000
+
+
+def label_of(name: str) -> str:
+    """How a person reads a device's name."""
+    return _LABELS.get(name, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +66,12 @@ class Device:
     @property
     def label(self) -> str:
         """What a person reads."""
-        return _LABELS.get(self.name, self.name)
+        return label_of(self.name)
+
+    @property
+    def is_phone_quality(self) -> bool:
+        """A wireless headset, as a microphone: while it records, what it plays sounds like a telephone."""
+        return self.default_rate_hz <= _PHONE_RATE_HZ or _WIRELESS.search(self.name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,42 +93,61 @@ class Stream:
         """The device that was asked for is not there; this is the default one."""
         self.rate_hz = round(stream.samplerate)
         self.latency_s = float(stream.latency)
+        self.is_resting = False
         self.is_closed = False
 
     def start(self) -> None:
         """Lets the callbacks begin. Blocks for some milliseconds.
 
         Raises:
-            CompanionError: as `open_stream`.
+            CompanionError: as `open_stream`; also when a stream at rest was closed meanwhile.
         """
         import sounddevice
 
+        with _lock:
+            stream, self.is_resting = self._stream, False
+        if stream is None:
+            raise CompanionError(_MISSING[self._direction], who=self.device.label)
         try:
-            self._stream.start()
+            stream.start()
         except sounddevice.PortAudioError as error:
             self.close()
             raise _refusal(self._direction, self.device, error) from error
 
     def rest(self) -> None:
-        """Drops what the device still holds and stops the callbacks until the next `start`. Blocks likewise."""
-        self._stream.abort()
+        """Drops what the device still holds and stops the callbacks until the next `start`. Blocks likewise.
+
+        Whoever needs PortAudio to look for devices may close a stream at rest.
+        """
+        stream = self._stream
+        if stream is not None:
+            stream.abort()
+            self.is_resting = True
 
     def close(self) -> None:
         """Drops what the device still holds, and lets it go. Blocks for some milliseconds; idempotent."""
-        global _open_streams  # noqa: PLW0603 - counts PortAudio's own global state
         with _lock:
             stream, self._stream = self._stream, None
         if stream is None:
             return
         stream.abort()
         with _lock:
-            stream.close()
-            _open_streams -= 1
+            self._let_go(stream)
+
+    def close_at_rest(self) -> None:
+        """The same for a stream at rest; the caller holds the lock."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._let_go(stream)
+
+    def _let_go(self, stream: Any) -> None:
+        stream.close()
+        _streams.discard(self)
         self.is_closed = True
 
 
 def list_devices() -> DeviceList:
-    """Every microphone and speaker, read anew unless a stream is open. Blocks 30 to 150 ms.
+    """Every microphone and speaker, read anew unless a stream is running. Blocks 30 to 150 ms.
 
     Raises:
         CompanionError: NO_AUDIO_SYSTEM.
@@ -139,8 +173,9 @@ def open_stream(
 ) -> Stream:
     """Opens, but does not start, an int16 mono stream on the device called `name` (empty: the default). Blocks.
 
-    Takes the device's own rate where it refuses `rate_hz`. A device that is not there gives way to the default one.
-    After a failure the list of devices is read anew, once, where no other stream is open.
+    Takes the device's own rate where it refuses `rate_hz`. A device that is not there, or that does not open, gives way
+    to the default one; where that does not open either, the list of devices is read anew, once. A microphone that is
+    busy or forbidden is told and not replaced: its sentence helps more than another device would.
 
     Args:
         callback: PortAudio's raw callback; runs on PortAudio's thread.
@@ -152,16 +187,25 @@ def open_stream(
     options = {"latency": latency_s, "callback": callback, "finished_callback": finished}
 
     def attempt() -> Stream:
-        index, device = _find(portaudio, direction, name)
-        stream = _open(
-            portaudio, direction, index, device, rate_hz=rate_hz, block_ms=block_ms, options=options
-        )
-        return Stream(stream, direction, device, fell_back=bool(name) and device.name != name)
+        refused = CompanionError(_MISSING[direction])
+        for index, device in _candidates(portaudio, direction, name):
+            try:
+                stream = _open(
+                    portaudio, direction, index, device, rate_hz=rate_hz, block_ms=block_ms, options=options
+                )
+            except CompanionError as error:
+                if error.kind is not _MISSING[direction]:
+                    raise
+                refused = error
+            else:
+                return Stream(stream, direction, device, fell_back=bool(name) and device.name != name)
+        raise refused
 
-    global _open_streams  # noqa: PLW0603 - counts PortAudio's own global state
     with _lock:
         portaudio = _portaudio()
-        if sys.platform != "linux":  # there the default device is fixed when PortAudio starts
+        if (
+            sys.platform != "linux" and not _streams
+        ):  # there the default device is fixed when PortAudio starts
             _read_anew(portaudio)
         try:
             if name and not any(device.name == name for _, device in _devices(portaudio, direction)):
@@ -171,20 +215,22 @@ def open_stream(
             if not _read_anew(portaudio):
                 raise
             stream = attempt()
-        _open_streams += 1
+        _streams.add(stream)
         return stream
 
 
-async def let_go(close: Callable[[], None], label: str) -> None:
-    """Runs a blocking `close` for `CLOSE_LIMIT_S` at most; a sound system that hangs keeps nobody waiting."""
+async def let_go(close: Callable[[], None], label: str, *, limit_s: float = CLOSE_LIMIT_S) -> bool:
+    """Runs a blocking `close` for `limit_s` at most; a sound system that hangs keeps nobody waiting, and gives False."""
     try:
-        await in_thread(close, limit_s=CLOSE_LIMIT_S)
+        await in_thread(close, limit_s=limit_s)
     except TimeoutError:
         _log.warning("the device %s does not close", label)
         import sounddevice
 
         # At exit sounddevice closes what is open, and would wait there for ever.
         atexit.unregister(sounddevice._exit_handler)
+        return False
+    return True
 
 
 async def in_thread(
@@ -249,9 +295,11 @@ def _no_start(error: Exception) -> CompanionError:
 
 
 def _read_anew(portaudio: Any) -> bool:
-    """Restarts PortAudio, which is the only way it notices new devices; False where an open stream forbids it."""
-    if _open_streams:
+    """Restarts PortAudio, which is the only way it notices new devices; False where a running stream forbids it."""
+    if any(not stream.is_resting for stream in _streams):
         return False
+    for stream in tuple(_streams):
+        stream.close_at_rest()
     while portaudio._initialized:
         portaudio._terminate()
     try:
@@ -292,14 +340,11 @@ def _default_index(portaudio: Any, direction: Direction, api: Mapping[str, Any] 
     return int(portaudio.default.device[direction])
 
 
-def _find(portaudio: Any, direction: Direction, name: str) -> tuple[int, Device]:
+def _candidates(portaudio: Any, direction: Direction, name: str) -> list[tuple[int, Device]]:
+    """The device called `name`, where there is one, then the default one."""
     found = _devices(portaudio, direction)
-    named = [entry for entry in found if name and entry[1].name == name]
-    default = [entry for entry in found if entry[1].is_default]
-    for candidates in (named, default):
-        if candidates:
-            return candidates[0]
-    raise CompanionError(Kind.NO_MICROPHONE if direction == "input" else Kind.NO_SPEAKER)
+    named = [entry for entry in found if name and entry[1].name == name][:1]
+    return named + [entry for entry in found if entry[1].is_default and entry not in named]
 
 
 def _open(

@@ -17,16 +17,20 @@ from typing import Protocol
 
 from companion import tasks
 from companion.audio.echo import EchoCanceller
+from companion.audio.remarks import ignore
 from companion.audio.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Probabilities
 from companion.errors import CompanionError, Kind
-from companion.flow import FRAME_MS, Audio, TurnSignal
+from companion.events import Event, Trouble
+from companion.flow import FRAME_MS, Audio, Role, TurnSignal
 from companion.pcm import SILENCE_DB, level_db
 from companion.ports import Microphone, Take
 
 GUARD_S = 0.4
 """The guard outlasts the last sound: rooms ring on, and speakers are later than they say."""
-LOST_AFTER_S = 1.0
-"""No frame for this long: the microphone is gone, whatever it says of itself."""
+LOST_AFTER_S = 3.0
+"""No frame for this long: the microphone is gone, whatever it says of itself. A take that finds another needs two."""
+SILENT_FRAMES = 2500 // FRAME_MS
+"""Digital silence for this long means a muted microphone."""
 KEPT_S = 30
 """How much of an utterance waits for a reader before the oldest is dropped."""
 _FRAME_S = FRAME_MS / 1000
@@ -107,12 +111,14 @@ class OpenMicrophone:
         rules: Endpointing | None = None,
         canceller: EchoCanceller | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[Event], None] = ignore,
     ) -> None:
         """Loads the speech model and, with a player, the echo canceller.
 
         Args:
             player: whose sound the microphone hears. None: the person wears headphones, and there is no guard.
             clock: seconds, the same that `player` tells its times by.
+            tell: is given what a person should know of the microphone.
         """
         self._microphone = microphone
         self._player = player
@@ -124,10 +130,11 @@ class OpenMicrophone:
         self._utterance: Utterance | None = None
         self._take: Take | None = None
         self._followed: Take | None = None
-        self._now_s = clock
+        self._now_s, self._tell = clock, tell
         self._clock = _CaptureClock()
         self._sounds_until_s = 0.0
         self._frames_heard = 0
+        self._frames_of_take = 0
         self._is_waiting = True
         """For a frame, and not for whoever reads `signals`."""
         self._is_lost = False
@@ -214,7 +221,7 @@ class OpenMicrophone:
     async def _follow(self, take: Take) -> AsyncGenerator[Signal]:
         """One stretch between opening and muting."""
         self._clock, self._endpoints, self._is_lost = _CaptureClock(), Endpoints(self._rules), False
-        self._is_waiting = True
+        self._is_waiting, self._frames_of_take = True, 0
         self._pre_roll.clear()
         watchdog = tasks.spawn(self._watch(take), name="watch the open microphone")
         lost: CompanionError | None = None
@@ -248,6 +255,9 @@ class OpenMicrophone:
 
     def _hear(self, frame: bytes, take: Take) -> Iterator[Signal]:
         self._frames_heard += 1
+        self._frames_of_take += 1
+        if self._frames_of_take == SILENT_FRAMES and take.is_silent:
+            self._tell(Trouble(error=CompanionError(Kind.MICROPHONE_SILENT), role=Role.HEARS))
         at_s = self._clock.tick(self._now_s(), take.dropped_frames)
         frame, is_guarded = self._without_echo(frame, at_s)
         is_deaf = is_guarded and not self.cancels_echo and self._utterance is None

@@ -16,8 +16,10 @@ from typing import Any
 
 from companion import tasks
 from companion.audio.devices import Stream, in_thread, let_go, open_stream
+from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
+from companion.events import Event
 from companion.flow import Audio
 from companion.pcm import SILENCE_DB, Resampler, level_db
 
@@ -34,6 +36,9 @@ LINGER_S = 20.0
 REST_AFTER_S = 0.5
 OPEN_LIMIT_S = 5.0
 LOST_AFTER_S = 1.0
+GO_ON_S = 0.9
+"""How long another is looked for in the middle of an answer: with the second above, two at most."""
+TRY_AGAIN_S = 0.1
 _PLAYED_S = 1
 """What was played stays readable this long, to tell its level and to play it again on another device."""
 _NOTES = 64
@@ -51,7 +56,7 @@ class _Output:
         """Silence would be a gap now; belongs to the loop."""
         self.is_running = False
         self.gaps = 0
-        self._stream: Stream | None = None
+        self.stream: Stream | None = None
         self._called_back_s = 0.0
         self._has_finished = False
         self._notes: list[tuple[float, int, int]] = [(0.0, 0, 0)] * _NOTES
@@ -78,7 +83,7 @@ class _Output:
         self.rate_hz = stream.rate_hz
         self.ring = Ring(self.rate_hz * 2 * (QUEUE_S + _PLAYED_S))
         self._ramp = np.linspace(1.0, 0.0, self.rate_hz * FADE_MS // 1000, dtype=np.float32)
-        self._stream = stream
+        self.stream = stream
         return stream
 
     def run(self) -> None:
@@ -86,25 +91,21 @@ class _Output:
         self._has_finished = False
         self._called_back_s = time.monotonic()
         self.is_running = True
-        if self._stream:
-            self._stream.start()
+        if self.stream:
+            self.stream.start()
 
     def rest(self) -> None:
-        if self._stream:
-            self._stream.rest()
+        if self.stream:
+            self.stream.rest()
 
     def close(self) -> None:
         self.is_running = False
-        if self._stream:
-            self._stream.close()
+        if self.stream:
+            self.stream.close()
 
     @property
     def label(self) -> str:
-        return self._stream.device.label if self._stream else ""
-
-    @property
-    def fell_back(self) -> bool:
-        return self._stream is not None and self._stream.fell_back
+        return self.stream.device.label if self.stream else ""
 
     @property
     def is_dead(self) -> bool:
@@ -135,6 +136,16 @@ class _Output:
                 gone = int((now_s - at_s) * self.rate_hz) * 2
                 return start + min(gone, length), gone < length
         return 0, False
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last sound left the speaker; infinite where none did lately."""
+        newest = self._noted
+        for number in range(newest - 1, max(newest - _NOTES, -1), -1):
+            at_s, _, length = self._notes[number % _NOTES]
+            if length:
+                return max(0.0, time.monotonic() - at_s - length / 2 / self.rate_hz)
+        return float("inf")
 
     def played(self) -> list[tuple[float, Audio]]:
         newest = self._noted
@@ -188,10 +199,17 @@ class DevicePlayer:
     A device that goes away while it sounds is replaced by the default one, which goes on where the other fell silent.
     """
 
-    def __init__(self, device_name: str = "", *, linger_s: float = LINGER_S) -> None:
-        """`linger_s`: how long the device stays open after the last sound, so that the next comes at once."""
+    def __init__(
+        self, device_name: str = "", *, linger_s: float = LINGER_S, tell: Callable[[Event], None] = ignore
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            linger_s: how long the device stays open after the last sound, so that the next comes at once.
+            tell: is given what a person should know of the device.
+        """
         self.device_name = device_name
-        """Counts from the next opening on."""
+        self._remarks = Remarks("output", device_name, tell)
         self._linger_s = linger_s
         self._turn: int | None = None
         self._output: _Output | None = None
@@ -273,9 +291,15 @@ class DevicePlayer:
         return self._output is not None
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the last sound left the speaker; infinite where none did lately."""
+        return self._output.silent_s if self._output else float("inf")
+
+    @property
     def fell_back(self) -> bool:
         """The chosen device is not there; the system's default one plays."""
-        return self._output is not None and self._output.fell_back
+        stream = self._output.stream if self._output else None
+        return stream is not None and stream.fell_back
 
     @property
     def gaps(self) -> int:
@@ -332,7 +356,7 @@ class DevicePlayer:
             return await self._open()
         return await self._replace(self._output) if self._output.is_dead else self._output
 
-    async def _open(self) -> _Output:
+    async def _open(self, *, instead_of: str = "") -> _Output:
         output = _Output(self._on_finished(asyncio.get_running_loop()))
         try:
             await in_thread(lambda: output.open(self.device_name), limit_s=OPEN_LIMIT_S, discard=Stream.close)
@@ -341,22 +365,32 @@ class DevicePlayer:
                 Kind.NO_SPEAKER, "The speaker does not start.", who=self.device_name, cause=error
             ) from error
         self._output, self._starts_at = output, 0
+        if output.stream is not None:
+            self._remarks.opened(output.stream, instead_of=instead_of)
         return output
 
     async def _replace(self, dead: _Output) -> _Output:
         """Opens what there is now, and queues what the dead one had not played yet."""
         turn, self._heard_before_s = self._turn, self.heard_s
+        gone = dead.label if dead.is_dead else ""  # else it rested, and was closed to look for devices
         unheard = dead.ring.copy(max(dead.sounding()[0], self._starts_at), dead.ring.written)
         await self._let_go()
-        try:
-            output = await self._open()
-        except CompanionError as error:
-            raise CompanionError(Kind.SPEAKER_LOST, who=dead.label, cause=error) from error
-        _log.info("the speaker %s went away; %s goes on", dead.label, output.label)
+        output = await self._open_again(dead, instead_of=gone)
         self._resampler = None
         if turn is not None and turn == self._turn:
             output.ring.write(memoryview(Resampler(dead.rate_hz, output.rate_hz).process(unheard, last=True)))
         return output
+
+    async def _open_again(self, dead: _Output, *, instead_of: str) -> _Output:
+        """The same device, or another; a sound system that starts again needs a moment."""
+        until_s = time.monotonic() + GO_ON_S
+        while True:
+            try:
+                return await self._open(instead_of=instead_of)
+            except CompanionError as error:
+                if time.monotonic() > until_s or error.kind is not Kind.NO_SPEAKER:
+                    raise CompanionError(Kind.SPEAKER_LOST, who=dead.label, cause=error) from error
+            await asyncio.sleep(TRY_AGAIN_S)
 
     async def _let_go(self) -> None:
         output, self._output = self._output, None

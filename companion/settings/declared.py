@@ -156,6 +156,12 @@ class Sound:
     speaker: str = setting(
         "", label="Speaker", help="Name of the device; empty: the system's choice.", page=Page.SOUND
     )
+    keep_microphone_open: bool = setting(
+        False,
+        label="Keep the microphone open between recordings",
+        help="They begin at once, without losing a syllable. The system shows the microphone as in use all the time.",
+        page=Page.SOUND,
+    )
     speak_answers: bool = setting(True, label="Speak the answers", page=Page.VOICE)
     cues: bool = setting(True, label="Soft sounds when the microphone opens and closes", page=Page.SOUND)
     volume: float = setting(1.0, label="Volume of the voice", low=0.0, high=1.0, page=Page.SOUND)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from companion.audio.capture import DeviceMicrophone, DeviceTake
+from companion.audio.capture import DeviceMicrophone, DeviceTake, _Input
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio
-from companion.pcm import SILENCE_DB, Resampler, read_file, write_file
+from companion.pcm import SILENCE_DB, read_file, write_file
 from companion.tasks import spawn
 from tests.audio.signals import DATA, chirp, find, samples
 from tests.whole.sound import SoundServer
@@ -128,13 +128,14 @@ class Unread(DeviceTake):
     """A take whose blocks the test hands in itself, at a device's own rate."""
 
     def __init__(self, rate_hz: int, kept_s: float) -> None:
-        super().__init__(asyncio.get_running_loop())
-        self._ring = Ring(int(rate_hz * kept_s) * 2)
-        self._resampler = Resampler(rate_hz, 16_000)
+        super().__init__(DeviceMicrophone())
+        given = _Input()
+        given.rate_hz, given.ring = rate_hz, Ring(int(rate_hz * kept_s) * 2)
+        self._use(given)
 
     def hear(self, pcm: bytes) -> None:
         for at in range(0, len(pcm), 1764):
-            self._on_block(pcm[at : at + 1764], 0, None, Fine())
+            self._input._on_block(pcm[at : at + 1764], 0, None, Fine())
 
 
 class Fine:

@@ -147,8 +147,8 @@ async def test_a_speaker_that_comes_back_goes_on_where_it_fell_silent(sound: Sou
     await player.write(1, spoken)
     await asyncio.sleep(0.5)
     assert player._output is not None
-    assert player._output._stream is not None
-    player._output._stream.rest()  # what PortAudio does when the device goes away
+    assert player._output.stream is not None
+    player._output.stream.rest()  # what PortAudio does when the device goes away
     await player.drain(1)
     recorded = recording.stop()
     assert player.heard_s == pytest.approx(1.5, abs=0.01)
