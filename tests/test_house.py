@@ -14,7 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "pcm", "practices", "templates", "tokens", "yaml_file"), 1),
+    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "pcm", "yaml_file"), 1),
+    **dict.fromkeys(("practices", "templates", "tokens"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault"), 2),
     "app": 3,
     "gui": 4,

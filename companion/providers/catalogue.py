@@ -268,12 +268,11 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 def _parse_yaml(text: str) -> object:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from companion import yaml_file
 
     try:
-        return YAML(typ="safe").load(text)
-    except (YAMLError, RecursionError) as error:
+        return yaml_file.plain(yaml_file.parse(text))
+    except yaml_file.BrokenFile as error:
         raise CompanionError(Kind.BAD_FILE, "models.yaml cannot be read.", hint=_HINT, cause=error) from error
 
 

@@ -3,11 +3,10 @@
     declared   every setting: a field with its label, help, unit, range and page is the whole declaration
     field      what such a field is, and how it checks a value
     layers     defaults < settings.<COMPANION_ENV>.yaml < settings.yaml < environment; loading, saving, describing
-    yaml_file  YAML text to a tree with positions, bounded and without constructing anything; edits that keep comments
     address    what a person types as a server address, made plain
 
 Loading never raises: a fault costs one field its value and becomes a `SettingsProblem`. A secret is never read from or
-written to a file. Importing this package costs no YAML parser; one is loaded when a file exists.
+written to a file. Importing this package costs no YAML parser (`companion.yaml_file`); it is loaded when a file exists.
 """
 
 from companion.settings.address import Address, normalise_base_url

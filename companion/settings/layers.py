@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from companion import yaml_file
 from companion.errors import CompanionError, Kind
 from companion.log import hide
 from companion.paths import Home, write_atomically
-from companion.settings import yaml_file
 from companion.settings.declared import (
     ROLES,
     Settings,
@@ -30,7 +30,7 @@ from companion.settings.declared import (
     value_of,
 )
 from companion.settings.field import Declared, Field, Value
-from companion.settings.yaml_file import BrokenFile, Node, RefusedFile
+from companion.yaml_file import BrokenFile, Node, RefusedFile
 
 PREFIX = "COMPANION_"
 _OWN_VARIABLES = {"COMPANION_HOME", "COMPANION_ENV"}

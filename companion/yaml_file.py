@@ -196,6 +196,21 @@ def _mapping(children: list[Node]) -> dict[str, Node]:
     return result
 
 
+def plain(node: Node | None) -> Any:
+    """The values of a tree alone: dicts, lists and scalars.
+
+    Raises:
+        BrokenFile: a value must not be used; names its place.
+    """
+    if node is None:
+        return None
+    if node.fault:
+        raise BrokenFile(node.fault, node.line, node.column)
+    if isinstance(node.value, dict):
+        return {name: plain(child) for name, child in node.value.items()}
+    return [plain(child) for child in node.value] if isinstance(node.value, list) else node.value
+
+
 # -- edits --------------------------------------------------------------------------------------------------
 
 
