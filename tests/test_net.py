@@ -6,9 +6,11 @@ import asyncio
 import datetime
 import gzip
 import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,6 +19,7 @@ from aiohttp import web
 from companion import net as net_module
 from companion.errors import AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import ChatRequest, Message, Speaker
+from companion.ledger import Cargo, Errand, on_errand
 from companion.net import Net, is_this_computer, origin
 from companion.providers.anthropic import AnthropicProvider
 from companion.providers.ollama import OllamaProvider
@@ -104,6 +107,28 @@ async def test_bytes_are_counted_per_host(net: Net) -> None:
     assert account.last_at > 0
 
 
+async def test_a_socket_outlives_errands_and_each_has_its_own_account(net: Net) -> None:
+    async with Site(_echoes) as site:
+        link = await net.websocket(site.url.replace("http", "ws"))
+        for who, message in (("A", "héard"), ("B", b"\0" * 10)):
+            with on_errand(Errand(who=who, cargo=Cargo.VOICE)):
+                await link.send(message)
+                assert await link.receive() == message
+        await link.close()
+    booked = {account.who: (each.sent, each.received) for account, each in net.ledger.today.items()}
+    assert booked == {"": (0, 0), "A": (6, 6), "B": (10, 10)}
+
+
+async def test_a_body_that_is_written_as_it_goes_is_counted_too(net: Net) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 100
+
+    async with Site(_hello) as site:
+        await net.client(site.url).post("/", content=body())
+    assert net.traffic["127.0.0.1"].sent == 500
+
+
 async def test_all_clients_share_the_connections_and_closing_the_gate_closes_them(net: Net) -> None:
     async with Site(_hello) as site:
         for _ in range(3):
@@ -141,6 +166,170 @@ async def test_a_shut_gate_lets_nothing_out_and_still_reaches_this_computer(net:
     assert "service.invalid" not in net.traffic
     async with Site(_hello) as site:
         assert (await net.client(site.url).get("/")).status_code == 200
+
+
+class Away:
+    """Names that are other computers to the gate and lead to this one."""
+
+    HOST = "vendor.example"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        look_up = socket.getaddrinfo
+        self.asked: list[str] = []
+
+        def here(host: Any, *rest: Any, **more: Any) -> Any:
+            name = host.decode() if isinstance(host, bytes) else str(host)
+            self.asked.append(name)
+            return look_up("127.0.0.1" if name.endswith((".example", ".lan")) else host, *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", here)
+
+    def url(self, site: Site, host: str = HOST) -> str:
+        return site.url.replace("127.0.0.1", host)
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Away:
+    return Away(monkeypatch)
+
+
+async def _hangs(request: web.Request) -> web.StreamResponse:
+    """An answer of one word and then silence."""
+    response = web.StreamResponse(headers={"Content-Type": EVENTS})
+    await response.prepare(request)
+    await response.write(b"data: one\n\n")
+    await asyncio.sleep(60)
+    return response
+
+
+async def _echoes(request: web.Request) -> web.StreamResponse:
+    line = web.WebSocketResponse()
+    await line.prepare(request)
+    async for message in line:
+        await (line.send_bytes if message.type is web.WSMsgType.BINARY else line.send_str)(message.data)
+    return line
+
+
+async def test_shutting_the_gate_ends_an_answer_under_way(net: Net, away: Away) -> None:
+    async with Site(_hangs) as site:
+        async with net.client(away.url(site)).stream("GET", "/") as response:
+            parts = response.aiter_bytes()
+            assert await anext(parts) == b"data: one\n\n"
+            waiting = asyncio.create_task(anext(parts))  # type: ignore[arg-type]
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            net.shut = True
+            with pytest.raises(CompanionError) as caught:
+                await asyncio.wait_for(waiting, 2)
+        assert caught.value.kind is Kind.NETWORK_SHUT
+        await site.until_quiet()
+
+
+async def test_shutting_the_gate_ends_a_request_that_waits_for_its_answer(net: Net, away: Away) -> None:
+    async def never(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    async with Site(never) as site:
+        waiting = asyncio.create_task(net.client(away.url(site)).get("/"))
+        while not site.seen:  # noqa: ASYNC110 - the request arrives without an event
+            await asyncio.sleep(0.01)
+        net.shut = True
+        with pytest.raises(CompanionError) as caught:
+            await asyncio.wait_for(waiting, 2)
+        assert caught.value.kind is Kind.NETWORK_SHUT
+        await site.until_quiet()
+
+
+async def test_shutting_the_gate_closes_idle_connections_and_open_sockets(net: Net, away: Away) -> None:
+    async with Site(_hello) as site, Site(_echoes) as line:
+        await net.client(away.url(site)).get("/")
+        link = await net.websocket(away.url(line).replace("http", "ws"))
+        waiting = asyncio.create_task(link.receive())
+        await asyncio.sleep(0.05)
+        assert site.open_sockets == line.open_sockets == 1
+        net.shut = True
+        with pytest.raises(CompanionError) as caught:
+            await asyncio.wait_for(waiting, 2)
+        assert caught.value.kind is Kind.NETWORK_SHUT
+        with pytest.raises(CompanionError):
+            await link.send("more")
+        assert not link.is_open
+        await site.until_quiet()
+        await line.until_quiet()
+
+
+async def test_a_shut_gate_asks_no_name_server(net: Net, away: Away) -> None:
+    net.shut = True
+    for ask in (net.client().get("https://vendor.example/v1"), net.websocket("wss://vendor.example/v1")):
+        with pytest.raises(CompanionError) as caught:
+            await ask
+        assert caught.value.kind is Kind.NETWORK_SHUT
+    await net.warm("https://vendor.example/v1")
+    assert away.asked == []
+
+
+async def test_what_is_on_this_computer_goes_on_while_the_gate_shuts(net: Net) -> None:
+    async with Site(_hangs) as site, net.client(site.url).stream("GET", "/") as response:
+        parts = response.aiter_bytes()
+        await anext(parts)
+        waiting = asyncio.create_task(anext(parts))  # type: ignore[arg-type]
+        net.shut = True
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
+async def test_a_gate_that_opens_again_lets_things_pass(net: Net, away: Away) -> None:
+    async with Site(_hello) as site:
+        net.shut = True
+        net.shut = False
+        assert (await net.client(away.url(site)).get("/")).status_code == 200
+
+
+async def test_connections_nobody_uses_close_themselves(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(net_module, "KEEP_ALIVE_S", 0.1)
+    async with Site(_hello) as site:
+        await net.client(site.url).get("/")
+        assert site.open_sockets == 1
+        await site.until_quiet()
+
+
+async def test_a_key_may_cross_the_own_network_where_a_person_said_so(net: Net, away: Away) -> None:
+    async with Site(_hello) as site:
+        client = net.client(away.url(site, "box.lan"), {"Authorization": "Bearer secret-value"})
+        with pytest.raises(CompanionError) as caught:
+            await client.get("/")
+        assert caught.value.kind is Kind.UNSAFE_ADDRESS
+        net.trusts_own_network = True
+        assert (await client.get("/")).status_code == 200
+        with pytest.raises(CompanionError):
+            await net.client(away.url(site), {"Authorization": "Bearer secret-value"}).get("/")
+
+
+async def test_the_proxy_of_the_environment_holds_where_a_person_said_so(
+    net: Net, away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Site(_hello) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "not-this.example")
+        for shown, expected in (
+            ("http://vendor.example/", proxy.url),
+            ("http://not-this.example/", ""),
+            ("http://127.0.0.1:9/", ""),
+            ("http://box.lan/", ""),
+        ):
+            assert net.proxy_for(shown) == ""
+            net.uses_proxy = True
+            assert net.proxy_for(shown) == expected
+            net.uses_proxy = False
+        net.uses_proxy = True
+        await net.client("http://vendor.example").get("/")
+        assert [str(seen.url) for seen in proxy.seen] == ["http://vendor.example/"]
+        monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+        with pytest.raises(AIProviderUnavailableError, match="proxy"):
+            await net.client("http://vendor.example").get("/")
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key", "api-key", "xi-api-key", "x-goog-api-key"])
@@ -305,6 +494,7 @@ async def test_an_endless_body_is_stopped_and_the_server_sees_it(
 
 
 def _self_signed(folder: Path) -> ssl.SSLContext:
+    """The server's side; its certificate stands in `certificate.pem`."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -351,6 +541,18 @@ async def test_a_certificate_nobody_vouches_for_is_named(tmp_path: Path, vendor:
         assert "certificate" in caught.value.message
         assert not caught.value.retryable
         assert not site.seen
+
+
+async def test_a_certificate_a_person_vouches_for_is_trusted(net: Net, tmp_path: Path) -> None:
+    async with Site(_hello, tls=_self_signed(tmp_path)) as site:
+        net.certificates = str(tmp_path / "certificate.pem")
+        assert (await net.client(site.url).get("/")).status_code == 200
+
+
+async def test_a_certificate_file_that_is_none_is_named(net: Net, tmp_path: Path) -> None:
+    net.certificates = str(tmp_path / "nothing.pem")
+    with pytest.raises(AIProviderUnavailableError, match="certificate"):
+        await net.client("https://127.0.0.1:1").get("/")
 
 
 # -- addresses ----------------------------------------------------------------------------------------------
