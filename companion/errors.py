@@ -8,6 +8,7 @@ card of the kind. The provider library's errors are the same tree, so one road s
         AIProviderAuthError            AIProviderQuotaError           AIProviderRateLimitError
         AIProviderInvalidRequestError  AIProviderModelNotFoundError   AIProviderContentRefusedError
         AIProviderNotSupportedError    AIProviderStreamCutError       AIProviderEmptyReplyError
+        AIProviderMalformedReplyError
         AIProviderUnavailableError
           AIProviderTimeoutError       AIProviderCircuitOpenError
 """
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     KEY_ELSEWHERE = "key_elsewhere"
     FORBIDDEN = "forbidden"
     NO_CREDIT = "no_credit"
+    BUDGET_SPENT = "budget_spent"
     RATE_LIMITED = "rate_limited"
     UNREACHABLE = "unreachable"
     UNAVAILABLE = "unavailable"
@@ -50,6 +52,7 @@ class Kind(StrEnum):
     CONTENT_REFUSED = "content_refused"
     CUT_OFF = "cut_off"
     EMPTY_REPLY = "empty_reply"
+    MALFORMED_REPLY = "malformed_reply"
     NOT_AN_API = "not_an_api"
     NOT_SUPPORTED = "not_supported"
     PROVIDER_UNKNOWN = "provider_unknown"
@@ -185,6 +188,11 @@ CARDS: Mapping[Kind, Card] = {
         "What you said is kept.",
         (_A.ANSWER_OFFLINE, _A.OPEN_KEYS),
     ),
+    Kind.BUDGET_SPENT: Card(
+        "The budget you set for this month is used up.",
+        "What you said is kept. Raise it in the settings, or go on offline.",
+        (_A.ANSWER_OFFLINE,),
+    ),
     Kind.RATE_LIMITED: Card(
         "{who} asks for a pause.",
         "Too many requests in a short time. What you said is kept.",
@@ -228,6 +236,12 @@ CARDS: Mapping[Kind, Card] = {
     Kind.CUT_OFF: Card("The answer of {who} was cut off.", "What arrived is kept.", (_A.RETRY,)),
     Kind.EMPTY_REPLY: Card(
         "No answer came from {who}.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE), retryable=True
+    ),
+    Kind.MALFORMED_REPLY: Card(
+        "The answer of {who} does not have the form it was asked for.",
+        "What you said is kept.",
+        (_A.RETRY, _A.CHOOSE_MODEL),
+        retryable=True,
     ),
     Kind.NOT_AN_API: Card(
         "What answered at the address of {who} is not its service.",
@@ -466,6 +480,12 @@ class AIProviderEmptyReplyError(AIProviderError):
     """The stream ended well and said nothing."""
 
     default_kind = Kind.EMPTY_REPLY
+
+
+class AIProviderMalformedReplyError(AIProviderError):
+    """The answer is whole, but not the JSON that was asked for."""
+
+    default_kind = Kind.MALFORMED_REPLY
 
 
 class AIProviderNotSupportedError(AIProviderError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from functools import wraps
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from companion.calls import DrawRequest, EmbedRequest, Picture
 from companion.errors import (
     AIProviderAuthError,
     AIProviderCircuitOpenError,
@@ -28,7 +28,6 @@ from companion.flow import (
     Audio,
     ChatDelta,
     ChatRequest,
-    HearRequest,
     Message,
     Speaker,
     SpeakRequest,
@@ -36,96 +35,43 @@ from companion.flow import (
 )
 from companion.ports import Call
 from companion.providers import middleware
-from companion.providers.middleware import breaker, capped, fallback, limit, retry, stack, timeouts
+from companion.providers.middleware import (
+    Budget,
+    Data,
+    Engine,
+    Figures,
+    MemoryLedger,
+    Outcome,
+    breaker,
+    budgeted,
+    cached,
+    capped,
+    fallback,
+    limit,
+    logged,
+    measured,
+    retry,
+    split,
+    stack,
+    timeouts,
+)
+from companion.providers.middleware.standins import data_in
 from companion.providers.provider import Policy
-
-REQUEST = ChatRequest(messages=(Message(Speaker.USER, "hello"),))
-END = ChatDelta(finish_reason="stop")
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Instead of sleeping until a timer is due, moves the loop's clock there."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        self.now += timeout or 0.0
-        return super().select(0)
-
-
-def on_jumping_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    @wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        selector = JumpingSelector()
-
-        def loop() -> asyncio.AbstractEventLoop:
-            made = asyncio.SelectorEventLoop(selector)
-            made.time = lambda: selector.now  # type: ignore[method-assign]
-            return made
-
-        with asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(asyncio.wait_for(test(*args, **kwargs), 100_000))
-
-    return run
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Vendor:
-    """A call that follows a script: each attempt is a list of chunks, seconds to wait, and errors to raise."""
-
-    def __init__(self, *attempts: Sequence[object]) -> None:
-        self.attempts = list(attempts)
-        self.begun_at: list[float] = []
-        self.closed = 0
-
-    async def __call__(self, request: object) -> AsyncIterator[Any]:
-        script = self.attempts[min(len(self.begun_at), len(self.attempts) - 1)]
-        self.begun_at.append(now())
-        try:
-            for step in script:
-                if isinstance(step, BaseException):
-                    raise step
-                if isinstance(step, int | float):
-                    await asyncio.sleep(step)
-                else:
-                    yield ChatDelta(text=step) if isinstance(step, str) else step
-        finally:
-            self.closed += 1
-
-
-async def collect(call: Call[Any, Any], request: object = REQUEST) -> list[Any]:
-    return [chunk async for chunk in call(request)]
-
-
-async def text_of(call: Call[Any, Any]) -> str:
-    return "".join([chunk.text for chunk in await collect(call)])
-
-
-async def raised_by(work: Awaitable[object]) -> CompanionError:
-    with pytest.raises(CompanionError) as caught:
-        await work
-    return caught.value
-
-
-async def heard_until_error(call: Call[Any, Any]) -> tuple[str, Kind | None]:
-    heard = ""
-    try:
-        async for delta in call(REQUEST):
-            heard += delta.text
-    except CompanionError as error:
-        return heard, error.kind
-    return heard, None
-
-
-def busy(**details: Any) -> AIProviderRateLimitError:
-    return AIProviderRateLimitError("", "vendor", **details)
-
-
-DOWN = AIProviderUnavailableError("", "vendor")
-
+from tests.providers.scripted import (
+    DOWN,
+    END,
+    REQUEST,
+    Vendor,
+    busy,
+    collect,
+    hear_request,
+    heard_until_error,
+    now,
+    on_jumping_clock,
+    raised_by,
+    recogniser,
+    text_of,
+)
 
 # -- retry --------------------------------------------------------------------------------------------------
 
@@ -251,6 +197,34 @@ async def test_an_answer_that_never_ends_is_ended() -> None:
 
 
 @on_jumping_clock
+async def test_an_answer_of_one_letter_now_and_then_is_ended() -> None:
+    assert await heard_until_error(patient(Vendor([9.0, "a"] * 100))) == ("aaaaa", Kind.TIMEOUT)
+    assert now() == 45.0
+
+
+@on_jumping_clock
+async def test_a_slow_answer_that_says_something_is_heard_out() -> None:
+    vendor = Vendor([9.0, "a word or two. "] * 10 + [9.0, END])
+    assert await text_of(patient(vendor)) == "a word or two. " * 10
+
+
+@on_jumping_clock
+async def test_sound_that_trickles_is_ended() -> None:
+    grain = Audio(pcm=bytes(480), rate_hz=24_000)
+    with pytest.raises(AIProviderTimeoutError):
+        await collect(patient(Vendor([9.0, grain] * 100)), SpeakRequest(text="x"))
+    assert now() == 45.0
+
+
+@on_jumping_clock
+async def test_thoughts_wishes_for_tools_vectors_and_pictures_are_pieces() -> None:
+    thinking = Vendor([*[9.0, ChatDelta(reasoning="so I weigh this and that. ")] * 4, END])
+    assert (await collect(patient(thinking)))[-1] is END
+    for piece in (Picture(data=b"x"), object()):
+        assert await collect(patient(Vendor([14.0, piece])), DrawRequest(prompt="x")) == [piece]
+
+
+@on_jumping_clock
 async def test_a_slow_listener_costs_the_vendor_no_time() -> None:
     vendor = Vendor([*[5.0, "word "] * 4, END])
     async for _ in patient(vendor)(REQUEST):
@@ -263,31 +237,6 @@ async def test_an_error_of_the_vendor_is_not_mistaken_for_our_limit() -> None:
     with pytest.raises(TimeoutError) as caught:
         await collect(patient(Vendor([TimeoutError("socket")])))
     assert not isinstance(caught.value, CompanionError)
-
-
-def hear_request(frames: int = 3, each_s: float = 0.02, ended: list[bool] | None = None) -> HearRequest:
-    async def microphone() -> AsyncIterator[bytes]:
-        try:
-            for _ in range(frames):
-                await asyncio.sleep(each_s)
-                yield bytes(640)
-        finally:
-            if ended is not None:
-                ended.append(True)
-
-    return HearRequest(frames=microphone())
-
-
-def recogniser(think_s: float, per_frame_s: float = 0.0) -> Call[HearRequest, Transcript]:
-    async def run(request: HearRequest) -> AsyncIterator[Transcript]:
-        count = 0
-        async for _ in request.frames:
-            count += 1
-            await asyncio.sleep(per_frame_s)
-        await asyncio.sleep(think_s)
-        yield Transcript(text=f"{count} frames", is_final=True)
-
-    return run
 
 
 @on_jumping_clock
@@ -326,7 +275,11 @@ async def test_a_failing_provider_is_left_alone_then_tried_once_then_trusted_aga
     await asyncio.sleep(30)
     assert await raised_by(collect(call)) is DOWN
     assert isinstance(await raised_by(collect(call)), AIProviderCircuitOpenError)
-    await asyncio.sleep(30)
+    await asyncio.sleep(59)
+    refused = await raised_by(collect(call))
+    assert isinstance(refused, AIProviderCircuitOpenError)
+    assert refused.retry_after_s == 1.0
+    await asyncio.sleep(1)
     assert await text_of(call) == "back"
     assert await text_of(call) == "back"
 
@@ -334,11 +287,30 @@ async def test_a_failing_provider_is_left_alone_then_tried_once_then_trusted_aga
 @on_jumping_clock
 async def test_an_hour_of_outage_costs_one_request_per_half_minute() -> None:
     vendor = Vendor([DOWN])
-    call = breaker(vendor, 3, rest_s=30.0)
+    call = stack(vendor, Policy())
     while now() < 3600:
         await raised_by(collect(call))
         await asyncio.sleep(1)
-    assert len(vendor.begun_at) <= 3 + 3600 / 30
+    assert len(vendor.begun_at) <= 3600 / 30
+    later = vendor.begun_at[Policy().breaker_threshold :]
+    assert all(after - before >= 30 for before, after in pairwise(later))
+
+
+@on_jumping_clock
+async def test_the_vendors_fault_is_told_and_not_that_it_opened_the_breaker() -> None:
+    call = stack(Vendor([DOWN]), Policy(breaker_threshold=2))
+    assert await raised_by(collect(call)) is DOWN
+    assert isinstance(await raised_by(collect(call)), AIProviderCircuitOpenError)
+
+
+@on_jumping_clock
+async def test_an_error_inside_an_open_stream_counts_like_a_status() -> None:
+    overloaded = AIProviderUnavailableError("", "vendor", status=None)
+    vendor = Vendor(["half", overloaded])
+    call = breaker(vendor, 2)
+    for _ in range(2):
+        assert await heard_until_error(call) == ("half", Kind.UNAVAILABLE)
+    assert await heard_until_error(call) == ("", Kind.CIRCUIT_OPEN)
 
 
 @on_jumping_clock
@@ -390,7 +362,7 @@ async def test_requests_beyond_the_limit_wait_their_turn() -> None:
     call = limit(vendor, 3, longest_queue_s=100.0)
     for _ in range(7):
         await collect(call)
-    assert vendor.begun_at == [0.0, 0.0, 0.0, 60.0, 60.0, 60.0, 120.0]
+    assert vendor.begun_at == [0.0, 0.0, 0.0, 20.0, 40.0, 60.0, 80.0]
 
 
 @on_jumping_clock
@@ -401,42 +373,133 @@ async def test_a_turn_too_far_off_is_told_instead_of_waited_for() -> None:
     await asyncio.sleep(40)
     error = await raised_by(collect(call))
     assert isinstance(error, AIProviderRateLimitError)
-    assert error.retry_after_s == 20.0
+    assert error.retry_after_s == pytest.approx(20.0)
     await asyncio.sleep(15)
     await collect(call)
-    assert vendor.begun_at == [0.0, 60.0]
+    assert vendor.begun_at == [0.0, pytest.approx(60.0)]
+
+
+@on_jumping_clock
+async def test_each_key_has_a_bucket_of_its_own() -> None:
+    vendor = Vendor(["fine", END])
+    call: Call[ChatRequest, ChatDelta] = limit(vendor, 60, burst=1, key=lambda request: request.user)
+    for user in ("a", "b", "a", "c"):
+        await collect(call, ChatRequest(messages=(), user=user))
+    assert vendor.begun_at == [0.0, 0.0, 1.0, 1.0]
+
+
+@on_jumping_clock
+async def test_a_vendor_that_asks_for_a_pause_gets_it_from_the_next_request_too() -> None:
+    vendor = Vendor([busy(retry_after_s=5.0)], ["fine", END])
+    call = limit(vendor, 60)
+    await raised_by(collect(call))
+    assert await text_of(call) == "fine"
+    assert vendor.begun_at == [0.0, 5.0]
+
+
+@pytest.mark.parametrize("asked_s", [None, -1.0, math.nan, math.inf, 1e9])
+@on_jumping_clock
+async def test_an_absurd_pause_does_not_shut_the_bucket(asked_s: float | None) -> None:
+    vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
+    call = limit(vendor, 60)
+    await raised_by(collect(call))
+    assert await text_of(call) == "fine"
+    assert now() == 0.0
 
 
 # -- fallback -----------------------------------------------------------------------------------------------
 
 
+def engine(name: str, call: Call[Any, Any], *may_see: Data) -> Engine[Any, Any]:
+    return Engine(name=name, call=call, may_see=frozenset(may_see))
+
+
 @on_jumping_clock
-async def test_the_next_provider_answers_when_one_cannot_begin() -> None:
-    switches: list[tuple[int, Kind]] = []
+async def test_the_next_provider_answers_when_one_cannot_begin_and_it_is_told() -> None:
+    outcomes: list[Outcome] = []
     shut = CompanionError(Kind.NETWORK_SHUT)
-    call = fallback(
-        [Vendor([DOWN]), Vendor([shut]), Vendor(["here", END])],
-        on_switch=lambda index, error: switches.append((index, error.kind)),
-    )
-    assert await text_of(call) == "here"
-    assert switches == [(1, Kind.UNAVAILABLE), (2, Kind.NETWORK_SHUT)]
+    engines = [
+        engine("A", Vendor([DOWN])),
+        engine("B", Vendor([shut]), Data.WORDS),
+        engine("C", Vendor(["here", END]), Data.WORDS),
+    ]
+    deltas = await collect(fallback(engines, on_outcome=outcomes.append))
+    assert "".join(delta.text for delta in deltas) == "here"
+    assert deltas[-1].notices == ("Answered by C.",)
+    assert outcomes == [Outcome(answered_by="C", instead_of=(("A", DOWN), ("B", shut)))]
+
+
+@on_jumping_clock
+async def test_ones_own_choice_needs_no_tick_and_no_remark() -> None:
+    outcomes: list[Outcome] = []
+    deltas = await collect(fallback([engine("A", Vendor(["fine", END]))], on_outcome=outcomes.append))
+    assert deltas[-1].notices == ()
+    assert outcomes == [Outcome(answered_by="A")]
+
+
+PICTURED = ChatRequest(messages=(Message(Speaker.USER, "look", images=(Picture(data=b"x"),)),))
+
+
+@pytest.mark.parametrize(
+    ("request_", "ticked", "is_asked"),
+    [
+        (REQUEST, (), False),
+        (REQUEST, (Data.VOICE, Data.ANSWERS, Data.PICTURES), False),
+        (REQUEST, (Data.WORDS,), True),
+        (PICTURED, (Data.WORDS,), False),
+        (PICTURED, (Data.WORDS, Data.PICTURES), True),
+        (SpeakRequest(text="x"), (Data.WORDS,), False),
+        (SpeakRequest(text="x"), (Data.ANSWERS,), True),
+        (EmbedRequest(texts=("x",)), (Data.WORDS,), True),
+        (DrawRequest(prompt="x"), (Data.ANSWERS,), False),
+        (object(), (Data.WORDS, Data.VOICE), False),
+    ],
+)
+@on_jumping_clock
+async def test_nobody_sees_what_they_are_not_ticked_for(
+    request_: object, ticked: tuple[Data, ...], is_asked: bool
+) -> None:
+    second = Vendor([END])
+    call = fallback([engine("A", Vendor([DOWN])), engine("B", second, *ticked)])
+    if is_asked:
+        await collect(call, request_)
+    else:
+        assert await raised_by(collect(call, request_)) is DOWN
+    assert bool(second.begun_at) is is_asked
+
+
+def test_a_take_carries_a_voice() -> None:
+    assert data_in(hear_request()) == {Data.VOICE}
 
 
 @on_jumping_clock
 async def test_nobody_takes_over_in_the_middle_or_after_a_refusal_to_answer() -> None:
     second = Vendor(["other words", END])
-    assert await raised_by(collect(fallback([Vendor(["half", DOWN]), second]))) is DOWN
+    assert (
+        await raised_by(collect(fallback([engine("A", Vendor(["half", DOWN])), engine("B", second, *Data)])))
+        is DOWN
+    )
     refusal = AIProviderContentRefusedError()
-    assert await raised_by(collect(fallback([Vendor([refusal]), second]))) is refusal
+    assert (
+        await raised_by(collect(fallback([engine("A", Vendor([refusal])), engine("B", second, *Data)])))
+        is refusal
+    )
     assert second.begun_at == []
 
 
 @on_jumping_clock
+async def test_when_nobody_can_the_fault_of_ones_own_choice_is_told() -> None:
+    other = AIProviderAuthError()
+    call = fallback([engine("A", Vendor([DOWN])), engine("B", Vendor([other]), *Data)])
+    assert await raised_by(collect(call)) is DOWN
+
+
+@on_jumping_clock
 async def test_a_live_take_goes_on_only_to_whom_nothing_was_lost() -> None:
-    second = recogniser(0.0)
-    assert await raised_by(collect(fallback([Vendor([DOWN]), second]), hear_request())) is DOWN
+    second = engine("B", recogniser(0.0), Data.VOICE)
+    assert await raised_by(collect(fallback([engine("A", Vendor([DOWN])), second]), hear_request())) is DOWN
     never_began = Vendor([AIProviderCircuitOpenError()])
-    heard = await collect(fallback([never_began, second]), hear_request())
+    heard = await collect(fallback([engine("A", never_began), second]), hear_request())
     assert heard[-1].text == "3 frames"
 
 
@@ -489,22 +552,20 @@ EACH: dict[str, Callable[[Call[Any, Any]], Call[Any, Any]]] = {
     "timeouts": patient,
     "breaker": lambda call: breaker(call, 3),
     "limit": lambda call: limit(call, 60),
-    "fallback": lambda call: fallback([call, call]),
+    "fallback": lambda call: fallback([engine("A", call), engine("B", call, *Data)]),
     "capped": capped,
+    "measured": lambda call: measured(call, Figures()),
+    "logged": lambda call: logged(call, content=True),
+    "cached": cached,
+    "split": lambda call: split({"a": (1.0, call)}, key=lambda _: "me"),
+    "budgeted": lambda call: budgeted(call, Budget(MemoryLedger(), 1.0)),
     "stack": lambda call: stack(call, Policy(requests_per_minute=60)),
 }
 
 
 def test_every_middleware_is_in_the_closing_tests() -> None:
-    shaped = {"retry", "timeouts", "breaker", "limit", "fallback", "capped", "stack"}
-    public = {
-        name
-        for name, value in vars(middleware).items()
-        if callable(value)
-        and getattr(value, "__module__", "") == middleware.__name__
-        and not name.startswith("_")
-    }
-    assert public - {"is_meaningful"} == shaped == set(EACH)
+    functions = {name for name in middleware.__all__ if name[0].islower()}
+    assert functions - {"validated"} == set(EACH)  # it gives nothing before the end; see test_middleware_more
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -555,11 +616,21 @@ async def test_a_call_that_cannot_even_begin_says_so(name: str) -> None:
 
 
 @on_jumping_clock
-async def test_the_stack_retries_timeouts_and_counts_the_whole_request_once() -> None:
-    vendor = Vendor([99.0], [99.0], ["fine", END])
-    call = stack(vendor, Policy(first_s=5.0, attempts=2, breaker_threshold=2, backoff_s=1.0))
+async def test_a_person_waits_for_a_first_word_once_and_not_once_per_attempt() -> None:
+    vendor = Vendor([99.0], ["fine", END])
+    call = stack(vendor, Policy(first_s=5.0))
     assert isinstance(await raised_by(collect(call)), AIProviderTimeoutError)
+    assert now() == 5.0
     assert await text_of(call) == "fine"
+
+
+@on_jumping_clock
+async def test_every_attempt_counts_for_the_breaker_and_takes_a_token() -> None:
+    vendor = Vendor([DOWN], [DOWN], ["fine", END])
+    call = stack(vendor, Policy(requests_per_minute=2, backoff_s=1.0))
+    error = await raised_by(collect(call))
+    assert isinstance(error, AIProviderRateLimitError)  # our own limit is told, not waited for in silence
+    assert len(vendor.begun_at) == 2
 
 
 @on_jumping_clock

@@ -1,0 +1,82 @@
+"""`retry`: a fault that may pass, met before anything of the answer came, is answered by asking once more."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from companion.errors import CompanionError, Kind
+from companion.ports import Call
+from companion.providers.middleware.reactions import is_live, is_meaningful, reaction
+from companion.providers.provider import opened
+
+RequestT = TypeVar("RequestT")
+ChunkT = TypeVar("ChunkT")
+
+LONGEST_BACKOFF_S = 8.0
+
+
+def retry(
+    call: Call[RequestT, ChunkT],
+    attempts: int = 3,
+    *,
+    backoff_s: float = 0.5,
+    patience_s: float = 120.0,
+    within_s: float = math.inf,
+    dice: Callable[[], float] = random.random,
+    on_wait: Callable[[float, CompanionError], None] | None = None,
+) -> Call[RequestT, ChunkT]:
+    """Sends a request again when the fault may pass and nothing of the answer was delivered yet.
+
+    A live take and text that is still written cannot be replayed, so they are never tried again here. A vendor's
+    Retry-After is honoured up to `patience_s`; a longer one ends the attempts, a nonsensical one is ignored. What is told
+    is the last fault of the vendor itself, not that a breaker inside has opened because of it.
+
+    Args:
+        within_s: no attempt of our own choosing begins later than this after the first: a person waits once for a first
+            word, not once per attempt.
+        dice: the jitter, 0..1.
+        on_wait: hears how long each pause will be and why, for a countdown.
+    """
+
+    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+        began = asyncio.get_running_loop().time()
+        fault: CompanionError | None = None
+        for attempt in range(1, attempts + 1):
+            delivered = False
+            try:
+                async with opened(call, request) as chunks:
+                    async for chunk in chunks:
+                        delivered = delivered or is_meaningful(chunk)
+                        yield chunk
+                return
+            except CompanionError as error:
+                if fault is not None and error.kind is Kind.CIRCUIT_OPEN:
+                    raise fault from fault.__cause__
+                fault = error
+                again = not delivered and attempt < attempts and _may_pass(request, error)
+                pause_s, is_asked = _pause(error, attempt, backoff_s, dice())
+                begins_s = asyncio.get_running_loop().time() - began + pause_s
+                if not again or pause_s > patience_s or (begins_s > within_s and not is_asked):
+                    raise
+            if on_wait is not None:
+                on_wait(pause_s, fault)
+            await asyncio.sleep(pause_s)
+
+    return run
+
+
+def _may_pass(request: object, error: CompanionError) -> bool:
+    return error.retryable and reaction(error).again and not is_live(request)
+
+
+def _pause(error: CompanionError, attempt: int, backoff_s: float, dice: float) -> tuple[float, bool]:
+    """Seconds until the next attempt, and whether it is the vendor who asks for so many."""
+    backoff = min(LONGEST_BACKOFF_S, backoff_s * 2.0 ** (attempt - 1)) * (0.5 + dice / 2)
+    asked: float | None = getattr(error, "retry_after_s", None)
+    if asked is None or not asked > backoff:  # NaN is not greater than anything
+        return backoff, False
+    return asked, True

@@ -1,0 +1,169 @@
+"""`timeouts`: the clocks of a call. The clock of connecting is the gate's own (`net.CONNECT_S`); all others are here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from companion.errors import AIProviderTimeoutError
+from companion.flow import Audio, ChatDelta, HearRequest, SpeakRequest
+from companion.ports import Call
+from companion.providers.middleware.reactions import is_meaningful, names_of
+from companion.providers.provider import Spec, opened
+
+RequestT = TypeVar("RequestT")
+ChunkT = TypeVar("ChunkT")
+T = TypeVar("T")
+
+LEAST_CHARS = 20
+LEAST_SOUND_S = 0.5
+"""An answer that brings less than this in `crawl_s` of waiting only pretends to be one."""
+
+
+def timeouts(
+    call: Call[RequestT, ChunkT],
+    first_s: float = 15.0,
+    idle_s: float = 10.0,
+    total_s: float = 120.0,
+    *,
+    crawl_s: float = 30.0,
+    spec: Spec | None = None,
+) -> Call[RequestT, ChunkT]:
+    """Ends a call that makes us wait too long: for the first piece, between pieces, or altogether.
+
+    A delta without text and finish reason is no piece. Pieces that keep coming and together are next to nothing in
+    `crawl_s` of waiting end it too. Time in which the caller is busy with a chunk does not count. For a live take the
+    clocks stand still while the recogniser waits for the microphone and begin anew with each frame, so they run from the
+    end of the take, or from where the recogniser stopped listening; likewise for a voice that is given its text while it
+    is written.
+
+    Raises:
+        AIProviderTimeoutError: what arrived before was delivered.
+    """
+
+    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+        clock = _Clock(first_s, idle_s, total_s)
+        pace = _Pace(crawl_s)
+        if isinstance(request, HearRequest):
+            request = cast(RequestT, replace(request, frames=_unclocked(request.frames, clock)))
+        elif isinstance(request, SpeakRequest) and request.pieces is not None:
+            request = cast(RequestT, replace(request, pieces=_unclocked(request.pieces, clock)))
+        async with opened(call, request) as chunks:
+            while True:
+                try:
+                    async with clock:
+                        chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError as error:
+                    if not clock.expired:
+                        raise
+                    raise _too_late(spec, error) from error
+                if is_meaningful(chunk):
+                    clock.next_piece()
+                yield chunk
+                if pace.is_a_crawl(chunk, clock.waited_s):
+                    raise _too_late(spec)
+
+    return run
+
+
+def _too_late(spec: Spec | None, error: BaseException | None = None) -> AIProviderTimeoutError:
+    name, who = names_of(spec)
+    return AIProviderTimeoutError("", name, error, who=who)
+
+
+class _Clock:
+    """The two budgets of one call, spent only inside `async with clock` and outside `pause`..`restart`."""
+
+    def __init__(self, first_s: float, idle_s: float, total_s: float) -> None:
+        self._first_s, self._idle_s, self._whole_s = first_s, idle_s, total_s
+        self._piece_left_s, self._total_left_s = first_s, total_s
+        self._began = 0.0
+        self._paused = False
+        self._timeout: asyncio.Timeout | None = None
+        self.expired = False
+        self.waited_s = 0.0
+
+    def next_piece(self) -> None:
+        self._piece_left_s = self._idle_s
+
+    def pause(self) -> None:
+        self._paused = True
+        self._reschedule(None)
+
+    def restart(self) -> None:
+        self._paused = False
+        self._piece_left_s, self._total_left_s = self._first_s, self._whole_s
+        self._began = asyncio.get_running_loop().time()
+        self._reschedule(self._began + self._left())
+
+    async def __aenter__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._timeout = asyncio.timeout(None if self._paused else self._left())
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *exception: Any) -> None:
+        timeout, self._timeout = self._timeout, None
+        if not self._paused:
+            spent = asyncio.get_running_loop().time() - self._began
+            self._piece_left_s -= spent
+            self._total_left_s -= spent
+            self.waited_s += spent
+        if timeout is not None:
+            self.expired = timeout.expired()
+            await timeout.__aexit__(*exception)
+
+    def _left(self) -> float:
+        return max(0.0, min(self._piece_left_s, self._total_left_s))
+
+    def _reschedule(self, when: float | None) -> None:
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(when)
+
+
+class _Pace:
+    """How much came in the latest stretch of waiting. Transcripts have no pace: a person may be silent."""
+
+    def __init__(self, crawl_s: float) -> None:
+        self._crawl_s = crawl_s
+        self._came: deque[tuple[float, float]] = deque()
+        """When each piece came on the clock of waiting, and which share of the least it was; the window only."""
+        self._share = 0.0
+        self._began_s: float | None = None
+
+    def is_a_crawl(self, chunk: object, waited_s: float) -> bool:
+        if isinstance(chunk, ChatDelta):
+            share = 1.0 if chunk.finish_reason else (len(chunk.text) + len(chunk.reasoning)) / LEAST_CHARS
+        elif isinstance(chunk, Audio):
+            share = chunk.seconds / LEAST_SOUND_S
+        else:
+            return False
+        if self._began_s is None:
+            self._began_s = waited_s
+        self._came.append((waited_s, share))
+        self._share += share
+        while self._came[0][0] < waited_s - self._crawl_s:
+            self._share -= self._came.popleft()[1]
+        return waited_s - self._began_s >= self._crawl_s and self._share < 1.0
+
+
+async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncIterator[T]:
+    """The frames of a take or the pieces of a text, with the clock stopped while they are waited for."""
+    try:
+        while True:
+            clock.pause()
+            try:
+                frame = await anext(frames)
+            except StopAsyncIteration:
+                return
+            finally:
+                clock.restart()
+            yield frame
+    finally:
+        close = getattr(frames, "aclose", None)
+        if close is not None:
+            await close()

@@ -1,0 +1,297 @@
+"""`measured` and `logged`: what a call was like, in counts and times, never in words; `Figures` adds it up.
+
+A collector is anything with `record`; it hears one `CallFigures` per call, whether it went well, failed, or was given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar, cast
+
+from companion.errors import CompanionError
+from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Role, SpeakRequest, Transcript, Usage
+from companion.log import redact
+from companion.ports import Call
+from companion.providers.middleware.reactions import is_meaningful, role_of
+from companion.providers.provider import Spec, opened
+
+RequestT = TypeVar("RequestT")
+ChunkT = TypeVar("ChunkT")
+
+_log = logging.getLogger(__name__)
+WELL, GIVEN_UP = "ok", "given up"
+CHARS_PER_TOKEN = 4
+"""For answers that were given up before the vendor counted; English prose has 4 to 5."""
+MOST_TIMES = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFigures:
+    """One call in figures."""
+
+    provider: str
+    model: str
+    role: Role
+    outcome: str = WELL
+    """`ok`, `given up`, or the kind of the fault."""
+    first_s: float | None = None
+    """To the first piece that carries something; None: none came."""
+    waited_s: float = 0.0
+    """Altogether, without the time in which the caller was busy with a piece."""
+    pieces: int = 0
+    usage: Usage | None = None
+    is_estimate: bool = False
+    """The vendor did not say; tokens are guessed from the length of the text."""
+    sound_s: float = 0.0
+    """Heard or spoken."""
+    chars: int = 0
+    """Given to a voice."""
+    cost_usd: float | None = None
+    """None: nobody knows."""
+
+
+class Collector(Protocol):
+    """Where figures go. Called on the loop's thread, at the end of each call; must be quick."""
+
+    def record(self, figures: CallFigures, /) -> None: ...
+
+
+Price = Callable[[CallFigures], float | None]
+
+
+def catalogue_price(figures: CallFigures) -> float | None:
+    """What a call cost by the catalogue of models; None: not known. Engines of this computer cost nothing."""
+    from companion.providers import registry
+    from companion.providers.catalogue import Catalogue, cost_usd
+
+    entry = Catalogue.load().find(figures.model, figures.provider)
+    if entry is None:
+        try:
+            return None if registry.find(figures.provider).needs_key else 0.0
+        except CompanionError:
+            return None
+    return cost_usd(entry, figures.usage, seconds=figures.sound_s, chars=figures.chars)
+
+
+def measured(
+    call: Call[RequestT, ChunkT],
+    *collectors: Collector,
+    spec: Spec | None = None,
+    price: Price = catalogue_price,
+) -> Call[RequestT, ChunkT]:
+    """Tells the collectors what each call was like. Outermost, so that it sees what the caller sees."""
+
+    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+        watch = _Watch(request, spec)
+        if isinstance(request, HearRequest):
+            request = cast(RequestT, replace(request, frames=watch.counted(request.frames, request.rate_hz)))
+        outcome = GIVEN_UP
+        try:
+            async with opened(call, request) as chunks:
+                while True:
+                    watch.waits()
+                    try:
+                        chunk = await anext(chunks)
+                    except StopAsyncIteration:
+                        break
+                    finally:
+                        watch.has_waited()
+                    watch.take(chunk)
+                    yield chunk
+            outcome = WELL
+        except CompanionError as error:
+            outcome = error.kind.value
+            raise
+        finally:
+            figures = watch.figures(outcome, price)
+            for collector in collectors:
+                collector.record(figures)
+
+    return run
+
+
+class _Watch:
+    """One call being measured."""
+
+    def __init__(self, request: object, spec: Spec | None) -> None:
+        self._role = role_of(request)
+        asked: str = getattr(request, "model", "")
+        self._provider = spec.name if spec else ""
+        self._model = asked or (spec.default_models.get(self._role, "") if spec else "")
+        self._chars = len(request.text) if isinstance(request, SpeakRequest) else 0
+        self._asked_chars = (
+            sum(len(m.content) for m in request.messages) if isinstance(request, ChatRequest) else 0
+        )
+        self._said_chars = self._pieces = 0
+        self._sound_s = self._waited_s = self._began_s = 0.0
+        self._first_s: float | None = None
+        self._usage: Usage | None = None
+
+    def waits(self) -> None:
+        self._began_s = asyncio.get_running_loop().time()
+
+    def has_waited(self) -> None:
+        self._waited_s += asyncio.get_running_loop().time() - self._began_s
+
+    def take(self, chunk: object) -> None:
+        if is_meaningful(chunk):
+            self._pieces += 1
+            self._first_s = self._waited_s if self._first_s is None else self._first_s
+        if isinstance(chunk, ChatDelta):
+            self._said_chars += len(chunk.text) + len(chunk.reasoning)
+            self._usage = chunk.usage or self._usage
+            self._model = self._model or chunk.model
+        elif isinstance(chunk, Audio):
+            self._sound_s += chunk.seconds
+        elif tokens := getattr(chunk, "input_tokens", 0):
+            self._usage = Usage(input_tokens=tokens)
+
+    async def counted(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncIterator[bytes]:
+        """The frames of a take, their seconds counted."""
+        try:
+            async for frame in frames:
+                self._sound_s += len(frame) / 2 / rate_hz
+                yield frame
+        finally:
+            close = getattr(frames, "aclose", None)
+            if close is not None:
+                await close()
+
+    def figures(self, outcome: str, price: Price) -> CallFigures:
+        usage = self._usage
+        if is_guess := usage is None and self._said_chars > 0:
+            usage = Usage(
+                input_tokens=self._asked_chars // CHARS_PER_TOKEN,
+                output_tokens=-(-self._said_chars // CHARS_PER_TOKEN),
+            )
+        figures = CallFigures(
+            provider=self._provider,
+            model=self._model,
+            role=self._role,
+            outcome=outcome,
+            first_s=self._first_s,
+            waited_s=self._waited_s,
+            pieces=self._pieces,
+            usage=usage,
+            is_estimate=is_guess,
+            sound_s=self._sound_s,
+            chars=self._chars if self._pieces else 0,
+        )
+        was_served = usage is not None or figures.sound_s > 0 or figures.chars > 0
+        return replace(figures, cost_usd=price(figures) if was_served else 0.0)
+
+
+@dataclass(slots=True)
+class Sum:
+    """All calls of one model, added up."""
+
+    calls: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    sound_s: float = 0.0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    """Calls whose price nobody knows; `cost_usd` is without them."""
+    first_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))
+    """Of the latest calls."""
+    waited_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))
+
+    def add(self, figures: CallFigures) -> None:
+        self.calls += 1
+        self.outcomes[figures.outcome] += 1
+        if figures.usage is not None:
+            self.input_tokens += figures.usage.input_tokens
+            self.output_tokens += figures.usage.output_tokens
+        self.sound_s += figures.sound_s
+        self.unpriced += figures.cost_usd is None
+        self.cost_usd += figures.cost_usd or 0.0
+        self.waited_s.append(figures.waited_s)
+        if figures.first_s is not None:
+            self.first_s.append(figures.first_s)
+
+    @staticmethod
+    def percentile(times: deque[float], percent: int) -> float | None:
+        """None while there is nothing to tell."""
+        ranked = sorted(times)
+        return ranked[min(len(ranked) - 1, len(ranked) * percent // 100)] if ranked else None
+
+
+class Figures:
+    """A collector that adds up, per provider and model."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str], Sum] = {}
+
+    def record(self, figures: CallFigures) -> None:
+        self.sums.setdefault((figures.provider, figures.model), Sum()).add(figures)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(each.cost_usd for each in self.sums.values())
+
+
+# -- the log ------------------------------------------------------------------------------------------------
+
+
+def logged(
+    call: Call[RequestT, ChunkT],
+    *,
+    spec: Spec | None = None,
+    log: logging.Logger = _log,
+    content: bool = False,
+    price: Price = catalogue_price,
+) -> Call[RequestT, ChunkT]:
+    """Writes one line per call: names, counts and times, also as the record's `call` for structured handlers.
+
+    Args:
+        content: also writes, at DEBUG, what was asked and answered, without anything that looks like a key. Never on by
+            itself.
+    """
+    return measured(_aloud(call, log) if content else call, _Line(log), spec=spec, price=price)
+
+
+class _Line:
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+
+    def record(self, figures: CallFigures) -> None:
+        usage = figures.usage or Usage()
+        told: dict[str, Any] = {
+            "provider": figures.provider,
+            "model": figures.model,
+            "role": figures.role.value,
+            "outcome": figures.outcome,
+            "first_ms": None if figures.first_s is None else round(figures.first_s * 1000, 1),
+            "waited_ms": round(figures.waited_s * 1000, 1),
+            "pieces": figures.pieces,
+            "tokens_in": usage.input_tokens,
+            "tokens_out": usage.output_tokens,
+            "sound_s": round(figures.sound_s, 2),
+            "cost_usd": figures.cost_usd,
+        }
+        text = " ".join(f"{name}={value}" for name, value in told.items() if value not in (None, "", 0))
+        self._log.info("call %s", text, extra={"call": told})
+
+
+def _aloud(call: Call[RequestT, ChunkT], log: logging.Logger) -> Call[RequestT, ChunkT]:
+    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+        asked = request.messages[-1].content if isinstance(request, ChatRequest) and request.messages else ""
+        asked = request.text if isinstance(request, SpeakRequest) else asked
+        said: list[str] = []
+        try:
+            async with opened(call, request) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, ChatDelta):
+                        said.append(chunk.text)
+                    elif isinstance(chunk, Transcript):
+                        said = [chunk.text]
+                    yield chunk
+        finally:
+            log.debug("asked: %s | answered: %s", redact(asked), redact("".join(said)))
+
+    return run
