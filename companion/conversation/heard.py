@@ -1,16 +1,32 @@
-"""What the person heard: which sentence sounds now, and the text up to a moment. Pure.
+"""What the person heard: the sentence and the word that sound now, and the reply up to a moment. Pure.
 
-Playback's `heard_s` is the truth; this maps it back to the words of the reply.
+Playback's `heard_s` is the truth; this maps it back to places in the reply. Where the voice says when each word sounds
+that decides, elsewhere the share of the sentence's sound.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from companion.flow import Sentence
+from companion.flow import Audio, Sentence, SpokenWord
 
 CHARS_PER_S = 15.0
 """Usual pace of English read aloud."""
+_NEAR_CHARS = 160
+"""How far ahead in its sentence a word is looked for: between two words may be markup that is not said."""
+_SLACK_S = 1.0
+"""Times that stop so long before the sound does say nothing about the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    start_s: float
+    end_s: float
+    start: int
+    end: int
+    """Offsets in the reply."""
 
 
 @dataclass(slots=True)
@@ -19,6 +35,27 @@ class _Span:
     start_s: float
     end_s: float
     is_complete: bool = False
+    words: list[_Word] = field(default_factory=list)
+    searched: int = 0
+    """Up to here in the sentence words have been found."""
+
+    def place(self, word: SpokenWord, start_s: float) -> bool:
+        """Finds the next place of `word`, which begins to sound at `start_s`."""
+        core = word.text.strip(" \t\n.,;:!?…\"'“”‘’()[]*_—–-")
+        if not core:
+            return True
+        edge = r"(?<!\w){}(?!\w)" if core.isascii() else "{}"
+        text, begin = self.sentence.text, self.searched
+        found = re.compile(edge.format(re.escape(core)), re.IGNORECASE).search(
+            text, begin, min(len(text), begin + _NEAR_CHARS)
+        )
+        if found is None:
+            return False
+        self.searched = found.end()
+        first = self.sentence.start
+        end_s = start_s + max(0.0, word.end_s - word.start_s)
+        self.words.append(_Word(start_s, end_s, first + found.start(), first + found.end()))
+        return True
 
 
 class SpokenTrack:
@@ -27,20 +64,31 @@ class SpokenTrack:
     def __init__(self) -> None:
         self._spans: list[_Span] = []
         self._total_s = 0.0
+        self._origin_s = 0.0
+        """Where the sound of the present request begins: its words count from here."""
+        self._early: list[SpokenWord] = []
+        """Words told before their sound."""
 
     @property
     def total_s(self) -> float:
         """Seconds of sound made so far."""
         return self._total_s
 
+    def request(self) -> None:
+        """The sound that follows is that of another request."""
+        self._origin_s, self._early = self._total_s, []
+
     def begin(self, sentence: Sentence) -> None:
         """The sound that follows belongs to `sentence`."""
         self._spans.append(_Span(sentence, self._total_s, self._total_s))
 
-    def add(self, seconds: float) -> None:
-        """That much more sound of the sentence begun last."""
-        self._total_s += seconds
+    def add(self, audio: Audio) -> None:
+        """More sound of the sentence begun last, and words of the request."""
+        self._total_s += audio.seconds
         self._spans[-1].end_s = self._total_s
+        words, self._early = [*self._early, *audio.words], []
+        for word in words:
+            self._place(word)
 
     def end(self) -> None:
         """All sound of the sentence begun last is made."""
@@ -53,18 +101,54 @@ class SpokenTrack:
                 return span.sentence
         return None
 
-    def text_until(self, heard_s: float) -> str:
-        """The words heard by `heard_s`: whole sentences, and of the one that was cut the words in proportion."""
-        heard = []
+    def word_at(self, heard_s: float) -> tuple[int, int] | None:
+        """Where in the reply the word stands that sounds at `heard_s`; None: the voice does not say."""
+        for span in self._spans:
+            if span.start_s <= heard_s < span.end_s:
+                said = [word for word in span.words if word.start_s <= heard_s]
+                return (said[-1].start, said[-1].end) if said else None
+        return None
+
+    def chars_until(self, heard_s: float) -> int:
+        """How much of the reply was heard by `heard_s`: whole sentences, and whole words of the one that was cut."""
+        end = 0
         for span in self._spans:
             if heard_s >= span.end_s - 0.05 and span.is_complete:
-                heard.append(span.sentence.text)
+                end = span.sentence.start + len(span.sentence.text)
             elif heard_s > span.start_s:
-                heard.append(_words(span.sentence.text, (heard_s - span.start_s) / _length_s(span)))
-                break
+                return max(end, span.sentence.start + _chars_of(span, heard_s))
             else:
                 break
-        return "".join(heard).rstrip()
+        return end
+
+    def _place(self, word: SpokenWord) -> None:
+        start_s = self._origin_s + word.start_s
+        if start_s >= self._total_s:
+            self._early.append(word)
+            return
+        here = next((at for at, span in enumerate(self._spans) if start_s < span.end_s), len(self._spans) - 1)
+        for at in (here, here + 1, here - 1):  # at a seam the times may be a little off
+            if 0 <= at < len(self._spans) and self._spans[at].place(word, start_s):
+                return
+
+
+def _chars_of(span: _Span, heard_s: float) -> int:
+    """How many characters of a sentence that was cut were heard."""
+    words: Sequence[_Word] = span.words
+    if words and heard_s <= words[-1].end_s + _SLACK_S:
+        return _end_of_words(span, heard_s)
+    return _end_of_share(span.sentence.text, (heard_s - span.start_s) / _length_s(span))
+
+
+def _end_of_words(span: _Span, heard_s: float) -> int:
+    """Up to the last word of which more than half was heard, with the signs that follow it."""
+    said = [word.end for word in span.words if (word.start_s + word.end_s) / 2 <= heard_s]
+    if not said:
+        return 0
+    end, text = said[-1] - span.sentence.start, span.sentence.text
+    while end < len(text) and not text[end].isspace() and not text[end].isalnum():
+        end += 1
+    return end
 
 
 def _length_s(span: _Span) -> float:
@@ -73,10 +157,53 @@ def _length_s(span: _Span) -> float:
     return made_s if span.is_complete else max(made_s, len(span.sentence.text) / CHARS_PER_S)
 
 
-def _words(text: str, share: float) -> str:
-    """The leading whole words of `text` that make up about `share` of it."""
+def _end_of_share(text: str, share: float) -> int:
+    """The end of the leading whole words of `text` that make up about `share` of it."""
     end = int(len(text) * min(share, 1.0))
     if end >= len(text):
-        return text
-    cut = text.rfind(" ", 0, end + 1)
-    return text[:cut] if cut > 0 else ""
+        return len(text)
+    return max(0, text.rfind(" ", 0, end + 1))
+
+
+class GuessedTrack:
+    """The same for an answer whose words and sound come unaligned: places are told by the share of its sound."""
+
+    def __init__(self) -> None:
+        self.total_s = 0.0
+        self._text = ""
+        self._sentences: list[Sentence] = []
+        self._is_complete = False
+
+    def write(self, text: str, sentences: Sequence[Sentence]) -> None:
+        """More of the reply, and the sentences that are whole by now."""
+        self._text += text
+        self._sentences += sentences
+
+    def add(self, audio: Audio) -> None:
+        self.total_s += audio.seconds
+
+    def end(self) -> None:
+        """All words and all sound are there."""
+        self._is_complete = True
+
+    def at(self, heard_s: float) -> Sentence | None:
+        """The sentence that probably sounds at `heard_s`."""
+        if not 0 < heard_s < self.total_s:
+            return None
+        place = self._share(heard_s) * len(self._text)
+        begun = [sentence for sentence in self._sentences if sentence.start <= place]
+        return begun[-1] if begun else None
+
+    def word_at(self, heard_s: float) -> tuple[int, int] | None:
+        """Nobody knows."""
+        return None
+
+    def chars_until(self, heard_s: float) -> int:
+        """How much of the reply was probably heard by `heard_s`, in whole words."""
+        if self._is_complete and heard_s >= self.total_s - 0.05:
+            return len(self._text)
+        return _end_of_share(self._text, self._share(heard_s)) if heard_s > 0 else 0
+
+    def _share(self, heard_s: float) -> float:
+        usual_s = 0.0 if self._is_complete else len(self._text) / CHARS_PER_S
+        return heard_s / max(self.total_s, usual_s, 0.001)

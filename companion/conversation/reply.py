@@ -11,18 +11,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from companion.conversation.following import Following
 from companion.conversation.heard import SpokenTrack
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Events, LevelMeasured, Mark, ReplyDelta, ReplyEnded, SentenceHeard, Trouble
+from companion.events import Events, Mark, ReplyDelta, ReplyEnded, Trouble
 from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
 from companion.ports import Player
 from companion.tasks import spawn, stop
-
-FOLLOW_S = 0.04
-"""How often playback is looked at."""
-STALL_S = 10.0
-"""Sound that is queued and does not move for this long means that the speaker is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +67,15 @@ class Reply:
         self._on_sentence = on_sentence
         self._on_sound = on_sound
         self._track = SpokenTrack()
+        self._following = Following(
+            turn=turn,
+            player=player,
+            track=self._track,
+            events=events,
+            on_sound=self._sounds,
+            on_stall=self._stalls,
+        )
         self._is_spoken = engines.speak is not None
-        self._has_sounded = False
         self._flushed_s: float | None = None
 
     def flush(self) -> None:
@@ -86,7 +89,7 @@ class Reply:
         """What the person heard; all that was written where nothing is spoken or nothing was cut."""
         if not self._is_spoken or self._flushed_s is None:
             return self.text
-        return self._track.text_until(self._flushed_s)
+        return self.text[: self._track.chars_until(self._flushed_s)].rstrip()
 
     async def run(self, messages: tuple[Message, ...], practice: str) -> None:
         """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
@@ -94,7 +97,7 @@ class Reply:
             asyncio.Queue()
         )  # bounded by the longest reply, 32,000 characters
         voice = spawn(self._speak(queue), name="speak") if self._is_spoken else None
-        follow = spawn(self._follow(), name="follow playback")
+        follow = spawn(self._following.run(), name="follow playback")
         self._player.begin(self._turn)
         try:
             try:
@@ -106,7 +109,7 @@ class Reply:
             self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
             if voice is not None:
                 await voice
-            if self._has_sounded:
+            if self._following.has_sounded:
                 self._mark(Mark.LAST_SOUND)
         finally:
             await stop(voice, follow)
@@ -170,6 +173,7 @@ class Reply:
 
     async def _say(self, sentence: Sentence) -> None:
         assert self._engines.speak is not None
+        self._track.request()
         self._track.begin(sentence)
         async with aclosing(self._engines.speak(sentence.spoken)) as chunks:  # type: ignore[type-var]
             async for audio in chunks:
@@ -204,31 +208,20 @@ class Reply:
     async def _play(self, audio: Audio) -> None:
         if not self._track.total_s:
             self._mark(Mark.FIRST_AUDIO)
-        self._track.add(audio.seconds)
+        self._track.add(audio)
         await self._player.write(self._turn, audio)
+        self._following.made()
 
-    async def _follow(self) -> None:
-        """Tells what sounds now, and notices when nothing moves."""
-        heard_s, current, moved_s = 0.0, None, 0.0
-        while True:
-            await asyncio.sleep(FOLLOW_S)
-            now_s = self._player.heard_s
-            moved_s = 0.0 if now_s > heard_s or now_s >= self._track.total_s - 0.2 else moved_s + FOLLOW_S
-            heard_s = now_s
-            if heard_s > 0 and not self._has_sounded:
-                self._has_sounded = True
-                self._mark(Mark.FIRST_SOUND)
-                self._on_sound()
-            if heard_s > 0:
-                self._events.emit(LevelMeasured(level_db=self._player.level_db, is_input=False))
-            if (sentence := self._track.at(heard_s)) is not None and sentence is not current and heard_s > 0:
-                current = sentence
-                self._events.emit(SentenceHeard(turn=self._turn, sentence=sentence))
-            if moved_s > STALL_S:
-                self._is_spoken = False
-                self._player.flush()
-                self._tell(CompanionError(Kind.SPEAKER_LOST))
-                return
+    def _sounds(self) -> None:
+        self._mark(Mark.FIRST_SOUND)
+        self._on_sound()
+
+    def _stalls(self) -> None:
+        if not self._is_spoken:  # the voice has failed before, and was told
+            return
+        self._is_spoken = False
+        self._player.flush()
+        self._tell(CompanionError(Kind.SPEAKER_LOST))
 
     def _tell(self, error: CompanionError) -> None:
         """A voice that fails has its own help: nothing needs to be asked again."""

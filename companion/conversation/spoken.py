@@ -13,14 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from companion.conversation.heard import SpokenTrack
+from companion.conversation.following import Following
+from companion.conversation.heard import GuessedTrack
 from companion.conversation.keeping import Keeping, discard
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import CompanionError, Kind
 from companion.events import (
     Events,
-    LevelMeasured,
     Mark,
     ReplyDelta,
     ReplyEnded,
@@ -39,10 +39,6 @@ IDLE_S = 10.0
 """Longest wait between two."""
 WORDS_S = 5.0
 """How long the words of a take are waited for once its answer is over."""
-FOLLOW_S = 0.04
-"""How often playback is looked at."""
-STALL_S = 10.0
-"""Sound that is queued and does not move for this long means that the speaker is gone."""
 UNKNOWN_WORDS = "(The words of this take are not known; its recording is kept.)"
 
 
@@ -77,9 +73,16 @@ class SpokenAnswer:
         self._queue: asyncio.Queue[Audio | ChatDelta | None] = (
             asyncio.Queue()
         )  # bounded by the longest answer
-        self._made_s = 0.0
-        self._has_begun = self._has_come = self._is_complete = False
-        self._has_sounded = False
+        self._track = GuessedTrack()
+        self._following = Following(
+            turn=turn,
+            player=player,
+            track=self._track,
+            events=events,
+            on_sound=self._sounds,
+            on_stall=lambda: self._fall_silent(CompanionError(Kind.SPEAKER_LOST)),
+        )
+        self._has_begun = self._has_come = False
 
     def take(self, what: ChatDelta | Audio) -> None:
         """More of it. What comes after its end is left out."""
@@ -89,7 +92,7 @@ class SpokenAnswer:
         self._queue.put_nowait(what)
         if isinstance(what, Audio):
             self._mark(Mark.FIRST_AUDIO)
-            self._made_s += what.seconds
+            self._track.add(what)
             return
         if what.text:
             self._write(what.text)
@@ -105,8 +108,9 @@ class SpokenAnswer:
             ReplyState.WHOLE if error is None else ReplyState.CUT_OFF if self.text else ReplyState.PARTIAL
         )
         self.error = error
-        self._is_complete = error is None
-        if error is not None:
+        if error is None:
+            self._track.end()
+        else:
             if self.text and error.kind in (Kind.UNAVAILABLE, Kind.UNREACHABLE):
                 error = CompanionError(Kind.CUT_OFF, who=error.who, cause=error)
             self._events.emit(Trouble(error=error, turn=self._turn, role=Role.THINKS))
@@ -133,24 +137,20 @@ class SpokenAnswer:
         """What the person heard: of an answer that was cut, the words in proportion to its sound."""
         if self.flushed_s is None or not self.is_heard:
             return self.text
-        track = SpokenTrack()
-        track.begin(Sentence(index=0, text=self.text, start=0, spoken=self.text))
-        track.add(self._made_s)
-        if self._is_complete:
-            track.end()
-        return track.text_until(self.flushed_s)
+        return self.text[: self._track.chars_until(self.flushed_s)].rstrip()
 
     async def run(self) -> None:
         """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
         self._player.begin(self._turn)
         self._has_begun = True
-        follow = spawn(self._follow(), name="follow playback")
+        follow = spawn(self._following.run(), name="follow playback")
         try:
             while (what := await self._next()) is not None:
                 if isinstance(what, Audio) and self.is_heard:
                     await self._play(self._player.write(self._turn, what))
+                    self._following.made()
             await self._play(self._player.drain(self._turn))
-            if self._has_sounded:
+            if self._following.has_sounded:
                 self._mark(Mark.LAST_SOUND)
         except asyncio.CancelledError:
             self.interrupt()
@@ -173,6 +173,8 @@ class SpokenAnswer:
             self._fall_silent(error)
 
     def _fall_silent(self, error: CompanionError) -> None:
+        if not self.is_heard:
+            return
         self.is_heard = False
         self._player.flush()
         self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
@@ -182,29 +184,18 @@ class SpokenAnswer:
             self._mark(Mark.FIRST_TOKEN)
         self.text += text
         self._events.emit(ReplyDelta(turn=self._turn, text=text))
-        self._cut(self._cutter.feed(text))
+        self._cut(self._cutter.feed(text), text)
 
-    def _cut(self, sentences: list[Sentence]) -> None:
+    def _cut(self, sentences: list[Sentence], text: str = "") -> None:
+        self._track.write(text, sentences)
         for sentence in sentences:
             if sentence.index == 0:
                 self._mark(Mark.FIRST_CLAUSE)
             self._on_sentence(sentence)
 
-    async def _follow(self) -> None:
-        """Tells that it sounds, and notices when nothing moves."""
-        heard_s, still_s = 0.0, 0.0
-        while still_s <= STALL_S:
-            await asyncio.sleep(FOLLOW_S)
-            now_s = self._player.heard_s
-            is_moving = now_s > heard_s or now_s >= self._made_s - 0.2 or not self.is_heard
-            still_s, heard_s = 0.0 if is_moving else still_s + FOLLOW_S, now_s
-            if heard_s > 0:
-                self._events.emit(LevelMeasured(level_db=self._player.level_db, is_input=False))
-            if heard_s > 0 and not self._has_sounded:
-                self._has_sounded = True
-                self._mark(Mark.FIRST_SOUND)
-                self._on_sound()
-        self._fall_silent(CompanionError(Kind.SPEAKER_LOST))
+    def _sounds(self) -> None:
+        self._mark(Mark.FIRST_SOUND)
+        self._on_sound()
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from companion.events import (
     Trouble,
     TurnFinished,
     UserSaid,
+    WordHeard,
 )
 from companion.flow import ReplyState, Role, Sentence, SessionRecord, Transcript, TurnRecord
 from companion.tasks import report
@@ -274,6 +275,8 @@ def speaking(host: StagedHost) -> None:
     host.phase(Phase.SPEAKING)
     host.sound(0)
     host.sound(1)
+    word = "".join(TOLD).index("real")
+    host.emit(WordHeard(turn=1, start=word, end=word + len("real")))
     for level_db in (-40.0, -24.0, -20.0):
         host.emit(LevelMeasured(level_db=level_db, is_input=False))
 

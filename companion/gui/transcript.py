@@ -51,6 +51,8 @@ class Script(ReadingPage):
         self._is_exact = True
         """The answer on the page is the raw answer, character for character."""
         self._spoken: tuple[int, int] | None = None
+        self._word: tuple[int, int] | None = None
+        """Where the sentence and the word stand that sound now."""
         self._flushing = QTimer(self)
         self._flushing.setSingleShot(True)
         self._flushing.setInterval(_FLUSH_MS)
@@ -183,7 +185,19 @@ class Script(ReadingPage):
         if turn != self._live:
             return
         self.flush()
-        self._spoken = self._place_of(sentence)
+        self._spoken, self._word = self._place_of(sentence), None
+        self._repaint_spans()
+
+    def speak_word(self, turn: int, start: int, end: int) -> None:
+        """This word of the sentence sounds now; its offsets are those of the raw answer."""
+        if turn != self._live or self._spoken is None or self._look.reduced_motion:
+            return
+        if self._is_exact:
+            self._word = self._told_from + start, self._told_from + end
+        else:
+            after = self._word[1] if self._word else self._spoken[0]
+            found = self._find(self._turns[-1].told[start:end], after)
+            self._word = found if found and found[1] <= self._spoken[1] else self._word
         self._repaint_spans()
 
     def end_reply(self, turn: int, text: str, state: ReplyState) -> None:
@@ -218,7 +232,7 @@ class Script(ReadingPage):
 
     def quiet(self) -> None:
         """Nothing is being spoken any more."""
-        self._spoken = None
+        self._spoken = self._word = None
         self._repaint_spans()
 
     # -- writing --------------------------------------------------------------------------------------------
@@ -272,7 +286,7 @@ class Script(ReadingPage):
         self._setter.cut(self._told_from)
         self._setter.write_long("told", live.told, live.pieces, len(self._turns) - 1)
         self._is_exact = False
-        self._spoken = self._find(spoken, self._told_from) if spoken else None
+        self._spoken, self._word = self._find(spoken, self._told_from) if spoken else None, None
         self._repaint_spans()
 
     def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
@@ -306,7 +320,7 @@ class Script(ReadingPage):
         self.flush()
         self._live = None
         self._said_from = self._told_from = 0
-        self._spoken = None
+        self._spoken = self._word = None
         self._tentative_from = self._setter.end
         self._repaint_spans()
 
@@ -342,6 +356,10 @@ class Script(ReadingPage):
             now = QTextCharFormat()
             now.setBackground(self._look.colour("accent_soft"))
             spans.append((*self._spoken, now))
+            if self._word:
+                word = QTextCharFormat()
+                word.setBackground(self._look.colour("accent", 0.26))
+                spans.append((*self._word, word))
             if self._spoken[1] < end:
                 spans.append((self._spoken[1], end, pale))
         selections = []

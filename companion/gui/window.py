@@ -326,6 +326,8 @@ class Window(QMainWindow):
             case e.SentenceHeard():
                 self._was_spoken = True
                 self.page.script.speak(event.turn, event.sentence)
+            case e.WordHeard():
+                self.page.script.speak_word(event.turn, event.start, event.end)
             case e.TimelineMarked():
                 self._begin_turn(event.turn)
                 self.status.mark(event.mark, event.at_s)

@@ -49,6 +49,11 @@ def answer(script: Script, *parts: str, turn: int = 1) -> None:
     script.flush()
 
 
+def marked_word(script: Script) -> str:
+    """The word that stands out within the sentence being spoken."""
+    return next((words for words, colour in painted(script)[1:] if colour == LIGHT.accent.upper()), "")
+
+
 def speak(
     script: Script, index: int, parts: tuple[str, ...] = REPLY, *, spoken: str = "", turn: int = 1
 ) -> None:
@@ -310,3 +315,40 @@ def test_the_column_is_centred_and_fits_a_small_window(script: Script) -> None:
         view = script.viewport().geometry()
         assert abs((view.left() + view.right()) / 2 - (width - 1) / 2) <= 1
         assert script.document().textWidth() == view.width() <= 668
+
+
+def test_the_word_being_spoken_stands_out_in_its_sentence(script: Script) -> None:
+    answer(script, *REPLY)
+    speak(script, 1)
+    whole = "".join(REPLY)
+    for word in ("The", "walk", "real"):
+        start = whole.index(word)
+        script.speak_word(1, start, start + len(word))
+        assert marked_word(script) == word
+        assert painted(script)[0] == ("The walk was real.", LIGHT.accent_soft.upper())
+    speak(script, 2)
+    assert marked_word(script) == ""
+    script.quiet()
+    assert painted(script) == []
+
+
+def test_a_word_is_found_where_the_page_is_not_the_raw_answer(script: Script) -> None:
+    raw = "Some **strong** words, *strong* ones."
+    answer(script, raw)
+    script.end_reply(1, raw, ReplyState.WHOLE)
+    speak(script, 0, (raw,), spoken="Some strong words, strong ones.")
+    places = []
+    for word, start in (("Some", 0), ("strong", 7), ("words", 16), ("strong", 24)):
+        script.speak_word(1, start, start + len(word))
+        assert marked_word(script).rstrip(",") == word
+        selections = script.extraSelections()
+        places.append(selections[1].cursor.selectionStart())  # type: ignore[attr-defined]
+    assert places == sorted(set(places))
+
+
+def test_with_reduced_motion_only_the_sentence_stands_out(script: Script) -> None:
+    script._look.choose(theme="light", font_scale=1.0, reduced_motion=True)
+    answer(script, *REPLY)
+    speak(script, 1)
+    script.speak_word(1, 14, 17)
+    assert [words for words, _ in painted(script)] == ["The walk was real.", " What now?"]
