@@ -14,12 +14,12 @@ from companion.conversation.recording import Recording
 from companion.flow import Transcript
 from companion.tasks import spawn, stop
 
-SHORTEST_S = 8.0
+SHORTEST_S = 6.0
 """A stretch is at least this long: every request costs, and words need their neighbours."""
 PAUSE_S = 0.6
-"""Quiet that ends a stretch."""
-LONGEST_S = 45.0
-"""Somebody who never pauses is cut here, at the first breath."""
+"""Quiet that ends the shortest stretch; the longer one gets, the less is asked for."""
+LONGEST_S = 12.0
+"""From here on a breath is enough: what is left at release decides how long the person waits."""
 BREATH_S = 0.15
 
 Hear = Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
@@ -81,7 +81,9 @@ async def _feed(
 
 
 def _is_long_enough(length_s: float, quiet_s: float) -> bool:
-    return length_s >= SHORTEST_S and (quiet_s >= PAUSE_S or (length_s >= LONGEST_S and quiet_s >= BREATH_S))
+    """Whether to cut: the pause asked for falls evenly between the shortest and the longest stretch."""
+    grown = min(1.0, (length_s - SHORTEST_S) / (LONGEST_S - SHORTEST_S))
+    return grown >= 0 and quiet_s >= PAUSE_S - grown * (PAUSE_S - BREATH_S)
 
 
 async def _text(hear: Hear, stretch: Recording) -> str:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from companion.conversation.stretches import LONGEST_S, PAUSE_S, SHORTEST_S, hear_in_stretches
+from companion.conversation.stretches import BREATH_S, LONGEST_S, PAUSE_S, SHORTEST_S, hear_in_stretches
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, FRAME_MS, Transcript
 
@@ -55,7 +55,7 @@ async def heard(speech: Speech, recogniser: Recogniser) -> list[Transcript]:
 
 async def test_a_short_take_is_one_request() -> None:
     recogniser = Recogniser()
-    transcripts = await heard(Speech((5, True), (1, False), (1, True)), recogniser)
+    transcripts = await heard(Speech((4, True), (1, False), (2, True)), recogniser)
     assert [(t.text, t.is_final) for t in transcripts] == [("stretch 0", True)]
     assert recogniser.lengths == pytest.approx([7.0])
 
@@ -66,7 +66,10 @@ async def test_a_long_take_is_cut_at_pauses_and_joined_in_order() -> None:
     transcripts = await heard(speech, recogniser)
     assert transcripts[-1].text == "stretch 0 stretch 1 stretch 2"
     assert [t.is_final for t in transcripts].count(True) == 1
-    assert recogniser.lengths == pytest.approx([9 + PAUSE_S, 11.0, 3 + 1 - PAUSE_S], abs=0.1)
+    first, second, third = recogniser.lengths
+    assert 9 + BREATH_S <= first <= 9 + PAUSE_S, "cut inside the first pause"
+    assert 20 + BREATH_S <= first + second <= 20 + PAUSE_S, "cut inside the second pause"
+    assert first + second + third == pytest.approx(24.0)
     assert transcripts[0].text == "stretch 0", "the first words are there while the person goes on"
     assert transcripts[0].committed_chars == len("stretch 0")
 
