@@ -12,9 +12,9 @@
     asyncio.run(main())
 
 Rooms map: `provider` (what a provider is, and its policy), one file per dialect (`openai`, `anthropic`, `ollama`,
-`guide`, `builtin`, `local`, `mock`), `registry` (who there is), `config` (environment and factory), `middleware` (retry,
-deadlines, breaker, limit, fallback, caps), `catalogue` (models and prices), `validator` (keys and checks). Every name is
-loaded when it is first used, and no vendor's SDK before the first call.
+`guide`, `builtin`, `local`, `mock`), `registry` (who there is), `config` (environment and factory), `config_file` (YAML),
+`middleware` (retry, deadlines, breaker, limit, fallback, caps), `catalogue` (models and prices), `validator` (keys and
+checks). Every name is loaded when it is first used, and no vendor's SDK before the first call.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from companion.calls import (
+        DrawRequest,
+        Embeddings,
+        EmbedRequest,
+        JsonSchema,
+        Picture,
+        SoundFile,
+        Tool,
+        ToolCall,
+    )
     from companion.errors import (
         AIProviderAuthError,
         AIProviderCircuitOpenError,
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
         AIProviderEmptyReplyError,
         AIProviderError,
         AIProviderInvalidRequestError,
+        AIProviderMalformedReplyError,
         AIProviderModelNotFoundError,
         AIProviderNotSupportedError,
         AIProviderQuotaError,
@@ -63,8 +74,10 @@ if TYPE_CHECKING:
         get_ai_provider_uncached,
         get_provider_config,
     )
+    from companion.providers.config_file import Config, load_config
     from companion.providers.mock import MockAIProvider
     from companion.providers.provider import AIProvider, Policy, Spec
+    from companion.providers.validator import Verdict, validate, validate_all, validate_config
 
 __all__ = [
     "PROVIDER_CONFIGS",
@@ -76,6 +89,7 @@ __all__ = [
     "AIProviderError",
     "AIProviderFactory",
     "AIProviderInvalidRequestError",
+    "AIProviderMalformedReplyError",
     "AIProviderModelNotFoundError",
     "AIProviderNotSupportedError",
     "AIProviderQuotaError",
@@ -88,25 +102,39 @@ __all__ = [
     "ChatDelta",
     "ChatRequest",
     "CompanionError",
+    "Config",
+    "DrawRequest",
+    "EmbedRequest",
+    "Embeddings",
     "Health",
     "HearRequest",
+    "JsonSchema",
     "Kind",
     "Message",
     "MockAIProvider",
     "ModelEntry",
     "ModelInfo",
+    "Picture",
     "Policy",
     "ProviderConfig",
     "Role",
+    "SoundFile",
     "SpeakRequest",
     "Speaker",
     "Spec",
+    "Tool",
+    "ToolCall",
     "Transcript",
     "Usage",
+    "Verdict",
     "VoiceInfo",
     "get_ai_provider",
     "get_ai_provider_uncached",
     "get_provider_config",
+    "load_config",
+    "validate",
+    "validate_all",
+    "validate_config",
 ]
 
 _HOMES = {
@@ -121,8 +149,11 @@ _HOMES = {
         "get_ai_provider_uncached",
         "get_provider_config",
     ),
+    "companion.providers.config_file": ("Config", "load_config"),
+    "companion.providers.validator": ("Verdict", "validate", "validate_all", "validate_config"),
 }
-_WORDS = ("companion.errors", "companion.flow")
+_WORDS = ("companion.errors", "companion.flow", "companion.calls")
+"""Where a name is that has no home above."""
 
 
 def __getattr__(name: str) -> object:
@@ -130,10 +161,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = next((home for home, names in _HOMES.items() if name in names), None)
-    if home is None:
-        home = _WORDS[0] if name.endswith("Error") or name == "Kind" else _WORDS[1]
-    value: object = getattr(import_module(home), name)
+    homes = [home for home, names in _HOMES.items() if name in names] or _WORDS
+    home = next(module for module in map(import_module, homes) if hasattr(module, name))
+    value: object = getattr(home, name)
     globals()[name] = value
     return value
 

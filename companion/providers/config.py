@@ -19,7 +19,15 @@ from companion.providers.provider import AIProvider, Policy, Spec
 
 OFFLINE = "guide"
 """Who answers where nothing was chosen and there is no key."""
-_SETTINGS = {"model": "MODEL", "tts_model": "TTS_MODEL", "tts_voice": "TTS_VOICE", "stt_model": "STT_MODEL"}
+MODEL_ARGUMENTS: Mapping[Role, str] = {
+    Role.THINKS: "model",
+    Role.HEARS: "stt_model",
+    Role.SPEAKS: "tts_model",
+    Role.EMBEDS: "embedding_model",
+    Role.DRAWS: "image_model",
+}
+"""The argument of a provider's constructor that names its model for a role."""
+_SETTINGS = {name: name.upper() for name in (*MODEL_ARGUMENTS.values(), "tts_voice")}
 """Argument -> ending of its variable, after the provider's name: OPENAI_TTS_VOICE."""
 _OWN_VARIABLES = {"ollama": {"base_url": "LOCAL_MODEL_URL", "model": "LOCAL_MODEL_NAME"}}
 
@@ -117,6 +125,11 @@ def arguments_from_environment(spec: Spec) -> dict[str, str]:
     found = {argument: value for argument, variable in variables.items() if (value := _read(variable))}
     key = next(filter(None, map(_read, key_variables(spec))), "")
     return {"api_key": key, **found} if key else found
+
+
+def knobs_from_environment() -> tuple[str, ...]:
+    """The arguments about patience that the environment sets."""
+    return tuple(argument for argument, (variable, _, _) in _KNOBS.items() if _read(variable))
 
 
 def refined_policy(policy: Policy, arguments: dict[str, Any]) -> Policy:
@@ -223,16 +236,17 @@ class AIProviderFactory:
         """A provider with what the environment says about it.
 
         Args:
-            name: registered name or alias. None: `AI_PROVIDER`; where that is not set, a chat vendor whose key is in the
-                environment (the one that can do most); where there is no key either, the offline guide.
-            arguments: the provider's own (`api_key`, `model`, ...), which beat the environment; `voice`, a provider or a
+            name: registered name or alias. None: `AI_PROVIDER`; where that is not set, the vendor of `model`; else a chat
+                vendor whose key is in the environment (the one that can do most); else the offline guide.
+            arguments: the provider's own (`api_key`, `model`, ...), which beat the environment; models by id or by the
+                catalogue's short names (`haiku`, `flux`); `voice`, a provider or a
                 name, for vendors that do not speak (else `AI_TTS_PROVIDER`); how patient to be: `policy`, or `timeout`,
                 `max_retries`, `retry_backoff`, `circuit_breaker`, `circuit_breaker_threshold`, `rate_limit`.
 
         Raises:
             AIProviderError: PROVIDER_UNKNOWN, with the names there are; INVALID_REQUEST for a value that makes no sense.
         """
-        name = name or chosen_provider()
+        name = name or _read("AI_PROVIDER") or _vendor_of(arguments) or chosen_provider()
         spec, cls = registry.find(name), registry.provider_class(name)
         policy = arguments.pop("policy", None)
         if policy is None:
@@ -240,7 +254,9 @@ class AIProviderFactory:
         voice = arguments.pop("voice", None) or _voice_for(spec)
         if voice:
             arguments["voice"] = AIProviderFactory.create(voice) if isinstance(voice, str) else voice
-        provider = cls(**{**arguments_from_environment(spec), **arguments})
+        arguments = {**arguments_from_environment(spec), **arguments}
+        _spell_out_models(spec, arguments)
+        provider = cls(**arguments)
         provider.policy = policy
         return provider
 
@@ -259,6 +275,30 @@ class AIProviderFactory:
         """Every name `create` takes, aliases included."""
         specs = registry.specs()
         return sorted({spec.name for spec in specs} | {alias for spec in specs for alias in spec.aliases})
+
+
+def _vendor_of(arguments: dict[str, Any]) -> str:
+    """Whose the chat model is, where only the model was given; its vendor's prefix is then taken off."""
+    from companion.providers.catalogue import Catalogue
+
+    if not arguments.get("model"):
+        return ""
+    named = Catalogue.load().resolve(arguments["model"], Role.THINKS)
+    if named.provider is None:
+        return ""
+    arguments["model"] = named.model
+    return named.provider
+
+
+def _spell_out_models(spec: Spec, arguments: dict[str, Any]) -> None:
+    """Short names become ids, and a model that is about to end is told in the log."""
+    from companion.providers.catalogue import Catalogue
+
+    for role, argument in MODEL_ARGUMENTS.items():
+        if arguments.get(argument):
+            catalogue = Catalogue.load()
+            arguments[argument] = catalogue.model_id(arguments[argument], spec.name, role)
+            catalogue.warn_once(arguments[argument], spec.name)
 
 
 def _voice_for(spec: Spec) -> str:

@@ -11,7 +11,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from companion.errors import AIProviderAuthError, AIProviderNotSupportedError, Kind
+from companion.errors import (
+    AIProviderAuthError,
+    AIProviderNotSupportedError,
+    AIProviderUnavailableError,
+    Kind,
+)
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -313,6 +318,23 @@ class AIProvider:
             max_tokens=entry.max_output if entry else None,
             context_window=entry.context_window if entry else None,
         )
+
+    async def list_models(self) -> tuple[str, ...]:
+        """Ids of the models there are: asked of the vendor, or from the catalogue where it has no list.
+
+        Raises:
+            AIProviderError: KEY_MISSING; UNAVAILABLE, with the reason, where the vendor could not be asked.
+        """
+        if self.spec.needs_key:
+            self.require_key()
+        health = await self.check()
+        if not health.ok:
+            raise AIProviderUnavailableError(health.detail, self.spec.name, who=self.spec.display_name)
+        if health.models:
+            return health.models
+        from companion.providers.catalogue import Catalogue
+
+        return tuple(entry.model for entry in Catalogue.load().models(self.spec.name))
 
     async def get_available_voices(self) -> list[str]:
         """Ids of the voices `generate_tts` takes."""

@@ -17,6 +17,7 @@ from companion.providers.provider import AIProvider, Spec
 
 if TYPE_CHECKING:
     from companion.flow import Health
+    from companion.providers.config_file import Config
 
 LONGEST_KEY = 512
 SHORTEST_KEY = 8
@@ -152,6 +153,14 @@ async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict
         latency_ms=health.latency_ms,
         unknown_models=unknown,
     )
+
+
+async def validate_config(config: Config, *, limit_s: float = CHECK_S) -> tuple[Verdict, ...]:
+    """Checks who is configured for each role, side by side; one verdict per role, in the order of `config.active`."""
+    import asyncio
+
+    providers = [config.provider(role) for role in config.active]
+    return tuple(await asyncio.gather(*(validate(provider, limit_s=limit_s) for provider in providers)))
 
 
 async def validate_all(
