@@ -1,17 +1,22 @@
-"""OpenAI through its own SDK: chat, recognition and speech. Also every server that speaks the same three calls.
+"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
 
-Requests go out through the gate's HTTP client with the SDK's retries off; the SDK is imported at the first call, on a
-thread, because that takes a third of a second. Chat ends only with a finish reason, recognition only with its `done`.
+The three calls of a turn go straight through the gate's HTTP client: measured side by side, the SDK adds 0.3 to 0.7 ms to
+each of them, four times that where an answer is long, and a third of a second to import (tests/benchmarks/chunks.py). It
+is used for what no turn waits for: the list of models, vectors and pictures. How a server differs is a `Dialect`, data.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import base64
+import json
+import math
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from companion.errors import AIProviderEmptyReplyError, AIProviderError, CompanionError, Kind
+from companion.errors import AIProviderError, AIProviderModelNotFoundError, CompanionError, Kind
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -21,22 +26,24 @@ from companion.flow import (
     Role,
     SpeakRequest,
     Transcript,
-    Usage,
     VoiceInfo,
 )
 from companion.pcm import to_wav
 from companion.providers.faults import Told, health, told, until_over
+from companion.providers.openai_chat import Asked, Reply, compose
+from companion.providers.openai_dialect import OPENAI, Dialect
+from companion.providers.openai_sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.sse import Splitter
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, AsyncStream
-    from openai.types.chat import ChatCompletionChunk
+    import httpx2
+    from openai import AsyncOpenAI
 
-    from companion.calls import RealtimeChoice
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.ports import SpeechToSpeech
+    from companion.providers.catalogue import ModelEntry
 
-SPEECH_HZ = 24_000
-"""Rate of the `pcm` format: headerless int16 mono (developers.openai.com, text to speech)."""
 _VOICES = (
     ("alloy", "balanced"),
     ("ash", "clear, warm"),
@@ -54,14 +61,15 @@ _VOICES = (
 )
 _LIVE_HEARING = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 """Recognisers that are reached over the realtime socket and hear while the person speaks."""
-_FINISH = {"length": "length", "content_filter": "content_filter"}
-_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3")
-"""How files begin that are not bare samples."""
+_CONCESSIONS = 2
+"""How often one call gives up a parameter that the server says it does not know."""
+_EMBED_BATCH = 256
+"""Texts of one request for vectors; OpenAI takes 300,000 tokens at once."""
 
 SPEC = Spec(
     name="openai",
     display_name="OpenAI",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
     needs_key=True,
     key_env=("OPENAI_API_KEY",),
     key_prefixes=("sk-",),
@@ -85,69 +93,66 @@ SPEC = Spec(
         Role.THINKS: "gpt-6-luna",
         Role.HEARS: "gpt-transcribe",
         Role.SPEAKS: "gpt-4o-mini-tts",
+        Role.EMBEDS: "text-embedding-3-small",
+        Role.DRAWS: "gpt-image-2.5-flare",
     },
     voices=tuple(VoiceInfo(id=name, name=name.capitalize(), description=how) for name, how in _VOICES),
     summary="Thinks, hears and speaks well. Your words and your voice go to api.openai.com.",
 )
 
+Made = tuple[dict[str, Any], Iterable[str]]
+"""What a request is sent with, and the names in it that may be left out."""
+
 
 class OpenAIProvider(AIProvider):
-    """Chat completions, transcription and speech of OpenAI or a compatible server at `base_url`."""
+    """OpenAI or a compatible server at `base_url`."""
 
     spec = SPEC
+    dialect: ClassVar[Dialect] = OPENAI
+    _http: httpx2.AsyncClient | None = None
     _client: AsyncOpenAI | None = None
 
-    async def _sdk(self) -> AsyncOpenAI:
-        if self._client is None:
-            key = self.require_key()
-            await asyncio.to_thread(_load_sdk)
-            from openai import AsyncOpenAI
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._refused: dict[str, frozenset[str]] = {}
+        """Model -> parameters it was found not to take."""
+        self._found_model = ""
 
-            http = self.net.client()
-            client = AsyncOpenAI(
-                api_key=key, base_url=self.base_url, http_client=http, timeout=http.timeout, max_retries=0
-            )
-            # The SDK reads these from the environment; a key works with the account it was made for.
-            client.organization = client.project = client.admin_api_key = None
-            self._client = client
-        return self._client
+    # -- thinking -------------------------------------------------------------------------------------------
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with told(self.spec) as call:
-            client = await self._sdk()
-            stream = await client.chat.completions.create(**self._chat_body(request))
-            call.opened = True
-            reply = _Reply(call)
-            try:
-                async with aclosing(until_over(aiter(stream), reply.is_over)) as chunks:
-                    async for chunk in chunks:
-                        if text := reply.take(chunk):
-                            yield ChatDelta(text=text)
-            finally:
-                await stream.close()
-            yield reply.last()
+            model = await self._model(Role.THINKS, request.model)
+            entry = _entry(model, self.spec.name)
+            asked: Asked | None = None
 
-    def _chat_body(self, request: ChatRequest) -> dict[str, Any]:
-        history = [{"role": message.role.value, "content": message.content} for message in request.messages]
-        body: dict[str, Any] = {
-            "model": request.model or self.models[Role.THINKS],
-            "messages": [],
-            # The SDK walks typed arguments message by message; what goes through extra_body it leaves alone.
-            "extra_body": {"messages": history},
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if request.max_tokens is not None:
-            body["max_completion_tokens"] = request.max_tokens
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
-        if request.stop:
-            body["stop"] = list(request.stop)
-        return body
+            def make(refused: frozenset[str]) -> Made:
+                nonlocal asked
+                asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
+                return {"json": asked.body}, (*asked.sent_as, "stream_options")
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+            response = await self._answer(call, "/chat/completions", model, make)
+            assert asked is not None
+            reply = Reply(call)
+            async with aclosing(response):
+                if _media_type(response) == "application/json":  # it does not stream, whatever it was asked
+                    if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
+                        yield whole
+                else:
+                    splitter = Splitter()
+                    blocks = until_over(response.aiter_bytes(), reply.is_over)
+                    async with aclosing(blocks):
+                        async for block in blocks:
+                            for event in splitter.feed(block):
+                                if delta := reply.take(event.data):
+                                    yield delta
+            yield reply.last(asked.notices)
+
+    # -- hearing --------------------------------------------------------------------------------------------
+
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = request.model or self.models[Role.HEARS]
-        if model in _LIVE_HEARING:
+        if model in self.spec.live_models:
             from companion.providers.openai_realtime import hear
 
             async with aclosing(hear(self, request, model)) as live:
@@ -158,95 +163,279 @@ class OpenAIProvider(AIProvider):
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
         with told(self.spec) as call:
-            client = await self._sdk()
-            body = self._hear_body(request, Audio(pcm=pcm, rate_hz=request.rate_hz))
-            if "transcribe" not in body["model"]:  # whisper-1 and its kind answer once, and ignore `stream`
-                heard = await client.audio.transcriptions.create(**body)
-                yield Transcript(text=heard.text.strip(), is_final=True)
-                return
-            stream: AsyncStream[Any] = await client.audio.transcriptions.create(**body, stream=True)
-            call.opened = True
-            try:
-                async with aclosing(_follow_words(call, stream)) as transcripts:
+            model = await self._model(Role.HEARS, request.model)
+            file = ("take.wav", to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz)), "audio/wav")
+
+            def make(refused: frozenset[str]) -> Made:
+                form = self._hear_form(request, model)
+                optional = form.keys() & {
+                    "language",
+                    "response_format",
+                    "stream",
+                    self.dialect.hearing_prompt,
+                }
+                kept = {name: value for name, value in form.items() if name not in refused}
+                return {"data": kept, "files": {"file": file}}, optional - refused
+
+            response = await self._answer(
+                call, "/audio/transcriptions", model, make, query=self.dialect.sound_query
+            )
+            async with aclosing(response):
+                if _media_type(response) != "text/event-stream":  # some answer once, whatever they were asked
+                    yield words_of(call, json.loads(await response.aread()))
+                    return
+                async with aclosing(follow_words(call, response.aiter_bytes())) as transcripts:
                     async for transcript in transcripts:
                         call.said = True
                         yield transcript
-            finally:
-                await stream.close()
 
-    def _hear_body(self, request: HearRequest, take: Audio) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "file": ("take.wav", to_wav(take), "audio/wav"),
-            "model": request.model or self.models[Role.HEARS],
-            "response_format": "json",
-        }
+    def _hear_form(self, request: HearRequest, model: str) -> dict[str, str]:
+        form = {"model": model, "response_format": "json"}
         if request.language:
-            body["language"] = request.language.split("-")[0].lower()
-        if request.context:
-            body["prompt"] = request.context
-        return body
+            form["language"] = request.language.split("-")[0].lower()
+        if request.context and self.dialect.hearing_prompt:
+            form[self.dialect.hearing_prompt] = request.context
+        if self.dialect.hears_in_stream and "transcribe" in model:  # whisper-1 and its kind cannot
+            form["stream"] = "true"
+        return form
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    # -- speaking -------------------------------------------------------------------------------------------
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with told(self.spec) as call:
-            client = await self._sdk()
-            wanted = client.audio.speech.with_streaming_response.create(**self._speak_body(request))
-            async with wanted as response:
-                call.opened = True
-                self._require_sound(response.headers.get("content-type", ""))
-                rest = b""
-                async for block in response.iter_bytes():
-                    rest += block
-                    whole = len(rest) & ~1
-                    if not whole:
-                        continue
-                    if not call.said and rest.startswith(_CONTAINERS):
-                        raise self._no_voice("a sound file instead of bare sound")
-                    call.said = True
-                    yield Audio(pcm=rest[:whole], rate_hz=SPEECH_HZ)
-                    rest = rest[whole:]
+            model = await self._model(Role.SPEAKS, request.model)
+            for text in _portions(request.text, self.dialect.longest_text):
+                body = self._speak_body(request, model, text)
+
+                def make(refused: frozenset[str], body: dict[str, Any] = body) -> Made:
+                    kept = {name: value for name, value in body.items() if name not in refused}
+                    return {"json": kept}, {"speed", "response_format"} & kept.keys()
+
+                response = await self._answer(
+                    call, "/audio/speech", model, make, query=self.dialect.sound_query
+                )
+                async with aclosing(response), aclosing(self._sound(call, response)) as sound:
+                    async for audio in sound:
+                        call.said = True
+                        yield audio
             if not call.said:
                 raise self._no_voice("no sound")
 
-    def _speak_body(self, request: SpeakRequest) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": request.model or self.models[Role.SPEAKS],
-            "input": request.text,
-            "voice": request.voice or self.tts_voice or SPEC.voices[0].id,
-            "response_format": "pcm",
-        }
+    async def _sound(self, call: Told, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
+        samples = Samples(_rate_of(response))
+        try:
+            async with aclosing(self._sound_blocks(call, response)) as blocks:
+                async for block in blocks:
+                    if pcm := samples.take(block):
+                        yield Audio(pcm=pcm, rate_hz=samples.rate_hz)
+        except NoSound as error:
+            raise self._no_voice(str(error)) from error
+
+    async def _sound_blocks(self, call: Told, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+        kind = _media_type(response)
+        if kind == "application/json":
+            yield _sound_in(call, await response.aread())
+            return
+        if kind.startswith("text/") or kind == "application/problem+json":
+            raise NoSound("text instead of sound")
+        async for block in response.aiter_bytes():
+            yield block
+
+    def _speak_body(self, request: SpeakRequest, model: str, text: str) -> dict[str, Any]:
+        voice = request.voice or self.tts_voice or next((voice.id for voice in self.spec.voices), "")
+        body: dict[str, Any] = {"model": model, "input": text, "response_format": self.dialect.sound_format}
+        if voice:
+            body[self.dialect.voice_field] = voice
         if request.speed != 1.0:
             body["speed"] = request.speed
         return body
-
-    def _require_sound(self, content_type: str) -> None:
-        if content_type.lower().startswith(("text/", "application/json", "application/problem")):
-            raise self._no_voice("text instead of sound")
 
     def _no_voice(self, what: str) -> AIProviderError:
         who = self.spec.display_name
         return AIProviderError(f"{who} sent {what}.", self.spec.name, kind=Kind.VOICE_FAILED, who=who)
 
+    async def voices(self) -> Sequence[VoiceInfo]:
+        """The known ones, or those the server lists; none where it does not."""
+        if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
+            return await super().voices()
+        with suppress(CompanionError), told(self.spec) as call:
+            response = await self._send("GET", self.dialect.voices_path)
+            if response.status_code >= 400:
+                raise (await _refusal(call, response))[0]
+            async with aclosing(response):
+                listed = json.loads(await response.aread())
+            return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
+        return ()
+
+    # -- vectors and pictures ---------------------------------------------------------------------------------
+
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        from companion.calls import Embeddings
+
+        vectors: list[tuple[float, ...]] = []
+        tokens = 0
+        with told(self.spec):
+            model = await self._model(Role.EMBEDS, request.model)
+            client, headers = await self._sdk()
+            extra: dict[str, Any] = {}
+            if request.dimensions is not None and self.dialect.dimensions:
+                extra[self.dialect.dimensions] = request.dimensions
+            if self.dialect.query_field:
+                extra[self.dialect.query_field] = "query" if request.is_query else "passage"
+            for at in range(0, len(request.texts), _EMBED_BATCH):
+                batch = list(request.texts[at : at + _EMBED_BATCH])
+                answer = await client.embeddings.create(
+                    model=model, input=batch, encoding_format="float", extra_body=extra, extra_headers=headers
+                )
+                found = sorted(answer.data, key=lambda one: one.index)
+                if len(found) != len(batch):
+                    raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
+                vectors += [_of_length_one(one.embedding) for one in found]
+                tokens += answer.usage.prompt_tokens if answer.usage else 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+
+    async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
+        from companion.calls import Picture
+
+        with told(self.spec):
+            model = await self._model(Role.DRAWS, request.model)
+            client, headers = await self._sdk()
+            size: dict[str, Any] = {"size": request.size} if request.size else {}
+            answer = await client.images.generate(
+                model=model, prompt=request.prompt, n=1, extra_headers=headers, **size
+            )
+            drawn = [
+                Picture(
+                    data=base64.b64decode(image.b64_json or ""),
+                    url="" if image.b64_json else image.url or "",
+                    media_type=f"image/{answer.output_format or 'png'}",
+                    prompt=image.revised_prompt or "",
+                )
+                for image in answer.data or ()
+            ]
+            if not drawn:
+                raise ValueError("no picture")
+        for picture in drawn:
+            yield picture
+
+    # -- talking to the server --------------------------------------------------------------------------------
+
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        if not self.spec.realtime:
+            return super().realtime(choice)
         from companion.providers.openai_realtime import OpenAIRealtime
 
         return OpenAIRealtime(self, choice)
 
-    async def check(self) -> Health:
-        async def list_models() -> Sequence[str]:
-            return [model.id for model in (await (await self._sdk()).models.list()).data]
+    async def _answer(
+        self,
+        call: Told,
+        path: str,
+        model: str,
+        make: Callable[[frozenset[str]], Made],
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """An answer that has begun; the caller closes it.
 
-        return await health(self.spec, list_models)
+        What the server says it does not know is left out in a second attempt, and from then on. `make` gives the content
+        without the names it is told.
+        """
+        for attempt in range(_CONCESSIONS + 1):
+            refused = self._refused.get(model, frozenset())
+            content, optional = make(refused)
+            response = await self._send("POST", path, query=query, **content)
+            if response.status_code < 400:
+                call.opened = True
+                return response
+            error, text = await _refusal(call, response)
+            name = _named(text, optional) if response.status_code in (400, 422) else ""
+            if not name or attempt == _CONCESSIONS:
+                raise error
+            self._refused[model] = refused | {name}
+        raise AssertionError
+
+    async def _send(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **content: Any
+    ) -> httpx2.Response:
+        key = self._key()  # first: a missing key is told before anything else
+        if self._http is None:
+            self._http = self.net.client()
+        request = self._http.build_request(
+            method,
+            self.base_url.rstrip("/") + path,
+            headers={**self.dialect.headers, **self._key_header(key)},
+            params=query or None,
+            **content,
+        )
+        return await self._http.send(request, stream=True)
+
+    def _key(self) -> str:
+        """Empty: the server wants none."""
+        return self.require_key() if self.api_key is not None or self.spec.needs_key else ""
+
+    def _key_header(self, key: str) -> dict[str, str]:
+        if not key:
+            return {}
+        return (
+            {self.dialect.key_header: key} if self.dialect.key_header else {"Authorization": f"Bearer {key}"}
+        )
+
+    async def _model(self, role: Role, wanted: str) -> str:
+        """The model to ask; a server whose models are its own is asked for the one it has.
+
+        Raises:
+            AIProviderModelNotFoundError: none was chosen, and it lists none.
+        """
+        if model := wanted or self.models[role] or self._found_model:
+            return model
+        models = await self._models() if not self.dialect.key_header else ()
+        if not models:
+            who = self.spec.display_name
+            raise AIProviderModelNotFoundError(
+                f"No model of {who} is chosen.", self.spec.name, who=who, hint="Enter the name of its model."
+            )
+        self._found_model = models[0]
+        return models[0]
+
+    async def _sdk(self) -> tuple[AsyncOpenAI, dict[str, Any]]:
+        """The vendor's own client, and the headers to give with each call."""
+        key = self._key()
+        await asyncio.to_thread(_load_sdk)
+        from openai import AsyncOpenAI, Omit
+
+        if self._client is None:
+            http = self.net.client()
+            client = AsyncOpenAI(
+                api_key=key or "none",
+                base_url=self.base_url,
+                http_client=http,
+                timeout=http.timeout,
+                max_retries=0,
+            )
+            # The SDK reads these from the environment; a key works with the account it was made for.
+            client.organization = client.project = client.admin_api_key = None
+            self._client = client
+        headers: dict[str, Any] = {**self.dialect.headers, **self._key_header(key)}
+        return self._client, headers if "Authorization" in headers else {"Authorization": Omit(), **headers}
+
+    async def _models(self) -> Sequence[str]:
+        client, headers = await self._sdk()
+        return [model.id for model in (await client.models.list(extra_headers=headers)).data]
+
+    async def check(self) -> Health:
+        return await health(self.spec, self._models)
 
     async def warm(self) -> None:
-        if self.api_key is not None:
+        if self.api_key is not None or not self.spec.needs_key:
             with suppress(CompanionError), told(self.spec):
-                await self._sdk()
+                _entry(self.models[Role.THINKS], self.spec.name)  # the catalogue is read once
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
         from companion.providers.live import gone
 
-        self._client = None
+        self._client = self._http = None
         await gone()
         await super().aclose()
 
@@ -254,88 +443,87 @@ class OpenAIProvider(AIProvider):
 PROVIDER = OpenAIProvider
 
 
-class _Reply:
-    """What a chat stream has told so far."""
-
-    def __init__(self, call: Told) -> None:
-        self._call = call
-        self._finish = ""
-        self._usage: Usage | None = None
-        self._model = ""
-
-    def is_over(self) -> bool:
-        return bool(self._finish)
-
-    def take(self, chunk: ChatCompletionChunk) -> str:
-        """The text of one chunk; notes finish, usage and model. Chunks without choices are usual."""
-        if (
-            getattr(chunk, "object", "") == "error"
-        ):  # flat error object: the SDK lets it pass as an empty chunk
-            raise self._call.inside(chunk.to_dict())
-        self._model = chunk.model or self._model
-        if chunk.usage:
-            details = chunk.usage.prompt_tokens_details
-            self._usage = Usage(
-                input_tokens=chunk.usage.prompt_tokens or 0,
-                output_tokens=chunk.usage.completion_tokens or 0,
-                cached_tokens=(details.cached_tokens if details else 0) or 0,
-            )
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        self._finish = choice.finish_reason or self._finish
-        text = _text_of(choice.delta.content or choice.delta.refusal) if choice.delta else ""
-        self._call.said = self._call.said or bool(text.strip())
-        return text
-
-    def last(self) -> ChatDelta:
-        """The closing delta.
-
-        Raises:
-            AIProviderError: the stream did not finish, failed by its finish reason, refused, or said nothing.
-        """
-        call = self._call
-        if not self._finish:
-            raise call.cut()
-        if self._finish == "error":
-            raise call.inside({"code": "server_error"})
-        if not call.said and self._finish == "content_filter":
-            raise call.inside({"code": "content_filter"})
-        if not call.said:
-            raise AIProviderEmptyReplyError("", call.spec.name, who=call.spec.display_name)
-        finish = _FINISH.get(self._finish, "stop")
-        return ChatDelta(finish_reason=finish, usage=self._usage, model=self._model)
+async def _refusal(call: Told, response: httpx2.Response) -> tuple[AIProviderError, str]:
+    """The error a refusing answer becomes, and its body. Closes it."""
+    async with aclosing(response):
+        text = (await response.aread()).decode("utf-8", "replace")
+    body: object = text
+    with suppress(ValueError):
+        body = json.loads(text)
+    return call.status(response.status_code, body, response.headers), text
 
 
-def _text_of(content: object) -> str:
-    """Most servers send a string; Mistral's shape is a list of parts, of which only text is said."""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if part.get("type") == "text")
-    return content if isinstance(content, str) else ""
+def _named(text: str, names: Iterable[str]) -> str:
+    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word."""
+    text = text.replace("\\", "")
+    for name in names:
+        bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
+        if re.search(bare, text, re.IGNORECASE):
+            return name
+    return ""
 
 
-async def _follow_words(call: Told, stream: AsyncStream[Any]) -> AsyncGenerator[Transcript, None]:
-    text = ""
-    final: Transcript | None = None
-    is_over: Callable[[], bool] = lambda: final is not None  # noqa: E731 - reads the variable as it is then
-    async with aclosing(until_over(aiter(stream), is_over)) as events:
-        async for event in events:
-            if event.type == "transcript.text.delta":
-                text += event.delta
-                words = text.strip()
-                yield Transcript(text=words, committed_chars=len(words))
-            elif event.type == "transcript.text.done":
-                final = Transcript(text=event.text.strip(), is_final=True)
-            elif event.type == "error":
-                raise call.inside(event.to_dict())
-    if final is None:
-        raise call.cut()
-    yield final
+def _entry(model: str, provider: str) -> ModelEntry | None:
+    from companion.providers.catalogue import Catalogue
+
+    return Catalogue.load().find(model, provider)
+
+
+def _media_type(response: httpx2.Response) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def _sound_in(call: Told, body: bytes) -> bytes:
+    """The sound of a server that packs it into JSON.
+
+    Raises:
+        NoSound: there is none.
+    """
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NoSound("text instead of sound")
+    if answer.get("error") or answer.get("object") == "error":
+        raise call.inside(answer)
+    if not isinstance(answer.get("audio_data"), str):
+        raise NoSound("text instead of sound")
+    return base64.b64decode(answer["audio_data"])
+
+
+def _rate_of(response: httpx2.Response) -> int:
+    """The rate a content type gives ("audio/pcm;rate=16000"), else that of OpenAI's samples."""
+    found = re.search(r"rate=(\d{4,6})", response.headers.get("content-type", ""))
+    return int(found[1]) if found else SPEECH_HZ
+
+
+def _portions(text: str, longest: int) -> list[str]:
+    if len(text) <= longest:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, longest, break_on_hyphens=False)
+
+
+def _voices_of(listed: object) -> list[VoiceInfo]:
+    found = []
+    for one in listed if isinstance(listed, list) else ():
+        voice = one if isinstance(one, dict) else {"id": one}
+        name = voice.get("id") or voice.get("voice_id") or voice.get("name")
+        if isinstance(name, str):
+            label = str(voice.get("name") or name)
+            found.append(VoiceInfo(id=name, name=label, language=str(voice.get("language") or "en")))
+    return found
+
+
+def _of_length_one(vector: Sequence[float]) -> tuple[float, ...]:
+    length = math.sqrt(math.fsum(x * x for x in vector))
+    return tuple(x / length for x in vector) if length else tuple(vector)
 
 
 def _load_sdk() -> None:
     """What the SDK would otherwise import at first use, on the loop."""
-    import openai.resources.audio.speech
-    import openai.resources.audio.transcriptions
-    import openai.resources.chat.completions.completions
+    import openai.resources.embeddings
+    import openai.resources.images
     import openai.resources.models  # noqa: F401

@@ -37,6 +37,7 @@ _NOT_VENDORS = frozenset(
         "engines",
         "engine_provider",
         "noticing",
+        "client",
     }
 )
 """The room's own machinery, which is not imported to see whether it is a provider."""

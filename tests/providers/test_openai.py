@@ -68,17 +68,32 @@ async def test_what_is_asked_for_is_sent_and_nothing_else(
     assert set(bare) == {"model", "messages", "stream", "stream_options"}
     assert bare["model"] == SPEC.default_models[Role.THINKS]
     full = ChatRequest(
-        messages=REQUEST.messages, model="gpt-6.1-terra", max_tokens=9, temperature=0.4, stop=("X",)
-    )
-    await _ask(provider, full)
+        messages=REQUEST.messages, model="gpt-7", max_tokens=9, temperature=0.4, stop=("X",), top_p=0.9, seed=7,
+        frequency_penalty=0.1, presence_penalty=0.2, user="u-1", metadata={"a": "b"}, reasoning_effort="low",
+    )  # fmt: skip
+    *_, last = await _ask(provider, full)
     sent = server.requests[-1].body
-    assert (sent["model"], sent["max_completion_tokens"], sent["temperature"], sent["stop"]) == (
-        "gpt-6.1-terra",
-        9,
-        0.4,
-        ["X"],
+    assert {name: sent[name] for name in sent.keys() - bare.keys()} == {
+        "max_completion_tokens": 9, "temperature": 0.4, "stop": ["X"], "top_p": 0.9, "seed": 7,
+        "frequency_penalty": 0.1, "presence_penalty": 0.2, "user": "u-1", "metadata": {"a": "b"},
+        "reasoning_effort": "low",
+    }  # fmt: skip
+    assert last.notices == ()
+
+
+async def test_what_the_model_does_not_take_is_left_out_and_told(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    request = ChatRequest(
+        messages=REQUEST.messages, model="gpt-6-luna", temperature=0.4, top_p=0.5, stop=("X",)
     )
-    assert "max_tokens" not in sent
+    *_, last = await _ask(provider, request)
+    assert not server.requests[-1].body.keys() & {"temperature", "top_p"}
+    assert server.requests[-1].body["stop"] == ["X"]
+    assert last.notices == (
+        "GPT-6 Luna takes no temperature; it was left out.",
+        "GPT-6 Luna takes no top-p; it was left out.",
+    )
 
 
 async def test_a_choice_of_account_in_the_environment_is_not_sent(

@@ -54,7 +54,7 @@ class OpenAIServer(VendorServer):
     name = "openai"
     base_path = "/v1"
     default_models: ClassVar[tuple[str, ...]] = (
-        "gpt-6-luna", "gpt-6.1-terra", "gpt-transcribe", "whisper-1", "gpt-4o-mini-tts", "tts-1",
+        "gpt-6-luna", "gpt-6.1-terra", "gpt-7", "gpt-transcribe", "whisper-1", "gpt-4o-mini-tts", "tts-1",
     )  # fmt: skip
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
