@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         VoiceInfo,
     )
     from companion.providers.catalogue import Catalogue, ModelEntry
+    from companion.providers.client import ChatStream, Client, RequestBuilder
     from companion.providers.config import (
         PROVIDER_CONFIGS,
         AIProviderFactory,
@@ -77,7 +78,12 @@ if TYPE_CHECKING:
     from companion.providers.config_file import Config, load_config
     from companion.providers.mock import MockAIProvider
     from companion.providers.provider import AIProvider, Policy, Spec
+    from companion.providers.response import ChatResponse
+    from companion.providers.schema import schema_of
+    from companion.providers.tools import Toolbox, tool_from
     from companion.providers.validator import Verdict, validate, validate_all, validate_config
+    from companion.templates import PromptTemplate, TemplateError
+    from companion.tokens import estimate_request, estimate_tokens, trim_messages
 
 __all__ = [
     "PROVIDER_CONFIGS",
@@ -101,6 +107,9 @@ __all__ = [
     "Catalogue",
     "ChatDelta",
     "ChatRequest",
+    "ChatResponse",
+    "ChatStream",
+    "Client",
     "CompanionError",
     "Config",
     "DrawRequest",
@@ -116,29 +125,54 @@ __all__ = [
     "ModelInfo",
     "Picture",
     "Policy",
+    "PromptTemplate",
     "ProviderConfig",
+    "RequestBuilder",
     "Role",
     "SoundFile",
     "SpeakRequest",
     "Speaker",
     "Spec",
+    "TemplateError",
     "Tool",
     "ToolCall",
+    "Toolbox",
     "Transcript",
     "Usage",
     "Verdict",
     "VoiceInfo",
+    "estimate_request",
+    "estimate_tokens",
     "get_ai_provider",
     "get_ai_provider_uncached",
     "get_provider_config",
     "load_config",
+    "schema_of",
+    "tool_from",
+    "trim_messages",
     "validate",
     "validate_all",
     "validate_config",
 ]
 
 _HOMES = {
+    "companion.calls": (
+        "DrawRequest",
+        "EmbedRequest",
+        "Embeddings",
+        "JsonSchema",
+        "Picture",
+        "SoundFile",
+        "Tool",
+        "ToolCall",
+    ),
+    "companion.templates": ("PromptTemplate", "TemplateError"),
+    "companion.tokens": ("estimate_request", "estimate_tokens", "trim_messages"),
+    "companion.providers.client": ("ChatStream", "Client", "RequestBuilder"),
     "companion.providers.provider": ("AIProvider", "Policy", "Spec"),
+    "companion.providers.response": ("ChatResponse",),
+    "companion.providers.schema": ("schema_of",),
+    "companion.providers.tools": ("Toolbox", "tool_from"),
     "companion.providers.mock": ("MockAIProvider",),
     "companion.providers.catalogue": ("Catalogue", "ModelEntry"),
     "companion.providers.config": (

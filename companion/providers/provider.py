@@ -319,6 +319,12 @@ class AIProvider:
             context_window=entry.context_window if entry else None,
         )
 
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """How many tokens a request is before its answer: the vendor's own count where it has one, else an estimate."""
+        from companion.tokens import estimate_request
+
+        return estimate_request(request)
+
     async def list_models(self) -> tuple[str, ...]:
         """Ids of the models there are: asked of the vendor, or from the catalogue where it has no list.
 

@@ -38,6 +38,10 @@ _NOT_VENDORS = frozenset(
         "engine_provider",
         "noticing",
         "client",
+        "response",
+        "schema",
+        "tools",
+        "wellformed",
     }
 )
 """The room's own machinery, which is not imported to see whether it is a provider."""
