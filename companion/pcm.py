@@ -50,6 +50,16 @@ def scaled(audio: Audio, factor: float) -> Audio:
     return replace(audio, pcm=_pcm(_samples(audio.pcm).astype(np.float32) * np.float32(factor / 32768)))
 
 
+def to_mono(pcm: bytes, channels: int) -> bytes:
+    """Interleaved int16 samples of several channels as their mean."""
+    if channels == 1:
+        return pcm
+    import numpy as np
+
+    mixed = np.frombuffer(pcm, np.int16).reshape(-1, channels).mean(axis=1)
+    return mixed.round().astype(np.int16).tobytes()
+
+
 def to_wav(audio: Audio) -> bytes:
     """A RIFF WAVE file of `audio`, 16-bit PCM."""
     size = len(audio.pcm)

