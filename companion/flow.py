@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
+    from companion.errors import Kind
 
 CAPTURE_RATE_HZ = 16_000
 """Every take is int16 mono at this rate, whatever the device delivers."""
@@ -271,6 +272,8 @@ class Health:
     latency_ms: float | None = None
     models: tuple[str, ...] = ()
     """Model ids the vendor lists, where the check asked for them."""
+    kind: Kind | None = None
+    """What is wrong, where it is known."""
 
 
 # -- the journal --------------------------------------------------------------------------------------------

@@ -12,10 +12,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 from companion.app.staff import environment_keys
-from companion.errors import CompanionError
-from companion.flow import TURN_ROLES
+from companion.errors import CompanionError, Kind
+from companion.flow import TURN_ROLES, Role
 from companion.paths import Home
 from companion.providers import registry
+from companion.providers.catalogue import Catalogue, ModelEntry
+from companion.providers.config import key_variables
+from companion.providers.provider import Spec
+from companion.providers.validator import FAILING, WORDS, Verdict, validate
 from companion.settings import load_settings
 from companion.vault import Vault
 
@@ -123,30 +127,149 @@ async def _told(subject: str, look: Callable[[], Awaitable[Finding]]) -> Finding
         return Finding(subject, "problem", f"It could not be looked at ({type(error).__name__}).")
 
 
+# -- providers and models -----------------------------------------------------------------------------------
+
+
 async def provider_rows(app: Companion, *, only: str | None, check: bool) -> list[dict[str, Any]]:
     """One row per provider; with `check`, each is asked whether it works (those without their key are not)."""
     specs = [registry.find(only)] if only else [spec for spec in registry.specs() if spec.name != "mock"]
+    return list(
+        await asyncio.gather(*(_provider_row(app, spec, check, is_named=bool(only)) for spec in specs))
+    )
+
+
+async def _provider_row(app: Companion, spec: Spec, check: bool, *, is_named: bool) -> dict[str, Any]:
     active = {app.settings.role(role).active for role in TURN_ROLES}
-    vault = await app.vault()
-    rows: list[dict[str, Any]] = []
-    for spec in specs:
-        row: dict[str, Any] = {
-            "name": spec.name,
-            "display_name": spec.display_name,
-            "aliases": list(spec.aliases),
-            "roles": [role.value for role in TURN_ROLES if role in spec.roles],
-            "needs_key": spec.needs_key,
-            "is_in_use": bool(active & {spec.name, *spec.aliases}),
-            "ok": None,
-            "detail": spec.summary,
+    row: dict[str, Any] = {
+        "name": spec.name,
+        "display_name": spec.display_name,
+        "aliases": list(spec.aliases),
+        "roles": [role.value for role in Role if role in spec.roles],
+        "needs_key": spec.needs_key,
+        "is_in_use": bool(active & {spec.name, *spec.aliases}),
+        "ok": None,
+        "detail": spec.summary,
+        "key": await _key_of(app, spec),
+        "reach": None,
+        "latency_ms": None,
+        "models": {},
+        "unknown_models": [],
+        "warnings": [],
+        "verdict": None,
+        "next": "",
+    }
+    if check:
+        verdict = await _verdict(app, spec)
+        # a provider without its key is only a problem for who wants it
+        is_wanted = is_named or row["is_in_use"] or verdict.key != "missing"
+        row |= {
+            "ok": verdict.ok if is_wanted else None,
+            "detail": verdict.detail,
+            "key": verdict.key,
+            "reach": verdict.is_reachable,
+            "latency_ms": verdict.latency_ms,
+            "models": {role.value: model for role, model in verdict.models.items()},
+            "unknown_models": list(verdict.unknown_models),
+            "warnings": list(verdict.warnings),
+            "verdict": verdict.word,
+            "next": verdict.hint,
         }
-        if spec.needs_key and not (await vault.describe(spec.name)).present:
-            row["detail"] = (
-                f"Needs a key ({spec.key_env[0]} or the settings)." if spec.key_env else "Needs a key."
-            )
-            row["ok"] = False if check and (only or row["is_in_use"]) else None
-        elif check:
-            health = await app.bench.check(spec.name, next(role for role in TURN_ROLES if role in spec.roles))
-            row["ok"], row["detail"], row["latency_ms"] = health.ok, health.detail, health.latency_ms
-        rows.append(row)
-    return rows
+    elif row["key"] == "missing":
+        variable = next(iter(key_variables(spec)), "")
+        row["detail"] = f"Needs a key ({variable} or the settings)." if variable else "Needs a key."
+    return row
+
+
+async def _key_of(app: Companion, spec: Spec) -> str:
+    if not spec.needs_key:
+        return "not needed"
+    vault = await app.vault()
+    return "present" if (await vault.describe(spec.name)).present else "missing"
+
+
+async def _verdict(app: Companion, spec: Spec) -> Verdict:
+    """What `validate` says of the provider as the settings have it, or without a key where there is none."""
+    role = next((role for role in TURN_ROLES if role in spec.roles), Role.THINKS)
+    try:
+        return await validate(await app.staff.provider(role, spec.name))
+    except CompanionError as error:
+        if error.kind is Kind.KEY_MISSING:
+            return await validate(registry.provider_class(spec.name)())
+        word = WORDS.get(error.kind, FAILING)
+        return Verdict(
+            provider=spec.name,
+            display_name=spec.display_name,
+            detail=error.message,
+            word=word,
+            hint=error.hint,
+            key="missing" if spec.needs_key else "not needed",
+        )
+
+
+def model_rows(provider: str = "") -> list[dict[str, Any]]:
+    """What the catalogue knows of every model that can be chosen today, or of one provider's.
+
+    Raises:
+        CompanionError: PROVIDER_UNKNOWN.
+    """
+    catalogue = Catalogue.load()
+    if provider and provider not in {entry.provider for entry in catalogue.entries}:
+        provider = registry.find(provider).name
+    return [
+        _model_row(entry, catalogue)
+        for entry in catalogue.entries
+        if provider in ("", entry.provider) and not entry.is_retired()
+    ]
+
+
+async def live_models(app: Companion, provider: str) -> list[dict[str, Any]]:
+    """What a provider says it has now, with what the catalogue knows of it.
+
+    Raises:
+        CompanionError: PROVIDER_UNKNOWN, KEY_MISSING, UNAVAILABLE.
+    """
+    spec, catalogue = registry.find(provider), Catalogue.load()
+    role = next((role for role in TURN_ROLES if role in spec.roles), Role.THINKS)
+    ids = await (await app.staff.provider(role, spec.name)).list_models()
+    known = {model: catalogue.find(model, spec.name) for model in ids}
+    return [
+        _model_row(entry, catalogue) | {"model": model}
+        if entry is not None
+        else dict.fromkeys(_MODEL_COLUMNS) | {"provider": spec.name, "model": model, "abilities": []}
+        for model, entry in known.items()
+    ]
+
+
+_MODEL_COLUMNS = (
+    "provider",
+    "model",
+    "label",
+    "role",
+    "aliases",
+    "context_window",
+    "max_output",
+    "price_in",
+    "price_cached",
+    "price_out",
+    "price_audio_in",
+    "price_audio_out",
+    "price_hour",
+    "price_mchars",
+    "dimensions",
+    "abilities",
+    "refuses",
+    "efforts",
+    "retires",
+    "successor",
+    "warning",
+)
+
+
+def _model_row(entry: ModelEntry, catalogue: Catalogue) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(entry, name, None) for name in _MODEL_COLUMNS}
+    row |= {"aliases": list(entry.aliases), "efforts": list(entry.efforts)}
+    row |= {"abilities": sorted(entry.abilities), "refuses": sorted(entry.refuses)}
+    row["role"] = "realtime" if entry.realtime else entry.role.value
+    row["retires"] = str(entry.retires) if entry.retires else None
+    row["warning"] = catalogue.warning(entry.model, entry.provider)
+    return row

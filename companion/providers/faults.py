@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import math
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,8 @@ from companion.flow import Health
 from companion.log import redact
 
 if TYPE_CHECKING:
+    import httpx2
+
     from companion.providers.provider import Spec
 
 T = TypeVar("T")
@@ -183,6 +186,17 @@ class Told:
             hint=hint,
         )
 
+    async def refusal(self, response: httpx2.Response) -> AIProviderError:
+        """What an answer with a status of 400 or more says. Reads and closes it."""
+        try:
+            text = (await response.aread()).decode("utf-8", "replace")
+        finally:
+            await response.aclose()
+        body: object = text
+        with suppress(ValueError, RecursionError):
+            body = json.loads(text)
+        return self.status(response.status_code, body, response.headers)
+
     def exception(self, error: Exception) -> CompanionError:
         """Whatever an SDK, httpx2 or a parser raised. What the gate raised inside it comes out as itself."""
         import httpx2
@@ -309,9 +323,10 @@ async def health(spec: Spec, list_models: Callable[[], Any]) -> Health:
         with told(spec):
             models = tuple(await list_models())
     except AIProviderModelNotFoundError:  # the list itself is missing: no service lives at this address
-        return Health(ok=False, detail=CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name))
+        detail = CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name)
+        return Health(ok=False, detail=detail, kind=Kind.NOT_AN_API)
     except CompanionError as error:
-        return Health(ok=False, detail=error.message)
+        return Health(ok=False, detail=error.message, kind=error.kind)
     elapsed_ms = (time.perf_counter() - started) * 1000
     return Health(
         ok=True, detail=f"{spec.display_name} accepts the key.", latency_ms=elapsed_ms, models=models

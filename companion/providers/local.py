@@ -139,7 +139,8 @@ class WhisperProvider(EngineProvider):
         try:
             self._require(model)
         except CompanionError as error:
-            return Health(ok=False, detail=f"{error.message} {error.hint}", models=fetched)
+            detail = f"{error.message} {error.hint}"
+            return Health(ok=False, detail=detail, models=fetched, kind=error.kind)
         return Health(ok=True, detail=f"Whisper ({model}) is ready on this computer.", models=fetched)
 
     def _require(self, model: str) -> None:

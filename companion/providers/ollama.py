@@ -107,11 +107,14 @@ class OllamaProvider(AIProvider):
         try:
             models = await self._installed()
         except CompanionError as error:
-            return Health(ok=False, detail=self._nearer(error).message)
+            return Health(ok=False, detail=self._nearer(error).message, kind=error.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
         if not models:
             return Health(
-                ok=False, detail=f"Ollama has no model yet: ollama pull {_FIRST_MODEL}", latency_ms=elapsed_ms
+                ok=False,
+                detail=f"Ollama has no model yet: ollama pull {_FIRST_MODEL}",
+                latency_ms=elapsed_ms,
+                kind=Kind.MODEL_UNKNOWN,
             )
         return Health(ok=True, detail=f"Ollama is ready: {models[0]}.", latency_ms=elapsed_ms, models=models)
 

@@ -7,16 +7,16 @@ cheapest authenticated call and compare the chosen models with the list it gives
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
+from companion.flow import Health, Role
 from companion.providers.provider import AIProvider, Spec
 
 if TYPE_CHECKING:
-    from companion.flow import Health
     from companion.providers.config_file import Config
 
 LONGEST_KEY = 512
@@ -116,14 +116,46 @@ class Verdict:
     display_name: str
     detail: str
     """One sentence: ready, or the first thing that is wrong."""
+    word: str
+    """The same in one word: `ready`, or one of `WORDS`."""
     ok: bool = False
     hint: str = ""
-    has_key: bool | None = None
-    """None: it needs none."""
+    """What to do next; empty: nothing."""
+    key: str = "not needed"
+    """`present`, `missing`, `malformed` or `not needed`."""
     is_reachable: bool | None = None
     latency_ms: float | None = None
+    models: Mapping[Role, str] = field(default_factory=dict)
+    """The chosen ones of the roles it has."""
     unknown_models: tuple[str, ...] = ()
     """Chosen models that the vendor does not list."""
+    warnings: tuple[str, ...] = ()
+    """Chosen models that end soon, one sentence each."""
+
+    @property
+    def has_key(self) -> bool | None:
+        """None: it needs none."""
+        return None if self.key == "not needed" else self.key != "missing"
+
+
+WORDS: Mapping[Kind, str] = {
+    Kind.KEY_MISSING: "keyless",
+    Kind.KEY_MALFORMED: "mistyped",
+    Kind.KEY_ELSEWHERE: "moved",
+    Kind.KEY_REFUSED: "refused",
+    Kind.FORBIDDEN: "forbidden",
+    Kind.NO_CREDIT: "unpaid",
+    Kind.RATE_LIMITED: "busy",
+    Kind.UNREACHABLE: "unreachable",
+    Kind.TIMEOUT: "unreachable",
+    Kind.NETWORK_SHUT: "offline",
+    Kind.UNAVAILABLE: "down",
+    Kind.NOT_AN_API: "misaddressed",
+    Kind.MODEL_UNKNOWN: "unlisted",
+    Kind.ENGINE_MISSING: "uninstalled",
+}
+FAILING = "failing"
+"""The word for everything else that is wrong."""
 
 
 async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict:
@@ -131,28 +163,100 @@ async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict
     from companion.providers import registry
 
     spec = provider.spec
-    has_key = provider.api_key is not None if spec.needs_key else None
-    verdict = partial(Verdict, provider=spec.name, display_name=spec.display_name, has_key=has_key)
-    if has_key is False:
-        hint = f"Get one at {spec.key_page}." if spec.key_page else ""
-        return verdict(detail=f"{spec.display_name} needs a key.", hint=hint)
+    models = {role: name for role, name in provider.models.items() if name and role in spec.roles}
+    key = "present" if provider.api_key is not None else "missing" if spec.needs_key else "not needed"
+    verdict = partial(
+        Verdict,
+        provider=spec.name,
+        display_name=spec.display_name,
+        models=models,
+        warnings=_warnings(spec, models),
+    )
+    if key == "missing":
+        detail = f"{spec.display_name} needs a key."
+        return verdict(
+            detail=detail, word=WORDS[Kind.KEY_MISSING], hint=next_step(Kind.KEY_MISSING, spec), key=key
+        )
     if provider.api_key is not None and spec.needs_key and provider.base_url == spec.base_url:
-        key = inspect_key(provider.api_key.reveal(), spec, registry.specs())
-        if not key.is_ready:
-            return verdict(detail=key.problem, hint="Enter the key again.")
+        seen = inspect_key(provider.api_key.reveal(), spec, registry.specs())
+        if not seen.is_ready:
+            hint = next_step(Kind.KEY_MALFORMED, spec)
+            word = WORDS[Kind.KEY_MALFORMED]
+            return verdict(detail=seen.problem, word=word, hint=hint, key="malformed")
+    verdict = partial(verdict, key=key)
     health = await _ask(provider, limit_s)
     if isinstance(health, CompanionError):
-        return verdict(detail=health.message, hint=health.hint, is_reachable=False)
-    unknown = _unknown_models(provider, health) if health.ok else ()
+        health = Health(ok=False, detail=health.message, kind=health.kind)
+    if not health.ok:
+        return verdict(
+            detail=health.detail,
+            word=WORDS.get(health.kind, FAILING) if health.kind else FAILING,
+            hint=next_step(health.kind, spec, provider.base_url) if health.kind else "",
+            is_reachable=_was_reached(provider, health.kind),
+            latency_ms=health.latency_ms,
+        )
+    unknown = _unknown_models(models.values(), health)
     detail = f"{spec.display_name} does not list {', '.join(unknown)}." if unknown else health.detail
     return verdict(
         detail=detail,
-        ok=health.ok and not unknown,
-        hint="Choose another model." if unknown else "",
-        is_reachable=True if health.ok else None,
+        word=WORDS[Kind.MODEL_UNKNOWN] if unknown else "ready",
+        ok=not unknown,
+        hint=next_step(Kind.MODEL_UNKNOWN, spec) if unknown else "",
+        is_reachable=True if provider.base_url or spec.needs_key else None,
         latency_ms=health.latency_ms,
         unknown_models=unknown,
     )
+
+
+def _was_reached(provider: AIProvider, kind: Kind | None) -> bool | None:
+    if kind in (Kind.UNREACHABLE, Kind.TIMEOUT, Kind.NETWORK_SHUT):
+        return False
+    return True if provider.base_url and kind is not None else None
+
+
+def next_step(kind: Kind, spec: Spec, address: str = "") -> str:
+    """What a person can do about a provider's trouble; empty: nothing in particular.
+
+    Args:
+        kind: what is wrong.
+        spec: whose trouble it is.
+        address: where it was asked; empty: nowhere outside this computer.
+    """
+    from companion.providers.config import key_variables
+
+    page = f" at {spec.key_page}" if spec.key_page else ""
+    variable = next(iter(key_variables(spec)), "")
+    match kind:
+        case Kind.KEY_MISSING:
+            return f"Get one{page}, then enter it in the settings or set {variable}."
+        case Kind.KEY_MALFORMED:
+            return f"Copy the key again{page} and enter it again."
+        case Kind.KEY_ELSEWHERE:
+            return "Enter the key again for this address."
+        case Kind.KEY_REFUSED:
+            return f"Enter the key again, or make a new one{page}."
+        case Kind.FORBIDDEN:
+            return f"Check what the key may do{page}."
+        case Kind.NO_CREDIT:
+            return "Top up the account, or choose another provider."
+        case Kind.RATE_LIMITED | Kind.UNAVAILABLE:
+            return "Try again in a minute."
+        case Kind.UNREACHABLE | Kind.TIMEOUT if address:
+            return f"Check the network, and whether {address} is its address and running."
+        case Kind.NOT_AN_API:
+            return f"Check the address {address}."
+        case Kind.NETWORK_SHUT:
+            return "Switch offline mode off in the settings."
+        case Kind.MODEL_UNKNOWN:
+            return f"Choose another model: companion models --provider {spec.name} --live"
+    return ""
+
+
+def _warnings(spec: Spec, models: Mapping[Role, str]) -> tuple[str, ...]:
+    from companion.providers.catalogue import Catalogue
+
+    told = (Catalogue.load().warning(model, spec.name) for model in models.values())
+    return tuple(sentence for sentence in told if sentence)
 
 
 async def validate_config(config: Config, *, limit_s: float = CHECK_S) -> tuple[Verdict, ...]:
@@ -202,15 +306,14 @@ async def _ask(provider: AIProvider, limit_s: float) -> Health | CompanionError:
         return error
 
 
-def _unknown_models(provider: AIProvider, health: Health) -> tuple[str, ...]:
+def _unknown_models(chosen: Iterable[str], health: Health) -> tuple[str, ...]:
     """Chosen models missing from the vendor's list; a tag or a date at the end of a listed id does not matter."""
     if not health.models:
         return ()
-    chosen = {model for role, model in provider.models.items() if model and role in provider.spec.roles}
     return tuple(
         sorted(
             model
-            for model in chosen
+            for model in set(chosen)
             if not any(
                 listed == model or listed.startswith((f"{model}-", f"{model}:")) for listed in health.models
             )

@@ -217,7 +217,7 @@ def test_every_name_that_is_listed_can_be_created(monkeypatch: pytest.MonkeyPatc
         "mock",
     } <= set(names)
     for name in names:
-        assert AIProviderFactory.create(name).spec is registry.find(name)
+        assert AIProviderFactory.create(name).spec == registry.find(name)
 
 
 def test_one_provider_per_name_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

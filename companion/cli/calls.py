@@ -1,0 +1,239 @@
+"""Commands that ask one provider, each of which can be tried alone: say, transcribe, ask, embed, draw; and a whole turn."""
+# ruff: noqa: T201 - the command line prints
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.cli.surroundings import Add, Asked, asked, print_json, remark, takes_provider, with_app
+from companion.errors import CompanionError, Kind
+from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.paths import Home
+
+if TYPE_CHECKING:
+    from companion.app import Companion
+
+
+def declare(add: Add) -> None:
+    say = add("say", "Speak a text, or write the sound to a file.", with_app(_say))
+    say.add_argument("text")
+    say.add_argument("-o", "--out", metavar="FILE", help="a .wav, .flac, .ogg or .mp3 file, not the speaker")
+    say.add_argument("--voice", default="", help="its id; companion voices lists them")
+    say.add_argument("--speed", type=_speed, help="1 is the voice's own pace")
+    takes_provider(say)
+
+    transcribe = add("transcribe", "Write down what a recording says.", with_app(_transcribe))
+    transcribe.add_argument("file")
+    transcribe.add_argument("--language", metavar="TAG", default="", help="what is spoken: en, de, pt-BR")
+    takes_provider(transcribe)
+    transcribe.add_argument("--json", action="store_true")
+
+    ask = add("ask", "Ask whoever thinks, and print the answer as it comes.", with_app(_ask))
+    ask.add_argument("text")
+    ask.add_argument("--system", metavar="TEXT", default="", help="what it is told about its part")
+    takes_provider(ask)
+    ask.add_argument("--json", action="store_true", help="one document at the end instead")
+
+    embed = add("embed", "Turn texts into vectors.", with_app(_embed))
+    embed.add_argument("text", nargs="+")
+    takes_provider(embed)
+    embed.add_argument("--json", action="store_true", help="the whole vectors")
+
+    draw = add("draw", "Draw a picture into a file.", with_app(_draw))
+    draw.add_argument("text")
+    draw.add_argument("-o", "--out", metavar="FILE", required=True)
+    draw.add_argument("--size", metavar="WxH", default="")
+    takes_provider(draw)
+
+    reflect = add("reflect", "One whole voice turn without a window.", _reflect)
+    reflect.add_argument(
+        "--mic", metavar="FILE", required=True, help="recording that stands in for the microphone"
+    )
+    reflect.add_argument(
+        "--speaker", metavar="FILE", help="where the spoken answer goes (.wav, .flac, .ogg, .mp3)"
+    )
+    reflect.add_argument("--fast", action="store_true", help="do not keep to real time")
+    reflect.add_argument("--incognito", action="store_true", help="keep nothing in the journal")
+    reflect.add_argument("--json", action="store_true")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.25 <= speed <= 4:
+        raise argparse.ArgumentTypeError("a number between 0.25 and 4 is needed")
+    return speed
+
+
+async def _say(app: Companion, args: argparse.Namespace) -> int:
+    from companion.pcm import write_file
+    from companion.providers.provider import opened
+
+    who = await asked(app, args, Role.SPEAKS)
+    request = SpeakRequest(
+        text=args.text,
+        voice=args.voice or who.voice,
+        speed=who.speed if args.speed is None else args.speed,
+        model=who.model,
+    )
+    chunks: list[Audio] = []
+    player = None if args.out else app.player()
+    if player is not None:
+        player.begin(0)
+    async with opened(who.provider.stacked(who.provider.speak), request) as sound:
+        async for audio in sound:
+            if player is None:
+                chunks.append(audio)
+            else:
+                await player.write(0, audio)
+    if player is not None:
+        await player.drain(0)
+    elif chunks:
+        write_file(Path(args.out), Audio(pcm=b"".join(c.pcm for c in chunks), rate_hz=chunks[0].rate_hz))
+    else:
+        raise CompanionError(Kind.VOICE_FAILED, "There was nothing to say.", hint="No file was written.")
+    return 0
+
+
+async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
+    from companion.conversation.recording import Recording
+    from companion.pcm import read_file
+    from companion.providers.provider import opened
+
+    recording = Recording(read_file(Path(args.file)).pcm)
+    who = await asked(app, args, Role.HEARS)
+    request = HearRequest(
+        frames=recording.stream(),
+        language=args.language or app.settings.talk.language,
+        model=who.model,
+    )
+    text = ""
+    async with opened(who.provider.stacked(who.provider.transcribe), request) as transcripts:
+        async for transcript in transcripts:
+            text = transcript.text
+    if args.json:
+        name, model = who.provider.spec.name, who.full_model(Role.HEARS)
+        print_json({"transcript": text, "provider": name, "model": model, "seconds": recording.seconds})
+    else:
+        print(text)
+    return 0
+
+
+async def _ask(app: Companion, args: argparse.Namespace) -> int:
+    from companion.providers.provider import opened
+
+    who = await asked(app, args, Role.THINKS)
+    request = ChatRequest(
+        messages=_messages(app, args),
+        model=who.model,
+        max_tokens=app.settings.reply.longest_answer,
+        practice="" if args.system else app.engine.practice.name,
+    )
+    text, last = "", ChatDelta()
+    async with opened(who.provider.stacked(who.provider.chat), request) as deltas:
+        async for delta in deltas:
+            text, last = text + delta.text, delta
+            if not args.json:
+                print(delta.text, end="", flush=True)
+    if args.json:
+        print_json(_answer(who, text, last))
+    else:
+        print()
+    for notice in last.notices:
+        remark(notice)
+    return 0
+
+
+def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
+    from companion.conversation.prompt import build_messages
+
+    if args.system:
+        return (Message(Speaker.SYSTEM, args.system), Message(Speaker.USER, args.text))
+    return build_messages(app.engine.practice, 0, (), args.text, now=datetime.now().astimezone())
+
+
+def _answer(who: Asked, text: str, last: ChatDelta) -> dict[str, object]:
+    from companion.providers.catalogue import Catalogue, cost_usd
+
+    name, model = who.provider.spec.name, last.model or who.full_model(Role.THINKS)
+    entry = Catalogue.load().find(model, name)
+    return {
+        "answer": text,
+        "provider": name,
+        "model": model,
+        "finish_reason": last.finish_reason,
+        "input_tokens": last.usage.input_tokens if last.usage else None,
+        "output_tokens": last.usage.output_tokens if last.usage else None,
+        "cost_usd": cost_usd(entry, last.usage) if last.usage else None,
+        "notices": list(last.notices),
+    }
+
+
+async def _embed(app: Companion, args: argparse.Namespace) -> int:
+    from companion.calls import EmbedRequest
+    from companion.providers.provider import opened
+
+    who = await asked(app, args, Role.EMBEDS)
+    request = EmbedRequest(texts=tuple(args.text), model=who.model)
+    async with opened(who.provider.stacked(who.provider.embed), request) as answers:
+        found = [answer async for answer in answers][-1]
+    if args.json:
+        name, model = who.provider.spec.name, found.model or who.full_model(Role.EMBEDS)
+        print_json({"vectors": found.vectors, "provider": name, "model": model})
+        return 0
+    for text, vector in zip(args.text, found.vectors, strict=True):
+        print(f"{len(vector)} numbers, {' '.join(f'{number:.3f}' for number in vector[:4])} ...: {text[:60]}")
+    return 0
+
+
+async def _draw(app: Companion, args: argparse.Namespace) -> int:
+    from companion.calls import DrawRequest
+    from companion.paths import write_atomically
+    from companion.providers.provider import opened
+
+    who = await asked(app, args, Role.DRAWS)
+    request = DrawRequest(prompt=args.text, model=who.model, size=args.size)
+    async with opened(who.provider.stacked(who.provider.draw), request) as pictures:
+        drawn = [picture async for picture in pictures if picture.data]
+    if not drawn:
+        raise CompanionError(Kind.EMPTY_REPLY, who=who.provider.spec.display_name)
+    try:
+        write_atomically(Path(args.out), drawn[0].data)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CompanionError(Kind.BAD_FILE, f"{args.out} could not be written: {reason}.") from error
+    return 0
+
+
+# -- one whole turn -----------------------------------------------------------------------------------------
+
+
+def _reflect(home: Home, args: argparse.Namespace) -> int:
+    from companion.audio.virtual import CapturingPlayer, FileMicrophone
+    from companion.pcm import read_file, write_file
+
+    take = read_file(Path(args.mic))
+
+    async def one_turn(app: Companion, _: argparse.Namespace) -> int:
+        from companion.app.headless import reflect_once
+
+        outcome = await reflect_once(app, microphone)
+        if args.speaker and (sound := player.audio()).pcm:
+            write_file(Path(args.speaker), sound)
+        for trouble in outcome.troubles:
+            remark(trouble)
+        if args.json:
+            print_json(outcome.document())
+        else:
+            print(f"You: {outcome.transcript}\n\nCompanion: {outcome.reply}")
+        return 0 if outcome.is_whole else 1
+
+    microphone = FileMicrophone(take, realtime=not args.fast)
+    player = CapturingPlayer(realtime=not args.fast)
+    run_it = with_app(one_turn, microphone=microphone, player=player, in_memory=args.incognito)
+    return run_it(home, args)

@@ -1,0 +1,132 @@
+"""What commands share: an app around them that is closed afterwards, one JSON document, and whom the arguments mean."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from companion.errors import AIProviderNotSupportedError
+from companion.flow import TURN_ROLES, Role
+from companion.paths import Home
+
+if TYPE_CHECKING:
+    from companion.app import Companion
+    from companion.providers.provider import AIProvider
+
+T = TypeVar("T")
+Command = Callable[["Companion", argparse.Namespace], Coroutine[Any, Any, int]]
+Run = Callable[[Home, argparse.Namespace], int]
+Add = Callable[[str, str, Run], argparse.ArgumentParser]
+"""Declares a command: its name, what it does, what runs it."""
+
+
+def print_json(document: object) -> None:
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def remark(text: str) -> None:
+    """A line for the person, beside what the command was asked for."""
+    sys.stderr.write(f"{text}\n")
+
+
+def with_app(command: Command, **parts: Any) -> Run:
+    """`command` with an app around it that is closed afterwards."""
+
+    def run_it(home: Home, args: argparse.Namespace) -> int:
+        async def live() -> int:
+            from companion.app import Companion
+            from companion.app.tape import write_tape
+
+            app = Companion(home, **parts)
+            if "events" in args.debug:
+                write_tape(app.events, sys.stderr)
+            try:
+                return await command(app, args)
+            finally:
+                await app.close()
+
+        start_log(home, args)
+        return run_loop(live())
+
+    return run_it
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def start_log(home: Home, args: argparse.Namespace) -> None:
+    from companion.log import start_log
+
+    start_log(home.log, debug="log" in args.debug)
+
+
+# -- whom the arguments mean --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A provider with the model, the voice and the speed that it is asked with."""
+
+    provider: AIProvider
+    model: str
+    """Empty: the provider's default."""
+    voice: str = ""
+    speed: float = 1.0
+
+    def full_model(self, role: Role) -> str:
+        return self.model or self.provider.models[role]
+
+
+def takes_provider(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--provider", metavar="P", default="", help="who is asked, instead of the settings")
+    command.add_argument("--model", metavar="M", default="", help="a model's id or short name, such as haiku")
+
+
+async def asked(app: Companion, args: argparse.Namespace, role: Role) -> Asked:
+    """Who does it: `--provider`, else the vendor of `--model`, else who has the role in the settings.
+
+    Raises:
+        CompanionError: PROVIDER_UNKNOWN; NOT_SUPPORTED with those who can; KEY_MISSING and its like.
+    """
+    from companion.providers import registry
+    from companion.providers.catalogue import Catalogue
+
+    catalogue, name, model = Catalogue.load(), args.provider, args.model
+    if model and not name:
+        named = catalogue.resolve(model, role)
+        name, model = named.provider or "", named.model
+    spec = registry.find(name or _in_charge(app, role))
+    if role not in spec.roles:
+        able = ", ".join(each.name for each in registry.with_role(role))
+        raise AIProviderNotSupportedError(
+            f"{spec.display_name} cannot do that.", spec.name, hint=f"These can: {able}."
+        )
+    is_of_a_turn = role in TURN_ROLES
+    block = app.settings.role(role).block(spec.name) if is_of_a_turn else None
+    chosen = catalogue.model_id(model or (block.model if block else ""), spec.name, role)
+    if warning := catalogue.warning(chosen or spec.default_models.get(role, ""), spec.name):
+        remark(warning)
+    provider = await app.staff.provider(role if is_of_a_turn else Role.THINKS, spec.name)
+    return Asked(provider, chosen, block.voice, block.speed) if block else Asked(provider, chosen)
+
+
+def _in_charge(app: Companion, role: Role) -> str:
+    """Who has a role where nobody was named; vectors and pictures are in no settings: whoever needs no key, first."""
+    from companion.providers import registry
+
+    if role in TURN_ROLES:
+        return app.settings.role(role).active
+    able = [spec for spec in registry.with_role(role) if spec.name != "mock"]
+    if not able:
+        raise AIProviderNotSupportedError("Nobody here can do that.", hint="Name somebody with --provider.")
+    return min(able, key=lambda spec: (spec.needs_key, bool(spec.base_url))).name
