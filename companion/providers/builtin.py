@@ -1,7 +1,8 @@
 """The voice and the recogniser that come with Companion: text to sound, frames to words, nothing leaves this computer.
 
-espeak-ng and pocketsphinx, both in the engine process (`engines.py`, `worker.py`). They need no key, no network and no
-download, and are there for the first minute and for the day the network is gone.
+espeak-ng and pocketsphinx, both in the engine process (`engines.py`, `worker.py`), and vectors made from words
+(`hashing.py`). They need no key, no network and no download, and are there for the first minute and for the day the
+network is gone.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.providers.engine_provider import EngineProvider
 from companion.providers.provider import Spec
+
+if TYPE_CHECKING:
+    from companion.calls import Embeddings, EmbedRequest
 
 WORDS_PER_MINUTE = 175
 """The voice's own pace; espeak-ng speaks 80 to 450."""
@@ -53,7 +58,8 @@ VOICES = (
 SPEC = Spec(
     name="builtin",
     display_name="This computer",
-    roles=frozenset({Role.HEARS, Role.SPEAKS}),
+    roles=frozenset({Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
+    default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
     summary=(
@@ -112,6 +118,20 @@ class BuiltinProvider(EngineProvider):
             async for told in words:
                 yield Transcript(text=readable(told["text"]), is_final="is_final" in told)
 
+    async def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+        """Vectors of the words themselves: near for texts that share words, blind to meaning.
+
+        Raises:
+            AIProviderError: INVALID_REQUEST for a text without a word.
+        """
+        from companion.calls import Embeddings
+        from companion.providers.hashing import DIMENSIONS, vector
+
+        vectors = tuple(vector(text, request.dimensions or DIMENSIONS) for text in request.texts)
+        if not all(map(any, vectors)):
+            raise AIProviderInvalidRequestError("There is no word in one of the texts.", self.spec.name)
+        yield Embeddings(vectors=vectors, model=self.models[Role.EMBEDS])
+
     async def voices(self) -> Sequence[VoiceInfo]:
         return VOICES
 
@@ -121,7 +141,7 @@ class BuiltinProvider(EngineProvider):
             languages = (await self.run_job("list_voices"))["languages"]
             await self.run_job("load")
         except AIProviderError as error:
-            return Health(ok=False, detail=error.message)
+            return Health(ok=False, detail=error.message, kind=error.kind)
         latency_ms = (time.perf_counter() - began) * 1000
         return Health(
             ok=True,

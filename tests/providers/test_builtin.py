@@ -319,7 +319,7 @@ async def test_check_starts_the_engines_and_says_what_they_are(here: BuiltinProv
 
 def test_what_settings_show_is_honest() -> None:
     assert PROVIDER.spec is SPEC
-    assert SPEC.roles == {Role.HEARS, Role.SPEAKS}
+    assert SPEC.roles == {Role.HEARS, Role.SPEAKS, Role.EMBEDS}
     assert not SPEC.needs_key
     assert "one word in four" in SPEC.summary
     assert "Whisper" in SPEC.summary
