@@ -52,6 +52,7 @@ HOMES = {
 MAY_MENTION_HTTPX2 = (
     "providers/openai.py",
     "providers/anthropic.py",
+    "providers/google.py",
     "providers/ollama.py",
     "providers/faults.py",
 )

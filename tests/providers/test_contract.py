@@ -34,8 +34,8 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.providers import registry
 from companion.providers.provider import AIProvider
-from tests.servers import AnthropicServer, OllamaServer, OpenAIServer, VendorServer
-from tests.servers.script import REPLY
+from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer
+from tests.servers.script import REPLY, Seen
 
 KEY = "sk-ant-contract-0123456789abcdef"
 REQUEST = ChatRequest(
@@ -43,9 +43,27 @@ REQUEST = ChatRequest(
     max_tokens=200,
 )
 SERVERS: dict[str, type[VendorServer]] = {
-    server.name: server for server in (OpenAIServer, AnthropicServer, OllamaServer)
+    server.name: server for server in (OpenAIServer, AnthropicServer, OllamaServer, GoogleServer)
 }
 OFFLINE = [spec.name for spec in registry.with_role(Role.THINKS) if not spec.base_url]
+
+
+ASKED_AT = {"anthropic": "messages", "google": "streamGenerateContent"}
+"""Part of the path of a question, where it is not `chat`."""
+REFUSES = {"openai": "content_filter", "anthropic": "refusal", "google": "SAFETY"}
+NO_ROOM = {"anthropic": "max_tokens", "google": "MAX_TOKENS"}
+"""Finish reasons in the vendors' words."""
+
+
+def said(seen: Seen) -> list[str]:
+    """What the messages of a question say."""
+    if "contents" in seen.body:
+        return ["".join(part["text"] for part in each["parts"]) for each in seen.body["contents"]]
+    return [message["content"] for message in seen.body["messages"]]
+
+
+def key_in(seen: Seen) -> str:
+    return seen.headers.get("x-goog-api-key") or seen.headers["authorization"].removeprefix("Bearer ")
 
 
 @dataclass
@@ -110,13 +128,13 @@ async def test_the_whole_conversation_and_the_key_reach_the_server(pair: Pair) -
     )
     await pair.ask(ChatRequest(messages=history, max_tokens=77, stop=("END",)))
     seen = pair.server.asked("")[-1]
-    said = [m["content"] for m in seen.body["messages"]]
-    assert said[-3:] == ["Grüße 🌿", "Hello.", "How do I begin?"]
+    assert said(seen)[-3:] == ["Grüße 🌿", "Hello.", "How do I begin?"]
     assert "Listen well." in str(seen.body)
     assert "77" in str(seen.body)
     assert "END" in str(seen.body)
     if pair.provider.spec.needs_key:
-        assert seen.headers["authorization"] == f"Bearer {KEY}"
+        assert key_in(seen) == KEY
+        assert KEY not in seen.path
     assert seen.headers["accept-encoding"] == "identity"
 
 
@@ -129,6 +147,7 @@ async def test_two_questions_use_one_connection(pair: Pair) -> None:
 async def test_warming_sends_no_words_and_saves_the_connection(pair: Pair) -> None:
     await pair.provider.warm()
     assert all(not (seen.body or {}).get("messages") for seen in pair.server.requests)
+    assert not pair.server.asked("enerateContent")
     await pair.ask()
     assert len({seen.peer for seen in pair.server.requests}) == 1
 
@@ -243,7 +262,7 @@ async def test_a_status_becomes_its_error(
 async def test_one_question_is_one_request(pair: Pair) -> None:
     """Retrying is the middleware's; an SDK that retries by itself would double every wait."""
     pair.server.script.status = 500
-    pair.server.script.only = "chat" if pair.server.name != "anthropic" else "messages"
+    pair.server.script.only = ASKED_AT.get(pair.server.name, "chat")
     await pair.fail()
     assert len(pair.server.asked(pair.server.script.only)) == 1
 
@@ -470,10 +489,9 @@ async def test_an_offline_provider_is_cheap_to_make_and_checks_without_raising(n
 
 
 async def test_a_refusal_without_words_is_a_refusal(pair: Pair) -> None:
-    words = {"openai": "content_filter", "anthropic": "refusal"}
-    if pair.server.name not in words:
+    if pair.server.name not in REFUSES:
         return
-    pair.server.script.finish = words[pair.server.name]
+    pair.server.script.finish = REFUSES[pair.server.name]
     pair.server.script.empty = True
     assert type(await pair.fail()) is AIProviderContentRefusedError
     pair.server.script.empty = False
@@ -481,7 +499,7 @@ async def test_a_refusal_without_words_is_a_refusal(pair: Pair) -> None:
 
 
 async def test_an_answer_that_ran_out_of_room_says_so(pair: Pair) -> None:
-    pair.server.script.finish = "max_tokens" if pair.server.name == "anthropic" else "length"
+    pair.server.script.finish = NO_ROOM.get(pair.server.name, "length")
     assert (await pair.ask())[-1].finish_reason == "length"
 
 

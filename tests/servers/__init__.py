@@ -8,6 +8,7 @@ In a test: `async with OpenAIServer() as server:` and hand `server.url` to the p
 
 from tests.servers.anthropic import AnthropicServer
 from tests.servers.deepgram import DeepgramServer
+from tests.servers.google import GoogleServer
 from tests.servers.ollama import OllamaServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.script import Script, Seen
@@ -16,6 +17,7 @@ from tests.servers.server import VendorServer
 __all__ = [
     "AnthropicServer",
     "DeepgramServer",
+    "GoogleServer",
     "OllamaServer",
     "OpenAIServer",
     "Script",

@@ -1,4 +1,4 @@
-"""`python -m tests.servers openai|anthropic|ollama|deepgram [--port N]`: one vendor until killed."""
+"""`python -m tests.servers openai|anthropic|google|ollama|deepgram [--port N]`: one vendor until killed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import asyncio
 import contextlib
 import json
 
-from tests.servers import AnthropicServer, DeepgramServer, OllamaServer, OpenAIServer
+from tests.servers import AnthropicServer, DeepgramServer, GoogleServer, OllamaServer, OpenAIServer
 
-_SERVERS = {server.name: server for server in (OpenAIServer, AnthropicServer, OllamaServer, DeepgramServer)}
+_SERVERS = {
+    server.name: server
+    for server in (OpenAIServer, AnthropicServer, GoogleServer, OllamaServer, DeepgramServer)
+}
 
 
 async def _serve(name: str, port: int) -> None:
