@@ -220,6 +220,8 @@ class Told:
             return self.fault(_UNREACHABLE, error)
         if any(isinstance(link, httpx2.TimeoutException) for link in chain):
             return self.fault(_TIMEOUT, error)
+        if not self.opened and any(_speaks_otherwise(link) for link in chain):
+            return self.fault(_NOT_AN_API, error)
         if any(isinstance(link, httpx2.RequestError) for link in chain):
             return self.cut(error) if self.opened else self.fault(_UNREACHABLE, error)
         if (body := getattr(error, "body", None)) is not None:
@@ -331,6 +333,13 @@ async def health(spec: Spec, list_models: Callable[[], Any]) -> Health:
     return Health(
         ok=True, detail=f"{spec.display_name} accepts the key.", latency_ms=elapsed_ms, models=models
     )
+
+
+def _speaks_otherwise(error: BaseException) -> bool:
+    """Whether what came is no HTTP at all, as from an encrypted service; one that only hung up said nothing."""
+    import httpx2
+
+    return isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error)
 
 
 def _tls(chain: list[BaseException]) -> Verdict:

@@ -1,13 +1,21 @@
-"""Anthropic's dialect: where the system prompt goes, how tokens are counted, what its refusals mean."""
+"""Anthropic's dialect: where the system prompt goes, how tokens are counted, what its refusals mean.
+
+The server here is held against the vendor's own SDK at the end.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
+import anthropic
 import pytest
 
+from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
 from companion.errors import (
     AIProviderError,
     AIProviderInvalidRequestError,
@@ -17,7 +25,8 @@ from companion.errors import (
     AIProviderUnavailableError,
 )
 from companion.flow import Audio, ChatDelta, ChatRequest, Message, Speaker, SpeakRequest
-from companion.providers.anthropic import MAX_TOKENS, AnthropicProvider
+from companion.providers.anthropic import AnthropicProvider
+from companion.providers.anthropic_messages import MAX_TOKENS, accepted
 from companion.providers.openai import OpenAIProvider
 from tests.servers import AnthropicServer, OpenAIServer
 
@@ -103,7 +112,7 @@ async def test_tokens_read_from_the_cache_count_as_input(
     assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (105, 90, 7)
 
 
-async def test_unknown_events_and_thoughts_are_passed_over(
+async def test_unknown_events_are_passed_over_and_thoughts_are_no_words(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
     thought = {
@@ -116,7 +125,7 @@ async def test_unknown_events_and_thoughts_are_passed_over(
         _start(input_tokens=1), thought, news, _text("Hi"), _end(output_tokens=1), STOP
     )
     deltas = await _ask(provider)
-    assert [delta.text for delta in deltas] == ["Hi", ""]
+    assert [(delta.text, delta.reasoning) for delta in deltas] == [("", "hm"), ("Hi", ""), ("", "")]
     assert deltas[-1].model == "claude-x"
 
 
@@ -211,3 +220,290 @@ async def test_it_speaks_through_another_voice_or_says_what_to_configure(provide
     ):
         chunks: list[Audio] = [chunk async for chunk in speaking.speak(SpeakRequest(text="Hello."))]
     assert sum(chunk.seconds for chunk in chunks) > 0.2
+
+
+# -- tools --------------------------------------------------------------------------------------------------
+
+LOOK = Tool(
+    name="look",
+    description="Looks a day up.",
+    parameters={"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]},
+)
+ASKS = ChatRequest(messages=REQUEST.messages, tools=(LOOK,))
+
+
+async def test_a_tool_is_offered_asked_for_and_answered(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    server.tool_calls = [("look", {"day": "Montag, 3. März"}), ("look", {})]
+    deltas = await _ask(provider, ASKS)
+    last = deltas[-1]
+    assert last.finish_reason == "tool_calls"
+    assert "".join(delta.text for delta in deltas) == "Let me look."
+    assert [(call.name, json.loads(call.arguments)) for call in last.tool_calls] == server.tool_calls
+    assert server.requests[-1].body["tools"] == [
+        {"name": "look", "description": "Looks a day up.", "input_schema": LOOK.parameters}
+    ]
+    answers = [
+        Message(Speaker.TOOL, f"answer {n}", name="look", tool_call_id=call.id)
+        for n, call in enumerate(last.tool_calls)
+    ]
+    said = Message(Speaker.ASSISTANT, "Let me look.", tool_calls=last.tool_calls)
+    thanks = Message(Speaker.USER, "And now?")
+    deltas = await _ask(provider, replace(ASKS, messages=(*ASKS.messages, said, *answers, thanks)))
+    assert deltas[-1].finish_reason == "stop"
+    assistant, results = server.requests[-1].body["messages"][1:]
+    assert [block["type"] for block in assistant["content"]] == ["text", "tool_use", "tool_use"]
+    assert [block["type"] for block in results["content"]] == ["tool_result", "tool_result", "text"]
+    assert results["content"][0]["content"] == "answer 0"
+
+
+async def test_a_call_without_any_words_is_an_answer(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    server.tool_calls, server.script.empty = [("look", {"day": "today"})], True
+    deltas = await _ask(provider, ASKS)
+    assert [delta.text for delta in deltas] == [""]
+    assert deltas[0].tool_calls[0].arguments == '{"day": "today"}'
+
+
+@pytest.mark.parametrize(
+    ("choice", "wire"),
+    [
+        ("auto", None),
+        ("none", {"type": "none"}),
+        ("required", {"type": "any"}),
+        ("look", {"type": "tool", "name": "look"}),
+    ],
+)
+async def test_the_choice_of_tools(
+    provider: AnthropicProvider, server: AnthropicServer, choice: str, wire: object
+) -> None:
+    server.tool_calls = [("look", {"day": "today"})]
+    deltas = await _ask(provider, replace(ASKS, tool_choice=choice))
+    assert server.requests[-1].body.get("tool_choice") == wire
+    assert bool(deltas[-1].tool_calls) == (choice != "none")
+
+
+async def test_arguments_that_are_no_object_go_back_in_one(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    call = ToolCall(id="toolu_x", name="look", arguments='{"day": ')
+    messages = (
+        *ASKS.messages,
+        Message(Speaker.ASSISTANT, "", tool_calls=(call,)),
+        Message(Speaker.TOOL, "What?", tool_call_id="toolu_x"),
+    )
+    await _ask(provider, replace(ASKS, messages=messages))
+    assert server.requests[-1].body["messages"][1]["content"][0]["input"] == {"INVALID_JSON": '{"day": '}
+
+
+# -- thinking -----------------------------------------------------------------------------------------------
+
+
+async def test_thoughts_come_apart_from_the_answer(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    server.thoughts = "They had a long day. I will ask about it."
+    deltas = await _ask(provider, replace(REQUEST, reasoning_effort="low"))
+    assert "".join(delta.reasoning for delta in deltas) == server.thoughts
+    assert "".join(delta.text for delta in deltas) == server.script.reply
+    body = server.requests[-1].body
+    assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert body["output_config"] == {"effort": "low"}
+    assert body["max_tokens"] > MAX_TOKENS, "thoughts count as output"
+    await _ask(provider, replace(REQUEST, reasoning_effort="none"))
+    assert server.requests[-1].body["thinking"] == {"type": "disabled"}
+    await _ask(provider)
+    assert "thinking" not in server.requests[-1].body
+
+
+async def test_an_older_model_is_given_tokens_to_think_with(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    server.script.models = ["claude-haiku-4-5-20251001"]
+    request = replace(REQUEST, model="claude-haiku-4-5-20251001", reasoning_effort="high", max_tokens=500)
+    assert (await _ask(provider, request))[-1].finish_reason == "stop"
+    body = server.requests[-1].body
+    assert body["thinking"]["type"] == "enabled"
+    assert 1024 <= body["thinking"]["budget_tokens"] < body["max_tokens"]
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-haiku-4-5"])
+async def test_thoughts_before_a_call_go_back_as_they_came(
+    provider: AnthropicProvider, server: AnthropicServer, model: str
+) -> None:
+    server.script.models = [model]
+    server.thoughts, server.tool_calls = "Grüße — I need the day.", [("look", {"day": "today"})]
+    request = replace(ASKS, model=model, reasoning_effort="low")
+    last = (await _ask(provider, request))[-1]
+    said = Message(Speaker.ASSISTANT, "Let me look.", tool_calls=last.tool_calls)
+    answer = Message(Speaker.TOOL, "It rained.", tool_call_id=last.tool_calls[0].id)
+    followed = replace(request, messages=(*request.messages, said, answer))
+    assert (await _ask(provider, followed))[-1].finish_reason == "stop"
+    first = server.requests[-1].body["messages"][1]["content"][0]
+    assert first["thinking"] == server.thoughts
+    foreign = replace(last.tool_calls[0], opaque="another vendor's")
+    said = replace(said, tool_calls=(foreign,))
+    await _ask(provider, replace(followed, messages=(*request.messages, said, answer), reasoning_effort=""))
+    assert server.requests[-1].body["messages"][1]["content"][0]["type"] == "text"
+
+
+# -- pictures, sound, forms, cache ----------------------------------------------------------------------------
+
+
+async def test_pictures_are_shown(provider: AnthropicProvider, server: AnthropicServer) -> None:
+    pictures = (Picture(data=b"\x89PNG"), Picture(url="https://example.org/a.jpg"))
+    await _ask(provider, ChatRequest(messages=(Message(Speaker.USER, "What is it?", images=pictures),)))
+    first, second, text = server.requests[-1].body["messages"][0]["content"]
+    assert base64.b64decode(first["source"]["data"]) == b"\x89PNG"
+    assert second["source"] == {"type": "url", "url": "https://example.org/a.jpg"}
+    assert text == {"type": "text", "text": "What is it?"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ChatRequest(messages=(Message(Speaker.USER, "Listen.", sounds=(SoundFile(data=b"RIFF"),)),)),
+        ChatRequest(messages=REQUEST.messages, json=True),
+    ],
+    ids=["sound", "any json"],
+)
+async def test_what_it_cannot_do_is_told_before_anything_is_sent(
+    provider: AnthropicProvider, server: AnthropicServer, request_: ChatRequest
+) -> None:
+    with pytest.raises(AIProviderNotSupportedError) as caught:
+        await _ask(provider, request_)
+    assert "Anthropic" in caught.value.message
+    assert caught.value.hint
+    assert not server.requests
+
+
+async def test_what_it_does_not_take_is_left_out_and_told(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    request = replace(REQUEST, temperature=0.7, top_p=0.9, seed=7, metadata={"a": "b"}, user="someone")
+    last = (await _ask(provider, request))[-1]
+    assert [notice.split(" takes no ")[1] for notice in last.notices] == [
+        "metadata; it was left out.",
+        "seed; it was left out.",
+        "temperature; it was left out.",
+        "top-p; it was left out.",
+    ]
+    assert all(notice.startswith("Claude Haiku 5.5") for notice in last.notices)
+    assert server.requests[-1].body["metadata"] == {"user_id": "someone"}
+    assert (await _ask(provider))[-1].notices == ()
+
+
+async def test_a_form_is_sent_as_the_contract_takes_it(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "mood": {"type": "integer", "minimum": 1, "maximum": 5, "description": "Of the day."},
+            "words": {"type": "array", "items": {"type": "string", "pattern": "^a"}, "minItems": 2},
+            "when": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
+            "who": {"$ref": "#/$defs/person"},
+            "kind": {"type": "string", "enum": ["good", "bad"]},
+        },
+        "required": ["mood"],
+        "$defs": {"person": {"type": "object", "properties": {"name": {"type": "string"}}}},
+    }
+    server.script.reply = '{"mood": 3}'
+    await _ask(provider, replace(REQUEST, schema=JsonSchema(schema=schema)))
+    form = server.requests[-1].body["output_config"]["format"]
+    mood = form["schema"]["properties"]["mood"]
+    assert mood == {"type": "integer", "description": 'Of the day.\n\n{"minimum": 1, "maximum": 5}'}
+    assert form["schema"]["properties"]["when"]["anyOf"][0] == {"type": "string", "format": "date"}
+    assert form == {"type": "json_schema", "schema": accepted(schema)}
+    assert schema["properties"]["mood"]["minimum"] == 1, "the program's own schema is left alone"  # type: ignore[index]
+
+
+async def test_a_prompt_that_comes_again_is_read_from_the_cache(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    request = replace(REQUEST, cache=True)
+    first, second = [(await _ask(provider, request))[-1].usage for _ in range(2)]
+    assert server.requests[-1].body["cache_control"] == {"type": "ephemeral"}
+    assert first is not None
+    assert second is not None
+    assert first.cached_tokens == 0
+    assert second.cached_tokens == second.input_tokens == first.input_tokens > 0
+
+
+async def test_the_vendor_counts_tokens(provider: AnthropicProvider, server: AnthropicServer) -> None:
+    counted = await provider.count_tokens(replace(ASKS, temperature=0.3, max_tokens=9, stop=("END",)))
+    assert counted == 3
+    assert server.asked("count_tokens")[0].body["tools"]
+    server.script.status = 429
+    with pytest.raises(AIProviderError) as caught:
+        await provider.count_tokens(REQUEST)
+    assert caught.value.status == 429
+
+
+async def test_the_last_delta_has_the_vendors_id_and_last_event(provider: AnthropicProvider) -> None:
+    last = (await _ask(provider))[-1]
+    assert last.id == "msg_test1"
+    assert last.raw is not None
+    assert last.raw["delta"]["stop_reason"] == "end_turn"
+
+
+# -- the server, held against the vendor's own SDK --------------------------------------------------------------
+
+
+@pytest.fixture
+async def sdk(server: AnthropicServer) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url, max_retries=0) as client:
+        yield client
+
+
+async def test_the_sdk_puts_thoughts_words_and_calls_together(
+    sdk: anthropic.AsyncAnthropic, server: AnthropicServer
+) -> None:
+    server.thoughts, server.tool_calls = "A day, then.", [("look", {"day": "today"})]
+    asked: dict[str, Any] = {
+        "model": "claude-haiku-5-5",
+        "max_tokens": 2000,
+        "messages": [{"role": "user", "content": "Hello"}],
+        "tools": [{"name": "look", "input_schema": {"type": "object", "properties": {}}}],
+        "thinking": {"type": "adaptive"},
+    }
+    async with sdk.messages.stream(**asked) as stream:
+        message = await stream.get_final_message()
+    assert [block.type for block in message.content] == ["thinking", "text", "tool_use"]
+    assert message.content[2].input == {"day": "today"}
+    assert message.stop_reason == "tool_use"
+    result = {"type": "tool_result", "tool_use_id": message.content[2].id, "content": "It rained."}
+    asked["messages"] += [
+        {"role": "assistant", "content": [block.to_dict() for block in message.content]},
+        {"role": "user", "content": [result]},
+    ]
+    assert (await sdk.messages.create(**asked)).content[-1].text == server.script.reply
+    asked["messages"][1]["content"][0]["thinking"] = "Changed."
+    with pytest.raises(anthropic.BadRequestError, match="signature"):
+        await sdk.messages.create(**asked)
+    asked["messages"].pop()
+    with pytest.raises(anthropic.BadRequestError):
+        await sdk.messages.create(**asked)
+
+
+async def test_the_sdk_counts_and_the_server_refuses_what_the_contract_does(
+    sdk: anthropic.AsyncAnthropic, server: AnthropicServer
+) -> None:
+    messages: Any = [{"role": "user", "content": "Good evening to you"}]
+    counted = await sdk.messages.count_tokens(model="claude-haiku-5-5", messages=messages, system="Be kind.")
+    assert counted.input_tokens == 6
+    form = {"type": "json_schema", "schema": anthropic.transform_schema({"type": "object", "properties": {}})}
+    asked: dict[str, Any] = {"model": "claude-haiku-5-5", "max_tokens": 50, "messages": messages}
+    await sdk.messages.create(**asked, output_config={"format": form})
+    for wrong in (
+        {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+        {"output_config": {"effort": "minimal"}},
+        {"tool_choice": {"type": "any"}},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {"extra_body": {"seed": 1}},
+    ):
+        with pytest.raises(anthropic.BadRequestError):
+            await sdk.messages.create(**asked, **wrong)

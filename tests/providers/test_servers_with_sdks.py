@@ -182,7 +182,7 @@ async def test_anthropic_streams_in_the_documented_order(
     assert kinds[:2] == ["message_start", "content_block_start"]
     assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
     assert "".join(e.delta.text for e in events if e.type == "content_block_delta") == REPLY
-    assert events[0].message.usage.input_tokens == 4
+    assert events[0].message.usage.input_tokens == 6
     assert events[-2].delta.stop_reason == "end_turn"
     seen = server.requests[0]
     assert seen.headers["anthropic-version"] == "2026-10-21"
