@@ -176,9 +176,9 @@ async def _lines(response: httpx2.Response) -> AsyncGenerator[dict[str, Any], No
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             if line.strip():
-                yield json.loads(line)
+                yield json.loads(line.decode("utf-8", "replace"))
     if rest.strip():
-        yield json.loads(rest)
+        yield json.loads(rest.decode("utf-8", "replace"))
 
 
 class _Reply:

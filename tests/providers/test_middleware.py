@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from companion.calls import DrawRequest, EmbedRequest, Picture
+from companion.calls import DrawRequest, EmbedRequest, Picture, SoundFile
 from companion.errors import (
     AIProviderAuthError,
     AIProviderCircuitOpenError,
@@ -33,14 +33,14 @@ from companion.flow import (
     SpeakRequest,
     Transcript,
 )
+from companion.ledger import Cargo
 from companion.ports import Call
 from companion.providers import middleware
 from companion.providers.middleware import (
     Budget,
-    Data,
     Engine,
     Figures,
-    MemoryLedger,
+    MemoryPurse,
     Outcome,
     breaker,
     budgeted,
@@ -55,7 +55,7 @@ from companion.providers.middleware import (
     stack,
     timeouts,
 )
-from companion.providers.middleware.standins import data_in
+from companion.providers.middleware.standins import carried_by
 from companion.providers.provider import Policy
 from tests.providers.scripted import (
     DOWN,
@@ -410,7 +410,7 @@ async def test_an_absurd_pause_does_not_shut_the_bucket(asked_s: float | None) -
 # -- fallback -----------------------------------------------------------------------------------------------
 
 
-def engine(name: str, call: Call[Any, Any], *may_see: Data) -> Engine[Any, Any]:
+def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Engine[Any, Any]:
     return Engine(name=name, call=call, may_see=frozenset(may_see))
 
 
@@ -420,8 +420,8 @@ async def test_the_next_provider_answers_when_one_cannot_begin_and_it_is_told() 
     shut = CompanionError(Kind.NETWORK_SHUT)
     engines = [
         engine("A", Vendor([DOWN])),
-        engine("B", Vendor([shut]), Data.WORDS),
-        engine("C", Vendor(["here", END]), Data.WORDS),
+        engine("B", Vendor([shut]), Cargo.WORDS),
+        engine("C", Vendor(["here", END]), Cargo.WORDS),
     ]
     deltas = await collect(fallback(engines, on_outcome=outcomes.append))
     assert "".join(delta.text for delta in deltas) == "here"
@@ -437,27 +437,27 @@ async def test_ones_own_choice_needs_no_tick_and_no_remark() -> None:
     assert outcomes == [Outcome(answered_by="A")]
 
 
-PICTURED = ChatRequest(messages=(Message(Speaker.USER, "look", images=(Picture(data=b"x"),)),))
+SPOKEN_TO = ChatRequest(messages=(Message(Speaker.USER, "listen", sounds=(SoundFile(data=b"x"),)),))
 
 
 @pytest.mark.parametrize(
     ("request_", "ticked", "is_asked"),
     [
         (REQUEST, (), False),
-        (REQUEST, (Data.VOICE, Data.ANSWERS, Data.PICTURES), False),
-        (REQUEST, (Data.WORDS,), True),
-        (PICTURED, (Data.WORDS,), False),
-        (PICTURED, (Data.WORDS, Data.PICTURES), True),
-        (SpeakRequest(text="x"), (Data.WORDS,), False),
-        (SpeakRequest(text="x"), (Data.ANSWERS,), True),
-        (EmbedRequest(texts=("x",)), (Data.WORDS,), True),
-        (DrawRequest(prompt="x"), (Data.ANSWERS,), False),
-        (object(), (Data.WORDS, Data.VOICE), False),
+        (REQUEST, (Cargo.VOICE, Cargo.ANSWERS, Cargo.MEMORY), False),
+        (REQUEST, (Cargo.WORDS,), True),
+        (SPOKEN_TO, (Cargo.WORDS,), False),
+        (SPOKEN_TO, (Cargo.WORDS, Cargo.VOICE), True),
+        (SpeakRequest(text="x"), (Cargo.WORDS,), False),
+        (SpeakRequest(text="x"), (Cargo.ANSWERS,), True),
+        (EmbedRequest(texts=("x",)), (Cargo.WORDS,), True),
+        (DrawRequest(prompt="x"), (Cargo.ANSWERS,), False),
+        (object(), (Cargo.WORDS, Cargo.VOICE), False),
     ],
 )
 @on_jumping_clock
 async def test_nobody_sees_what_they_are_not_ticked_for(
-    request_: object, ticked: tuple[Data, ...], is_asked: bool
+    request_: object, ticked: tuple[Cargo, ...], is_asked: bool
 ) -> None:
     second = Vendor([END])
     call = fallback([engine("A", Vendor([DOWN])), engine("B", second, *ticked)])
@@ -468,20 +468,29 @@ async def test_nobody_sees_what_they_are_not_ticked_for(
     assert bool(second.begun_at) is is_asked
 
 
+@on_jumping_clock
+async def test_a_program_may_know_better_what_a_request_carries() -> None:
+    second = Vendor([END])
+    engines = [engine("A", Vendor([DOWN])), engine("B", second, Cargo.WORDS)]
+    call = fallback(engines, carries=lambda _: frozenset({Cargo.WORDS, Cargo.MEMORY}))
+    assert await raised_by(collect(call)) is DOWN
+    assert second.begun_at == []
+
+
 def test_a_take_carries_a_voice() -> None:
-    assert data_in(hear_request()) == {Data.VOICE}
+    assert carried_by(hear_request()) == {Cargo.VOICE}
 
 
 @on_jumping_clock
 async def test_nobody_takes_over_in_the_middle_or_after_a_refusal_to_answer() -> None:
     second = Vendor(["other words", END])
     assert (
-        await raised_by(collect(fallback([engine("A", Vendor(["half", DOWN])), engine("B", second, *Data)])))
+        await raised_by(collect(fallback([engine("A", Vendor(["half", DOWN])), engine("B", second, *Cargo)])))
         is DOWN
     )
     refusal = AIProviderContentRefusedError()
     assert (
-        await raised_by(collect(fallback([engine("A", Vendor([refusal])), engine("B", second, *Data)])))
+        await raised_by(collect(fallback([engine("A", Vendor([refusal])), engine("B", second, *Cargo)])))
         is refusal
     )
     assert second.begun_at == []
@@ -490,13 +499,13 @@ async def test_nobody_takes_over_in_the_middle_or_after_a_refusal_to_answer() ->
 @on_jumping_clock
 async def test_when_nobody_can_the_fault_of_ones_own_choice_is_told() -> None:
     other = AIProviderAuthError()
-    call = fallback([engine("A", Vendor([DOWN])), engine("B", Vendor([other]), *Data)])
+    call = fallback([engine("A", Vendor([DOWN])), engine("B", Vendor([other]), *Cargo)])
     assert await raised_by(collect(call)) is DOWN
 
 
 @on_jumping_clock
 async def test_a_live_take_goes_on_only_to_whom_nothing_was_lost() -> None:
-    second = engine("B", recogniser(0.0), Data.VOICE)
+    second = engine("B", recogniser(0.0), Cargo.VOICE)
     assert await raised_by(collect(fallback([engine("A", Vendor([DOWN])), second]), hear_request())) is DOWN
     never_began = Vendor([AIProviderCircuitOpenError()])
     heard = await collect(fallback([engine("A", never_began), second]), hear_request())
@@ -552,13 +561,13 @@ EACH: dict[str, Callable[[Call[Any, Any]], Call[Any, Any]]] = {
     "timeouts": patient,
     "breaker": lambda call: breaker(call, 3),
     "limit": lambda call: limit(call, 60),
-    "fallback": lambda call: fallback([engine("A", call), engine("B", call, *Data)]),
+    "fallback": lambda call: fallback([engine("A", call), engine("B", call, *Cargo)]),
     "capped": capped,
     "measured": lambda call: measured(call, Figures()),
     "logged": lambda call: logged(call, content=True),
     "cached": cached,
     "split": lambda call: split({"a": (1.0, call)}, key=lambda _: "me"),
-    "budgeted": lambda call: budgeted(call, Budget(MemoryLedger(), 1.0)),
+    "budgeted": lambda call: budgeted(call, Budget(MemoryPurse(), 1.0)),
     "stack": lambda call: stack(call, Policy(requests_per_minute=60)),
 }
 

@@ -30,7 +30,7 @@ from companion.providers.middleware import (
     Budget,
     CallFigures,
     Figures,
-    MemoryLedger,
+    MemoryPurse,
     budgeted,
     cached,
     logged,
@@ -318,8 +318,8 @@ def test_weights_that_mean_nothing_are_refused(weights: tuple[float, ...]) -> No
 @on_jumping_clock
 async def test_nothing_more_is_asked_once_the_months_budget_is_spent() -> None:
     day = date(2026, 11, 20)
-    ledger = MemoryLedger()
-    budget = Budget(ledger, 1.0, today=lambda: day)
+    purse = MemoryPurse()
+    budget = Budget(purse, 1.0, today=lambda: day)
     vendor = Vendor(["fine", END])
     call = budgeted(vendor, budget, spec=SPEC, price=half_a_dollar)
     assert not budget.is_nearly_spent
@@ -330,18 +330,18 @@ async def test_nothing_more_is_asked_once_the_months_budget_is_spent() -> None:
     assert refused.kind is Kind.BUDGET_SPENT
     assert not refused.retryable
     assert len(vendor.begun_at) == 2
-    assert ledger.months == {"2026-11": 1.0}
+    assert purse.months == {"2026-11": 1.0}
     budget.limit_usd = 2.0  # the person raises it
     await collect(call)
     day = date(2026, 12, 1)
     assert budget.spent_usd == 0.0
     await collect(call)
-    assert ledger.months == {"2026-11": 1.5, "2026-12": 0.5}
+    assert purse.months == {"2026-11": 1.5, "2026-12": 0.5}
 
 
 @on_jumping_clock
 async def test_without_a_limit_spending_is_only_counted() -> None:
-    budget = Budget(MemoryLedger())
+    budget = Budget(MemoryPurse())
     call = budgeted(Vendor(["fine", END]), budget, price=half_a_dollar)
     for _ in range(10):
         await collect(call)
@@ -351,7 +351,7 @@ async def test_without_a_limit_spending_is_only_counted() -> None:
 
 @on_jumping_clock
 async def test_a_call_whose_price_nobody_knows_is_not_made_up() -> None:
-    budget = Budget(MemoryLedger(), 1.0)
+    budget = Budget(MemoryPurse(), 1.0)
     await collect(budgeted(Vendor(["fine", END]), budget, price=lambda _: None))
     assert budget.spent_usd == 0.0
 

@@ -24,7 +24,7 @@ from typing import TypeVar
 
 from companion.ports import Call
 from companion.providers.middleware.attempts import retry
-from companion.providers.middleware.budget import Budget, Ledger, MemoryLedger, budgeted
+from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, budgeted
 from companion.providers.middleware.caps import capped
 from companion.providers.middleware.checks import validated
 from companion.providers.middleware.circuit import breaker
@@ -33,19 +33,18 @@ from companion.providers.middleware.experiment import split
 from companion.providers.middleware.figures import CallFigures, Collector, Figures, logged, measured
 from companion.providers.middleware.memory import cached
 from companion.providers.middleware.rate import limit
-from companion.providers.middleware.standins import Data, Engine, Outcome, fallback
+from companion.providers.middleware.standins import Engine, Outcome, fallback
 from companion.providers.provider import Policy, Spec
 
 __all__ = [
     "Budget",
     "CallFigures",
     "Collector",
-    "Data",
     "Engine",
     "Figures",
-    "Ledger",
-    "MemoryLedger",
+    "MemoryPurse",
     "Outcome",
+    "Purse",
     "breaker",
     "budgeted",
     "cached",

@@ -1,6 +1,6 @@
 """`budgeted`: what calls cost is added up per month, and nothing more is asked once the person's limit is reached.
 
-The sums are kept by a `Ledger`, which the program persists as it likes; a `Budget` is a collector over all calls.
+The sums are kept by a `Purse`, which the program persists as it likes; a `Budget` is a collector over all calls.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEARLY = 0.8
 """From this share of the limit on a person should know."""
 
 
-class Ledger(Protocol):
+class Purse(Protocol):
     """Sums per month ("2026-11"), kept beyond this run. Called on the loop's thread."""
 
     def spent_usd(self, month: str, /) -> float: ...
@@ -30,8 +30,8 @@ class Ledger(Protocol):
     def add(self, month: str, usd: float, /) -> None: ...
 
 
-class MemoryLedger:
-    """A ledger for this run only."""
+class MemoryPurse:
+    """A purse for this run only."""
 
     def __init__(self) -> None:
         self.months: dict[str, float] = {}
@@ -47,20 +47,20 @@ class Budget:
     """A month's spending and its limit.
 
     Args:
-        ledger: where the sums are kept.
+        purse: where the sums are kept.
         limit_usd: per calendar month; None: no limit. May be changed at any time.
         today: the day, as people count it.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        purse: Purse,
         limit_usd: float | None = None,
         *,
         today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
     ) -> None:
         self.limit_usd = limit_usd
-        self._ledger = ledger
+        self._purse = purse
         self._today = today
 
     @property
@@ -70,7 +70,7 @@ class Budget:
     @property
     def spent_usd(self) -> float:
         """In this month so far."""
-        return self._ledger.spent_usd(self.month)
+        return self._purse.spent_usd(self.month)
 
     @property
     def is_nearly_spent(self) -> bool:
@@ -83,7 +83,7 @@ class Budget:
     def record(self, figures: CallFigures) -> None:
         """Adds what a call cost, also one that failed or was given up after it had begun to answer."""
         if figures.cost_usd:
-            self._ledger.add(self.month, figures.cost_usd)
+            self._purse.add(self.month, figures.cost_usd)
 
 
 def budgeted(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Generic, TypeVar
 
 from companion.errors import CompanionError
 from companion.flow import ChatDelta, ChatRequest, HearRequest, SpeakRequest
+from companion.ledger import Cargo
 from companion.ports import Call
 from companion.providers.middleware.reactions import is_live, is_meaningful, reaction
 from companion.providers.provider import opened
@@ -17,34 +17,18 @@ RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 
 
-class Data(StrEnum):
-    """What of a person a request carries, and what they tick for each engine."""
-
-    VOICE = "voice"
-    """Recorded sound."""
-    WORDS = "words"
-    """What they said or wrote, and the reflection around it."""
-    ANSWERS = "answers"
-    """What is read out to them."""
-    PICTURES = "pictures"
-
-
-def data_in(request: object) -> frozenset[Data]:
-    """What a request carries. Of a kind of request nobody knows here: everything."""
+def carried_by(request: object) -> frozenset[Cargo]:
+    """What of a person a request carries, as far as it shows. Of a kind of request nobody knows here: everything."""
     if isinstance(request, HearRequest):
-        return frozenset({Data.VOICE})
+        return frozenset({Cargo.VOICE})
     if isinstance(request, SpeakRequest):
-        return frozenset({Data.ANSWERS})
+        return frozenset({Cargo.ANSWERS})
     if isinstance(request, ChatRequest):
-        found = {Data.WORDS}
-        if any(message.images for message in request.messages):
-            found.add(Data.PICTURES)
-        if any(message.sounds for message in request.messages):
-            found.add(Data.VOICE)
-        return frozenset(found)
+        has_voice = any(message.sounds for message in request.messages)
+        return frozenset({Cargo.WORDS, Cargo.VOICE} if has_voice else {Cargo.WORDS})
     from companion.calls import DrawRequest, EmbedRequest
 
-    return frozenset({Data.WORDS} if isinstance(request, (EmbedRequest, DrawRequest)) else Data)
+    return frozenset({Cargo.WORDS} if isinstance(request, (EmbedRequest, DrawRequest)) else Cargo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +38,7 @@ class Engine(Generic[RequestT, ChunkT]):
     name: str
     """As a person reads it."""
     call: Call[RequestT, ChunkT]
-    may_see: frozenset[Data] = frozenset()
+    may_see: frozenset[Cargo] = frozenset()
     """What the person has ticked for it. The first of a list is the person's own choice and needs no tick."""
 
 
@@ -68,7 +52,10 @@ class Outcome:
 
 
 def fallback(
-    engines: Sequence[Engine[RequestT, ChunkT]], *, on_outcome: Callable[[Outcome], None] | None = None
+    engines: Sequence[Engine[RequestT, ChunkT]],
+    *,
+    carries: Callable[[RequestT], frozenset[Cargo]] = carried_by,
+    on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Call[RequestT, ChunkT]:
     """Asks the next engine when one fails before it delivered anything.
 
@@ -77,6 +64,7 @@ def fallback(
     somebody else says so in its `notices`.
 
     Args:
+        carries: what a request carries, where the program knows more: excerpts of earlier reflections, for instance.
         on_outcome: hears who answers, when the first piece is there.
 
     Raises:
@@ -84,8 +72,8 @@ def fallback(
     """
 
     async def run(request: RequestT) -> AsyncIterator[ChunkT]:
-        carries = data_in(request)
-        allowed = [engine for n, engine in enumerate(engines) if n == 0 or carries <= engine.may_see]
+        cargo = carries(request)
+        allowed = [engine for n, engine in enumerate(engines) if n == 0 or cargo <= engine.may_see]
         failed: list[tuple[str, CompanionError]] = []
         for engine in allowed:
             delivered = False
