@@ -18,22 +18,23 @@ from companion.flow import Audio
 from companion.pcm import read_file
 from tests.benchmarks.pipelines import Ours, Sink
 
-_ours = Ours()
 _takes: dict[str, Audio] = {}
 
 
 class _Paced(Sink):
     """Hands over as fast as the harness's device takes it."""
 
-    def __init__(self, give: Callable[[bytes], float]) -> None:
-        super().__init__()
-        self._give = give
+    give: Callable[[bytes], float]
 
     async def write(self, turn: int, audio: Audio) -> None:
         if turn == self._turn:
             self._seconds += audio.seconds
-            if (wait_s := self._give(audio.pcm)) > 0:
+            if (wait_s := self.give(audio.pcm)) > 0:
                 await asyncio.sleep(wait_s)
+
+
+_sink = _Paced()
+_ours = Ours(_sink)
 
 
 async def setup(base_url: str) -> None:
@@ -45,7 +46,7 @@ async def run_turn(
 ) -> None:
     if wav_path not in _takes:
         _takes[wav_path] = read_file(Path(wav_path))
-    _ours.play_through(_Paced(on_audio))
+    _sink.give = on_audio
     await _ours.turn(_takes[wav_path], on_release, lambda pcm: None)
 
 

@@ -70,6 +70,9 @@ class Sink:
 class Ours:
     """The product's own engine: providers, prompt, sentence cutter, journal on disk."""
 
+    def __init__(self, sink: Sink | None = None) -> None:
+        self._sink = sink or Sink()
+
     async def setup(self, base_url: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
         home = find_home(self._folder.name)
@@ -79,7 +82,7 @@ class Ours:
         )
         home.config.mkdir(parents=True)
         home.settings.write_text(f"providers:\n{blocks}talk: {{tail_ms: 0, tap_ms: 100, mode: hold}}\n")
-        self._sink, self._over = Sink(), asyncio.Event()
+        self._over = asyncio.Event()
         self._phase: dict[Phase, asyncio.Event] = {phase: asyncio.Event() for phase in Phase}
 
         async def vault() -> Vault:
@@ -95,10 +98,6 @@ class Ours:
         self.app = Companion(home, vault=vault, microphone=self._microphone, player=self._sink)
         self.app.events.watch(self._watch)
         await self.app.open()
-
-    def play_through(self, sink: Sink) -> None:
-        """Another sink from the next turn on."""
-        self._sink = self.app._player = sink
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, TurnFinished):

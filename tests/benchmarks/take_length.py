@@ -3,7 +3,7 @@
     python -m tests.benchmarks.take_length [ROUNDS]
 
 Real speech with its own pauses is played in real time into our engine; the vendor, in this process, needs 200 ms plus
-30 ms per second of sound. Beside the wait stands what a single request for the whole take would need there. Asserts nothing.
+30 ms per second of sound. Beside the wait stands what one request for the whole take would need there. Asserts nothing.
 """
 
 from __future__ import annotations
