@@ -16,7 +16,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from companion.errors import AIProviderError, AIProviderModelNotFoundError, CompanionError, Kind
+from companion.errors import (
+    AIProviderError,
+    AIProviderModelNotFoundError,
+    AIProviderUnavailableError,
+    CompanionError,
+    Kind,
+)
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -117,6 +123,7 @@ class OpenAIProvider(AIProvider):
         self._refused: dict[str, frozenset[str]] = {}
         """Model -> parameters it was found not to take."""
         self._found_model = ""
+        self._found_voice: str | None = None
 
     # -- thinking -------------------------------------------------------------------------------------------
 
@@ -190,7 +197,9 @@ class OpenAIProvider(AIProvider):
                         yield transcript
 
     def _hear_form(self, request: HearRequest, model: str) -> dict[str, str]:
-        form = {"model": model, "response_format": "json"}
+        form = {"model": model}
+        if self.dialect.hearing_format:
+            form["response_format"] = self.dialect.hearing_format
         if request.language:
             form["language"] = request.language.split("-")[0].lower()
         if request.context and self.dialect.hearing_prompt:
@@ -204,8 +213,9 @@ class OpenAIProvider(AIProvider):
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with told(self.spec) as call:
             model = await self._model(Role.SPEAKS, request.model)
+            voice = request.voice or self.tts_voice or await self._first_voice()
             for text in _portions(request.text, self.dialect.longest_text):
-                body = self._speak_body(request, model, text)
+                body = self._speak_body(request, model, text, voice)
 
                 def make(refused: frozenset[str], body: dict[str, Any] = body) -> Made:
                     kept = {name: value for name, value in body.items() if name not in refused}
@@ -241,14 +251,19 @@ class OpenAIProvider(AIProvider):
         async for block in response.aiter_bytes():
             yield block
 
-    def _speak_body(self, request: SpeakRequest, model: str, text: str) -> dict[str, Any]:
-        voice = request.voice or self.tts_voice or next((voice.id for voice in self.spec.voices), "")
+    def _speak_body(self, request: SpeakRequest, model: str, text: str, voice: str) -> dict[str, Any]:
         body: dict[str, Any] = {"model": model, "input": text, "response_format": self.dialect.sound_format}
         if voice:
             body[self.dialect.voice_field] = voice
         if request.speed != 1.0:
             body["speed"] = request.speed
         return body
+
+    async def _first_voice(self) -> str:
+        """The voice to use where none was chosen; empty: the server's own."""
+        if self._found_voice is None:
+            self._found_voice = next((voice.id for voice in await self.voices()), "")
+        return self._found_voice
 
     def _no_voice(self, what: str) -> AIProviderError:
         who = self.spec.display_name
@@ -371,7 +386,21 @@ class OpenAIProvider(AIProvider):
         return await self._http.send(request, stream=True)
 
     def _key(self) -> str:
-        """Empty: the server wants none."""
+        """Empty: the server wants none.
+
+        Raises:
+            AIProviderError: it wants one, or its address, and was given none.
+        """
+        if self.spec.own_address and self.spec.needs_key and self.base_url == self.spec.base_url:
+            who = self.spec.display_name
+            raise AIProviderUnavailableError(
+                f"{who} needs the address of your own resource there.",
+                self.spec.name,
+                kind=Kind.UNREACHABLE,
+                who=who,
+                hint="Enter it in the settings. What you said is kept.",
+                retryable=False,
+            )
         return self.require_key() if self.api_key is not None or self.spec.needs_key else ""
 
     def _key_header(self, key: str) -> dict[str, str]:
@@ -389,7 +418,7 @@ class OpenAIProvider(AIProvider):
         """
         if model := wanted or self.models[role] or self._found_model:
             return model
-        models = await self._models() if not self.dialect.key_header else ()
+        models = await self._models() if self.dialect.lists_models else ()
         if not models:
             who = self.spec.display_name
             raise AIProviderModelNotFoundError(

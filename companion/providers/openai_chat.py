@@ -34,8 +34,6 @@ _FINISH = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
-_SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
-"""Go together: a model that reasons takes none of them."""
 _WORDS = {
     "top_p": "top-p",
     "frequency_penalty": "frequency penalty",
@@ -84,7 +82,7 @@ def compose(
         AIProviderInvalidRequestError: `tool_choice` names a tool that is not there.
     """
     _require_abilities(request, spec, dialect, model, entry)
-    missing = _left_out(request, dialect, entry)
+    missing = set(_left_out(request, dialect, entry))
     body: dict[str, Any] = {
         "model": model,
         "messages": [_message(message, "name" in missing) for message in request.messages],
@@ -117,7 +115,7 @@ def _options(request: ChatRequest) -> list[tuple[str, Any]]:
     """What is asked for and could be left out, by its name in the request."""
     found: list[tuple[str, Any]] = [
         (name, value)
-        for name in (*_SAMPLING, "max_tokens", "seed")
+        for name in ("temperature", "top_p", "frequency_penalty", "presence_penalty", "max_tokens", "seed")
         if (value := getattr(request, name)) is not None
     ]
     if request.stop:
@@ -133,11 +131,12 @@ def _left_out(request: ChatRequest, dialect: Dialect, entry: ModelEntry | None) 
     asked = {name for name, _ in _options(request)}
     if any(message.name and message.role is not Speaker.TOOL for message in request.messages):
         asked.add("name")
-    unwanted = set(dialect.leaves_out)
-    if entry is not None and not entry.temperature:
-        unwanted |= set(_SAMPLING)
-    if entry is not None and entry.abilities and "reasoning" not in entry.abilities:
-        unwanted.add("reasoning_effort")
+    if entry is None:
+        return asked & dialect.leaves_out
+    unwanted = dialect.leaves_out | entry.refuses
+    cannot_reason = entry.abilities and "reasoning" not in entry.abilities
+    if cannot_reason or (entry.efforts and request.reasoning_effort not in entry.efforts):
+        unwanted |= {"reasoning_effort"}
     return asked & unwanted
 
 

@@ -21,6 +21,9 @@ class Dialect:
     sound_query: Mapping[str, str] = field(default_factory=dict)
     """Added to the addresses of hearing and speaking."""
 
+    lists_models: bool = True
+    """Has a list of the models it can be asked for; False: what it lists are not the names it takes."""
+
     # chat
     max_tokens: str = "max_completion_tokens"
     seed: str = "seed"
@@ -39,6 +42,8 @@ class Dialect:
     hears_in_stream: bool = True
     """Sends the words of a recording as it finds them, to models that can."""
     hearing_prompt: str = "prompt"
+    hearing_format: str = "json"
+    """Value of `response_format`."""
 
     # speaking
     sound_format: str = "pcm"

@@ -60,6 +60,8 @@ class Spec:
     """Where a person gets a key."""
     base_url: str = ""
     """Default address; empty: there is none, the work is done here."""
+    own_address: bool = False
+    """The address is the person's own, `base_url` only a guess or an example; so are its keys and models."""
     default_models: Mapping[Role, str] = field(default_factory=dict)
     voices: tuple[VoiceInfo, ...] = ()
     """Voices that are known without asking."""

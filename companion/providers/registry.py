@@ -1,8 +1,9 @@
 """Who can think, hear and speak: finds providers by name, without loading any vendor's SDK.
 
-Three sources, in this order: what a program registered, the modules of this package that define `SPEC` and `PROVIDER`,
-and installed packages with an entry point in the group `companion.providers` (an `AIProvider` subclass). Entry points are
-read only for a name nobody knows and for the whole list, because asking the installation costs more than all the rest.
+Four sources, in this order: what a program registered, the modules of this package that define `SPEC` and `PROVIDER`,
+the rows of `resources/vendors.yaml`, and installed packages with an entry point in the group `companion.providers` (an
+`AIProvider` subclass). Entry points are read only for a name nobody knows and for the whole list, because asking the
+installation costs more than all the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cache
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, Kind
 from companion.flow import Role
+from companion.providers import compatible
 from companion.providers.provider import AIProvider, Spec
 
 ENTRY_POINTS = "companion.providers"
@@ -31,13 +33,19 @@ _NOT_VENDORS = frozenset(
         "faults",
         "pipe",
         "sse",
+        "compatible",
         "openai_chat",
         "openai_dialect",
         "openai_sound",
         "engines",
         "engine_provider",
         "noticing",
+        "anthropic_messages",
         "client",
+        "fitting",
+        "google_live",
+        "google_sound",
+        "google_wire",
         "response",
         "schema",
         "tools",
@@ -52,7 +60,7 @@ _log = logging.getLogger(__name__)
 class _Entry:
     spec: Spec
     module: str = ""
-    """Of a built-in provider: its code is at hand, its class is asked for later."""
+    """Of a built-in provider: its code is at hand, its class is asked for later; empty: a row of `vendors.yaml`."""
     provider: type[AIProvider] | None = None
 
 
@@ -87,6 +95,8 @@ def provider_class(name: str) -> type[AIProvider]:
     entry = _entry(name)
     if entry.provider is not None:
         return entry.provider
+    if not entry.module:
+        return compatible.vendor(entry.spec.name)
     found: object = importlib.import_module(entry.module).PROVIDER
     return _checked(found, entry.module)
 
@@ -138,7 +148,7 @@ def _look_up(key: str) -> _Entry | None:
         return _registered[key]
     if _is_module(key) and (entry := _from_module(key)) is not None and entry.spec.name == key:
         return entry  # the usual case, and the only vendor's file that is read for it
-    for source in (_built_in, _installed):
+    for source in (_rows, _built_in, _installed):
         for entry in source().values():
             if key == entry.spec.name or key in entry.spec.aliases:
                 return entry
@@ -146,7 +156,7 @@ def _look_up(key: str) -> _Entry | None:
 
 
 def _all() -> dict[str, _Entry]:
-    return {**_installed(), **_built_in(), **_registered}
+    return {**_installed(), **_rows(), **_built_in(), **_registered}
 
 
 def _is_module(key: str) -> bool:
@@ -168,6 +178,11 @@ def _from_module(name: str) -> _Entry | None:
     module = importlib.import_module(f"{__package__}.{name}")
     spec = getattr(module, "SPEC", None)
     return _Entry(spec, module=module.__name__) if isinstance(spec, Spec) else None
+
+
+@cache
+def _rows() -> dict[str, _Entry]:
+    return {name: _Entry(spec) for name, spec in compatible.specs().items()}
 
 
 @cache

@@ -35,6 +35,7 @@ from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer
+from tests.servers.compatible import COMPATIBLE
 from tests.servers.script import REPLY, Seen
 
 KEY = "sk-ant-contract-0123456789abcdef"
@@ -43,14 +44,21 @@ REQUEST = ChatRequest(
     max_tokens=200,
 )
 SERVERS: dict[str, type[VendorServer]] = {
-    server.name: server for server in (OpenAIServer, AnthropicServer, OllamaServer, GoogleServer)
+    server.name: server
+    for server in (OpenAIServer, AnthropicServer, OllamaServer, GoogleServer, *COMPATIBLE.values())
 }
+LONG = COMPATIBLE.keys() - {"mistral"}
+"""Vendors that differ from OpenAI by a row of data. `test_vendors` asks each of them in every run, this file one."""
 OFFLINE = [spec.name for spec in registry.with_role(Role.THINKS) if not spec.base_url]
 
 
 ASKED_AT = {"anthropic": "messages", "google": "streamGenerateContent"}
 """Part of the path of a question, where it is not `chat`."""
-REFUSES = {"openai": "content_filter", "anthropic": "refusal", "google": "SAFETY"}
+REFUSES = {
+    **dict.fromkeys(("openai", *COMPATIBLE), "content_filter"),
+    "anthropic": "refusal",
+    "google": "SAFETY",
+}
 NO_ROOM = {"anthropic": "max_tokens", "google": "MAX_TOKENS"}
 """Finish reasons in the vendors' words."""
 
@@ -63,7 +71,8 @@ def said(seen: Seen) -> list[str]:
 
 
 def key_in(seen: Seen) -> str:
-    return seen.headers.get("x-goog-api-key") or seen.headers["authorization"].removeprefix("Bearer ")
+    named = seen.headers.get("x-goog-api-key") or seen.headers.get("api-key")
+    return named or seen.headers["authorization"].removeprefix("Bearer ")
 
 
 @dataclass
@@ -83,13 +92,14 @@ class Pair:
         return caught.value
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in SERVERS])
 async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     name: str = request.param
     async with SERVERS[name]() as server:
         cls = registry.provider_class(name)
         key = KEY if cls.spec.needs_key else None
-        async with cls(base_url=server.url, api_key=key) as provider:
+        model = server.default_models[0] if cls.spec.own_address else ""
+        async with cls(base_url=server.url, api_key=key, model=model) as provider:
             yield Pair(provider, server)
 
 

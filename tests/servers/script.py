@@ -22,6 +22,12 @@ class Script:
     """Keys that are accepted; empty: any."""
     models: list[str] = field(default_factory=list)
     """Models that exist; empty: the server's own list."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """Names and arguments (JSON) of the tools the model uses instead of words, where it is offered any."""
+    thoughts: str = ""
+    """What the model thinks aloud before it answers."""
+    cached_tokens: int = 0
+    """How much of the prompt came out of the vendor's cache."""
     finish: str = ""
     """Finish reason in the vendor's words; empty: its ordinary one."""
     header_delay_s: float = 0.0
@@ -68,7 +74,10 @@ class Script:
     """Instead of the proper one."""
 
 
-ANSWERS = ("reply", "transcript", "keys", "models", "finish", "header_delay_s", "token_delay_s")
+ANSWERS = (
+    "reply", "transcript", "keys", "models", "calls", "thoughts", "cached_tokens", "finish", "header_delay_s",
+    "token_delay_s",
+)  # fmt: skip
 """What is no failure."""
 
 
