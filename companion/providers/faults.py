@@ -330,9 +330,8 @@ async def health(spec: Spec, list_models: Callable[[], Any]) -> Health:
     except CompanionError as error:
         return Health(ok=False, detail=error.message, kind=error.kind)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    return Health(
-        ok=True, detail=f"{spec.display_name} accepts the key.", latency_ms=elapsed_ms, models=models
-    )
+    does = "accepts the key" if spec.needs_key else "answers"
+    return Health(ok=True, detail=f"{spec.display_name} {does}.", latency_ms=elapsed_ms, models=models)
 
 
 def _speaks_otherwise(error: BaseException) -> bool:
