@@ -62,6 +62,16 @@ class PhaseChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseLingers(Event):
+    """The phase has lasted longer than it usually does, or will soon end by itself."""
+
+    turn: int
+    phase: Phase
+    left_s: float
+    """Until it ends by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandsFreeChanged(Event):
     """Whether the microphone stays open and a turn begins by speaking."""
 
@@ -112,6 +122,15 @@ class UserSaid(Event):
     at: float
     saved: bool = True
     """False: the journal could not take them; they are in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyContinued(Event):
+    """The answer that was cut off goes on, in this turn; it belongs to the last exchange on the page."""
+
+    turn: int
+    text: str
+    """What is kept of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +263,21 @@ class JournalOpened(Event):
     storage: str
     """How its key is kept: "keyring", "passphrase" or "memory"."""
     waiting_takes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSent(Event):
+    """Something of the person's left this computer, as the egress gate counted it."""
+
+    role: Role
+    who: str
+    """The provider's display name."""
+    host: str
+    what: str
+    """In words: "412 words", "8 s of your voice"."""
+    sent_bytes: int
+    at: float
+    """Seconds since the epoch."""
 
 
 E = TypeVar("E", bound=Event)

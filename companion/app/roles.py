@@ -33,6 +33,14 @@ def name_of(settings: Settings, role: Role, offline: frozenset[Role] = frozenset
     return name
 
 
+def stand_ins(settings: Settings, role: Role, name: str) -> tuple[str, ...]:
+    """Who may do the role when `name` fails: those ticked, in order, whoever always works here last."""
+    ticked = settings.role(role).stand_ins.replace(",", " ").split()
+    ordered = dict.fromkeys(sorted(ticked, key=lambda each: each == OFFLINE[role]))
+    known = [each for each in ordered if each != name and _can(role, each)]
+    return tuple(each for each in known if not settings.network.offline or _is_here(settings, role, each))
+
+
 def address_of(settings: Settings, role: Role, name: str) -> str:
     """Where this provider is asked; empty: nowhere outside this process and its worker."""
     return settings.role(role).block(name).base_url or registry.find(name).base_url
@@ -116,13 +124,19 @@ def _host(address: str) -> str:
     return address.partition("://")[2].partition("/")[0] if address and not _is_this_computer(address) else ""
 
 
+def _can(role: Role, name: str) -> bool:
+    try:
+        return role in registry.find(name).roles
+    except CompanionError:
+        return False
+
+
 def _is_here(settings: Settings, role: Role, name: str) -> bool:
     address = address_of(settings, role, name)
     return not address or _is_this_computer(address)
 
 
 def _is_this_computer(address: str) -> bool:
-    # it brings asyncio, for which a window without a provider elsewhere need not wait
-    from companion.net import is_this_computer
+    from companion.hosts import is_this_computer  # a window without a provider elsewhere need not wait for it
 
     return is_this_computer(address)

@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.app import roles
+from companion.app.crew import Crew, Member
+from companion.app.load import Load
 from companion.conversation.reply import Engines
 from companion.errors import AIProviderAuthError, CompanionError, Kind
-from companion.events import Events, Trouble
+from companion.events import DataSent, Events
 from companion.flow import (
     TURN_ROLES,
     Audio,
@@ -31,20 +36,35 @@ from companion.flow import (
     Transcript,
     Usage,
 )
+from companion.hosts import is_this_host, origin
+from companion.ledger import Cargo, Errand, carried, on_errand
 from companion.log import Secret
-from companion.net import Net, origin
+from companion.net import Net
 from companion.pcm import scaled
+from companion.ports import Call
 from companion.providers import registry
+from companion.providers.config import key_variables
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
 if TYPE_CHECKING:
-    from companion.ports import SpeechToSpeech
+    from companion.ports import Conversation, SpeechToSpeech
 
 _log = logging.getLogger(__name__)
-UNREACHABLE = frozenset({Kind.UNREACHABLE, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.CIRCUIT_OPEN})
-"""Faults for which another may answer, where the person wants it."""
+_CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
+_CARGO = {Role.THINKS: Cargo.WORDS, Role.HEARS: Cargo.VOICE, Role.SPEAKS: Cargo.ANSWERS}
+_instead: ContextVar[Mapping[Role, str]] = ContextVar("instead", default=MappingProxyType({}))
+
+
+@contextmanager
+def instead(chosen: Mapping[Role, str]) -> Iterator[None]:
+    """Turns that this task begins inside are done by other engines than the settings say."""
+    token = _instead.set(chosen)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 class Staff:
@@ -73,20 +93,27 @@ class Staff:
 
     def engines(self, offline: frozenset[Role]) -> Engines:
         """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
-        settings = self._settings()
-        names = {role: roles.name_of(settings, role, offline) for role in TURN_ROLES}
+        settings, instead = self._settings(), _instead.get()
+        names = {role: instead.get(role) or roles.name_of(settings, role, offline) for role in TURN_ROLES}
+        full_names = {role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES}
+        thinkers, hearers, speakers = (
+            self._crew(settings, role, names[role], full_names) for role in TURN_ROLES
+        )
+        volume = settings.sound.volume
 
         def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
-            return self._think(settings, names[Role.THINKS], messages, practice)
+            most = settings.reply.longest_answer
+            return thinkers.ask(lambda: ChatRequest(messages=messages, max_tokens=most, practice=practice))
 
         def hear(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
-            return self._hear(settings, names[Role.HEARS], frames)
+            language = settings.talk.language
+            return hearers.hear(frames, lambda again: HearRequest(frames=again, language=language))
 
         def speak(text: str) -> AsyncIterator[Audio]:
-            return self._speak(settings, names[Role.SPEAKS], SpeakRequest(text=text))
+            return _scaled(speakers.ask(lambda: SpeakRequest(text=text)), volume)
 
         def speak_stream(pieces: AsyncIterator[str]) -> AsyncIterator[Audio]:
-            return self._speak(settings, names[Role.SPEAKS], SpeakRequest(pieces=pieces))
+            return _scaled(speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again)), volume)
 
         is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
         return Engines(
@@ -96,58 +123,59 @@ class Staff:
             speak_stream=speak_stream if is_spoken and specs[Role.SPEAKS].streams_text else None,
             hears_live=specs[Role.HEARS].hears_live
             or settings.role(Role.HEARS).block(names[Role.HEARS]).model in specs[Role.HEARS].live_models,
-            names={role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES},
-            cost_usd=lambda usage: self._cost_usd(settings, names[Role.THINKS], usage),
+            names=full_names,
+            cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
 
-    async def _think(
-        self, settings: Settings, name: str, messages: tuple[Message, ...], practice: str
-    ) -> AsyncIterator[ChatDelta]:
-        request = ChatRequest(
-            messages=messages,
-            model=settings.role(Role.THINKS).block(name).model,
-            max_tokens=settings.reply.longest_answer,
-            practice=practice,
-        )
-        has_begun, fault = False, None
-        try:
-            provider = await self.provider(Role.THINKS, name)
-            async with opened(provider.stacked(provider.chat), request) as deltas:
-                async for delta in deltas:
-                    has_begun = has_begun or bool(delta.text)
-                    yield delta
-        except CompanionError as error:
-            may_stand_in = settings.reply.if_unreachable == "guide" and name != roles.OFFLINE[Role.THINKS]
-            if has_begun or not may_stand_in or error.kind not in UNREACHABLE:
-                raise
-            fault = error
-        if fault is not None:
-            fault.hint = "The offline guide answered instead."
-            self._events.emit(Trouble(error=fault, role=Role.THINKS))
-            guide = await self.provider(Role.THINKS, roles.OFFLINE[Role.THINKS])
-            async with opened(guide.chat, replace(request, model="")) as deltas:
-                async for delta in deltas:
-                    yield delta
+    def _crew(self, settings: Settings, role: Role, name: str, full_names: dict[str, str]) -> Crew[Any, Any]:
+        """Who has a role in a turn; `full_names` follows who really does."""
+        members = [
+            Member(each, _spec(each).display_name, self._call(settings, role, each))
+            for each in (name, *roles.stand_ins(settings, role, name))
+        ]
 
-    async def _hear(
-        self, settings: Settings, name: str, frames: AsyncIterator[bytes]
-    ) -> AsyncIterator[Transcript]:
-        provider = await self.provider(Role.HEARS, name)
-        request = HearRequest(
-            frames=frames,
-            language=settings.talk.language,
-            model=settings.role(Role.HEARS).block(name).model,
-        )
-        async with opened(provider.stacked(provider.transcribe), request) as transcripts:
-            async for transcript in transcripts:
-                yield transcript
+        def switched(to: str) -> None:
+            full_names[role.value] = roles.full_name_of(settings, role, to)
 
-    async def _speak(self, settings: Settings, name: str, request: SpeakRequest) -> AsyncIterator[Audio]:
-        provider, block = await self.provider(Role.SPEAKS, name), settings.role(Role.SPEAKS).block(name)
-        request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
-        async with opened(provider.stacked(provider.speak), request) as sound:
-            async for audio in sound:
-                yield scaled(audio, settings.sound.volume)
+        return Crew(role, members, self._events, switched)
+
+    def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
+        """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
+
+        async def run(request: Any) -> AsyncIterator[Any]:
+            block = settings.role(role).block(name)
+            provider = await self.provider(role, name)
+            asked = provider.stacked(getattr(provider, _CALLS[role]))
+            if role is Role.SPEAKS:
+                request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
+                if request.pieces is not None and not provider.spec.streams_text:
+                    asked = _each_piece(asked)
+            else:
+                request = replace(request, model=block.model)
+            errand = Errand(who=provider.spec.display_name, cargo=_CARGO[role])
+            load = Load()
+            try:
+                async with opened(lambda it: carried(errand, asked(load.weighed(it))), request) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            finally:
+                self._tell_sent(role, errand, load)
+
+        return run
+
+    def _tell_sent(self, role: Role, errand: Errand, load: Load) -> None:
+        for host, traffic in errand.went.items():
+            if traffic.sent and not is_this_host(host):
+                self._events.emit(
+                    DataSent(
+                        role=role,
+                        who=errand.who,
+                        host=host,
+                        what=load.in_words,
+                        sent_bytes=traffic.sent,
+                        at=traffic.last_at,
+                    )
+                )
 
     def _cost_usd(self, settings: Settings, name: str, usage: Usage) -> float | None:
         from companion.providers.catalogue import cost_usd
@@ -172,7 +200,7 @@ class Staff:
         hired = (spec.name, address, key, *models.values())
         if hired not in self._hired:
             self._hired[hired] = self._hire(spec, address, key, models)
-        self._hired[hired].policy = _policy(settings)
+        self._hired[hired].policy = _policy(settings, spec)
         return self._hired[hired]
 
     async def _key(self, spec: Spec, address: str) -> Secret | None:
@@ -208,13 +236,21 @@ class Staff:
         if spec is None:
             raise CompanionError(Kind.PROVIDER_UNKNOWN)
         provider = await self.provider(Role.THINKS, spec.name)
-        return provider.realtime(roles.realtime_choice(settings, spec))
+        return _Booked(provider.realtime(roles.realtime_choice(settings, spec)), spec.display_name)
+
+    def conversation_cost_usd(self, name: str, usage: Usage) -> float | None:
+        """What an answer of the voice model "provider/model" cost; None: not known."""
+        from companion.providers.catalogue import Catalogue, cost_usd
+
+        provider, _, model = name.partition("/")
+        return cost_usd(Catalogue.load().find(model, provider), usage)
 
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""
         try:
-            name = roles.name_of(self._settings(), role)
-            await (await self.provider(role, name)).warm()
+            provider = await self.provider(role, roles.name_of(self._settings(), role))
+            with on_errand(Errand(who=provider.spec.display_name)):
+                await provider.warm()
         except CompanionError as error:
             _log.info("not warmed: %s", error.message)
 
@@ -225,7 +261,7 @@ class Staff:
         try:
             provider = await self.provider(role, name, key)
         except CompanionError as error:
-            return Health(ok=False, detail=f"{error.message} {error.hint}".strip())
+            return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
         return await provider.check()
 
     async def save_key(self, name: str, key: Secret, *, this_run_only: bool = False) -> None:
@@ -258,6 +294,39 @@ class Staff:
         self._hired.clear()
 
 
+class _Booked:
+    """A voice model whose conversations are booked on its name."""
+
+    def __init__(self, model: SpeechToSpeech, who: str) -> None:
+        self._model, self._who = model, who
+
+    async def connect(self, instructions: str) -> Conversation:
+        with on_errand(Errand(who=self._who, cargo=Cargo.VOICE)):
+            return await self._model.connect(instructions)
+
+
+async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncIterator[Audio]:
+    async with opened(lambda it: it, sound) as chunks:
+        async for audio in chunks:
+            yield scaled(audio, volume)
+
+
+def _each_piece(call: Call[SpeakRequest, Audio]) -> Call[SpeakRequest, Audio]:
+    """For a voice that wants whole texts: every piece is a request of its own."""
+
+    async def run(request: SpeakRequest) -> AsyncIterator[Audio]:
+        assert request.pieces is not None
+        index = 0
+        async for piece in request.pieces:
+            if piece.strip():
+                async with opened(call, replace(request, text=piece, pieces=None)) as sound:
+                    async for audio in sound:
+                        yield replace(audio, piece=index)
+            index += 1
+
+    return run
+
+
 def _spec(name: str) -> Spec:
     """What is known of a provider; of one that is not there, nothing (asking it says so)."""
     try:
@@ -271,7 +340,7 @@ def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, Envi
     environ = os.environ if environ is None else environ
     found = {}
     for spec in registry.specs():
-        for variable in spec.key_env:
+        for variable in key_variables(spec):
             if value := environ.get(variable, "").strip():
                 found[spec.name] = EnvironmentKey(
                     secret=Secret(value), origin=origin(spec.base_url), variable=variable
@@ -280,11 +349,14 @@ def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, Envi
     return found
 
 
-def _policy(settings: Settings) -> Policy:
+def _policy(settings: Settings, spec: Spec) -> Policy:
     network = settings.network
-    return Policy(
-        first_s=min(15.0, network.timeout_s),
-        total_s=max(120.0, network.timeout_s),
+    patience = registry.provider_class(spec.name).policy  # engines of this computer are slow, not gone
+    if spec.needs_key:
+        longest_s = max(120.0, network.timeout_s)
+        patience = replace(patience, first_s=min(15.0, network.timeout_s), total_s=longest_s)
+    return replace(
+        patience,
         attempts=network.max_retries + 1,
         backoff_s=network.retry_backoff_s,
         breaker=network.circuit_breaker,

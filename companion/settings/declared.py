@@ -29,6 +29,7 @@ class RoleSettings:
     """Who has a role, and how each provider is set up for it."""
 
     active: str
+    stand_ins: str
     blocks: Mapping[str, Block] = field(default_factory=dict)
     """By the provider's registered name; a provider without choices of its own is absent."""
 
@@ -37,6 +38,9 @@ class RoleSettings:
 
 
 _ACTIVE_HELP = "Registered name of the provider."
+_STAND_INS_HELP = "Who may be asked when the chosen one fails, in this order; what you said goes there then."
+_OWN = ("active", "stand_ins")
+"""The settings of a role that are not a provider's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,9 @@ class ThinkingSettings(RoleSettings):
     active: str = setting(
         "guide", label="Who thinks", help=_ACTIVE_HELP, page=Page.THINKING, environment="AI_PROVIDER"
     )
+    stand_ins: str = setting(
+        "guide", label="Who answers instead", help=_STAND_INS_HELP, page=Page.THINKING
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ class HearingSettings(RoleSettings):
     """Who hears."""
 
     active: str = setting("builtin", label="Who hears", help=_ACTIVE_HELP, page=Page.HEARING)
+    stand_ins: str = setting("", label="Who hears instead", help=_STAND_INS_HELP, page=Page.HEARING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,7 @@ class VoiceSettings(RoleSettings):
     """Who speaks."""
 
     active: str = setting("builtin", label="Who speaks", help=_ACTIVE_HELP, page=Page.VOICE)
+    stand_ins: str = setting("", label="Who speaks instead", help=_STAND_INS_HELP, page=Page.VOICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +229,13 @@ class Reply:
         },
         page=Page.THINKING,
     )
-    if_unreachable: str = setting(
-        "guide",
-        label="If it cannot be reached",
-        choices={"guide": "Use the offline guide", "tell": "Tell me and wait"},
+    monthly_budget_usd: float = setting(
+        0.0,
+        label="Most to spend in a month",
+        help="As far as prices are known. When it is used up, nothing that costs money is asked; 0: no limit.",
+        unit="$",
+        low=0,
+        high=10_000,
         page=Page.THINKING,
     )
 
@@ -244,8 +256,26 @@ class Network:
     offline: bool = setting(
         False,
         label="Offline mode",
-        help="Nothing leaves this computer, whatever else is chosen.",
-        page=Page.JOURNAL,
+        help="Nothing leaves this computer, whatever else is chosen. What is under way ends at once.",
+        page=Page.PRIVACY,
+    )
+    keys_in_own_network: bool = setting(
+        False,
+        label="Send keys to servers of my own network without encryption",
+        help="For a server at home that speaks only http. Whoever shares the network can read the key.",
+        page=Page.PRIVACY,
+    )
+    use_proxy: bool = setting(
+        False,
+        label="Use the proxy of this computer's environment",
+        help="HTTPS_PROXY and HTTP_PROXY. Off: they are ignored.",
+        page=Page.PRIVACY,
+    )
+    certificates: str = setting(
+        "",
+        label="Certificate of my own server",
+        help="A file of certificates that are trusted besides the system's own. Checking cannot be switched off.",
+        page=Page.PRIVACY,
     )
     timeout_s: float = setting(
         60.0, label="Longest wait for an answer", unit="s", low=1, high=600, environment="AI_TIMEOUT"
@@ -350,7 +380,7 @@ def find_field(name: str) -> Field | None:
 def is_provider_name(text: str) -> bool:
     """Whether a block may be called so: letters, digits, `-` and `_`, and not the name of a setting beside it."""
     plain = text.replace("-", "").replace("_", "")
-    return text != "active" and plain.isascii() and plain.isalnum() and len(text) <= 64
+    return text not in _OWN and plain.isascii() and plain.isalnum() and len(text) <= 64
 
 
 def value_of(settings: Settings, name: str) -> Value:
@@ -363,7 +393,7 @@ def value_of(settings: Settings, name: str) -> Value:
         raise KeyError(name)
     node: Any = settings
     for part in name.split("."):
-        named_block = isinstance(node, RoleSettings) and part != "active"
+        named_block = isinstance(node, RoleSettings) and part not in _OWN
         node = node.block(part) if named_block else getattr(node, part)
     value: Value = node
     return value

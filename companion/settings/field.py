@@ -31,6 +31,7 @@ class Page(StrEnum):
     SOUND = "sound"
     SHORTCUTS = "shortcuts"
     JOURNAL = "journal"
+    PRIVACY = "privacy"
     APPEARANCE = "appearance"
     ADVANCED = "advanced"
 

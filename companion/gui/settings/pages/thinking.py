@@ -17,7 +17,7 @@ class ThinkingPage(RolePage):
         super().__init__(host, look, "Thinking")
 
     def add_own_rows(self) -> None:
-        self.add_pair(self.row("reply.longest_answer"), self.row("reply.if_unreachable"))
+        self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
         self.add_rows("talk.engine")
         self.add_pair(self.row("talk.realtime_model"), self.row("talk.realtime_voice"))
 

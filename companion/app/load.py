@@ -1,0 +1,51 @@
+"""How much of a person a request carries, in the words of a receipt: counted from what it holds, as it passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from companion.flow import ChatRequest, HearRequest, SpeakRequest
+
+
+class Load:
+    """What one request carried; parts that come as they are made are counted as they pass."""
+
+    def __init__(self) -> None:
+        self._words = 0
+        self._bytes = 0
+        self._rate_hz = 0
+
+    def weighed(self, request: Any) -> Any:
+        """`request`, counted."""
+        if isinstance(request, ChatRequest):
+            self._words = sum(len(message.content.split()) for message in request.messages)
+        elif isinstance(request, HearRequest):
+            self._rate_hz = request.rate_hz
+            return replace(request, frames=self._counted(request.frames))
+        elif isinstance(request, SpeakRequest):
+            self._words = len(request.text.split())
+            if request.pieces is not None:
+                return replace(request, pieces=self._counted(request.pieces))
+        return request
+
+    @property
+    def in_words(self) -> str:
+        """ "412 words", "8.2 s of your voice"."""
+        if self._rate_hz:
+            return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
+        return f"{self._words:,} words" if self._words != 1 else "1 word"
+
+    async def _counted(self, parts: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        try:
+            async for part in parts:
+                if isinstance(part, bytes):
+                    self._bytes += len(part)
+                else:
+                    self._words += len(part.split())
+                yield part
+        finally:
+            close = getattr(parts, "aclose", None)
+            if close is not None:
+                await close()
