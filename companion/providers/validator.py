@@ -96,13 +96,14 @@ def _find_key(text: str, spec: Spec, specs: Sequence[Spec]) -> str:
 
 
 def _owner(key: str, spec: Spec, specs: Sequence[Spec]) -> Spec | None:
-    """Whose key it is by how it begins; the longest beginning wins, and `spec` among equals."""
-    owner, length = None, 0
-    for one in (spec, *specs):
-        for start in one.key_prefixes:
-            if key.startswith(start) and len(start) > length:
-                owner, length = one, len(start)
-    return owner
+    """Whose key it is by how it begins: the longest beginning wins; among equals `spec`, then who can do most."""
+    begins = [
+        (len(start), one.name == spec.name, len(one.roles), one)
+        for one in (spec, *specs)
+        for start in one.key_prefixes
+        if key.startswith(start)
+    ]
+    return max(begins, key=lambda each: each[:3])[-1] if begins else None
 
 
 # -- asking the providers -----------------------------------------------------------------------------------
