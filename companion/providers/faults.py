@@ -25,6 +25,7 @@ from companion.errors import (
     AIProviderError,
     AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
+    AIProviderNotSupportedError,
     AIProviderQuotaError,
     AIProviderRateLimitError,
     AIProviderStreamCutError,
@@ -84,6 +85,12 @@ _INVALID = Verdict(AIProviderInvalidRequestError)
 _UNAVAILABLE = Verdict(AIProviderUnavailableError)
 _REFUSED = Verdict(AIProviderContentRefusedError)
 
+
+def _unable(what: str) -> Verdict:
+    sentence = f"The chosen model of {{who}} cannot {what}."
+    return Verdict(AIProviderNotSupportedError, None, sentence, "Choose another model for it.")
+
+
 _BY_NAME: Mapping[str, Verdict] = {
     "insufficient_quota": _QUOTA,
     "billing_error": _QUOTA,
@@ -111,6 +118,9 @@ _BY_WORDS: tuple[tuple[str, Verdict], ...] = (
     ("prompt is too long", _TOO_LONG),
     ("maximum context length", _TOO_LONG),
     ("exceeds the available context size", _TOO_LONG),
+    ("does not support tools", _unable("use tools")),
+    ("does not support thinking", _unable("think first")),
+    ("does not support embeddings", _unable("turn text into vectors")),
 )
 """For what vendors answer as a plain 400, with the reason in prose only."""
 _BY_STATUS: Mapping[int, Verdict] = {

@@ -1,19 +1,34 @@
-"""Ollama's dialect: lines of JSON, no key, and the two usual troubles of a server of one's own."""
+"""Ollama's dialect: lines of JSON, no key, and the two usual troubles of a server of one's own.
+
+The server here is held against the vendor's own client at the end.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
+import ollama
 import pytest
 
-from companion.errors import AIProviderError, AIProviderModelNotFoundError, AIProviderStreamCutError, Kind
+from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
+from companion.errors import (
+    AIProviderError,
+    AIProviderModelNotFoundError,
+    AIProviderNotSupportedError,
+    AIProviderStreamCutError,
+    AIProviderUnavailableError,
+    Kind,
+)
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.net import Net
 from companion.providers import registry
-from companion.providers.ollama import KEEP_ALIVE, SPEC, OllamaProvider
+from companion.providers.ollama import KEEP_ALIVE, SPEC, OllamaProvider, PullProgress
 from tests.servers import OllamaServer
 from tests.servers.ollama import NO_MODELS
 
@@ -177,3 +192,257 @@ def test_the_default_is_this_computer() -> None:
     provider = OllamaProvider()
     assert provider.base_url == "http://127.0.0.1:11434"
     assert provider.models[Role.THINKS] == ""
+
+
+# -- tools, thoughts, pictures, forms ---------------------------------------------------------------------------
+
+LOOK = Tool(name="look", description="Looks a day up.", parameters={"type": "object", "properties": {}})
+ASKS = ChatRequest(messages=REQUEST.messages, tools=(LOOK,), model="qwen3:4b")
+
+
+async def test_a_tool_is_offered_asked_for_and_answered(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    server.tool_calls = [("look", {"day": "März"}), ("look", {})]
+    last = (await _ask(provider, ASKS))[-1]
+    assert last.finish_reason == "tool_calls"
+    assert [(call.name, json.loads(call.arguments)) for call in last.tool_calls] == server.tool_calls
+    assert len({call.id for call in last.tool_calls}) == 2
+    assert server.requests[-1].body["tools"][0]["function"]["name"] == "look"
+    said = Message(Speaker.ASSISTANT, "", tool_calls=last.tool_calls)
+    answers = [Message(Speaker.TOOL, "It rained.", tool_call_id=call.id) for call in last.tool_calls]
+    deltas = await _ask(provider, replace(ASKS, messages=(*ASKS.messages, said, *answers)))
+    assert deltas[-1].finish_reason == "stop"
+    assistant, answer, _ = server.requests[-1].body["messages"][-3:]
+    assert assistant["tool_calls"][0]["function"] == {"name": "look", "arguments": {"day": "März"}}
+    assert answer == {"role": "tool", "content": "It rained.", "tool_name": "look"}
+
+
+async def test_a_model_is_left_to_choose_or_has_no_tools(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    await _ask(provider, replace(ASKS, tool_choice="none"))
+    assert "tools" not in server.requests[-1].body
+    for choice in ("required", "look"):
+        with pytest.raises(AIProviderNotSupportedError, match="cannot make a model use a tool"):
+            await _ask(provider, replace(ASKS, tool_choice=choice))
+
+
+async def test_thoughts_come_apart_and_go_back_with_a_call(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    server.thoughts = "They had a long day."
+    request = replace(REQUEST, model="qwen3:4b", reasoning_effort="high")
+    deltas = await _ask(provider, request)
+    assert "".join(delta.reasoning for delta in deltas) == server.thoughts
+    assert "".join(delta.text for delta in deltas) == server.script.reply
+    assert server.requests[-1].body["think"] is True
+    server.script.models = ["gpt-oss:20b"]
+    await _ask(provider, replace(request, model="gpt-oss:20b"))
+    assert server.requests[-1].body["think"] == "high"
+    server.tool_calls = [("look", {})]
+    last = (await _ask(provider, replace(request, model="gpt-oss:20b", tools=(LOOK,))))[-1]
+    said = Message(Speaker.ASSISTANT, "", tool_calls=last.tool_calls)
+    answer = Message(Speaker.TOOL, "Rain.", tool_call_id=last.tool_calls[0].id)
+    await _ask(provider, replace(request, model="gpt-oss:20b", messages=(*request.messages, said, answer)))
+    assert server.requests[-1].body["messages"][-2]["thinking"] == server.thoughts
+
+
+async def test_an_answer_has_the_form_that_was_asked_for(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    schema = {"type": "object", "properties": {"mood": {"type": "integer"}}}
+    await _ask(provider, replace(REQUEST, schema=JsonSchema(schema=schema)))
+    assert server.requests[-1].body["format"] == schema
+    await _ask(provider, replace(REQUEST, json=True))
+    assert server.requests[-1].body["format"] == "json"
+
+
+async def test_pictures_are_shown_but_not_fetched(provider: OllamaProvider, server: OllamaServer) -> None:
+    shown = Message(Speaker.USER, "What is it?", images=(Picture(data=b"\x89PNG"),))
+    await _ask(provider, ChatRequest(messages=(shown,), model="qwen3:4b"))
+    assert base64.b64decode(server.requests[-1].body["messages"][0]["images"][0]) == b"\x89PNG"
+    sent = len(server.requests)
+    for message in (
+        Message(Speaker.USER, "What?", images=(Picture(url="https://example.org/a.png"),)),
+        Message(Speaker.USER, "What?", sounds=(SoundFile(data=b"RIFF"),)),
+    ):
+        with pytest.raises(AIProviderNotSupportedError):
+            await _ask(provider, ChatRequest(messages=(message,), model="qwen3:4b"))
+    assert len(server.requests) == sent
+
+
+@pytest.mark.parametrize(("model", "ability"), [("phi4", "tools"), ("phi4", "vision")])
+async def test_what_a_known_model_cannot_do_is_told_before_anything_is_sent(
+    provider: OllamaProvider, server: OllamaServer, model: str, ability: str
+) -> None:
+    shown = Message(Speaker.USER, "What?", images=(Picture(data=b"x"),) if ability == "vision" else ())
+    tools = (LOOK,) if ability == "tools" else ()
+    with pytest.raises(AIProviderNotSupportedError, match="cannot"):
+        await _ask(provider, ChatRequest(messages=(shown,), model=model, tools=tools))
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("lacks", "told"), [("tools", "cannot use tools"), ("thinking", "cannot think first")]
+)
+async def test_what_the_server_says_a_model_cannot_do_is_the_same_error(
+    provider: OllamaProvider, server: OllamaServer, lacks: str, told: str
+) -> None:
+    server.lacks = {lacks}
+    with pytest.raises(AIProviderNotSupportedError) as caught:
+        await _ask(provider, replace(ASKS, reasoning_effort="low"))
+    assert told in caught.value.message
+    assert "qwen3" not in caught.value.message
+
+
+async def test_numbers_are_sent_and_what_has_no_place_is_told(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    request = replace(REQUEST, top_p=0.9, seed=7, presence_penalty=0.1, frequency_penalty=0.2, user="someone")
+    last = (await _ask(provider, request))[-1]
+    assert server.requests[-1].body["options"] == {
+        "top_p": 0.9,
+        "frequency_penalty": 0.2,
+        "presence_penalty": 0.1,
+        "seed": 7,
+    }
+    assert len(last.notices) == 1
+    assert "name of the user" in last.notices[0]
+
+
+# -- the window ---------------------------------------------------------------------------------------------
+
+
+async def test_a_long_conversation_is_seen_whole(provider: OllamaProvider, server: OllamaServer) -> None:
+    await _ask(provider)
+    assert "num_ctx" not in server.requests[-1].body["options"], "the server's own window, which is loaded"
+    long = "word " * 6000
+    request = ChatRequest(messages=(Message(Speaker.USER, long),))
+    await _ask(provider, request)
+    assert server.seen_words == 6000
+    window = server.requests[-1].body["options"]["num_ctx"]
+    assert 7000 < window <= 16_384
+    await _ask(provider)
+    assert server.requests[-1].body["options"]["num_ctx"] == window, (
+        "a smaller one would load the model again"
+    )
+
+
+async def test_a_window_of_ones_own_is_kept(server: OllamaServer) -> None:
+    async with OllamaProvider(base_url=server.url, num_ctx=2048) as provider:
+        await _ask(provider, ChatRequest(messages=(Message(Speaker.USER, "word " * 6000),)))
+    assert server.requests[-1].body["options"]["num_ctx"] == 2048
+
+
+# -- vectors ------------------------------------------------------------------------------------------------
+
+
+async def _embed(provider: OllamaProvider, **asked: Any) -> Any:
+    (vectors,) = [found async for found in provider.embed(EmbedRequest(**asked))]
+    return vectors
+
+
+async def test_texts_become_vectors_of_length_one_in_their_order(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    server.script.models = ["qwen3:4b", "nomic-embed-text:latest"]
+    found = await _embed(provider, texts=("rain", "sun", "rain"))
+    assert found.model == "nomic-embed-text:latest"
+    assert found.vectors[0] == found.vectors[2] != found.vectors[1]
+    assert all(math.hypot(*vector) == pytest.approx(1) for vector in found.vectors)
+    assert found.input_tokens == 3
+    short = await _embed(provider, texts=("rain",), dimensions=4, model="qwen3:4b")
+    assert (len(short.vectors[0]), short.model) == (4, "qwen3:4b")
+
+
+async def test_without_a_model_for_vectors_it_says_how_to_get_one(
+    provider: OllamaProvider, server: OllamaServer
+) -> None:
+    with pytest.raises(AIProviderModelNotFoundError) as caught:
+        await _embed(provider, texts=("rain",))
+    assert "ollama pull nomic-embed-text" in caught.value.hint
+    with pytest.raises(AIProviderModelNotFoundError) as caught:
+        await _embed(provider, texts=("rain",), model="all-minilm")
+    assert "ollama pull all-minilm" in caught.value.hint
+    server.lacks = {"embeddings"}
+    with pytest.raises(AIProviderNotSupportedError, match="vectors"):
+        await _embed(provider, texts=("rain",), model="qwen3:4b")
+
+
+# -- fetching a model -----------------------------------------------------------------------------------------
+
+
+async def test_a_model_is_fetched_with_its_progress(provider: OllamaProvider, server: OllamaServer) -> None:
+    seen = [progress async for progress in provider.pull("gemma4")]
+    assert server.pulled == ["gemma4"]
+    assert seen[0] == PullProgress(status="pulling manifest")
+    assert seen[-1] == PullProgress(status="success", completed=1050, total=1050)
+    done = [progress.completed for progress in seen]
+    assert done == sorted(done)
+
+
+async def test_a_model_that_does_not_exist_is_told(provider: OllamaProvider) -> None:
+    with pytest.raises(AIProviderModelNotFoundError):
+        [progress async for progress in provider.pull("nobody/knows")]
+
+
+async def test_a_download_that_breaks_is_told(provider: OllamaProvider, server: OllamaServer) -> None:
+    server.script.cut_after = 3
+    with pytest.raises(AIProviderStreamCutError):
+        [progress async for progress in provider.pull("gemma4")]
+    server.script.cut_after, server.script.error_after = None, 3
+    with pytest.raises(AIProviderUnavailableError):
+        [progress async for progress in provider.pull("gemma4")]
+
+
+async def test_a_download_can_be_left(provider: OllamaProvider, server: OllamaServer) -> None:
+    server.script.token_delay_s = 0.05
+    download = provider.pull("gemma4")
+    await anext(download)
+    await download.aclose()
+    await server.until(lambda: server.requests[-1].disconnected)
+    assert not server.pulled
+
+
+async def test_a_key_goes_only_where_one_was_given(server: OllamaServer) -> None:
+    async with OllamaProvider(base_url=server.url, api_key="secret-of-the-gate") as provider:
+        await _ask(provider)
+    assert server.requests[-1].headers["authorization"] == "Bearer secret-of-the-gate"
+
+
+# -- the server, held against the vendor's own client -----------------------------------------------------------
+
+
+async def test_the_vendors_client_understands_the_server(server: OllamaServer) -> None:
+    client = ollama.AsyncClient(host=server.url, trust_env=False)
+    asked: list[Any] = [{"role": "user", "content": "Good evening to you"}]
+    parts = [part async for part in await client.chat(model="qwen3:4b", messages=asked, stream=True)]
+    assert "".join(part.message.content or "" for part in parts) == server.script.reply
+    assert parts[-1].done_reason == "stop"
+    assert parts[-1].prompt_eval_count == 4
+    server.tool_calls, server.thoughts = [("look", {"day": "today"})], "Hm."
+    tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    parts = [
+        part
+        async for part in await client.chat(
+            model="qwen3:4b", messages=asked, tools=[tool], think=True, stream=True
+        )
+    ]
+    assert "".join(part.message.thinking or "" for part in parts) == "Hm."
+    (call,) = [call for part in parts for call in part.message.tool_calls or ()]
+    assert call.function.arguments == {"day": "today"}
+    found = await client.embed(model="qwen3:4b", input=["rain", "sun"], dimensions=4)
+    assert [len(vector) for vector in found.embeddings] == [4, 4]
+    assert [model.model for model in (await client.list()).models] == ["llama3.2:latest", "qwen3:4b"]
+    assert "tools" in ((await client.show("qwen3:4b")).capabilities or ())
+    steps = [step async for step in await client.pull("gemma4", stream=True)]
+    assert steps[-1].status == "success"
+    assert steps[1].total == 1000
+    server.lacks = {"tools"}
+    with pytest.raises(ollama.ResponseError, match="does not support tools"):
+        async for _ in await client.chat(model="qwen3:4b", messages=asked, tools=[tool], stream=True):
+            pass
+    with pytest.raises(ollama.ResponseError, match="not found"):
+        await client.embed(model="absent", input="x")
+    await client._client.aclose()
