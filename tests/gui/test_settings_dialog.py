@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
 from companion.gui.theme import Look
 from companion.log import Secret
+from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
 from tests.gui.settings_host import GOOD_KEYS, StagedHost, device
@@ -491,6 +493,33 @@ async def test_models_are_chosen_typed_and_priced(dialog: SettingsDialog, host: 
     assert host.settings.role(Role.THINKS).block("openai").model == "my-own-model"
     assert "per million tokens" not in said(page)
     assert "my-own-model" in [combo.itemData(n) for n in range(combo.count())]
+
+
+async def test_a_model_that_ends_soon_is_warned_of_with_its_successor(
+    dialog: SettingsDialog, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = datetime.date.today() + datetime.timedelta(days=30)  # noqa: DTZ011 - as people count days
+    entries = [
+        ModelEntry(provider="openai", model=f"gpt-{n}", role=Role.THINKS, label=f"GPT {n}", **more)
+        for n, more in ((98, {"retires": day, "successor": "gpt-99"}), (99, {}))
+    ]
+    monkeypatch.setattr(Catalogue, "load", staticmethod(lambda: Catalogue(entries)))
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert "its vendor names" not in said(page)
+    assert page.setup is not None
+    combo = page.setup.model
+    assert combo is not None
+    line = combo.lineEdit()
+    assert line is not None
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, "gpt-98")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    await settle()
+    assert "GPT 98 ends on" in said(page)
+    assert "its vendor names GPT 99 (gpt-99) instead." in said(page)
 
 
 async def test_an_address_is_made_plain_and_the_key_stays_home(

@@ -13,6 +13,7 @@ from companion.flow import Health
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.key_row import KeyRow
 from companion.net import origin
+from companion.providers.catalogue import Catalogue
 from companion.providers.provider import Spec
 from companion.settings import normalise_base_url
 from companion.vault import KeyState
@@ -39,11 +40,13 @@ class ProviderSetup(QWidget):
         entries = page.host.models(page.role, spec.name)
         if entries or spec.base_url or spec.default_models.get(page.role):
             self._model_note = text_label("", "caption")
+            self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
             box = QVBoxLayout()
             box.setSpacing(0)
             box.addWidget(labelled("Model", self.model))
             box.addWidget(self._model_note)
+            box.addWidget(self._model_warning)
             column.addLayout(box)
         if spec.needs_key or spec.key_env:
             self.key = KeyRow(page.host, spec, page.role, page.work)
@@ -114,9 +117,12 @@ class ProviderSetup(QWidget):
         if self.model.findData(model) < 0:
             self.model.addItem(model, model)
         self.model.setCurrentIndex(self.model.findData(model))
-        note = model_note(self._models.get(model))
-        self._model_note.setText(note)
-        self._model_note.setVisible(bool(note))
+        catalogue = Catalogue.load()
+        entry = self._models.get(model) or catalogue.find(model, self.spec.name, self._page.role)
+        warning = catalogue.warning(entry.model, entry.provider) if entry is not None else ""
+        for label, text in ((self._model_note, model_note(entry)), (self._model_warning, warning)):
+            label.setText(text)
+            label.setVisible(bool(text))
 
     # -- address --------------------------------------------------------------------------------------------
 
@@ -176,7 +182,7 @@ class ProviderSetup(QWidget):
 
 
 def model_note(entry: ModelEntry | None) -> str:
-    """Context, price and end of a model in one line; empty: nothing is known."""
+    """Context and price of a model in one line, and its end while that is far; empty: nothing is known."""
     if entry is None:
         return ""
     parts = []
@@ -190,6 +196,6 @@ def model_note(entry: ModelEntry | None) -> str:
         parts.append(f"${entry.price_hour:.2f} per hour of sound")
     if entry.price_mchars is not None:
         parts.append(f"${entry.price_mchars:.2f} per million characters")
-    if entry.retires is not None:
+    if entry.retires is not None and not entry.ends_soon():
         parts.append(f"ends on {entry.retires.day} {entry.retires:%B %Y}")
     return " · ".join(parts)
