@@ -312,17 +312,20 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 async def until_over(chunks: AsyncIterator[T], over: Callable[[], bool]) -> AsyncGenerator[T, None]:
     """Reads to the end, so that the connection is used again; once `over()`, only for `LINGER_S` and past any break."""
-    import httpx2
-
-    while True:
+    async for chunk in chunks:
+        yield chunk
+        if over():
+            break
+    while over():
         try:
-            async with asyncio.timeout(LINGER_S if over() else None):
+            async with asyncio.timeout(LINGER_S):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             return
         except Exception as error:
-            broken = any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error))
-            if over() and broken:
+            import httpx2
+
+            if any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error)):
                 return
             raise
         yield chunk
