@@ -207,23 +207,30 @@ def ending(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     new = ModelEntry(provider="ollama", model="new-1", role=Role.THINKS, label="New 1")
     monkeypatch.setattr(Catalogue, "load", staticmethod(lambda: Catalogue([old, new])))
+    monkeypatch.setattr("companion.providers.catalogue._warned", set())
 
 
 @pytest.mark.usefixtures("ending")
 def test_a_model_that_ends_soon_is_warned_of_where_it_is_met(
-    ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Home,
+    ollama: OllamaServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ollama.script.models = ["old-1"]
     monkeypatch.setenv("LOCAL_MODEL_NAME", "old-1")
+    monkeypatch.setenv("AI_PROVIDER", "ollama")
     warning = "its vendor names New 1 (new-1) instead."
-    assert run(["models"]) == 0
-    assert warning in capsys.readouterr().out
+    for command in (["models"], ["doctor"]):
+        run(command)
+        assert warning in capsys.readouterr().out
     assert run(["providers", "ollama", "--check"]) == 0
     assert warning in capsys.readouterr().out
     assert run(["ask", "How was it?", "--provider", "ollama"]) == 0
     said = capsys.readouterr()
     assert warning in said.err
     assert warning not in said.out
+    assert home.log.read_text().count(warning) == 1
 
 
 @pytest.mark.parametrize(

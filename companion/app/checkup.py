@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
+from companion.app import roles
 from companion.app.staff import environment_keys
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
@@ -51,6 +52,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Keyring", _keyring),
         await _told("Journal", lambda: _journal(home)),
         await _told("Offline voice and recogniser", _offline_engines),
+        _models(home),
     )
 
 
@@ -116,6 +118,19 @@ async def _offline_engines() -> Finding:
     finally:
         await provider.aclose()
     return Finding("Offline voice and recogniser", "ok" if health.ok else "problem", health.detail)
+
+
+def _models(home: Home) -> Finding:
+    settings = load_settings(home).settings
+    told = []
+    for role in TURN_ROLES:
+        try:
+            entry = roles.entry_of(settings, role, settings.role(role).active)
+        except CompanionError as error:
+            return Finding("Models", "problem", error.message)
+        if entry is not None and (warning := Catalogue.load().warning(entry.model, entry.provider)):
+            told.append(warning)
+    return Finding("Models", "hint" if told else "ok", " ".join(told) or "None of those in use ends soon.")
 
 
 async def _told(subject: str, look: Callable[[], Awaitable[Finding]]) -> Finding:

@@ -43,6 +43,7 @@ from companion.net import Net
 from companion.pcm import scaled
 from companion.ports import Call
 from companion.providers import registry
+from companion.providers.catalogue import Catalogue
 from companion.providers.config import key_variables
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
@@ -200,6 +201,8 @@ class Staff:
         hired = (spec.name, address, key, *models.values())
         if hired not in self._hired:
             self._hired[hired] = self._hire(spec, address, key, models)
+        if role in TURN_ROLES and (model := self._hired[hired].models[role]):
+            Catalogue.load().warn_once(model, spec.name)
         self._hired[hired].policy = _policy(settings, spec)
         return self._hired[hired]
 

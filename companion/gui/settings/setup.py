@@ -103,7 +103,8 @@ class ProviderSetup(QWidget):
         assert line is not None
         line.setModified(False)
         place = self.model.findText(text)
-        self._choose_model(str(self.model.itemData(place) or "") if place >= 0 else text)
+        typed = Catalogue.load().model_id(text, self.spec.name, self._page.role)  # `haiku` is an id, too
+        self._choose_model(str(self.model.itemData(place) or "") if place >= 0 else typed)
 
     def _choose_model(self, model: str) -> None:
         if model != self._page.host.settings.role(self._page.role).block(self.spec.name).model:
@@ -155,7 +156,11 @@ class ProviderSetup(QWidget):
 
     def _address_entered(self) -> None:
         try:
-            address = normalise_base_url(self.address.text(), with_key=self.spec.needs_key)
+            address = normalise_base_url(
+                self.address.text(),
+                with_key=self.spec.needs_key,
+                trusts_own_network=self._page.host.settings.network.keys_in_own_network,
+            )
         except CompanionError as error:
             self._note_address(f"{error.message} {error.hint}")
             return
