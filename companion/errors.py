@@ -96,6 +96,7 @@ class Action(StrEnum):
     SHOW_FILE = "show_file"
     NEW_JOURNAL = "new_journal"
     HEAR_WAITING = "hear_waiting"
+    CONTINUE = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ CARDS: Mapping[Kind, Card] = {
     Kind.CONTENT_REFUSED: Card(
         "{who} declined to answer this.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE)
     ),
-    Kind.CUT_OFF: Card("The answer of {who} was cut off.", "What arrived is kept.", (_A.RETRY,)),
+    Kind.CUT_OFF: Card("The answer of {who} was cut off.", "What arrived is kept.", (_A.CONTINUE, _A.RETRY)),
     Kind.EMPTY_REPLY: Card(
         "No answer came from {who}.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE), retryable=True
     ),

@@ -18,7 +18,7 @@ from companion.app import roles
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
-from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord
+from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
 from companion.settings import Settings, changed, load_settings, save
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
+    from companion.app.outgoing import Outgoing
     from companion.app.staff import Staff
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
-    from companion.conversation.realtime import RealtimeEngine
     from companion.conversation.turn import Limits
     from companion.net import Net
     from companion.ports import Gate, Microphone, Player
-    from companion.settings.declared import Talk
+    from companion.settings.declared import Network, Talk
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -81,9 +81,16 @@ class Companion:
     def net(self) -> Net:
         from companion.net import Net
 
-        net = Net()
-        net.shut = self.settings.network.offline
+        net = Net(self.outgoing.ledger)
+        _let_out(net, self.settings.network)
         return net
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """What left this computer today."""
+        from companion.app.outgoing import Outgoing
+
+        return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
 
     @cached_property
     def staff(self) -> Staff:
@@ -116,7 +123,7 @@ class Companion:
         )
 
     @cached_property
-    def engine(self) -> Engine | RealtimeEngine:
+    def engine(self) -> Engine:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
@@ -131,7 +138,13 @@ class Companion:
         if roles.speech_to_speech(self.settings) is not None:
             from companion.conversation.realtime import RealtimeEngine
 
-            return RealtimeEngine(organs, self.events, self._first_practice(), self.staff.speech_to_speech)
+            return RealtimeEngine(
+                organs,
+                self.events,
+                self._first_practice(),
+                self.staff.speech_to_speech,
+                _conversation_cost_usd,
+            )
         return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
@@ -178,6 +191,7 @@ class Companion:
         await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
+        await asyncio.to_thread(self.outgoing.save)
 
     async def vault(self) -> Vault:
         """The keys; opened once, at the first need."""
@@ -231,7 +245,9 @@ class Companion:
             Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
         }.get(action)
         if action is Action.HEAR_WAITING:
-            tasks.spawn(self._hear_waiting(), name="hear a waiting recording")
+            tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
+        elif action is Action.CONTINUE:
+            self.engine.go_on()
         elif action is Action.NEW_JOURNAL:
             tasks.spawn(self._start_new_journal(), name="new journal")
         if offline is None:
@@ -244,30 +260,25 @@ class Companion:
         else:
             self.engine.retry(offline)
 
-    async def _hear_waiting(self) -> None:
-        from companion.conversation.engine import Engine
-
-        if isinstance(self.engine, Engine):
-            await self.engine.hear_waiting()
-        else:
-            hint = "Choose separate engines in the settings for that; it is kept until then."
-            error = CompanionError(
-                Kind.NOT_SUPPORTED, "A recording is not written down in a spoken conversation.", hint=hint
-            )
-            self.events.emit(Trouble(error=error))
-
-    async def _follow_engine_choice(self) -> None:
+    async def _follow_engine_choice(self, before: Settings) -> None:
         """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
         from companion.conversation.realtime import RealtimeEngine
 
-        before = self.__dict__.get("engine")
-        wanted = roles.speech_to_speech(self.settings)
-        if before is None or isinstance(before, RealtimeEngine) == (wanted is not None):
+        engine = self.__dict__.get("engine")
+        if engine is None:
+            return
+        spec = roles.speech_to_speech(self.settings)
+        if isinstance(engine, RealtimeEngine) == (spec is not None):
+            if isinstance(engine, RealtimeEngine) and spec is not None:
+                choice = roles.realtime_choice(self.settings, spec)
+                was = roles.speech_to_speech(before)
+                if was != spec or choice != roles.realtime_choice(before, spec):
+                    engine.renew()
             return
         if self._hands_free is not None:
             await self._hands_free.stop()
             self._hands_free = self._hands_free_as = None
-        await before.close()
+        await engine.close()
         del self.engine
         self.engine.tell_practice()
 
@@ -295,7 +306,6 @@ class Companion:
 
             player: Any = None if talk.headphones else self.player()
             ear = OpenMicrophone(self.sound.microphone(), player, tell=self.events.emit)
-            assert isinstance(self.engine, Engine)
             self._hands_free = HandsFree(ear, self.engine, self.events)
             await self._hands_free.start()
 
@@ -360,14 +370,14 @@ class Companion:
         """
         import asyncio
 
-        self.settings = changed(self.settings, changes)
-        self.net.shut = self.settings.network.offline
+        before, self.settings = self.settings, changed(self.settings, changes)
+        _let_out(self.net, self.settings.network)
         self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in TURN_ROLES:
             self.events.emit(roles.in_use(self.settings, role))
         self.sound.follow()
         if self._opening is not None:
-            await self._follow_engine_choice()
+            await self._follow_engine_choice(before)
             await self._follow_talk_mode()
         await asyncio.to_thread(save, self.home, changes)
 
@@ -391,6 +401,14 @@ class Companion:
             self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
 
+def _let_out(net: Net, network: Network) -> None:
+    """The gate as the settings want it."""
+    net.trusts_own_network = network.keys_in_own_network
+    net.uses_proxy = network.use_proxy
+    net.certificates = network.certificates
+    net.shut = network.offline
+
+
 def _limits(talk: Talk) -> Limits:
     from companion.conversation.turn import Limits
 
@@ -400,6 +418,14 @@ def _limits(talk: Talk) -> Limits:
         take_s=float(talk.longest_take_s),
         hold_only=talk.mode == "hold",
     )
+
+
+def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
+    """What an answer of the voice model "provider/model" cost; None: not known."""
+    from companion.providers.catalogue import Catalogue, cost_usd
+
+    provider, _, model = name.partition("/")
+    return cost_usd(Catalogue.load().find(model, provider), usage)
 
 
 async def _open_vault() -> Vault:

@@ -8,112 +8,96 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
+from companion.conversation.driver import Driver, Organs
 from companion.conversation.hearing import Hearing
 from companion.conversation.keeping import Keeping, KeptTake
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.prepared import Prepared
 from companion.conversation.prompt import build_messages
 from companion.conversation.recording import Recording
-from companion.conversation.reply import Engines, Reply
+from companion.conversation.reply import Reply
+from companion.conversation.seam import going_on, kept_of
 from companion.errors import CompanionError
 from companion.events import (
     DraftOffered,
     Events,
     Mark,
-    PhaseChanged,
+    Phase,
+    PhaseLingers,
+    ReplyContinued,
     TakeDiscarded,
-    TimelineMarked,
     Trouble,
     TroubleCleared,
     TurnFinished,
 )
 from companion.flow import Message, ReplyState, Role, Sentence, TurnRecord, TurnSignal
-from companion.ports import Gate, Journal, Microphone, Player, Take
+from companion.ports import Take
 from companion.practices import Practice, standing
 from companion.tasks import spawn, stop
 
-T = TypeVar("T")
+__all__ = ["Engine", "Organs"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organs:
-    """What the engine works with. Functions, because a choice may change between two turns."""
-
-    microphone: Callable[[], Microphone]
-    player: Callable[[], Player]
-    gate: Callable[[], Gate]
-    journal: Callable[[], Awaitable[Journal]]
-    """Returns once the journal is open; in memory where it cannot be."""
-    engines: Callable[[frozenset[Role]], Engines]
-    """This turn's engines; the roles named stay on this computer, whatever is chosen."""
-    limits: Callable[[], machine.Limits]
-    review_first: Callable[[], bool]
-    """Whether a transcript waits in the composer before it is sent."""
-
-
-class Engine:
-    """Drives conversations. One per app; `press`, `release`, `submit` and `cancel` are its buttons."""
+class Engine(Driver):
+    """Drives conversations whose parts are done by three engines. One per app."""
 
     def __init__(self, organs: Organs, events: Events, practice: Practice) -> None:
-        self.state = machine.State()
+        super().__init__(organs, events)
         self.history: list[TurnRecord] = []
         """Turns of this session, oldest first."""
         self.practice = practice
-        self._organs = organs
-        self.events = events
-        self._turn: LiveTurn | None = None
         self._failed: LiveTurn | None = None
         """The last turn that wants another try: its take or its words are kept."""
-        self._keeping = Keeping(organs.journal, events)
-        self._keeping.begin(practice.name)
-        self._hearing = Hearing(organs, events, self._keeping, self._work, self._mark)
+        self._keeping = Keeping(organs.journal, events, practice.name, None)
+        self._hearing = Hearing(organs, events, self._work, self._speech_heard)
         self._carried: LiveTurn | None = None
         self._utterance: Take | None = None
         """Began by itself, and waits to be taken."""
         self._ending: asyncio.Task[None] | None = None
         self._offline: frozenset[Role] = frozenset()
-        self._timer: asyncio.TimerHandle | None = None
 
     # -- buttons --------------------------------------------------------------------------------------------
-
-    def press(self) -> None:
-        self._feed(machine.Press())
-
-    def release(self) -> None:
-        self._feed(machine.Release())
-
-    def focus_lost(self) -> None:
-        self._feed(machine.FocusLost())
-
-    def cancel(self) -> None:
-        """Discards a take unsent, or stops an answer."""
-        self._feed(machine.Cancel())
-
-    def submit(self, text: str) -> bool:
-        """Sends typed words; False while a take is under way, so that the composer keeps them."""
-        before = self.state.turn
-        if text.strip():
-            self._feed(machine.Submit(text.strip()))
-        return self.state.turn != before
 
     def retry(self, offline: frozenset[Role] = frozenset()) -> None:
         """Tries again what failed last: hearing the take, answering the words, or saving. `offline` roles stay here."""
         spawn(self._keeping.save_again(), name="save again")
         failed = self._failed
         if failed is None:
+            if self._fails_aloud is not None:
+                self._fails_aloud.then = lambda: self.retry(offline)
+                self.cancel()
             return
         self._offline = offline
-        if failed.text:
+        if failed.has_words:
             self._feed(machine.Submit(failed.text, again=True))
         else:
             self._feed(machine.Rehear(failed.recording.seconds))
         self._offline = frozenset()
+
+    def go_on(self) -> None:
+        """Asks for the rest of an answer that was cut off; it joins what is there."""
+        failed = self._failed
+        if self._fails_aloud is not None:  # first what there is of it is said
+            self._fails_aloud.then = self.go_on
+            return
+        if (
+            failed is not None
+            and failed.record is not None
+            and failed.record.reply_state is ReplyState.CUT_OFF
+        ):
+            self._feed(machine.Submit(failed.text, again=True, goes_on=True))
+
+    @property
+    def _fails_aloud(self) -> LiveTurn | None:
+        """The turn whose answer has failed and is still being spoken as far as it came."""
+        turn = self._turn
+        is_answering = self.state.phase in (Phase.THINKING, Phase.SPEAKING)
+        return turn if turn is not None and is_answering and turn.has_failed else None
 
     async def hear_waiting(self) -> None:
         """Takes up the oldest recording of an earlier run whose words are not known."""
@@ -123,8 +107,8 @@ class Engine:
             return
         pcm = await journal.read_take(waiting[0].id)
         spool = KeptTake(journal, waiting[0].id)
-        kept = LiveTurn(0, self._organs.engines(frozenset()), Recording(pcm), spool=spool)
-        kept.gate = self._organs.gate()
+        kept = self._plain_turn(0, Recording(pcm))
+        kept.spool, kept.gate = spool, self._organs.gate()
         if not pcm:
             await spool.discard()
             return
@@ -135,7 +119,7 @@ class Engine:
         """A new session; what is under way is stopped and saved."""
         self.cancel()
         self.practice, self.history, self._failed = practice, [], None
-        self._keeping.begin(practice.name)
+        self._keeping = Keeping(self._organs.journal, self.events, practice.name, self._keeping)
         self.tell_practice()
 
     def moved(self, sessions: Mapping[int, int], turns: Mapping[int, int]) -> None:
@@ -154,8 +138,7 @@ class Engine:
         """Stops everything; saves what was heard and said. Idempotent."""
         turn = self._turn
         self._feed(machine.Stop())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         if turn is not None:
             waiting = [t for t in (turn.record_task, turn.hear_task, turn.finish_task, turn.end_task) if t]
             if waiting:
@@ -164,30 +147,6 @@ class Engine:
         await self._keeping.save_again()
 
     # -- the machine ----------------------------------------------------------------------------------------
-
-    def _feed(self, given: machine.Input) -> None:
-        before, now_s = self.state, asyncio.get_running_loop().time()
-        self.state, commands = machine.step(before, given, now_s, self._organs.limits())
-        if self._turn is not None and self.state.closing_s is not None and before.closing_s is None:
-            self._mark(self._turn, Mark.RELEASED, again=True)
-        for command in commands:
-            self._carry_out(command)
-        if (self.state.phase, self.state.turn, self.state.latched) != (
-            before.phase,
-            before.turn,
-            before.latched,
-        ):
-            self.events.emit(
-                PhaseChanged(turn=self.state.turn, phase=self.state.phase, latched=self.state.latched)
-            )
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        at = self.state.wake_s
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(at, self._feed, machine.Tick()) if at is not None else None
 
     def _carry_out(self, command: machine.Command) -> None:
         turn = self._turn
@@ -206,52 +165,62 @@ class Engine:
             case machine.Ask():
                 self._ask(command)
             case machine.Fail():
-                self._fail(CompanionError(command.kind), turn=command.turn)
+                self.events.emit(Trouble(error=CompanionError(command.kind), turn=command.turn))
+            case machine.Tell():
+                lingers = PhaseLingers(turn=command.turn, phase=command.phase, left_s=command.left_s)
+                self.events.emit(lingers)
             case machine.Carry():
                 self._carried = turn
             case machine.Transcribe() if turn is not None:
-                self._mark(turn, Mark.RELEASED)
+                turn.mark(Mark.RELEASED)
                 turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
             case machine.DiscardTake() if turn is not None:
-                spawn(self._hearing.drop(turn, keep=False), name="discard take")
+                spawn(self._drop(turn, keep=False), name="discard take")
                 self.events.emit(TakeDiscarded(turn=turn.number))
             case machine.KeepTake() if turn is not None:
                 self._failed = turn
-                spawn(self._hearing.drop(turn, keep=True), name="keep take")
-            case machine.Flush() if turn is not None and turn.reply is not None:
-                turn.reply.flush()
+                spawn(self._drop(turn, keep=True), name="keep take")
+            case machine.Flush() if turn is not None:
+                self._flush(turn)
             case machine.CancelReply() if turn is not None and turn.answer_task is not None:
-                turn.answer_task.cancel()
+                self._cancel_answer(turn, turn.answer_task)
 
-    def _work(self, turn: LiveTurn, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Starts work for a turn. An error nobody foresaw is reported and ends the turn, never leaves it hanging."""
+    def _plain_turn(self, number: int, recording: Recording) -> LiveTurn:
+        return LiveTurn(
+            number,
+            self._organs.engines(self._offline),
+            recording,
+            events=self.events,
+            keeping=self._keeping,
+            history=self.history,
+            stays_here=bool(self._offline),
+        )
 
-        def ended(task: asyncio.Task[T]) -> None:
-            if not task.cancelled() and task.exception() is not None:
-                self._feed(machine.Broken(turn.number))
-
-        task = spawn(work, name=name)
-        task.add_done_callback(ended)
-        return task
-
-    def _fail(self, error: CompanionError, *, turn: int, role: Role | None = None) -> None:
-        self.events.emit(Trouble(error=error, turn=turn, role=role))
-
-    def _mark(self, turn: LiveTurn, mark: Mark, *, again: bool = False) -> None:
-        if again or mark not in turn.marks:
-            turn.marks[mark] = asyncio.get_running_loop().time()
-            self.events.emit(TimelineMarked(turn=turn.number, mark=mark, at_s=turn.marks[mark]))
+    def _new_turn(self, number: int, recording: Recording) -> LiveTurn:
+        """A turn that this engine answers."""
+        return self._plain_turn(number, recording)
 
     # -- hearing --------------------------------------------------------------------------------------------
 
     def _open(self, number: int, utterance: Take | None = None) -> None:
         """Starts to hear a take: of the microphone, or an utterance that has begun by itself."""
-        turn = LiveTurn(number, self._organs.engines(self._offline), Recording(), before=self._carried)
+        turn = self._heard_turn(number)
         turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
-        turn.take, self._carried, self._utterance, self._turn = utterance, None, None, turn
+        turn.before, turn.take = self._carried, utterance
+        self._carried, self._utterance, self._turn = None, None, turn
         self.events.emit(TroubleCleared())
-        self._mark(turn, Mark.PRESSED)
+        turn.mark(Mark.PRESSED)
         turn.record_task = self._work(turn, self._record(turn), "record")
+
+    def _heard_turn(self, number: int) -> LiveTurn:
+        """A turn for a take that begins now."""
+        return self._plain_turn(number, Recording())
+
+    def _speech_heard(self, turn: LiveTurn) -> None:
+        self._hearing.start(turn)
+
+    async def _drop(self, turn: LiveTurn, *, keep: bool) -> None:
+        await self._hearing.drop(turn, keep=keep)
 
     async def _record(self, turn: LiveTurn) -> None:
         if not await self._hearing.open(turn):
@@ -276,8 +245,8 @@ class Engine:
             return turn.text
         if turn.text and self._organs.review_first():
             for spool in turn.spools():
-                await self._keeping.finish(spool, turn.number)
-            self._keeping.unsent += turn.spools()
+                await turn.keeping.finish(spool, turn.number)
+            turn.keeping.unsent += turn.spools()
             self.events.emit(DraftOffered(turn=turn.number, text=turn.text))
             self._feed(machine.Heard(turn.number, ""))
         else:
@@ -288,11 +257,11 @@ class Engine:
         kept = self._failed
         assert kept is not None
         self._failed = None
-        turn = LiveTurn(number, self._organs.engines(self._offline), kept.recording, spool=kept.spool)
-        turn.gate, turn.before, self._turn = kept.gate, kept.before, turn
+        turn = self._plain_turn(number, kept.recording)
+        turn.spool, turn.gate, turn.before, self._turn = kept.spool, kept.gate, kept.before, turn
         turn.recording.end()
         self.events.emit(TroubleCleared())
-        self._mark(turn, Mark.RELEASED)
+        turn.mark(Mark.RELEASED)
         self._hearing.start(turn)
         turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
 
@@ -326,30 +295,42 @@ class Engine:
             messages = self._messages(words)
             turn.prepared = Prepared(words, turn.engines.think(messages, self.practice.name))
 
-    def _messages(self, words: str) -> tuple[Message, ...]:
+    def _messages(self, words: str, kept: str = "") -> tuple[Message, ...]:
+        """What the model is sent; `kept` is the beginning of an answer that it is to go on with."""
         now = datetime.now().astimezone()
-        return build_messages(self.practice, len(self.history), self.history, words, now=now)
+        messages = build_messages(self.practice, len(self.history), self.history, words, now=now)
+        return going_on(messages, kept) if kept.strip() else messages
 
     # -- answering ------------------------------------------------------------------------------------------
 
     def _ask(self, command: machine.Ask) -> None:
         turn = self._turn
         if turn is None or turn.number != command.turn:
-            turn = LiveTurn(command.turn, self._organs.engines(self._offline), Recording())
-            self._mark(turn, Mark.RELEASED)
-        if command.again and self._failed is not None:
-            turn.id, turn.at = self._failed.id, self._failed.at
-            if self.history and self.history[-1] is self._failed.record:
-                self.history.pop()
+            turn = self._plain_turn(command.turn, Recording())
+            turn.mark(Mark.RELEASED)
         turn.text = command.text
-        self._turn, self._failed = turn, None
-        self.events.emit(TroubleCleared())
+        self._begin_answer(turn, command)
         turn.save_task = spawn(
-            self._keeping.save_user(turn), name="save words"
+            turn.keeping.save_user(turn), name="save words"
         )  # whatever becomes of the answer
         previous = self._ending
         turn.answer_task = self._work(turn, self._answer(turn, turn.save_task, previous), "answer")
         turn.end_task = self._ending = spawn(self._end(turn, turn.answer_task, previous), name="end turn")
+
+    def _begin_answer(self, turn: LiveTurn, command: machine.Ask) -> None:
+        """`turn` is the one now; where its words were asked before, it takes the place of that attempt."""
+        failed = self._failed
+        if command.again and failed is not None:
+            turn.id, turn.at = failed.id, failed.at
+            turn.continues = failed.record if command.goes_on else None
+            self._forget(failed)
+        self._turn, self._failed = turn, None
+        self.events.emit(TroubleCleared())
+
+    def _forget(self, failed: LiveTurn) -> None:
+        """It is tried again, so nobody is told of the first attempt."""
+        if self.history and self.history[-1] is failed.record:
+            self.history.pop()
 
     async def _answer(
         self, turn: LiveTurn, saving: asyncio.Task[None], previous: asyncio.Task[None] | None
@@ -361,8 +342,12 @@ class Engine:
             turn.engines = replace(turn.engines, think=lambda *_: prepared.take())
         elif prepared is not None:
             await prepared.drop()
-        turn.reply = self._reply(turn)
-        await turn.reply.run(self._messages(turn.text), self.practice.name)
+        kept = kept_of(turn.continues.reply_text) if turn.continues is not None else ""
+        if turn.continues is not None:
+            await turn.keeping.reopen(turn, kept)
+            self.events.emit(ReplyContinued(turn=turn.number, text=kept))
+        turn.reply = self._reply(turn, kept)
+        await turn.reply.run(self._messages(turn.text, kept), self.practice.name)
 
     async def _end(
         self, turn: LiveTurn, answer: asyncio.Task[None], previous: asyncio.Task[None] | None
@@ -372,45 +357,45 @@ class Engine:
         if answer.cancelled() and turn.reply is not None:
             turn.reply.state = ReplyState.INTERRUPTED
         await self._finish(turn, is_interrupted=answer.cancelled())
-        self._feed(machine.TurnOver(turn.number))
+        self._over(turn)
 
-    def _reply(self, turn: LiveTurn) -> Reply:
+    def _over(self, turn: LiveTurn) -> None:
+        self._feed(machine.TurnOver(turn.number))
+        if turn.then is not None:
+            turn.then()
+
+    def _reply(self, turn: LiveTurn, kept: str) -> Reply:
         def keep(sentence: Sentence) -> None:
-            turn.saves.append(spawn(self._keeping.save_sentence(turn, sentence), name="save sentence"))
+            turn.saves.append(spawn(turn.keeping.save_sentence(turn, sentence), name="save sentence"))
 
         return Reply(
             turn=turn.number,
             engines=turn.engines,
             player=self._organs.player(),
             events=self.events,
-            mark=lambda mark: self._mark(turn, mark),
+            mark=turn.mark,
             on_sentence=keep,
             on_sound=lambda: self._feed(machine.SoundStarted(turn.number)),
+            kept=kept,
         )
+
+    def _flush(self, turn: LiveTurn) -> None:
+        if turn.reply is not None:
+            turn.reply.flush()
+
+    def _cancel_answer(self, turn: LiveTurn, answering: asyncio.Task[None]) -> None:
+        answering.cancel()
 
     async def _finish(self, turn: LiveTurn, *, is_interrupted: bool) -> None:
         """What is left to do for a turn that ended, however it did."""
         waiting = [task for task in (turn.save_task, *turn.saves) if task is not None]
         if waiting:
             await asyncio.wait(waiting)
-        reply = turn.reply
-        turn.record = TurnRecord(
-            id=turn.id or 0,
-            session_id=self._keeping.session_id or 0,
-            at=turn.at,
-            user_text=turn.text,
-            reply_text=reply.text if reply else "",
-            heard_text=reply.heard_text if reply else "",
-            reply_state=reply.state if reply else ReplyState.INTERRUPTED,
-            reply_at=time.time(),
-            engines=dict(turn.engines.names),
-            timeline_ms=_timeline_ms(turn.marks),
-            cost_usd=turn.engines.cost_usd(reply.usage) if reply and reply.usage else None,
-        )
-        self.history.append(turn.record)
-        if not is_interrupted and (reply is None or reply.error is not None):
+        turn.record = _recorded(turn)
+        turn.history.append(turn.record)
+        if (not is_interrupted or turn.then) and (turn.reply is None or turn.has_failed):
             self._failed = turn
-        saved = await self._keeping.save(turn)
+        saved = await turn.keeping.save(turn)
         self.events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))
         self.tell_practice()
 
@@ -429,10 +414,22 @@ class _SpeechForSure:
         """It was listened to before."""
 
 
-def _timeline_ms(marks: dict[Mark, float]) -> dict[str, float]:
-    """Milliseconds after release (or after sending, for typed words)."""
-    zero = marks.get(Mark.RELEASED, 0.0)
-    return {
-        mark.value: round((at - zero) * 1000, 1)
-        for mark, at in sorted(marks.items(), key=lambda item: item[1])
-    }
+def _recorded(turn: LiveTurn) -> TurnRecord:
+    """The turn as it ended. Of an answer that went on: the times of its beginning, the cost of both parts."""
+    reply, before = turn.reply, turn.continues
+    cost_usd = turn.engines.cost_usd(reply.usage) if reply and reply.usage else None
+    if before is not None and before.cost_usd is not None:
+        cost_usd = before.cost_usd + (cost_usd or 0.0)
+    return TurnRecord(
+        id=turn.id or 0,
+        session_id=turn.keeping.session_id or 0,
+        at=turn.at,
+        user_text=turn.text,
+        reply_text=reply.text if reply else before.reply_text if before else "",
+        heard_text=reply.heard_text if reply else before.heard_text if before else "",
+        reply_state=reply.state if reply else ReplyState.INTERRUPTED,
+        reply_at=time.time(),
+        engines=dict(turn.engines.names),
+        timeline_ms=before.timeline_ms if before else turn.timeline_ms(),
+        cost_usd=cost_usd,
+    )

@@ -168,8 +168,10 @@ def _end_of_share(text: str, share: float) -> int:
 class GuessedTrack:
     """The same for an answer whose words and sound come unaligned: places are told by the share of its sound."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
+        """`start`: where in the reply it begins."""
         self.total_s = 0.0
+        self._start = start
         self._text = ""
         self._sentences: list[Sentence] = []
         self._is_complete = False
@@ -190,7 +192,7 @@ class GuessedTrack:
         """The sentence that probably sounds at `heard_s`."""
         if not 0 < heard_s < self.total_s:
             return None
-        place = self._share(heard_s) * len(self._text)
+        place = self._start + self._share(heard_s) * len(self._text)
         begun = [sentence for sentence in self._sentences if sentence.start <= place]
         return begun[-1] if begun else None
 
@@ -201,8 +203,8 @@ class GuessedTrack:
     def chars_until(self, heard_s: float) -> int:
         """How much of the reply was probably heard by `heard_s`, in whole words."""
         if self._is_complete and heard_s >= self.total_s - 0.05:
-            return len(self._text)
-        return _end_of_share(self._text, self._share(heard_s)) if heard_s > 0 else 0
+            return self._start + len(self._text)
+        return self._start + (_end_of_share(self._text, self._share(heard_s)) if heard_s > 0 else 0)
 
     def _share(self, heard_s: float) -> float:
         usual_s = 0.0 if self._is_complete else len(self._text) / CHARS_PER_S

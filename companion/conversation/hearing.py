@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from companion.conversation.keeping import Keeping, discard
+from companion.conversation.keeping import discard
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.stretches import hear_in_stretches
 from companion.errors import Action, CompanionError, Kind
@@ -21,7 +21,7 @@ from companion.tasks import spawn, stop
 if TYPE_CHECKING:
     import asyncio
 
-    from companion.conversation.engine import Organs
+    from companion.conversation.driver import Organs
 
 LEVEL_FRAMES = 2
 """Input level events, one every so many frames."""
@@ -31,18 +31,18 @@ Work = Callable[[LiveTurn, Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
 
 
 class Hearing:
-    """The ear of one engine. `work` starts a task that ends the turn if it breaks; `mark` notes a point in time."""
+    """The ear of one engine.
+
+    Args:
+        work: starts a task that ends the turn if it breaks.
+        on_speech: the gate has heard speech in a take for the first time.
+    """
 
     def __init__(
-        self,
-        organs: Organs,
-        events: Events,
-        keeping: Keeping,
-        work: Work,
-        mark: Callable[[LiveTurn, Mark], None],
+        self, organs: Organs, events: Events, work: Work, on_speech: Callable[[LiveTurn], None]
     ) -> None:
-        self._organs, self._events, self._keeping = organs, events, keeping
-        self._work, self._mark = work, mark
+        self._organs, self._events = organs, events
+        self._work, self._on_speech = work, on_speech
 
     def fail(self, error: CompanionError, turn: int) -> None:
         """Tells what went wrong; what helps here is another recogniser."""
@@ -58,8 +58,8 @@ class Hearing:
         except CompanionError as error:
             self.fail(error, turn.number)
             return False
-        self._mark(turn, Mark.FIRST_FRAME)
-        turn.spool_task = spawn(self._seal(turn), name="seal take")
+        turn.mark(Mark.FIRST_FRAME)
+        turn.spool_task = spawn(turn.seal(self._organs.journal()), name="seal take")
         return True
 
     async def record(self, turn: LiveTurn) -> bool:
@@ -72,8 +72,9 @@ class Hearing:
                 turn.gate.feed(frame)
                 if turn.spool is not None:
                     turn.spool.write(frame)
-                if turn.hear_task is None and turn.gate.heard_speech:
-                    self.start(turn)
+                if not turn.is_given_away and turn.gate.heard_speech:
+                    turn.is_given_away = True
+                    self._on_speech(turn)
                 count = len(turn.recording.frames)
                 if count % LEVEL_FRAMES == 0 and take.is_open:
                     self._events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
@@ -88,19 +89,16 @@ class Hearing:
 
     def start(self, turn: LiveTurn) -> None:
         """Has the recording heard, from its first frame."""
+        turn.is_given_away = True
         turn.hear_task = self._work(turn, self._hear(turn), "hear")
 
     async def words(self, turn: LiveTurn) -> str | None:
         """What the ended take says; empty when it holds no speech (it is forgotten), None when it must be kept."""
-        if turn.take is not None and not turn.gate.heard_speech:
-            if turn.before is None:
-                kind = Kind.MICROPHONE_SILENT if turn.take.is_silent else Kind.HEARD_NOTHING
-                self.fail(CompanionError(kind), turn.number)
-            await discard(turn.own_spools())
-            self._events.emit(TakeDiscarded(turn=turn.number))
+        if not turn.gate.heard_speech and turn.take is not None:
+            await self.forget_silence(turn)
             return ""
         turn.recording.end()
-        self._mark(turn, Mark.LAST_FRAME)
+        turn.mark(Mark.LAST_FRAME)
         if turn.hear_task is None:
             self.start(turn)
         assert turn.hear_task is not None
@@ -113,8 +111,22 @@ class Hearing:
                 CompanionError(Kind.HEARD_NOTHING, "I could not make out any words.", hint=hint), turn.number
             )
         if turn.spool is not None:
-            await self._keeping.finish(turn.spool, turn.number)
+            await turn.keeping.finish(turn.spool, turn.number)
         return None
+
+    async def forget_silence(self, turn: LiveTurn) -> None:
+        """The take holds no speech: it was not sent and is not kept."""
+        turn.recording.end()
+        if turn.before is None:
+            is_silent = turn.take is not None and turn.take.is_silent
+            self.fail(
+                CompanionError(Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING), turn.number
+            )
+        if turn.spool_task is not None and not turn.spool_task.done():
+            await stop(turn.spool_task)
+        await discard(turn.own_spools())
+        turn.spool = None
+        self._events.emit(TakeDiscarded(turn=turn.number))
 
     async def drop(self, turn: LiveTurn, *, keep: bool) -> None:
         """Ends recording and hearing; the sealed copy stays or goes."""
@@ -128,14 +140,7 @@ class Hearing:
         if not keep:
             await discard(turn.spools())
         elif turn.spool is not None:
-            await self._keeping.finish(turn.spool, turn.number)
-
-    async def _seal(self, turn: LiveTurn) -> None:
-        """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
-        spool = (await self._organs.journal()).spool()
-        for frame in turn.recording.frames:
-            spool.write(frame)
-        turn.spool = spool  # no await since the copy: `record` goes on with the next frame
+            await turn.keeping.finish(turn.spool, turn.number)
 
     async def _hear(self, turn: LiveTurn) -> str | None:
         """The final words of the take; None when hearing failed and the take is to be kept."""
@@ -148,7 +153,7 @@ class Hearing:
         except CompanionError as error:
             self.fail(error, turn.number)
             return None
-        self._mark(turn, Mark.TRANSCRIPT)
+        turn.mark(Mark.TRANSCRIPT)
         return text.strip()
 
     def _transcripts(self, turn: LiveTurn) -> AsyncIterator[Transcript]:

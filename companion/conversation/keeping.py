@@ -11,25 +11,24 @@ from collections.abc import Awaitable, Callable, Iterable
 from companion.conversation.live_turn import LiveTurn
 from companion.errors import CompanionError
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
-from companion.flow import Sentence
+from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
 
 
 class Keeping:
-    """One session at a time; `begin` ends it."""
+    """Of one session; what comes late for it is kept in it though another has begun."""
 
-    def __init__(self, journal: Callable[[], Awaitable[Journal]], events: Events) -> None:
+    def __init__(
+        self, journal: Callable[[], Awaitable[Journal]], events: Events, practice: str, after: Keeping | None
+    ) -> None:
+        """`practice`: the first words start a session of it. `after`: the session before; what it owes is taken over."""
         self.session_id: int | None = None
-        self.unsent: list[Spool] = []
+        self.unsent: list[Spool] = after.unsent if after is not None else []
         """Recordings whose words wait in the composer; they go when the next words are committed."""
         self._journal = journal
         self._events = events
-        self._practice = ""
-        self._unsaved: list[LiveTurn] = []
-
-    def begin(self, practice: str) -> None:
-        """The next words start a session of this practice."""
-        self._practice, self.session_id = practice, None
+        self._practice = practice
+        self._unsaved: list[LiveTurn] = after._unsaved if after is not None else []
 
     async def save_user(self, turn: LiveTurn) -> None:
         """The person's words are committed before they are sent; where that fails they stay in memory, and it is said."""
@@ -76,10 +75,29 @@ class Keeping:
             self._unsaved.remove(turn)
         return True
 
+    async def reopen(self, turn: LiveTurn, kept: str) -> None:
+        """The answer that was cut off goes on after what is kept of it; the sentences to come are appended."""
+        before = turn.continues
+        if turn.id is None or before is None:
+            return
+        try:
+            await (await self._journal()).finish_reply(
+                turn.id,
+                reply_text=kept,
+                heard_text=kept,
+                state=ReplyState.PARTIAL,
+                reply_at=before.reply_at or turn.at,
+                engines=before.engines,
+                timeline_ms=before.timeline_ms,
+                cost_usd=before.cost_usd,
+            )
+        except CompanionError as error:
+            self._remember(turn, error)
+
     async def save_again(self) -> None:
         """Tries what could not be saved."""
         finished = [turn for turn in self._unsaved if turn.record is not None]
-        if finished and all([await self.save(turn) for turn in finished]):
+        if finished and all([await turn.keeping.save(turn) for turn in finished]):
             self._events.emit(TroubleCleared())
 
     async def finish(self, spool: Spool, turn: int) -> None:

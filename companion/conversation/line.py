@@ -61,6 +61,13 @@ class Line:
                 await conversation.add(message)
             return conversation
 
+    async def warm(self) -> None:
+        """Opens one that will be needed; what fails is said when it is."""
+        try:
+            await self.open()
+        except CompanionError as error:
+            _log.info("not opened: %s", error.message)
+
     def hang_up(self, only: Conversation | None = None) -> None:
         """Ends the conversation; where `only` is given, not another one."""
         conversation = self.conversation

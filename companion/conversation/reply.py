@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from companion.conversation.following import Following
 from companion.conversation.heard import SpokenTrack
+from companion.conversation.seam import Seam
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Mark, ReplyDelta, ReplyEnded, Trouble
 from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
 from companion.ports import Player
 from companion.tasks import spawn, stop
+
+GUIDE = "guide/"
+"""Begins the name of the written rules that stand in for a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,12 @@ class Reply:
         mark: Callable[[Mark], None],
         on_sentence: Callable[[Sentence], None],
         on_sound: Callable[[], None],
+        kept: str = "",
     ) -> None:
-        self.text = ""
+        """`kept`: the beginning of an answer that was cut off and goes on now; `text` and places in it include it."""
+        self.text = kept
+        self._kept = kept
+        self._seam = Seam(kept) if kept else None
         self.state = ReplyState.PARTIAL
         self.usage: Usage | None = None
         self.model = ""
@@ -89,7 +97,7 @@ class Reply:
         """What the person heard; all that was written where nothing is spoken or nothing was cut."""
         if not self._is_spoken or self._flushed_s is None:
             return self.text
-        return self.text[: self._track.chars_until(self._flushed_s)].rstrip()
+        return self.text[: max(len(self._kept), self._track.chars_until(self._flushed_s))].rstrip()
 
     async def run(self, messages: tuple[Message, ...], practice: str) -> None:
         """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
@@ -123,25 +131,36 @@ class Reply:
         try:
             async with aclosing(self._engines.think(messages, practice)) as deltas:  # type: ignore[type-var]
                 async for delta in deltas:
-                    if delta.text:
-                        self._write(delta.text, cutter.feed(delta.text), queue)
+                    self._refuse_stand_in()
+                    if text := self._joined(delta.text):
+                        self._write(text, cutter.feed(text), queue)
                     if delta.finish_reason is not None:
                         finished = True
                     self.usage = delta.usage or self.usage
                     self.model = delta.model or self.model
         finally:
+            if text := self._seam.finish() if self._seam is not None else "":
+                self._write(text, cutter.feed(text), queue)
             if self.text:
                 self._write("", cutter.finish(), queue)
-        if not self.text.strip():
+        if not self.text[len(self._kept) :].strip():
             raise CompanionError(Kind.EMPTY_REPLY)
         if not finished:
             raise CompanionError(Kind.CUT_OFF)
         self.state = ReplyState.WHOLE
 
-    def _write(self, text: str, sentences: list[Sentence], queue: asyncio.Queue[Sentence | None]) -> None:
+    def _refuse_stand_in(self) -> None:
+        """The offline guide answers instead of a model, but does not end its sentence."""
+        if self._kept and self._engines.names.get(Role.THINKS.value, "").startswith(GUIDE):
+            raise CompanionError(Kind.UNAVAILABLE)
+
+    def _joined(self, text: str) -> str:
+        return self._seam.feed(text) if text and self._seam is not None else text
+
+    def _write(self, text: str, found: list[Sentence], queue: asyncio.Queue[Sentence | None]) -> None:
+        sentences = [replace(each, start=each.start + len(self._kept)) for each in found]
         if text:
-            if not self.text:
-                self._mark(Mark.FIRST_TOKEN)
+            self._mark(Mark.FIRST_TOKEN)
             self.text += text
         for sentence in sentences:
             if sentence.index == 0:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from companion.conversation.following import Following
 from companion.conversation.heard import GuessedTrack
-from companion.conversation.keeping import Keeping, discard
 from companion.conversation.live_turn import LiveTurn
+from companion.conversation.seam import Seam
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import CompanionError, Kind
 from companion.events import (
@@ -24,13 +24,21 @@ from companion.events import (
     Mark,
     ReplyDelta,
     ReplyEnded,
-    TakeDiscarded,
-    TimelineMarked,
     TranscriptHeard,
     Trouble,
 )
-from companion.flow import TURN_ROLES, Audio, ChatDelta, ReplyState, Role, Sentence, Transcript, TurnRecord
-from companion.ports import Conversation, Journal, Player, Spool, Told
+from companion.flow import (
+    TURN_ROLES,
+    Audio,
+    ChatDelta,
+    ReplyState,
+    Role,
+    Sentence,
+    Transcript,
+    TurnRecord,
+    Usage,
+)
+from companion.ports import Conversation, Player, Spool, Told
 from companion.tasks import spawn, stop
 
 FIRST_S = 15.0
@@ -54,9 +62,14 @@ class SpokenAnswer:
         mark: Callable[[Mark], None],
         on_sentence: Callable[[Sentence], None],
         on_sound: Callable[[], None],
+        kept: str = "",
     ) -> None:
-        self.text = ""
+        """`kept`: the beginning of an answer that was cut off and goes on now; `text` and places in it include it."""
+        self.text = kept
+        self._kept = kept
+        self._seam = Seam(kept) if kept else None
         self.state = ReplyState.PARTIAL
+        self.usage: Usage | None = None
         self.error: CompanionError | None = None
         self.is_over = asyncio.Event()
         """Nothing more of it will come; what came may still sound."""
@@ -73,7 +86,7 @@ class SpokenAnswer:
         self._queue: asyncio.Queue[Audio | ChatDelta | None] = (
             asyncio.Queue()
         )  # bounded by the longest answer
-        self._track = GuessedTrack()
+        self._track = GuessedTrack(len(kept))
         self._following = Following(
             turn=turn,
             player=player,
@@ -94,15 +107,19 @@ class SpokenAnswer:
             self._mark(Mark.FIRST_AUDIO)
             self._track.add(what)
             return
-        if what.text:
-            self._write(what.text)
+        self.usage = what.usage or self.usage
+        if text := self._seam.feed(what.text) if self._seam is not None else what.text:
+            self._write(text)
         if what.finish_reason is not None:
-            self.end(None if self.text.strip() else CompanionError(Kind.EMPTY_REPLY))
+            self._write_rest()
+            came = self.text[len(self._kept) :].strip()
+            self.end(None if came else CompanionError(Kind.EMPTY_REPLY))
 
     def end(self, error: CompanionError | None = None) -> None:
         """It is complete, or as complete as it will be."""
         if self.is_over.is_set():
             return
+        self._write_rest()
         self._cut(self._cutter.finish())
         self.state = (
             ReplyState.WHOLE if error is None else ReplyState.CUT_OFF if self.text else ReplyState.PARTIAL
@@ -179,14 +196,19 @@ class SpokenAnswer:
         self._player.flush()
         self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
 
+    def _write_rest(self) -> None:
+        """What was held back at the seam, where the answer ended in it."""
+        if self._seam is not None and (text := self._seam.finish()):
+            self._write(text)
+
     def _write(self, text: str) -> None:
-        if not self.text:
-            self._mark(Mark.FIRST_TOKEN)
+        self._mark(Mark.FIRST_TOKEN)
         self.text += text
         self._events.emit(ReplyDelta(turn=self._turn, text=text))
         self._cut(self._cutter.feed(text), text)
 
-    def _cut(self, sentences: list[Sentence], text: str = "") -> None:
+    def _cut(self, found: list[Sentence], text: str = "") -> None:
+        sentences = [replace(each, start=each.start + len(self._kept)) for each in found]
         self._track.write(text, sentences)
         for sentence in sentences:
             if sentence.index == 0:
@@ -216,10 +238,6 @@ class SpokenTurn(LiveTurn):
     fault: CompanionError | None = None
     """Why it was not."""
     answer: SpokenAnswer | None = None
-    events: Events = field(kw_only=True)
-    keeping: Keeping = field(kw_only=True)
-    history: list[TurnRecord] = field(kw_only=True)
-    """Of the session it belongs to."""
 
     def chain(self) -> list[SpokenTurn]:
         """The takes whose words this turn carries, oldest first."""
@@ -228,21 +246,18 @@ class SpokenTurn(LiveTurn):
 
     def spools(self) -> list[Spool]:
         """The sealed copies that may go once the words of this turn are committed: those whose words are known."""
-        return [spool for take in self.chain() if take.words for spool in take.own_spools()]
+        first = self.chain()[0].before  # words that an ordinary recogniser heard
+        heard = first.spools() if first is not None else []
+        return [*heard, *(spool for take in self.chain() if take.words for spool in take.own_spools())]
 
     @property
     def has_words(self) -> bool:
         """It is known what was said."""
-        return self.text not in ("", UNKNOWN_WORDS) or any(take.words for take in self.chain())
+        return self.text not in ("", UNKNOWN_WORDS)
 
-    def mark(self, mark: Mark, *, again: bool = False) -> None:
-        """Something happened now, for the first time in this turn or, of some, `again`."""
-        if again or mark not in self.marks:
-            self.marks[mark] = asyncio.get_running_loop().time()
-            self.events.emit(TimelineMarked(turn=self.number, mark=mark, at_s=self.marks[mark]))
-
-    def fail(self, error: CompanionError, role: Role | None = None) -> None:
-        self.events.emit(Trouble(error=error, turn=self.number, role=role))
+    @property
+    def has_failed(self) -> bool:
+        return self.answer is not None and self.answer.error is not None
 
     def told(self, what: Told) -> None:
         """Something came from the vendor for this turn."""
@@ -274,24 +289,6 @@ class SpokenTurn(LiveTurn):
         if self.sent_to is not None:
             with suppress(CompanionError):  # whoever listens hears of it
                 await self.sent_to.interrupt(self.number, heard_s or 0.0)
-
-    async def forget_silence(self) -> None:
-        """The take holds no speech; it was not sent and is not kept."""
-        self.words_known.set()
-        if self.before is None:
-            is_silent = self.take is not None and self.take.is_silent
-            self.fail(CompanionError(Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING), Role.HEARS)
-        await over(self.spool_task)
-        await discard(self.own_spools())
-        self.spool = None
-        self.events.emit(TakeDiscarded(turn=self.number))
-
-    async def seal(self, journal: Awaitable[Journal]) -> None:
-        """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
-        spool = (await journal).spool()
-        for frame in self.recording.frames:
-            spool.write(frame)
-        self.spool = spool  # no await since the copy: the recording goes on with the next frame
 
     async def set_aside(self) -> None:
         """The recording stays sealed on disk until its words are known."""
@@ -333,12 +330,14 @@ class SpokenTurn(LiveTurn):
                     await take.words_known.wait()
         for take in takes:
             take.words_known.set()
-        return self.has_words
+        return self.has_words or any(take.words for take in takes)
 
-    def recorded(self, answer: SpokenAnswer) -> TurnRecord:
+    def recorded(self, answer: SpokenAnswer, cost_usd: float | None) -> TurnRecord:
         """The turn as it ended."""
-        zero = self.marks.get(Mark.RELEASED, 0.0)
-        marks = sorted(self.marks.items(), key=lambda item: item[1])
+        before = self.continues
+        if before is not None and before.cost_usd is not None:
+            cost_usd = before.cost_usd + (cost_usd or 0.0)
+        name = self.sent_to.name if self.sent_to is not None else ""
         return TurnRecord(
             id=self.id or 0,
             session_id=self.keeping.session_id or 0,
@@ -348,11 +347,9 @@ class SpokenTurn(LiveTurn):
             heard_text=answer.heard_text,
             reply_state=answer.state,
             reply_at=time.time(),
-            engines={role.value: self.sent_to.name for role in TURN_ROLES}
-            if self.sent_to is not None
-            else {},
-            timeline_ms={mark.value: round((at - zero) * 1000, 1) for mark, at in marks},
-            cost_usd=None,  # words and sound have different prices, and the count does not tell them apart
+            engines={role.value: name for role in TURN_ROLES} if name else {},
+            timeline_ms=before.timeline_ms if before is not None else self.timeline_ms(),
+            cost_usd=cost_usd,
         )
 
 

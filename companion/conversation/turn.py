@@ -2,7 +2,7 @@
 
 Pure: `step(state, input, now_s, limits) -> (state, commands)`. Times are seconds on one monotonic clock. `engine.py`
 carries commands out and feeds back what happened; whatever belongs to an older turn is ignored here. Every phase but
-READY has a deadline, so no state outlives what it waits for.
+READY has a deadline, so no state outlives what it waits for, and a moment before it at which the person is told.
 
     READY -Press-> ARMING -MicOpened-> LISTENING -tail ends-> TRANSCRIBING -Heard-> THINKING -SoundStarted-> SPEAKING
       ^                                                                               |                        |
@@ -25,6 +25,10 @@ THINKING_S = 150.0
 """Longest wait for the first sound or the end of an answer; providers have shorter clocks of their own."""
 SPEAKING_S = 660.0
 """Longest answer that is spoken."""
+PATIENCE_S = {Phase.ARMING: 1.5, Phase.TRANSCRIBING: 4.0, Phase.THINKING: 6.0}
+"""After so long the person is told what is being waited for."""
+WARNING_S = 30.0
+"""So long before the end of the longest take the person is told; of a short one, in its last fifth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class Submit:
     text: str
     again: bool = False
     """The words are saved already; only the answer is wanted."""
+    goes_on: bool = False
+    """Only the rest of it, after where it was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +243,15 @@ class KeepTake(Command):
 class Ask(Command):
     text: str
     again: bool = False
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Command):
+    """The phase takes long, or will end by itself: say what it waits for, or when."""
+
+    phase: Phase
+    left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +288,14 @@ class State:
     closing_s: float | None = None
     """When the release tail ends."""
     deadline_s: float | None = None
+    tell_s: float | None = None
+    """When the person is told what this phase waits for."""
     stopped: bool = False
 
     @property
     def wake_s(self) -> float | None:
         """When the next `Tick` is due."""
-        due = [at for at in (self.closing_s, self.deadline_s) if at is not None]
+        due = [at for at in (self.closing_s, self.deadline_s, self.tell_s) if at is not None]
         return min(due) if due else None
 
 
@@ -313,10 +330,8 @@ def _press(state: State, now_s: float, limits: Limits) -> Step:
     if phase in (Phase.READY, Phase.THINKING, Phase.SPEAKING, Phase.TRANSCRIBING):
         before = (Carry(state.turn),) if phase is Phase.TRANSCRIBING else _abandon(state)
         turn = state.turn + 1
-        armed = State(
-            phase=Phase.ARMING, turn=turn, since_s=now_s, pressed_s=now_s, deadline_s=now_s + ARMING_S
-        )
-        return armed, (*before, OpenMic(turn))
+        armed = _enter(state, Phase.ARMING, turn, now_s, ARMING_S)
+        return replace(armed, pressed_s=now_s), (*before, OpenMic(turn))
     if state.latched and state.closing_s is None and not state.stop_asked:
         return _close(replace(state, latched=False), now_s, limits), ()
     resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
@@ -358,7 +373,7 @@ def _submit(state: State, given: Submit | Rehear, now_s: float) -> Step:
         state_now = _enter(state, Phase.TRANSCRIBING, turn, now_s, HEARING_S + given.take_s)
         return state_now, (*_abandon(state), RetryHearing(turn))
     state_now = _enter(state, Phase.THINKING, turn, now_s, THINKING_S)
-    return state_now, (*_abandon(state), Ask(turn, given.text, given.again))
+    return state_now, (*_abandon(state), Ask(turn, given.text, given.again, given.goes_on))
 
 
 def _report(
@@ -376,6 +391,7 @@ def _report(
                 since_s=now_s,
                 stop_asked=False,
                 deadline_s=now_s + limits.take_s,
+                tell_s=_tell_s(Phase.LISTENING, now_s, limits.take_s),
             )
             return (_close(listening, now_s, limits) if state.stop_asked else listening), ()
         case MicFailed(), Phase.ARMING:
@@ -403,7 +419,10 @@ def _tick(state: State, now_s: float, limits: Limits) -> Step:
     if state.closing_s is not None and now_s >= state.closing_s:
         return _transcribing(state, now_s)
     if state.deadline_s is None or now_s < state.deadline_s:
-        return state, ()
+        if state.tell_s is None or now_s < state.tell_s or state.deadline_s is None:
+            return state, ()
+        told = Tell(state.turn, state.phase, state.deadline_s - now_s)
+        return replace(state, tell_s=None), (told,)
     turn = state.turn
     match state.phase:
         case Phase.LISTENING:  # the longest take: what was said is used
@@ -439,4 +458,17 @@ def _ready(state: State, now_s: float) -> State:
 
 
 def _enter(state: State, phase: Phase, turn: int, now_s: float, limit_s: float) -> State:
-    return State(phase=phase, turn=turn, since_s=now_s, deadline_s=now_s + limit_s, pressed_s=state.pressed_s)
+    return State(
+        phase=phase,
+        turn=turn,
+        since_s=now_s,
+        deadline_s=now_s + limit_s,
+        tell_s=_tell_s(phase, now_s, limit_s),
+        pressed_s=state.pressed_s,
+    )
+
+
+def _tell_s(phase: Phase, now_s: float, limit_s: float) -> float | None:
+    if phase is Phase.LISTENING:
+        return now_s + limit_s - min(WARNING_S, limit_s / 5)
+    return now_s + PATIENCE_S[phase] if phase in PATIENCE_S else None

@@ -37,6 +37,7 @@ ACTION_LABELS = {
     Action.SHOW_FILE: "Show the folder",
     Action.NEW_JOURNAL: "Start a new journal",
     Action.HEAR_WAITING: "Write it down",
+    Action.CONTINUE: "Continue",
 }
 _MOST_BUTTONS = 2
 _MOST_WAITING = 8

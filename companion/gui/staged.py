@@ -202,6 +202,7 @@ class StagedHost:
         heard: str | None = None,
         said: str = SAID,
         cost_usd: float | None = None,
+        timeline_ms: Mapping[str, float] | None = None,
         saved: bool = True,
     ) -> None:
         """The answer is written, and the turn over."""
@@ -215,6 +216,7 @@ class StagedHost:
             reply_state=state,
             reply_at=EVENING,
             cost_usd=cost_usd,
+            timeline_ms=dict(timeline_ms or {}),
         )
         self.emit(
             ReplyEnded(turn=turn, text=text, state=state),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from companion.events import Mark
+from companion.events import Mark, Phase
+from companion.flow import Role
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -46,7 +49,7 @@ class StatusLine(QWidget):
         self.cost = label("", "caption")
         self.cost.setContentsMargins(14, 0, 0, 0)
         self.cost.hide()
-        self._standing = ""
+        self._standing = self._waiting = self._budget = self._budget_tip = ""
         self.setProperty("statusline", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(self)
@@ -75,9 +78,49 @@ class StatusLine(QWidget):
         self._show()
 
     def show_standing(self, text: str) -> None:
-        """What the right side says when there is nothing newer."""
-        self._standing = text
+        """What the right side says when there is nothing newer; what was waited for is over."""
+        self._standing, self._waiting = text, ""
         self._show_right()
+
+    def show_waiting(self, text: str) -> None:
+        """What the state waits for, until `show_standing`."""
+        self._waiting = text
+        self._show_right()
+
+    def show_budget(self, timeline_ms: Mapping[str, float]) -> None:
+        """What the turn took of its budget, once it is over; nothing where no sound was waited for."""
+        from companion.conversation.timeline import budget, told
+
+        spent = budget(timeline_ms)
+        whole = spent[-1]
+        if whole.actual_ms is None:
+            return
+        self._budget = (
+            f"first sound {whole.actual_ms:.0f} of {whole.limit_ms:.0f} ms · "
+            f"providers {whole.providers_ms:.0f}, Companion {whole.ours_ms:.0f}"
+        )
+        self._budget_tip = "\n".join(
+            f"{each.name}: {each.actual_ms:.0f} of {each.limit_ms:.0f} ms, {told(each)}"
+            if each.actual_ms is not None
+            else f"{each.name}: {told(each)}"
+            for each in spent
+        )
+        self._show_right()
+
+    def waiting_for(self, phase: Phase, left_s: float, names: Mapping[Role, str]) -> str:
+        """What a state that lasts long waits for, by the marks of this turn; `names` are those of the engines."""
+        match phase:
+            case Phase.ARMING:
+                return "Waiting for the microphone to open"
+            case Phase.LISTENING:
+                return f"The microphone closes in {left_s:.0f} seconds; what you said is sent then"
+            case Phase.TRANSCRIBING:
+                return f"Waiting for {names.get(Role.HEARS, 'the recogniser')} to write down your words"
+            case Phase.THINKING if Mark.FIRST_CLAUSE in self._marks:
+                return f"Waiting for the voice, {names.get(Role.SPEAKS, 'which is slow')}"
+            case Phase.THINKING:
+                return f"Waiting for {names.get(Role.THINKS, 'an answer')} to answer"
+        return ""
 
     def show_note(self, text: str) -> None:
         """A remark that goes by itself."""
@@ -87,6 +130,7 @@ class StatusLine(QWidget):
 
     def begin_turn(self) -> None:
         self._marks.clear()
+        self._budget = self._waiting = ""
         self.show_cost(None)
         self._show_right()
 
@@ -135,6 +179,6 @@ class StatusLine(QWidget):
             for name, begin, end in _TIMES
             if begin in marks and end in marks
         )
-        self._note_text = times or self._standing
+        self._note_text = self._waiting or self._budget or times or self._standing
         self._fit()
-        self.note.setToolTip(_TIMES_TIP if times else "")
+        self.note.setToolTip(self._budget_tip if self._budget else _TIMES_TIP if times else "")

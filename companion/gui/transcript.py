@@ -152,6 +152,15 @@ class Script(ReadingPage):
         if not self._flushing.isActive():
             self._flushing.start()
 
+    def go_on(self, turn: int, text: str) -> None:
+        """The last answer, of which `text` is kept, goes on under another number."""
+        if not self._turns or (self._live is not None and turn <= self._live):
+            return
+        self._end_live()
+        last = self._turns[-1]
+        last.told, last.state, self._live = text, None, turn
+        self.rebuild()
+
     def flush(self) -> None:
         """Writes what has gathered."""
         self._flushing.stop()

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
     from companion.gui.links import Link
 
+GO_ON_KEY = "Ctrl+G"
+"""Goes on with an answer that was cut off."""
 _LEAST_PX = (720, 560)
 _WARM_AFTER_MS = 1_500
 _PAGES = {
@@ -212,6 +214,7 @@ class Window(QMainWindow):
             ("Ctrl+N", self._begin_anew),
             ("Ctrl+J", lambda: self.show_page("journal" if self.shows_talk else "talk")),
             ("Ctrl+M", lambda: self._host.mute(not self._is_muted)),
+            (GO_ON_KEY, lambda: self._host.act(Action.CONTINUE)),
             ("Esc", self._escape),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(action)
@@ -333,7 +336,11 @@ class Window(QMainWindow):
                 self.status.mark(event.mark, event.at_s)
             case e.Trouble() | e.TroubleCleared():
                 self._show_trouble(event)
-            case e.UserSaid() | e.ReplyEnded() | e.TurnFinished() | e.TakeDiscarded() | e.DraftOffered():
+            case e.PhaseLingers():
+                self._show_lingering(event)
+            case e.UserSaid() | e.ReplyContinued() | e.ReplyEnded() | e.TurnFinished():
+                self._show_turn(event)
+            case e.TakeDiscarded() | e.DraftOffered():
                 self._show_turn(event)
             case _:
                 self._show_surroundings(event)
@@ -346,6 +353,9 @@ class Window(QMainWindow):
                 self._begin_script()
                 script.say(event.turn, event.text, event.at)
                 self.status.show_saved(event.saved)
+            case e.ReplyContinued():
+                self._begin_script()
+                script.go_on(event.turn, event.text)
             case e.ReplyEnded():
                 script.end_reply(event.turn, event.text, event.state)
             case e.TurnFinished():
@@ -417,6 +427,14 @@ class Window(QMainWindow):
             text = ""
         self.status.show_standing(text)
 
+    def _show_lingering(self, event: e.PhaseLingers) -> None:
+        """What the state waits for, or that it ends soon."""
+        names = {role: engine.label for role, engine in self._engines.items()}
+        text = self.status.waiting_for(event.phase, event.left_s, names)
+        if text:
+            self.status.show_waiting(text)
+            announce(self.page.area.button, text)
+
     def _begin_turn(self, turn: int) -> None:
         if turn != self._turn:
             self._turn = turn
@@ -439,6 +457,7 @@ class Window(QMainWindow):
         self.page.script.finish(event.turn, record)
         self.status.show_saved(event.saved)
         self.status.show_cost(record.cost_usd)
+        self.status.show_budget(record.timeline_ms)
         self._session_usd += record.cost_usd or 0.0
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:

@@ -17,10 +17,12 @@ from companion.conversation import realtime, spoken
 from companion.conversation.engine import Organs
 from companion.conversation.realtime import RealtimeEngine
 from companion.conversation.reply import Engines
+from companion.conversation.seam import kept_of
 from companion.conversation.spoken import UNKNOWN_WORDS
 from companion.conversation.turn import Limits
 from companion.errors import AIProviderAuthError, Kind
 from companion.events import (
+    DraftOffered,
     Event,
     Events,
     LevelMeasured,
@@ -36,10 +38,22 @@ from companion.events import (
     TurnFinished,
     UserSaid,
 )
-from companion.flow import Audio, ReplyState, Role, TurnRecord
+from companion.flow import (
+    Audio,
+    ChatDelta,
+    Message,
+    ReplyState,
+    Role,
+    Transcript,
+    TurnRecord,
+    TurnSignal,
+    Usage,
+)
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.pcm import tone
 from companion.ports import SpeechToSpeech
 from companion.practices import find_practice
+from companion.providers.catalogue import Catalogue, cost_usd
 from companion.providers.openai import OpenAIProvider
 from companion.providers.openai_realtime import OpenAIRealtime
 from companion.providers.provider import Policy
@@ -52,6 +66,7 @@ LONG = "You noticed something today, and that counts for a lot. Let us stay with
 WORDS = len(pieces(TRANSCRIPT)) + 1
 """Messages in which the server tells the words of a take."""
 NAME = "openai/gpt-realtime-2.1"
+HEARD_HERE = "a walk by the river"
 T = TypeVar("T", bound=Event)
 
 
@@ -65,6 +80,8 @@ class Desk:
     player: CapturingPlayer
     microphone: FileMicrophone
     choice: RealtimeChoice = RealtimeChoice()  # noqa: RUF009 - frozen
+    review: bool = False
+    engines: Callable[[frozenset[Role]], Engines] = field(default_factory=lambda: _nobody)
     seen: list[Event] = field(default_factory=list)
     engine: RealtimeEngine = field(init=False)
 
@@ -79,12 +96,16 @@ class Desk:
             player=lambda: self.player,
             gate=SpeechGate,
             journal=self._journal,
-            engines=_nobody,
+            engines=self._engines,
             limits=lambda: Limits(tail_s=0.02, tap_s=0.0),
-            review_first=lambda: False,
+            review_first=lambda: self.review,
         )
-        self.engine = RealtimeEngine(organs, events, find_practice("open-reflection"), self._vendor)
+        practice = find_practice("open-reflection")
+        self.engine = RealtimeEngine(organs, events, practice, self._vendor, _price)
         return self
+
+    def _engines(self, offline: frozenset[Role]) -> Engines:
+        return self.engines(offline)
 
     async def _journal(self) -> SqlJournal:
         return self.journal
@@ -125,13 +146,38 @@ class Desk:
         return [event.error.kind for event in self.of(Trouble)]
 
 
+def _price(name: str, usage: Usage) -> float | None:
+    provider, _, model = name.partition("/")
+    return cost_usd(Catalogue.load().find(model, provider), usage)
+
+
 def _nobody(offline: frozenset[Role]) -> Engines:
-    """Nobody of the ordinary engines has a part in it."""
+    """Nobody of the ordinary engines has a part in it, unless the person wants to stay on this computer."""
 
     def never(*_: object) -> Any:
         raise AssertionError("a speech-to-speech turn asked an ordinary engine")
 
+    if offline:
+        return here()
     return Engines(think=never, hear=never, speak=never, names={})
+
+
+def here() -> Engines:
+    """The engines of this computer."""
+
+    async def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text=f"Here I heard: {messages[-1].content}")
+        yield ChatDelta(finish_reason="stop")
+
+    async def hear(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
+        async for _ in frames:
+            pass
+        yield Transcript(text=HEARD_HERE, is_final=True)
+
+    async def speak(text: str) -> AsyncIterator[Audio]:
+        yield tone(0.2)
+
+    return Engines(think=think, hear=hear, speak=speak, names={"llm": "guide"})
 
 
 @pytest.fixture
@@ -375,8 +421,7 @@ async def test_silence_is_never_taken_as_said(desk: Desk) -> None:
     await desk.until(TakeDiscarded)
     await desk.until(PhaseChanged, phase=Phase.READY)
     assert desk.troubles()[0] in (Kind.HEARD_NOTHING, Kind.MICROPHONE_SILENT)
-    await desk.server.until(lambda: bool(desk.server.of("input_audio_buffer.clear")))
-    assert not desk.server.of("input_audio_buffer.commit")
+    assert not desk.server.of("input_audio_buffer.append"), "silence does not leave this computer"
     assert await desk.journal.waiting_takes() == []
 
 
@@ -419,15 +464,65 @@ async def test_without_sound_an_answer_is_read(desk: Desk) -> None:
     assert desk.player.audio().seconds == 0
 
 
-async def test_offline_help_sends_nothing(desk: Desk) -> None:
+async def test_a_take_the_vendor_did_not_get_is_heard_and_answered_here(desk: Desk) -> None:
     desk.server.script.status = 503
     await desk.talk()
+    await desk.until(Trouble)
     await desk.until(PhaseChanged, phase=Phase.READY)
     asked = len(desk.server.requests)
     desk.engine.retry(frozenset({Role.THINKS}))
-    await desk.until(Trouble, count=2)
-    assert desk.troubles()[-1] is Kind.NOT_SUPPORTED
+    record = (await desk.until(TurnFinished)).record
+    assert (record.user_text, record.reply_text) == (HEARD_HERE, f"Here I heard: {HEARD_HERE}")
     assert len(desk.server.requests) == asked
+    assert await desk.journal.waiting_takes() == []
+    assert [turn.user_text for turn in await desk.kept()] == [HEARD_HERE]
+    assert desk.player.audio().seconds > 0.1
+
+
+async def test_words_that_are_read_first_come_from_a_recogniser_and_are_answered_aloud(desk: Desk) -> None:
+    desk.review, desk.engines = True, lambda _: here()
+    await desk.talk()
+    draft = await desk.until(DraftOffered)
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    assert (draft.text, desk.server.of("input_audio_buffer.append")) == (HEARD_HERE, [])
+    desk.engine.submit(f"{draft.text}, slowly")
+    record = (await desk.until(TurnFinished)).record
+    assert (record.user_text, record.reply_text) == (f"{HEARD_HERE}, slowly", REPLY)
+    assert desk.player.audio().seconds > 0.1
+    assert await desk.journal.waiting_takes() == []
+
+
+async def test_hands_free_it_answers_what_was_said(desk: Desk) -> None:
+    take = await desk.microphone.open()
+    assert desk.engine.speech_began(take)
+    await desk.microphone.ended.wait()
+    desk.engine.speech_changed(take, TurnSignal.EAGER_END, asyncio.get_running_loop().time())
+    desk.engine.speech_changed(take, TurnSignal.ENDED, asyncio.get_running_loop().time())
+    record = (await desk.until(TurnFinished)).record
+    assert (record.user_text, record.reply_text) == (TRANSCRIPT, REPLY)
+    assert len(desk.server.of("response.create")) == 1, "nothing is prepared for sound that may go on"
+
+
+async def test_an_answer_that_is_cut_off_goes_on_in_its_turn(desk: Desk) -> None:
+    desk.server.script.reply = LONG
+    desk.server.script.cut_after = WORDS + 9
+    await desk.talk()
+    first = (await desk.until(TurnFinished)).record
+    assert first.reply_state is ReplyState.CUT_OFF
+    desk.server.script.cut_after = None
+    desk.server.script.reply = LONG.removeprefix(kept_of(first.reply_text))
+    desk.engine.go_on()
+    record = (await desk.until(TurnFinished, count=2)).record
+    assert (record.reply_text, record.reply_state, record.id) == (LONG, ReplyState.WHOLE, first.id)
+    assert [turn.reply_text for turn in await desk.kept()] == [LONG]
+
+
+async def test_what_an_answer_cost_is_told_where_the_price_is_known(desk: Desk) -> None:
+    desk.choice = RealtimeChoice(model="gpt-realtime-2")
+    await desk.talk()
+    record = (await desk.until(TurnFinished)).record
+    assert record.cost_usd is not None
+    assert 0 < record.cost_usd < 1
 
 
 async def test_a_conversation_nobody_goes_on_with_is_left(

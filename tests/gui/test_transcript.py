@@ -352,3 +352,21 @@ def test_with_reduced_motion_only_the_sentence_stands_out(script: Script) -> Non
     speak(script, 1)
     script.speak_word(1, 14, 17)
     assert [words for words, _ in painted(script)] == ["The walk was real.", " What now?"]
+
+
+def test_an_answer_that_goes_on_joins_what_is_there(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, *REPLY[:2], "What n")
+    cut = record("".join(REPLY[:2]) + "What n", ReplyState.CUT_OFF)
+    script.end_reply(1, cut.reply_text, cut.reply_state)
+    script.finish(1, cut)
+    assert "cut off" in script.text()
+    script.go_on(2, "".join(REPLY[:2]) + "What ")
+    assert "cut off" not in script.text()
+    answer(script, "now?", turn=2)
+    script.end_reply(2, "".join(REPLY), ReplyState.WHOLE)
+    speak(script, 2, turn=2)
+    assert painted(script)[0][0] == "What now?"
+    script.finish(2, record("".join(REPLY), ReplyState.WHOLE))
+    assert script.text().count("Companion") == 1
+    assert "".join(REPLY) in script.text()

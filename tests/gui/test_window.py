@@ -19,12 +19,24 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPlainTextEdit,
+    QPushButton,
     QScrollBar,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
-from companion.events import DraftOffered, JournalOpened, Mark, Note, Phase, TakeDiscarded, TimelineMarked
+from companion.errors import Action, CompanionError, Kind
+from companion.events import (
+    DraftOffered,
+    JournalOpened,
+    Mark,
+    Note,
+    Phase,
+    PhaseLingers,
+    ReplyContinued,
+    TakeDiscarded,
+    TimelineMarked,
+)
 from companion.flow import ReplyState, Role
 from companion.gui.staged import (
     AWAY,
@@ -40,6 +52,17 @@ from companion.gui.staged import (
 )
 from companion.gui.talkpage import where_it_goes
 from companion.gui.window import Window
+
+TIMELINE_MS = {
+    "released": 0.0,
+    "last_frame": 40.0,
+    "transcript": 240.0,
+    "asked": 250.0,
+    "first_token": 350.0,
+    "first_clause": 400.0,
+    "first_audio": 490.0,
+    "first_sound": 520.0,
+}
 
 
 def test_the_first_page_asks_and_promises(window: Window, host: StagedHost) -> None:
@@ -260,6 +283,57 @@ def test_shortcuts(qtbot: QtBot, window: Window, host: StagedHost) -> None:
     qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert host.pressed == ["new session", "cancel"]
+
+
+def test_a_cut_answer_offers_to_go_on_by_button_and_by_key(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    idle(host)
+    host.say(SAID)
+    host.tell(TOLD[0])
+    host.fail(CompanionError(Kind.CUT_OFF, who="Claude Haiku"))
+    host.end(TOLD[0], state=ReplyState.CUT_OFF)
+    buttons = [button.text() for button in window.notices.findChildren(QPushButton) if button.isVisible()]
+    assert buttons == ["Continue", "Try again"]
+    qtbot.keyClick(window, Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
+    assert host.pressed == [("act", Action.CONTINUE)]
+    host.phase(Phase.THINKING, turn=2)
+    host.emit(ReplyContinued(turn=2, text=TOLD[0]))
+    host.tell(TOLD[1], turn=2)
+    host.end(TOLD[0] + TOLD[1], turn=2)
+    assert window.page.script.text().count("Companion ·") == 2, "the opening and one answer"
+    assert TOLD[0] + TOLD[1].rstrip() in window.page.script.text()
+
+
+@pytest.mark.parametrize(
+    ("phase", "marks", "words"),
+    [
+        (Phase.ARMING, (), "microphone to open"),
+        (Phase.LISTENING, (), "closes in 30 seconds"),
+        (Phase.TRANSCRIBING, (Mark.RELEASED,), "Flux to write down your words"),
+        (Phase.THINKING, (Mark.ASKED,), "Claude Haiku to answer"),
+        (Phase.THINKING, (Mark.ASKED, Mark.FIRST_TOKEN, Mark.FIRST_CLAUSE), "the voice, Sonic"),
+    ],
+)
+def test_a_state_that_lasts_says_what_it_waits_for(
+    window: Window, host: StagedHost, phase: Phase, marks: tuple[Mark, ...], words: str
+) -> None:
+    host.begin(AWAY)
+    host.phase(phase)
+    host.emit(*(TimelineMarked(turn=1, mark=mark, at_s=float(at)) for at, mark in enumerate(marks)))
+    host.emit(PhaseLingers(turn=1, phase=phase, left_s=30.0))
+    assert words in window.status.note.text()
+    host.phase(Phase.READY)
+    assert words not in window.status.note.text()
+
+
+def test_the_budget_of_a_turn_is_shown_when_it_is_over(window: Window, host: StagedHost) -> None:
+    speaking(host)
+    host.end("".join(TOLD), timeline_ms=TIMELINE_MS)
+    assert "first sound 520 of 700 ms · providers 390, Companion 130" in window.status.note.text()
+    assert "first audio: 90 of 150 ms, kept" in window.status.note.toolTip()
+    host.phase(Phase.ARMING, turn=2)
+    assert "of 700 ms" not in window.status.note.text()
 
 
 def is_qts_own(widget: QWidget) -> bool:

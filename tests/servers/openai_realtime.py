@@ -37,6 +37,7 @@ class RealtimeServer(OpenAIServer):
     name = "openai-realtime"
     default_models: ClassVar[tuple[str, ...]] = (
         *OpenAIServer.default_models, *_LIVE_HEARING, "gpt-realtime-2.1", "gpt-realtime-2.1-mini",
+        "gpt-realtime-2",
     )  # fmt: skip
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:

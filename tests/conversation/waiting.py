@@ -1,0 +1,15 @@
+"""Waiting for what a turn brings about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+LIMIT_S = 20.0
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Returns once `holds()`; a test that waits in vain fails."""
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.005)
