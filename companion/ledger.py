@@ -7,6 +7,7 @@ Content is counted: bodies and messages, without addresses, headers and framing.
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
+
+from companion.hosts import is_this_host
 
 T = TypeVar("T")
 
@@ -58,6 +61,22 @@ class Account:
     """The provider's display name; empty: nobody said."""
     host: str
     cargo: Cargo
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What one provider was sent at one host."""
+
+    who: str
+    host: str
+    kinds: Mapping[Cargo, Traffic]
+
+    @property
+    def total(self) -> Traffic:
+        total = Traffic()
+        for traffic in self.kinds.values():
+            total.add(traffic)
+        return total
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -109,18 +128,29 @@ class Booking:
         """`errand`: on whose account, where nobody else is named at this moment."""
         self._ledger, self.host = ledger, host
         self.errand = current_errand() or errand or Errand()
-        self._add(requests=1)
+        self._found: tuple[Traffic, ...] = ()
+        self._until = -math.inf
+        for traffic in self._columns():
+            traffic.requests += 1
 
     def sent(self, count: int) -> None:
-        self._add(sent=count)
+        for traffic in self._columns():
+            traffic.sent += count
 
     def received(self, count: int) -> None:
-        self._add(received=count)
+        for traffic in self._columns():
+            traffic.received += count
 
-    def _add(self, *, sent: int = 0, received: int = 0, requests: int = 0) -> None:
-        passed = Traffic(sent, received, requests, self._ledger.now())
-        self.errand.went.setdefault(self.host, Traffic()).add(passed)
-        self._ledger.book(Account(self.errand.who, self.host, self.errand.cargo), passed)
+    def _columns(self) -> tuple[Traffic, ...]:
+        """Wherever this exchange is counted; looked up once a day, since it is asked for every piece of an answer."""
+        now, errand = self._ledger.now(), self.errand
+        if now >= self._until:
+            account = Account(errand.who, self.host, errand.cargo)
+            self._found = (errand.went.setdefault(self.host, Traffic()), *self._ledger.columns(account))
+            self._until = self._ledger.midnight
+        for traffic in self._found:
+            traffic.last_at = now
+        return self._found
 
 
 class Ledger:
@@ -140,9 +170,15 @@ class Ledger:
         self._today = dict(today or {})
         self._midnight = _next_midnight(now())
 
-    def book(self, account: Account, passed: Traffic) -> None:
-        self.hosts.setdefault(account.host, Traffic()).add(passed)
-        self.today.setdefault(account, Traffic()).add(passed)
+    def columns(self, account: Account) -> tuple[Traffic, Traffic]:
+        """Where an account is counted until midnight: with its host, and for the day."""
+        host = self.hosts.setdefault(account.host, Traffic())
+        return host, self.today.setdefault(account, Traffic())
+
+    @property
+    def midnight(self) -> float:
+        """When the day ends, seconds since the epoch."""
+        return self._midnight
 
     @property
     def today(self) -> dict[Account, Traffic]:
@@ -150,6 +186,21 @@ class Ledger:
         if (now := self.now()) >= self._midnight:
             self._midnight, self._today = _next_midnight(now), {}
         return self._today
+
+
+def destinations(accounts: Mapping[Account, Traffic]) -> list[Destination]:
+    """Accounts by provider and host, the latest first; this computer is none."""
+    found: dict[tuple[str, str], dict[Cargo, Traffic]] = {}
+    for account, traffic in accounts.items():
+        if not is_this_host(account.host):
+            found.setdefault((account.who, account.host), {})[account.cargo] = traffic
+    each = [Destination(who, host, kinds) for (who, host), kinds in found.items()]
+    return sorted(each, key=lambda destination: -destination.total.last_at)
+
+
+def day_of(at: float) -> str:
+    """The day of a moment as people count it, "2026-11-20"."""
+    return datetime.datetime.fromtimestamp(at).astimezone().date().isoformat()
 
 
 def _next_midnight(now: float) -> float:

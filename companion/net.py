@@ -84,7 +84,8 @@ class Net:
         self.certificates = ""
         """A file of certificates that are trusted besides the system's; empty: none."""
         self._is_shut = False
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[tuple[str, str], _Pool] = {}
+        """By the way out and the certificates that are trusted on it."""
         self._leashes: set[_Leash] = set()
         self._sockets: WeakSet[Socket] = WeakSet()
         self._ending: set[asyncio.Task[None]] = set()
@@ -102,7 +103,7 @@ class Net:
                 leash.pull()
             for link in tuple(self._sockets):
                 link.cut()
-            for way in [way for way in self._pools if way != _HERE]:
+            for way in [way for way in self._pools if way[0] != _HERE]:
                 self._close_pool(way)
 
     @property
@@ -252,12 +253,13 @@ class Net:
         """The shared connections of the way that leads to `url`."""
         import httpx2
 
-        way = _HERE if is_this_computer(url) else self.proxy_for(url) or _AWAY
+        out = _HERE if is_this_computer(url) else self.proxy_for(url) or _AWAY
+        way = (out, self.certificates)
         if way not in self._pools:
             transport = httpx2.AsyncHTTPTransport(
                 verify=_trust(self.certificates),
                 trust_env=False,
-                proxy=way if way not in (_HERE, _AWAY) else None,
+                proxy=out if out not in (_HERE, _AWAY) else None,
                 limits=httpx2.Limits(
                     max_connections=50, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_S
                 ),
@@ -265,7 +267,7 @@ class Net:
             self._pools[way] = _Pool(transport, lambda: self._close_pool(way))
         return self._pools[way]
 
-    def _close_pool(self, way: str) -> None:
+    def _close_pool(self, way: tuple[str, str]) -> None:
         pool = self._pools.pop(way, None)
         if pool is not None:
             task = spawn(pool.close(), name="close connections")
@@ -530,6 +532,10 @@ class _Bounds:
 
     def exceeded_by(self, part: bytes) -> bool:
         self._total += len(part)
+        if part.endswith(b"\n\n"):  # as nearly every part of an event stream does
+            self._line = self._event = 0
+            self._tail = b"\n\n"
+            return self._total > self._limit
         if self._lines:
             self._line = _since(part, max(part.rfind(b"\n"), part.rfind(b"\r")), self._line)
         if self._events:

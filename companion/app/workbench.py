@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion import tasks
 from companion.errors import CompanionError, Kind
-from companion.events import Events
+from companion.events import DataSent, Events
 from companion.flow import Health, Role, SpeakRequest, VoiceInfo
 from companion.log import Secret
 from companion.providers import registry
@@ -21,6 +21,7 @@ from companion.settings import Settings
 if TYPE_CHECKING:
     from companion.app.companion import Companion
     from companion.audio.devices import DeviceList
+    from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
     from companion.vault import KeyState
@@ -57,6 +58,14 @@ class Workbench:
         from companion.providers.catalogue import Catalogue
 
         return Catalogue.load().models(provider, role)
+
+    def destinations(self) -> Sequence[Destination]:
+        """Who got something today, as the gate booked it."""
+        return self._app.outgoing.destinations()
+
+    def receipts(self) -> Sequence[DataSent]:
+        """The latest things sent, newest last."""
+        return tuple(self._app.outgoing.receipts)
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
         return await self._app.staff.check(provider, role, key)

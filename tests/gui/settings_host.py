@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
-from companion.events import EngineInUse, Events
+from companion.events import DataSent, EngineInUse, Events
 from companion.flow import TURN_ROLES, Health, Role, VoiceInfo
+from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
@@ -36,6 +37,8 @@ class StagedHost:
         self.events = Events(report=self._raise)
         self.vault = vault or MemoryVault()
         self.log: list[tuple[object, ...]] = []
+        self.ledger = Ledger()
+        self.sent: list[DataSent] = []
         self.refuses: CompanionError | None = None
         """Raised by the next `change`."""
         self.healths: dict[str, Health] = {
@@ -84,6 +87,12 @@ class StagedHost:
 
     def _origin(self, provider: str) -> str:
         return origin(next(spec.base_url for spec in specs() if spec.name == provider))
+
+    def destinations(self) -> Sequence[Destination]:
+        return destinations(self.ledger.today)
+
+    def receipts(self) -> Sequence[DataSent]:
+        return self.sent
 
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
         await self.vault.put(provider, key, self._origin(provider), this_run_only=this_run_only)

@@ -26,15 +26,18 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError, Kind
+from companion.events import DataSent
 from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.hearing import HearingPage
+from companion.gui.settings.pages.privacy import PrivacyPage
 from companion.gui.settings.pages.shortcuts import ShortcutsPage
 from companion.gui.settings.pages.sound import SoundPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
 from companion.gui.theme import Look
+from companion.ledger import Booking, Cargo, Errand, on_errand
 from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
@@ -115,7 +118,8 @@ async def test_every_page_opens_and_shows_every_setting_of_its_own(dialog: Setti
         "Voice",
         "Sound",
         "Shortcuts",
-        "Journal & privacy",
+        "Journal",
+        "Privacy",
         "Appearance",
         "Advanced",
         "About",
@@ -150,7 +154,7 @@ async def test_every_control_has_a_name_for_a_screen_reader(dialog: SettingsDial
         ("price", ["Thinking"]),
         ("microphone", ["Sound"]),
         ("motion", ["Appearance"]),
-        ("OFFLINE mode", ["Journal & privacy"]),
+        ("OFFLINE mode", ["Privacy"]),
         ("xyzzy", []),
     ],
 )
@@ -493,6 +497,11 @@ async def test_models_are_chosen_typed_and_priced(dialog: SettingsDialog, host: 
     assert host.settings.role(Role.THINKS).block("openai").model == "my-own-model"
     assert "per million tokens" not in said(page)
     assert "my-own-model" in [combo.itemData(n) for n in range(combo.count())]
+    line.selectAll()
+    QTest.keyClicks(line, "luna")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    await settle()
+    assert host.settings.role(Role.THINKS).block("openai").model == "gpt-6-luna"
 
 
 async def test_a_model_that_ends_soon_is_warned_of_with_its_successor(
@@ -739,7 +748,7 @@ async def test_the_talk_key_is_taken_from_the_next_key_press(
 
 
 async def test_what_leaves_this_computer_is_true(dialog: SettingsDialog, host: StagedHost) -> None:
-    dialog.show_page("journal")
+    dialog.show_page("privacy")
     await settle()
     assert dialog.page is not None
     assert "goes to" not in said(dialog.page)
@@ -749,3 +758,58 @@ async def test_what_leaves_this_computer_is_true(dialog: SettingsDialog, host: S
     await host.change({"network.offline": True})
     await settle()
     assert "goes to" not in said(dialog.page)
+
+
+async def test_what_left_today_is_what_the_gate_booked(dialog: SettingsDialog, host: StagedHost) -> None:
+    dialog.show_page("privacy")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, PrivacyPage)
+    assert "Nothing has left this computer today." in said(page)
+    for who, to, cargo, count in (
+        ("Deepgram", "api.deepgram.com", Cargo.VOICE, 1_450_000),
+        ("OpenAI", "api.openai.com", Cargo.WORDS, 3_210),
+        ("OpenAI", "api.openai.com", Cargo.ANSWERS, 812),
+        ("Ollama", "127.0.0.1", Cargo.WORDS, 9_999),
+    ):
+        with on_errand(Errand(who=who, cargo=cargo)):
+            Booking(host.ledger, to).sent(count)
+    host.sent.append(
+        DataSent(
+            role=Role.THINKS, who="OpenAI", host="api.openai.com", what="412 words", sent_bytes=3210, at=0.0
+        )
+    )
+    page._show_today()
+    await settle()
+    words = said(page)
+    assert "Nothing has left" not in words
+    assert "your voice 1.4 MB" in words or "your voice 1.5 MB" in words
+    assert "your words 3.2 kB · answers to be spoken 812 bytes" in words
+    assert "412 words → api.openai.com (OpenAI), 3.2 kB" in words
+    assert "127.0.0.1" not in words
+    assert page.today.total.text() == "1.5 MB sent"
+
+
+async def test_stand_ins_are_asked_in_the_order_of_their_ticks_and_the_guide_last(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await thinking(dialog)
+    boxes = page.stand_ins.boxes
+    assert not boxes["guide"].isVisible(), "the guide has the role"
+    assert not boxes["openai"].isVisible(), "it has no key"
+    for name in ("openai", "anthropic"):
+        await host.save_key(name, Secret(GOOD_KEYS[name]))
+    await host.change({"providers.llm.active": "ollama"})
+    page.appeared()
+    await settle(boxes["openai"].isVisible)
+    assert boxes["guide"].isChecked()
+    for name in ("anthropic", "openai"):
+        boxes[name].click()
+        await settle()
+    assert host.settings.providers.llm.stand_ins == "guide anthropic openai"
+    assert "Anthropic, then OpenAI, then Offline guide." in said(page)
+    for name in ("anthropic", "openai", "guide"):
+        boxes[name].click()
+        await settle()
+    assert host.settings.providers.llm.stand_ins == ""
+    assert "Nobody" in said(page)

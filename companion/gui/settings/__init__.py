@@ -6,6 +6,7 @@ page       what a page is, and how pages are found
 form       a row for one declared setting: label, control, help, check and save
 role_page  who thinks, hears or speaks: cards, key, model, address
 card       one provider as a button; chips   flowing row of small buttons
+stand_ins  who may stand in when the chosen one fails
 key_row    a provider's key: paste, test, keep, remove
 pages/     one file per page, each with a `PAGE`
 """

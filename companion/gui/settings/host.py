@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from companion.events import Events
+from companion.events import DataSent, Events
 from companion.flow import Health, Role, VoiceInfo
 from companion.log import Secret
 from companion.providers.provider import Spec
@@ -14,6 +14,7 @@ from companion.vault import KeyState
 
 if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
+    from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
 
@@ -34,6 +35,12 @@ class SettingsHost(Protocol):
 
     def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
         """The known models, best first; others work too."""
+
+    def destinations(self) -> Sequence[Destination]:
+        """Who got something today, as the egress gate booked it, the latest first."""
+
+    def receipts(self) -> Sequence[DataSent]:
+        """The latest things sent, newest last."""
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
         """Asks the vendor, with `key` or the kept one. Reports, never raises."""

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion.app.roles import OFFLINE
 from companion.errors import CompanionError
 from companion.flow import Health, Role
 from companion.gui.settings.card import ProviderCard
@@ -27,6 +28,7 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
+from companion.gui.settings.stand_ins import StandIns
 from companion.gui.theme import Look
 from companion.net import is_this_computer
 from companion.providers.provider import Spec
@@ -63,6 +65,12 @@ class RolePage(SettingsPage):
         self._details.setSpacing(14)
         self.column.addLayout(self._details)
         self.setup: ProviderSetup | None = None
+        self._stand_ins = f"providers.{self.role.value}.stand_ins"
+        self.stand_ins = StandIns(
+            tuple(self._specs.values()), OFFLINE[self.role], lambda order: self.save({self._stand_ins: order})
+        )
+        self.stand_ins.setObjectName(self._stand_ins)
+        self.column.addWidget(self.stand_ins)
         self.add_own_rows()
         look.changed.connect(self._place_again)
         self.column.addWidget(self._chip_box)
@@ -138,6 +146,11 @@ class RolePage(SettingsPage):
             self.notice.tell(f"There is no provider called {active}. Choose one.")
         elif self.setup is None or self.setup.spec is not spec:
             self._open(spec)
+        self.stand_ins.show_order(
+            self.host.settings.role(self.role).stand_ins,
+            active=active,
+            is_ready=lambda name: self.is_ready(self._specs[name]),
+        )
         if self.setup is not None:
             self.setup.refresh(
                 self._keys.get(self.setup.spec.name, _NO_KEY), self._healths.get(self.setup.spec.name)

@@ -1,0 +1,210 @@
+"""Privacy: the offline switch, what leaves this computer as things are chosen, and what the gate counted today."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
+
+from companion.events import DataSent
+from companion.flow import TURN_ROLES, Role
+from companion.gui.settings.form import dress, text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import DeclaredPage, PageInfo
+from companion.gui.theme import Look
+from companion.hosts import is_this_computer
+from companion.ledger import Cargo, Destination, Traffic
+from companion.settings import Page
+
+_CARRIES = {
+    Role.THINKS: "Your words and this reflection's earlier turns",
+    Role.HEARS: "The sound of your voice",
+    Role.SPEAKS: "The companion's answers",
+}
+_KINDS = {
+    Cargo.VOICE: "your voice",
+    Cargo.WORDS: "your words",
+    Cargo.MEMORY: "excerpts of earlier reflections",
+    Cargo.ANSWERS: "answers to be spoken",
+    Cargo.OTHER: "tests and lists",
+}
+_LOOK_MS = 1000
+_MOST_LINES = 12
+_NOTHING = "Nothing has left this computer today."
+_FRAMING = "Content is counted; addresses and headers add a few hundred bytes to each request."
+
+
+def size_of(count: int) -> str:
+    """Bytes for a person: "812 bytes", "3.2 kB", "1.4 MB"."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+class PrivacyPage(DeclaredPage):
+    def __init__(self, host: SettingsHost, look: Look) -> None:
+        super().__init__(host, look, "Privacy", Page.PRIVACY)
+        self.goes = {role: text_label("", "small") for role in TURN_ROLES}
+        self.today = Today()
+        place = self.column.indexOf(self.rows[0]) + 1
+        for offset, card in enumerate((self._build_chosen(), self.today)):
+            self.column.insertWidget(place + offset, card)
+        self._clock = QTimer(self)
+        self._clock.setInterval(_LOOK_MS)
+        self._clock.timeout.connect(self._show_today)
+        self.refresh()
+
+    def refresh(self) -> None:
+        super().refresh()
+        for role, label in getattr(self, "goes", {}).items():
+            host = self._host_of(role)
+            label.setText(f"goes to {host}" if host else "stays on this computer")
+            dress(label, type="warm" if host else "good")
+
+    def appeared(self) -> None:
+        super().appeared()
+        self._show_today()
+        self._clock.start()
+
+    def vanished(self) -> None:
+        self._clock.stop()
+
+    def _show_today(self) -> None:
+        self.today.show_sent(self.host.destinations(), self.host.receipts())
+
+    def _build_chosen(self) -> QFrame:
+        box = _card()
+        grid = QGridLayout()
+        grid.setVerticalSpacing(8)
+        grid.setHorizontalSpacing(14)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        for line, (role, what) in enumerate(_CARRIES.items()):
+            grid.addWidget(text_label(what, "soft"), line, 0)
+            grid.addWidget(self.goes[role], line, 1)
+        column = box.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.addWidget(text_label("As things are chosen now", "strong"))
+        column.addLayout(grid)
+        note = "The journal itself is encrypted here and goes nowhere. Nothing is counted or reported to anybody."
+        column.addWidget(text_label(note, "caption"))
+        return box
+
+    def _host_of(self, role: Role) -> str:
+        choice = self.host.settings.role(role)
+        specs = self.host.provider_specs(role)
+        spec = next((each for each in specs if choice.active in (each.name, *each.aliases)), None)
+        address = choice.block(choice.active).base_url or (spec.base_url if spec else "")
+        if self.host.settings.network.offline or not address or is_this_computer(address):
+            return ""
+        return urlsplit(address).hostname or ""
+
+
+class Today(QFrame):
+    """What left this computer since midnight: one line per provider and host, and the latest requests below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("card", "true")
+        self.setAccessibleName("What left this computer today")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 16)
+        column.setSpacing(10)
+        top = QHBoxLayout()
+        top.addWidget(text_label("What left this computer today", "strong"), 1)
+        self.total = text_label("", "small")
+        self.total.setWordWrap(False)
+        top.addWidget(self.total)
+        column.addLayout(top)
+        self._lines = QGridLayout()
+        self._lines.setVerticalSpacing(2)
+        self._lines.setHorizontalSpacing(14)
+        self._lines.setColumnStretch(0, 1)
+        column.addLayout(self._lines)
+        self._latest = text_label("", "caption")
+        self._latest.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._latest.setAccessibleName("The latest requests")
+        column.addWidget(self._latest)
+        column.addWidget(text_label(_FRAMING, "caption"))
+        self._shown: object = None
+        self.show_sent((), ())
+
+    def show_sent(self, destinations: Sequence[Destination], receipts: Sequence[DataSent]) -> None:
+        """Shows what was booked; what has not changed is left alone."""
+        facts = [(d.who, d.host, d.total.sent, d.total.received) for d in destinations], len(receipts)
+        if facts == self._shown:
+            return
+        self._shown = facts
+        while (item := self._lines.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        if not destinations:
+            self._lines.addWidget(text_label(_NOTHING, "good"), 0, 0)
+        for number, destination in enumerate(destinations):
+            self._add(number * 2, destination)
+        sent = sum(destination.total.sent for destination in destinations)
+        self.total.setText(f"{size_of(sent)} sent" if destinations else "")
+        newest = list(receipts)[-_MOST_LINES:][::-1]
+        self._latest.setText("\n".join(_line(receipt) for receipt in newest))
+        self._latest.setVisible(bool(newest))
+
+    def _add(self, line: int, destination: Destination) -> None:
+        who = destination.who or destination.host
+        name = text_label(f"{who} · {destination.host}" if destination.who else who, "small")
+        when = text_label(f"last at {_clock(destination.total.last_at)}", "small")
+        when.setWordWrap(False)
+        name.setContentsMargins(0, 6 if line else 0, 0, 0)
+        kinds = sorted(destination.kinds.items(), key=lambda item: -item[1].sent)
+        carried = text_label(" · ".join(_carried(kind, traffic) for kind, traffic in kinds), "caption")
+        came = text_label(f"{size_of(destination.total.received)} came back", "caption")
+        came.setWordWrap(False)
+        for label, row, column in (
+            (name, line, 0),
+            (when, line, 1),
+            (carried, line + 1, 0),
+            (came, line + 1, 1),
+        ):
+            self._lines.addWidget(
+                label, row, column, _TOP if column == 0 else _TOP | Qt.AlignmentFlag.AlignRight
+            )
+        dress(name, type="warm")
+
+
+_TOP = Qt.AlignmentFlag.AlignTop
+
+
+def _card() -> QFrame:
+    box = QFrame()
+    box.setProperty("card", "true")
+    column = QVBoxLayout(box)
+    column.setContentsMargins(18, 14, 18, 16)
+    column.setSpacing(10)
+    return box
+
+
+def _carried(kind: Cargo, traffic: Traffic) -> str:
+    return f"{_KINDS[kind]} {size_of(traffic.sent)}"
+
+
+def _line(receipt: DataSent) -> str:
+    return f"{_clock(receipt.at)}  {receipt.what} → {receipt.host} ({receipt.who}), {size_of(receipt.sent_bytes)}"
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M", datetime.fromtimestamp(at).astimezone().timetuple())
+
+
+PAGE = PageInfo(
+    name=Page.PRIVACY,
+    title="Privacy",
+    order=75,
+    build=PrivacyPage,
+    words="offline network data what leaves this computer bytes sent proxy certificate https receipt",
+)
