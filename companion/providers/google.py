@@ -1,7 +1,7 @@
-"""Google Gemini over its own wire: chat, hearing, voices, vectors and pictures.
+"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures and live conversations.
 
 Requests go out through the gate's HTTP client with the key in a header; chat, hearing and speech are event streams that
-end with a finish reason and EOF. The words of the wire are in `google_wire` and `google_sound`.
+end with a finish reason and EOF. The words of the wire are in `google_wire`, live conversations in `google_live`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from companion.providers.provider import AIProvider, Spec
 if TYPE_CHECKING:
     import httpx2
 
-    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.ports import SpeechToSpeech
 
 API_VERSION = "v1"
 """What the vendor's SDK of November 2026 puts before every path; older pages say v1beta."""
@@ -71,6 +72,8 @@ SPEC = Spec(
         Role.DRAWS: "gemini-3.1-flash-lite-image",
     },
     voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
+    realtime=("gemini-3.8-live", "gemini-3.1-flash-live-preview"),
+    realtime_voices=tuple(name for name, _ in _VOICES),
     summary="Thinks, hears, speaks, draws and remembers. Your words and your voice go to Google.",
 )
 
@@ -163,6 +166,11 @@ class GoogleProvider(AIProvider):
             drawing.require_end()
         for picture in pictures:
             yield picture
+
+    def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        from companion.providers.google_live import GeminiLive
+
+        return GeminiLive(self, choice)
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """Also those a person made there; without a key, or when the list cannot be had, those that are known."""

@@ -490,21 +490,31 @@ def raise_failure(call: Told, event: object) -> None:
 
 def refusal(call: Told, status: int | None, body: object, headers: Mapping[str, str]) -> AIProviderError:
     """An error in Google's shape, alone or in a list: `{"error": {"code", "message", "status", "details"}}`."""
-    if isinstance(body, list) and body:
-        body = body[0]
-    inner = body.get("error", body) if isinstance(body, dict) else body
-    if not isinstance(inner, dict):
-        return call.status(status, body, headers)
-    message = inner.get("message") if isinstance(inner.get("message"), str) else ""
-    word, delay = _details(inner.get("details"))
-    word = word or next((known for words, known in _BY_WORDS if words in str(message).lower()), "")
-    named = _BY_STATUS.get(str(inner.get("status")))
+    inner = _error_in(body)
+    named = _BY_STATUS.get(str(inner.get("status"))) if inner else None
     if named is not None and status in (None, 400):
         status = named
-    if delay:
+    if inner and (delay := _details(inner.get("details"))[1]):
         headers = {**headers, "retry-after": delay}
-    code = word or ("" if status else inner.get("code"))
-    return call.status(status, {"error": {"code": code, "message": message}}, headers)
+    return call.status(status, reason_of(body), headers)
+
+
+def reason_of(body: object) -> object:
+    """A refusal in the words of `faults`; what is none in Google's shape stays as it is."""
+    inner = _error_in(body)
+    if inner is None:
+        return body
+    message = inner.get("message") if isinstance(inner.get("message"), str) else ""
+    word = _details(inner.get("details"))[0]
+    word = word or next((known for words, known in _BY_WORDS if words in str(message).lower()), "")
+    return {"error": {"code": word or inner.get("code"), "message": message}}
+
+
+def _error_in(body: object) -> dict[str, Any] | None:
+    if isinstance(body, list) and body:
+        body = body[0]
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    return inner if isinstance(inner, dict) else None
 
 
 def _details(details: object) -> tuple[str, str]:
