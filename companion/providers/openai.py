@@ -136,7 +136,7 @@ class OpenAIProvider(AIProvider):
             def make(refused: frozenset[str]) -> Made:
                 nonlocal asked
                 asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
-                return {"json": asked.body}, (*asked.sent_as, "stream_options")
+                return {"json": asked.body}, asked.optional
 
             response = await self._answer(call, "/chat/completions", model, make)
             assert asked is not None

@@ -13,15 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import (
-    AIProviderEmptyReplyError,
-    AIProviderInvalidRequestError,
-    AIProviderNotSupportedError,
-)
+from companion.errors import AIProviderEmptyReplyError, AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.providers.faults import Told
+from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.openai_dialect import Dialect
 from companion.providers.provider import Spec
+from companion.providers.sse import parsed
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
@@ -34,23 +32,6 @@ _FINISH = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
-_WORDS = {
-    "top_p": "top-p",
-    "frequency_penalty": "frequency penalty",
-    "presence_penalty": "presence penalty",
-    "stop": "stop words",
-    "user": "name of the user",
-    "name": "names of speakers",
-    "max_tokens": "limit to its length",
-    "reasoning_effort": "reasoning effort",
-}
-_ABILITIES = {
-    "tools": ("tools", "use tools"),
-    "images": ("vision", "look at pictures"),
-    "sounds": ("audio_in", "listen to sound"),
-    "schema": ("json", "answer in a given form"),
-}
-"""What must not be left out -> the catalogue's name of it, and what one cannot do without it."""
 
 
 # -- the question -------------------------------------------------------------------------------------------
@@ -62,8 +43,8 @@ class Asked:
 
     body: dict[str, Any]
     notices: tuple[str, ...]
-    sent_as: Mapping[str, str]
-    """Optional parameters in the body: wire name -> the request's own."""
+    optional: tuple[str, ...]
+    """Names in the body that can be left out."""
 
 
 def compose(
@@ -81,16 +62,14 @@ def compose(
         AIProviderNotSupportedError: something that must not be left out is asked of a model that cannot do it.
         AIProviderInvalidRequestError: `tool_choice` names a tool that is not there.
     """
-    _require_abilities(request, spec, dialect, model, entry)
-    missing = set(_left_out(request, dialect, entry))
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": [_message(message, "name" in missing) for message in request.messages],
-        "stream": True,
-    }
+    require_abilities(request, spec, entry, dialect.cannot)
+    missing = _left_out(request, dialect, entry)
+    messages = [_message(message, "name" in missing) for message in request.messages]
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
+    optional: list[str] = []
     if dialect.asks_for_usage and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
-    sent_as: dict[str, str] = {}
+        optional.append("stream_options")
     for name, value in _options(request):
         wire = _wire_name(name, dialect, refused)
         if name in missing or not wire or wire in refused:
@@ -99,16 +78,11 @@ def compose(
             body["reasoning"] = {"effort": value}
         else:
             body[wire] = value
-            sent_as[wire] = name
+            optional.append(wire)
     _add_form(body, request, spec, dialect)
     label = entry.label if entry else model
     notices = tuple(notice(label, name) for name in sorted(missing))
-    return Asked(body, notices, sent_as)
-
-
-def notice(label: str, name: str) -> str:
-    """What a person is told of a parameter that was left out."""
-    return f"{label} takes no {_WORDS.get(name, name)}; it was left out."
+    return Asked(body, notices, tuple(optional))
 
 
 def _options(request: ChatRequest) -> list[tuple[str, Any]]:
@@ -128,16 +102,10 @@ def _options(request: ChatRequest) -> list[tuple[str, Any]]:
 
 def _left_out(request: ChatRequest, dialect: Dialect, entry: ModelEntry | None) -> set[str]:
     """Names of what is asked for and not sent."""
-    asked = {name for name, _ in _options(request)}
-    if any(message.name and message.role is not Speaker.TOOL for message in request.messages):
-        asked.add("name")
-    if entry is None:
-        return asked & dialect.leaves_out
-    unwanted = dialect.leaves_out | entry.refuses
-    cannot_reason = entry.abilities and "reasoning" not in entry.abilities
-    if cannot_reason or (entry.efforts and request.reasoning_effort not in entry.efforts):
-        unwanted |= {"reasoning_effort"}
-    return asked & unwanted
+    missing = set(left_out(request, entry, dialect.leaves_out))
+    if entry is not None and entry.efforts and request.reasoning_effort not in ("", *entry.efforts):
+        missing.add("reasoning_effort")
+    return missing
 
 
 def _wire_name(name: str, dialect: Dialect, refused: frozenset[str]) -> str:
@@ -151,25 +119,6 @@ def _wire_name(name: str, dialect: Dialect, refused: frozenset[str]) -> str:
         case "reasoning_effort":
             return dialect.reasoning
     return name
-
-
-def _require_abilities(
-    request: ChatRequest, spec: Spec, dialect: Dialect, model: str, entry: ModelEntry | None
-) -> None:
-    wanted = {
-        "tools": bool(request.tools),
-        "schema": request.schema is not None,
-        "images": any(message.images for message in request.messages),
-        "sounds": any(message.sounds for message in request.messages),
-    }
-    for what, is_wanted in wanted.items():
-        ability, words = _ABILITIES[what]
-        knows_better = entry is not None and entry.abilities and ability not in entry.abilities
-        if is_wanted and (what in dialect.cannot or knows_better):
-            who = spec.display_name if what in dialect.cannot or entry is None else entry.label
-            raise AIProviderNotSupportedError(
-                f"{who} cannot {words}.", spec.name, who=who, hint="Choose another model for it."
-            )
 
 
 def _add_form(body: dict[str, Any], request: ChatRequest, spec: Spec, dialect: Dialect) -> None:
@@ -260,7 +209,7 @@ class Reply:
         """
         if data == "[DONE]":
             return None
-        chunk = json.loads(data)
+        chunk = parsed(data)
         if not isinstance(chunk, dict):
             raise self._not_a_chunk(chunk)
         choices = chunk.get("choices")
