@@ -18,7 +18,7 @@ from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.providers.faults import Told
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import Spec
-from companion.providers.sse import ServerSentEvent
+from companion.providers.sse import ServerSentEvent, parsed
 
 if TYPE_CHECKING:
     from companion.calls import Picture, Tool, ToolCall
@@ -274,7 +274,7 @@ class Reply:
         """
         if told.event == "error":
             raise self._call.inside(_parsed(told.data))
-        event = json.loads(told.data)
+        event = parsed(told.data)
         match event["type"]:
             case "content_block_delta":
                 return self._take_delta(event["index"], event["delta"])

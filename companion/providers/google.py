@@ -213,7 +213,7 @@ class GoogleProvider(AIProvider):
         self, call: Told, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
-        from companion.providers.sse import Splitter
+        from companion.providers.sse import Splitter, parsed
 
         address = f"{_path(model)}:streamGenerateContent?alt=sse"
         async with self._http(max_line).stream("POST", address, json=body) as response:
@@ -224,7 +224,7 @@ class GoogleProvider(AIProvider):
             async for block in response.aiter_bytes():
                 for event in splitter.feed(block):
                     has_events = True
-                    yield json.loads(event.data)
+                    yield parsed(event.data)
                 if not has_events and len(bare) < MAX_LINE:
                     bare += block
             if not has_events and bare.strip():

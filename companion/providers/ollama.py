@@ -30,6 +30,7 @@ from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speake
 from companion.providers.faults import Told, told, until_over
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.sse import parsed
 
 if TYPE_CHECKING:
     import httpx2
@@ -462,7 +463,7 @@ class _Reply:
         Raises:
             AIProviderError: the line is a failure.
         """
-        line = json.loads(raw)
+        line = parsed(raw.decode())
         if "error" in line:
             raise self._call.inside(line)
         if line.get("done"):
