@@ -131,8 +131,12 @@ def test_config_show_tells_values_and_sources(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AI_PROVIDER", "anthropic")
+    monkeypatch.setenv("AI_STT_PROVIDER", "deepgram")
+    monkeypatch.setenv("AI_TTS_PROVIDER", "cartesia")
     assert run(["config", "show", "--json"]) == 0
     found = document(capsys)
+    assert found["providers.stt.active"]["value"] == "deepgram"
+    assert found["providers.tts.active"]["value"] == "cartesia"
     assert found["providers.llm.active"] == {"value": "anthropic", "source": "environment AI_PROVIDER"}
     assert found["talk.tail_ms"] == {"value": 200, "source": "default"}
 

@@ -59,7 +59,9 @@ class ThinkingSettings(RoleSettings):
 class HearingSettings(RoleSettings):
     """Who hears."""
 
-    active: str = setting("builtin", label="Who hears", help=_ACTIVE_HELP, page=Page.HEARING)
+    active: str = setting(
+        "builtin", label="Who hears", help=_ACTIVE_HELP, page=Page.HEARING, environment="AI_STT_PROVIDER"
+    )
     stand_ins: str = setting("", label="Who hears instead", help=_STAND_INS_HELP, page=Page.HEARING)
 
 
@@ -67,7 +69,9 @@ class HearingSettings(RoleSettings):
 class VoiceSettings(RoleSettings):
     """Who speaks."""
 
-    active: str = setting("builtin", label="Who speaks", help=_ACTIVE_HELP, page=Page.VOICE)
+    active: str = setting(
+        "builtin", label="Who speaks", help=_ACTIVE_HELP, page=Page.VOICE, environment="AI_TTS_PROVIDER"
+    )
     stand_ins: str = setting("", label="Who speaks instead", help=_STAND_INS_HELP, page=Page.VOICE)
 
 
