@@ -51,13 +51,16 @@ ORDER = (
     "cartesia",
     "elevenlabs",
 )
+HAND_MADE_VENDORS = ("ollama",)
+"""Theirs is what people fetch, and what a table says of it is about one size of it."""
 NOT_FOR_TALKING = re.compile(
     r"preview|exp-|experimental|beta|-latest$|cyber|code|build|search|daybreak|rosalind|law|guard|devstral|container"
     r"|lyria|robotics|omni|learnlm|gemma-[23]|leanstral|glm|mamba|gv2|multi-agent|vision-exp|audio|translate|diarize"
     r"|streaming/|vibe|-1106|reasoning|arabic|deep-research|deepseek-(r1|v3|coder|v4-1)|^base|^enhanced"
     r"|^whisper(-tiny|-base|-small|-medium|-large)?$|^nova(-2.*|-general|-phonecall)?$|-tiny|open-mistral|pixtral"
     r"|mistral-(small|medium)$|mistral-(large|medium)-(2512|2604|3\.5)$|ministral-3-|voxtral.*-2\d{3}|-\d-0$"
-    r"|live|realtime|llama2|internlm|-instruct|_v1$|turbo_v2$|flash_v2$",
+    r"|live|realtime|llama2|internlm|-instruct|_v1$|turbo_v2$|flash_v2$"
+    r"|ada-002|embed-2312|^llama-3\.1|^gpt-5\.6$|^gemma-4-31b$",
     re.IGNORECASE,
 )
 """What is no partner in a conversation, an older name of something listed, or needs a connection we do not make."""
@@ -107,7 +110,7 @@ def _take_table(kept: dict[tuple[str, str], dict[str, Any]], path: Path) -> None
         before = kept.get(key, {})
         if "batch" in before.get("abilities", ()):
             row["abilities"] = [*row.get("abilities", ()), "batch"]
-        kept[key] = row | {name: before[name] for name in HAND_MADE if name in before}
+        kept[key] = before | row | {name: before[name] for name in HAND_MADE if name in before}
 
 
 # -- prices of the package ----------------------------------------------------------------------------------
@@ -197,12 +200,20 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _row(line: dict[str, str]) -> dict[str, Any] | None:
     provider = PROVIDERS.get(line["provider"], line["provider"])
     model, role = line["model"], ROLES.get(line["mode"])
-    if role is None or provider not in ORDER or NOT_FOR_TALKING.search(model) or DATED.search(model):
+    if (
+        role is None
+        or provider not in ORDER
+        or provider in HAND_MADE_VENDORS
+        or NOT_FOR_TALKING.search(model)
+        or DATED.search(model)
+    ):
         return None
     row: dict[str, Any] = {"provider": provider, "model": model, "role": role, "label": label(model)}
     _put(row, "context_window", _number(line["gp_ctx"] or line["ll_max_in"]), whole=True)
     _put(row, "max_output", _number(line["ll_max_out"]), whole=True)
     _put_prices(row, line)
+    if role == "embeddings":
+        row["price_out"] = 0
     abilities = [name for column, name in ABILITIES.items() if line[column] == "1"]
     if role == "llm":
         row["abilities"] = ["streaming", *abilities]

@@ -50,9 +50,7 @@ class ThinkingSettings(RoleSettings):
     active: str = setting(
         "guide", label="Who thinks", help=_ACTIVE_HELP, page=Page.THINKING, environment="AI_PROVIDER"
     )
-    stand_ins: str = setting(
-        "guide", label="Who answers instead", help=_STAND_INS_HELP, page=Page.THINKING
-    )
+    stand_ins: str = setting("guide", label="Who answers instead", help=_STAND_INS_HELP, page=Page.THINKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
