@@ -76,6 +76,7 @@ class Kind(StrEnum):
     ALREADY_RUNNING = "already_running"
     BAD_FILE = "bad_file"
     TAKES_WAITING = "takes_waiting"
+    SLEPT = "slept"
     INTERNAL = "internal"
 
 
@@ -96,6 +97,7 @@ class Action(StrEnum):
     SHOW_FILE = "show_file"
     NEW_JOURNAL = "new_journal"
     HEAR_WAITING = "hear_waiting"
+    SHOW_WAITING = "show_waiting"
     CONTINUE = "continue"
 
 
@@ -328,7 +330,12 @@ CARDS: Mapping[Kind, Card] = {
     Kind.TAKES_WAITING: Card(
         "A recording waits for its words.",
         "It was made when Companion ended too early, or when nobody could make it out.",
-        (_A.HEAR_WAITING,),
+        (_A.HEAR_WAITING, _A.SHOW_WAITING),
+    ),
+    Kind.SLEPT: Card(
+        "Welcome back.",
+        "The computer slept in the middle of this. What you said and what you heard is kept.",
+        (_A.CONTINUE, _A.RETRY),
     ),
     Kind.INTERNAL: Card(
         "Something inside Companion went wrong.",

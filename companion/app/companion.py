@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.recovery import Recovery
     from companion.app.staff import Staff
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
@@ -112,6 +113,20 @@ class Companion:
         return Workbench(self)
 
     @cached_property
+    def recovery(self) -> Recovery:
+        """Recordings whose words are not known yet."""
+        from companion.app.recovery import Recovery
+
+        return Recovery(
+            journal=self.archive.journal,
+            player=self.player,
+            hear=lambda take_id: self.engine.hear_waiting(take_id),  # noqa: PLW0108 - whoever is the engine then
+            hush=self.cancel,
+            hearers=self.staff.hearers,
+            events=self.events,
+        )
+
+    @cached_property
     def archive(self) -> Archive:
         from companion.app.archive import Archive
 
@@ -183,6 +198,8 @@ class Companion:
         if self._hands_free is not None:
             await self._hands_free.stop()
         await self.engine.close()
+        if "recovery" in self.__dict__:
+            await self.recovery.close()
         self._stop_watching()
         await tasks.stop(self._opening)
         if self._warming_sound is not None:

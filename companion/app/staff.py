@@ -241,13 +241,6 @@ class Staff:
         provider = await self.provider(Role.THINKS, spec.name)
         return _Booked(provider.realtime(roles.realtime_choice(settings, spec)), spec.display_name)
 
-    def conversation_cost_usd(self, name: str, usage: Usage) -> float | None:
-        """What an answer of the voice model "provider/model" cost; None: not known."""
-        from companion.providers.catalogue import Catalogue, cost_usd
-
-        provider, _, model = name.partition("/")
-        return cost_usd(Catalogue.load().find(model, provider), usage)
-
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""
         try:
@@ -266,6 +259,14 @@ class Staff:
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
         return await provider.check()
+
+    async def hearers(self) -> Mapping[str, str]:
+        """Who could hear now: registered name -> label. Without a key that is asked for, nobody can."""
+        found = {}
+        for spec in registry.with_role(Role.HEARS):
+            if spec.name != "mock" and (not spec.needs_key or (await self.key_state(spec.name)).present):
+                found[spec.name] = spec.display_name
+        return found
 
     async def save_key(self, name: str, key: Secret, *, this_run_only: bool = False) -> None:
         """Keeps a key, bound to the address the provider has now."""

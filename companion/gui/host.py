@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from companion.errors import Action
 from companion.events import Events
-from companion.flow import SessionRecord, TurnRecord
+from companion.flow import SessionRecord, TurnRecord, WaitingTake
 
 
 class PracticeInfo(Protocol):
@@ -71,6 +71,30 @@ class WindowSettings(Protocol):
     def talk(self) -> TalkSettings: ...
 
 
+class WaitingTakes(Protocol):
+    """Recordings whose words are not known yet. Raises `CompanionError`."""
+
+    async def waiting(self) -> Sequence[WaitingTake]:
+        """Oldest first."""
+
+    async def hearers(self) -> Mapping[str, str]:
+        """Who can hear now: registered name -> label."""
+
+    async def play(self, take_id: str) -> None:
+        """Returns when it was heard or stopped; a new one stops the last."""
+
+    def stop_playing(self) -> None: ...
+
+    async def hear(self, take_id: str, provider: str = "") -> None:
+        """Has it heard by the chosen recogniser, or by another; a turn follows."""
+
+    def discard(self, take_id: str) -> None:
+        """Takes it off the list; for a moment it can be taken back."""
+
+    def take_back(self, take_id: str) -> bool:
+        """Undoes a discard; False when it is too late."""
+
+
 class WindowHost(Protocol):
     """The app as the window knows it. All methods belong to the loop's thread; the plain ones return at once."""
 
@@ -107,6 +131,10 @@ class WindowHost(Protocol):
         """Newest first."""
 
     async def turns(self, session_id: int) -> Sequence[TurnRecord]: ...
+
+    @property
+    def recovery(self) -> WaitingTakes:
+        """Recordings whose words are not known yet."""
 
     def act(self, action: Action) -> None:
         """A card's button that is not about choosing something in the settings."""

@@ -1,4 +1,4 @@
-"""The journal page: past reflections by day, and reading one. Main thread; what it shows is read through the app."""
+"""The journal page: past reflections by day, reading one, and the recordings that wait for their words. Main thread."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ from companion.gui.host import WindowHost
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
+from companion.gui.waiting import WaitingPage
 from companion.tasks import spawn, stop
 
 _LIST_PX = 310
 _SESSION = Qt.ItemDataRole.UserRole
 _DETAIL = Qt.ItemDataRole.UserRole + 1
+_WAITING = -1
+"""Stands for a session's number at the entry of the waiting recordings."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -77,6 +80,10 @@ class JournalPage(QWidget):
         self.header = label("", "soft")
         self.message = label("", "soft", wraps=True)
         self.start = QPushButton("Start a reflection")
+        self.waiting = WaitingPage(host.recovery)
+        self.waiting.heard_again.connect(self.talk_wanted)
+        self.waiting.changed.connect(self.refresh)
+        self._sides = QStackedWidget()
         self._pages = QStackedWidget()
         self._set_up()
 
@@ -102,8 +109,14 @@ class JournalPage(QWidget):
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = spawn(self._refresh(), name="journal list")
 
+    def show_waiting(self) -> None:
+        """Turns to the recordings that wait for their words, where there are any."""
+        self._shown = _WAITING
+        self.refresh()
+
     async def close_reading(self) -> None:
         """Ends what is under way."""
+        await self.waiting.close_reading()
         await stop(self._reading, self._refreshing)
 
     # -- reading --------------------------------------------------------------------------------------------
@@ -111,10 +124,12 @@ class JournalPage(QWidget):
     async def _refresh(self) -> None:
         try:
             sessions = await self._host.sessions()
+            await self.waiting.refresh()
         except CompanionError as error:
             self._explain(error.message, error.hint)
             return
-        if not sessions:
+        is_waiting_shown = self._shown == _WAITING and bool(self.waiting.rows)
+        if not sessions and not self.waiting.count and not is_waiting_shown:
             self._explain(
                 "Nothing here yet",
                 "Each reflection is kept here, encrypted on this computer, as soon as you have said something.",
@@ -150,6 +165,11 @@ class JournalPage(QWidget):
         selection.blockSignals(True)
         self.model.clear()
         day, chosen = "", QModelIndex()
+        if self.waiting.count or self._shown == _WAITING:
+            item = self._waiting_item()
+            self.model.appendRow(item)
+            if self._shown == _WAITING or not sessions:
+                chosen = item.index()
         for session in sessions:
             if (this_day := day_of(session.started_at)) != day:
                 day = this_day
@@ -161,6 +181,15 @@ class JournalPage(QWidget):
         self.list.setCurrentIndex(chosen)
         selection.blockSignals(False)
         self._chosen(chosen)
+
+    def _waiting_item(self) -> QStandardItem:
+        count = self.waiting.count
+        item = QStandardItem("Waiting recordings")
+        detail = "1 without words yet" if count == 1 else f"{count} without words yet" if count else "none"
+        item.setData(_WAITING, _SESSION)
+        item.setData(detail, _DETAIL)
+        item.setAccessibleText(f"Waiting recordings, {detail}")
+        return item
 
     def _day_item(self, day: str) -> QStandardItem:
         item = QStandardItem(day)
@@ -176,7 +205,11 @@ class JournalPage(QWidget):
         return item
 
     def _chosen(self, index: _Index, _before: object = None) -> None:
-        session = self._sessions.get(index.data(_SESSION) or 0)
+        number = index.data(_SESSION) or 0
+        self._sides.setCurrentIndex(1 if number == _WAITING else 0)
+        if number == _WAITING:
+            self._shown = _WAITING
+        session = self._sessions.get(number)
         if session is not None:
             if self._reading is not None:
                 self._reading.cancel()
@@ -218,14 +251,17 @@ class JournalPage(QWidget):
         self._heading.setContentsMargins(12, 0, 0, 0)
         column.addWidget(self._heading)
         column.addWidget(self.list, 1)
-        right = QVBoxLayout()
+        reading = QWidget()
+        right = QVBoxLayout(reading)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(20)
         self.header.setContentsMargins(28, 0, 28, 0)
         right.addWidget(self.header)
         right.addWidget(self.script, 1)
+        self._sides.addWidget(reading)
+        self._sides.addWidget(self.waiting)
         row.addWidget(left)
-        row.addLayout(right, 1)
+        row.addWidget(self._sides, 1)
         return page
 
     def _dress(self) -> None:

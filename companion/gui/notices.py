@@ -13,7 +13,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
-from companion.errors import Action
+from companion.errors import Action, Kind
 from companion.events import Trouble
 from companion.flow import Role
 from companion.gui import icons
@@ -37,6 +37,7 @@ ACTION_LABELS = {
     Action.SHOW_FILE: "Show the folder",
     Action.NEW_JOURNAL: "Start a new journal",
     Action.HEAR_WAITING: "Write it down",
+    Action.SHOW_WAITING: "Show recordings",
     Action.CONTINUE: "Continue",
 }
 _MOST_BUTTONS = 2
@@ -71,6 +72,8 @@ class Notice:
             sentence=clean_text(error.message),
             hint=clean_text(error.hint),
             buttons=buttons,
+            tone="plain" if error.kind is Kind.SLEPT else "warn",
+            icon="moon" if error.kind is Kind.SLEPT else "cloud",
             is_about_turn=trouble.turn is not None,
             stops_turn=trouble.turn is not None
             and trouble.role is not None

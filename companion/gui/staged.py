@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +31,7 @@ from companion.events import (
     UserSaid,
     WordHeard,
 )
-from companion.flow import ReplyState, Role, Sentence, SessionRecord, Transcript, TurnRecord
+from companion.flow import ReplyState, Role, Sentence, SessionRecord, Transcript, TurnRecord, WaitingTake
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
@@ -96,6 +97,50 @@ PRACTICES = (
 )
 
 
+class StagedTakes:
+    """Recordings that wait, in memory; what was asked for stands in `log`."""
+
+    def __init__(self) -> None:
+        self.takes: list[WaitingTake] = []
+        self.log: list[tuple[str, ...]] = []
+        self.leaving: list[WaitingTake] = []
+        self.trouble: CompanionError | None = None
+        """Raised by the next `play` or `hear`."""
+        self.may_end = asyncio.Event()
+
+    async def waiting(self) -> Sequence[WaitingTake]:
+        return [take for take in self.takes if take not in self.leaving]
+
+    async def hearers(self) -> Mapping[str, str]:
+        return {"builtin": "This computer", "deepgram": "Deepgram"}
+
+    async def play(self, take_id: str) -> None:
+        self._tell("play", take_id)
+        self.may_end.clear()
+        await self.may_end.wait()
+
+    def stop_playing(self) -> None:
+        self.log.append(("stop",))
+        self.may_end.set()
+
+    async def hear(self, take_id: str, provider: str = "") -> None:
+        self._tell("hear", take_id, provider)
+
+    def discard(self, take_id: str) -> None:
+        self.leaving += [take for take in self.takes if take.id == take_id]
+
+    def take_back(self, take_id: str) -> bool:
+        is_there = any(take.id == take_id for take in self.leaving)
+        self.leaving = [take for take in self.leaving if take.id != take_id]
+        return is_there
+
+    def _tell(self, *what: str) -> None:
+        if self.trouble is not None:
+            error, self.trouble = self.trouble, None
+            raise error
+        self.log.append(what)
+
+
 class StagedHost:
     """Remembers what was pressed in `pressed`; holds sessions and turns in memory."""
 
@@ -107,6 +152,7 @@ class StagedHost:
         self.trouble: CompanionError | None = None
         """What the journal answers instead of its content."""
         self.takes_words = True
+        self.recovery = StagedTakes()
 
     def press_talk(self) -> None:
         self.pressed.append("press")

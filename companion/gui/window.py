@@ -279,6 +279,9 @@ class Window(QMainWindow):
             self.settings_requested.emit(settings_page(role))
         elif action in _PAGES:
             self.settings_requested.emit(_PAGES[action])
+        elif action is Action.SHOW_WAITING:
+            self.show_page("journal")
+            self._journal_page().show_waiting()
         elif action is Action.USE_PASSPHRASE:
             self.passphrase_wanted.emit()
         elif action is Action.SHOW_FILE:
