@@ -20,7 +20,7 @@ from companion.errors import (
     AIProviderStreamCutError,
 )
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
-from companion.providers.provider import AIProvider, opened
+from companion.providers.provider import AIProvider
 from companion.providers.response import ChatResponse, Collected, added
 from companion.providers.wellformed import require_well_formed
 
@@ -386,7 +386,10 @@ def _room(provider: AIProvider, request: ChatRequest) -> int:
 
 
 class ChatStream:
-    """An answer on its way. Leaving the `async with`, or the loop over it, ends the work at the vendor too."""
+    """An answer on its way. Leaving the `async with`, or the loop over it, ends the work at the vendor too.
+
+    Nothing here refers back to it, so that a loop left without `async with` frees it, and the answer with it, at once.
+    """
 
     def __init__(self, provider: AIProvider, request: ChatRequest) -> None:
         self._provider = provider
@@ -400,9 +403,14 @@ class ChatStream:
         return self._collected.text
 
     def __aiter__(self) -> AsyncIterator[ChatDelta]:
+        return self
+
+    async def __anext__(self) -> ChatDelta:
         if self._deltas is None:
-            self._deltas = self._read()
-        return self._deltas
+            self._deltas = self._provider.stacked(self._provider.chat)(self._request)
+        delta = await anext(self._deltas)
+        self._collected.add(delta)
+        return delta
 
     async def response(self) -> ChatResponse:
         """The whole answer; reads what has not been read yet.
@@ -431,10 +439,3 @@ class ChatStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    async def _read(self) -> AsyncIterator[ChatDelta]:
-        call = self._provider.stacked(self._provider.chat)
-        async with opened(call, self._request) as deltas:
-            async for delta in deltas:
-                self._collected.add(delta)
-                yield delta

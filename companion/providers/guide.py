@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -30,6 +31,16 @@ SPEC = Spec(
     default_models={Role.THINKS: "guide"},
     summary="Written rules on this computer that reflect back and ask; no AI model, and nothing leaves this computer.",
 )
+_CANNOT = ("tools", "schema", "images", "sounds")
+_NO_USE_FOR = (
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "stop",
+    "reasoning_effort",
+)
 _NO_SLOTS: Mapping[str, str] = MappingProxyType({})
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -45,11 +56,12 @@ class Guide(AIProvider):
     async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
         import asyncio  # the window asks this file who the guide is before it has a loop
 
+        notices = _require_a_plain_question(request)
         answer = write_answer(request)
         for word in re.findall(r"\S+\s*", answer):
             yield ChatDelta(text=word)
             await asyncio.sleep(0)
-        yield ChatDelta(finish_reason="stop", model="guide")
+        yield ChatDelta(finish_reason="stop", model="guide", notices=notices)
 
     async def warm(self) -> None:
         from companion.providers.noticing import load_lexicon
@@ -59,6 +71,20 @@ class Guide(AIProvider):
 
 
 PROVIDER = Guide
+
+
+def _require_a_plain_question(request: ChatRequest) -> tuple[str, ...]:
+    """Notices of the numbers that mean nothing to rules.
+
+    Raises:
+        AIProviderNotSupportedError: tools, a form, pictures or sound are asked for.
+    """
+    from companion.calls import JsonSchema
+    from companion.providers.fitting import left_out, notice, require_abilities
+
+    form = JsonSchema(schema={}) if request.json else None
+    require_abilities(replace(request, schema=request.schema or form), SPEC, None, _CANNOT)
+    return tuple(notice(SPEC.display_name, name) for name in left_out(request, None, _NO_USE_FOR))
 
 
 def write_answer(request: ChatRequest) -> str:

@@ -11,16 +11,16 @@ import math
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from companion.errors import AIProviderError
+from companion.errors import AIProviderError, AIProviderInvalidRequestError
 from companion.flow import (
-    TURN_ROLES,
     Audio,
     ChatDelta,
     ChatRequest,
     HearRequest,
     Role,
+    Speaker,
     SpeakRequest,
     Transcript,
     Usage,
@@ -28,11 +28,20 @@ from companion.flow import (
 )
 from companion.providers.provider import AIProvider, Policy, Spec, opened, simple_request
 
+if TYPE_CHECKING:
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, ToolCall
+
 SPEC = Spec(
     name="mock",
     display_name="Mock",
-    roles=frozenset(TURN_ROLES),
-    default_models={Role.THINKS: "mock-1", Role.HEARS: "mock-ear", Role.SPEAKS: "mock-voice"},
+    roles=frozenset(Role),
+    default_models={
+        Role.THINKS: "mock-1",
+        Role.HEARS: "mock-ear",
+        Role.SPEAKS: "mock-voice",
+        Role.EMBEDS: "mock-vectors",
+        Role.DRAWS: "mock-pencil",
+    },
     voices=(VoiceInfo(id="hum", name="Hum"), VoiceInfo(id="hum-low", name="Low hum")),
     summary="Says what it was told to say. For tests; nothing leaves this computer.",
 )
@@ -44,14 +53,18 @@ SECONDS_PER_WORD = 0.3
 _TONES_HZ: Mapping[str, float] = {"": 220.0, "hum": 220.0, "hum-low": 110.0}
 _TONE_LEVEL = 0.05 * 32767
 _CHUNK_S = 0.1
+DIMENSIONS = 64
+PICTURE_SIZE = "64x64"
+_LARGEST_SIDE = 1024
 
 
 class MockAIProvider(AIProvider):
-    """Scripted thinking, hearing and speaking.
+    """Scripted thinking, hearing, speaking, and the rest. Vectors of texts with words in common are near each other.
 
     Args:
-        responses: `completion` (text; several in a list are given in turn), `transcript` (text) and `tts` (bytes that
-            `generate_tts` returns as they are). What is missing has a fixed default.
+        responses: `completion` (text; several in a list are given in turn), `tool_calls` (pairs of a tool's name and its
+            arguments, asked for whenever tools are offered and not yet answered), `transcript` (text), `tts` (bytes that
+            `generate_tts` returns as they are) and `picture` (bytes of a PNG). What is missing has a fixed default.
         failure: raised by every call; after `fail_after` chunks, 0 before the first.
         fail_times: how many calls fail before the rest succeed; None: all.
         delay_s: pause before each chunk.
@@ -78,14 +91,14 @@ class MockAIProvider(AIProvider):
         self.delay_s = delay_s
         self.call_history: list[dict[str, Any]] = []
         """One entry per call in order: `method` and its arguments by name."""
-        self._answers = 0
+        self._answers = self._count = 0
 
     def reset_history(self) -> None:
         """Forgets the calls; a list of completions starts again from its first."""
         self.call_history.clear()
-        self._answers = 0
+        self._answers = self._count = 0
 
-    # -- the three calls ------------------------------------------------------------------------------------
+    # -- the calls ------------------------------------------------------------------------------------------
 
     def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
         self._record("chat", request=request)
@@ -99,9 +112,18 @@ class MockAIProvider(AIProvider):
         self._record("speak", request=request)
         return self._hum(request)
 
+    def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+        self._record("embed", request=request)
+        return self._measure(request)
+
+    def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
+        self._record("draw", request=request)
+        return self._paint(request)
+
     async def _answer(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
         fails = self._fails()
-        words = _words(self._next_completion())
+        calls = self._next_calls(request)
+        words = _words(self._next_completion()) if not calls else []
         for index, word in enumerate(words):
             await self._before_chunk(index, fails)
             yield ChatDelta(text=word)
@@ -109,7 +131,14 @@ class MockAIProvider(AIProvider):
         asked = sum(len(message.content.split()) for message in request.messages)
         usage = Usage(input_tokens=asked, output_tokens=len(words))
         model = request.model or self.models[Role.THINKS]
-        yield ChatDelta(finish_reason="stop", usage=usage, model=model)
+        self._count += 1
+        yield ChatDelta(
+            finish_reason="tool_calls" if calls else "stop",
+            usage=usage,
+            model=model,
+            id=f"mock-{self._count}",
+            tool_calls=calls,
+        )
 
     async def _hear(self, request: HearRequest) -> AsyncIterator[Transcript]:
         fails = self._fails()
@@ -132,6 +161,24 @@ class MockAIProvider(AIProvider):
             await self._before_chunk(index, fails)
             wave = (int(_TONE_LEVEL * math.sin(step * n)) for n in range(start, min(samples, start + chunk)))
             yield Audio(pcm=_little_endian(array.array("h", wave)), rate_hz=RATE_HZ)
+
+    async def _measure(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+        from companion.calls import Embeddings
+
+        await self._before_chunk(0, self._fails())
+        size = request.dimensions or DIMENSIONS
+        vectors = tuple(_vector(text, size) for text in request.texts)
+        model = request.model or self.models[Role.EMBEDS]
+        words = sum(len(text.split()) for text in request.texts)
+        yield Embeddings(vectors=vectors, model=model, input_tokens=words)
+
+    async def _paint(self, request: DrawRequest) -> AsyncIterator[Picture]:
+        from companion.calls import Picture
+
+        await self._before_chunk(0, self._fails())
+        scripted = self.responses.get("picture")
+        data = _png(request.prompt, request.size or PICTURE_SIZE) if scripted is None else bytes(scripted)
+        yield Picture(data=data, prompt=request.prompt)
 
     # -- the simple face, written down under its own names --------------------------------------------------
 
@@ -184,6 +231,19 @@ class MockAIProvider(AIProvider):
         self._answers += 1
         return str(scripted[(self._answers - 1) % len(scripted)])
 
+    def _next_calls(self, request: ChatRequest) -> tuple[ToolCall, ...]:
+        wanted = self.responses.get("tool_calls", ())
+        if not request.tools or request.tool_choice == "none" or request.messages[-1].role is Speaker.TOOL:
+            return ()
+        import json
+
+        from companion.calls import ToolCall
+
+        return tuple(
+            ToolCall(id=f"call_{len(request.messages)}_{n}", name=name, arguments=json.dumps(dict(arguments)))
+            for n, (name, arguments) in enumerate(wanted, 1)
+        )
+
     def _fails(self) -> bool:
         """Whether the call that begins now is one that fails."""
         if self.failure is None or self.fail_times == 0:
@@ -203,6 +263,48 @@ class MockAIProvider(AIProvider):
 def _words(text: str) -> list[str]:
     """Words with the white space after them; joined they are the text again."""
     return re.findall(r"\s*\S+\s*", text) or [text]
+
+
+def _digest(text: str) -> bytes:
+    from hashlib import blake2b
+
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _vector(text: str, size: int) -> tuple[float, ...]:
+    """Of length 1; each word points in a direction of its own."""
+    sums = [0.0] * size
+    for word in re.findall(r"\w+", text.lower()) or [text]:
+        digest = _digest(word)
+        sums[int.from_bytes(digest[:4], "big") % size] += 1.0 if digest[4] & 1 else -1.0
+    length = math.hypot(*sums)
+    return tuple(each / length for each in sums) if length else (1.0, *sums[1:])
+
+
+def _png(prompt: str, size: str) -> bytes:
+    """A plain picture in the colour of its prompt (PNG, RFC 2083)."""
+    import struct
+    import zlib
+
+    sides = [int(side) if side.isdecimal() else 0 for side in size.lower().split("x")]
+    if len(sides) != 2 or not all(0 < side <= _LARGEST_SIDE for side in sides):
+        raise AIProviderInvalidRequestError(
+            f"{size} is no size of a picture, such as {PICTURE_SIZE}.", SPEC.name
+        )
+    width, height = sides
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    rows = (b"\0" + _digest(prompt)[:3] * width) * height
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def _little_endian(samples: array.array[int]) -> bytes:

@@ -97,9 +97,9 @@ def _validator(schema: Mapping[str, Any], what: str = "The schema of the answer"
     try:
         return jsonschema_rs.validator_for(dict(schema), offline=True)
     except (ValueError, TypeError, RecursionError, jsonschema_rs.ReferencingError) as error:
-        reason = str(error).splitlines()[0][:_LONGEST_COMPLAINT]
+        reason = str(error).splitlines()[0][:_LONGEST_COMPLAINT].rstrip(".")
         raise AIProviderInvalidRequestError(
-            f"{what} is no JSON schema: {reason}", "", error, hint="Correct it; nothing was sent."
+            f"{what} is no JSON schema: {reason}.", "", error, hint="Correct it; nothing was sent."
         ) from error
 
 
@@ -175,12 +175,17 @@ def _choices(values: Sequence[Any]) -> dict[str, Any]:
 def _record(kind: Any, inside: tuple[Any, ...]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind, include_extras=True)
     if typing.is_typeddict(kind):
-        required = [name for name in hints if name in kind.__required_keys__]
+        required = [name for name, hint in hints.items() if _is_required(kind, name, hint)]
     else:
         fields = [field for field in dataclasses.fields(kind) if field.init]
         hints = {field.name: hints[field.name] for field in fields}
         required = [field.name for field in fields if not _has_default(field)]
     return object_schema({name: _schema(hint, inside) for name, hint in hints.items()}, required)
+
+
+def _is_required(kind: Any, name: str, hint: Any) -> bool:
+    origin = get_origin(hint)  # with postponed annotations Python does not see these marks itself
+    return origin is Required or (origin is not NotRequired and name in kind.__required_keys__)
 
 
 def object_schema(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:

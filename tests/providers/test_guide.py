@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.calls import JsonSchema, Picture, SoundFile, Tool
+from companion.errors import AIProviderNotSupportedError
 from companion.flow import ChatRequest, Message, Role, Speaker
 from companion.practices import find_practice, load_practices
 from companion.providers.guide import PROVIDER, SPEC, Guide, load_wordings, write_answer
@@ -345,3 +347,25 @@ def test_the_wordings_are_wellformed() -> None:
         for question in questions
     )
     assert all(len(subject.questions) >= 3 for subject in subjects)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ChatRequest(messages=(Message(Speaker.USER, "hi"),), tools=(Tool(name="look"),)),
+        ChatRequest(messages=(Message(Speaker.USER, "hi"),), schema=JsonSchema(schema={})),
+        ChatRequest(messages=(Message(Speaker.USER, "hi"),), json=True),
+        ChatRequest(messages=(Message(Speaker.USER, "hi", images=(Picture(data=b"x"),)),)),
+        ChatRequest(messages=(Message(Speaker.USER, "hi", sounds=(SoundFile(data=b"x"),)),)),
+    ],
+    ids=["tools", "schema", "json", "pictures", "sound"],
+)
+async def test_what_rules_cannot_do_is_refused(request_: ChatRequest) -> None:
+    with pytest.raises(AIProviderNotSupportedError, match="Offline guide cannot"):
+        [delta async for delta in Guide().chat(request_)]
+
+
+async def test_numbers_that_mean_nothing_to_rules_are_told() -> None:
+    request = ChatRequest(messages=(Message(Speaker.USER, "hi"),), temperature=0.7)
+    last = [delta async for delta in Guide().chat(request)][-1]
+    assert last.notices == ("Offline guide takes no temperature; it was left out.",)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
+import struct
+import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
-from companion.errors import AIProviderRateLimitError, AIProviderUnavailableError
+from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, Tool
+from companion.errors import (
+    AIProviderInvalidRequestError,
+    AIProviderRateLimitError,
+    AIProviderUnavailableError,
+)
 from companion.flow import Audio, ChatRequest, HearRequest, Message, Speaker, SpeakRequest, Transcript
 from companion.providers import AIProviderFactory, MockAIProvider
 
@@ -154,3 +163,73 @@ def test_a_transcript_is_final_even_for_one_word() -> None:
         return [one async for one in provider.transcribe(HearRequest(frames=take()))]
 
     assert [one.is_final for one in asyncio.run(run())] == [True]
+
+
+# -- tools, vectors, pictures -----------------------------------------------------------------------------------
+
+
+async def test_it_asks_for_the_scripted_tools_until_they_are_answered() -> None:
+    provider = MockAIProvider(responses={"tool_calls": [("look", {"day": "today"}), ("count", {})]})
+    asked = replace(REQUEST, tools=(Tool(name="look"), Tool(name="count")))
+    (last,) = [delta async for delta in provider.chat(asked)]
+    assert last.finish_reason == "tool_calls"
+    assert [(call.name, call.arguments) for call in last.tool_calls] == [
+        ("look", '{"day": "today"}'),
+        ("count", "{}"),
+    ]
+    assert len({call.id for call in last.tool_calls}) == 2
+    said = Message(Speaker.ASSISTANT, "", tool_calls=last.tool_calls)
+    answers = [Message(Speaker.TOOL, "rain", tool_call_id=call.id) for call in last.tool_calls]
+    followed = replace(asked, messages=(*asked.messages, said, *answers))
+    assert [delta async for delta in provider.chat(followed)][-1].finish_reason == "stop"
+    for without in (REQUEST, replace(asked, tool_choice="none")):
+        assert [delta async for delta in provider.chat(without)][-1].tool_calls == ()
+
+
+async def _vectors(provider: MockAIProvider, *texts: str, dimensions: int | None = None) -> Embeddings:
+    request = EmbedRequest(texts=texts, dimensions=dimensions)
+    (found,) = [found async for found in provider.embed(request)]
+    return found
+
+
+async def test_texts_with_words_in_common_have_vectors_near_each_other() -> None:
+    provider = MockAIProvider()
+    found = await _vectors(provider, "I walked by the river", "By the river I sat", "Invoices are due", "")
+    rain, sat, due, nothing = found.vectors
+
+    def likeness(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+        return sum(x * y for x, y in zip(one, other, strict=True))
+
+    assert likeness(rain, sat) > 0.5 > likeness(rain, due)
+    assert all(math.hypot(*vector) == pytest.approx(1) for vector in (rain, sat, due, nothing))
+    assert (found.model, found.input_tokens) == ("mock-vectors", 13)
+    assert (await _vectors(MockAIProvider(), "I walked by the river")).vectors[0] == rain
+    assert len((await _vectors(provider, "rain", dimensions=5)).vectors[0]) == 5
+    assert provider.call_history[0]["method"] == "embed"
+
+
+async def _picture(provider: MockAIProvider, **asked: str) -> Picture:
+    (picture,) = [picture async for picture in provider.draw(DrawRequest(**asked))]  # type: ignore[arg-type]
+    return picture
+
+
+async def test_it_draws_a_picture_of_the_size_that_was_asked_for() -> None:
+    provider = MockAIProvider()
+    picture = await _picture(provider, prompt="a quiet lake", size="20x10")
+    assert picture.media_type == "image/png"
+    assert struct.unpack(">II", picture.data[16:24]) == (20, 10)
+    at = picture.data.index(b"IDAT") + 4
+    assert len(zlib.decompress(picture.data[at:])) == 10 * (1 + 20 * 3)
+    assert await _picture(MockAIProvider(), prompt="a quiet lake", size="20x10") == picture
+    assert (await _picture(provider, prompt="a loud city", size="20x10")).data != picture.data
+    assert (await _picture(MockAIProvider(responses={"picture": b"own"}), prompt="x")).data == b"own"
+    with pytest.raises(AIProviderInvalidRequestError, match="no size"):
+        await _picture(provider, prompt="a quiet lake", size="huge")
+
+
+async def test_vectors_and_pictures_can_fail_as_scripted() -> None:
+    provider = MockAIProvider(failure=AIProviderUnavailableError("down", "mock"))
+    with pytest.raises(AIProviderUnavailableError):
+        await _vectors(provider, "rain")
+    with pytest.raises(AIProviderUnavailableError):
+        await _picture(provider, prompt="rain")
