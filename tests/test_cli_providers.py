@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import json
 import threading
@@ -87,6 +88,21 @@ def test_an_answer_as_a_document_tells_who_and_how_much(
     assert found["finish_reason"] == "stop"
     assert found["output_tokens"] > 0
     assert found["cost_usd"] == 0
+
+
+def test_a_picture_is_shown_to_a_model(
+    ollama: OllamaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "dusk.png"
+    picture.write_bytes(b"\x89PNG dusk")
+    asked = ["ask", "What is this?", "--provider", "ollama", "--model", "llava:7b", "--image"]
+    ollama.script.models = ["llava:7b"]
+    assert run([*asked, str(picture)]) == 0
+    shown = ollama.asked("/api/chat")[-1].body["messages"][-1]
+    assert base64.b64decode(shown["images"][0]) == picture.read_bytes()
+    for name in ("dusk.txt", "none.png"):
+        assert run([*asked, str(tmp_path / name)]) == 1
+        assert name in capsys.readouterr().err
 
 
 def test_what_a_provider_answers_is_printed_while_it_comes(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import mimetypes
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from companion.paths import Home
 
 if TYPE_CHECKING:
     from companion.app import Companion
+    from companion.calls import Picture
 
 
 def declare(add: Add) -> None:
@@ -33,6 +36,9 @@ def declare(add: Add) -> None:
 
     ask = add("ask", "Ask whoever thinks, and print the answer as it comes.", with_app(_ask))
     ask.add_argument("text")
+    ask.add_argument(
+        "--image", metavar="FILE", action="append", default=[], help="a picture to look at; may be repeated"
+    )
     ask.add_argument("--system", metavar="TEXT", default="", help="what it is told about its part")
     takes_provider(ask)
     ask.add_argument("--json", action="store_true", help="one document at the end instead")
@@ -152,9 +158,26 @@ async def _ask(app: Companion, args: argparse.Namespace) -> int:
 def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
     from companion.conversation.prompt import build_messages
 
+    messages: tuple[Message, ...]
     if args.system:
-        return (Message(Speaker.SYSTEM, args.system), Message(Speaker.USER, args.text))
-    return build_messages(app.engine.practice, 0, (), args.text, now=datetime.now().astimezone())
+        messages = (Message(Speaker.SYSTEM, args.system), Message(Speaker.USER, args.text))
+    else:
+        messages = build_messages(app.engine.practice, 0, (), args.text, now=datetime.now().astimezone())
+    *before, last = messages
+    return (*before, replace(last, images=tuple(_picture(Path(file)) for file in args.image)))
+
+
+def _picture(path: Path) -> Picture:
+    from companion.calls import Picture
+
+    media_type = mimetypes.guess_type(path.name)[0] or ""
+    if not media_type.startswith("image/"):
+        raise CompanionError(Kind.BAD_FILE, f"{path} has no ending of a picture.", hint="Use .png or .jpg.")
+    try:
+        return Picture(data=path.read_bytes(), media_type=media_type)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CompanionError(Kind.BAD_FILE, f"{path} could not be read: {reason}.") from error
 
 
 def _answer(who: Asked, text: str, last: ChatDelta) -> dict[str, object]:

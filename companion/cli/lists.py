@@ -21,7 +21,7 @@ REALTIME = "realtime"
 def declare(add: Add) -> None:
     providers = add("providers", "List who can think, hear and speak.", with_app(_providers))
     providers.add_argument("name", nargs="?", help="only this one")
-    providers.add_argument("--check", action="store_true", help="ask each one whether it works")
+    providers.add_argument("--check", action="store_true", help="ask each one whether it works; * is in use")
     providers.add_argument("--json", action="store_true")
 
     models = add("models", "List models with context, price, abilities and end.", with_app(_models))
@@ -54,18 +54,19 @@ async def _providers(app: Companion, args: argparse.Namespace) -> int:
 
 def _print_provider(row: dict[str, Any], *, is_checked: bool) -> None:
     roles = " ".join(row["roles"])
+    name = f"{'*' if row['is_in_use'] else ' '} {row['name']:<12}"
     if not is_checked:
         key = {"present": "key", "missing": "no key"}.get(row["key"], "")
-        print(f"{row['name']:<12} {row['display_name']:<26} {roles:<30} {key:<7} {row['detail']}")
+        print(f"{name} {row['display_name']:<26} {roles:<30} {key:<7} {row['detail']}")
         return
     reach = {True: "reached", False: "not reached", None: ""}[row["reach"]]
     if row["latency_ms"] is not None:
         reach = f"{reach} {row['latency_ms']:.0f} ms".strip()
     key = "" if row["key"] == "not needed" else f"key {row['key']}"
-    print(f"{row['name']:<12} {row['verdict'].upper():<13} {key:<14} {reach:<18} {row['detail']}")
+    print(f"{name} {row['verdict'].upper():<13} {key:<14} {reach:<18} {row['detail']}")
     for line in (*row["warnings"], row["next"]):
         if line:
-            print(f"{'':<12} -> {line}")
+            print(f"{'':<14} -> {line}")
 
 
 async def _models(app: Companion, args: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from typing import Any
 from companion import yaml_file
 from companion.errors import AIProviderInvalidRequestError, AIProviderNotSupportedError, CompanionError
 from companion.flow import Role
-from companion.log import Secret
+from companion.log import Secret, hide
 from companion.providers import registry
 from companion.providers.config import (
     MODEL_ARGUMENTS,
@@ -49,6 +49,7 @@ _ACTIVE = {
 _DEFAULTS = {Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 PER_REQUEST = frozenset({"speed", "language"})
 """What a block may hold that belongs to a request and not to a provider: read it with `Config.block`."""
+_TEXTS = frozenset({"active", "model", "voice", "base_url", "api_key"})
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -133,7 +134,7 @@ class Config:
             for key, each in self._values.items():
                 if key.startswith(start):
                     found[key.removeprefix(start)] = self._resolved(key, each)
-        return found
+        return {argument: value for argument, value in found.items() if value is not None}
 
     async def aclose(self) -> None:
         """Closes the providers made here."""
@@ -183,7 +184,11 @@ class Config:
     def _resolved(self, key: str, each: _Value) -> Any:
         """The value with `${NAME}` and `${NAME:-instead}` replaced, whole or in the middle of a text."""
         if not isinstance(each.value, str):
-            return each.value
+            if each.value is None or key.rsplit(".", 1)[-1] not in _TEXTS:
+                return each.value
+            if isinstance(each.value, (bool, list, dict)):
+                raise _refused(each.source, key, "a text is needed here")
+            return str(each.value)  # a model may be called 7
 
         def replacement(match: re.Match[str]) -> str:
             value = self._environ.get(match[1]) or match[2]
@@ -257,7 +262,10 @@ def _entries(path: Path, providers: yaml_file.Node | None) -> Iterator[tuple[str
                 yield key, _Value(yaml_file.plain(node), f"{path.name}:{node.line}")
                 continue
             for argument, child in _children(node, path, key):
-                yield f"{key}.{argument}", _Value(yaml_file.plain(child), f"{path.name}:{child.line}")
+                value = yaml_file.plain(child)
+                if argument == "api_key" and isinstance(value, str) and not _REFERENCE.search(value):
+                    hide(value)
+                yield f"{key}.{argument}", _Value(value, f"{path.name}:{child.line}")
 
 
 def _children(node: yaml_file.Node | None, path: Path, key: str) -> Iterator[tuple[str, yaml_file.Node]]:

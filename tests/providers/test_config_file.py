@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError, Kind
 from companion.flow import ChatRequest, Message, Role, Speaker, SpeakRequest
@@ -137,6 +139,11 @@ def test_a_path_may_come_from_the_environment(file: Path) -> None:
         ("providers: [\n", "companion.yaml:2"),
         ("- a\n", "companion.yaml:1: names with values"),
         ("providers: {llm: {active: mock, active: guide}}\n", "written twice"),
+        (
+            "providers: {llm: {active: mock, mock: {model: [a]}}}\n",
+            "providers.llm.mock.model: a text is needed",
+        ),
+        ("providers: {llm: {active: mock, mock: {api_key: {a: b}}}}\n", "api_key: a text is needed"),
         ("providers: {llm: {active: !!python/object/apply:os.system x}}\n", "is not understood here"),
     ],
 )
@@ -148,11 +155,38 @@ def test_what_cannot_be_used_is_told_with_its_place(tmp_path: Path, text: str, s
     assert said in caught.value.message
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_mutilated_file_ends_in_anything_but_a_sentence(tmp_path: Path, data: st.DataObject) -> None:
+    text = FILE
+    for _ in range(data.draw(st.integers(1, 6))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 20)))
+        text = text[:start] + data.draw(st.text("{}[]:-&*!|>'\"#\n \tab\0${%@", max_size=6)) + text[end:]
+    path = tmp_path / "companion.yaml"
+    path.write_text(text)
+    said = "fine"
+    try:
+        config = load_config(path, {"MY_ANTHROPIC_KEY": KEY})
+        for role in config.active:
+            config.provider(role)
+    except AIProviderError as error:
+        said = error.message
+    assert said
+    assert KEY not in said
+
+
 def test_an_argument_nobody_knows_is_told(tmp_path: Path) -> None:
     path = tmp_path / "companion.yaml"
     path.write_text("providers: {llm: {active: mock, mock: {colour: blue}}}")
     with pytest.raises(AIProviderInvalidRequestError, match="colour"):
         _ = load_config(path, {}).llm
+
+
+def test_a_model_may_be_called_by_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "companion.yaml"
+    path.write_text("providers: {llm: {active: mock, mock: {model: 7, base_url: }}}")
+    assert load_config(path, {}).llm.models[Role.THINKS] == "7"
 
 
 def test_a_role_nobody_has_is_told(tmp_path: Path) -> None:
