@@ -52,8 +52,9 @@ class Chaos:
     """The server. `async with Chaos(["status_503", "stall"]) as chaos: chaos.url`.
 
     Args:
-        schedule: names of faults. Each waits for the first request it applies to; requests in between go well.
-        then: what all later requests get; empty: they go well.
+        schedule: faults, by name or made for the purpose; `well` for none. Each waits for the first request it applies to;
+            requests in between go well.
+        then: what all later requests get.
         seed: of all that is left to chance.
         tick_s: how slow the slow ones are.
         reply: what is answered.
@@ -63,9 +64,9 @@ class Chaos:
 
     def __init__(
         self,
-        schedule: Iterable[str] = (),
+        schedule: Iterable[str | Fault] = (),
         *,
-        then: str = "",
+        then: str | Fault = WELL,
         seed: int = 0,
         tick_s: float = SLOW_S,
         reply: str = REPLY,
@@ -73,6 +74,7 @@ class Chaos:
         token_s: float = 0.0,
     ) -> None:
         self.schedule = deque(schedule)
+        """What is still to come; more may be added at any time."""
         self.then = then
         self.tick_s = tick_s
         self.reply, self.transcript = reply, transcript
@@ -156,12 +158,13 @@ class Chaos:
             await (self._well(scene) if fault is None or fault.act is None else fault.act(scene))
 
     def _next_fault(self, way: Way) -> Fault | None:
-        for name in self.schedule:
-            if name == WELL or way in FAULTS[name].ways:
-                self.schedule.remove(name)
-                return FAULTS.get(name)
-        fault = FAULTS.get(self.then)
-        return fault if fault is not None and way in fault.ways else None
+        for entry in self.schedule:
+            fault = _fault(entry)
+            if fault is None or way in fault.ways:
+                self.schedule.remove(entry)
+                return fault
+        last = _fault(self.then)
+        return last if last is not None and way in last.ways else None
 
     async def _well(self, scene: Scene) -> None:
         await scene.line.head(200, scene.answer.media_type)
@@ -187,6 +190,12 @@ class Chaos:
         }.get(asked.path)
         body = json.dumps(known if known is not None else {"error": {"message": "no such path"}}).encode()
         await line.whole(404 if known is None else 200, body)
+
+
+def _fault(entry: str | Fault) -> Fault | None:
+    if isinstance(entry, Fault):
+        return entry
+    return None if entry == WELL else FAULTS[entry]
 
 
 def drawn(seed: int, count: int, *, rate: float = 0.3, names: Sequence[str] = ()) -> list[str]:

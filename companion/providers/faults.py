@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
-import math
+import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import (
@@ -295,18 +296,31 @@ class Reason:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds a vendor asks to wait: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date."""
+    """Seconds a vendor asks to wait: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date (RFC 9110, 10.2.3).
+
+    None for what means nothing. A date is read against the vendor's own clock where the answer says what that shows.
+    """
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) / scale
-        except ValueError:
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
+        written = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(written):
+            return float(written) / scale
+    moment = _moment(headers.get("retry-after", ""))
+    if moment is None:
+        return None
+    told_at = _moment(headers.get("date", ""))
+    now = time.time() - 0.5 if told_at is None else told_at  # a date leaves out half a second on average
+    return max(0.0, moment - now)
+
+
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+
+
+def _moment(date: str) -> float | None:
+    """Seconds since the epoch; dates without a zone are in GMT."""
     try:
-        moment = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-        return max(0.0, moment.timestamp() - time.time())
-    except (ValueError, OverflowError):
+        found = email.utils.parsedate_to_datetime(date)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError):
         return None
 
 

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import anthropic.resources.messages.messages  # noqa: F401 - it takes a second, which no clock here should count
-
 from companion.chaos import Way
 from companion.errors import CompanionError, Kind
 from companion.flow import (
@@ -27,12 +25,13 @@ from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy
 
 KEY = "sk-chaos-0123456789"
+CHATS = ("openai", "anthropic", "ollama")
 PLAIN = Policy(first_s=5.0, idle_s=5.0, total_s=20.0, attempts=1, breaker=False, backoff_s=0.001)
 """One attempt: what is looked at is one answer."""
 HASTY = replace(PLAIN, first_s=0.25, idle_s=0.25, total_s=2.0)
 """Short clocks, for servers that keep silent."""
 VENDORS = {
-    Way.CHAT: ("openai", "anthropic", "ollama"),
+    Way.CHAT: CHATS,
     Way.HEAR: ("openai",),
     Way.SPEAK: ("openai",),
     Way.LIVE_HEAR: ("deepgram",),

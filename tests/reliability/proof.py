@@ -1,0 +1,83 @@
+"""The ledger of promises: what was measured, what was promised, of which commit. Written to `build/reliability.json`.
+
+A figure of few cases never replaces one of many of the same commit, so `make test` after `make test-long` keeps the better.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from companion.paths import write_atomically
+
+ROOT = Path(__file__).parent.parent.parent
+LEDGER = ROOT / "build" / "reliability.json"
+
+
+def prove(
+    promise: int,
+    what: str,
+    figure: float,
+    threshold: float,
+    *,
+    cases: int,
+    unit: str = "",
+    clock: str = "none",
+    at_least: bool = False,
+) -> None:
+    """Writes a figure down and fails when it does not keep the promise.
+
+    Args:
+        promise: row of the table of promises.
+        what: the figure's name.
+        threshold: the most it may be, or with `at_least` the least.
+        cases: how many were measured.
+        clock: `real`, `virtual`, or `none` where no time is measured.
+    """
+    holds = figure >= threshold if at_least else figure <= threshold
+    proof = {
+        "promise": promise,
+        "what": what,
+        "figure": round(figure, 4),
+        "threshold": threshold,
+        "bound": "at least" if at_least else "at most",
+        "unit": unit,
+        "cases": cases,
+        "clock": clock,
+        "holds": holds,
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    kept = _kept()
+    before = kept.get(f"{promise} {what}", {})
+    if not holds or before.get("commit") != proof["commit"] or before.get("cases", 0) <= cases:
+        kept[f"{promise} {what}"] = proof
+        rows = [kept[key] for key in sorted(kept, key=lambda key: (int(key.split()[0]), key))]
+        write_atomically(LEDGER, json.dumps(rows, indent=1).encode() + b"\n", mode=0o644)
+    assert holds, f"promise {promise}, {what}: {figure} {unit}, promised {proof['bound']} {threshold}"
+
+
+def _kept() -> dict[str, dict[str, Any]]:
+    try:
+        return {
+            f"{row['promise']} {row['what']}": row for row in json.loads(LEDGER.read_text(encoding="utf-8"))
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+@cache
+def _commit() -> str:
+    """The commit, with a `+` where the tree differs from it."""
+    try:
+        found = subprocess.run(
+            ("git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"),
+            cwd=ROOT, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
