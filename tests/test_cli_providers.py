@@ -170,6 +170,7 @@ def test_the_check_of_a_server_tells_reach_and_models(
     assert run(["providers", "compatible", "--check"]) == 0
     said = capsys.readouterr().out
     assert "READY" in said
+    assert "models known" in said
     assert " ms" in said
 
 

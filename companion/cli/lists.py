@@ -63,7 +63,8 @@ def _print_provider(row: dict[str, Any], *, is_checked: bool) -> None:
     if row["latency_ms"] is not None:
         reach = f"{reach} {row['latency_ms']:.0f} ms".strip()
     key = "" if row["key"] == "not needed" else f"key {row['key']}"
-    print(f"{name} {row['verdict'].upper():<13} {key:<14} {reach:<18} {row['detail']}")
+    models = {True: "models known", False: "model unknown", None: ""}[row["knows_models"]]
+    print(f"{name} {row['verdict'].upper():<13} {key:<14} {reach:<18} {models:<13} {row['detail']}")
     for line in (*row["warnings"], row["next"]):
         if line:
             print(f"{'':<14} -> {line}")

@@ -130,6 +130,8 @@ class Verdict:
     """The chosen ones of the roles it has."""
     unknown_models: tuple[str, ...] = ()
     """Chosen models that the vendor does not list."""
+    knows_models: bool | None = None
+    """Whether the vendor lists all of them; None: it has no list, or was not asked."""
     warnings: tuple[str, ...] = ()
     """Chosen models that end soon, one sentence each."""
 
@@ -206,6 +208,7 @@ async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict
         is_reachable=True if provider.base_url or spec.needs_key else None,
         latency_ms=health.latency_ms,
         unknown_models=unknown,
+        knows_models=not unknown if health.models and models else None,
     )
 
 

@@ -122,6 +122,12 @@ def test_the_command_line_knows_it(beside: Beside, tmp_path: Path) -> None:
     assert drawn.returncode == 0, drawn.stderr
     assert out.read_bytes().startswith(b"\x89PNG")
 
+    logged = beside.companion("-D", "log", "ask", "quietly", "--provider", "echo", ECHO_API_KEY=KEY)
+    assert logged.returncode == 0
+    logs = [path.read_text() for path in (tmp_path / "companion").rglob("*.log*")]
+    assert logs
+    assert KEY not in "".join(logs) + logged.stdout + logged.stderr
+
     made = beside.companion("embed", "tea", "toast", "--provider", "echo", "--json", ECHO_API_KEY=KEY)
     assert json.loads(made.stdout)["vectors"] == [[1, 1, 1, 0, 0, 0, 0, 0], [0, 2, 1, 1, 0, 0, 1, 0]]
 

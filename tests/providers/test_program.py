@@ -401,6 +401,7 @@ async def test_b9_a_program_asks_whether_all_is_ready(
     gone = await validate(AIProviderFactory.create("local", base_url="http://127.0.0.1:9"))
     assert (ready.word, ready.ok, ready.key, ready.is_reachable) == ("ready", True, "present", True)
     assert ready.latency_ms is not None
+    assert (ready.knows_models, unlisted.knows_models) == (True, False)
     assert (unlisted.word, unlisted.ok) == ("unlisted", False)
     assert provider.models[Role.THINKS] in unlisted.unknown_models
     assert (refused.word, refused.is_reachable) == ("refused", True)
