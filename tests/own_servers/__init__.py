@@ -1,0 +1,1 @@
+"""Our providers against engines that other people wrote, run here."""
