@@ -151,13 +151,18 @@ class Catalogue:
         return name
 
     def resolve(self, name: str, role: Role | None = None) -> Named:
-        """Whose model is meant: by id, by alias, by `provider/model`, else by the way vendors name theirs."""
-        entry = self.find(name, role=role)
-        if entry is not None:
-            return Named(entry.provider, self.model_id(name, entry.provider, role), entry)
+        """Whose model is meant: by `provider/model`, by id, by alias, else by the way vendors name theirs.
+
+        A gateway's id may look like `provider/model`; it is meant where that provider has no such model.
+        """
         provider, _, rest = name.partition("/")
-        if rest and provider in {each.provider for each in self.entries}:
-            return Named(provider, self.model_id(rest, provider, role), self.find(rest, provider, role))
+        is_addressed = bool(rest) and provider in {each.provider for each in self.entries}
+        if is_addressed and (entry := self.find(rest, provider, role)) is not None:
+            return Named(provider, self.model_id(rest, provider, role), entry)
+        if (entry := self.find(name, role=role)) is not None:
+            return Named(entry.provider, self.model_id(name, entry.provider, role), entry)
+        if is_addressed:
+            return Named(provider, rest, None)
         return Named(next((who for pattern, who in _FAMILIES if pattern.match(name)), None), name, None)
 
     def models(
