@@ -6,7 +6,6 @@ is never read as a template again. `$$` is a dollar sign.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -97,6 +96,8 @@ class PromptTemplate:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
+    import difflib  # only a mistake pays for it
+
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean ${near[0]}?"

@@ -69,6 +69,8 @@ def compose(
             hint="Give the request a schema. Nothing was sent.",
         )
     missing = set(left_out(request, entry, _LACKING))
+    if request.tools and request.tool_choice not in ("auto", "none"):  # the API refuses both together
+        missing |= {"reasoning_effort"} if request.reasoning_effort else set()
     effort = "" if "reasoning_effort" in missing else request.reasoning_effort
     thinks = effort not in ("", "none")
     body: dict[str, Any] = {

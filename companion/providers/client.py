@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from companion.errors import (
     AIProviderEmptyReplyError,
@@ -20,12 +20,16 @@ from companion.errors import (
     AIProviderStreamCutError,
 )
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
-from companion.providers.provider import AIProvider
+from companion.providers.provider import AIProvider, opened
 from companion.providers.response import ChatResponse, Collected, added
 from companion.providers.wellformed import require_well_formed
 
 if TYPE_CHECKING:
-    from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
+    from companion.calls import Embeddings, JsonSchema, Picture, SoundFile, Tool, ToolCall
+    from companion.ports import Call
+
+RequestT = TypeVar("RequestT")
+ChunkT = TypeVar("ChunkT")
 
 MOST_ROUNDS = 8
 """How often a model may use tools before it has to answer."""
@@ -93,6 +97,34 @@ class Client:
             found = self._own[name] = AIProviderFactory.create(name)
         return found
 
+    async def embed(self, *texts: str, model: str = "", dimensions: int | None = None) -> Embeddings:
+        """The vectors of texts, in their order, each of length 1; patient as its provider.
+
+        Raises:
+            AIProviderInvalidRequestError: there is no text, or an empty one.
+        """
+        from companion.calls import EmbedRequest
+
+        if not texts or not all(text.strip() for text in texts):
+            raise AIProviderInvalidRequestError("There is no text to make a vector of.")
+        provider, model = self.provider_for(model, role=Role.EMBEDS)
+        request = EmbedRequest(texts=texts, model=model, dimensions=dimensions)
+        return await _only(provider, provider.stacked(provider.embed), request)
+
+    async def draw(self, prompt: str, *, model: str = "", size: str = "") -> Picture:
+        """A picture; patient as its provider.
+
+        Raises:
+            AIProviderInvalidRequestError: the prompt is empty.
+        """
+        from companion.calls import DrawRequest
+
+        if not prompt.strip():
+            raise AIProviderInvalidRequestError("There is nothing to draw.")
+        provider, model = self.provider_for(model, role=Role.DRAWS)
+        request = DrawRequest(prompt=prompt, model=model, size=size)
+        return await _only(provider, provider.stacked(provider.draw), request)
+
     async def aclose(self) -> None:
         """Closes the providers the client made itself. Idempotent."""
         while self._own:
@@ -104,6 +136,14 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+async def _only(provider: AIProvider, call: Call[RequestT, ChunkT], request: RequestT) -> ChunkT:
+    """The first chunk of a call that yields one."""
+    async with opened(call, request) as chunks:
+        async for chunk in chunks:
+            return chunk
+    raise AIProviderEmptyReplyError("", provider.spec.name, who=provider.spec.display_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +283,14 @@ class RequestBuilder:
             repairs: how often the model is told what is wrong with its answer and asked again.
         """
         from companion.calls import JsonSchema
-        from companion.providers.schema import schema_of
+        from companion.providers.schema import all_required, is_strict, schema_of
 
-        python_type = None
+        python_type, name = None, "answer"
         if isinstance(form, type):
-            python_type, form = form, JsonSchema(schema=schema_of(form), name=form.__name__.lower()[:64])
-        elif not isinstance(form, JsonSchema):
-            form = JsonSchema(schema=form)
+            python_type, name = form, form.__name__.lower()
+            form = all_required(schema_of(form))  # a model fills in what has a default; vendors want it so
+        if not isinstance(form, JsonSchema):
+            form = JsonSchema(schema=form, name=name[:64], strict=is_strict(form))
         return replace(self._with(schema=form), _type=python_type, _repairs=repairs)
 
     # -- asking ---------------------------------------------------------------------------------------------
@@ -338,10 +379,11 @@ class RequestBuilder:
         raise AssertionError("unreachable")
 
     def _read(self, text: str, provider: AIProvider, request: ChatRequest) -> Any:
-        from companion.providers.schema import read_answer, value_of
+        from companion.providers.schema import read_answer, schema_of, value_of
 
         who = provider.spec.display_name
-        value = read_answer(text, request.schema.schema if request.schema else None, who, provider.spec.name)
+        schema = request.schema.schema if request.schema else None
+        value = read_answer(text, schema_of(self._type) if self._type else schema, who, provider.spec.name)
         try:
             return value if self._type is None else value_of(self._type, value)
         except (ValueError, TypeError) as error:  # a class may refuse what fits its schema

@@ -277,9 +277,12 @@ class OllamaProvider(AIProvider):
         """Also has the server load the model: that takes seconds the first time."""
         with suppress(CompanionError), told(self.spec):
             model = await self._default_model()
-            await self._http().post(
-                "/api/chat", json={"model": model, "messages": [], "keep_alive": KEEP_ALIVE}
-            )
+            body: dict[str, Any] = {"model": model, "messages": [], "keep_alive": KEEP_ALIVE}
+            if self.num_ctx or self._window > USUAL_WINDOW:
+                body["options"] = {
+                    "num_ctx": self.num_ctx or self._window
+                }  # another window would load it anew
+            await self._http().post("/api/chat", json=body)
 
     async def aclose(self) -> None:
         self._client = None

@@ -13,7 +13,7 @@ import enum
 import json
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Required, TypeVar, Union, get_args, get_origin
 
 from companion.errors import AIProviderInvalidRequestError, AIProviderMalformedReplyError
@@ -34,6 +34,8 @@ _PLAIN: Mapping[object, dict[str, Any]] = {
     datetime.date: {"type": "string", "format": "date"},
     datetime.time: {"type": "string", "format": "time"},
 }
+_LOOSE = frozenset({"prefixItems", "uniqueItems", "oneOf", "allOf", "patternProperties", "not", "if"})
+"""Words that vendors' grammars do not know."""
 _ARRAYS = (list, tuple, set, frozenset, Sequence, Collection)
 _NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _MOMENTS = (datetime.datetime, datetime.date, datetime.time)
@@ -196,6 +198,44 @@ def object_schema(properties: Mapping[str, Any], required: Sequence[str]) -> dic
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def all_required(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with nothing left to choose: every property of its objects must be there."""
+    return _mapped(
+        schema, lambda each: {**each, "required": list(each["properties"])} if "properties" in each else each
+    )
+
+
+def is_strict(schema: Mapping[str, Any]) -> bool:
+    """Whether vendors can hold a model to the schema word by word: closed objects without optional properties."""
+    loose: list[str] = []
+
+    def judge(each: dict[str, Any]) -> dict[str, Any]:
+        closed = each.get("additionalProperties") is False and set(each.get("required", ())) == set(
+            each.get("properties", ())
+        )
+        if (each.get("type") == "object" and not closed) or not _LOOSE.isdisjoint(each):
+            loose.append("")
+        return each
+
+    _mapped(schema, judge)
+    return not loose
+
+
+def _mapped(schema: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The schema with `change` made to it and to each schema inside it."""
+    found = dict(schema)
+    for name in ("properties", "$defs"):
+        if name in found:
+            found[name] = {key: _mapped(each, change) for key, each in found[name].items()}
+    for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if name in found:
+            found[name] = [_mapped(each, change) for each in found[name]]
+    for name in ("items", "additionalProperties"):
+        if isinstance(found.get(name), Mapping):
+            found[name] = _mapped(found[name], change)
+    return change(found)
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

@@ -285,6 +285,16 @@ async def test_the_choice_of_tools(
     assert bool(deltas[-1].tool_calls) == (choice != "none")
 
 
+async def test_a_model_that_must_use_a_tool_does_not_think_first(
+    provider: AnthropicProvider, server: AnthropicServer
+) -> None:
+    server.tool_calls = [("look", {"day": "today"})]
+    last = (await _ask(provider, replace(ASKS, tool_choice="look", reasoning_effort="high")))[-1]
+    assert last.tool_calls
+    assert "thinking" not in server.requests[-1].body
+    assert last.notices == ("Claude Haiku 5.5 takes no reasoning effort; it was left out.",)
+
+
 async def test_arguments_that_are_no_object_go_back_in_one(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:

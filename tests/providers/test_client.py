@@ -384,6 +384,20 @@ async def test_an_answer_of_a_type_is_a_value_of_it() -> None:
     assert sent.name == "entry"
 
 
+async def test_a_form_is_strict_where_vendors_can_hold_a_model_to_it() -> None:
+    request = Client(saying("{}")).request().user("hi")
+    of_type = request.schema(Mood).build().schema
+    assert of_type is not None
+    assert of_type.strict
+    assert of_type.schema["required"] == ["word", "strength", "day"], "a model fills in what has a default"
+    for loose in (MOOD, {"type": "object", "additionalProperties": {"type": "string"}}, {"oneOf": [MOOD]}):
+        form = request.schema(loose).build().schema
+        assert form is not None
+        assert not form.strict
+    own = JsonSchema(schema=MOOD, strict=True)
+    assert request.schema(own).build().schema == own
+
+
 async def test_an_answer_of_a_schema_is_its_json() -> None:
     for form in (MOOD, JsonSchema(schema=MOOD, name="mood")):
         response = await Client(saying('{"word": "calm"}')).request().user("hi").schema(form).send()
@@ -574,3 +588,32 @@ async def test_a_known_model_is_trimmed_to_its_window() -> None:
     assert window is not None
     assert window.context_window is not None
     assert window.context_window * 0.5 < estimate_request(kept) < window.context_window
+
+
+# -- vectors and pictures ---------------------------------------------------------------------------------------
+
+
+async def test_vectors_and_pictures_come_from_whoever_has_the_model(mock: MockAIProvider) -> None:
+    async with OllamaServer() as server, OllamaProvider(base_url=server.url) as ollama:
+        server.script.models = ["nomic-embed-text:latest"]
+        client = Client(mock, ollama)
+        found = await client.embed("rain", "sun", dimensions=8)
+        assert (found.model, len(found.vectors), len(found.vectors[0])) == ("mock-vectors", 2, 8)
+        found = await client.embed("rain", model="nomic-embed-text")
+        assert found.model == "nomic-embed-text"
+    picture = await client.draw("a lake", size="8x8")
+    assert picture.data.startswith(b"\x89PNG")
+    mock.failure, mock.fail_times, mock.policy = (
+        AIProviderUnavailableError(),
+        1,
+        Policy(attempts=2, backoff_s=0),
+    )
+    assert (await client.embed("rain")).vectors
+
+
+async def test_nothing_is_made_of_nothing(mock: MockAIProvider) -> None:
+    client = Client(mock)
+    for ask in (client.embed(), client.embed("rain", " "), client.draw("  ")):
+        with pytest.raises(AIProviderInvalidRequestError):
+            await ask
+    assert not mock.call_history

@@ -331,6 +331,8 @@ async def test_a_long_conversation_is_seen_whole(provider: OllamaProvider, serve
 
 async def test_a_window_of_ones_own_is_kept(server: OllamaServer) -> None:
     async with OllamaProvider(base_url=server.url, num_ctx=2048) as provider:
+        await provider.warm()
+        assert server.requests[-1].body["options"] == {"num_ctx": 2048}
         await _ask(provider, ChatRequest(messages=(Message(Speaker.USER, "word " * 6000),)))
     assert server.requests[-1].body["options"]["num_ctx"] == 2048
 

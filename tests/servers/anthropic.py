@@ -330,6 +330,12 @@ def _wrong_options(asked: dict[str, Any]) -> Iterator[str]:
         and not 1024 <= thinking["budget_tokens"] < asked["max_tokens"]
     ):
         yield "`max_tokens` must be greater than `thinking.budget_tokens`"
+    if (
+        thinking is not None
+        and thinking["type"] != "disabled"
+        and (choice or {}).get("type") in ("any", "tool")
+    ):
+        yield "Thinking may not be enabled when tool_choice forces tool use."
     output = asked.get("output_config", {})
     if output.get("effort", "low") not in ("low", "medium", "high", "xhigh", "max"):
         yield "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'"
