@@ -43,7 +43,6 @@ from companion.net import Net
 from companion.pcm import scaled
 from companion.ports import Call
 from companion.providers import registry
-from companion.providers.catalogue import Catalogue
 from companion.providers.config import key_variables
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
@@ -202,6 +201,8 @@ class Staff:
         if hired not in self._hired:
             self._hired[hired] = self._hire(spec, address, key, models)
         if role in TURN_ROLES and (model := self._hired[hired].models[role]):
+            from companion.providers.catalogue import Catalogue  # a window that starts does not wait for it
+
             Catalogue.load().warn_once(model, spec.name)
         self._hired[hired].policy = _policy(settings, spec)
         return self._hired[hired]
@@ -290,6 +291,12 @@ class Staff:
         settings = self._settings()
         own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
+
+    async def renew(self) -> None:
+        """Gives up connections that may be dead; the next request makes new ones."""
+        hired, self._hired = self._hired, {}
+        for provider in hired.values():
+            await provider.aclose()
 
     async def aclose(self) -> None:
         """Ends connections and the worker process."""
