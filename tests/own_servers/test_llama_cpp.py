@@ -75,7 +75,7 @@ def asking(text: str, max_tokens: int | None = 20) -> ChatRequest:
 
 
 async def answer(provider: AIProvider, request: ChatRequest) -> list[ChatDelta]:
-    return [delta async for delta in provider.chat(request)]
+    return [delta async for delta in provider.stacked(provider.chat)(request)]
 
 
 async def test_its_answer_streams_and_ends_well(provider: AIProvider) -> None:
