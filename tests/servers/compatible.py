@@ -92,11 +92,15 @@ class MistralServer(OpenAIServer):
         error_shape="flat",
         parts=True,
         any_tool="any",
-        form_fields=frozenset({"file", "model", "language", "stream"}),
+        whole_tools=True,
+        form_fields=frozenset(
+            {"file", "model", "language", "stream", "diarize", "context_bias", "timestamp_granularities"}
+        ),
         word_events="transcription",
         sound="json",
         voice_field="voice_id",
         dimensions="output_dimension",
+        vectors_id="emb_test_1",
     )
 
 

@@ -46,6 +46,8 @@ class GeminiLiveServer(GoogleServer):
         super().__init__(script, port=port)
         self.events: list[dict[str, Any]] = []
         """What clients sent, oldest first; sound as its number of bytes."""
+        self.sent: list[dict[str, Any]] = []
+        """What clients were sent."""
         self.close_code = 1011
         """For `Script.end_after`."""
         self.close_reason = ""
@@ -121,6 +123,7 @@ class Session:
 
     async def say(self, **message: Any) -> None:
         if not self.ws.closed:
+            self.server.sent.append(message)
             await self.ws.send_bytes(json.dumps(message, ensure_ascii=False).encode())
 
     async def content(self, **content: Any) -> None:

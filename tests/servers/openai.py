@@ -82,6 +82,8 @@ class Ways:
     any_tool: str = "required"
     numbers_tools: bool = True
     """Pieces of tool calls have an id and an index of their own."""
+    whole_tools: bool = False
+    """A tool call comes in one piece."""
     form_fields: frozenset[str] = frozenset(
         {"file", "model", "language", "prompt", "response_format", "stream"}
     )
@@ -95,6 +97,8 @@ class Ways:
     """Needed in the address of hearing and speaking."""
     longest_text: int = 4096
     dimensions: str = "dimensions"
+    vectors_id: str = ""
+    """Of an answer with vectors."""
     query_field: str = ""
 
 
@@ -250,7 +254,7 @@ class OpenAIServer(VendorServer):
         if script.thoughts:
             await body.frame(chunk({"reasoning_content": script.thoughts}))
         await body.contents([] if calls else map(word, tokens), self._inside(script))
-        for delta in _tool_deltas(calls, ways.numbers_tools):
+        for delta in _tool_deltas(calls, ways):
             await body.frame(chunk(delta))
         more = {"last": {"usage": usage}, "x_groq": {"x_groq": {"id": "req_test_1", "usage": usage}}}
         finish = script.finish or ("tool_calls" if calls else "stop")
@@ -283,7 +287,12 @@ class OpenAIServer(VendorServer):
     async def _stream_words(self, request: web.Request, text: str) -> web.StreamResponse:
         body = Body(request, "text/event-stream; charset=utf-8", {"x-request-id": "req_test_1"})
         await body.open()
-        usage = {"type": "tokens", "input_tokens": 40, "output_tokens": 12, "total_tokens": 52}
+        usage: dict[str, Any] = {
+            "type": "tokens",
+            "input_tokens": 40,
+            "output_tokens": 12,
+            "total_tokens": 52,
+        }
         if self.ways.word_events == "transcript.text":
             deltas = (sse({"type": "transcript.text.delta", "delta": piece}) for piece in pieces(text))
             last = sse({"type": "transcript.text.done", "text": text, "usage": usage}) + sse("[DONE]")
@@ -292,7 +301,14 @@ class OpenAIServer(VendorServer):
             deltas = (
                 sse({"type": f"{kind}.text.delta", "text": p}, f"{kind}.text.delta") for p in pieces(text)
             )
-            last = sse({"type": f"{kind}.done", "text": text, "usage": usage}, f"{kind}.done")
+            usage = {
+                "prompt_tokens": 4,
+                "completion_tokens": 12,
+                "total_tokens": 16,
+                "prompt_audio_seconds": 1,
+            }
+            whole = {"model": request[SEEN].body["model"], "text": text, "language": None, "usage": usage}
+            last = sse({"type": f"{kind}.done", **whole}, f"{kind}.done")
         await body.contents(deltas, self._inside(request[SCRIPT]))
         await body.frame(last)
         return await body.close()
@@ -349,9 +365,8 @@ class OpenAIServer(VendorServer):
         ]
         count = sum(len(text.split()) for text in texts)
         usage = {"prompt_tokens": count, "total_tokens": count}
-        return web.json_response(
-            {"object": "list", "data": data[::-1], "model": asked["model"], "usage": usage}
-        )
+        answer = {"object": "list", "data": data[::-1], "model": asked["model"], "usage": usage}
+        return web.json_response({"id": ways.vectors_id, **answer} if ways.vectors_id else answer)
 
     async def _draw(self, request: web.Request) -> web.Response:
         asked = request[SEEN].body
@@ -386,17 +401,21 @@ def _problem_of_messages(messages: list[dict[str, Any]], ways: Ways) -> tuple[st
     return None
 
 
-def _tool_deltas(calls: list[tuple[str, str]], numbered: bool) -> Iterator[dict[str, Any]]:
+def _tool_deltas(calls: list[tuple[str, str]], ways: Ways) -> Iterator[dict[str, Any]]:
     for index, (name, arguments) in enumerate(calls):
+        if ways.whole_tools:
+            whole = {"name": name, "arguments": arguments}
+            yield {"tool_calls": [{"index": index, "id": f"call_{index + 1}", "function": whole}]}
+            continue
         half = len(arguments) // 2
         first: dict[str, Any] = {"function": {"name": name, "arguments": ""}, "type": "function"}
         rest: list[dict[str, Any]] = [
             {"function": {"arguments": a}} for a in (arguments[:half], arguments[half:])
         ]
-        if numbered:
+        if ways.numbers_tools:
             first |= {"id": f"call_{index + 1}"}
         for piece in (first, *rest):
-            yield {"tool_calls": [{"index": index if numbered else 0, **piece}]}
+            yield {"tool_calls": [{"index": index if ways.numbers_tools else 0, **piece}]}
 
 
 def _vector(text: str, size: int) -> list[float]:
