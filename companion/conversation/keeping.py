@@ -13,6 +13,7 @@ from companion.errors import CompanionError
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
+from companion.tasks import spawn
 
 
 class Keeping:
@@ -35,10 +36,13 @@ class Keeping:
         is_again, turn.at = turn.id is not None, turn.at or time.time()
         try:
             await self._commit_user(await self._journal(), turn)
-            await discard([*turn.spools(), *self.unsent])
-            self.unsent.clear()
         except CompanionError as error:
             self._remember(turn, error)
+        else:
+            spools = [*turn.spools(), *self.unsent]
+            self.unsent.clear()
+            if spools:  # the turn waits for it at its end; the answer does not
+                turn.saves.append(spawn(self._forget(turn, spools), name="discard recordings"))
         if not is_again:
             saved = turn.id is not None
             self._events.emit(UserSaid(turn=turn.number, text=turn.text, at=turn.at, saved=saved))
@@ -113,6 +117,12 @@ class Keeping:
                 self.session_id = await journal.begin_session(self._practice)
             turn.id = await journal.save_user(self.session_id, turn.text, turn.at)
         return turn.id
+
+    async def _forget(self, turn: LiveTurn, spools: Iterable[Spool]) -> None:
+        try:
+            await discard(spools)
+        except CompanionError as error:
+            self._remember(turn, error)
 
     def _remember(self, turn: LiveTurn, error: CompanionError) -> None:
         if turn not in self._unsaved:
