@@ -12,6 +12,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderModelNotFoundError, CompanionError
@@ -82,8 +83,9 @@ class CartesiaProvider(AIProvider):
 
     async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
         with live(self.spec, _reason) as call:
-            dialect = _Turns(call) if request.turns else _Take(call)
-            async with aclosing(hear(await self._open(self._hear_url(request)), request, dialect)) as words:
+            url = self._hear_url(request)
+            make_dialect = partial(_Turns if request.turns else _Take, call)
+            async with aclosing(hear(lambda: self._open(url), request, make_dialect)) as words:
                 async for transcript in words:
                     yield transcript
 

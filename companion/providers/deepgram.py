@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError
@@ -114,16 +115,22 @@ class DeepgramProvider(AIProvider):
             model = self._hearing_model(request)
             follows = model.startswith("flux")
             url = self._flux_url(request, model) if follows else self._nova_url(request, model)
-            link = await self._open(url)
-            dialect = (Flux if follows else Nova)(call, rate_hz=request.rate_hz)
-            if follows:
-                self._takes.add(link)
+            links: list[Socket] = []
+
+            async def open_link() -> Socket:
+                links.append(await self._open(url))
+                if follows:
+                    self._takes.difference_update(links)
+                    self._takes.add(links[-1])
+                return links[-1]
+
+            make_dialect = partial(Flux if follows else Nova, call, rate_hz=request.rate_hz)
             try:
-                async with aclosing(hear(link, request, dialect)) as transcripts:
+                async with aclosing(hear(open_link, request, make_dialect)) as transcripts:
                     async for transcript in transcripts:
                         yield transcript
             finally:
-                self._takes.discard(link)
+                self._takes.difference_update(links)
 
     async def configure(self, *, keyterms: Sequence[str] | None = None, **thresholds: float) -> None:
         """Changes thresholds or keyterms of Flux, for the take under way and all later ones; what is left out stays."""

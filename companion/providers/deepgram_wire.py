@@ -98,9 +98,11 @@ class Flux(HearingDialect):
         is_end = event == "EndOfTurn"
         if text or is_end:
             self.turns.put(message.get("turn_index"), text, settled=is_end)
+        if is_end:
+            self.covered_s = float(message.get("audio_window_end") or 0.0)
         if is_end and self._is_forced:
             sent_s = self._sent_bytes / 2 / self.rate_hz
-            self.is_over = float(message.get("audio_window_end") or 0.0) >= sent_s - _COVERED_S
+            self.is_over = self.covered_s >= sent_s - _COVERED_S
         confidence = _mean_confidence(message.get("words")) if is_end else None
         return self.turns.transcript(signal=_SIGNALS.get(str(event)), confidence=confidence)
 
@@ -132,6 +134,8 @@ class Nova(HearingDialect):
         is_final = bool(message.get("is_final"))
         self.turns.put(self._segment, str(best["transcript"]), settled=is_final)
         self._segment += is_final
+        if is_final:
+            self.covered_s = float(message.get("start") or 0.0) + float(message.get("duration") or 0.0)
         self.is_over = self.is_over or (self._is_forced and bool(message.get("from_finalize")))
         confidence = best.get("confidence") if is_final and best["transcript"] else None
         return self.turns.transcript(confidence=confidence)

@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import (
@@ -122,9 +123,9 @@ class ElevenLabsProvider(AIProvider):
                 "commit_strategy": "manual",
                 "language_code": _language(request),
             }
-            link = await self._open(address(self.base_url, "/v1/speech-to-text/realtime", query))
-            dialect = _Scribe(call, rate_hz=request.rate_hz, context=request.context)
-            async with aclosing(hear(link, request, dialect)) as words:
+            url = address(self.base_url, "/v1/speech-to-text/realtime", query)
+            make_dialect = partial(_Scribe, call, rate_hz=request.rate_hz, context=request.context)
+            async with aclosing(hear(lambda: self._open(url), request, make_dialect)) as words:
                 async for transcript in words:
                     yield transcript
 

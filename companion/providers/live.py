@@ -1,19 +1,21 @@
 """What recognisers and voices on a WebSocket have in common: names of failures, sockets, and a take while it is spoken.
 
-`hear(link, request, dialect)` runs one take with a vendor's `HearingDialect`: frames go out while words come in. Call it
-inside `live(spec)`, which gives every failure its name, on a socket from `connect`. A dialect only says and reads messages;
-tasks, deadlines, joining of turns and the end of the socket are here. Voices: `live_voice`.
+`hear(open_link, request, make_dialect)` runs one take with a vendor's `HearingDialect`: frames go out while words come in.
+Call it inside `live(spec)`, which gives every failure its name, with sockets from `connect`. A dialect only says and reads
+messages; tasks, deadlines, joining of turns, lost connections and the end of the socket are here. Voices: `live_voice`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import unicodedata
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Hashable,
@@ -31,6 +33,7 @@ from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
 from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.faults import NO_ADDRESS, Told, told
+from companion.providers.replay import Replay
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -39,6 +42,11 @@ if TYPE_CHECKING:
 Outgoing = str | bytes
 LAST_WORD_S = 5.0
 """How long the last words of a take are waited for; then what is known is all there is."""
+LOST = frozenset({1001, 1006, 1011, 1012, 1013, 1014})
+"""Close codes of a service or network that may be back in a moment; others would say the same again."""
+MOST_RECONNECTS = 5
+RECONNECT_S = 0.2
+"""Longest pause before the first of them; it doubles with each further one."""
 CLEAN = (1000, 1005)
 """Close codes of a proper end; 1001 is a service on its way out."""
 _AS_STATUS = dict.fromkeys((1002, 1003, 1007, 1008, 1009, 1010), 400) | {3000: 401, 3003: 403, 3008: 408}
@@ -264,6 +272,8 @@ class Turns:
     """The words of one take that come in turns or segments, joined in the order in which these first appeared."""
 
     def __init__(self) -> None:
+        self.before = ""
+        """Words settled on an earlier connection."""
         self._parts: dict[Hashable, str] = {}
         self._settled: set[Hashable] = set()
 
@@ -281,7 +291,17 @@ class Turns:
 
     @property
     def text(self) -> str:
-        return _joined(self._parts.values())
+        return _joined((self.before, *self._parts.values()))
+
+    @property
+    def settled_text(self) -> str:
+        """The part of it, from its beginning, that will not change any more."""
+        leading = [self.before]
+        for key, part in self._parts.items():
+            if key not in self._settled:
+                break
+            leading.append(part)
+        return _joined(leading)
 
     @property
     def is_settled(self) -> bool:
@@ -293,12 +313,7 @@ class Turns:
     ) -> Transcript:
         """Everything up to now; committed are the settled parts before the first one that is not."""
         text = self.text
-        leading: list[str] = []
-        for key, part in self._parts.items():
-            if key not in self._settled:
-                break
-            leading.append(part)
-        committed = len(text) if is_final else len(_joined(leading))
+        committed = len(text) if is_final else len(self.settled_text)
         return Transcript(
             text=text, is_final=is_final, committed_chars=committed, signal=signal, confidence=confidence
         )
@@ -340,6 +355,8 @@ class HearingDialect:
         self.call = call
         self.rate_hz = rate_hz
         self.turns = Turns()
+        self.covered_s = 0.0
+        """How much of the sound, from its beginning, the settled turns have the words of; 0: the vendor does not say."""
         self.is_over = False
 
     def first(self) -> Sequence[Outgoing]:
@@ -367,76 +384,138 @@ class HearingDialect:
 
 
 async def hear(
-    link: Socket, request: HearRequest, dialect: HearingDialect
+    open_link: Callable[[], Awaitable[Socket]],
+    request: HearRequest,
+    make_dialect: Callable[[], HearingDialect],
 ) -> AsyncGenerator[Transcript, None]:
     """Partial transcripts while the frames go out, and exactly one final soon after their end. Ends the socket.
+
+    A connection that is lost in the middle is made anew, with a dialect of its own; the sound whose words were not settled
+    is sent again, and meanwhile the person speaks on into memory.
 
     Raises:
         AIProviderError: HEARD_NOTHING for a take without a frame; what the dialect found; TIMEOUT when the last word does
             not come and no word is known.
-        SocketClosed: the vendor hung up before the end (`live` names it).
+        SocketClosed: the vendor hung up before the end and did not come back (`live` names it).
     """
-    sender = _Sender(link, request, dialect)
-    exchange = Exchange(link)
-    heard: Transcript | None = None
-    exchange.begin(sender.send())
+    replay = Replay(request.frames)
+    run = _Run(replay, make_dialect(), 0)
+    lost: SocketClosed | None = None
+    tries = 0
     try:
-        while (message := await exchange.receive(lambda: dialect.is_over, LAST_WORD_S)) is not None:
-            heard = dialect.take(data) if (data := parsed(message)) is not None else None
-            if heard is not None and not (exchange.has_sent_all and dialect.is_over):
-                dialect.call.said = dialect.call.said or bool(heard.text)
-                yield heard
-    except TimeoutError as error:
-        if not dialect.turns.text:
-            raise too_late(dialect.call, error) from error
-        heard = None
-    except SocketClosed as error:
-        is_end = error.code in CLEAN or (error.code == 1006 and dialect.turns.is_settled)
-        if not (dialect.closes and exchange.has_sent_all and is_end):
-            raise
-        heard = None
+        while True:
+            try:
+                link = await open_link()
+            except (HandshakeRefused, AIProviderError) as error:
+                if lost is None or not _may_come_back(error):
+                    raise
+            else:
+                try:
+                    async for transcript in run.hear(link, request.rate_hz):
+                        yield transcript
+                    return
+                except SocketClosed as error:
+                    if error.code not in LOST:
+                        raise
+                    lost = error
+                run = run.after_loss(make_dialect(), request.rate_hz)
+            if tries == MOST_RECONNECTS:
+                raise lost
+            await asyncio.sleep(RECONNECT_S * 2**tries * (0.5 + random.random() / 2))
+            tries += 1
     finally:
-        await exchange.stop()
-        let_go(link)
-    if not sender.sent_sound:
-        raise AIProviderError(
-            "", dialect.call.spec.name, kind=Kind.HEARD_NOTHING, who=dialect.call.spec.display_name
-        )
-    whole = dialect.turns.transcript(is_final=True)
-    yield whole if heard is None else replace(whole, signal=heard.signal, confidence=heard.confidence)
+        await replay.aclose()
+
+
+def _may_come_back(error: Exception) -> bool:
+    return error.status >= 500 if isinstance(error, HandshakeRefused) else getattr(error, "retryable", False)
+
+
+class _Run:
+    """One connection's share of a take: the frames from `start` on."""
+
+    def __init__(self, replay: Replay[bytes], dialect: HearingDialect, start: int, behind: int = 0) -> None:
+        """`behind`: so many frames are sent once more; what is heard of them was shown already."""
+        self._replay, self._dialect, self._start, self._behind = replay, dialect, start, behind
+
+    async def hear(self, link: Socket, rate_hz: int) -> AsyncGenerator[Transcript, None]:
+        dialect = self._dialect
+        sender = _Sender(link, self._replay.again(self._start), dialect, rate_hz)
+        exchange = Exchange(link)
+        heard: Transcript | None = None
+        exchange.begin(sender.send())
+        try:
+            while (message := await exchange.receive(lambda: dialect.is_over, LAST_WORD_S)) is not None:
+                heard = dialect.take(data) if (data := parsed(message)) is not None else None
+                if heard is not None and not (exchange.has_sent_all and dialect.is_over):
+                    dialect.call.said = dialect.call.said or bool(heard.text)
+                    if sender.frames >= self._behind:
+                        yield heard
+        except TimeoutError as error:
+            if not dialect.turns.text:
+                raise too_late(dialect.call, error) from error
+            heard = None
+        except SocketClosed as error:
+            is_end = error.code in CLEAN or (error.code == 1006 and dialect.turns.is_settled)
+            if not (dialect.closes and exchange.has_sent_all and is_end):
+                raise
+            heard = None
+        finally:
+            await exchange.stop()
+            let_go(link)
+        if not self._replay.items:
+            spec = dialect.call.spec
+            raise AIProviderError("", spec.name, kind=Kind.HEARD_NOTHING, who=spec.display_name)
+        whole = dialect.turns.transcript(is_final=True)
+        yield whole if heard is None else replace(whole, signal=heard.signal, confidence=heard.confidence)
+
+    def after_loss(self, dialect: HearingDialect, rate_hz: int) -> _Run:
+        """What is left to do on another connection: words that are settled stay, the sound after them goes out again."""
+        before, items = self._dialect, self._replay.items
+        start, covered = self._start, round(before.covered_s * rate_hz) * 2
+        while start < len(items) and len(items[start]) <= covered:
+            covered -= len(items[start])
+            start += 1
+        dialect.turns.before = before.turns.settled_text if before.covered_s else before.turns.before
+        return _Run(self._replay, dialect, start, len(items) - start)
 
 
 class _Sender:
     """The sending side of a take: blocks of the size the vendor likes, signs of life, the forced end."""
 
-    def __init__(self, link: Socket, request: HearRequest, dialect: HearingDialect) -> None:
-        self._link, self._request, self._dialect = link, request, dialect
-        self.sent_sound = False
+    def __init__(
+        self, link: Socket, source: AsyncIterator[bytes], dialect: HearingDialect, rate_hz: int
+    ) -> None:
+        self._link, self._source, self._dialect = link, source, dialect
+        self._block = rate_hz * dialect.block_ms // 1000 * 2
+        self.frames = 0
+        """How many were taken from the source."""
+        self._has_sent_sound = False
         self._sent_at = 0.0
 
     async def send(self) -> None:
-        dialect, frames = self._dialect, self._request.frames
+        dialect = self._dialect
         alive = spawn(self._keep_alive(), name="keep alive") if dialect.keep_alive_s else None
         try:
             await self._send(dialect.first())
-            block = self._request.rate_hz * dialect.block_ms // 1000 * 2
             waiting = bytearray()
-            async for frame in frames:
+            async for frame in self._source:
+                self.frames += 1
                 waiting += frame
-                while len(waiting) >= block:
-                    await self._send_sound(bytes(waiting[:block]))
-                    del waiting[:block]
+                while len(waiting) >= self._block:
+                    await self._send_sound(bytes(waiting[: self._block]))
+                    del waiting[: self._block]
             if waiting:
                 await self._send_sound(bytes(waiting))
-            await self._send(dialect.last() if self.sent_sound else ())
+            await self._send(dialect.last() if self._has_sent_sound else ())
         finally:
             await stop(alive)
-            await close_source(frames)
-        if not self.sent_sound:
+            await close_source(self._source)
+        if not self._has_sent_sound:
             dialect.is_over = True  # nobody will answer to nothing
 
     async def _send_sound(self, pcm: bytes) -> None:
-        self.sent_sound = True
+        self._has_sent_sound = True
         await self._send((self._dialect.sound(pcm),))
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:

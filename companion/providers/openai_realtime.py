@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from companion.calls import RealtimeChoice
@@ -60,8 +61,9 @@ LinkEvent = tuple[int, Transcript | ChatDelta | Audio | CompanionError]
 async def hear(provider: AIProvider, request: HearRequest, model: str) -> AsyncGenerator[Transcript, None]:
     """The words of a take while it is spoken, then exactly one final transcript."""
     with live(provider.spec) as call:
-        link = await _open(provider, {"intent": "transcription"})
-        async with aclosing(hear_take(link, request, _TakeDialect(call, request, model))) as transcripts:
+        make_dialect = partial(_TakeDialect, call, request, model)
+        taking = hear_take(lambda: _open(provider, {"intent": "transcription"}), request, make_dialect)
+        async with aclosing(taking) as transcripts:
             async for transcript in transcripts:
                 yield transcript
 
