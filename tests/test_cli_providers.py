@@ -7,7 +7,7 @@ import base64
 import datetime
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import pytest
 
 from companion.cli import run
-from companion.flow import Role
+from companion.errors import AIProviderInvalidRequestError
+from companion.flow import ChatDelta, ChatRequest, Role
 from companion.paths import Home
 from companion.pcm import read_file
-from companion.providers import Catalogue, ModelEntry
+from companion.providers import AIProvider, AIProviderFactory, Catalogue, ModelEntry, registry
 from tests.servers import OllamaServer, Script, VendorServer
 from tests.servers.compatible import CompatibleServer
 
@@ -248,6 +249,20 @@ def test_a_model_that_ends_soon_is_warned_of_where_it_is_met(
     assert warning in said.err
     assert warning not in said.out
     assert home.log.read_text().count(warning) == 1
+
+
+def test_an_error_under_a_name_nobody_knows_is_a_sentence_too(capsys: pytest.CaptureFixture[str]) -> None:
+    class Odd(AIProvider):
+        async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+            raise AIProviderInvalidRequestError("It was too late.", "odd-but-other")
+            yield
+
+    AIProviderFactory.register("odd", Odd)
+    try:
+        assert run(["ask", "hi", "--provider", "odd"]) == 1
+    finally:
+        registry.unregister("odd")
+    assert capsys.readouterr().err.strip() == "It was too late."
 
 
 @pytest.mark.parametrize(

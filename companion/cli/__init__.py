@@ -16,6 +16,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,10 @@ def _what_next(error: CompanionError) -> str:
         from companion.providers import registry
         from companion.providers.validator import next_step
 
-        spec = registry.find(error.provider)
-        if step := next_step(error.kind, spec, spec.base_url):
-            return step
+        with suppress(CompanionError):  # somebody else's provider may call itself anything
+            spec = registry.find(error.provider)
+            if step := next_step(error.kind, spec):
+                return step
     return error.hint.replace("What you said is kept.", "").strip()
 
 

@@ -224,7 +224,7 @@ def next_step(kind: Kind, spec: Spec, address: str = "") -> str:
     Args:
         kind: what is wrong.
         spec: whose trouble it is.
-        address: where it was asked; empty: nowhere outside this computer.
+        address: where it was asked; empty: nowhere, or nobody knows.
     """
     from companion.providers.config import key_variables
 
@@ -245,6 +245,8 @@ def next_step(kind: Kind, spec: Spec, address: str = "") -> str:
             return "Top up the account, or choose another provider."
         case Kind.RATE_LIMITED | Kind.UNAVAILABLE:
             return "Try again in a minute."
+        case Kind.UNREACHABLE | Kind.TIMEOUT | Kind.NOT_AN_API if spec.base_url and not address:
+            return "Check the network, and the address in the settings."
         case Kind.UNREACHABLE | Kind.TIMEOUT if address:
             return f"Check the network, and whether {address} is its address and running."
         case Kind.NOT_AN_API:
