@@ -82,6 +82,13 @@ class HandsFreeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalKeyChanged(Event):
+    """The key that talks in every window, as the desktop names it; empty: this desktop gives none."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LevelMeasured(Event):
     """Loudness of what goes in (while listening) or out (while speaking), about 25 times a second."""
 

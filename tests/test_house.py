@@ -37,6 +37,7 @@ HOMES = {
     "openai": ("providers/openai.py",),
     "anthropic": (),  # only tests use it, to hold the servers against it
     "keyring": ("vault.py",),
+    "jeepney": ("app/desktop.py",),
     "sqlcipher3": ("journal/",),
     "cryptography": ("journal/",),
     "ruamel": ("yaml_file.py",),

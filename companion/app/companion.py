@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from companion.app.outgoing import Outgoing
     from companion.app.recovery import Recovery
     from companion.app.staff import Staff
+    from companion.app.surroundings import Surroundings
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
@@ -127,6 +128,12 @@ class Companion:
         )
 
     @cached_property
+    def surroundings(self) -> Surroundings:
+        from companion.app.surroundings import Surroundings
+
+        return Surroundings(self)
+
+    @cached_property
     def archive(self) -> Archive:
         from companion.app.archive import Archive
 
@@ -179,6 +186,7 @@ class Companion:
             from companion.app.cues import Cues
 
             Cues(self.events, self.player, lambda: self.settings.sound.cues)
+            self.surroundings.open()
         await self._follow_talk_mode()
 
     def tell(self) -> None:
@@ -195,6 +203,7 @@ class Companion:
         import asyncio
 
         self.bench.stop_preview()
+        await self.surroundings.close()
         if self._hands_free is not None:
             await self._hands_free.stop()
         await self.engine.close()
@@ -226,6 +235,13 @@ class Companion:
             for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
                 tasks.spawn(self.staff.warm(role), name=f"warm {role}")
 
+    async def renew_connections(self) -> None:
+        """Those that were open while the computer slept are gone, whatever they seem; new ones are made at once."""
+        self.engine.renew()
+        await self.staff.renew()
+        self._warmed_s = float("-inf")
+        self._warm()
+
     async def _warm_sound(self) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""
         try:
@@ -238,6 +254,12 @@ class Companion:
     def press_talk(self) -> None:
         self.bench.stop_preview()
         self.engine.press()
+        self._warm()
+
+    def toggle_talk(self) -> None:
+        """A key that knows no release: begins a take, or ends the open one."""
+        self.bench.stop_preview()
+        self.engine.toggle()
         self._warm()
 
     def release_talk(self) -> None:
@@ -396,6 +418,7 @@ class Companion:
         if self._opening is not None:
             await self._follow_engine_choice(before)
             await self._follow_talk_mode()
+            self.surroundings.follow_settings()
         await asyncio.to_thread(save, self.home, changes)
 
     # -- what the engine works with -------------------------------------------------------------------------

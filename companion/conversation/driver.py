@@ -56,6 +56,14 @@ class Driver:
     def focus_lost(self) -> None:
         self._feed(machine.FocusLost())
 
+    def toggle(self) -> None:
+        """Begins a take that goes on by itself, or ends the one that is open."""
+        self._feed(machine.Toggle())
+
+    def locked(self) -> None:
+        """Nobody is at the computer any more: an open take ends."""
+        self._feed(machine.Locked())
+
     def cancel(self) -> None:
         """Discards a take unsent, or stops an answer."""
         self._feed(machine.Cancel())

@@ -85,12 +85,27 @@ class Engine(Driver):
         if self._fails_aloud is not None:  # first what there is of it is said
             self._fails_aloud.then = self.go_on
             return
-        if (
-            failed is not None
-            and failed.record is not None
-            and failed.record.reply_state is ReplyState.CUT_OFF
-        ):
+        record = failed.record if failed is not None else None
+        if failed is None or record is None:
+            return
+        if record.reply_state is ReplyState.CUT_OFF or (failed.has_slept and record.heard_text):
             self._feed(machine.Submit(failed.text, again=True, goes_on=True))
+
+    def renew(self) -> None:
+        """What is kept open between turns is opened anew."""
+
+    def slept(self) -> bool:
+        """The computer slept, or is about to. What is under way is kept as far as it came; False: nothing was."""
+        turn, phase = self._turn, self.state.phase
+        if turn is None or phase is Phase.READY:
+            return False
+        is_take = phase in (Phase.ARMING, Phase.LISTENING)
+        if is_take and not turn.gate.heard_speech:
+            self.cancel()
+            return False
+        turn.has_slept = True
+        self._feed(machine.Slept())
+        return True
 
     @property
     def _fails_aloud(self) -> LiveTurn | None:
@@ -99,14 +114,14 @@ class Engine(Driver):
         is_answering = self.state.phase in (Phase.THINKING, Phase.SPEAKING)
         return turn if turn is not None and is_answering and turn.has_failed else None
 
-    async def hear_waiting(self) -> None:
-        """Takes up the oldest recording of an earlier run whose words are not known."""
+    async def hear_waiting(self, take_id: str = "") -> None:
+        """Takes up a recording whose words are not known, by default the oldest."""
         journal = await self._organs.journal()
-        waiting = await journal.waiting_takes()
+        waiting = [take.id for take in await journal.waiting_takes() if take_id in ("", take.id)]
         if not waiting:
             return
-        pcm = await journal.read_take(waiting[0].id)
-        spool = KeptTake(journal, waiting[0].id)
+        pcm = await journal.read_take(waiting[0])
+        spool = KeptTake(journal, waiting[0])
         kept = self._plain_turn(0, Recording(pcm))
         kept.spool, kept.gate = spool, self._organs.gate()
         if not pcm:
@@ -342,7 +357,7 @@ class Engine(Driver):
             turn.engines = replace(turn.engines, think=lambda *_: prepared.take())
         elif prepared is not None:
             await prepared.drop()
-        kept = kept_of(turn.continues.reply_text) if turn.continues is not None else ""
+        kept = kept_of(turn.continues.heard_text) if turn.continues is not None else ""
         if turn.continues is not None:
             await turn.keeping.reopen(turn, kept)
             self.events.emit(ReplyContinued(turn=turn.number, text=kept))
@@ -393,7 +408,8 @@ class Engine(Driver):
             await asyncio.wait(waiting)
         turn.record = _recorded(turn)
         turn.history.append(turn.record)
-        if (not is_interrupted or turn.then) and (turn.reply is None or turn.has_failed):
+        is_bad = (not is_interrupted or turn.then) and (turn.reply is None or turn.has_failed)
+        if is_bad or turn.has_slept:
             self._failed = turn
         saved = await turn.keeping.save(turn)
         self.events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))

@@ -55,6 +55,8 @@ class LiveTurn:
     end_task: asyncio.Task[None] | None = None
     """Saves the turn once the answer is over or cancelled."""
     saves: list[asyncio.Task[None]] = field(default_factory=list)
+    has_slept: bool = False
+    """The computer slept in the middle of its answer."""
     then: Callable[[], None] | None = None
     """What the person wants as soon as this turn is over."""
     reply: Reply | None = None

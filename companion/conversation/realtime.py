@@ -72,7 +72,7 @@ class RealtimeEngine(Engine):
         super().retry(frozenset(TURN_ROLES) if offline else offline)
 
     def renew(self) -> None:
-        """The next take opens a new conversation: the choice is another one, or the computer has slept."""
+        """The next take opens a new conversation."""
         self._line.hang_up()
 
     async def close(self) -> None:
@@ -267,7 +267,7 @@ class RealtimeEngine(Engine):
             mark=turn.mark,
             on_sentence=turn.sentences.put_nowait,
             on_sound=lambda: self._feed(machine.SoundStarted(turn.number)),
-            kept=kept_of(turn.continues.reply_text) if turn.continues is not None else "",
+            kept=kept_of(turn.continues.heard_text) if turn.continues is not None else "",
         )
 
     def _flush(self, turn: LiveTurn) -> None:
@@ -329,7 +329,7 @@ class RealtimeEngine(Engine):
         for each in turn.chain():
             self._live.pop(each.number, None)
         is_bad = answer.error is not None and (answer.state is not ReplyState.INTERRUPTED or turn.then)
-        if is_bad or not turn.has_words:
+        if is_bad or turn.has_slept or not turn.has_words:
             self._failed = turn
             self._line.hang_up(turn.sent_to)  # another try begins with a conversation that is whole
         if not turn.text:

@@ -64,6 +64,21 @@ class FocusLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Toggle:
+    """A key of the desktop that knows no release: begins a take that goes on by itself, or ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Nobody is at the computer any more: a take ends, one that goes on by itself too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """The computer is about to sleep, or has slept: what is under way ends where it is, and is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Esc."""
 
@@ -181,7 +196,21 @@ Report = (
     | Broken
 )
 """What organs say about a turn."""
-Input = Press | Release | FocusLost | Cancel | Submit | Rehear | SpeechBegan | Report | Tick | Stop
+Input = (
+    Press
+    | Release
+    | FocusLost
+    | Toggle
+    | Locked
+    | Slept
+    | Cancel
+    | Submit
+    | Rehear
+    | SpeechBegan
+    | Report
+    | Tick
+    | Stop
+)
 
 
 # -- commands -----------------------------------------------------------------------------------------------
@@ -312,6 +341,10 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
         return _report(state, given, now_s, limits) if given.turn == state.turn else (state, ())
     if isinstance(given, Press):
         return _press(state, now_s, limits)
+    if isinstance(given, Toggle | Locked):
+        return _toggle(state, now_s, limits, may_begin=isinstance(given, Toggle))
+    if isinstance(given, Slept):
+        return _ready(state, now_s), _abandon(state, keep_take=True)
     if isinstance(given, SpeechBegan):
         return _speech_began(state, now_s, limits)
     if isinstance(given, Release | FocusLost):
@@ -336,6 +369,16 @@ def _press(state: State, now_s: float, limits: Limits) -> Step:
         return _close(replace(state, latched=False), now_s, limits), ()
     resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
     return resumed, ()
+
+
+def _toggle(state: State, now_s: float, limits: Limits, *, may_begin: bool) -> Step:
+    if state.phase in (Phase.ARMING, Phase.LISTENING):
+        ended = replace(state, pressed_s=None, latched=False)
+        return (ended if state.closing_s is not None else _close(ended, now_s, limits)), ()
+    if not may_begin:
+        return state, ()
+    armed, commands = _press(replace(state, pressed_s=None), now_s, limits)
+    return replace(armed, pressed_s=None, latched=True), commands
 
 
 def _speech_began(state: State, now_s: float, limits: Limits) -> Step:

@@ -126,6 +126,18 @@ class Talk:
         help="Hands-free then never mistakes the answer for you, and you can always talk over it.",
         page=Page.SHORTCUTS,
     )
+    everywhere: bool = setting(
+        False,
+        label="Talk from other windows too",
+        help="Asks the desktop for a key. Where it gives none, bind the command `companion toggle-talk` to a key.",
+        page=Page.SHORTCUTS,
+    )
+    everywhere_key: str = setting(
+        "CTRL+ALT+space",
+        label="Key to ask the desktop for",
+        help="The desktop may choose another one, or let you choose.",
+        page=Page.ADVANCED,
+    )
     review_before_sending: bool = setting(
         False, label="Let me read my words before they are sent", page=Page.GENERAL
     )

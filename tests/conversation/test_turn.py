@@ -24,6 +24,7 @@ from companion.conversation.turn import (
     Input,
     KeepTake,
     Limits,
+    Locked,
     MicFailed,
     MicLost,
     MicOpened,
@@ -33,6 +34,7 @@ from companion.conversation.turn import (
     Rehear,
     Release,
     RetryHearing,
+    Slept,
     SoundStarted,
     SpeechBegan,
     SpeechEnded,
@@ -42,7 +44,9 @@ from companion.conversation.turn import (
     Stop,
     Submit,
     TakeUtterance,
+    Tell,
     Tick,
+    Toggle,
     Transcribe,
     TurnOver,
     step,
@@ -225,6 +229,65 @@ def test_hands_free_speech_interrupts_an_answer_but_not_the_talk_key() -> None:
     assert listening().feed(SpeechBegan()).take_commands() == []
 
 
+def test_a_key_without_release_begins_a_take_and_ends_it() -> None:
+    bench = Bench().feed(Toggle())
+    assert bench.take_commands() == [OpenMic(1)]
+    bench.feed(MicOpened(1), after=0.1)
+    assert (bench.state.phase, bench.state.latched) == (Phase.LISTENING, True)
+    bench.feed(Toggle(), after=3.0).feed(Tick(), after=0.3)
+    assert bench.take_commands() == [Transcribe(1)]
+    assert speaking().feed(Toggle()).take_commands() == [Flush(1), CancelReply(1), OpenMic(2)]
+
+
+def test_locking_ends_a_take_that_goes_on_by_itself_and_nothing_else() -> None:
+    bench = Bench().feed(Press()).feed(MicOpened(1), after=0.05).feed(Release(), after=0.1)
+    bench.take_commands()
+    assert bench.feed(Locked(), after=1).feed(Tick(), after=0.3).take_commands() == [Transcribe(1)]
+    assert Bench().feed(Press(), Locked()).feed(MicOpened(1), after=0.1).state.closing_s is not None
+    assert speaking().feed(Locked()).take_commands() == []
+    assert Bench().feed(Locked()).state.phase is Phase.READY
+
+
+def test_sleep_ends_everything_and_keeps_it() -> None:
+    assert listening().feed(Slept()).take_commands() == [KeepTake(1)]
+    assert speaking().feed(Slept()).take_commands() == [Flush(1), CancelReply(1)]
+    assert speaking().feed(Slept()).state.phase is Phase.READY
+    assert Bench().feed(Slept()).take_commands() == []
+
+
+def test_the_person_is_told_before_the_longest_take_ends() -> None:
+    bench = Bench(Limits(take_s=300.0)).feed(Press()).feed(MicOpened(1), after=0.05)
+    bench.take_commands()
+    bench.feed(Tick(), after=269.0)
+    assert bench.take_commands() == []
+    assert bench.feed(Tick(), after=1.5).take_commands() == [Tell(1, Phase.LISTENING, pytest.approx(29.5))]
+    assert bench.feed(Tick(), after=1.0).take_commands() == [], "once"
+    assert bench.feed(Tick(), after=30.0).take_commands() == [Transcribe(1)]
+
+
+def test_what_lasts_long_says_so_once_and_well_before_it_fails() -> None:
+    bench = Bench().feed(Press())
+    bench.take_commands()
+    for phase, forward in (
+        (Phase.ARMING, MicOpened(1)),
+        (Phase.TRANSCRIBING, Heard(1, "hello")),
+        (Phase.THINKING, SoundStarted(1)),
+    ):
+        if phase is Phase.TRANSCRIBING:
+            bench.feed(Release(), after=1.0).feed(Tick(), after=0.3)
+            bench.take_commands()
+        assert bench.state.phase is phase
+        assert bench.state.wake_s is not None
+        bench.now = bench.state.wake_s
+        told = bench.feed(Tick()).take_commands()
+        assert [type(each) for each in told] == [Tell]
+        assert told[0].phase is phase  # type: ignore[attr-defined]
+        assert told[0].left_s > 5  # type: ignore[attr-defined]
+        assert bench.feed(Tick(), after=0.1).take_commands() == []
+        bench.feed(forward)
+        bench.take_commands()
+
+
 turns = st.integers(0, 4)
 inputs = st.one_of(
     st.sampled_from(
@@ -232,6 +295,9 @@ inputs = st.one_of(
             Press(),
             Release(),
             FocusLost(),
+            Toggle(),
+            Locked(),
+            Slept(),
             Cancel(),
             Tick(),
             Submit("words"),
@@ -312,6 +378,9 @@ def test_a_hundred_thousand_events_never_leave_a_stuck_phase_or_two_voices() -> 
             Press(),
             Release(),
             FocusLost(),
+            Toggle(),
+            Locked(),
+            Slept(),
             Cancel(),
             Submit("words"),
             Rehear(1.0),
