@@ -235,12 +235,12 @@ ASKS = ChatRequest(messages=REQUEST.messages, tools=(LOOK,))
 async def test_a_tool_is_offered_asked_for_and_answered(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
-    server.tool_calls = [("look", {"day": "Montag, 3. März"}), ("look", {})]
+    server.script.calls = [("look", '{"day": "Montag, 3. März"}'), ("look", "{}")]
     deltas = await _ask(provider, ASKS)
     last = deltas[-1]
     assert last.finish_reason == "tool_calls"
     assert "".join(delta.text for delta in deltas) == "Let me look."
-    assert [(call.name, json.loads(call.arguments)) for call in last.tool_calls] == server.tool_calls
+    assert [(call.name, call.arguments) for call in last.tool_calls] == server.script.calls
     assert server.requests[-1].body["tools"] == [
         {"name": "look", "description": "Looks a day up.", "input_schema": LOOK.parameters}
     ]
@@ -261,7 +261,7 @@ async def test_a_tool_is_offered_asked_for_and_answered(
 async def test_a_call_without_any_words_is_an_answer(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
-    server.tool_calls, server.script.empty = [("look", {"day": "today"})], True
+    server.script.calls, server.script.empty = [("look", '{"day": "today"}')], True
     deltas = await _ask(provider, ASKS)
     assert [delta.text for delta in deltas] == [""]
     assert deltas[0].tool_calls[0].arguments == '{"day": "today"}'
@@ -279,7 +279,7 @@ async def test_a_call_without_any_words_is_an_answer(
 async def test_the_choice_of_tools(
     provider: AnthropicProvider, server: AnthropicServer, choice: str, wire: object
 ) -> None:
-    server.tool_calls = [("look", {"day": "today"})]
+    server.script.calls = [("look", '{"day": "today"}')]
     deltas = await _ask(provider, replace(ASKS, tool_choice=choice))
     assert server.requests[-1].body.get("tool_choice") == wire
     assert bool(deltas[-1].tool_calls) == (choice != "none")
@@ -288,7 +288,7 @@ async def test_the_choice_of_tools(
 async def test_a_model_that_must_use_a_tool_does_not_think_first(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
-    server.tool_calls = [("look", {"day": "today"})]
+    server.script.calls = [("look", '{"day": "today"}')]
     last = (await _ask(provider, replace(ASKS, tool_choice="look", reasoning_effort="high")))[-1]
     assert last.tool_calls
     assert "thinking" not in server.requests[-1].body
@@ -314,9 +314,9 @@ async def test_arguments_that_are_no_object_go_back_in_one(
 async def test_thoughts_come_apart_from_the_answer(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
-    server.thoughts = "They had a long day. I will ask about it."
+    server.script.thoughts = "They had a long day. I will ask about it."
     deltas = await _ask(provider, replace(REQUEST, reasoning_effort="low"))
-    assert "".join(delta.reasoning for delta in deltas) == server.thoughts
+    assert "".join(delta.reasoning for delta in deltas) == server.script.thoughts
     assert "".join(delta.text for delta in deltas) == server.script.reply
     body = server.requests[-1].body
     assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
@@ -344,7 +344,7 @@ async def test_thoughts_before_a_call_go_back_as_they_came(
     provider: AnthropicProvider, server: AnthropicServer, model: str
 ) -> None:
     server.script.models = [model]
-    server.thoughts, server.tool_calls = "Grüße — I need the day.", [("look", {"day": "today"})]
+    server.script.thoughts, server.script.calls = "Grüße — I need the day.", [("look", '{"day": "today"}')]
     request = replace(ASKS, model=model, reasoning_effort="low")
     last = (await _ask(provider, request))[-1]
     said = Message(Speaker.ASSISTANT, "Let me look.", tool_calls=last.tool_calls)
@@ -352,7 +352,7 @@ async def test_thoughts_before_a_call_go_back_as_they_came(
     followed = replace(request, messages=(*request.messages, said, answer))
     assert (await _ask(provider, followed))[-1].finish_reason == "stop"
     first = server.requests[-1].body["messages"][1]["content"][0]
-    assert first["thinking"] == server.thoughts
+    assert first["thinking"] == server.script.thoughts
     foreign = replace(last.tool_calls[0], opaque="another vendor's")
     said = replace(said, tool_calls=(foreign,))
     await _ask(provider, replace(followed, messages=(*request.messages, said, answer), reasoning_effort=""))
@@ -472,7 +472,7 @@ async def sdk(server: AnthropicServer) -> AsyncIterator[anthropic.AsyncAnthropic
 async def test_the_sdk_puts_thoughts_words_and_calls_together(
     sdk: anthropic.AsyncAnthropic, server: AnthropicServer
 ) -> None:
-    server.thoughts, server.tool_calls = "A day, then.", [("look", {"day": "today"})]
+    server.script.thoughts, server.script.calls = "A day, then.", [("look", '{"day": "today"}')]
     asked: dict[str, Any] = {
         "model": "claude-haiku-5-5",
         "max_tokens": 2000,

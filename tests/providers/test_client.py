@@ -35,11 +35,12 @@ from companion.providers import (
     Tool,
     ToolCall,
     Usage,
+    registry,
 )
 from companion.providers.anthropic import AnthropicProvider
 from companion.providers.ollama import OllamaProvider
 from companion.providers.openai import OpenAIProvider
-from tests.servers import AnthropicServer, OllamaServer, OpenAIServer
+from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer
 
 KEY = "sk-ant-client-0123456789"
 
@@ -496,19 +497,45 @@ async def test_a_model_uses_functions_until_it_answers() -> None:
     assert response.usage.input_tokens > 3 + 3, "both rounds are counted"
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
-async def test_tools_run_over_every_dialect(name: str) -> None:
-    servers: dict[str, Any] = {"anthropic": AnthropicServer, "ollama": OllamaServer}
-    classes: dict[str, Any] = {"anthropic": AnthropicProvider, "ollama": OllamaProvider}
-    arguments = {"api_key": KEY} if name == "anthropic" else {}
-    async with servers[name]() as server, classes[name](base_url=server.url, **arguments) as provider:
-        server.tool_calls = SCRIPT
-        model = {"anthropic": "haiku", "ollama": "qwen3:4b"}[name]
-        request = Client(provider).request().system("Be kind.").user("Did it rain?").model(model)
-        response = await request.tools(look, count).reasoning("low").run()
-        assert response.text == server.script.reply
-        assert len(server.asked("chat" if name == "ollama" else "messages")) == 2
-        assert "It rained today." in json.dumps(server.requests[-1].body)
+VENDORS: dict[str, tuple[type[VendorServer], str]] = {
+    "openai": (OpenAIServer, ""),
+    "anthropic": (AnthropicServer, ""),
+    "ollama": (OllamaServer, "qwen3:4b"),
+    "google": (GoogleServer, ""),
+}
+"""Whose dialects are tried with everything at once: server, and a model that can."""
+
+
+@pytest.mark.parametrize("name", VENDORS)
+async def test_one_request_has_its_tools_run_over_every_dialect(name: str) -> None:
+    kind, model = VENDORS[name]
+    rain = Picture(data=b"\x89PNG rain")
+    async with kind() as server:
+        server.script.calls = [("look", '{"day": "today"}'), ("count", '{"days": ["a", "b"]}')]
+        if isinstance(server, GoogleServer):
+            server.tool_calls = [
+                {"name": each, "args": json.loads(args)} for each, args in server.script.calls
+            ]
+
+        def look(day: str) -> str:
+            """Looks a day up in the journal."""
+            server.script.calls, server.script.reply = [], '{"word": "wet"}'
+            return f"It rained {day}."
+
+        cls = registry.provider_class(name)
+        key = {"api_key": KEY} if cls.spec.needs_key else {}
+        async with cls(base_url=server.url, **key) as provider:
+            request = Client(provider).request().system("Be kind.").user("Did it rain?", images=(rain,))
+            request = request.model(model).max_tokens(4000).temperature(0.4).reasoning("low").cache()
+            response = await request.tools(look, count).schema(MOOD).run()
+        assert response.parsed == {"word": "wet"}
+        assert response.finish_reason == "stop"
+        assert [m.content for m in response.messages if m.role is Speaker.TOOL] == ["It rained today.", "2"]
+        assert response.usage is not None
+        assert response.usage.input_tokens > 10
+        first, second = (json.dumps(seen.body) for seen in server.asked("") if seen.method == "POST")
+        assert "It rained today." not in first
+        assert "It rained today." in second
 
 
 async def test_without_run_the_calls_are_the_programs() -> None:

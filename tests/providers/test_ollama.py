@@ -203,10 +203,10 @@ ASKS = ChatRequest(messages=REQUEST.messages, tools=(LOOK,), model="qwen3:4b")
 async def test_a_tool_is_offered_asked_for_and_answered(
     provider: OllamaProvider, server: OllamaServer
 ) -> None:
-    server.tool_calls = [("look", {"day": "März"}), ("look", {})]
+    server.script.calls = [("look", '{"day": "März"}'), ("look", "{}")]
     last = (await _ask(provider, ASKS))[-1]
     assert last.finish_reason == "tool_calls"
-    assert [(call.name, json.loads(call.arguments)) for call in last.tool_calls] == server.tool_calls
+    assert [(call.name, call.arguments) for call in last.tool_calls] == server.script.calls
     assert len({call.id for call in last.tool_calls}) == 2
     assert server.requests[-1].body["tools"][0]["function"]["name"] == "look"
     said = Message(Speaker.ASSISTANT, "", tool_calls=last.tool_calls)
@@ -231,21 +231,21 @@ async def test_a_model_is_left_to_choose_or_has_no_tools(
 async def test_thoughts_come_apart_and_go_back_with_a_call(
     provider: OllamaProvider, server: OllamaServer
 ) -> None:
-    server.thoughts = "They had a long day."
+    server.script.thoughts = "They had a long day."
     request = replace(REQUEST, model="qwen3:4b", reasoning_effort="high")
     deltas = await _ask(provider, request)
-    assert "".join(delta.reasoning for delta in deltas) == server.thoughts
+    assert "".join(delta.reasoning for delta in deltas) == server.script.thoughts
     assert "".join(delta.text for delta in deltas) == server.script.reply
     assert server.requests[-1].body["think"] is True
     server.script.models = ["gpt-oss:20b"]
     await _ask(provider, replace(request, model="gpt-oss:20b"))
     assert server.requests[-1].body["think"] == "high"
-    server.tool_calls = [("look", {})]
+    server.script.calls = [("look", "{}")]
     last = (await _ask(provider, replace(request, model="gpt-oss:20b", tools=(LOOK,))))[-1]
     said = Message(Speaker.ASSISTANT, "", tool_calls=last.tool_calls)
     answer = Message(Speaker.TOOL, "Rain.", tool_call_id=last.tool_calls[0].id)
     await _ask(provider, replace(request, model="gpt-oss:20b", messages=(*request.messages, said, answer)))
-    assert server.requests[-1].body["messages"][-2]["thinking"] == server.thoughts
+    assert server.requests[-1].body["messages"][-2]["thinking"] == server.script.thoughts
 
 
 async def test_an_answer_has_the_form_that_was_asked_for(
@@ -423,7 +423,7 @@ async def test_the_vendors_client_understands_the_server(server: OllamaServer) -
     assert "".join(part.message.content or "" for part in parts) == server.script.reply
     assert parts[-1].done_reason == "stop"
     assert parts[-1].prompt_eval_count == 4
-    server.tool_calls, server.thoughts = [("look", {"day": "today"})], "Hm."
+    server.script.calls, server.script.thoughts = [("look", '{"day": "today"}')], "Hm."
     tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
     parts = [
         part

@@ -89,10 +89,6 @@ class AnthropicServer(VendorServer):
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
         super().__init__(script, port=port)
-        self.tool_calls: list[tuple[str, dict[str, Any]]] = []
-        """Asked of whoever offers tools, until their answers come: name and arguments."""
-        self.thoughts = ""
-        """What the model thinks first, of whoever lets it."""
         self._kept: set[str] = set()
         """Prompts in the cache."""
 
@@ -180,16 +176,17 @@ class AnthropicServer(VendorServer):
     def _answer(self, asked: dict[str, Any], script: Script) -> list[dict[str, Any]]:
         """The blocks of content."""
         blocks: list[dict[str, Any]] = []
-        if self.thoughts and asked.get("thinking", {}).get("type") in ("adaptive", "enabled"):
-            blocks.append({"type": "thinking", "thinking": self.thoughts, "signature": sign(self.thoughts)})
+        thoughts = script.thoughts
+        if thoughts and asked.get("thinking", {}).get("type") in ("adaptive", "enabled"):
+            blocks.append({"type": "thinking", "thinking": thoughts, "signature": sign(thoughts)})
         wants = asked.get("tools") and asked.get("tool_choice", {}).get("type") != "none"
         answered = any(block["type"] == "tool_result" for block in _blocks(asked["messages"][-1]))
-        if wants and self.tool_calls and not answered:
+        if wants and script.calls and not answered:
             if not script.empty:
                 blocks.append({"type": "text", "text": "Let me look."})
             return blocks + [
-                {"type": "tool_use", "id": f"toolu_{number:02}", "name": name, "input": arguments}
-                for number, (name, arguments) in enumerate(self.tool_calls, 1)
+                {"type": "tool_use", "id": f"toolu_{number:02}", "name": name, "input": json.loads(arguments)}
+                for number, (name, arguments) in enumerate(script.calls, 1)
             ]
         return [*blocks, {"type": "text", "text": "" if script.empty else script.reply}]
 

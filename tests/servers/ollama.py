@@ -43,10 +43,6 @@ class OllamaServer(VendorServer):
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
         super().__init__(script, port=port)
-        self.tool_calls: list[tuple[str, dict[str, Any]]] = []
-        """Asked of whoever offers tools, until their answers come: name and arguments."""
-        self.thoughts = ""
-        """What the model thinks first, of whoever lets it."""
         self.lacks: set[str] = set()
         """Of tools, thinking, embeddings: what no model here can do."""
         self.seen_words = 0
@@ -136,11 +132,11 @@ class OllamaServer(VendorServer):
         return await body.close()
 
     def _answer(self, asked: dict[str, Any], script: Script) -> Iterator[dict[str, Any]]:
-        if self.thoughts and asked.get("think"):
-            yield from ({"thinking": piece} for piece in pieces(self.thoughts))
-        if asked.get("tools") and self.tool_calls and asked["messages"][-1]["role"] != "tool":
-            for name, arguments in self.tool_calls:
-                yield {"tool_calls": [{"function": {"name": name, "arguments": arguments}}]}
+        if script.thoughts and asked.get("think"):
+            yield from ({"thinking": piece} for piece in pieces(script.thoughts))
+        if asked.get("tools") and script.calls and asked["messages"][-1]["role"] != "tool":
+            for name, arguments in script.calls:
+                yield {"tool_calls": [{"function": {"name": name, "arguments": json.loads(arguments)}}]}
             return
         yield from ({"content": piece} for piece in pieces(script.reply))
 
