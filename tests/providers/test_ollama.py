@@ -1,7 +1,4 @@
-"""Ollama's dialect: lines of JSON, no key, and the two usual troubles of a server of one's own.
-
-The server here is held against the vendor's own client at the end.
-"""
+"""Ollama's dialect: lines of JSON, no key, and the two usual troubles of a server of one's own."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-import ollama
 import pytest
 
 from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
@@ -411,40 +407,3 @@ async def test_a_key_goes_only_where_one_was_given(server: OllamaServer) -> None
     async with OllamaProvider(base_url=server.url, api_key="secret-of-the-gate") as provider:
         await _ask(provider)
     assert server.requests[-1].headers["authorization"] == "Bearer secret-of-the-gate"
-
-
-# -- the server, held against the vendor's own client -----------------------------------------------------------
-
-
-async def test_the_vendors_client_understands_the_server(server: OllamaServer) -> None:
-    client = ollama.AsyncClient(host=server.url, trust_env=False)
-    asked: list[Any] = [{"role": "user", "content": "Good evening to you"}]
-    parts = [part async for part in await client.chat(model="qwen3:4b", messages=asked, stream=True)]
-    assert "".join(part.message.content or "" for part in parts) == server.script.reply
-    assert parts[-1].done_reason == "stop"
-    assert parts[-1].prompt_eval_count == 4
-    server.script.calls, server.script.thoughts = [("look", '{"day": "today"}')], "Hm."
-    tool: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-    parts = [
-        part
-        async for part in await client.chat(
-            model="qwen3:4b", messages=asked, tools=[tool], think=True, stream=True
-        )
-    ]
-    assert "".join(part.message.thinking or "" for part in parts) == "Hm."
-    (call,) = [call for part in parts for call in part.message.tool_calls or ()]
-    assert call.function.arguments == {"day": "today"}
-    found = await client.embed(model="qwen3:4b", input=["rain", "sun"], dimensions=4)
-    assert [len(vector) for vector in found.embeddings] == [4, 4]
-    assert [model.model for model in (await client.list()).models] == ["llama3.2:latest", "qwen3:4b"]
-    assert "tools" in ((await client.show("qwen3:4b")).capabilities or ())
-    steps = [step async for step in await client.pull("gemma4", stream=True)]
-    assert steps[-1].status == "success"
-    assert steps[1].total == 1000
-    server.lacks = {"tools"}
-    with pytest.raises(ollama.ResponseError, match="does not support tools"):
-        async for _ in await client.chat(model="qwen3:4b", messages=asked, tools=[tool], stream=True):
-            pass
-    with pytest.raises(ollama.ResponseError, match="not found"):
-        await client.embed(model="absent", input="x")
-    await client._client.aclose()

@@ -30,6 +30,8 @@ def check_answer_streams() -> None:
 
 
 def check_tools() -> None:
+    script(calls=[["weather", '{"place": "Leith"}']])
+    script(calls=[("weather", '{"place": "Leith"}')])
     [line] = [
         line
         for line in CLIENT.chat(model=CHAT, messages=HELLO, tools=[WEATHER], stream=True)
@@ -40,6 +42,8 @@ def check_tools() -> None:
 
 
 def check_thoughts() -> None:
+    script(thoughts="They wish me well.")
+    script(thoughts="They wish me well.")
     lines = list(CLIENT.chat(model="qwen3:4b", messages=HELLO, stream=True, think=True))
     assert "".join(line.message.thinking or "" for line in lines) == "They wish me well."
 

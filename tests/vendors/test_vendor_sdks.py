@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,30 +61,16 @@ async def run(python: Path, script: str, argument: str) -> list[str]:
     return out.decode().split()
 
 
-def prepare_google(server: Any) -> None:
-    server.tool_calls = [{"name": "weather", "args": {"place": "Leith"}}]
-    server.thoughts = ["They wish me well."]
-    server.retry_delay = "3s"
-
-
-def prepare_ollama(server: Any) -> None:
-    server.tool_calls = [("weather", {"place": "Leith"})]
-    server.thoughts = "They wish me well."
-
-
-VENDORS: dict[str, tuple[type[VendorServer], Callable[[Any], None]]] = {
-    "google": (GoogleServer, prepare_google),
-    "groq": (GroqServer, lambda _: None),
-    "mistral": (MistralServer, lambda _: None),
-    "ollama": (OllamaServer, prepare_ollama),
+VENDORS: dict[str, type[VendorServer]] = {
+    server.name: server for server in (GoogleServer, GroqServer, MistralServer, OllamaServer)
 }
 
 
 @pytest.mark.parametrize("name", VENDORS)
 async def test_a_vendors_own_sdk_finds_its_service(name: str, vendors_python: Path) -> None:
-    kind, prepare = VENDORS[name]
-    async with kind() as server:
-        prepare(server)
+    async with VENDORS[name]() as server:
+        if isinstance(server, GoogleServer):
+            server.retry_delay = "3s"
         passed = await run(vendors_python, f"check_{name}.py", server.url)
     assert len(passed) > 5
 
@@ -167,7 +153,7 @@ class Recording(GoogleServer):
 
 async def test_every_field_we_send_to_google_is_one_its_sdk_sends(vendors_python: Path) -> None:
     async with Recording() as server:
-        prepare_google(server)
+        server.retry_delay = "3s"
         await run(vendors_python, "check_google.py", server.url)
         known, paths = server.take()
         assert len(known) > 40
