@@ -15,7 +15,7 @@ from companion.chaos.wire import Asked
 
 STREAMS = (("openai", Way.CHAT), ("anthropic", Way.CHAT), ("ollama", Way.CHAT), ("openai", Way.HEAR))
 ENDINGS = {
-    ("openai", Way.CHAT): b'"finish_reason":"stop"',
+    ("openai", Way.CHAT): b'"finish_reason":"',
     ("anthropic", Way.CHAT): b'"message_stop"',
     ("ollama", Way.CHAT): b'"done":true',
     ("openai", Way.HEAR): b"transcript.text.done",

@@ -84,7 +84,7 @@ async def test_nothing_escapes_hangs_or_ends_falsely(count: int) -> None:
                         escaped.append(f"{vendor} {way} {case}: {ended.error!r}")
                     if ENDINGS[vendor, way] not in raw:
                         cut += 1
-                        false_endings += ended.error is None
+                        false_endings += ended.error is None and ended.finish != "length"  # our own cap says so
     assert not escaped, escaped[:3]
     assert cut > count / 20
     prove(23, "exceptions that escaped over mutated streams", len(escaped), 0, cases=count)
