@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from collections.abc import AsyncIterator
+from typing import Any, ClassVar
 
 import pytest
 
+from companion.calls import DrawRequest, EmbedRequest, JsonSchema, Picture, SoundFile, Tool, ToolCall
 from companion.errors import (
     AIProviderContentRefusedError,
     AIProviderError,
     AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
+    AIProviderNotSupportedError,
     AIProviderQuotaError,
     AIProviderRateLimitError,
     AIProviderStreamCutError,
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import (
+    Audio,
+    ChatDelta,
+    ChatRequest,
+    HearRequest,
+    Message,
+    Role,
+    Speaker,
+    SpeakRequest,
+    Usage,
+)
+from companion.pcm import to_wav
 from companion.providers.openai import SPEC, OpenAIProvider
+from companion.providers.openai_sound import Samples
 from tests.servers import OpenAIServer
+from tests.servers.openai import Ways
 
 KEY = "sk-openai-0123456789abcdef"
 REQUEST = ChatRequest(messages=(Message(Speaker.USER, "Hello"),))
@@ -233,6 +250,288 @@ async def test_an_address_without_the_service_is_not_a_missing_model(
     assert "not its service" in health.detail
 
 
+# -- tools, forms, pictures ---------------------------------------------------------------------------------
+
+WEATHER = Tool(
+    name="weather",
+    description="Tells the weather.",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+
+
+def _piece(
+    index: int | None = None, call_id: str | None = None, name: str = "", arguments: object = ""
+) -> dict[str, object]:
+    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
+    piece: dict[str, object] = {"function": function}
+    return piece | ({} if index is None else {"index": index}) | ({} if call_id is None else {"id": call_id})
+
+
+def _calls(*pieces: dict[str, object]) -> dict[str, object]:
+    return {
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"tool_calls": list(pieces)}, "finish_reason": None}],
+    }
+
+
+OSLO, ROME = '{"city": "Oslo"}', '{"city": "Rome"}'
+_ENDED = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [_calls(_piece(0, "a", "weather")), _calls(_piece(0, None, "", OSLO)), _calls(_piece(1, "b", "weather")),
+         _calls(_piece(1, None, "", ROME))],
+        [_calls(_piece(0, "a", "weather", OSLO), _piece(1, "b", "weather", ROME))],
+        [_calls(_piece(0, "a", "weather"), _piece(1, "b", "weather")), _calls(_piece(1, None, "", ROME)),
+         _calls(_piece(0, None, "", OSLO))],
+        [_calls(_piece(0, "a", "weather", OSLO)), _calls(_piece(0, "b", "weather", ROME))],
+        [_calls(_piece(0, "a", "weather", OSLO[:9])), _calls(_piece(0, "a", "weather", OSLO[9:])),
+         _calls(_piece(0, "b", "weather", ROME))],
+        [_calls(_piece(0, None, "weather", OSLO)), _calls(_piece(0, None, "weather", ROME))],
+        [_calls(_piece(None, None, "weather", OSLO[:9])), _calls(_piece(None, None, "", OSLO[9:])),
+         _calls(_piece(None, None, "weather", ROME))],
+        [_calls(_piece(None, "", "weather", {"city": "Oslo"})), _calls(_piece(None, "", "weather", {"city": "Rome"}))],
+        [_calls(_piece(0, "a", "weather")), _calls(_piece(0, "x1", "", OSLO[:5])), _calls(_piece(0, "x2", "", OSLO[5:])),
+         _calls(_piece(1, "b", "weather", ROME))],
+    ],
+    ids=["in turn", "at once", "mixed", "index always 0", "id repeated", "no id", "no index either", "objects",
+         "ids that change"],
+)  # fmt: skip
+async def test_tool_calls_in_pieces_of_every_kind_are_whole(
+    provider: OpenAIProvider, server: OpenAIServer, chunks: list[object]
+) -> None:
+    server.script.raw = _stream(*chunks, _ENDED)
+    *_, last = await _ask(provider, ChatRequest(messages=REQUEST.messages, tools=(WEATHER,)))
+    assert last.finish_reason == "tool_calls"
+    assert [(call.name, json.loads(call.arguments)) for call in last.tool_calls] == [
+        ("weather", {"city": "Oslo"}),
+        ("weather", {"city": "Rome"}),
+    ]
+    assert len({call.id for call in last.tool_calls} - {""}) == 2
+
+
+@pytest.mark.parametrize("finish", ["stop", "tool_calls", "function_call"])
+async def test_a_finish_reason_says_tools_only_where_there_are_some(
+    provider: OpenAIProvider, server: OpenAIServer, finish: str
+) -> None:
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+    server.script.raw = _stream(_calls(_piece(0, "a", "now")), ended)
+    *_, last = await _ask(provider)
+    assert (last.finish_reason, last.tool_calls) == (
+        "tool_calls",
+        (ToolCall(id="a", name="now", arguments="{}"),),
+    )
+    server.script.raw = _stream(_says("Hi"), ended)
+    assert (await _ask(provider))[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("auto", None),
+        ("none", "none"),
+        ("required", "required"),
+        ("weather", {"type": "function", "function": {"name": "weather"}}),
+    ],
+)
+async def test_the_choice_of_a_tool_is_sent(
+    provider: OpenAIProvider, server: OpenAIServer, choice: str, sent: object
+) -> None:
+    await _ask(provider, ChatRequest(messages=REQUEST.messages, tools=(WEATHER,), tool_choice=choice))
+    body = server.requests[-1].body
+    assert body.get("tool_choice") == sent
+    assert body["tools"][0]["function"] == {
+        "name": "weather", "description": "Tells the weather.", "parameters": dict(WEATHER.parameters),
+    }  # fmt: skip
+
+
+async def test_a_tool_that_is_not_there_is_refused_before_anything_is_sent(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    with pytest.raises(AIProviderInvalidRequestError, match="snow"):
+        await _ask(provider, ChatRequest(messages=REQUEST.messages, tools=(WEATHER,), tool_choice="snow"))
+    assert not server.requests
+
+
+async def test_a_model_that_cannot_is_not_asked_to(provider: OpenAIProvider, server: OpenAIServer) -> None:
+    heard = Message(Speaker.USER, "", sounds=(SoundFile(data=b"RIFF"),))
+    with pytest.raises(AIProviderNotSupportedError, match="GPT-6 Luna cannot listen to sound"):
+        await _ask(provider, ChatRequest(messages=(heard,)))
+    assert not server.requests
+
+
+async def test_forms_pictures_and_sounds_are_sent_as_the_wire_has_them(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    told = Message(
+        Speaker.USER, "Look.", images=(Picture(data=b"\x01\x02", media_type="image/jpeg"), Picture(url="https://e.test/a")),
+        sounds=(SoundFile(data=b"\x03"), SoundFile(data=b"\x04", media_type="audio/mpeg")),
+    )  # fmt: skip
+    form = JsonSchema(schema={"type": "object"}, name="mood", strict=False)
+    await _ask(provider, ChatRequest(messages=(told,), model="gpt-7", schema=form))
+    body = server.requests[-1].body
+    assert body["messages"][0]["content"] == [
+        {"type": "text", "text": "Look."},
+        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AQI="}},
+        {"type": "image_url", "image_url": {"url": "https://e.test/a"}},
+        {"type": "input_audio", "input_audio": {"data": "Aw==", "format": "wav"}},
+        {"type": "input_audio", "input_audio": {"data": "BA==", "format": "mp3"}},
+    ]
+    assert body["response_format"] == {
+        "type": "json_schema", "json_schema": {"name": "mood", "schema": {"type": "object"}, "strict": False},
+    }  # fmt: skip
+    await _ask(provider, ChatRequest(messages=REQUEST.messages, json=True))
+    assert server.requests[-1].body["response_format"] == {"type": "json_object"}
+
+
+async def test_thoughts_the_cache_the_id_and_the_last_event_are_told(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    server.script.thoughts, server.script.cached_tokens = "Let me see.", 7
+    first, *_, last = await _ask(provider)
+    assert (first.reasoning, first.text) == ("Let me see.", "")
+    assert last.usage is not None
+    assert last.usage.cached_tokens == 7
+    assert last.id == "chatcmpl-test1"
+    assert last.raw is not None
+    assert last.raw["choices"] == []
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_content": "hm", "content": ""},
+        {"reasoning": "hm"},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+        {"content": [{"type": "thinking", "thinking": "hm"}]},
+    ],
+)
+async def test_thoughts_are_never_said(
+    provider: OpenAIProvider, server: OpenAIServer, delta: dict[str, object]
+) -> None:
+    server.script.raw = _stream({"choices": [{"delta": delta}]}, _says("Hi", "stop"))
+    deltas = await _ask(provider)
+    assert "".join(each.reasoning for each in deltas) == "hm"
+    assert "".join(each.text for each in deltas) == "Hi"
+
+
+async def test_a_server_that_answers_in_one_piece_is_understood(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    whole = {"id": "x", "model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hi."}}],
+             "usage": {"prompt_tokens": 3, "completion_tokens": 2}}  # fmt: skip
+    server.script.raw, server.script.content_type = json.dumps(whole), "application/json"
+    first, last = await _ask(provider)
+    assert (first.text, last.finish_reason, last.usage) == (
+        "Hi.",
+        "stop",
+        Usage(input_tokens=3, output_tokens=2),
+    )
+    server.script.raw = json.dumps({"error": {"message": "x", "type": "insufficient_quota"}})
+    with pytest.raises(AIProviderQuotaError):
+        await _ask(provider)
+
+
+# -- what a server says it does not know -----------------------------------------------------------------------
+
+
+class Picky(OpenAIServer):
+    """Refuses what it is told to, one name at a time, in the words of several servers."""
+
+    refused: ClassVar[tuple[str, ...]] = ()
+    status: ClassVar[int] = 400
+
+    def _problem(self, asked: dict[str, Any]) -> tuple[str, str] | None:
+        name = next((name for name in self.refused if name in asked), "")
+        return (name, f"Unsupported parameter: '{name}' is not supported with this model.") if name else None
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_what_a_server_does_not_know_is_left_out_once_and_for_all(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(Picky, "refused", ("stream_options", "temperature"))
+    monkeypatch.setattr(Picky, "ways", Ways(refusal=status))
+    request = ChatRequest(messages=REQUEST.messages, model="gpt-7", temperature=0.5)
+    async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        for count in (3, 4):
+            *_, last = await _ask(provider, request)
+            assert len(server.asked("chat")) == count
+            assert last.notices == ("gpt-7 takes no temperature; it was left out.",)
+            assert last.usage is None
+
+
+async def test_the_other_name_for_the_length_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Picky, "refused", ("max_completion_tokens",))
+    request = ChatRequest(messages=REQUEST.messages, model="gpt-7", max_tokens=9)
+    async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        *_, last = await _ask(provider, request)
+        assert server.asked("chat")[-1].body["max_tokens"] == 9
+        assert not last.notices
+
+
+async def test_a_refusal_of_anything_else_is_asked_once(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    server.script.status, server.script.message = 400, "The user's temperature seems to be high, stop it."
+    request = ChatRequest(messages=REQUEST.messages, model="gpt-7", user="u", temperature=1, stop=("x",))
+    with pytest.raises(AIProviderInvalidRequestError):
+        await _ask(provider, request)
+    assert len(server.asked("chat")) == 1
+
+
+async def test_a_server_that_refuses_without_end_is_left_after_a_few_tries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Picky, "refused", ("stream_options", "top_p", "temperature", "seed"))
+    request = ChatRequest(messages=REQUEST.messages, model="gpt-7", temperature=0.5, top_p=0.5, seed=1)
+    async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        with pytest.raises(AIProviderInvalidRequestError):
+            await _ask(provider, request)
+        assert len(server.asked("chat")) == 3
+
+
+# -- vectors and pictures -----------------------------------------------------------------------------------
+
+
+async def test_many_texts_become_vectors_in_several_requests(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    texts = tuple(f"thought {number}" for number in range(300))
+    (found,) = [each async for each in provider.embed(EmbedRequest(texts=texts))]
+    assert len(found.vectors) == 300
+    assert len(set(found.vectors)) == 300
+    assert found.model == "text-embedding-3-small"
+    assert [len(seen.body["input"]) for seen in server.asked("embeddings")] == [256, 44]
+    (nothing,) = [each async for each in provider.embed(EmbedRequest(texts=()))]
+    assert nothing.vectors == ()
+    assert len(server.asked("embeddings")) == 2
+
+
+async def test_a_picture_is_drawn(provider: OpenAIProvider, server: OpenAIServer) -> None:
+    (picture,) = [each async for each in provider.draw(DrawRequest(prompt="dusk", size="1024x1024"))]
+    assert picture.data.startswith(b"\x89PNG")
+    assert picture.media_type == "image/png"
+    assert picture.prompt == "dusk, in soft light"
+    sent = server.requests[-1].body
+    assert (sent["model"], sent["size"], sent["n"]) == ("gpt-image-2.5-flare", "1024x1024", 1)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+async def test_what_no_turn_waits_for_fails_by_the_same_names(
+    provider: OpenAIProvider, server: OpenAIServer, status: int
+) -> None:
+    server.script.status = status
+    for call in (provider.embed(EmbedRequest(texts=("x",))), provider.draw(DrawRequest(prompt="x"))):
+        with pytest.raises(AIProviderError) as caught:
+            await anext(call)
+        assert caught.value.status == status
+        assert KEY not in repr(caught.value)
+    assert len(server.requests) == 2, "trying again is the middleware's"
+
+
 # -- hearing ------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +562,18 @@ async def test_a_model_that_cannot_stream_is_not_asked_to(
     heard = [transcript async for transcript in provider.transcribe(request)]
     assert [(t.text, t.is_final) for t in heard] == [(server.script.transcript, True)]
     assert "stream" not in server.requests[-1].body
+
+
+async def test_a_server_that_answers_at_once_is_not_cut_off(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    """It was asked to stream and has no such thing."""
+    server.script.raw, server.script.content_type = json.dumps({"text": " Hello there. "}), "application/json"
+    heard = [transcript async for transcript in provider.transcribe(HearRequest(frames=_take()))]
+    assert [(t.text, t.is_final) for t in heard] == [("Hello there.", True)]
+    server.script.raw = json.dumps({"error": {"message": "x", "type": "insufficient_quota"}})
+    with pytest.raises(AIProviderQuotaError):
+        [transcript async for transcript in provider.transcribe(HearRequest(frames=_take()))]
 
 
 async def test_nothing_recorded_is_nothing_sent(provider: OpenAIProvider, server: OpenAIServer) -> None:
@@ -313,6 +624,20 @@ async def test_sound_arrives_while_it_is_made(provider: OpenAIProvider, server: 
     assert first.rate_hz == 24_000
     assert server.requests[-1].ended_at is None, "nothing was heard before all of it was made"
     await sound.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("step", [1, 3, 4096])
+def test_a_wav_file_is_played_at_its_own_rate(step: int) -> None:
+    pcm = bytes(range(1, 251)) * 4
+    file = to_wav(Audio(pcm=pcm, rate_hz=16_000))
+    note = b"note" + struct.pack("<I", 3) + b"abc\0"
+    samples = Samples()
+    file = file[:12] + note + file[12:] + note  # a chunk before the sound and one after it
+    blocks = [samples.take(file[at : at + step]) for at in range(0, len(file), step)]
+    assert b"".join(blocks) == pcm
+    assert samples.rate_hz == 16_000
+    endless = file.replace(struct.pack("<I", len(pcm)) + pcm, b"\xff\xff\xff\x7f" + pcm)
+    assert Samples().take(endless).startswith(pcm)
 
 
 @pytest.mark.parametrize("head", ["RIFF....WAVEfmt ", "ID3\x04tag", "OggS\x00", "fLaC\x00"])
