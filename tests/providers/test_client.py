@@ -512,10 +512,6 @@ async def test_one_request_has_its_tools_run_over_every_dialect(name: str) -> No
     rain = Picture(data=b"\x89PNG rain")
     async with kind() as server:
         server.script.calls = [("look", '{"day": "today"}'), ("count", '{"days": ["a", "b"]}')]
-        if isinstance(server, GoogleServer):
-            server.tool_calls = [
-                {"name": each, "args": json.loads(args)} for each, args in server.script.calls
-            ]
 
         def look(day: str) -> str:
             """Looks a day up in the journal."""

@@ -188,12 +188,14 @@ async def test_effort_is_told_in_the_words_of_the_model(
 
 
 async def test_thoughts_are_told_apart_and_counted(server: GoogleServer, provider: GoogleProvider) -> None:
-    server.thoughts = ["They ask about ", "the weather."]
+    server.script.thoughts = "They ask about the weather."
+    server.script.cached_tokens = 2
     *deltas, last = await ask(provider, ChatRequest(messages=(USER,), reasoning_effort="high"))
     assert "".join(delta.reasoning for delta in deltas) == "They ask about the weather."
     assert "".join(delta.text for delta in deltas) == REPLY
     assert last.usage is not None
     assert last.usage.output_tokens > 7
+    assert last.usage.cached_tokens == 2
     assert last.id == "resp_test_1"
     assert last.raw is not None
 
@@ -240,18 +242,18 @@ async def test_what_a_model_cannot_do_is_refused_before_it_is_sent(
 # -- tools --------------------------------------------------------------------------------------------------
 
 
-async def test_tools_are_called_answered_and_signed(server: GoogleServer, provider: GoogleProvider) -> None:
-    server.tool_calls = [
-        {"name": "weather", "args": {"place": "Leith"}},
-        {"id": "fc_9", "name": "weather", "args": {"place": "Perth"}},
-    ]
+@pytest.mark.parametrize("numbered", [False, True])
+async def test_tools_are_called_answered_and_signed(
+    server: GoogleServer, provider: GoogleProvider, numbered: bool
+) -> None:
+    server.script.calls = [("weather", '{"place": "Leith"}'), ("weather", '{"place": "Perth"}')]
+    server.numbers_calls = numbered
     request = ChatRequest(messages=(USER,), tools=(WEATHER,))
     *_, last = await ask(provider, request)
     assert last.finish_reason == "tool_calls"
     first, second = last.tool_calls
     assert (first.name, json.loads(first.arguments)) == ("weather", {"place": "Leith"})
-    assert first.id
-    assert second.id == "fc_9"
+    assert first.id != second.id
     assert first.opaque
     assert not second.opaque, "of calls made together the vendor signs the first"
     answers = (
@@ -264,19 +266,23 @@ async def test_tools_are_called_answered_and_signed(server: GoogleServer, provid
     assert last.finish_reason == "stop"
     sent = asked(server)["contents"]
     assert isinstance(sent, list)
+    one, two = ({"id": "fc_1"}, {"id": "fc_2"}) if numbered else ({}, {})
     assert sent[1:] == [
         {
             "role": "model",
             "parts": [
-                {"functionCall": {"name": "weather", "args": {"place": "Leith"}}, "thoughtSignature": first.opaque},
-                {"functionCall": {"name": "weather", "args": {"place": "Perth"}, "id": "fc_9"}},
+                {
+                    "functionCall": {"name": "weather", "args": {"place": "Leith"}, **one},
+                    "thoughtSignature": first.opaque,
+                },
+                {"functionCall": {"name": "weather", "args": {"place": "Perth"}, **two}},
             ],
         },
         {
             "role": "user",
             "parts": [
-                {"functionResponse": {"name": "weather", "response": {"sky": "grey"}}},
-                {"functionResponse": {"name": "weather", "response": {"result": "sunny"}, "id": "fc_9"}},
+                {"functionResponse": {"name": "weather", "response": {"sky": "grey"}, **one}},
+                {"functionResponse": {"name": "weather", "response": {"result": "sunny"}, **two}},
             ],
         },
     ]  # fmt: skip

@@ -54,10 +54,8 @@ class GoogleServer(VendorServer):
         """RetryInfo in the details of a refusal: "1s"."""
         self.reason = ""
         """ErrorInfo in the details of a refusal: API_KEY_INVALID."""
-        self.tool_calls: list[dict[str, Any]] = []
-        """Asked of whoever declares tools, until their answers come."""
-        self.thoughts: list[str] = []
-        """Told before the answer to those who include thoughts."""
+        self.numbers_calls = False
+        """Tool calls have ids; most have none."""
         self.block_reason = ""
         """The prompt is refused."""
         self.own_voices: list[dict[str, Any]] = []
@@ -185,8 +183,9 @@ class GoogleServer(VendorServer):
         else:
             parts = [] if script.empty else [[part] for part in self._parts(asked, script)]
             finish = script.finish or "STOP"
-            usage = {**counted, "candidatesTokenCount": len(parts), "cachedContentTokenCount": 0}
-            if self.thoughts:
+            usage = {**counted, "candidatesTokenCount": len(parts)}
+            usage["cachedContentTokenCount"] = script.cached_tokens
+            if script.thoughts:
                 usage["thoughtsTokenCount"] = 7
             candidate: dict[str, Any] = {"finishReason": finish, "index": 0}
             if finish in _GOOD_FINISHES:
@@ -225,13 +224,17 @@ class GoogleServer(VendorServer):
             return [{"audioTranscription": {"text": each}} for each in _utterances(script.transcript)]
         if any("audio/" in _media_type(part) for part in said):
             return [{"text": word} for word in pieces(script.transcript)]
-        if asked.get("tools") and self.tool_calls and not any("functionResponse" in part for part in said):
-            calls = [{"functionCall": call} for call in self.tool_calls]
+        if asked.get("tools") and script.calls and not any("functionResponse" in part for part in said):
+            calls = [{"functionCall": self._call(n, *call)} for n, call in enumerate(script.calls, 1)]
             return [{**calls[0], "thoughtSignature": _SIGNATURE}, *calls[1:]]
         thoughts: list[dict[str, Any]] = []
         if (config.get("thinkingConfig") or {}).get("includeThoughts"):
-            thoughts = [{"text": thought, "thought": True} for thought in self.thoughts]
+            thoughts = [{"text": thought, "thought": True} for thought in pieces(script.thoughts)]
         return [*thoughts, *({"text": word} for word in pieces(script.reply))]
+
+    def _call(self, number: int, name: str, arguments: str) -> dict[str, Any]:
+        call = {"name": name, "args": json.loads(arguments)}
+        return {"id": f"fc_{number}", **call} if self.numbers_calls else call
 
     def _sound(self, asked: dict[str, Any], script: Script) -> Iterable[dict[str, Any]]:
         text = "".join(part.get("text", "") for part in asked["contents"][-1]["parts"])

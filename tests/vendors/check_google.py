@@ -55,16 +55,18 @@ def check_lines_of_any_kind() -> None:
 
 
 def check_thoughts() -> None:
+    script(thoughts="They wish me well.")
     thinking = types.ThinkingConfig(thinking_level=types.ThinkingLevel.HIGH, include_thoughts=True)
     config = types.GenerateContentConfig(thinking_config=thinking)
     answer = client().models.generate_content(model=CHAT, contents="Good evening.", config=config)
     thoughts = [part.text for part in answer.candidates[0].content.parts if part.thought]
-    assert thoughts == ["They wish me well."]
+    assert "".join(thoughts) == "They wish me well."
     assert answer.text == REPLY
     assert answer.usage_metadata.thoughts_token_count == 7
 
 
 def check_tools_are_signed() -> None:
+    script(calls=[["weather", '{"place": "Leith"}']])
     config = types.GenerateContentConfig(
         tools=[WEATHER], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True)
     )
