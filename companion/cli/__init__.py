@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = add("demo", "Show a scripted conversation; needs no key, network or microphone.", _demo)
     demo.add_argument("--screenshots", metavar="DIR", help="only draw every state, light and dark, into DIR")
+    demo.add_argument("--chaos", action="store_true", help="show what the app says to a provider that fails in every way")
     for part in (calls, lists, state):
         part.declare(add)
     return parser
@@ -119,4 +120,4 @@ def _demo(home: Home, args: argparse.Namespace) -> int:
         return 0
     from companion.gui.main import run_demo
 
-    return run_demo(home, debug=args.debug)
+    return run_demo(home, debug=args.debug, chaos=args.chaos)

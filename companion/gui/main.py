@@ -15,6 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from companion.events import Events, Trouble
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.log import describe, hold_log, start_log
-from companion.paths import Home
+from companion.paths import Home, find_home
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,11 +58,15 @@ def run_window(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
     return run(home, lambda: Companion(home), debug=debug)
 
 
-def run_demo(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
-    """The app with a scripted conversation; keeps nothing, needs no microphone."""
-    from companion.gui.demo import demo_app, play
+def run_demo(home: Home, *, debug: frozenset[str] = frozenset(), chaos: bool = False) -> int:
+    """The app with a scripted conversation; keeps nothing, needs no microphone. `chaos`: with one that goes wrong."""
+    from companion.gui.demo import demo_app, play, play_chaos
 
-    return run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
+    if not chaos:
+        return run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
+    with TemporaryDirectory(prefix="companion-demo-") as folder:  # the failing provider is chosen in its settings
+        there = find_home(folder)
+        return run(home, lambda: demo_app(there), then=play_chaos, debug=debug, is_alone=False)
 
 
 def run(
