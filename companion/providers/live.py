@@ -401,7 +401,7 @@ async def hear(
     replay = Replay(request.frames)
     run = _Run(replay, make_dialect(), 0)
     lost: SocketClosed | None = None
-    tries = 0
+    tries = shown = 0
     try:
         while True:
             try:
@@ -412,7 +412,10 @@ async def hear(
             else:
                 try:
                     async for transcript in run.hear(link, request.rate_hz):
-                        yield transcript
+                        # what is heard once more was shown already
+                        if lost is None or transcript.is_final or len(transcript.text) >= shown:
+                            shown = len(transcript.text)
+                            yield transcript
                     return
                 except SocketClosed as error:
                     if error.code not in LOST:
@@ -434,9 +437,8 @@ def _may_come_back(error: Exception) -> bool:
 class _Run:
     """One connection's share of a take: the frames from `start` on."""
 
-    def __init__(self, replay: Replay[bytes], dialect: HearingDialect, start: int, behind: int = 0) -> None:
-        """`behind`: so many frames are sent once more; what is heard of them was shown already."""
-        self._replay, self._dialect, self._start, self._behind = replay, dialect, start, behind
+    def __init__(self, replay: Replay[bytes], dialect: HearingDialect, start: int) -> None:
+        self._replay, self._dialect, self._start = replay, dialect, start
 
     async def hear(self, link: Socket, rate_hz: int) -> AsyncGenerator[Transcript, None]:
         dialect = self._dialect
@@ -449,8 +451,7 @@ class _Run:
                 heard = dialect.take(data) if (data := parsed(message)) is not None else None
                 if heard is not None and not (exchange.has_sent_all and dialect.is_over):
                     dialect.call.said = dialect.call.said or bool(heard.text)
-                    if sender.frames >= self._behind:
-                        yield heard
+                    yield heard
         except TimeoutError as error:
             if not dialect.turns.text:
                 raise too_late(dialect.call, error) from error
@@ -477,7 +478,7 @@ class _Run:
             covered -= len(items[start])
             start += 1
         dialect.turns.before = before.turns.settled_text if before.covered_s else before.turns.before
-        return _Run(self._replay, dialect, start, len(items) - start)
+        return _Run(self._replay, dialect, start)
 
 
 class _Sender:
@@ -488,8 +489,6 @@ class _Sender:
     ) -> None:
         self._link, self._source, self._dialect = link, source, dialect
         self._block = rate_hz * dialect.block_ms // 1000 * 2
-        self.frames = 0
-        """How many were taken from the source."""
         self._has_sent_sound = False
         self._sent_at = 0.0
 
@@ -500,7 +499,6 @@ class _Sender:
             await self._send(dialect.first())
             waiting = bytearray()
             async for frame in self._source:
-                self.frames += 1
                 waiting += frame
                 while len(waiting) >= self._block:
                     await self._send_sound(bytes(waiting[: self._block]))
