@@ -20,7 +20,7 @@ from companion.errors import (
     AIProviderStreamCutError,
 )
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
-from companion.providers.provider import AIProvider, opened
+from companion.providers.provider import AIProvider, Spec, opened
 from companion.providers.response import ChatResponse, Collected, added
 from companion.providers.wellformed import require_well_formed
 
@@ -42,11 +42,20 @@ class Client:
         providers: who may be asked, the first by default; names are created from the environment, and closed with the
             client. None given: whoever has the model that is asked for, by the catalogue; without a model as
             `AIProviderFactory.create` chooses.
+
+    Raises:
+        AIProviderError: PROVIDER_UNKNOWN; INVALID_REQUEST for two providers of one name.
     """
 
     def __init__(self, *providers: AIProvider | str) -> None:
-        self._names = tuple(one if isinstance(one, str) else one.spec.name for one in providers)
+        from companion.providers import registry
+
+        self._names = tuple(
+            registry.find(one).name if isinstance(one, str) else one.spec.name for one in providers
+        )
         self._providers = {one.spec.name: one for one in providers if isinstance(one, AIProvider)}
+        if len(set(self._names)) < len(self._names):
+            raise AIProviderInvalidRequestError("Two providers of one client need names of their own.")
         self._own: dict[str, AIProvider] = {}
 
     def request(self) -> RequestBuilder:
@@ -56,7 +65,7 @@ class Client:
     def provider_for(
         self, model: str = "", name: str = "", role: Role = Role.THINKS
     ) -> tuple[AIProvider, str]:
-        """Who is asked for a model, and the model's id for them; empty: the provider's default.
+        """Who is asked for a model, and the model's id for them; empty: the default of the first that can.
 
         Args:
             model: id, alias, or `provider/model`; one that nobody knows goes to the first provider.
@@ -66,14 +75,14 @@ class Client:
             AIProviderError: PROVIDER_UNKNOWN; INVALID_REQUEST where another provider's model is asked for than the
                 client has.
         """
-        from companion.providers import registry
         from companion.providers.catalogue import Catalogue
 
         if name:
-            name = registry.find(name).name if name not in self._providers else name
+            name = self._spec(name).name
             return self._provider(name), Catalogue.load().model_id(model, name, role)
         if not model:
-            return self._provider(self._names[0] if self._names else ""), ""
+            able = (own for own in self._names if role in self._spec(own).roles)
+            return self._provider(next(able, next(iter(self._names), ""))), ""
         for own in self._names:
             if Catalogue.load().find(model, own, role) is not None:
                 return self._provider(own), Catalogue.load().model_id(model, own, role)
@@ -86,6 +95,12 @@ class Client:
             f"{model} is a model of {named.provider}, and this client asks {', '.join(self._names)}.",
             hint="Give the client that provider, or name one with .provider().",
         )
+
+    def _spec(self, name: str) -> Spec:
+        from companion.providers import registry
+
+        own = self._providers.get(name)
+        return own.spec if own is not None else registry.find(name)
 
     def _provider(self, name: str) -> AIProvider:
         """The provider of that name; empty: chosen by the environment."""

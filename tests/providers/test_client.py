@@ -181,6 +181,16 @@ async def test_a_client_without_providers_takes_whoever_has_the_model(
         assert (await client.request().user("hi").send()).provider == "mock"
 
 
+async def test_a_provider_may_be_named_by_its_alias_but_not_twice(mock: MockAIProvider) -> None:
+    with pytest.raises(AIProviderError) as caught:
+        await Client("mock", "claude").request().user("hi").model("haiku").send()
+    assert (caught.value.kind, caught.value.provider) == (Kind.KEY_MISSING, "anthropic")
+    with pytest.raises(AIProviderInvalidRequestError, match="names of their own"):
+        Client(mock, "mock")
+    with pytest.raises(AIProviderError, match="no provider called 'nobody'"):
+        Client("nobody")
+
+
 async def test_the_client_closes_what_it_made_and_nothing_else(
     mock: MockAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -625,6 +635,9 @@ async def test_vectors_and_pictures_come_from_whoever_has_the_model(mock: MockAI
         found = await client.embed("rain", model="nomic-embed-text")
         assert found.model == "nomic-embed-text"
     picture = await client.draw("a lake", size="8x8")
+    async with Client("guide", mock) as first_cannot:
+        assert (await first_cannot.embed("rain")).model == "mock-vectors"
+        assert (await first_cannot.request().user("hi").send()).provider == "guide"
     assert picture.data.startswith(b"\x89PNG")
     mock.failure, mock.fail_times, mock.policy = (
         AIProviderUnavailableError(),
