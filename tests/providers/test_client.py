@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import pytest
@@ -19,6 +20,7 @@ from companion.providers import (
     AIProviderMalformedReplyError,
     AIProviderStreamCutError,
     AIProviderUnavailableError,
+    Catalogue,
     ChatRequest,
     ChatResponse,
     Client,
@@ -28,14 +30,19 @@ from companion.providers import (
     MockAIProvider,
     Picture,
     Policy,
+    PromptTemplate,
     RequestBuilder,
     SoundFile,
     Speaker,
     Spec,
+    TemplateError,
     Tool,
     ToolCall,
     Usage,
+    estimate_request,
+    estimate_tokens,
     registry,
+    trim_messages,
 )
 from companion.providers.anthropic import AnthropicProvider
 from companion.providers.ollama import OllamaProvider
@@ -615,8 +622,6 @@ async def test_a_known_model_is_trimmed_to_its_window() -> None:
         for n in range(40):
             request = request.user(f"question {n} " * 200).assistant("yes")
         kept = request.user("now").trimmed().build()
-    from companion.providers import Catalogue, estimate_request
-
     window = Catalogue.load().find("phi4", "ollama")
     assert window is not None
     assert window.context_window is not None
@@ -653,3 +658,25 @@ async def test_nothing_is_made_of_nothing(mock: MockAIProvider) -> None:
         with pytest.raises(AIProviderInvalidRequestError):
             await ask
     assert not mock.call_history
+
+
+async def test_a_program_with_a_prompt_of_its_own_and_a_long_memory(
+    mock: MockAIProvider, tmp_path: Path
+) -> None:
+    file = tmp_path / "listener.md"
+    file.write_text("You listen to $name.\nIt is $part.\n", encoding="utf-8")
+    prompt = PromptTemplate.load(file, variables={"name", "part"})
+    with pytest.raises(TemplateError, match="line 2"):
+        prompt.render(name="Anna")
+    memory = [
+        Message(Speaker.USER if n % 2 == 0 else Speaker.ASSISTANT, f"word {n} " * 30) for n in range(40)
+    ]
+    assert estimate_tokens(memory[0].content) > 30
+    recent = trim_messages(memory, 600)
+    assert recent[-1] is memory[-1]
+    assert recent[0].role is Speaker.USER
+    request = Client(mock).request().system(prompt.render(name="Anna", part="evening"))
+    request = request.messages(*recent).user("Where were we?")
+    assert estimate_request(request.build()) == await request.count_tokens() < 800
+    await request.send()
+    assert asked(mock).messages[0].content == "You listen to Anna.\nIt is evening."
