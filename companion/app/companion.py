@@ -271,6 +271,9 @@ class Companion:
     def cancel(self) -> None:
         self.engine.cancel()
 
+    def forget_draft(self) -> None:
+        self.engine.forget_draft()
+
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from companion.conversation.timeline import budget, waterfall
 from companion.events import Event, Phase, PhaseChanged, TakeDiscarded, Trouble, TurnFinished, UserSaid
 from companion.flow import ReplyState
 from companion.tasks import spawn, stop
@@ -32,12 +33,17 @@ class Outcome:
     saved: bool = False
     troubles: list[str] = field(default_factory=list)
 
+    def waterfall(self) -> list[str]:
+        """Where the time went and what the turn took of its budget, as text."""
+        return waterfall(self.timeline)
+
     def document(self) -> dict[str, Any]:
         return {
             "transcript": self.transcript,
             "reply": self.reply,
             "heard": self.heard,
             "timeline": self.timeline,
+            "budget": [spent.document() for spent in budget(self.timeline)],
             "engines": self.engines,
             "cost_usd": self.cost_usd,
             "saved": self.saved,

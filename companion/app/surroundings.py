@@ -36,7 +36,9 @@ class Surroundings:
         self._was_busy = False
         self._hands_free = HandsFreeChanged(is_on=False)
         self._is_muted_by_lock = False
-        self._has_key: bool | None = None
+        self._is_key_wanted = False
+        self.key: str | None = None
+        """The desktop's name of the key that talks in every window; empty: it gives none; None: it was not asked."""
         self._stop_hearing: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -48,9 +50,10 @@ class Surroundings:
     def follow_settings(self) -> None:
         """Asks the desktop for a key that talks in every window, or gives it back, as the settings say."""
         wanted = self._app.settings.talk.everywhere
-        if wanted == self._has_key or (not wanted and self._has_key is None):
+        if wanted == self._is_key_wanted:
             return
-        self._has_key = wanted
+        self._is_key_wanted = wanted
+        self.key = None
         key = TalkKey(pressed=self._app.press_talk, released=self._app.release_talk, bound=self._bound)
         self._desktop.ask_for_key(key if wanted else None, self._app.settings.talk.everywhere_key)
 
@@ -68,6 +71,7 @@ class Surroundings:
             self._hands_free = event
 
     def _bound(self, words: str) -> None:
+        self.key = words
         self._app.events.emit(GlobalKeyChanged(key=words))
 
     def _sleeps(self) -> None:

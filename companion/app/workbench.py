@@ -63,6 +63,10 @@ class Workbench:
         """Who got something today, as the gate booked it."""
         return self._app.outgoing.destinations()
 
+    @property
+    def global_key(self) -> str | None:
+        return self._app.surroundings.key
+
     def receipts(self) -> Sequence[DataSent]:
         """The latest things sent, newest last."""
         return tuple(self._app.outgoing.receipts)

@@ -71,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = add("demo", "Show a scripted conversation; needs no key, network or microphone.", _demo)
     demo.add_argument("--screenshots", metavar="DIR", help="only draw every state, light and dark, into DIR")
-    demo.add_argument("--chaos", action="store_true", help="show what the app says to a provider that fails in every way")
+    demo.add_argument(
+        "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
+    )
+    add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
     for part in (calls, lists, state):
         part.declare(add)
     return parser
@@ -121,3 +124,9 @@ def _demo(home: Home, args: argparse.Namespace) -> int:
     from companion.gui.main import run_demo
 
     return run_demo(home, debug=args.debug, chaos=args.chaos)
+
+
+def _toggle_talk(home: Home, args: argparse.Namespace) -> int:
+    from companion.gui.main import toggle_talk
+
+    return toggle_talk(home)

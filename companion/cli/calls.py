@@ -253,7 +253,8 @@ def _reflect(home: Home, args: argparse.Namespace) -> int:
         if args.json:
             print_json(outcome.document())
         else:
-            print(f"You: {outcome.transcript}\n\nCompanion: {outcome.reply}")
+            print(f"You: {outcome.transcript}\n\nCompanion: {outcome.reply}\n")
+            print("\n".join(outcome.waterfall()))
         return 0 if outcome.is_whole else 1
 
     microphone = FileMicrophone(take, realtime=not args.fast)

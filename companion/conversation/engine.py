@@ -15,7 +15,7 @@ from datetime import datetime
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver, Organs
 from companion.conversation.hearing import Hearing
-from companion.conversation.keeping import Keeping, KeptTake
+from companion.conversation.keeping import Keeping, KeptTake, discard
 from companion.conversation.live_turn import LiveTurn
 from companion.conversation.prepared import Prepared
 from companion.conversation.prompt import build_messages
@@ -90,6 +90,11 @@ class Engine(Driver):
             return
         if record.reply_state is ReplyState.CUT_OFF or (failed.has_slept and record.heard_text):
             self._feed(machine.Submit(failed.text, again=True, goes_on=True))
+
+    def forget_draft(self) -> None:
+        """Heard words that waited to be read were thrown away: their recordings go too."""
+        spools, self._keeping.unsent[:] = tuple(self._keeping.unsent), []
+        spawn(discard(spools), name="forget a draft")
 
     def renew(self) -> None:
         """What is kept open between turns is opened anew."""

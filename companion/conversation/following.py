@@ -50,6 +50,11 @@ class Following:
         """There is sound to play."""
         self._made.set()
 
+    def look(self) -> None:
+        """Tells how far it has come now; whoever waited for the last sound asks once more."""
+        if (heard_s := self._player.heard_s) > 0:
+            self._tell(heard_s)
+
     async def run(self) -> None:
         """Until it is cancelled, or the sound stands still."""
         await self._made.wait()

@@ -117,6 +117,7 @@ class Reply:
             self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
             if voice is not None:
                 await voice
+            self._following.look()
             if self._following.has_sounded:
                 self._mark(Mark.LAST_SOUND)
         finally:

@@ -167,6 +167,7 @@ class SpokenAnswer:
                     await self._play(self._player.write(self._turn, what))
                     self._following.made()
             await self._play(self._player.drain(self._turn))
+            self._following.look()
             if self._following.has_sounded:
                 self._mark(Mark.LAST_SOUND)
         except asyncio.CancelledError:

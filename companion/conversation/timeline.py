@@ -63,6 +63,17 @@ class Spent:
     def is_kept(self) -> bool | None:
         return None if self.actual_ms is None else self.actual_ms < self.limit_ms
 
+    def document(self) -> dict[str, object]:
+        """As plain values, for JSON."""
+        return {
+            "name": self.name,
+            "limit_ms": self.limit_ms,
+            "actual_ms": None if self.actual_ms is None else round(self.actual_ms, 1),
+            "providers_ms": round(self.providers_ms, 1),
+            "ours_ms": round(self.ours_ms, 1),
+            "kept": self.is_kept,
+        }
+
 
 _PATH = (
     (Mark.RELEASED, "", Owner.YOU),

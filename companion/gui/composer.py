@@ -49,6 +49,7 @@ class Composer(QFrame):
         self.field.refused.connect(self.refused)
         self.field.document().documentLayout().documentSizeChanged.connect(self._size_changed)
         self._lines = 1
+        self._before_offer = self._with_offer = ""
         look.changed.connect(self._size_changed)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -67,9 +68,18 @@ class Composer(QFrame):
         """Puts heard words after the draft, to be read before they are sent."""
         draft = self.draft.rstrip()
         self.field.setPlainText(breakable(f"{draft} {text}" if draft else text)[0])
+        self._before_offer, self._with_offer = draft, self.draft
         cursor = self.field.textCursor()
         cursor.movePosition(cursor.MoveOperation.End)
         self.field.setTextCursor(cursor)
+
+    def take_back_offer(self) -> bool:
+        """The words that were heard go again, unsent; False: there are none, or they have been worked on."""
+        if not self._with_offer or self.draft != self._with_offer:
+            return False
+        self.field.setPlainText(breakable(self._before_offer)[0])
+        self._with_offer = ""
+        return True
 
     def sizeHint(self) -> QSize:
         line = self.field.fontMetrics().lineSpacing()

@@ -111,6 +111,9 @@ class WindowHost(Protocol):
     def cancel(self) -> None:
         """Throws the take away, or silences the answer."""
 
+    def forget_draft(self) -> None:
+        """Heard words that waited to be read were thrown away unsent."""
+
     def submit(self, text: str) -> bool:
         """Words that were written instead of spoken; False while a take is under way: they stay in the composer."""
 

@@ -17,6 +17,8 @@ from companion.gui.talk import TalkButton
 
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
+GO_ON_KEY = "Ctrl+G"
+"""Goes on with an answer that was cut off."""
 _RELEASE_MS = 40
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
 _KEY_BITS = 0x01FFFFFF
@@ -148,3 +150,10 @@ class TalkKeys(QObject):
 def key_name(key: int) -> str:
     """How the window writes a key."""
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def talks_everywhere(key: str) -> str:
+    """What a person is told about talking from other windows; `key` is the desktop's, empty where it gives none."""
+    if key:
+        return f"{key} talks from every window"
+    return "This desktop gives no key. Bind the command `companion toggle-talk` to one in its settings"

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,17 +34,21 @@ from companion.paths import Home, find_home
 if TYPE_CHECKING:
     import asyncio
 
-    from PySide6.QtNetwork import QLocalServer
+    from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
     "There is no display here, so the window cannot open. What works without one: "
     "`companion reflect --mic FILE --speaker FILE` and `companion demo --screenshots DIR`."
 )
+NOT_RUNNING = "Companion is not open, so there is nothing to talk to. Start it with `companion`."
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
-RAISE_MS = 1000
-"""Longest wait for the first instance to come to the front."""
+KNOCK_MS = 1000
+"""Longest wait for the first instance to hear a knock."""
+RAISE, TOGGLE_TALK = "raise", "toggle-talk"
+"""What another instance may ask for: come to the front; begin a take or end it."""
+_MOST_ASKED = 64
 
 
 def has_display() -> bool:
@@ -154,7 +158,7 @@ async def _live(
         closing.set()
     signals = _Signals(closing.set)
     if door is not None:
-        door.on_knock = shell.bring_to_front
+        door.answers = {RAISE: shell.bring_to_front, TOGGLE_TALK: app.toggle_talk}
         door.listen()
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
@@ -219,7 +223,8 @@ class Door:
 
     def __init__(self, home: Home) -> None:
         home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.on_knock: Callable[[], None] = lambda: None
+        self.answers: Mapping[str, Callable[[], None]] = {}
+        """What is done when it is asked for."""
         self._lock = QLockFile(str(home.data / "companion.lock"))
         self._lock.setStaleLockTime(0)  # a lock is stale when its process is gone, never because it is old
         self._data = home.data
@@ -228,7 +233,7 @@ class Door:
     def enter(self) -> bool:
         """False: another instance has this home, and was asked to come to the front."""
         if not self._lock.tryLock(0) and not self._break_stale():
-            self._knock()
+            knock(self._data, RAISE)
             return False
         return True
 
@@ -252,21 +257,40 @@ class Door:
     def _break_stale(self) -> bool:
         return self._lock.removeStaleLockFile() and self._lock.tryLock(0)
 
-    def _knock(self) -> None:
-        from PySide6.QtNetwork import QLocalSocket
-
-        knock = QLocalSocket()
-        knock.connectToServer(_address(self._data))
-        if knock.waitForConnected(RAISE_MS):
-            knock.write(b"raise\n")
-            knock.waitForBytesWritten(RAISE_MS)
-            knock.disconnectFromServer()
-
     def _knocked(self) -> None:
         assert self._server is not None
         while (connection := self._server.nextPendingConnection()) is not None:
+            connection.readyRead.connect(lambda heard=connection: self._answer(heard))
             connection.disconnected.connect(connection.deleteLater)
-            self.on_knock()
+            if connection.bytesAvailable():
+                self._answer(connection)
+
+    def _answer(self, connection: QLocalSocket) -> None:
+        asked = bytes(connection.read(_MOST_ASKED).data()).decode("utf-8", "replace").strip()
+        if asked in self.answers:
+            self.answers[asked]()
+
+
+def knock(data: Path, what: str) -> bool:
+    """Asks the instance that has this home for something; False: none runs, or it does not hear."""
+    from PySide6.QtNetwork import QLocalSocket
+
+    connection = QLocalSocket()
+    connection.connectToServer(_address(data))
+    if not connection.waitForConnected(KNOCK_MS):
+        return False
+    connection.write(f"{what}\n".encode())
+    is_told = connection.waitForBytesWritten(KNOCK_MS)
+    connection.disconnectFromServer()
+    return is_told
+
+
+def toggle_talk(home: Home) -> int:
+    """Begins a take in the running app, or ends the open one; the exit code. For a key of the desktop."""
+    if knock(home.data, TOGGLE_TALK):
+        return 0
+    print(NOT_RUNNING, file=sys.stderr)  # noqa: T201 - a command without a window
+    return 1
 
 
 def _address(data: Path) -> str:

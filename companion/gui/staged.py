@@ -163,6 +163,9 @@ class StagedHost:
     def cancel(self) -> None:
         self.pressed.append("cancel")
 
+    def forget_draft(self) -> None:
+        self.pressed.append("forget draft")
+
     def mute(self, is_muted: bool) -> None:
         """Nothing listens here."""
 

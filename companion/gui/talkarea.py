@@ -54,7 +54,7 @@ class TalkArea(QWidget):
         self._look = look
         self._phase = Phase.READY
         self._is_latched = self._is_in_trouble = False
-        self._is_offering = False
+        self._is_offering = self._owes_focus = False
         self._seconds = 0
         self._talk_key, self._other_key, self._mode = "Space", "F9", "auto"
         self._is_free = self._is_muted = False
@@ -154,8 +154,13 @@ class TalkArea(QWidget):
 
     def _show_composer(self, shows: bool) -> None:
         if not shows and self.composer.has_focus:
+            self._owes_focus = True
             self.button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.composer.setVisible(shows)
+        if shows and self._owes_focus:
+            self._owes_focus = False
+            if self.button.hasFocus():  # whoever wrote before goes on writing
+                self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
         target = 0.0 if shows else 1.0
         self._move.stop()
         if self._look.reduced_motion or not self.isVisible():

@@ -26,7 +26,7 @@ from companion.errors import Action
 from companion.flow import ReplyState, Role
 from companion.gui.announce import announce
 from companion.gui.host import WindowHost
-from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named
+from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
     from companion.gui.links import Link
 
-GO_ON_KEY = "Ctrl+G"
-"""Goes on with an answer that was cut off."""
 _LEAST_PX = (720, 560)
 _WARM_AFTER_MS = 1_500
 _PAGES = {
@@ -250,6 +248,10 @@ class Window(QMainWindow):
         self._host.press_talk()
 
     def _escape(self) -> None:
+        if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
+            self._host.forget_draft()
+            self.status.show_note("Thrown away; nothing was sent")
+            return
         if self._phase is e.Phase.READY and (notice := self.notices.current) is not None:
             self.notices.close_kind(notice.kind)
         self._host.cancel()
@@ -367,6 +369,7 @@ class Window(QMainWindow):
                 script.discard(event.turn)
                 self._end_script_if_empty()
                 self.page.area.offer(event.text)
+                self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
             case e.TakeDiscarded():
                 script.discard(event.turn)
                 self._end_script_if_empty()
@@ -387,6 +390,8 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+            case e.GlobalKeyChanged():
+                self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
                 self._is_muted = event.is_muted
                 self.page.area.show_hands_free(is_on=event.is_on, is_muted=event.is_muted)

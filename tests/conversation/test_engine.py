@@ -31,8 +31,9 @@ from companion.events import (
     TroubleCleared,
     TurnFinished,
     UserSaid,
+    WordHeard,
 )
-from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Speaker, Transcript, Usage
+from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Speaker, SpokenWord, Transcript, Usage
 from companion.journal.store import SqlJournal, open_in_memory
 from companion.pcm import tone
 from companion.practices import find_practice
@@ -348,6 +349,69 @@ async def test_with_review_the_words_wait_in_the_composer(desk: Desk) -> None:
     desk.engine.submit(draft.text)
     await desk.until(TurnFinished)
     assert await desk.journal.waiting_takes() == []
+
+
+async def test_reviewed_words_that_are_thrown_away_leave_no_recording(desk: Desk) -> None:
+    desk.review = True
+    await desk.talk()
+    await desk.until(DraftOffered)
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    assert len(await desk.journal.waiting_takes()) == 1, "until they are sent they can be heard again"
+    desk.engine.forget_draft()
+    async with asyncio.timeout(10):
+        while await desk.journal.waiting_takes():  # noqa: ASYNC110 - forgotten in the background
+            await asyncio.sleep(0.005)
+    assert desk.prompts == []
+
+
+async def test_a_take_the_computer_slept_through_is_kept_and_can_be_heard(desk: Desk) -> None:
+    desk.engine.press()
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+    await desk.microphone.ended.wait()
+    assert desk.engine.slept()
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    async with asyncio.timeout(10):
+        while len(await desk.journal.waiting_takes()) != 1:  # noqa: ASYNC110 - sealed in the background
+            await asyncio.sleep(0.005)
+    desk.engine.retry()
+    record = (await desk.until(TurnFinished)).record
+    assert record.user_text == "unless to be rather cold hearted"
+    assert await desk.journal.waiting_takes() == []
+
+
+async def test_nothing_under_way_sleeps_well(desk: Desk) -> None:
+    assert not desk.engine.slept()
+    desk.engine.submit("Hello.")
+    await desk.until(TurnFinished)
+    await desk.until(PhaseChanged, phase=Phase.READY)
+    assert not desk.engine.slept()
+
+
+async def test_a_key_without_release_holds_a_whole_turn(desk: Desk) -> None:
+    desk.engine.toggle()
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+    await desk.microphone.ended.wait()
+    desk.engine.toggle()
+    assert (await desk.until(TurnFinished)).record.user_text == "unless to be rather cold hearted"
+
+
+async def test_words_of_a_voice_that_times_them_are_told_and_decide_what_was_heard(desk: Desk) -> None:
+    async def timed(text: str) -> AsyncIterator[Audio]:
+        words, at_s = [], 0.0
+        for word in text.split():
+            words.append(SpokenWord(text=word, start_s=at_s, end_s=at_s + 0.2))
+            at_s += 0.2
+        yield replace(tone(at_s + 3.0), words=tuple(words))  # a long silence after the last word
+
+    desk.speak, desk.player = timed, CapturingPlayer(realtime=True)
+    desk.engine.submit("Hello.")
+    await desk.until(WordHeard, count=3)
+    desk.engine.cancel()
+    record = (await desk.until(TurnFinished)).record
+    told = [ANSWER[event.start : event.end] for event in desk.of(WordHeard)]
+    assert told == ["You", "noticed", "something", "today"][: len(told)]
+    assert record.reply_state is ReplyState.INTERRUPTED
+    assert record.heard_text.split()[-1].strip(".") in told[-2:]
 
 
 async def test_escape_discards_the_take(desk: Desk) -> None:

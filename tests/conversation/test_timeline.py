@@ -163,3 +163,16 @@ def test_any_marks_make_stages_without_gaps_and_parts_that_add_up(timeline: dict
             assert line.ours_ms >= -1e-6
     assert waterfall(timeline)
     assert {stage.owner for stage in waited} <= PROVIDERS | {Owner.OURS}
+
+
+def test_the_budget_as_plain_values() -> None:
+    whole = budget({"released": 0.0, "asked": 251.26, "first_token": 350.0, "first_sound": 520.0})[-1]
+    assert whole.document() == {
+        "name": "whole",
+        "limit_ms": 700.0,
+        "actual_ms": 520.0,
+        "providers_ms": 98.7,
+        "ours_ms": 421.3,
+        "kept": True,
+    }
+    assert budget({})[0].document()["kept"] is None

@@ -91,6 +91,8 @@ class StagedHost:
     def destinations(self) -> Sequence[Destination]:
         return destinations(self.ledger.today)
 
+    global_key: str | None = None
+
     def receipts(self) -> Sequence[DataSent]:
         return self.sent
 

@@ -28,6 +28,7 @@ from pytestqt.qtbot import QtBot
 from companion.errors import Action, CompanionError, Kind
 from companion.events import (
     DraftOffered,
+    GlobalKeyChanged,
     JournalOpened,
     Mark,
     Note,
@@ -249,6 +250,46 @@ def test_words_to_review_come_into_the_field(window: Window, host: StagedHost) -
     assert composer.isVisible()
     assert composer.has_focus
     assert window.page.welcome.isVisible()
+
+
+def test_escape_throws_heard_words_away_but_never_written_ones(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    idle(host)
+    composer = window.page.area.composer
+    composer.field.setPlainText("Mine.")
+    host.emit(DraftOffered(turn=1, text="Heard words"))
+    assert "Esc throws it away" in window.status.note.text()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert (composer.draft, host.pressed) == ("Mine.", ["forget draft"])
+    host.emit(DraftOffered(turn=2, text="heard words"))
+    composer.field.setPlainText("Mine, and changed.")
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert composer.draft == "Mine, and changed."
+
+
+def test_whoever_wrote_goes_on_writing_after_a_take(window: Window, host: StagedHost) -> None:
+    idle(host)
+    area = window.page.area
+    area.composer.field.setFocus()
+    for phase in (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING, Phase.THINKING, Phase.SPEAKING):
+        host.phase(phase)
+        assert not area.composer.has_focus
+    host.phase(Phase.READY)
+    assert area.composer.has_focus
+    area.button.setFocus()
+    host.phase(Phase.ARMING, turn=2)
+    host.phase(Phase.READY, turn=2)
+    assert not area.composer.has_focus, "who talked goes on talking"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("Super+Space", "Super+Space talks from every window"), ("", "companion toggle-talk")]
+)
+def test_which_key_talks_everywhere_is_said(window: Window, host: StagedHost, key: str, words: str) -> None:
+    window.resize(1400, 800)
+    host.emit(GlobalKeyChanged(key=key))
+    assert words in window.status.note.text()
 
 
 def test_a_huge_paste_is_refused_and_the_draft_stays(window: Window) -> None:

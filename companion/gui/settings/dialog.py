@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from companion.events import EngineInUse, Event
+from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui import icons
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
@@ -169,7 +169,8 @@ class SettingsDialog(QDialog):
     # -- life -----------------------------------------------------------------------------------------------
 
     def _watch(self, event: Event) -> None:
-        if isinstance(event, EngineInUse) and self.isVisible() and self.page is not None:
+        tells = isinstance(event, EngineInUse | GlobalKeyChanged)
+        if tells and self.isVisible() and self.page is not None:
             self.page.refresh()
 
     def closeEvent(self, event: QCloseEvent) -> None:

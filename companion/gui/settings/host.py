@@ -28,6 +28,10 @@ class SettingsHost(Protocol):
     @property
     def events(self) -> Events: ...
 
+    @property
+    def global_key(self) -> str | None:
+        """The desktop's name of the key that talks in every window; empty: it gives none; None: it was not asked."""
+
     async def change(self, changes: Mapping[str, object]) -> None:
         """Saves settings by dotted name and makes them hold at once; None gives a default back."""
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QPushButton
 
-from companion.gui.keys import EVERYWHERE, key_name, key_named
+from companion.gui.keys import EVERYWHERE, GO_ON_KEY, key_name, key_named, talks_everywhere
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
@@ -16,6 +16,7 @@ from companion.settings import Page, find_field
 _FIXED = (
     ("Escape", "Throw the recording away, or silence the answer"),
     (EVERYWHERE, "Talk from anywhere, in text fields too"),
+    (GO_ON_KEY, "Go on with an answer that was cut off"),
     ("Ctrl+M", "Close the open microphone of hands-free talking, or open it again"),
     ("Ctrl+N", "New reflection"),
     ("Ctrl+J", "Journal"),
@@ -78,7 +79,9 @@ class ShortcutsPage(SettingsPage):
         self.key.setObjectName("talk.key")
         self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
         name_control(self.key, found.declared.label, found.declared.help)
-        self.add_rows("talk.mode", "talk.headphones")
+        self.add_rows("talk.mode", "talk.headphones", "talk.everywhere")
+        self.everywhere = text_label("", "caption")
+        self.column.addWidget(self.everywhere)
         self.column.addSpacing(6)
         self.column.addWidget(text_label("Always the same", "strong"))
         grid = QGridLayout()
@@ -96,6 +99,9 @@ class ShortcutsPage(SettingsPage):
 
     def refresh(self) -> None:
         super().refresh()
+        key = self.host.global_key
+        self.everywhere.setText("" if key is None else f"{talks_everywhere(key)}.")
+        self.everywhere.setVisible(key is not None)
         if not self.key.is_waiting:
             self.key.show_key(self.host.settings.talk.key)
 
