@@ -1,6 +1,6 @@
 """What everybody promises who hears, thinks and speaks in one: the port `Conversation`, over real sockets.
 
-`VENDORS` says how each is spoiled and what is particular to it; `Ear` reads a conversation and keeps what came.
+`VENDORS` says how each is spoiled and what is particular to it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -21,22 +20,16 @@ from companion.errors import (
     AIProviderRateLimitError,
     AIProviderTimeoutError,
     AIProviderUnavailableError,
-    CompanionError,
     Kind,
 )
-from companion.flow import FRAME_BYTES, Audio, ChatDelta, Message, Speaker, Transcript, TurnSignal
-from companion.pcm import read_file
-from companion.ports import Conversation, Told
+from companion.flow import FRAME_BYTES, Message, Speaker, Transcript, TurnSignal
 from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy
+from tests.providers.ear import FRAMES, KEY, Ear
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import REPLY, TRANSCRIPT
 from tests.servers.server import VendorServer
-
-KEY = "sk-realtime-0123456789"
-TAKE = read_file(Path(__file__).parent.parent / "data" / "austen-0890.wav").pcm
-FRAMES = [TAKE[at : at + FRAME_BYTES] for at in range(0, len(TAKE) - FRAME_BYTES, FRAME_BYTES)]
 
 
 def fail_openai(server: Any) -> None:
@@ -89,54 +82,6 @@ class Line:
     def sent(self) -> str:
         """Everything the client said."""
         return str(self.server.events)
-
-
-class Ear:
-    """Reads a conversation and keeps what came."""
-
-    def __init__(self, link: Conversation) -> None:
-        self.link = link
-        self.came: list[tuple[int, Told]] = []
-        self.error: CompanionError | None = None
-        self.task = asyncio.get_running_loop().create_task(self._read())
-
-    async def _read(self) -> None:
-        try:
-            async for event in self.link.events():
-                self.came.append(event)
-        except CompanionError as error:
-            self.error = error
-
-    def text(self, turn: int) -> str:
-        return "".join(
-            what.text for number, what in self.came if number == turn and isinstance(what, ChatDelta)
-        )
-
-    def sound_s(self, turn: int) -> float:
-        return sum(what.seconds for number, what in self.came if number == turn and isinstance(what, Audio))
-
-    def finish(self, turn: int) -> ChatDelta | None:
-        found = [what for number, what in self.came if number == turn and isinstance(what, ChatDelta)]
-        return found[-1] if found and found[-1].finish_reason else None
-
-    def said(self, turn: int) -> list[str]:
-        return [w.text for n, w in self.came if n == turn and isinstance(w, Transcript) and w.is_final]
-
-    def faults(self) -> list[tuple[int, Kind]]:
-        return [(number, what.kind) for number, what in self.came if isinstance(what, CompanionError)]
-
-    async def speak(self, turn: int, count: int = 40) -> None:
-        for frame in FRAMES[:count]:
-            await self.link.append(turn, frame)
-        await self.link.commit(turn)
-        await self.link.respond(turn)
-
-    async def __aenter__(self) -> Ear:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.link.close()
-        await asyncio.wait_for(self.task, 5)
 
 
 @pytest.fixture(params=VENDORS)

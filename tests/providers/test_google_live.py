@@ -20,7 +20,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, Message, Speaker
 from companion.providers.google import GoogleProvider
 from companion.providers.provider import Policy
-from tests.providers.test_contract_realtime import FRAMES, KEY, Ear
+from tests.providers.ear import FRAMES, KEY, Ear
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.script import REPLY, TRANSCRIPT
 

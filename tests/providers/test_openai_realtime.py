@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import openai
 import pytest
@@ -24,25 +23,16 @@ from companion.errors import (
 )
 from companion.flow import (
     FRAME_BYTES,
-    Audio,
-    ChatDelta,
     HearRequest,
-    Message,
-    Speaker,
     Transcript,
-    TurnSignal,
 )
-from companion.pcm import Resampler, read_file
+from companion.pcm import Resampler
 from companion.providers.openai import OpenAIProvider
-from companion.providers.openai_realtime import OpenAIRealtime, RealtimeLink
+from companion.providers.openai_realtime import OpenAIRealtime
 from companion.providers.provider import Policy
+from tests.providers.ear import FRAMES, KEY, TAKE, Ear
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import REPLY, TRANSCRIPT
-
-KEY = "sk-realtime-0123456789"
-SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
-TAKE = read_file(SPEECH).pcm
-FRAMES = [TAKE[at : at + FRAME_BYTES] for at in range(0, len(TAKE) - FRAME_BYTES, FRAME_BYTES)]
 
 
 @pytest.fixture
@@ -279,64 +269,15 @@ async def test_a_missing_key_is_said_before_anything_is_sent(server: RealtimeSer
 # -- speech to speech ---------------------------------------------------------------------------------------
 
 
-class Ear:
-    """Reads a link and keeps what came."""
-
-    def __init__(self, link: RealtimeLink) -> None:
-        self.link = link
-        self.came: list[tuple[int, Transcript | ChatDelta | Audio | CompanionError]] = []
-        self.error: CompanionError | None = None
-        self.task = asyncio.get_running_loop().create_task(self._read())
-
-    async def _read(self) -> None:
-        try:
-            async for event in self.link.events():
-                self.came.append(event)
-        except CompanionError as error:
-            self.error = error
-
-    def text(self, turn: int) -> str:
-        return "".join(
-            what.text for number, what in self.came if number == turn and isinstance(what, ChatDelta)
-        )
-
-    def sound_s(self, turn: int) -> float:
-        return sum(what.seconds for number, what in self.came if number == turn and isinstance(what, Audio))
-
-    def finish(self, turn: int) -> ChatDelta | None:
-        found = [what for number, what in self.came if number == turn and isinstance(what, ChatDelta)]
-        return found[-1] if found and found[-1].finish_reason else None
-
-    def said(self, turn: int) -> list[str]:
-        return [w.text for n, w in self.came if n == turn and isinstance(w, Transcript) and w.is_final]
-
-    def faults(self) -> list[tuple[int, Kind]]:
-        return [(number, what.kind) for number, what in self.came if isinstance(what, CompanionError)]
-
-    async def __aenter__(self) -> Ear:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.link.close()
-        await self.task
-
-
 async def hear(provider: OpenAIProvider, choice: RealtimeChoice | None = None) -> Ear:
     return Ear(await OpenAIRealtime(provider, choice or RealtimeChoice()).connect("Listen well."))
-
-
-async def speak(link: RealtimeLink, turn: int, count: int = 40) -> None:
-    for frame in FRAMES[:count]:
-        await link.append(turn, frame)
-    await link.commit(turn)
-    await link.respond(turn)
 
 
 async def test_a_spoken_turn_is_heard_written_down_and_answered(
     server: RealtimeServer, provider: OpenAIProvider
 ) -> None:
     async with await hear(provider, RealtimeChoice(voice="cedar", speed=1.2)) as ear:
-        await speak(ear.link, 7)
+        await ear.speak(7)
         await server.until(lambda: ear.finish(7) is not None and bool(ear.said(7)))
     finish = ear.finish(7)
     assert finish is not None
@@ -360,42 +301,16 @@ async def test_a_spoken_turn_is_heard_written_down_and_answered(
     }
 
 
-async def test_words_of_a_conversation_come_while_they_are_spoken(
-    server: RealtimeServer, provider: OpenAIProvider
-) -> None:
-    async with await hear(provider) as ear:
-        for frame in FRAMES[:60]:
-            await ear.link.append(3, frame)
-        await server.until(lambda: any(number == 3 for number, _ in ear.came))
-        assert not server.of("input_audio_buffer.commit")
-        await ear.link.commit(3)
-        await server.until(lambda: bool(ear.said(3)))
-    assert ear.said(3) == [TRANSCRIPT]
-
-
-async def test_typed_words_are_answered_in_writing_where_no_voice_is_wanted(
-    server: RealtimeServer, provider: OpenAIProvider
-) -> None:
-    async with await hear(provider, RealtimeChoice(is_spoken=False)) as ear:
-        await ear.link.add(Message(Speaker.ASSISTANT, "Earlier."))
-        await ear.link.add(Message(Speaker.USER, "Good evening."))
-        await ear.link.respond(1)
-        await server.until(lambda: ear.finish(1) is not None)
-    assert ear.text(1) == REPLY
-    assert ear.sound_s(1) == 0
-    assert not ear.faults()
-
-
 async def test_an_interrupted_answer_ends_and_keeps_what_was_heard(
     server: RealtimeServer, provider: OpenAIProvider
 ) -> None:
     server.script.token_delay_s = 0.02
     async with await hear(provider) as ear:
-        await speak(ear.link, 1)
+        await ear.speak(1)
         await server.until(lambda: ear.sound_s(1) > 0.5)
         await ear.link.interrupt(1, 0.34)
         heard = len(ear.came)
-        await speak(ear.link, 2)
+        await ear.speak(2)
         await server.until(lambda: ear.finish(2) is not None)
     assert ear.finish(1) is None
     assert all(number != 1 or isinstance(what, Transcript) for number, what in ear.came[heard:])
@@ -405,67 +320,22 @@ async def test_an_interrupted_answer_ends_and_keeps_what_was_heard(
     assert not ear.faults(), "the next answer is asked for when the last has ended"
 
 
-async def test_tidying_up_too_late_is_no_fault(server: RealtimeServer, provider: OpenAIProvider) -> None:
-    async with await hear(provider) as ear:
-        await speak(ear.link, 1)
-        await server.until(lambda: ear.finish(1) is not None)
-        await ear.link.interrupt(1, 99.0)
-        await ear.link.interrupt(1, 0.1)
-        await ear.link.clear()
-        await speak(ear.link, 2)
-        await server.until(lambda: ear.finish(2) is not None)
-    assert not server.of("response.cancel")
-    assert not ear.faults()
-
-
 async def test_failures_inside_leave_the_conversation_open(
     server: RealtimeServer, provider: OpenAIProvider
 ) -> None:
     async with await hear(provider) as ear:
         server.script.finish, server.script.code = "failed", "rate_limit_exceeded"
         server.fail_words = True
-        await speak(ear.link, 1)
+        await ear.speak(1)
         await server.until(lambda: len(ear.faults()) == 2)
         assert set(ear.faults()) == {(1, Kind.HEARING_FAILED), (1, Kind.RATE_LIMITED)}
         server.script.finish, server.fail_words = "max_output_tokens", False
-        await speak(ear.link, 2)
+        await ear.speak(2)
         await server.until(lambda: ear.finish(2) is not None)
         assert ear.link.is_open
     last = ear.finish(2)
     assert last is not None
     assert last.finish_reason == "length"
-
-
-async def test_a_conversation_that_breaks_says_so(server: RealtimeServer, provider: OpenAIProvider) -> None:
-    server.script.cut_after = 6
-    ear = await hear(provider)
-    await speak(ear.link, 1)
-    await ear.task
-    assert ear.error is not None
-    assert (ear.error.kind, ear.error.retryable) == (Kind.UNAVAILABLE, True)
-    assert not ear.link.is_open
-    with pytest.raises(AIProviderUnavailableError):
-        await ear.link.respond(2)
-
-
-async def test_connecting_is_tried_again_where_it_may_pass(
-    server: RealtimeServer, provider: OpenAIProvider
-) -> None:
-    provider.policy = Policy(attempts=3, backoff_s=0.01)
-    server.script.status, server.script.times = 503, 2
-    async with await hear(provider) as ear:
-        assert ear.link.is_open
-    assert len(server.asked("/realtime")) == 3
-
-
-async def test_the_vendor_can_follow_turns_itself(server: RealtimeServer, provider: OpenAIProvider) -> None:
-    async with await hear(provider, RealtimeChoice(follows_turns=True)) as ear:
-        for frame in [*FRAMES[20:90], *[bytes(FRAME_BYTES)] * 40]:
-            await ear.link.append(0, frame)
-        await server.until(lambda: ear.finish(0) is not None and bool(ear.said(0)))
-    signals = [what.signal for _, what in ear.came if isinstance(what, Transcript) and what.signal]
-    assert signals[:2] == [TurnSignal.STARTED, TurnSignal.ENDED]
-    assert ear.text(0) == REPLY
 
 
 # -- the server, by the vendor's own SDK --------------------------------------------------------------------
