@@ -438,7 +438,7 @@ class _Lines:
 
 def _pulled(call: Told, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
     """Notes what a line of a download says; returns its status."""
-    line = json.loads(raw)
+    line = json.loads(raw.decode("utf-8", "replace"))
     if "error" in line:
         if "not exist" in str(line["error"]) or "not found" in str(line["error"]):
             raise call.status(404, line, {})
@@ -466,7 +466,7 @@ class _Reply:
         Raises:
             AIProviderError: the line is a failure.
         """
-        line = parsed(raw.decode())
+        line = parsed(raw.decode("utf-8", "replace"))
         if "error" in line:
             raise self._call.inside(line)
         if line.get("done"):

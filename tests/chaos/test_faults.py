@@ -21,9 +21,12 @@ CASES = [
 @pytest.mark.parametrize(("name", "way", "vendor"), CASES, ids=str)
 async def test_a_fault_leads_to_its_card(name: str, way: Way, vendor: str) -> None:
     policy = HASTY if expected(name, way, vendor) is Kind.TIMEOUT else PLAIN
-    async with Chaos([name], tick_s=0.1) as chaos, provider_at(vendor, chaos.url, policy=policy) as provider:
+    async with (
+        Chaos(then=name, tick_s=0.1) as chaos,
+        provider_at(vendor, chaos.url, policy=policy) as provider,
+    ):
         ended = await ask(provider, way)
-        assert [seen.fault for seen in chaos.answered] == [name]
+        assert {seen.fault for seen in chaos.answered} == {name}
     assert ended.card == expected(name, way, vendor), ended.error
     if ended.error is not None:
         assert CARDS[ended.error.kind].sentence
@@ -51,6 +54,26 @@ async def test_without_a_fault_all_is_well(way: Way, vendor: str) -> None:
                 assert ended.text == TRANSCRIPT
             else:
                 assert ended.sound_s > 0.5
+
+
+BROKEN_OFF = (
+    "hangs_up_1006",
+    "hangs_up_1011",
+    "hangs_up_1012",
+    "hangs_up_1013",
+    "cut_live",
+    "giant_frame",
+    "broken_frames",
+)
+
+
+@pytest.mark.parametrize("name", BROKEN_OFF)
+async def test_a_live_take_survives_a_connection_that_breaks_once(name: str) -> None:
+    async with Chaos([name]) as chaos, provider_at("deepgram", chaos.url) as provider:
+        ended = await ask(provider, Way.LIVE_HEAR)
+        assert [seen.fault for seen in chaos.answered] == [name, "well"]
+    assert ended.error is None
+    assert ended.text == TRANSCRIPT
 
 
 async def test_every_row_of_the_catalogue_that_a_provider_can_cause_has_a_fault() -> None:

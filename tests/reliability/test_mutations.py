@@ -84,7 +84,9 @@ async def test_nothing_escapes_hangs_or_ends_falsely(count: int) -> None:
                         escaped.append(f"{vendor} {way} {case}: {ended.error!r}")
                     if ENDINGS[vendor, way] not in raw:
                         cut += 1
-                        false_endings += ended.error is None and ended.finish != "length"  # our own cap says so
+                        false_endings += (
+                            ended.error is None and ended.finish != "length"
+                        )  # our own cap says so
     assert not escaped, escaped[:3]
     assert cut > count / 20
     prove(23, "exceptions that escaped over mutated streams", len(escaped), 0, cases=count)
@@ -130,7 +132,7 @@ async def test_every_close_code_means_what_the_table_says(way: Way) -> None:
     wrong: list[str] = []
     async with Chaos() as chaos, provider_at("deepgram", chaos.url, policy=PLAIN) as provider:
         for code in CODES:
-            chaos.schedule.append(closing(code))
+            chaos.then = closing(code)
             ended = await ask(provider, way)
             if ended.card is meaning(code):
                 right += 1
