@@ -413,7 +413,8 @@ class RequestBuilder:
             from companion.tokens import estimate_request, trim_messages
 
             limit -= estimate_request(replace(request, messages=()))
-            request = replace(request, messages=trim_messages(request.messages, limit))
+            block = max(1, limit // 4) if request.cache else 1  # a cache needs a beginning that stays
+            request = replace(request, messages=trim_messages(request.messages, limit, block=block))
         return provider, request
 
     def _with(self, **fields: Any) -> RequestBuilder:

@@ -616,6 +616,17 @@ async def test_a_long_conversation_is_trimmed_to_what_fits(mock: MockAIProvider)
         request.user("word " * 600).trimmed(500).build()
 
 
+async def test_what_is_cached_keeps_its_beginning_for_many_turns(mock: MockAIProvider) -> None:
+    request = Client(mock).request().system("Be brief.")
+    firsts: dict[bool, list[str]] = {True: [], False: []}
+    for n in range(60):
+        request = request.user(f"question {n} " * 10)
+        for cached, seen in firsts.items():
+            seen.append(request.cache(cached).trimmed(600).build().messages[1].content)
+        request = request.assistant(f"answer {n}")
+    assert len(set(firsts[True])) < len(set(firsts[False])) / 2
+
+
 async def test_a_known_model_is_trimmed_to_its_window() -> None:
     async with OllamaProvider(base_url="http://127.0.0.1:9") as provider:
         request = Client(provider).request().model("phi4")
