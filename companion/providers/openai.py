@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.ports import SpeechToSpeech
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.live_voice import Links
 
 _VOICES = (
     ("alloy", "balanced"),
@@ -124,6 +125,7 @@ class OpenAIProvider(AIProvider):
         """Model -> parameters it was found not to take."""
         self._found_model = ""
         self._found_voice: str | None = None
+        self._links: Links | None = None
 
     # -- thinking -------------------------------------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class OpenAIProvider(AIProvider):
     # -- hearing --------------------------------------------------------------------------------------------
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        model = request.model or self.models[Role.HEARS]
+        model = self._successor(request.model or self.models[Role.HEARS])
         if model in self.spec.live_models:
             from companion.providers.openai_realtime import hear
 
@@ -214,6 +216,11 @@ class OpenAIProvider(AIProvider):
         with told(self.spec) as call:
             model = await self._model(Role.SPEAKS, request.model)
             voice = request.voice or self.tts_voice or await self._first_voice()
+            if model in self.spec.realtime:
+                async with aclosing(self._read_out(request, model, voice)) as read_out:
+                    async for audio in read_out:
+                        yield audio
+                return
             for text in _portions(request.text, self.dialect.longest_text):
                 body = self._speak_body(request, model, text, voice)
 
@@ -230,6 +237,13 @@ class OpenAIProvider(AIProvider):
                         yield audio
             if not call.said:
                 raise self._no_voice("no sound")
+
+    def _read_out(self, request: SpeakRequest, model: str, voice: str) -> AsyncGenerator[Audio, None]:
+        from companion.providers.openai_voice import links_of, read_out
+
+        if self._links is None:
+            self._links = links_of(self)
+        return read_out(self, self._links, request, model, voice)
 
     async def _sound(self, call: Told, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
         samples = Samples(_rate_of(response))
@@ -417,7 +431,7 @@ class OpenAIProvider(AIProvider):
             AIProviderModelNotFoundError: none was chosen, and it lists none.
         """
         if model := wanted or self.models[role] or self._found_model:
-            return model
+            return self._successor(model)
         models = await self._models() if self.dialect.lists_models else ()
         if not models:
             who = self.spec.display_name
@@ -426,6 +440,11 @@ class OpenAIProvider(AIProvider):
             )
         self._found_model = models[0]
         return models[0]
+
+    def _successor(self, model: str) -> str:
+        """What the vendor names instead of a model that has ended since this program was made."""
+        entry = _entry(model, self.spec.name)
+        return entry.successor or model if entry is not None and entry.is_retired() else model
 
     async def _sdk(self) -> tuple[AsyncOpenAI, dict[str, Any]]:
         """The vendor's own client, and the headers to give with each call."""
@@ -465,6 +484,8 @@ class OpenAIProvider(AIProvider):
         from companion.providers.live import gone
 
         self._client = self._http = None
+        if self._links is not None:
+            await self._links.aclose()
         await gone()
         await super().aclose()
 

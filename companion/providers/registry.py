@@ -37,6 +37,7 @@ _NOT_VENDORS = frozenset(
         "openai_chat",
         "openai_dialect",
         "openai_sound",
+        "openai_voice",
         "engines",
         "engine_provider",
         "noticing",

@@ -60,6 +60,10 @@ def was_cancelled(_: VendorServer, seen: Seen) -> bool:
     return any(isinstance(asked, dict) and asked.get("cancel") for asked in seen.body)
 
 
+def was_told_to_cancel(server: VendorServer, _: Seen) -> bool:
+    return isinstance(server, RealtimeServer) and bool(server.of("response.cancel"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One way of hearing or speaking."""
@@ -101,6 +105,10 @@ SIDES: dict[str, Side] = {
     "scribe hears": Side(provider="elevenlabs", server=ElevenLabsServer, role=EARS, at="/realtime"),
     "openai speaks": Side(
         provider="openai", server=OpenAIServer, role=MOUTHS, at="speech", is_socket=False, cannot=_BARE
+    ),
+    "openai speaks live": Side(
+        provider="openai", server=RealtimeServer, role=MOUTHS, at="/realtime", noticed=was_told_to_cancel,
+        asks={"model": "gpt-realtime-2.1-mini"}, cannot=frozenset({"garbage_after"}),
     ),
     "aura speaks": Side(
         provider="deepgram", server=DeepgramServer, role=MOUTHS, at="/v1/speak", noticed=was_told("Clear")

@@ -362,6 +362,8 @@ class Conversation:
             "usage": None,
         }
         reply = self.server.answers.pop(0) if self.server.answers else self.script.reply
+        if asked.get("conversation") == "none":  # a model that does as it is told reads its input out
+            reply = "".join(part["text"] for item in asked.get("input", ()) for part in item["content"])
         self._responding = self._start(self._answer("" if self.script.empty else reply))
         return None
 
