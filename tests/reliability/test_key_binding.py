@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,13 +206,11 @@ async def verdict_on(text: str, vault: MemoryVault) -> str:
     try:
         address = normalise_base_url(text, with_key=True)
     except CompanionError as error:
-        assert error.kind is Kind.UNSAFE_ADDRESS
-        return REFUSED
+        return REFUSED if error.kind is Kind.UNSAFE_ADDRESS else str(error.kind)
     try:
         return SENT if await vault.get("openai", origin(address.url)) is not None else "no key"
     except CompanionError as error:
-        assert error.kind is Kind.KEY_ELSEWHERE
-        return ANEW
+        return ANEW if error.kind is Kind.KEY_ELSEWHERE else str(error.kind)
 
 
 async def test_every_spelling_of_an_address_has_its_verdict() -> None:
@@ -225,15 +223,12 @@ async def test_every_spelling_of_an_address_has_its_verdict() -> None:
     assert len(VERDICTS) >= 40
 
 
-async def test_the_gate_itself_sends_no_key_in_the_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_itself_sends_no_key_in_the_open() -> None:
     """Whatever an adapter does: the last door knows the headers that hold keys."""
     net, passed = Net(), 0
     for header in _AUTH:
         for address in ("http://evil.example/", "ws://evil.example/", "http://10.0.0.5/", "http://box.lan/"):
-            try:
+            with suppress(CompanionError):
                 net.admit(address, {header.title(): KEY})
                 passed += 1
-            except CompanionError as error:
-                assert error.kind is Kind.UNSAFE_ADDRESS
     prove(3, "keys over plain http", passed, 0, cases=24)
-    await asyncio.sleep(0)
