@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -329,7 +330,8 @@ class RequestBuilder:
         Raises:
             AIProviderInvalidRequestError: the request is empty or malformed.
         """
-        return ChatStream(*self._addressed())
+        provider, request = self._addressed()
+        return ChatStream(provider, request, partial(self._read, provider=provider, request=request))
 
     async def send(self) -> ChatResponse:
         """The whole answer.
@@ -363,10 +365,7 @@ class RequestBuilder:
             if not response.tool_calls:
                 return replace(response, usage=usage)
             answers = await box.answer(response.tool_calls)
-            choice = (
-                "auto" if request.tool_choice != "none" else "none"
-            )  # a forced tool was used: now it may answer
-            request = replace(request, messages=(*response.messages, *answers), tool_choice=choice)
+            request = replace(request, messages=(*response.messages, *answers), tool_choice="auto")
         who = provider.spec.display_name
         raise AIProviderEmptyReplyError(
             f"{who} used tools {max_rounds} times and did not answer.",
@@ -382,10 +381,10 @@ class RequestBuilder:
             async with ChatStream(provider, request) as stream:
                 response = await stream.response()
             response = replace(response, usage=(usage := added(usage, response.usage)))
-            if response.tool_calls or not (request.schema or request.json):
+            if response.tool_calls:
                 return response
             try:
-                return replace(response, parsed=self._read(response.text, provider, request))
+                return replace(response, parsed=self._read(response.text, provider=provider, request=request))
             except AIProviderMalformedReplyError as error:
                 if not left or not response.text.strip():
                     raise
@@ -393,7 +392,10 @@ class RequestBuilder:
                 request = replace(request, messages=(*response.messages, Message(Speaker.USER, asked)))
         raise AssertionError("unreachable")
 
-    def _read(self, text: str, provider: AIProvider, request: ChatRequest) -> Any:
+    def _read(self, text: str, *, provider: AIProvider, request: ChatRequest) -> Any:
+        """The value of an answer; None where no form was asked for."""
+        if not (request.schema or request.json):
+            return None
         from companion.providers.schema import read_answer, schema_of, value_of
 
         who = provider.spec.display_name
@@ -449,9 +451,13 @@ class ChatStream:
     Nothing here refers back to it, so that a loop left without `async with` frees it, and the answer with it, at once.
     """
 
-    def __init__(self, provider: AIProvider, request: ChatRequest) -> None:
+    def __init__(
+        self, provider: AIProvider, request: ChatRequest, read: Callable[[str], Any] = lambda _: None
+    ) -> None:
+        """`read`: the value of the whole text, None where none was asked for."""
         self._provider = provider
         self._request = request
+        self._value_of = read
         self._collected = Collected()
         self._deltas: AsyncIterator[ChatDelta] | None = None
 
@@ -474,7 +480,7 @@ class ChatStream:
         """The whole answer; reads what has not been read yet.
 
         Raises:
-            AIProviderError: it did not come to its end.
+            AIProviderError: it did not come to its end, or is not of the form that was asked for.
         """
         async for _ in self:
             pass
@@ -482,7 +488,7 @@ class ChatStream:
         if whole is None:
             spec = self._provider.spec
             raise AIProviderStreamCutError("", spec.name, who=spec.display_name)
-        return whole
+        return whole if whole.tool_calls else replace(whole, parsed=self._value_of(whole.text))
 
     async def aclose(self) -> None:
         """Ends the answer. Idempotent."""

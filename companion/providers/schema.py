@@ -21,6 +21,8 @@ from companion.errors import AIProviderInvalidRequestError, AIProviderMalformedR
 T = TypeVar("T")
 MOST_COMPLAINTS = 5
 _LONGEST_COMPLAINT = 300
+_MASK = "it"
+"""Stands for the value in a complaint, which may reach a log: an answer can hold what somebody confided."""
 _PLAIN: Mapping[object, dict[str, Any]] = {
     Any: {},
     object: {},
@@ -97,7 +99,7 @@ def _validator(schema: Mapping[str, Any], what: str = "The schema of the answer"
     import jsonschema_rs
 
     try:
-        return jsonschema_rs.validator_for(dict(schema), offline=True)
+        return jsonschema_rs.validator_for(dict(schema), offline=True, mask=_MASK)
     except (ValueError, TypeError, RecursionError, jsonschema_rs.ReferencingError) as error:
         reason = str(error).splitlines()[0][:_LONGEST_COMPLAINT].rstrip(".")
         raise AIProviderInvalidRequestError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -325,6 +326,16 @@ async def test_the_rest_of_a_stream_is_read_for_its_response(mock: MockAIProvide
         assert (await answer.response()).text == "Take a breath. Then begin."
 
 
+async def test_a_streamed_answer_of_a_form_ends_as_its_value() -> None:
+    async with Client(saying('{"word": "calm"}')).request().user("hi").schema(MOOD).stream() as answer:
+        assert "".join([delta.text async for delta in answer]) == '{"word": "calm"}'
+        assert (await answer.response()).parsed == {"word": "calm"}
+    async with Client(saying("calm")).request().user("hi").schema(MOOD).stream() as answer:
+        assert [delta async for delta in answer]
+        with pytest.raises(AIProviderMalformedReplyError):
+            await answer.response()
+
+
 @pytest.mark.parametrize("how", ["with", "bare loop", "error", "cancel"])
 async def test_leaving_a_stream_early_hangs_up(server: AnthropicServer, claude: AIProvider, how: str) -> None:
     server.script.token_delay_s = 0.05
@@ -431,7 +442,7 @@ async def test_an_answer_of_a_schema_is_its_json() -> None:
         ('{"word": ', "not JSON"),
         ('{"word": NaN}', "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ('{"word": 3}', "$.word: 3 is not of type"),
+        ('{"word": 3}', "$.word: it is not of type"),
         ("[]", "is not of type"),
         ("{}", '"word" is a required property'),
     ],
@@ -441,6 +452,13 @@ async def test_an_answer_of_another_form_is_an_error_that_says_where(text: str, 
         await Client(saying(text)).request().user("hi").schema(MOOD).send()
     assert told in str(caught.value.cause)
     assert "Mock" in caught.value.message
+
+
+async def test_an_error_holds_nothing_of_the_answer() -> None:
+    text = '{"word": ["a thing only she knew"], "more": "of it"}'
+    with pytest.raises(AIProviderMalformedReplyError) as caught:
+        await Client(saying(text)).request().user("hi").schema({**MOOD, "maxProperties": 1}).send()
+    assert "she knew" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_any_json_is_still_an_object() -> None:
@@ -456,7 +474,7 @@ async def test_a_wrong_answer_is_repaired_once_if_wished() -> None:
     assert response.usage.output_tokens == 4, "both rounds are counted"
     wrong, complaint = asked(mock).messages[-2:]
     assert (wrong.role, wrong.content) == (Speaker.ASSISTANT, '{"word": 3}')
-    assert "$.word: 3 is not of type" in complaint.content
+    assert "$.word: it is not of type" in complaint.content
     mock = saying('{"word": 3}', '{"word": 4}', '{"word": "too late"}')
     with pytest.raises(AIProviderMalformedReplyError):
         await Client(mock).request().user("hi").schema(MOOD, repairs=1).send()

@@ -318,9 +318,9 @@ async def test_calls_of_a_round_run_side_by_side_and_are_answered_in_order() -> 
     ("arguments", "told"),
     [
         ("{", "not JSON"),
-        ("[]", "do not fit: $: [] is not of type"),
+        ("[]", "do not fit: $: it is not of type"),
         ("{}", '"day" is a required property'),
-        ('{"day": 3}', "$.day: 3 is not of type"),
+        ('{"day": 3}', "$.day: it is not of type"),
         ('{"day": "2026-11-20", "year": 1}', "'year' was unexpected"),
         ('{"day": "someday"}', "ValueError: Invalid isoformat string"),
         ('{"day": "2026-11-20", "kind": "weather"}', "$.kind"),
