@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -102,7 +102,7 @@ def on_errand(errand: Errand) -> Iterator[None]:
         _under_way.reset(token)
 
 
-async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncIterator[T]:
+async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """`chunks`, with all that producing them sends and receives booked on `errand`. Closes them."""
     try:
         while True:

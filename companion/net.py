@@ -9,7 +9,7 @@ Belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -488,7 +488,7 @@ def _counted(source: Any, booking: Booking) -> httpx2.AsyncByteStream:
     from httpx2 import AsyncByteStream
 
     class Counted(AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
+        async def __aiter__(self) -> AsyncGenerator[bytes, None]:
             async for part in source:
                 booking.sent(len(part))
                 yield part
@@ -564,7 +564,7 @@ def _bounded(
     class Bounded(AsyncByteStream):
         is_over = False
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
+        async def __aiter__(self) -> AsyncGenerator[bytes, None]:
             parts = aiter(source)
             while True:
                 async with leash:

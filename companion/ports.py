@@ -7,7 +7,7 @@ Every provider call has one shape, `Call`: a request in, an async iterator of ch
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from companion.errors import CompanionError
@@ -33,7 +33,7 @@ ChunkT = TypeVar("ChunkT", covariant=True)
 class Call(Protocol[RequestT, ChunkT]):
     """One provider call."""
 
-    def __call__(self, request: RequestT, /) -> AsyncIterator[ChunkT]: ...
+    def __call__(self, request: RequestT, /) -> AsyncGenerator[ChunkT, None]: ...
 
 
 ChatCall = Call[ChatRequest, ChatDelta]
@@ -84,7 +84,7 @@ class Conversation(Protocol):
     async def interrupt(self, turn: int, heard_s: float) -> None:
         """Ends the answer of `turn`; the vendor keeps `heard_s` seconds of its sound as said."""
 
-    def events(self) -> AsyncIterator[tuple[int, Told]]:
+    def events(self) -> AsyncGenerator[tuple[int, Told], None]:
         """What comes, with its turn: words said, the answer (ended by a finish reason), its sound, failures.
 
         HEARING_FAILED says that the words of the turn will not come; any other failure that its answer will not.
@@ -125,7 +125,7 @@ class Take(Protocol):
     def is_silent(self) -> bool:
         """Nothing but digital silence has come so far: a muted or refused microphone, not a quiet person."""
 
-    def frames(self) -> AsyncIterator[bytes]:
+    def frames(self) -> AsyncGenerator[bytes, None]:
         """20 ms int16 mono frames at 16 kHz, from the first real sample; ends after `close`, once all were read.
 
         Raises:
@@ -182,7 +182,7 @@ class Ear(Protocol):
     async def mute(self) -> None:
         """Closes the device and nothing else."""
 
-    def signals(self) -> AsyncIterator[EarSignal]:
+    def signals(self) -> AsyncGenerator[EarSignal, None]:
         """Turns as they begin, pause, go on and end.
 
         Raises:

@@ -6,7 +6,7 @@ for the rest of the turn; every switch is told. Event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -50,7 +50,7 @@ class Crew(Generic[RequestT, ChunkT]):
         self._role, self._members = role, list(members)
         self._events, self._on_switch = events, on_switch
 
-    async def ask(self, make: Callable[[], RequestT]) -> AsyncIterator[ChunkT]:
+    async def ask(self, make: Callable[[], RequestT]) -> AsyncGenerator[ChunkT, None]:
         """What the first gives who can; nobody takes over once something was delivered."""
 
         def told(outcome: Outcome) -> None:
@@ -69,7 +69,7 @@ class Crew(Generic[RequestT, ChunkT]):
 
     async def ask_along(
         self, source: AsyncIterator[Any], make: Callable[[AsyncIterator[Any]], RequestT]
-    ) -> AsyncIterator[ChunkT]:
+    ) -> AsyncGenerator[ChunkT, None]:
         """The same for a request of which a part is still being made; each is given that from its beginning."""
         async with (
             aclosing(Replay(source)) as replay,
@@ -80,7 +80,7 @@ class Crew(Generic[RequestT, ChunkT]):
 
     async def hear(
         self, frames: AsyncIterator[Any], make: Callable[[AsyncIterator[Any]], RequestT]
-    ) -> AsyncIterator[ChunkT]:
+    ) -> AsyncGenerator[ChunkT, None]:
         """The words of a take. They may change until the last, so others may take over in the middle of it.
 
         Raises:
@@ -113,7 +113,7 @@ class Crew(Generic[RequestT, ChunkT]):
 def _made(call: Call[RequestT, ChunkT]) -> Call[Callable[[], RequestT], ChunkT]:
     """`call` for a request that is made when it is needed."""
 
-    def run(make: Callable[[], RequestT]) -> AsyncIterator[ChunkT]:
+    def run(make: Callable[[], RequestT]) -> AsyncGenerator[ChunkT, None]:
         return call(make())
 
     return run

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,7 +153,7 @@ async def _signals(router: DBusRouter, interface: str) -> AsyncIterator[asyncio.
         yield queue
 
 
-async def _merged(*queues: asyncio.Queue[Message]) -> AsyncIterator[Message]:
+async def _merged(*queues: asyncio.Queue[Message]) -> AsyncGenerator[Message, None]:
     waiting = {spawn(queue.get(), name="next signal"): queue for queue in queues}
     try:
         while True:

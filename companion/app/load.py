@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +37,7 @@ class Load:
             return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
         return f"{self._words:,} words" if self._words != 1 else "1 word"
 
-    async def _counted(self, parts: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         try:
             async for part in parts:
                 if isinstance(part, bytes):

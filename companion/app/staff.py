@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -101,18 +101,18 @@ class Staff:
         )
         volume = settings.sound.volume
 
-        def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        def think(messages: tuple[Message, ...], practice: str) -> AsyncGenerator[ChatDelta, None]:
             most = settings.reply.longest_answer
             return thinkers.ask(lambda: ChatRequest(messages=messages, max_tokens=most, practice=practice))
 
-        def hear(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
+        def hear(frames: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
             language = settings.talk.language
             return hearers.hear(frames, lambda again: HearRequest(frames=again, language=language))
 
-        def speak(text: str) -> AsyncIterator[Audio]:
+        def speak(text: str) -> AsyncGenerator[Audio, None]:
             return _scaled(speakers.ask(lambda: SpeakRequest(text=text)), volume)
 
-        def speak_stream(pieces: AsyncIterator[str]) -> AsyncIterator[Audio]:
+        def speak_stream(pieces: AsyncIterator[str]) -> AsyncGenerator[Audio, None]:
             return _scaled(speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again)), volume)
 
         is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
@@ -142,7 +142,7 @@ class Staff:
     def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
         """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
 
-        async def run(request: Any) -> AsyncIterator[Any]:
+        async def run(request: Any) -> AsyncGenerator[Any, None]:
             block = settings.role(role).block(name)
             provider = await self.provider(role, name)
             asked = provider.stacked(getattr(provider, _CALLS[role]))
@@ -316,7 +316,7 @@ class _Booked:
             return await self._model.connect(instructions)
 
 
-async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncIterator[Audio]:
+async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncGenerator[Audio, None]:
     async with opened(lambda it: it, sound) as chunks:
         async for audio in chunks:
             yield scaled(audio, volume)
@@ -325,7 +325,7 @@ async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncIterator[A
 def _each_piece(call: Call[SpeakRequest, Audio]) -> Call[SpeakRequest, Audio]:
     """For a voice that wants whole texts: every piece is a request of its own."""
 
-    async def run(request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def run(request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         assert request.pieces is not None
         index = 0
         async for piece in request.pieces:

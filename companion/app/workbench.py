@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from companion import tasks
@@ -109,7 +109,7 @@ class Workbench:
         await self._app.sound.rest()
         return await devices.in_thread(devices.list_devices, limit_s=5.0)
 
-    async def meter(self, device_name: str) -> AsyncIterator[float]:
+    async def meter(self, device_name: str) -> AsyncGenerator[float, None]:
         """The level of a microphone in dB, until the iterator is closed."""
         from companion.audio.capture import DeviceMicrophone
 

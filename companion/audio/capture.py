@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -252,7 +252,7 @@ class DeviceTake:
     def is_silent(self) -> bool:
         return not (self._had_sound or self._input.has_sound)
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         while True:
             is_over = self._over.is_set()  # before the ring is emptied: nothing is written after it
             self._collect()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class FileTake:
     def is_silent(self) -> bool:
         return not self._has_sound
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         while self._limit is None or self._read < self._limit:
             if self._read < self._due():
                 frame = self._frame(self._read)

@@ -7,7 +7,7 @@ up; whatever it says passes `slip`, where a fault may change it, lose it, or end
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -49,7 +49,7 @@ class Talk:
                 self._protocol.send_response(self._protocol.accept(event))
         await self._flush()
 
-    async def messages(self) -> AsyncIterator[Message]:
+    async def messages(self) -> AsyncGenerator[Message, None]:
         """What the client says, until it hangs up."""
         while True:
             data = await self.line.reader.read(65_536)

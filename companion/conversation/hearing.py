@@ -6,7 +6,7 @@ on is the engine's affair. Runs on the event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +146,7 @@ class Hearing:
         """The final words of the take; None when hearing failed and the take is to be kept."""
         text = ""
         try:
-            async with aclosing(self._transcripts(turn)) as transcripts:  # type: ignore[type-var]
+            async with aclosing(self._transcripts(turn)) as transcripts:
                 async for transcript in transcripts:
                     turn.heard_so_far = text = transcript.text
                     self._events.emit(TranscriptHeard(turn=turn.number, transcript=transcript))
@@ -156,7 +156,7 @@ class Hearing:
         turn.mark(Mark.TRANSCRIPT)
         return text.strip()
 
-    def _transcripts(self, turn: LiveTurn) -> AsyncIterator[Transcript]:
+    def _transcripts(self, turn: LiveTurn) -> AsyncGenerator[Transcript, None]:
         frames, hear = turn.recording.stream(), turn.engines.hear
         if turn.engines.hears_live or turn.take is None:
             return hear(frames)

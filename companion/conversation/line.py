@@ -88,7 +88,7 @@ class Line:
     async def _listen(self, conversation: Conversation) -> None:
         lost = CompanionError(Kind.UNAVAILABLE)
         try:
-            async with aclosing(conversation.events()) as events:  # type: ignore[type-var]
+            async with aclosing(conversation.events()) as events:
                 async for turn, told in events:
                     self._on_told(turn, told)
         except CompanionError as error:

@@ -6,7 +6,7 @@ The words so far leave before they are committed; the recording they come from i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from companion.errors import CompanionError
@@ -17,23 +17,23 @@ from companion.tasks import spawn, stop
 class Prepared:
     """The deltas of an answer that nobody has asked for yet."""
 
-    def __init__(self, words: str, deltas: AsyncIterator[ChatDelta]) -> None:
+    def __init__(self, words: str, deltas: AsyncGenerator[ChatDelta, None]) -> None:
         self.words = words
         self._deltas: asyncio.Queue[ChatDelta | CompanionError | None] = (
             asyncio.Queue()
         )  # one reply: 32,000 characters
         self._task = spawn(self._collect(deltas), name="prepare an answer")
 
-    async def _collect(self, deltas: AsyncIterator[ChatDelta]) -> None:
+    async def _collect(self, deltas: AsyncGenerator[ChatDelta, None]) -> None:
         try:
-            async with aclosing(deltas) as chunks:  # type: ignore[type-var]
+            async with aclosing(deltas) as chunks:
                 async for delta in chunks:
                     self._deltas.put_nowait(delta)
             self._deltas.put_nowait(None)
         except CompanionError as error:
             self._deltas.put_nowait(error)
 
-    async def take(self) -> AsyncIterator[ChatDelta]:
+    async def take(self) -> AsyncGenerator[ChatDelta, None]:
         """The answer from its beginning, now that it is wanted. Closing it ends the request.
 
         Raises:

@@ -6,7 +6,7 @@ The longest take (five minutes by default) is 9.6 MB, so a recogniser that fails
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from companion.flow import FRAME_BYTES, FRAME_MS
 
@@ -33,7 +33,7 @@ class Recording:
         self._ended = True
         self._more.set()
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """All frames from the first, then those still to come. One reader at a time."""
         at = 0
         while True:

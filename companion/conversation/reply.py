@@ -7,7 +7,7 @@ event loop; cancelling `run` is barge-in, and what is left here afterwards is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -29,12 +29,12 @@ GUIDE = "guide/"
 class Engines:
     """Who thinks, hears and speaks in one turn; taken once, so that switching never tears a turn."""
 
-    think: Callable[[tuple[Message, ...], str], AsyncIterator[ChatDelta]]
+    think: Callable[[tuple[Message, ...], str], AsyncGenerator[ChatDelta, None]]
     """(messages, practice) -> the answer."""
-    hear: Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
-    speak: Callable[[str], AsyncIterator[Audio]] | None
+    hear: Callable[[AsyncIterator[bytes]], AsyncGenerator[Transcript, None]]
+    speak: Callable[[str], AsyncGenerator[Audio, None]] | None
     """None: answers are not spoken."""
-    speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]] | None = None
+    speak_stream: Callable[[AsyncIterator[str]], AsyncGenerator[Audio, None]] | None = None
     """For a voice that takes the text while it is written; it then speaks instead of `speak`."""
     hears_live: bool = True
     """Its recogniser works while the person speaks; another is given a long take in stretches."""
@@ -130,7 +130,7 @@ class Reply:
         self._mark(Mark.ASKED)
         finished = False
         try:
-            async with aclosing(self._engines.think(messages, practice)) as deltas:  # type: ignore[type-var]
+            async with aclosing(self._engines.think(messages, practice)) as deltas:
                 async for delta in deltas:
                     self._refuse_stand_in()
                     if text := self._joined(delta.text):
@@ -195,7 +195,7 @@ class Reply:
         assert self._engines.speak is not None
         self._track.request()
         self._track.begin(sentence)
-        async with aclosing(self._engines.speak(sentence.spoken)) as chunks:  # type: ignore[type-var]
+        async with aclosing(self._engines.speak(sentence.spoken)) as chunks:
             async for audio in chunks:
                 await self._play(audio)
         self._track.end()
@@ -203,18 +203,18 @@ class Reply:
     async def _say_stream(
         self,
         queue: asyncio.Queue[Sentence | None],
-        speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]],
+        speak_stream: Callable[[AsyncIterator[str]], AsyncGenerator[Audio, None]],
     ) -> None:
         given: list[Sentence] = []
 
-        async def pieces() -> AsyncIterator[str]:
+        async def pieces() -> AsyncGenerator[str, None]:
             while (sentence := await queue.get()) is not None:
                 if sentence.spoken:
                     given.append(sentence)
                     yield sentence.spoken
 
         sounding = -1
-        async with aclosing(speak_stream(pieces())) as chunks:  # type: ignore[type-var]
+        async with aclosing(speak_stream(pieces())) as chunks:
             async for audio in chunks:
                 while sounding < audio.piece:
                     if sounding >= 0:

@@ -7,7 +7,7 @@ with the length of the take. Frames in, transcripts out; the stretches' texts ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from companion.conversation.recording import Recording
@@ -22,12 +22,12 @@ LONGEST_S = 12.0
 """From here on a breath is enough: what is left at release decides how long the person waits."""
 BREATH_S = 0.15
 
-Hear = Callable[[AsyncIterator[bytes]], AsyncIterator[Transcript]]
+Hear = Callable[[AsyncIterator[bytes]], AsyncGenerator[Transcript, None]]
 
 
 async def hear_in_stretches(
     hear: Hear, frames: AsyncIterator[bytes], pause_s: Callable[[], float]
-) -> AsyncIterator[Transcript]:
+) -> AsyncGenerator[Transcript, None]:
     """Yields what is known whenever a stretch is done, and one final transcript.
 
     Args:
@@ -88,7 +88,7 @@ def _is_long_enough(length_s: float, quiet_s: float) -> bool:
 
 async def _text(hear: Hear, stretch: Recording) -> str:
     text = ""
-    async with aclosing(hear(stretch.stream())) as transcripts:  # type: ignore[type-var]
+    async with aclosing(hear(stretch.stream())) as transcripts:
         async for transcript in transcripts:
             text = transcript.text
     return text.strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ class BuiltinProvider(EngineProvider):
 
     spec = SPEC
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """The sound of plain text; markup is spoken as it stands.
 
         A voice it does not have is replaced by the default: a name carried over from another provider must not silence
@@ -101,7 +101,7 @@ class BuiltinProvider(EngineProvider):
         if job.result["voice"] != wanted:
             _log.debug("there is no voice %r here; %s spoke", wanted, job.result["voice"])
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """English words while the take is fed. No part of a partial text is certain, and no confidence is known.
 
         Raises:
@@ -118,7 +118,7 @@ class BuiltinProvider(EngineProvider):
             async for told in words:
                 yield Transcript(text=readable(told["text"]), is_final="is_final" in told)
 
-    async def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Vectors of the words themselves: near for texts that share words, blind to meaning.
 
         Raises:

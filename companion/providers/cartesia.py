@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ class CartesiaProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         with live(self.spec, _reason) as call:
             url = self._hear_url(request)
             make_dialect = partial(_Turns if request.turns else _Take, call)
@@ -103,7 +103,7 @@ class CartesiaProvider(AIProvider):
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with live(self.spec, _reason) as call:
             settings = await self._settings(request)
             sound = say(self._kept(), self._speak_url(), request, lambda: _Context(call, settings))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,7 @@ class DeepgramProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         with live(self.spec, refusal) as call:
             model = self._hearing_model(request)
             follows = model.startswith("flux")
@@ -187,7 +187,7 @@ class DeepgramProvider(AIProvider):
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with live(self.spec, refusal) as call:
             voice = request.voice or self.tts_voice or request.model or self.models[Role.SPEAKS]
             is_flux = voice.startswith("flux")

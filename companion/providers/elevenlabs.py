@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,7 @@ class ElevenLabsProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = request.model or self.models[Role.HEARS]
         with live(self.spec, _reason) as call:
             if not any(word in model for word in _LIVE):
@@ -145,7 +145,7 @@ class ElevenLabsProvider(AIProvider):
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         model = request.model or self.models[Role.SPEAKS]
         with live(self.spec, _reason) as call:
             if model.startswith(_TAKE_STREAMED_TEXT):
@@ -261,7 +261,7 @@ class ElevenLabsProvider(AIProvider):
 PROVIDER = ElevenLabsProvider
 
 
-async def _one(text: str) -> AsyncIterator[str]:
+async def _one(text: str) -> AsyncGenerator[str, None]:
     yield text
 
 

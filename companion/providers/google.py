@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ class GoogleProvider(AIProvider):
 
     spec = SPEC
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         from companion.providers.google_wire import Reply, compose
 
         model = request.model or self.models[Role.THINKS]
@@ -99,7 +99,7 @@ class GoogleProvider(AIProvider):
                         yield delta
             yield reply.end()
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         from companion.providers.google_sound import Hearing, hear_body
 
         pcm = b"".join([frame async for frame in request.frames])
@@ -118,7 +118,7 @@ class GoogleProvider(AIProvider):
                         yield Transcript(text=hearing.text, committed_chars=len(hearing.text))
             yield hearing.end()
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         from companion.providers.google_sound import Speech, speak_body
 
         model = request.model or self.models[Role.SPEAKS]
@@ -135,7 +135,7 @@ class GoogleProvider(AIProvider):
                         yield audio
             speech.end()
 
-    async def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         from companion.calls import Embeddings
         from companion.providers.google_wire import embed_body
 
@@ -155,7 +155,7 @@ class GoogleProvider(AIProvider):
                 tokens += int((found.get("usageMetadata") or {}).get("promptTokenCount") or 0)
         yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
 
-    async def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
+    async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.providers.google_wire import Drawing, draw_body
 
         model = request.model or self.models[Role.DRAWS]
@@ -238,7 +238,7 @@ class GoogleProvider(AIProvider):
 
     async def _listed(
         self, call: Told, what: str, page: Mapping[str, str]
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
         """All entries of a list, page by page."""
         query = {page["size"]: str(PAGE)}
         for _ in range(MOST_PAGES):

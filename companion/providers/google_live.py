@@ -13,7 +13,7 @@ import binascii
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -89,7 +89,7 @@ class GeminiLive:
                 return link
         raise AIProviderUnavailableError("", self._provider.spec.name, who=self._provider.spec.display_name)
 
-    async def _dial(self, instructions: str) -> AsyncIterator[GeminiLink]:
+    async def _dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
         provider = self._provider
         with _socket_faults(provider.spec) as call:
             headers = {KEY_HEADER: provider.require_key()}
@@ -246,7 +246,7 @@ class GeminiLink:
 
     # -- what comes out -------------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[LinkEvent]:
+    async def events(self) -> AsyncGenerator[LinkEvent, None]:
         """Turn numbers with what came for them, until `close`.
 
         A `Transcript` is what was said (all words so far), or with a `signal` that speech began or ended (turn 0); a

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -53,7 +53,7 @@ class Guide(AIProvider):
 
     spec = SPEC
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         import asyncio  # the window asks this file who the guide is before it has a loop
 
         notices = _require_a_plain_question(request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ class WhisperProvider(EngineProvider):
         """Whether `model` was fetched, whole."""
         return model in MODELS and (self.models_dir / model / "model.bin").is_file()
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Words in pieces of up to half a minute, once the take has ended; each piece is final when it comes.
 
         Raises:

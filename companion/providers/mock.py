@@ -10,7 +10,7 @@ import array
 import math
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError
@@ -100,27 +100,27 @@ class MockAIProvider(AIProvider):
 
     # -- the calls ------------------------------------------------------------------------------------------
 
-    def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         self._record("chat", request=request)
         return self._answer(request)
 
-    def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         self._record("transcribe", request=request)
         return self._hear(request)
 
-    def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         self._record("speak", request=request)
         return self._hum(request)
 
-    def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+    def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         self._record("embed", request=request)
         return self._measure(request)
 
-    def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
+    def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         self._record("draw", request=request)
         return self._paint(request)
 
-    async def _answer(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         fails = self._fails()
         calls = self._next_calls(request)
         words = _words(self._next_completion()) if not calls else []
@@ -140,7 +140,7 @@ class MockAIProvider(AIProvider):
             tool_calls=calls,
         )
 
-    async def _hear(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         fails = self._fails()
         async for _ in request.frames:
             pass
@@ -152,7 +152,7 @@ class MockAIProvider(AIProvider):
         await self._before_chunk(max(0, len(words) - 1), fails)
         yield Transcript(text=text, is_final=True, confidence=1.0)
 
-    async def _hum(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def _hum(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         fails = self._fails()
         total_s = max(1, len(request.text.split())) * SECONDS_PER_WORD / request.speed
         step = 2 * math.pi * _TONES_HZ.get(request.voice or self.tts_voice, 220.0) / RATE_HZ
@@ -162,7 +162,7 @@ class MockAIProvider(AIProvider):
             wave = (int(_TONE_LEVEL * math.sin(step * n)) for n in range(start, min(samples, start + chunk)))
             yield Audio(pcm=_little_endian(array.array("h", wave)), rate_hz=RATE_HZ)
 
-    async def _measure(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+    async def _measure(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         from companion.calls import Embeddings
 
         await self._before_chunk(0, self._fails())
@@ -172,7 +172,7 @@ class MockAIProvider(AIProvider):
         words = sum(len(text.split()) for text in request.texts)
         yield Embeddings(vectors=vectors, model=model, input_tokens=words)
 
-    async def _paint(self, request: DrawRequest) -> AsyncIterator[Picture]:
+    async def _paint(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
 
         await self._before_chunk(0, self._fails())
@@ -191,7 +191,7 @@ class MockAIProvider(AIProvider):
 
     async def generate_completion_stream(
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
         self._record_prompt("generate_completion_stream", request)
         async with opened(self.stacked(self._answer), request) as deltas:

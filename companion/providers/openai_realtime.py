@@ -13,7 +13,7 @@ import base64
 import binascii
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -152,7 +152,7 @@ class OpenAIRealtime:
                 return link
         raise AIProviderUnavailableError("", self._provider.spec.name, who=self._provider.spec.display_name)
 
-    async def _dial(self, instructions: str) -> AsyncIterator[RealtimeLink]:
+    async def _dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
         with live(self._provider.spec) as call:
             socket = await _open(self._provider, {"model": self._choice.model})
             try:
@@ -274,7 +274,7 @@ class RealtimeLink:
 
     # -- what comes out -------------------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[LinkEvent]:
+    async def events(self) -> AsyncGenerator[LinkEvent, None]:
         """Turn numbers with what came for them, until `close`.
 
         A `Transcript` is what was said (all words so far), or with a `signal` that speech began or ended (turn 0); a

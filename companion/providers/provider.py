@@ -7,7 +7,7 @@ provider is cheap: SDKs and connections come with the first call. Errors are `AI
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -178,7 +178,7 @@ class AIProvider:
 
     # -- what a dialect overrides ---------------------------------------------------------------------------
 
-    def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """Streams an answer; the last delta carries `finish_reason`. One attempt, no retry.
 
         Raises:
@@ -186,21 +186,21 @@ class AIProvider:
         """
         raise self._unsupported("write answers", "Choose another provider for thinking.")
 
-    def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Streams what is heard: partial transcripts where the engine can, then exactly one final."""
         raise self._unsupported("recognise speech", "Choose another provider for hearing.")
 
-    def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """Streams the sound of a text in chunks of one sample rate."""
         if self._voice is None:
             raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
         return self._voice.speak(request)
 
-    def embed(self, request: EmbedRequest) -> AsyncIterator[Embeddings]:
+    def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yields the vectors of all texts of the request, once."""
         raise self._unsupported("turn text into vectors", "Choose another provider for embeddings.")
 
-    def draw(self, request: DrawRequest) -> AsyncIterator[Picture]:
+    def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         """Yields the pictures of the request as they are ready, usually one."""
         raise self._unsupported("draw pictures", "Choose another provider for images.")
 
@@ -289,7 +289,7 @@ class AIProvider:
 
     async def generate_completion_stream(
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The answer as it is written."""
         request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
         async with opened(self.stacked(self.chat), request) as deltas:

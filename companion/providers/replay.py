@@ -7,7 +7,7 @@ without harm to the source. Event loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Generic, TypeVar
 
 from companion.tasks import spawn, stop
@@ -24,7 +24,7 @@ class Replay(Generic[T]):
         self._is_over = False
         self._next: asyncio.Task[None] | None = None
 
-    async def again(self, start: int = 0) -> AsyncIterator[T]:
+    async def again(self, start: int = 0) -> AsyncGenerator[T, None]:
         """All items from the one of index `start`, then those still to come.
 
         Raises:

@@ -66,7 +66,7 @@ class WyomingProvider(AIProvider):
 
     spec = SPEC
 
-    async def transcribe(self, request: HearRequest) -> AsyncIterator[Transcript]:
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Sends the take while it is spoken; most servers say everything at its end.
 
         Raises:
@@ -87,7 +87,7 @@ class WyomingProvider(AIProvider):
             finally:
                 await stop(sending)
 
-    async def speak(self, request: SpeakRequest) -> AsyncIterator[Audio]:
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """The voice's own pace: the protocol has no speed.
 
         Raises:

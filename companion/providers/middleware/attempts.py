@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
@@ -42,7 +42,7 @@ def retry(
         on_wait: hears how long each pause will be and why, for a countdown.
     """
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         began = asyncio.get_running_loop().time()
         fault: CompanionError | None = None
         for attempt in range(1, attempts + 1):

@@ -5,7 +5,7 @@ The sums are kept by a `Purse`, which the program persists as it likes; a `Budge
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
@@ -96,7 +96,7 @@ def budgeted(
     """
     counted = measured(call, budget, spec=spec, price=price)
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         if budget.is_spent:
             name, who = names_of(spec)
             raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)

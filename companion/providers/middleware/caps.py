@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ def capped(
     A cut text ends with the finish reason `length`; cut sound just ends.
     """
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         text = _Circles()
         chars = thoughts = 0
         seconds = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
 from companion.errors import AIProviderMalformedReplyError
@@ -33,7 +33,7 @@ def validated(
     """
     judge: Check[RequestT, ChunkT] = check or as_asked
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         async with opened(call, request) as chunks:
             came = [chunk async for chunk in chunks]
         try:

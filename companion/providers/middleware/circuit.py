@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 from companion.errors import AIProviderCircuitOpenError, CompanionError
@@ -32,7 +32,7 @@ def breaker(
     """
     circuit = _Circuit(threshold, rest_s)
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         if (left_s := circuit.closed_for_s()) > 0:
             name, who = names_of(spec)
             raise AIProviderCircuitOpenError("", name, who=who, retry_after_s=left_s)

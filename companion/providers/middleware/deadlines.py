@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -44,7 +44,7 @@ def timeouts(
         AIProviderTimeoutError: what arrived before was delivered.
     """
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         clock = _Clock(first_s, idle_s, total_s)
         pace = _Pace(crawl_s)
         if isinstance(request, HearRequest):
@@ -151,7 +151,7 @@ class _Pace:
         return waited_s - self._began_s >= self._crawl_s and self._share < 1.0
 
 
-async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncIterator[T]:
+async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncGenerator[T, None]:
     """The frames of a take or the pieces of a text, with the clock stopped while they are waited for."""
     try:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TypeVar
 
 from companion.ports import Call
@@ -44,7 +44,7 @@ def split(
                 return arm
         return next(arm for arm in reversed(list(arms)) if arms[arm][0] > 0)  # rounding at the very end
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         chosen_by = key(request)
         arm = arm_of(chosen_by)
         if on_arm is not None:

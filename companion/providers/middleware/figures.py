@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
@@ -85,7 +85,7 @@ def measured(
 ) -> Call[RequestT, ChunkT]:
     """Tells the collectors what each call was like. Outermost, so that it sees what the caller sees."""
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         watch = _Watch(request, spec)
         if isinstance(request, HearRequest):
             request = cast(RequestT, replace(request, frames=watch.counted(request.frames, request.rate_hz)))
@@ -150,7 +150,7 @@ class _Watch:
         elif tokens := getattr(chunk, "input_tokens", 0):
             self._usage = Usage(input_tokens=tokens)
 
-    async def counted(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncIterator[bytes]:
+    async def counted(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncGenerator[bytes, None]:
         """The frames of a take, their seconds counted."""
         try:
             async for frame in frames:
@@ -279,7 +279,7 @@ class _Line:
 
 
 def _aloud(call: Call[RequestT, ChunkT], log: logging.Logger) -> Call[RequestT, ChunkT]:
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         asked = request.messages[-1].content if isinstance(request, ChatRequest) and request.messages else ""
         asked = request.text if isinstance(request, SpeakRequest) else asked
         said: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Hashable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, cast
@@ -29,7 +29,7 @@ def cached(
     """
     shelf = _Shelf(most, most_bytes)
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         if is_live(request):
             async with opened(call, request) as chunks:
                 async for chunk in chunks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 
 from companion.errors import AIProviderRateLimitError
@@ -53,7 +53,7 @@ def limit(
             buckets.popitem(last=False)
         return bucket
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         bucket = bucket_of(request)
         wait_s = bucket.wait_s()
         if wait_s > longest_queue_s:

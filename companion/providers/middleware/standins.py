@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -71,7 +71,7 @@ def fallback(
         CompanionError: that of the person's own choice, when nobody else may or can answer.
     """
 
-    async def run(request: RequestT) -> AsyncIterator[ChunkT]:
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         cargo = carries(request)
         allowed = [engine for n, engine in enumerate(engines) if n == 0 or cargo <= engine.may_see]
         failed: list[tuple[str, CompanionError]] = []
