@@ -36,6 +36,7 @@ HOMES = {
     "socket": ("net.py", "gui/main.py"),
     "openai": ("providers/openai.py",),
     "anthropic": (),  # only tests use it, to hold the servers against it
+    "jsonschema_rs": ("providers/schema.py",),
     "keyring": ("vault.py",),
     "jeepney": ("app/desktop.py",),
     "sqlcipher3": ("journal/",),

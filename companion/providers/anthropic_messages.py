@@ -75,7 +75,7 @@ def compose(
     thinks = effort not in ("", "none")
     body: dict[str, Any] = {
         "model": model,
-        "max_tokens": request.max_tokens or (MAX_TOKENS_THINKING if thinks else MAX_TOKENS),
+        "max_tokens": request.max_tokens or _room(entry, thinks),
         "messages": _messages(request.messages),
         "stream": True,
     }
@@ -99,6 +99,11 @@ def compose(
     if request.reasoning_effort == "none":  # a model that cannot think does what was asked
         missing.discard("reasoning_effort")
     return body, tuple(notice(label, name) for name in sorted(missing))
+
+
+def _room(entry: ModelEntry | None, thinks: bool) -> int:
+    usual = MAX_TOKENS_THINKING if thinks else MAX_TOKENS
+    return min(usual, entry.max_output) if entry and entry.max_output else usual
 
 
 def _add_tools(body: dict[str, Any], request: ChatRequest) -> None:

@@ -410,6 +410,10 @@ class RequestBuilder:
         """Who is asked, and what."""
         require_well_formed(self._request)
         provider, model = self.client.provider_for(self._request.model, self._provider)
+        if model:
+            from companion.providers.catalogue import Catalogue
+
+            Catalogue.load().warn_once(model, provider.spec.name)
         request = replace(self._request, model=model)
         if self._limit is not None and (limit := self._limit or _room(provider, request)):
             from companion.tokens import estimate_request, trim_messages

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
+import logging
 import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ from companion.providers import (
     Tool,
     ToolCall,
     Usage,
+    catalogue,
     estimate_request,
     estimate_tokens,
     registry,
@@ -187,6 +190,22 @@ async def test_a_client_without_providers_takes_whoever_has_the_model(
     monkeypatch.setenv("AI_PROVIDER", "mock")
     async with Client() as client:
         assert (await client.request().user("hi").send()).provider == "mock"
+
+
+async def test_a_model_that_ends_soon_is_told_once(
+    server: AnthropicServer,
+    claude: AIProvider,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalogue, "_warned", set())
+    monkeypatch.setattr(catalogue, "_today", lambda: datetime.date(2026, 11, 20))
+    caplog.set_level(logging.INFO)
+    server.script.models = ["claude-sonnet-4-5"]
+    for _ in range(2):
+        await Client(claude).request().user("hi").model("claude-sonnet-4-5").send()
+    (told,) = [record.getMessage() for record in caplog.records if "ends on" in record.getMessage()]
+    assert "claude-sonnet-5-5" in told
 
 
 async def test_a_provider_may_be_named_by_its_alias_but_not_twice(mock: MockAIProvider) -> None:
