@@ -397,6 +397,7 @@ class OpenAIProvider(AIProvider):
             params=query or None,
             **content,
         )
+        request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
         return await self._http.send(request, stream=True)
 
     def _key(self) -> str:
