@@ -74,7 +74,7 @@ SPEC = Spec(
     voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
     realtime=("gemini-3.8-live", "gemini-3.1-flash-live-preview"),
     realtime_voices=tuple(name for name, _ in _VOICES),
-    summary="Thinks, hears, speaks, draws and remembers. Your words and your voice go to Google.",
+    summary="Thinks, hears, speaks and draws. Your words and your voice go to Google.",
 )
 
 

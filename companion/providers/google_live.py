@@ -130,6 +130,8 @@ class GeminiLink:
             deque()
         )  # bounded by the takes whose words are not all known: two, usually
         self._words: dict[int, str] = {}
+        self._is_said = False
+        """The vendor called the newest words the last ones."""
         self._answers: deque[_Answer] = deque()  # bounded by the requests without an answer: two, usually
         self._last: _Answer | None = None
         """The newest answer that came whole."""
@@ -279,6 +281,8 @@ class GeminiLink:
         for part in (content.get("modelTurn") or _NOTHING).get("parts") or ():
             if blob := part.get("inlineData"):
                 yield from self._read_answer(sound=self._sound(blob))
+        if content.get("generationComplete") and self._answers:
+            yield from self._settle_all(self._answers[0])
         if content.get("interrupted"):
             yield from self._read_cut()
         if content.get("turnComplete"):
@@ -296,13 +300,22 @@ class GeminiLink:
             self._is_speech = True
             yield 0, Transcript(text="", signal=TurnSignal.STARTED)
         self._words[turn] = self._words.get(turn, "") + (written.get("text") or "")
-        if written.get("finished") and not self._is_active:
+        self._is_said = bool(written.get("finished"))
+        yield turn, Transcript(text=self._words[turn].strip())
+        yield from self._settle_said()
+
+    def _settle_said(self) -> Iterator[LinkEvent]:
+        """What was called finished is so once it is answered; before that it may have been a pause in the take."""
+        if self._is_said and self._answers and self._answers[0].has_begun:
+            yield from self._settle_all(self._answers[0])
+
+    def _settle_all(self, answer: _Answer) -> Iterator[LinkEvent]:
+        while self._hearing and self._hearing[0] in answer.takes:
             yield from self._settle()
-        else:
-            yield turn, Transcript(text=self._words[turn].strip())
 
     def _settle(self) -> Iterator[LinkEvent]:
         """No more words will come for the oldest take."""
+        self._is_said = False
         turn = self._hearing.popleft()
         text = self._words.pop(turn, "").strip()
         yield turn, Transcript(text=text, is_final=True, committed_chars=len(text))
@@ -317,6 +330,7 @@ class GeminiLink:
             yield 0, Transcript(text="", signal=TurnSignal.ENDED)
         answer = self._answers[0]
         answer.add(text, sound)
+        yield from self._settle_said()
         if answer.turn in self._interrupted:
             return
         if text:
@@ -347,8 +361,7 @@ class GeminiLink:
 
     def _end(self, answer: _Answer, how: Event) -> Iterator[LinkEvent]:
         """An answer is over, and so the words of its takes are known."""
-        while self._hearing and self._hearing[0] in answer.takes:
-            yield from self._settle()
+        yield from self._settle_all(answer)
         if answer.turn not in self._interrupted:
             yield answer.turn, how
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -433,6 +434,51 @@ async def test_a_model_that_stumbles_over_its_tools_failed(
     assert found.retryable
     server.script.empty = False
     assert type(await fail(provider)) is AIProviderStreamCutError
+
+
+async def test_a_lost_signature_is_the_requests_fault(server: GoogleServer, provider: GoogleProvider) -> None:
+    server.script.finish, server.script.empty = "MISSING_THOUGHT_SIGNATURE", True
+    found = await fail(provider)
+    assert type(found) is AIProviderInvalidRequestError
+    assert not found.retryable
+
+
+async def test_a_line_that_stays_open_after_the_last_word_is_let_go(
+    server: GoogleServer, provider: GoogleProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.providers.faults.LINGER_S", 0.05)
+    server.script.hang_at_end = True
+    async with asyncio.timeout(3):
+        assert (await ask(provider, ChatRequest(messages=(USER,))))[-1].finish_reason == "stop"
+    await server.until(lambda: server.asked("stream")[-1].disconnected)
+
+
+async def test_a_stream_that_is_spoiled_anywhere_is_an_answer_or_a_failure(
+    server: GoogleServer, provider: GoogleProvider
+) -> None:
+    """What passes for whole has its end; nothing that is no failure of a provider escapes."""
+    dice = Random(11)
+    event = '{"candidates":[{"content":{"parts":[{"text":"%s"}]}%s}],"usageMetadata":{"promptTokenCount":3}}'
+    words = ["That ", "sounds ", "like ", "a ", "day."]
+    last = ',"finishReason":"STOP"'
+    good = "".join(f"data: {event % (word, last * (word == words[-1]))}\r\n\r\n" for word in words)
+    junk = ["null", "[]", "{}", '"', "\\ud800", "\x00", "\udcff", "\r", "\n\n", "data: ", "NaN", "9" * 5000, "[" * 2000,
+            '"parts":null', '"content":7', '"text":5', '"finishReason":1', '{"error":', '"usageMetadata":"x"']  # fmt: skip
+    whole = 0
+    for _ in range(300):
+        spoiled = good
+        for _ in range(dice.randint(1, 3)):
+            at, size = dice.randrange(len(spoiled)), dice.randint(0, 30)
+            spoiled = spoiled[:at] + dice.choice(["", dice.choice(junk)]) + spoiled[at + size :]
+        server.script.raw = spoiled or "\n"
+        try:
+            deltas = await ask(provider, ChatRequest(messages=(USER,)))
+        except AIProviderError:
+            continue
+        whole += 1
+        assert deltas[-1].finish_reason
+        assert '"finishReason"' in spoiled
+    assert 0 < whole < 300
 
 
 async def test_a_finish_reason_nobody_knows_ends_the_answer(

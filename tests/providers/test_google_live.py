@@ -116,6 +116,18 @@ async def test_words_whose_end_is_not_told_are_known_with_the_answer(
     assert [ear.said(turn) for turn in (2, 3)] == [[TRANSCRIPT], [TRANSCRIPT]]
 
 
+async def test_a_pause_in_a_take_is_not_its_end(server: GeminiLiveServer, provider: GoogleProvider) -> None:
+    """The vendor may call an utterance finished while the key is still held."""
+    async with await call(provider) as ear:
+        for frame in FRAMES[:8]:
+            await ear.link.append(1, frame)
+        await server.until(lambda: bool(server.of("realtimeInput", "audio")))
+        await server.sessions[0].say(serverContent={"inputTranscription": {"text": "", "finished": True}})
+        await ear.speak(1)
+        await server.until(lambda: ear.finish(1) is not None)
+    assert ear.said(1) == [TRANSCRIPT]
+
+
 async def test_the_model_is_told_how_much_of_its_answer_was_heard(
     server: GeminiLiveServer, provider: GoogleProvider
 ) -> None:
