@@ -462,8 +462,10 @@ class _Run:
                 raise
             heard = None
         finally:
-            await exchange.stop()
-            let_go(link)
+            try:
+                await exchange.stop()
+            finally:  # also when whoever gave it up does so a second time
+                let_go(link)
         if not self._replay.items:
             spec = dialect.call.spec
             raise AIProviderError("", spec.name, kind=Kind.HEARD_NOTHING, who=spec.display_name)

@@ -256,13 +256,15 @@ async def _said(
         is_unwanted = True
         raise
     finally:
-        await exchange.stop()
-        if is_done and dialect.is_reusable:
-            links.give_back(link)
-        elif is_unwanted:
-            links.cancel(link, dialect)
-        else:
-            let_go(link.socket)
+        try:
+            await exchange.stop()
+        finally:  # also when whoever gave it up does so a second time
+            if is_done and dialect.is_reusable:
+                links.give_back(link)
+            elif is_unwanted:
+                links.cancel(link, dialect)
+            else:
+                let_go(link.socket)
 
 
 class _Pieces:

@@ -1,0 +1,72 @@
+"""A process of its own that asks one provider after another and tells how far its memory grew: `python -m … URL`.
+
+One JSON line per line of input `vendor way`; the parent decides which bomb the server sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from companion.chaos import Way
+from companion.errors import CompanionError
+from companion.flow import ChatDelta
+from companion.providers import live
+from tests.reliability.clients import PLAIN, provider_at, request_for
+
+POLICY = replace(PLAIN, first_s=3.0, idle_s=3.0, total_s=12.0)
+
+
+def peak_mb() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+async def suffer(vendor: str, way: Way, url: str) -> dict[str, object]:
+    """One request whose answer is only counted, as the window and the player keep no copy either."""
+    async with provider_at(vendor, url, policy=POLICY) as provider:
+        name, request = request_for(way)
+        forget_peak()
+        began = time.monotonic()
+        card, pieces, finish = "", 0, ""
+        gaps: list[float] = []
+        ticking = asyncio.get_running_loop().create_task(_tick(gaps))
+        try:
+            async for chunk in provider.stacked(getattr(provider, name))(request):
+                pieces += 1
+                finish = (chunk.finish_reason or finish) if isinstance(chunk, ChatDelta) else finish
+        except CompanionError as error:
+            card = error.kind.value
+        took_s = time.monotonic() - began
+        ticking.cancel()
+    return {
+        "peak_mb": peak_mb(), "took_s": took_s, "card": card, "pieces": pieces, "finish": finish, "gaps_s": gaps,
+    }  # fmt: skip
+
+
+async def _tick(gaps: list[float]) -> None:
+    """Notes how long the loop was held up, as a window would be."""
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(0.005)
+        gaps.append(round(time.monotonic() - began - 0.005, 4))
+
+
+async def main() -> None:
+    live.RECONNECT_S = 0.01
+    url = sys.argv[1]
+    for line in sys.stdin:
+        vendor, way = line.split()
+        print(json.dumps(await suffer(vendor, Way(way), url)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

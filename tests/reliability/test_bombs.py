@@ -1,0 +1,136 @@
+"""Promise 24: twelve answers made to exhaust memory, in a process of its own: it hardly grows, and is rid of them soon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from companion.chaos import FAULTS, Chaos, Fault, Way
+from companion.chaos.faults import BLOCK_OF_NOTHING, CHAT, LIVE, Scene
+from companion.chaos.talk import Message, Over, Talk
+from companion.errors import Kind
+from tests.reliability.proof import ROOT, prove
+
+MEGABYTE = b"x" * (1 << 20)
+
+
+def http(name: str, act: object, card: Kind | None) -> Fault:
+    return Fault(name=name, row=45, what="", ways=CHAT, card=card, act=act)  # type: ignore[arg-type]
+
+
+async def _headers(scene: Scene) -> None:
+    await scene.line.raw(b"HTTP/1.1 200 OK\r\n")
+    for number in range(100_000):
+        await scene.line.raw(b"x-%d: %b\r\n" % (number, BLOCK_OF_NOTHING[:2000]))
+
+
+async def _event(scene: Scene) -> None:
+    """One event of endless lines, each of a decent length."""
+    await scene.begin()
+    for _ in range(5000):
+        await scene.line.part(b"data: " + BLOCK_OF_NOTHING + b"\n")
+
+
+async def _refusal(scene: Scene) -> None:
+    await scene.line.head(500)
+    for _ in range(300):
+        await scene.line.part(MEGABYTE)
+
+
+async def _plain_json(scene: Scene) -> None:
+    await scene.line.head(200, "application/json")
+    await scene.line.part(b'{"x": "')
+    for _ in range(300):
+        await scene.line.part(MEGABYTE)
+
+
+async def _chunk(scene: Scene) -> None:
+    """One HTTP chunk that says it is four gigabytes long."""
+    await scene.line.head(200, scene.answer.media_type)
+    await scene.line.raw(b"ffffffff\r\n")
+    for _ in range(300):
+        await scene.line.raw(MEGABYTE)
+
+
+async def _frames(talk: Talk, message: Message) -> Message:
+    """Small live messages without end."""
+    while True:
+        await talk.send('{"type": "Nothing", "of": "' + "x" * 60_000 + '"}')
+
+
+async def _fragments(talk: Talk, message: Message) -> Message:
+    """One live message in pieces without end."""
+    await talk.line.raw(b"\x01\x7f" + (60_000).to_bytes(8, "big") + b"x" * 60_000)
+    for _ in range(5000):
+        await talk.line.raw(b"\x00\x7f" + (60_000).to_bytes(8, "big") + b"x" * 60_000)
+    raise Over
+
+
+def live(name: str, slip: object, card: Kind) -> Fault:
+    return Fault(name=name, row=56, what="", ways=LIVE, card=card, slip=slip)  # type: ignore[arg-type]
+
+
+BOMBS: tuple[tuple[str, Way, Fault], ...] = (
+    ("openai", Way.CHAT, FAULTS["gzip_bomb"]),
+    ("openai", Way.CHAT, FAULTS["giant_line"]),
+    ("ollama", Way.CHAT, FAULTS["giant_line"]),
+    ("anthropic", Way.CHAT, http("endless event", _event, Kind.UNAVAILABLE)),
+    ("openai", Way.CHAT, http("endless headers", _headers, Kind.NOT_AN_API)),
+    ("anthropic", Way.CHAT, http("endless refusal", _refusal, Kind.UNAVAILABLE)),
+    ("openai", Way.CHAT, http("endless JSON", _plain_json, Kind.UNAVAILABLE)),
+    ("ollama", Way.CHAT, http("chunk of four gigabytes", _chunk, Kind.UNAVAILABLE)),
+    ("openai", Way.CHAT, FAULTS["endless"]),
+    ("openai", Way.SPEAK, FAULTS["voice_endless"]),
+    ("deepgram", Way.LIVE_HEAR, live("endless messages", _frames, Kind.TIMEOUT)),
+    ("deepgram", Way.LIVE_SPEAK, live("endless fragments", _fragments, Kind.UNAVAILABLE)),
+)
+
+
+async def test_no_answer_can_fill_the_memory() -> None:
+    found: dict[str, dict[str, Any]] = {}
+    async with Chaos() as chaos:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.reliability.bomb_child", chaos.url, cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+
+        async def drop(vendor: str, way: Way) -> dict[str, Any]:
+            child.stdin.write(f"{vendor} {way}\n".encode())  # type: ignore[union-attr]
+            line = await asyncio.wait_for(child.stdout.readline(), 60)  # type: ignore[union-attr]
+            assert line, (await child.stderr.read()).decode()  # type: ignore[union-attr]
+            return json.loads(line)  # type: ignore[no-any-return]
+
+        for vendor in ("openai", "anthropic", "ollama"):  # imports and pools are not what is measured
+            await drop(vendor, Way.CHAT)
+        await drop("openai", Way.SPEAK)
+        await drop("deepgram", Way.LIVE_HEAR)
+        before_mb = float((await drop("deepgram", Way.LIVE_SPEAK))["peak_mb"])
+        for vendor, way, bomb in BOMBS:
+            chaos.then = bomb
+            found[f"{bomb.name} ({vendor} {way})"] = await drop(vendor, way)
+        child.stdin.close()
+        assert await child.wait() == 0
+    for (name, seen), (_, _, bomb) in zip(found.items(), BOMBS, strict=True):
+        assert seen["card"] == (bomb.card or ""), name
+        if bomb.card is None and "voice" not in name:
+            assert seen["finish"] == "length", name
+    most_mb = max(seen["peak_mb"] for seen in found.values()) - before_mb
+    longest_s = max(seen["took_s"] for seen in found.values())
+    gaps = sorted(gap for seen in found.values() for gap in seen["gaps_s"])
+    prove(24, "growth of memory under a bomb", most_mb, 64, cases=len(BOMBS), unit="MB")
+    prove(24, "until a bomb is ended", longest_s, 15, cases=len(BOMBS), unit="s", clock="real")
+    held_up_ms = gaps[len(gaps) * 99 // 100] * 1000
+    prove(
+        24,
+        "loop held up by a bomb (99 of 100 times)",
+        held_up_ms,
+        100,
+        cases=len(gaps),
+        unit="ms",
+        clock="real",
+    )
