@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from companion.conversation.heard import GuessedTrack, SpokenTrack
-from companion.events import Events, LevelMeasured, SentenceHeard, WordHeard
+from companion.events import Events, LevelMeasured, Phase, PhaseLingers, SentenceHeard, WordHeard
 from companion.flow import Sentence
 from companion.ports import Player
 
@@ -17,6 +17,8 @@ FOLLOW_S = 0.04
 """How often playback is looked at while it sounds."""
 FIRST_S = 0.004
 """And between the first sound that was made and the first that is heard, so that this moment is told as it happens."""
+STARVED_S = 2.5
+"""All sound has been heard and no more has come for so long, though the answer goes on: the person is told."""
 STALL_S = 10.0
 """Sound that is queued and does not move for this long means that the speaker is gone."""
 
@@ -43,6 +45,7 @@ class Following:
         self._turn, self._player, self._track, self._events = turn, player, track, events
         self._on_sound, self._on_stall = on_sound, on_stall
         self._made = asyncio.Event()
+        self._starved_s = 0.0
         self._sentence: Sentence | None = None
         self._word: tuple[int, int] | None = None
 
@@ -67,7 +70,15 @@ class Following:
             still_s, heard_s = 0.0 if is_moving else still_s + pause_s, now_s
             if heard_s > 0:
                 self._tell(heard_s)
+                self._notice_hunger(heard_s, pause_s)
         self._on_stall()
+
+    def _notice_hunger(self, heard_s: float, pause_s: float) -> None:
+        """Tells once when "speaking" is shown and nothing is there to be heard."""
+        before_s = self._starved_s
+        self._starved_s = before_s + pause_s if heard_s >= self._track.total_s - 0.05 else 0.0
+        if before_s < STARVED_S <= self._starved_s:
+            self._events.emit(PhaseLingers(turn=self._turn, phase=Phase.SPEAKING, left_s=0.0))
 
     def _tell(self, heard_s: float) -> None:
         if not self.has_sounded:

@@ -120,6 +120,8 @@ class StatusLine(QWidget):
                 return f"Waiting for the voice, {names.get(Role.SPEAKS, 'which is slow')}"
             case Phase.THINKING:
                 return f"Waiting for {names.get(Role.THINKS, 'an answer')} to answer"
+            case Phase.SPEAKING:
+                return "Waiting for the rest of the answer"
         return ""
 
     def show_note(self, text: str) -> None:

@@ -83,6 +83,37 @@ class Providers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One server of the person's own, or a cluster of servers that are alike."""
+
+    address: str = setting(
+        "", label="Address", help="Several with commas: the next is asked when one does not answer."
+    )
+    kind: str = setting(
+        "openai",
+        label="What it speaks",
+        choices={
+            "openai": "Like OpenAI (vLLM, Ray Serve, llama.cpp, LM Studio, speaches)",
+            "wyoming": "Wyoming (hearing and voice)",
+        },
+    )
+    label: str = setting("", label="Name", help="As you call it.")
+    does: str = setting(
+        "", label="What it is used for", help="llm, stt, tts, embeddings; empty: all that its kind can be."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """Servers of the person's own, by the names they have among the providers."""
+
+    by_name: Mapping[str, Server] = field(default_factory=dict)
+
+    def server(self, name: str) -> Server:
+        return self.by_name.get(name, Server())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     """How a take begins and ends."""
 
@@ -99,6 +130,7 @@ class Talk:
         suggestions={
             "separate": "Hearing, thinking and voice apart",
             "openai-realtime": "OpenAI speech to speech",
+            "google-realtime": "Gemini speech to speech",
         },
         page=Page.THINKING,
     )
@@ -339,6 +371,7 @@ class Settings:
 
     practice: Practice = Practice()
     providers: Providers = Providers()
+    servers: Servers = Servers()
     reply: Reply = Reply()
     talk: Talk = Talk()
     sound: Sound = Sound()
@@ -366,17 +399,23 @@ def _declared_in(cls: type, prefix: str) -> Iterator[Field]:
 
 _FIELDS = {each.name: each for each in _declared_in(Settings, "")}
 _BLOCK = {each.name: each for each in _declared_in(Block, "")}
+_SERVER = {each.name: each for each in _declared_in(Server, "")}
 ROLES = tuple(role.value for role in TURN_ROLES)
 
 
 def all_fields() -> tuple[Field, ...]:
-    """Every setting but the providers' blocks, in the order of declaration."""
+    """Every setting but the providers' blocks and the servers, in the order of declaration."""
     return tuple(_FIELDS.values())
 
 
 def block_fields() -> tuple[Field, ...]:
     """The settings of a provider's block, with names relative to it."""
     return tuple(_BLOCK.values())
+
+
+def server_fields() -> tuple[Field, ...]:
+    """The settings of a server, with names relative to it."""
+    return tuple(_SERVER.values())
 
 
 def find_field(name: str) -> Field | None:
@@ -388,6 +427,8 @@ def find_field(name: str) -> Field | None:
             role in ROLES and is_provider_name(provider) and own in _BLOCK
         ):
             return replace(_BLOCK[own], name=name)
+        case ["servers", server, own] if is_provider_name(server) and own in _SERVER:
+            return replace(_SERVER[own], name=name)
     return None
 
 
@@ -407,8 +448,11 @@ def value_of(settings: Settings, name: str) -> Value:
         raise KeyError(name)
     node: Any = settings
     for part in name.split("."):
-        named_block = isinstance(node, RoleSettings) and part not in _OWN
-        node = node.block(part) if named_block else getattr(node, part)
+        if isinstance(node, Servers):
+            node = node.server(part)
+        else:
+            named_block = isinstance(node, RoleSettings) and part not in _OWN
+            node = node.block(part) if named_block else getattr(node, part)
     value: Value = node
     return value
 
@@ -457,6 +501,10 @@ def _with(node: Any, path: list[str], value: Value) -> Any:
     head, *rest = path
     if not rest:
         return replace(node, **{head: value})
+    if isinstance(node, Servers):
+        server = _with(node.server(head), rest, value)
+        others = {name: each for name, each in node.by_name.items() if name != head}
+        return replace(node, by_name=others if server == Server() else {**node.by_name, head: server})
     if isinstance(node, RoleSettings):
         return replace(node, blocks={**node.blocks, head: _with(node.block(head), rest, value)})
     return replace(node, **{head: _with(getattr(node, head), rest, value)})

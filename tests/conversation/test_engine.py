@@ -13,6 +13,7 @@ import pytest
 from companion import tasks
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.conversation import following
 from companion.conversation.engine import Engine, Organs
 from companion.conversation.reply import Engines
 from companion.conversation.turn import Limits
@@ -23,6 +24,7 @@ from companion.events import (
     Events,
     Phase,
     PhaseChanged,
+    PhaseLingers,
     ReplyDelta,
     ReplyEnded,
     SentenceHeard,
@@ -412,6 +414,24 @@ async def test_words_of_a_voice_that_times_them_are_told_and_decide_what_was_hea
     assert told == ["You", "noticed", "something", "today"][: len(told)]
     assert record.reply_state is ReplyState.INTERRUPTED
     assert record.heard_text.split()[-1].strip(".") in told[-2:]
+
+
+async def test_speaking_without_a_sound_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "STARVED_S", 0.1)
+    goes_on = asyncio.Event()
+
+    async def halting(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text="A first sentence is here. ")
+        await goes_on.wait()
+        yield ChatDelta(text="The rest came late.")
+        yield ChatDelta(finish_reason="stop")
+
+    desk.think = halting
+    desk.engine.submit("Hello.")
+    await desk.until(PhaseLingers, phase=Phase.SPEAKING)
+    goes_on.set()
+    await desk.until(TurnFinished)
+    assert len(desk.of(PhaseLingers)) == 1
 
 
 async def test_escape_discards_the_take(desk: Desk) -> None:

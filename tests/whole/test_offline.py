@@ -38,7 +38,9 @@ def place() -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def app(place: Desk) -> RunningApp:
-    return place.start_ready(env={"COMPANION_SOUND__CUES": "false"})  # they would be mistaken for speech
+    # one private bus stands for the system's and the session's; cues would be mistaken for speech
+    bus = place.env["DBUS_SESSION_BUS_ADDRESS"]
+    return place.start_ready(env={"COMPANION_SOUND__CUES": "false", "DBUS_SYSTEM_BUS_ADDRESS": bus})
 
 
 def words(text: str) -> list[str]:
@@ -140,3 +142,58 @@ def test_talking_over_the_answer_silences_it(place: Desk, app: RunningApp) -> No
         assert record["reply_text"].startswith(record["heard_text"])
     print("sound after the press, ms:", [round(ms) for ms in delays_ms])
     assert min(delays_ms) < 150
+
+
+def test_a_key_of_the_desktop_talks_without_the_window(place: Desk, app: RunningApp) -> None:
+    command = [sys.executable, "-m", "companion", "--home", str(place.home), "toggle-talk"]
+    since = app.mark()
+    started = time.monotonic()
+    subprocess.run(command, check=True, env=place.env, timeout=30)
+    heard = app.wait_for("PhaseChanged", phase="arming", since=since)["t"]
+    print(f"the command talks after {(heard - started) * 1000:.0f} ms")
+    app.wait_for("PhaseChanged", phase="listening", since=since)
+    place.speak("austen-0890.wav")
+    subprocess.run(command, check=True, env=place.env, timeout=30)
+    assert app.wait_for("UserSaid", since=since)["saved"]
+    app.wait_for("PhaseChanged", phase="speaking", since=since)
+    place.tap("Escape")
+    app.wait_for("TurnFinished", since=since)
+
+
+def tell_bus(place: Desk, member: str, *arguments: str, path: str = "/org/freedesktop/login1") -> None:
+    bus = place.env["DBUS_SESSION_BUS_ADDRESS"]
+    subprocess.run(
+        ["dbus-send", f"--bus={bus}", "--type=signal", path, f"org.freedesktop.login1.{member}", *arguments],
+        check=True,
+        timeout=20,
+    )
+
+
+def test_locking_the_screen_ends_a_take_that_goes_on_by_itself(place: Desk, app: RunningApp) -> None:
+    since = app.mark()
+    place.tap("F9")  # the text field has the keyboard since somebody wrote in it
+    app.wait_for("PhaseChanged", phase="listening", latched=True, since=since)
+    place.speak("austen-0890.wav")
+    tell_bus(place, "Session.Lock", path="/org/freedesktop/login1/session/_31")
+    assert app.wait_for("UserSaid", since=since)["saved"]
+    place.tap("Escape")
+    app.wait_for("TurnFinished", since=since)
+
+
+def test_a_computer_that_sleeps_is_silent_and_welcomes_back(place: Desk, app: RunningApp) -> None:
+    since = app.mark()
+    place.write("I had a long day and I am tired")
+    app.wait_for("PhaseChanged", phase="speaking", since=since)
+    time.sleep(1.0)
+    tell_bus(place, "Manager.PrepareForSleep", "boolean:true")
+    record = app.wait_for("TurnFinished", since=since)["record"]
+    assert record["reply_state"] == "interrupted"
+    assert 0 < len(record["heard_text"]) < len(record["reply_text"])
+    tell_bus(place, "Manager.PrepareForSleep", "boolean:false")
+    notice = app.wait_for("Trouble", since=since)["error"]
+    assert (notice["kind"], notice["message"]) == ("slept", "Welcome back.")
+    since = app.mark()
+    place.tap("F9")
+    app.wait_for("PhaseChanged", phase="listening", since=since)
+    place.tap("Escape")
+    app.wait_for("TakeDiscarded", since=since)
