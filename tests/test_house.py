@@ -35,7 +35,7 @@ HOMES = {
     "websockets": ("net.py", "chaos/"),
     "socket": ("net.py", "gui/main.py"),
     "openai": ("providers/openai.py",),
-    "anthropic": (),  # only tests use it, to hold the servers against it
+    "anthropic": ("providers/anthropic.py",),
     "jsonschema_rs": ("providers/schema.py",),
     "keyring": ("vault.py",),
     "jeepney": ("app/desktop.py",),

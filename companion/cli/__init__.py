@@ -8,7 +8,6 @@
 With `--json` stdout holds exactly one JSON document; remarks and problems go to stderr. Nothing heavy is imported before
 the command is known, and nothing of this package beside this file for a start of the window.
 """
-# ruff: noqa: T201 - the command line prints
 
 from __future__ import annotations
 

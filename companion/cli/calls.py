@@ -1,5 +1,4 @@
 """Commands that ask one provider, each of which can be tried alone: say, transcribe, ask, embed, draw; and a whole turn."""
-# ruff: noqa: T201 - the command line prints
 
 from __future__ import annotations
 

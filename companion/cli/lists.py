@@ -1,5 +1,4 @@
 """Commands that list: providers and whether they work, models, voices, devices."""
-# ruff: noqa: T201 - the command line prints
 
 from __future__ import annotations
 

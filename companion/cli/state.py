@@ -1,5 +1,4 @@
 """Commands about this computer and these settings: doctor, config."""
-# ruff: noqa: T201 - the command line prints
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """Anthropic's Claude: the event stream of the Messages API, contract 2026-10-21, over the gate's HTTP client.
 
-Without the vendor's SDK, which takes most of a second to import and doubles the cost of a chunk for what is one call and
-eight kinds of events here (`anthropic_messages`). Speech is another provider's.
+An answer comes without the vendor's SDK, which takes most of a second to import and costs more for each piece than
+reading the eight kinds of events here (`anthropic_messages`; tests/benchmarks/chunks.py). It is used for what no turn
+waits for: the list of models and the count of tokens. Speech is another provider's.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from companion.providers.sse import Splitter
 
 if TYPE_CHECKING:
     import httpx2
+    from anthropic import AsyncAnthropic
 
     from companion.providers.catalogue import ModelEntry
 
@@ -56,12 +58,13 @@ class AnthropicProvider(AIProvider):
 
     spec = SPEC
     _http: httpx2.AsyncClient | None = None
+    _client: AsyncAnthropic | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with told(self.spec) as call:
             body, notices = self._compose(request)
             reply, splitter = Reply(call), Splitter()
-            async with aclosing(await self._send(call, "POST", "/v1/messages", body)) as response:
+            async with aclosing(await self._ask(call, body)) as response:
                 call.opened = True
                 blocks = until_over(response.aiter_bytes(), reply.is_over)
                 async with aclosing(blocks):
@@ -77,43 +80,51 @@ class AnthropicProvider(AIProvider):
         Raises:
             AIProviderError: as `chat`.
         """
-        with told(self.spec) as call:
+        with told(self.spec):
             body, _ = self._compose(request)
             counted = {name: body[name] for name in _COUNTED if name in body}
-            answer = await self._read(call, "POST", "/v1/messages/count_tokens", counted)
-            return int(answer["input_tokens"])
+            client = await self._sdk()
+            # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
+            answer = await client.messages.count_tokens(model=body["model"], messages=[], extra_body=counted)
+            return answer.input_tokens
 
     def _compose(self, request: ChatRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
         model = request.model or self.models[Role.THINKS]
         return compose(request, self.spec, model, _entry(model))
 
-    async def _read(
-        self, call: Told, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        async with aclosing(await self._send(call, method, path, body)) as response:
-            answer: dict[str, Any] = json.loads(await response.aread())
-            return answer
-
-    async def _send(
-        self, call: Told, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> httpx2.Response:
+    async def _ask(self, call: Told, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
         headers = {"Authorization": f"Bearer {key}", "anthropic-version": VERSION}
-        url = self.base_url.rstrip("/") + path
-        request = self._http.build_request(method, url, headers=headers, json=body)
+        url = self.base_url.rstrip("/") + "/v1/messages"
+        request = self._http.build_request("POST", url, headers=headers, json=body)
         response = await self._http.send(request, stream=True)
         if response.status_code >= 400:
             raise await call.refusal(response)
         return response
 
+    async def _sdk(self) -> AsyncAnthropic:
+        if self._client is None:
+            key = self.require_key()
+            await asyncio.to_thread(_load_sdk)
+            from anthropic import AsyncAnthropic
+
+            http = self.net.client()
+            self._client = AsyncAnthropic(
+                api_key=key,
+                base_url=self.base_url,
+                http_client=http,
+                timeout=http.timeout,
+                max_retries=0,
+                open_telemetry=False,  # what is said here is in nobody's traces
+            )
+        return self._client
+
     async def check(self) -> Health:
         async def models() -> Sequence[str]:
-            with told(self.spec) as call:
-                listed = await self._read(call, "GET", "/v1/models?limit=1000")
-                return [model["id"] for model in listed["data"]]
+            return [model.id for model in (await (await self._sdk()).models.list(limit=1000)).data]
 
         return await health(self.spec, models)
 
@@ -124,7 +135,7 @@ class AnthropicProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
-        self._http = None
+        self._http = self._client = None
         await super().aclose()
 
 
@@ -135,3 +146,9 @@ def _entry(model: str) -> ModelEntry | None:
     from companion.providers.catalogue import Catalogue
 
     return Catalogue.load().find(model, SPEC.name)
+
+
+def _load_sdk() -> None:
+    """What the SDK would otherwise import at first use, on the loop."""
+    import anthropic.resources.messages.messages
+    import anthropic.resources.models  # noqa: F401
