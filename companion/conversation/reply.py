@@ -134,7 +134,10 @@ class Reply:
                 async for delta in deltas:
                     self._refuse_stand_in()
                     if text := self._joined(delta.text):
-                        self._write(text, cutter.feed(text), queue)
+                        found = cutter.feed(text)
+                        self._write(text, found, queue)
+                        if found:  # the voice begins now, also where the model writes faster than we read
+                            await asyncio.sleep(0)
                     if delta.finish_reason is not None:
                         finished = True
                     self.usage = delta.usage or self.usage
