@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from companion.errors import AIProviderUnavailableError, CompanionError
+from companion.errors import AIProviderUnavailableError, CompanionError, Kind
+from companion.net import CONNECT_S
 from companion.providers.faults import retry_after_s
 from companion.providers.middleware import retry, stack
 from companion.providers.provider import Policy
@@ -123,3 +124,11 @@ async def test_an_hour_of_outage() -> None:
             ", failing inside the stream" if vendor.attempts[0] != [DOWN] else ""
         )
         prove(26, name, len(vendor.begun_at) / 120, 1, cases=3600, clock="virtual")
+
+
+@on_jumping_clock
+async def test_a_host_that_swallows_connections_is_told_soon() -> None:
+    unreachable = AIProviderUnavailableError("", "vendor", kind=Kind.UNREACHABLE)
+    with pytest.raises(CompanionError):
+        await collect(stack(Vendor([CONNECT_S, unreachable]), Policy()))
+    prove(21, "until a host that swallows connections is told", now(), 12, cases=1, unit="s", clock="virtual")

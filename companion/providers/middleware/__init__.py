@@ -81,6 +81,7 @@ def stack(call: Call[RequestT, ChunkT], policy: Policy, spec: Spec | None = None
             policy.attempts,
             backoff_s=policy.backoff_s,
             patience_s=policy.patience_s,
-            within_s=policy.first_s,
+            within_s=policy.first_s
+            / 2,  # two connections that come to nothing take ten seconds; three would be too many
         )
     return capped(call, max_chars=policy.max_chars, max_audio_s=policy.max_audio_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -126,14 +125,14 @@ class _Clock:
 
 
 class _Pace:
-    """How much came in the latest stretch of waiting. Transcripts have no pace: a person may be silent."""
+    """How long we have waited for a bit that is worth the name. Transcripts have no pace: a person may be silent."""
 
     def __init__(self, crawl_s: float) -> None:
         self._crawl_s = crawl_s
-        self._came: deque[tuple[float, float]] = deque()
-        """When each piece came on the clock of waiting, and which share of the least it was; the window only."""
+        self._since_s: float | None = None
+        """On the clock of waiting."""
         self._share = 0.0
-        self._began_s: float | None = None
+        """How much of a bit has come since then."""
 
     def is_a_crawl(self, chunk: object, waited_s: float) -> bool:
         if isinstance(chunk, ChatDelta):
@@ -142,13 +141,10 @@ class _Pace:
             share = chunk.seconds / LEAST_SOUND_S
         else:
             return False
-        if self._began_s is None:
-            self._began_s = waited_s
-        self._came.append((waited_s, share))
         self._share += share
-        while self._came[0][0] < waited_s - self._crawl_s:
-            self._share -= self._came.popleft()[1]
-        return waited_s - self._began_s >= self._crawl_s and self._share < 1.0
+        if self._share >= 1.0 or self._since_s is None:
+            self._since_s, self._share = waited_s, 0.0
+        return waited_s - self._since_s >= self._crawl_s
 
 
 async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncGenerator[T, None]:
