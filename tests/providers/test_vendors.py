@@ -17,6 +17,7 @@ from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
 from companion.providers import compatible, registry
 from companion.providers.openai import OpenAIProvider
+from companion.providers.validator import inspect_key
 from tests.servers.compatible import COMPATIBLE
 from tests.servers.openai import OpenAIServer
 from tests.servers.script import REPLY, TRANSCRIPT
@@ -272,6 +273,18 @@ async def test_texts_become_vectors_of_length_one_in_their_order(vendor: Vendor)
 
 
 # -- servers of one's own -----------------------------------------------------------------------------------
+
+
+def test_the_key_of_a_server_of_ones_own_may_look_like_any_vendors() -> None:
+    pasted = "sk-local-0123456789abcdef"
+    for name, is_ready in (
+        ("compatible", True),
+        ("vllm", True),
+        ("openai", True),
+        ("groq", False),
+        ("azure", False),
+    ):
+        assert inspect_key(pasted, registry.find(name), registry.specs()).is_ready == is_ready
 
 
 async def test_a_server_without_a_chosen_model_is_asked_for_the_one_it_has() -> None:
