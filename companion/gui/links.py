@@ -1,10 +1,12 @@
-"""A link somebody wants to follow: what it really points to, before anything is opened. Pure."""
+"""A link somebody wants to follow: what it really points to, and the question that comes before it is opened."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from PySide6.QtCore import QUrl
+
+from companion.gui.notices import Notice
 
 _SCHEMES = frozenset({"http", "https", "mailto"})
 
@@ -34,3 +36,36 @@ def read_link(address: str) -> Link | None:
     url.setAuthority(plain if url.port() < 0 else f"{plain}:{url.port()}")
     where = plain if plain == seen else f"{seen} ({plain})"
     return Link(url.toString(QUrl.ComponentFormattingOption.FullyEncoded), where, False)
+
+
+def ask(address: str) -> Notice:
+    """The question that comes before an address is opened, or that it is not."""
+    link = read_link(address)
+    if link is None:
+        return Notice(
+            kind="link",
+            sentence="This link is not opened.",
+            hint="Only web and mail addresses are.",
+            tone="plain",
+            icon="link",
+        )
+    return Notice(
+        kind="link",
+        sentence=f"{'Write to' if link.is_mail else 'Open'} {link.where}?",
+        hint="The link stands in the companion's answer.",
+        buttons=(("Open", lambda: _open(link)), ("Copy address", lambda: _copy(link))),
+        tone="plain",
+        icon="link",
+    )
+
+
+def _open(link: Link) -> None:
+    from PySide6.QtGui import QDesktopServices
+
+    QDesktopServices.openUrl(QUrl(link.address))
+
+
+def _copy(link: Link) -> None:
+    from PySide6.QtGui import QGuiApplication
+
+    QGuiApplication.clipboard().setText(link.address)

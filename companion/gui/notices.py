@@ -19,6 +19,7 @@ from companion.flow import Role
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.clean import clean_text
+from companion.gui.keys import GO_ON_KEY
 from companion.gui.labels import label
 from companion.gui.theme import Look
 
@@ -67,10 +68,13 @@ class Notice:
             (ACTION_LABELS[action], lambda action=action: act(action, trouble.role))
             for action in error.actions[:_MOST_BUTTONS]
         )
+        hint = clean_text(error.hint)
+        if Action.CONTINUE in error.actions[:_MOST_BUTTONS]:
+            hint = f"{hint} {GO_ON_KEY} goes on."
         return cls(
             kind=error.kind.value,
             sentence=clean_text(error.message),
-            hint=clean_text(error.hint),
+            hint=hint,
             buttons=buttons,
             tone="plain" if error.kind is Kind.SLEPT else "warn",
             icon="moon" if error.kind is Kind.SLEPT else "cloud",
@@ -120,6 +124,10 @@ class NoticeBar(QFrame):
     def stops_turn(self) -> bool:
         """Whether the person's words wait behind one of the notices."""
         return any(notice.stops_turn for notice in self._notices.values())
+
+    def stops_only(self, kind: Kind) -> bool:
+        """Whether it waits behind notices of this kind and no other."""
+        return {notice.kind for notice in self._notices.values() if notice.stops_turn} == {kind.value}
 
     def tell(self, notice: Notice) -> None:
         """Shows it now, before the ones that are there."""

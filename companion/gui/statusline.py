@@ -80,7 +80,8 @@ class StatusLine(QWidget):
     def show_standing(self, text: str) -> None:
         """What the right side says when there is nothing newer; what was waited for is over."""
         self._standing, self._waiting = text, ""
-        self._show_right()
+        if not self._back.isActive():  # a remark stays its time
+            self._show_right()
 
     def show_waiting(self, text: str) -> None:
         """What the state waits for, until `show_standing`."""

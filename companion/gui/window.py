@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from companion import events as e
-from companion.errors import Action
+from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role
 from companion.gui.announce import announce
 from companion.gui.host import WindowHost
@@ -37,7 +37,6 @@ from companion.gui.topbar import TopBar, settings_page
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
-    from companion.gui.links import Link
 
 _LEAST_PX = (720, 560)
 _WARM_AFTER_MS = 1_500
@@ -292,30 +291,11 @@ class Window(QMainWindow):
             self._host.act(action)
 
     def _ask_about_link(self, address: str) -> None:
-        from companion.gui.links import read_link
+        from companion.gui.links import ask
 
-        link = read_link(address)
-        if link is None:
-            notice = Notice(
-                kind="link",
-                sentence="This link is not opened.",
-                hint="Only web and mail addresses are.",
-                tone="plain",
-                icon="link",
-            )
-        else:
-            verb = "Write to" if link.is_mail else "Open"
-            notice = Notice(
-                kind="link",
-                sentence=f"{verb} {link.where}?",
-                hint="The link stands in the companion's answer.",
-                buttons=(("Open", lambda: _open(link)), ("Copy address", lambda: _copy(link))),
-                tone="plain",
-                icon="link",
-            )
         if not self.shows_talk:
             self.show_page("talk")
-        self.notices.tell(notice)
+        self.notices.tell(ask(address))
 
     # -- what happened --------------------------------------------------------------------------------------
 
@@ -426,7 +406,7 @@ class Window(QMainWindow):
     def _show_standing(self) -> None:
         hears = self._engines.get(Role.HEARS)
         if self.notices.stops_turn and self._phase is e.Phase.READY:
-            text = "Not sent"
+            text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
         elif self._phase is e.Phase.LISTENING and hears is not None and hears.host:
             text = f"{hears.label} · live"
         elif self._engines and not any(engine.host for engine in self._engines.values()):
@@ -472,16 +452,3 @@ class Window(QMainWindow):
             announce(self.page.script, f"Companion: {record.reply_text}")
         if self._journal is not None and not self.shows_talk:
             self._journal.refresh()
-
-
-def _open(link: Link) -> None:
-    from PySide6.QtCore import QUrl
-    from PySide6.QtGui import QDesktopServices
-
-    QDesktopServices.openUrl(QUrl(link.address))
-
-
-def _copy(link: Link) -> None:
-    from PySide6.QtGui import QGuiApplication
-
-    QGuiApplication.clipboard().setText(link.address)

@@ -62,10 +62,7 @@ SPEC = Spec(
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
-    summary=(
-        "The plain voice and the rough recogniser that come with Companion; nothing leaves this computer. The recogniser "
-        "gets about one word in four wrong even of clear English; Whisper or an online provider hears much better."
-    ),
+    summary="A plain voice and a rough recogniser (one word in four is wrong). Nothing leaves this computer.",
 )
 
 

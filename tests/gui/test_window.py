@@ -259,6 +259,7 @@ def test_escape_throws_heard_words_away_but_never_written_ones(
     composer = window.page.area.composer
     composer.field.setPlainText("Mine.")
     host.emit(DraftOffered(turn=1, text="Heard words"))
+    host.phase(Phase.READY)
     assert "Esc throws it away" in window.status.note.text()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert (composer.draft, host.pressed) == ("Mine.", ["forget draft"])
@@ -336,6 +337,8 @@ def test_a_cut_answer_offers_to_go_on_by_button_and_by_key(
     host.end(TOLD[0], state=ReplyState.CUT_OFF)
     buttons = [button.text() for button in window.notices.findChildren(QPushButton) if button.isVisible()]
     assert buttons == ["Continue", "Try again"]
+    assert "Ctrl+G" in window.notices.current.hint  # type: ignore[union-attr]
+    assert window.status.note.text() == "Cut off"
     qtbot.keyClick(window, Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
     assert host.pressed == [("act", Action.CONTINUE)]
     host.phase(Phase.THINKING, turn=2)
