@@ -72,6 +72,7 @@ SPEC = Spec(
         Role.DRAWS: "gemini-3.1-flash-lite-image",
     },
     voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
+    live_models=frozenset({"gemini-3.5-transcribe-live"}),
     realtime=("gemini-3.8-live", "gemini-3.1-flash-live-preview"),
     realtime_voices=tuple(name for name, _ in _VOICES),
     summary="Thinks, hears, speaks and draws. Your words and your voice go to Google.",
@@ -102,10 +103,17 @@ class GoogleProvider(AIProvider):
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         from companion.providers.google_sound import Hearing, hear_body
 
+        model = request.model or self.models[Role.HEARS]
+        if model in self.spec.live_models:
+            from companion.providers.google_hearing import hear_live
+
+            async with aclosing(hear_live(self, request, model)) as live:
+                async for transcript in live:
+                    yield transcript
+            return
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
-        model = request.model or self.models[Role.HEARS]
         with told(self.spec) as call:
             hearing = Hearing(call)
             body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
@@ -202,6 +210,20 @@ class GoogleProvider(AIProvider):
 
         await gone()
         await super().aclose()
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The vendor's own count; free of charge, and a request over the network.
+
+        Raises:
+            AIProviderError: as `chat`.
+        """
+        from companion.providers.google_wire import compose
+
+        model = request.model or self.models[Role.THINKS]
+        with told(self.spec) as call:
+            asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
+            counted = await self._post(call, f"{_path(model)}:countTokens", {"generateContentRequest": asked})
+            return int(counted["totalTokens"])
 
     # -- the wire -------------------------------------------------------------------------------------------
 

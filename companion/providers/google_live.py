@@ -91,16 +91,8 @@ class GeminiLive:
 
     async def _dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
         provider = self._provider
-        with _socket_faults(provider.spec) as call:
-            headers = {KEY_HEADER: provider.require_key()}
-            socket = await connect(provider, address(provider.base_url, PATH), headers)
-            try:
-                await socket.send(json.dumps({"setup": _setup(self._choice, instructions)}))
-                while "setupComplete" not in (message := parsed(await socket.receive()) or {}):
-                    raise_failure(call, message)
-            except BaseException:
-                let_go(socket)
-                raise
+        with socket_faults(provider.spec) as call:
+            socket = await dialled(call, provider, _setup(self._choice, instructions))
         yield GeminiLink(Told(provider.spec, opened=True), socket, self._choice, instructions)
 
 
@@ -258,7 +250,7 @@ class GeminiLink:
         Raises:
             AIProviderError: the socket ended, or sent what cannot be read.
         """
-        with _socket_faults(self._call.spec):
+        with socket_faults(self._call.spec):
             try:
                 while True:
                     for told in self._read(parsed(await self._socket.receive()) or {}):
@@ -421,8 +413,22 @@ def _setup(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
     }
 
 
+async def dialled(call: Told, provider: AIProvider, setup: Mapping[str, Any]) -> Socket:
+    """A socket that is set up and ready; close it. Call it inside `socket_faults`."""
+    headers = {KEY_HEADER: provider.require_key()}
+    socket = await connect(provider, address(provider.base_url, PATH), headers)
+    try:
+        await socket.send(json.dumps({"setup": setup}))
+        while "setupComplete" not in (message := parsed(await socket.receive()) or {}):
+            raise_failure(call, message)
+    except BaseException:
+        let_go(socket)
+        raise
+    return socket
+
+
 @contextmanager
-def _socket_faults(spec: Spec) -> Iterator[Told]:
+def socket_faults(spec: Spec) -> Iterator[Told]:
     """`live.live` with this vendor's words for its failures."""
     with live(spec, reason_of) as call:
         try:

@@ -39,19 +39,27 @@ _RATE = re.compile(r"rate=(\d+)")
 def hear_body(request: HearRequest, model: str, take: Audio) -> dict[str, Any]:
     """What is sent for a recording."""
     recording = inline("audio/wav", to_wav(take))
-    terms = [term.strip() for term in re.split(r"[,;\n]", request.context) if term.strip()][:MOST_TERMS]
     if "transcribe" not in model:
+        terms = _likely(request)
         likely = f" Likely words: {', '.join(terms)}." if terms else ""
         return {"contents": [{"role": "user", "parts": [recording, {"text": _INSTRUCTION + likely}]}]}
-    hearing: dict[str, Any] = {}
-    if request.language:
-        hearing["languageCodes"] = [request.language]
-    if terms:
-        hearing["customVocabulary"] = terms
     return {
         "contents": [{"role": "user", "parts": [recording]}],
-        "generationConfig": {"audioTranscriptionConfig": hearing},
+        "generationConfig": {"audioTranscriptionConfig": hearing_config(request)},
     }
+
+
+def hearing_config(request: HearRequest) -> dict[str, Any]:
+    """What a recogniser is told of the language and of likely words."""
+    terms = _likely(request)
+    return {
+        **({"languageCodes": [request.language]} if request.language else {}),
+        **({"customVocabulary": terms} if terms else {}),
+    }
+
+
+def _likely(request: HearRequest) -> list[str]:
+    return [term.strip() for term in re.split(r"[,;\n]", request.context) if term.strip()][:MOST_TERMS]
 
 
 class Hearing(Reading):

@@ -36,6 +36,7 @@ from tests.servers import DeepgramServer, GoogleServer, OpenAIServer, VendorServ
 from tests.servers.cartesia import CartesiaServer
 from tests.servers.compatible import COMPATIBLE
 from tests.servers.elevenlabs import ElevenLabsServer
+from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import TRANSCRIPT, Seen
 
@@ -134,6 +135,10 @@ SIDES: dict[str, Side] = {
     "gemini hears": Side(
         provider="google", server=GoogleServer, role=EARS, at="streamGenerateContent", is_socket=False
     ),
+    "gemini hears live": Side(
+        provider="google", server=GeminiLiveServer, role=EARS, at="/ws/", noticed=ended,
+        asks={"model": "gemini-3.5-transcribe-live"}, cannot=frozenset({"garbage_after"}),
+    ),
     "gemini speaks": Side(
         provider="google", server=GoogleServer, role=MOUTHS, at="streamGenerateContent", is_socket=False
     ),
@@ -204,7 +209,7 @@ class Line:
         return self.server.asked(self.side.at)[-1]
 
     def close_with(self, code: int) -> None:
-        if isinstance(self.server, RealtimeServer):
+        if isinstance(self.server, (RealtimeServer, GeminiLiveServer)):
             self.server.close_code = code
         else:
             self.server.close_with = (code, "")  # type: ignore[attr-defined]

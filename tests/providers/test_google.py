@@ -696,3 +696,13 @@ async def test_everything_sent_at_once_keeps_its_own_key_out_of_addresses(
     await asyncio.gather(ask(provider, ChatRequest(messages=(USER,))), provider.check(), provider.voices())
     assert all(KEY not in seen.path for seen in server.requests)
     assert all(seen.headers["x-goog-api-key"] == KEY for seen in server.requests)
+
+
+async def test_tokens_are_counted_by_the_vendor(server: GoogleServer, provider: GoogleProvider) -> None:
+    request = ChatRequest(messages=(Message(Speaker.SYSTEM, "Listen well."), USER), tools=(WEATHER,))
+    assert await provider.count_tokens(request) > 0
+    [seen] = server.asked(":countTokens")
+    assert set(seen.body["generateContentRequest"]) == {"model", "contents", "systemInstruction", "tools"}
+    server.script.status = 503
+    with pytest.raises(AIProviderUnavailableError):
+        await provider.count_tokens(request)

@@ -17,7 +17,7 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, Message, Speaker
+from companion.flow import ChatDelta, HearRequest, Message, Speaker
 from companion.providers.google import GoogleProvider
 from companion.providers.provider import Policy
 from tests.providers.ear import FRAMES, KEY, Ear
@@ -254,3 +254,81 @@ async def test_silence_sends_nothing_and_forgets_nothing(
         await ear.speak(2)
         await server.until(lambda: ear.finish(2) is not None)
     assert not [number for number, what in ear.came if isinstance(what, CompanionError)]
+
+
+# -- hearing ------------------------------------------------------------------------------------------------
+
+LIVE_EAR = "gemini-3.5-transcribe-live"
+
+
+async def test_a_take_is_heard_while_it_is_spoken(server: GeminiLiveServer, provider: GoogleProvider) -> None:
+    partial = asyncio.Event()
+    over = False
+
+    async def spoken() -> AsyncIterator[bytes]:
+        nonlocal over
+        for frame in FRAMES[:60]:
+            yield frame
+        await asyncio.wait_for(partial.wait(), 5)
+        over = True
+        yield FRAMES[60]
+
+    request = HearRequest(frames=spoken(), model=LIVE_EAR, language="en-GB", context="Darcy, Bingley")
+    before_the_end = 0
+    heard = []
+    async for transcript in provider.transcribe(request):
+        heard.append(transcript)
+        before_the_end += not over
+        partial.set()
+    assert before_the_end >= 1
+    assert heard[-1].text == TRANSCRIPT
+    assert [transcript.committed_chars for transcript in heard[:2]] == [0, 0], "what is in flux may change"
+    assert server.of("setup") == [
+        {
+            "model": f"models/{LIVE_EAR}",
+            "generationConfig": {"responseModalities": ["TEXT"]},
+            "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
+            "inputAudioTranscription": {
+                "languageCodes": ["en-GB"],
+                "customVocabulary": ["Darcy", "Bingley"],
+            },
+        }
+    ]
+    kinds = [next(iter(each)) for each in server.of("realtimeInput")]
+    assert (kinds[0], kinds[-1], set(kinds[1:-1])) == ("activityStart", "activityEnd", {"audio"})
+    assert sum(server.of("realtimeInput", "audio", "data")) == 61 * len(FRAMES[0])
+    assert not server.asked("streamGenerateContent")
+
+
+async def test_utterances_of_a_take_are_joined_and_settled_one_by_one(
+    server: GeminiLiveServer, provider: GoogleProvider
+) -> None:
+    server.script.empty = True
+    settled = asyncio.Event()
+
+    async def spoken() -> AsyncIterator[bytes]:
+        for frame in FRAMES[:10]:
+            yield frame
+        await server.until(lambda: bool(server.of("realtimeInput", "audio")))
+        session = server.sessions[0]
+        await session.say(serverContent={"interimInputTranscription": {"text": "it rained"}})
+        await session.say(serverContent={"inputTranscription": {"text": "It rained."}})
+        await session.say(serverContent={"generationComplete": True})
+        await session.say(serverContent={"interimInputTranscription": {"text": "i stayed in"}})
+        await asyncio.wait_for(settled.wait(), 5)
+        await session.say(serverContent={"inputTranscription": {"text": "I stayed in."}})
+        await session.say(serverContent={"generationComplete": True})
+        yield FRAMES[10]
+
+    heard = []
+    async for transcript in provider.transcribe(HearRequest(frames=spoken(), model=LIVE_EAR)):
+        heard.append(transcript)
+        if "stayed" in transcript.text:
+            settled.set()
+    assert [(each.text, each.committed_chars) for each in heard[:3]] == [
+        ("it rained", 0),
+        ("It rained.", 10),
+        ("It rained. i stayed in", 10),
+    ]
+    assert heard[-1].text == "It rained. I stayed in."
+    assert heard[-1].is_final

@@ -159,7 +159,9 @@ class GoogleServer(VendorServer):
             case "batchEmbedContents":
                 return self._embed(asked, model)
             case "countTokens":
-                return web.json_response({"totalTokens": _words(asked)})
+                return web.json_response(
+                    {"totalTokens": _words(asked.get("generateContentRequest") or asked)}
+                )
             case "generateContent" | "streamGenerateContent":
                 return await self._generate(request, asked, model, is_stream=method.startswith("stream"))
         return self.error(404, "", f"Unknown method {method}.")

@@ -39,7 +39,7 @@ _SETUP_FIELDS = frozenset(
 class GeminiLiveServer(GoogleServer):
     name = "google-live"
     default_models: ClassVar[tuple[str, ...]] = (
-        *GoogleServer.default_models, "gemini-3.8-live", "gemini-3.1-flash-live-preview",
+        *GoogleServer.default_models, "gemini-3.8-live", "gemini-3.1-flash-live-preview", "gemini-3.5-transcribe-live",
     )  # fmt: skip
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
@@ -249,8 +249,17 @@ class Session:
         if self._told_words >= len(words) or "inputAudioTranscription" not in self.setup:
             return False
         self._told_words += 1
-        await self.content(inputTranscription={"text": words[self._told_words - 1]})
+        if self._transcribes:
+            flux = "".join(words[: self._told_words]).strip()
+            await self.content(interimInputTranscription={"text": flux})
+        else:
+            await self.content(inputTranscription={"text": words[self._told_words - 1]})
         return True
+
+    @property
+    def _transcribes(self) -> bool:
+        """It writes down what it hears and answers nothing."""
+        return "transcribe" in self.setup["model"]
 
     async def _detect(self, pcm: bytes) -> None:
         """Turns by loudness."""
@@ -266,6 +275,9 @@ class Session:
 
     async def _finish(self) -> None:
         has_sound, self._is_active = bool(self._heard), False
+        if self._transcribes:
+            self._start(asyncio.create_task(self._write_down()))
+            return
         if not has_sound and not self._typed:
             return
         said = [{"text": text} for text in self._typed]
@@ -278,6 +290,16 @@ class Session:
         self._start(task)
 
     # -- what goes ------------------------------------------------------------------------------------------
+
+    async def _write_down(self) -> None:
+        """The rest of the words, then all of them settled; of silence only that it is over."""
+        await self.say(serverContent={}, voiceActivity={"type": "ACTIVITY_END", "audioOffset": "4.1s"})
+        if self.script.empty:
+            return
+        while await self._tell_word():
+            pass
+        await self.content(inputTranscription={"text": self.script.transcript})
+        await self.say(serverContent={"generationComplete": True})
 
     async def _answer(self, reply: str, *, has_sound: bool) -> None:
         await asyncio.sleep(self.script.header_delay_s)
