@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import pytest
 from companion.flow import Audio
 from companion.pcm import to_wav
 from tests.servers import AnthropicServer, OpenAIServer
+from tests.servers.compatible import COMPATIBLE
 from tests.servers.script import REPLY, TRANSCRIPT
 
 KEY = "sk-sdk-0123456789"
@@ -101,6 +103,73 @@ async def test_openai_speaks(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> No
     )
     mp3 = (await client.audio.speech.create(**asked)).content
     assert mp3[:3] == b"ID3" or mp3[0] == 0xFF
+
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+async def test_openai_uses_tools(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.calls = [("weather", '{"city": "Oslo"}'), ("weather", "{}")]
+    async with client.chat.completions.stream(model="gpt-7", messages=ASKED, tools=[TOOL]) as stream:
+        whole = (await stream.get_final_completion()).choices[0]
+    assert whole.finish_reason == "tool_calls"
+    calls = whole.message.tool_calls or []
+    assert [(call.id, call.function.arguments) for call in calls] == [
+        ("call_1", '{"city": "Oslo"}'),
+        ("call_2", "{}"),
+    ]
+    asked = {"role": "assistant", "tool_calls": [call.to_dict() for call in calls]}
+    for tool_call_id in ("call_1", "unknown"):
+        answer = {"role": "tool", "tool_call_id": tool_call_id, "content": "Rain."}
+        asking = client.chat.completions.create(model="gpt-7", messages=[*ASKED, asked, answer])
+        if tool_call_id == "call_1":
+            assert (await asking).choices[0].message.content == REPLY
+        else:
+            with pytest.raises(openai.BadRequestError, match="preceding message"):
+                await asking
+
+
+async def test_openai_refuses_what_a_model_does_not_take(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI],
+) -> None:
+    _, client = oai
+    for wanted in ({"max_tokens": 5}, {"temperature": 0.5}):
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, **wanted)
+        assert caught.value.param in wanted
+
+
+async def test_openai_makes_vectors_and_pictures(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    found = await client.embeddings.create(model="text-embedding-3-small", input=["one", "two"], dimensions=4)
+    plain = await client.embeddings.create(
+        model="text-embedding-3-small", input=["two"], dimensions=4, encoding_format="float"
+    )
+    assert server.asked("embeddings")[0].body["encoding_format"] == "base64"
+    by_index = {each.index: each.embedding for each in found.data}
+    assert by_index[1] == pytest.approx(plain.data[0].embedding)
+    drawn = await client.images.generate(model="gpt-image-2.5-flare", prompt="dusk")
+    assert drawn.data is not None
+    assert base64.b64decode(drawn.data[0].b64_json or "").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", COMPATIBLE)
+async def test_compatible_servers_answer_openais_client(name: str) -> None:
+    async with COMPATIBLE[name]() as server:
+        headers = {} if server.ways.key_header == "authorization" else {server.ways.key_header: KEY}
+        async with openai.AsyncOpenAI(
+            api_key=KEY, base_url=server.url, max_retries=0, default_headers=headers
+        ) as client:
+            stream = await client.chat.completions.create(
+                model=server.default_models[0], messages=ASKED, stream=True
+            )
+            contents = [chunk.choices[0].delta.content async for chunk in stream if chunk.choices]
+    texts = [part["text"] for each in contents if isinstance(each, list) for part in each]
+    assert "".join(texts or [each or "" for each in contents]) == REPLY
 
 
 async def test_openai_lists_models(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:

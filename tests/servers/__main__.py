@@ -1,4 +1,4 @@
-"""`python -m tests.servers openai|anthropic|google|ollama|deepgram [--port N]`: one vendor until killed."""
+"""`python -m tests.servers NAME [--port N]`: one vendor until killed; `--help` lists the names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ import asyncio
 import contextlib
 import json
 
-from tests.servers import AnthropicServer, DeepgramServer, GoogleServer, OllamaServer, OpenAIServer
+from tests.servers import (
+    AnthropicServer,
+    DeepgramServer,
+    GoogleServer,
+    OllamaServer,
+    OpenAIServer,
+    VendorServer,
+)
+from tests.servers.compatible import COMPATIBLE
 
-_SERVERS = {
+_SERVERS: dict[str, type[VendorServer]] = {
     server.name: server
-    for server in (OpenAIServer, AnthropicServer, GoogleServer, OllamaServer, DeepgramServer)
+    for server in (
+        OpenAIServer,
+        AnthropicServer,
+        GoogleServer,
+        OllamaServer,
+        DeepgramServer,
+        *COMPATIBLE.values(),
+    )
 }
 
 
