@@ -304,7 +304,6 @@ async def test_a_redirect_is_refused_and_named(pair: Pair) -> None:
         ("retry_after", "0.5", 0.5, 0.5),
         ("retry_after_ms", "1500", 1.5, 1.5),
         ("retry_after", "1000000000", 1e9, 1e9),
-        ("retry_after", "-3", 0, 0),
         ("retry_after", "date", 15, 21),
     ],
 )
@@ -320,7 +319,7 @@ async def test_the_wait_a_vendor_asks_for_is_kept(
     assert least <= found.retry_after_s <= most
 
 
-@pytest.mark.parametrize("value", ["", "soon", "nan", "inf", "Fri, 99 Nov 2026"])
+@pytest.mark.parametrize("value", ["", "soon", "nan", "inf", "-3", "Fri, 99 Nov 2026"])
 async def test_a_wait_that_makes_no_sense_is_left_out(pair: Pair, value: str) -> None:
     pair.server.script.status = 429
     pair.server.script.retry_after = value
