@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from companion import tasks
+from companion.app import servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events
 from companion.flow import Health, Role, SpeakRequest, VoiceInfo
+from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.providers import registry
 from companion.providers.provider import Spec, opened
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
+    from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
 
 PREVIEW_TURN = -1
@@ -84,7 +87,9 @@ class Workbench:
         return await self._app.staff.key_state(provider)
 
     async def voices(self, provider: str) -> Sequence[VoiceInfo]:
-        return await (await self._app.staff.provider(Role.SPEAKS, provider)).voices()
+        engine = await self._app.staff.provider(Role.SPEAKS, provider)
+        with on_errand(Errand(who=engine.spec.display_name)):
+            return await engine.voices()
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
@@ -99,7 +104,32 @@ class Workbench:
         engine = await self._app.staff.provider(Role.HEARS, provider)
         if not isinstance(engine, WhisperProvider):
             raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
-        await engine.download(model, on_progress)
+        with on_errand(Errand(who=engine.spec.display_name)):
+            await engine.download(model, on_progress)
+
+    async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
+        """Asks a server what it can do, whether it is declared or not; without `key`, with the kept one."""
+        return await self._app.staff.discover(server, key)
+
+    async def add_server(self, server: OwnServer, roles: frozenset[Role], key: Secret | None = None) -> None:
+        """Declares a server, or declares it anew, and keeps its key.
+
+        Raises:
+            CompanionError: SETTINGS_UNSAVED; of the keyring, the server is then declared without its key.
+        """
+        await self._app.change(servers.changes_for(server, roles))
+        if key is not None:
+            await self.save_key(server.name, key)
+
+    async def remove_server(self, name: str) -> None:
+        """A server nobody uses any more, and its key.
+
+        Raises:
+            CompanionError: of the keyring, and nothing was changed; SETTINGS_UNSAVED.
+        """
+        if (await self.key_state(name)).where in ("keyring", "memory"):
+            await self.remove_key(name)
+        await self._app.change(servers.changes_without(self.settings, name))
 
     # -- sound ----------------------------------------------------------------------------------------------
 
@@ -155,7 +185,8 @@ class Workbench:
         try:
             player.begin(PREVIEW_TURN)
             request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
-            async with opened(engine.stacked(engine.speak), request) as sound:
+            errand = Errand(who=engine.spec.display_name)
+            async with opened(lambda it: carried(errand, engine.stacked(engine.speak)(it)), request) as sound:
                 async for audio in sound:
                     await player.write(PREVIEW_TURN, audio)
             await player.drain(PREVIEW_TURN)

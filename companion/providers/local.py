@@ -16,11 +16,13 @@ from typing import Any
 
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import Health, HearRequest, Role, Transcript
+from companion.ledger import Booking
 from companion.paths import find_home
 from companion.providers.engine_provider import EngineProvider
 from companion.providers.engines import Engines
 from companion.providers.provider import Policy, Spec
 
+HUB = "https://huggingface.co"
 INSTALL = "pip install 'reflection-companion[whisper]'"
 MODELS: Mapping[str, str] = {
     "tiny": "Systran/faster-whisper-tiny",
@@ -106,23 +108,14 @@ class WhisperProvider(EngineProvider):
         """
         self._require_library()
         self._require_known(model)
-        if self._net is not None and self._net.shut:
-            raise CompanionError(Kind.NETWORK_SHUT, who="huggingface.co")
         if self.has_model(model):
             return
+        booking = self.net.admit(HUB, {})
         engines = Engines()
         try:
             self.models_dir.mkdir(parents=True, exist_ok=True)
-            job = await engines.job(
-                self.spec,
-                "fetch_whisper",
-                repository=MODELS[model],
-                folder=str(self.models_dir / model),
-                files=_FILES,
-            )
-            async for told in job:
-                state = json.loads(told)
-                on_progress(Progress(model=model, bytes_done=state["bytes"], bytes_total=state["total"]))
+            async with self.net.leash(HUB):  # the process that fetches has a way out of its own
+                await self._fetch(engines, model, on_progress, booking)
         except CompanionError as error:
             if error.kind is not Kind.DOWNLOAD_FAILED:
                 raise
@@ -132,6 +125,23 @@ class WhisperProvider(EngineProvider):
             ) from error
         finally:
             await engines.aclose()
+
+    async def _fetch(
+        self, engines: Engines, model: str, on_progress: Callable[[Progress], None], booking: Booking
+    ) -> None:
+        folder = str(self.models_dir / model)
+        job = await engines.job(
+            self.spec, "fetch_whisper", repository=MODELS[model], folder=folder, files=_FILES
+        )
+        before: int | None = None
+        async for told in job:
+            state = json.loads(told)
+            done = int(state["bytes"])
+            booking.received(
+                max(0, done - before) if before is not None else 0
+            )  # what was there is not fetched
+            before = done
+            on_progress(Progress(model=model, bytes_done=done, bytes_total=state["total"]))
 
     async def check(self) -> Health:
         model = self.models[Role.HEARS]

@@ -223,6 +223,16 @@ async def test_offline_mode_fetches_nothing(engine: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "models").exists()
 
 
+async def test_a_download_under_way_ends_when_offline_mode_begins(engine: Path, tmp_path: Path) -> None:
+    net = Net()
+    whisper = WhisperProvider(net=net, models_dir=tmp_path / "models")
+    with pytest.raises(CompanionError) as caught:
+        await whisper.download("tiny", lambda _: setattr(net, "shut", True))
+    assert caught.value.kind is Kind.NETWORK_SHUT
+    assert not whisper.has_model("tiny")
+    assert "huggingface.co" in net.traffic
+
+
 def test_models_live_in_the_home_unless_told_otherwise(home: Home) -> None:
     assert WhisperProvider().models_dir == home.models / "whisper"
     assert PROVIDER.spec is SPEC
