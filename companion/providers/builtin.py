@@ -62,7 +62,7 @@ SPEC = Spec(
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
-    summary="A plain voice and a rough recogniser (one word in four is wrong). Nothing leaves this computer.",
+    summary="A plain voice, and a rough recogniser: one word in four is wrong (Whisper hears better). Nothing leaves.",
 )
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
-from companion.conversation.engine import Engine
 from companion.conversation.realtime import RealtimeEngine
 from companion.errors import Action, CompanionError, Kind
 from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Trouble, TurnFinished
@@ -21,6 +20,7 @@ from companion.net import origin
 from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
+from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
 
 
@@ -141,7 +141,7 @@ async def test_speech_to_speech_is_chosen_and_left_like_any_other_engine(home: H
         vault = KeepingVault(environment={"openai": key})
         async with running(home, vault, providers__llm__openai__base_url=server.url) as watched:
             app = watched.app
-            assert isinstance(app.engine, Engine)
+            assert not isinstance(app.engine, RealtimeEngine)
             await watched.turn("To the guide.")
             await app.change({"talk.engine": "openai-realtime"})
             assert isinstance(app.engine, RealtimeEngine)
@@ -149,9 +149,38 @@ async def test_speech_to_speech_is_chosen_and_left_like_any_other_engine(home: H
             record = await watched.turn("To the voice model.")
             assert record.reply_text
             await app.change({"talk.engine": "separate"})
-            assert isinstance(app.engine, Engine)
+            assert not isinstance(app.engine, RealtimeEngine)
             await watched.turn("To the guide again.")
             assert sorted(await texts(app)) == ["To the guide again.", "To the guide.", "To the voice model."]
+            assert watched.of(Trouble) == []
+
+
+async def test_one_voice_model_follows_another_in_the_same_conversation(home: Home) -> None:
+    async with RealtimeServer() as openai, GeminiLiveServer() as google:
+        keys = {
+            name: EnvironmentKey(secret=Secret(key), origin=origin(server.url), variable="")
+            for name, key, server in (
+                ("openai", "sk-test-0123456789abc", openai),
+                ("google", "AIzaSyTest0123456789abcdefghijklmnop", google),
+            )
+        }
+        places = {
+            "providers__llm__openai__base_url": openai.url,
+            "providers__llm__google__base_url": google.url,
+        }
+        async with running(home, KeepingVault(environment=keys), **places) as watched:
+            app = watched.app
+            await app.change({"talk.engine": "openai-realtime", "talk.realtime_voice": "cedar"})
+            first = await watched.turn("To one of them.")
+            engine = app.engine
+            await app.change({"talk.engine": "google-realtime"})
+            second = await watched.turn("To the other.")
+            assert app.engine is engine, "the conversation goes on"
+            assert first.engines["llm"].startswith("openai/")
+            assert second.engines["llm"].startswith("google/")
+            assert first.session_id == second.session_id
+            await app.change({"talk.engine": "nobody-realtime"})
+            assert not isinstance(app.engine, RealtimeEngine), "a voice model nobody knows is none"
             assert watched.of(Trouble) == []
 
 

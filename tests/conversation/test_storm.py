@@ -9,6 +9,8 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
+
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.events import Event, Phase, TurnFinished
@@ -19,8 +21,12 @@ from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
 from tests.servers import OpenAIServer
+from tests.servers.google_live import GeminiLiveServer
+from tests.servers.openai_realtime import RealtimeServer
+from tests.servers.script import Script
 
 STORM = 1000
+SPOKEN_STORM = 150
 REPLY = (
     "You told me about a long day. It sounds as if it was heavy. What stayed with you, now that it is over?"
 )
@@ -75,6 +81,50 @@ async def test_a_thousand_interruptions_leave_nothing_behind(home: Home) -> None
         assert after["files"] <= before["files"] + 6, "kept connections, no more"
         numbers = [event.turn for event in finished]
         assert numbers == sorted(numbers), "no turn ends after a later one"
+        await app.close()
+
+
+@pytest.mark.parametrize("vendor", ["openai", "google"])
+async def test_a_voice_model_that_is_interrupted_again_and_again_is_left_clean(
+    home: Home, vendor: str
+) -> None:
+    dice = random.Random(11)
+    server_class = {"openai": RealtimeServer, "google": GeminiLiveServer}[vendor]
+    async with server_class(Script(reply=REPLY, token_delay_s=0.001)) as server:
+
+        async def vault() -> Vault:
+            secret = Secret(
+                {"openai": "sk-storm-0123456789abc", "google": "AIzaStorm0123456789abcdefghijklm"}[vendor]
+            )
+            key = EnvironmentKey(secret=secret, origin=origin(server.url), variable="")
+            return MemoryVault(environment={vendor: key})
+
+        app = Companion(home, vault=vault, player=CapturingPlayer(realtime=True), in_memory=True)
+        place = {f"providers.llm.{vendor}.base_url": server.url, "talk.engine": f"{vendor}-realtime"}
+        app.settings = changed(app.settings, place)
+        await app.open()
+        finished: list[TurnFinished] = []
+        app.events.watch(lambda event: finished.append(event) if isinstance(event, TurnFinished) else None)
+        await whole_turn(app, finished)
+        await asyncio.sleep(0.1)
+        before = counts()
+        for index in range(SPOKEN_STORM):
+            app.submit(f"turn {index}")
+            await asyncio.sleep(dice.choice((0, 0, 0.001, 0.003, 0.008, 0.02)))
+            if index % 3 == 0:
+                app.cancel()
+                app.cancel()
+        await app.engine.settle()
+        assert app.engine.state.phase is Phase.READY
+        await whole_turn(app, finished)
+        await asyncio.sleep(0.2)
+        after = counts()
+        print(f"{vendor}: before {before}, after {SPOKEN_STORM} interruptions {after}")
+        assert after["tasks"] <= before["tasks"] + 1
+        assert after["threads"] <= before["threads"]
+        assert after["files"] <= before["files"] + 4
+        numbers = [event.turn for event in finished]
+        assert numbers == sorted(numbers)
         await app.close()
 
 
