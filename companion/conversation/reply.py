@@ -128,7 +128,7 @@ class Reply:
     ) -> None:
         cutter = SentenceCutter()
         self._mark(Mark.ASKED)
-        finished = False
+        finish = ""
         try:
             async with aclosing(self._engines.think(messages, practice)) as deltas:
                 async for delta in deltas:
@@ -138,8 +138,7 @@ class Reply:
                         self._write(text, found, queue)
                         if found:  # the voice begins now, also where the model writes faster than we read
                             await asyncio.sleep(0)
-                    if delta.finish_reason is not None:
-                        finished = True
+                    finish = delta.finish_reason or finish
                     self.usage = delta.usage or self.usage
                     self.model = delta.model or self.model
         finally:
@@ -149,8 +148,10 @@ class Reply:
                 self._write("", cutter.finish(), queue)
         if not self.text[len(self._kept) :].strip():
             raise CompanionError(Kind.EMPTY_REPLY)
-        if not finished:
+        if not finish:
             raise CompanionError(Kind.CUT_OFF)
+        if finish == "length":
+            raise _too_long()
         self.state = ReplyState.WHOLE
 
     def _refuse_stand_in(self) -> None:
@@ -252,3 +253,13 @@ class Reply:
         helps = [own.get(action, action) for action in error.actions]
         error.actions = tuple(action for action in helps if action is not None)
         self._events.emit(Trouble(error=error, turn=self._turn, role=Role.SPEAKS))
+
+
+def _too_long() -> CompanionError:
+    error = CompanionError(
+        Kind.CUT_OFF,
+        "The answer has reached the longest length that is set.",
+        hint="What arrived is kept; the limit is in the settings under Thinking.",
+    )
+    error.actions = (Action.CONTINUE,)
+    return error

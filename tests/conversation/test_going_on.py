@@ -232,6 +232,19 @@ async def test_without_a_cut_answer_the_key_does_nothing(wire: Wire) -> None:
     assert not wire.of(ReplyContinued)
 
 
+async def test_an_answer_that_is_as_long_as_allowed_can_go_on(wire: Wire) -> None:
+    script, app = wire.server.script, wire.app
+    script.reply, script.finish = REPLY[:60], "length"
+    app.submit("I left early today.")
+    first = (await wire.over(1)).record
+    trouble = next(event.error for event in wire.seen if isinstance(event, Trouble))
+    assert (first.reply_state, trouble.actions) == (ReplyState.CUT_OFF, (Action.CONTINUE,))
+    assert "longest length" in trouble.message
+    script.reply, script.finish = REPLY.removeprefix(kept_of(first.reply_text)), ""
+    app.act(Action.CONTINUE)
+    assert (await wire.over(2)).record.reply_text == REPLY
+
+
 async def test_the_offline_guide_does_not_end_somebody_elses_sentence(wire: Wire) -> None:
     script, app = wire.server.script, wire.app
     await app.change({"providers.llm.stand_ins": "guide"})
