@@ -2,6 +2,9 @@
 
     python -m tests.benchmarks.voice_loop [TURNS] [PROFILE ...]
 
+`zero`: the vendor answers at once; `realistic`: as fast as good vendors do; `quarter`: the same, with speech made at a
+quarter of real time. 30 turns each unless told otherwise.
+
 Our engine, a hand-written httpx2 pipeline and the vendor's SDK take turns in blocks against one vendor in a process of its
 own (`scripted_vendor`). Prints medians and 95th percentiles in ms and ratios of the same run; asserts nothing about time.
 
@@ -9,6 +12,8 @@ own (`scripted_vendor`). Prints medians and 95th percentiles in ms and ratios of
     own     the client's parts of it: upload (release -> recording complete at the vendor), ask (transcript sent -> prompt
             complete there), cut (token that completes what is spoken first -> that text complete there), sound (first
             sound sent -> handed over)
+    cpu     milliseconds of processor time of a turn, all threads; only ours listens to the recording for speech
+    memory  kilobytes by which the process has grown per turn
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.pipelines import PIPELINES, Pipeline, recording
@@ -48,15 +54,22 @@ class Server:
 
 async def one_turn(pipeline: Pipeline, server: Server, take: Any) -> dict[str, float]:
     marks: dict[str, float] = {}
-    cpu = time.process_time()
+    cpu, memory = time.process_time(), memory_kb()
     await pipeline.turn(
         take,
         lambda: marks.setdefault("release", time.monotonic()),
         lambda pcm: marks.setdefault("audio", time.monotonic()),
     )
     cpu_ms = (time.process_time() - cpu) * 1000
+    grown_kb = memory_kb() - memory
     seen = await asyncio.to_thread(server.call, "/_control/records")
-    return {**dissect(marks, seen["records"], seen["tokens"]), "cpu": cpu_ms}
+    return {**dissect(marks, seen["records"], seen["tokens"]), "cpu": cpu_ms, "memory": grown_kb}
+
+
+def memory_kb() -> float:
+    """Resident memory of this process."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize() / 1024
 
 
 def dissect(marks: dict[str, float], records: list[dict[str, Any]], tokens: list[str]) -> dict[str, float]:
@@ -112,7 +125,11 @@ async def measure(turns: int, profiles: list[str]) -> None:
 def show(profile: str, history: int, rows: dict[str, list[dict[str, float]]]) -> None:
     count = len(next(iter(rows.values())))
     print(f"\n{profile}, {history} messages of history, {count} turns each (median / p95, ms)")
-    print(f"  {'':<16}{'total':>16}{'own':>14}" + "".join(f"{part:>9}" for part in PARTS) + f"{'cpu':>8}")
+    print(
+        f"  {'':<16}{'total':>16}{'own':>14}"
+        + "".join(f"{part:>9}" for part in PARTS)
+        + f"{'cpu':>8}{'memory':>8}"
+    )
     medians = {}
     for name, turns in rows.items():
         own, total = [t["own"] for t in turns], [t["total"] for t in turns]
@@ -120,7 +137,10 @@ def show(profile: str, history: int, rows: dict[str, list[dict[str, float]]]) ->
         parts = "".join(f"{statistics.median(t[part] for t in turns):>9.1f}" for part in PARTS)
         totals = f"{medians[name][1]:>8.1f} /{p95(total):>6.1f}"
         cpu = statistics.median(t["cpu"] for t in turns)
-        print(f"  {name:<16}{totals}{medians[name][0]:>7.1f} /{p95(own):>5.1f}{parts}{cpu:>8.1f}")
+        memory = statistics.mean(t["memory"] for t in turns)
+        print(
+            f"  {name:<16}{totals}{medians[name][0]:>7.1f} /{p95(own):>5.1f}{parts}{cpu:>8.1f}{memory:>8.1f}"
+        )
     base = medians["httpx2 by hand"]
     ours = medians["companion"]
     print(f"  companion / httpx2 by hand: own {ours[0] / base[0]:.2f}, total {ours[1] / base[1]:.2f}")
