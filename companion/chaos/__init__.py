@@ -9,7 +9,7 @@ speech). The same seed and schedule give the same bytes. Belongs to one event lo
 """
 
 from companion.chaos.faults import FAULTS, Fault
-from companion.chaos.server import Chaos, drawn
+from companion.chaos.server import WELL, Chaos, drawn
 from companion.chaos.wire import Way
 
-__all__ = ["FAULTS", "Chaos", "Fault", "Way", "drawn"]
+__all__ = ["FAULTS", "WELL", "Chaos", "Fault", "Way", "drawn"]

@@ -58,6 +58,28 @@ class Answer:
             case _:
                 return _openai_chunk({"content": text})
 
+    def wishing(self, tool: str, arguments: str) -> bytes:
+        """The model's wish to use a tool."""
+        match self.vendor:
+            case "anthropic":
+                block = {"type": "tool_use", "id": "toolu_chaos", "name": tool, "input": {}}
+                delta = {"type": "input_json_delta", "partial_json": arguments}
+                return b"".join(
+                    sse({"type": kind, "index": 1, **fields}, kind)
+                    for kind, fields in (
+                        ("content_block_start", {"content_block": block}),
+                        ("content_block_delta", {"delta": delta}),
+                        ("content_block_stop", {}),
+                    )
+                )
+            case "ollama":
+                call = {"function": {"name": tool, "arguments": json.loads(arguments)}}
+                return ndjson(_ollama("", message={"role": "assistant", "content": "", "tool_calls": [call]}))
+            case _:
+                function = {"name": tool, "arguments": arguments}
+                call = {"index": 0, "id": "call_chaos", "type": "function", "function": function}
+                return _openai_chunk({"tool_calls": [call]})
+
     def odd(self, value: str) -> bytes:
         """A piece that holds a field nobody knows, with `value` as it stands, be it JSON or not."""
         empty = self.saying("").rstrip()

@@ -386,6 +386,13 @@ async def _unknown_events(scene: Scene) -> None:
     await scene.finish()
 
 
+@_fault("uninvited_tool", 52, "The model wants to use a tool that nobody gave it.", None)
+async def _uninvited(scene: Scene) -> None:
+    await scene.begin(len(scene.answer.content))
+    await scene.line.part(scene.answer.wishing("delete_journal", '{"all": true}'))
+    await scene.finish(len(scene.answer.content))
+
+
 @_fault("empty_reply", 53, "The answer is empty.", Kind.EMPTY_REPLY)
 async def _empty(scene: Scene) -> None:
     await scene.begin()

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 MOST_BODY = 64 * 2**20
+_TLS = b"\x16"
+"""How a handshake begins."""
 
 
 class Way(StrEnum):
@@ -66,7 +68,11 @@ class Line:
     async def request(self) -> Asked | None:
         """The next request; None when there is none any more."""
         try:
-            head = await self.reader.readuntil(b"\r\n\r\n")
+            head = await self.reader.readexactly(1)
+            if head == _TLS:  # as real servers do with somebody who encrypts where nothing is
+                await self.raw(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+                return None
+            head += await self.reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return None
         first, *lines = head.decode("latin-1").split("\r\n")

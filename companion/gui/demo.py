@@ -11,8 +11,8 @@ import asyncio
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
-from companion.chaos import FAULTS, Chaos
-from companion.events import Event, Note, Phase, PhaseChanged, TurnFinished
+from companion.chaos import FAULTS, WELL, Chaos
+from companion.events import Event, Phase, PhaseChanged, TurnFinished
 from companion.log import Secret
 from companion.paths import Home
 from companion.vault import MemoryVault, Vault
@@ -91,11 +91,9 @@ async def play_chaos(
     try:
         async with Chaos(token_s=0.06) as chaos:
             await _choose(app, chaos)
-            for number, name in enumerate((*failings, ""), start=1):
-                fault = FAULTS.get(name)
-                chaos.then = fault or "well"
-                line = f"Show me this: {fault.what}" if fault else "And now all is well again."
-                app.events.emit(Note(text=f"{number} of {len(failings) + 1}"))
+            for name in (*failings, WELL):
+                chaos.then = name
+                line = "And now all is well again." if name == WELL else f"Show me this: {FAULTS[name].what}"
                 ready.clear()
                 if app.submit(line):
                     await ready.wait()

@@ -77,12 +77,15 @@ async def test_a_live_take_survives_a_connection_that_breaks_once(name: str) -> 
 
 
 async def test_every_row_of_the_catalogue_that_a_provider_can_cause_has_a_fault() -> None:
-    elsewhere = {
-        30,  # proxies of the environment: the gate
-        52,  # tool calls nobody asked for: the adapters
-    }
     rows = {fault.row for fault in FAULTS.values()}
-    assert rows == set(range(27, 63)) - elsewhere
+    assert rows == set(range(27, 63)) - {30}  # proxies of the environment are the gate's
+
+
+@pytest.mark.parametrize("vendor", VENDORS[Way.CHAT])
+async def test_the_answer_stands_beside_a_tool_nobody_gave(vendor: str) -> None:
+    async with Chaos(["uninvited_tool"]) as chaos, provider_at(vendor, chaos.url) as provider:
+        ended = await ask(provider, Way.CHAT)
+    assert ended.text == REPLY
 
 
 async def test_the_same_seed_and_schedule_give_the_same_answers() -> None:

@@ -81,3 +81,19 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return found.stdout.strip()
+
+
+def table() -> str:
+    """The ledger as Markdown: a promise without a fresh figure has no row."""
+    lines = ["| promise | figure | promised | cases | clock |", "|---|---|---|---|---|"]
+    for row in _kept().values():
+        if row["holds"] and row["commit"].rstrip("+") == _commit().rstrip("+"):
+            unit = f" {row['unit']}" if row["unit"] else ""
+            bound = f"{row['bound']} {row['threshold']}{unit}"
+            what = f"{row['promise']} {row['what']}"
+            lines.append(f"| {what} | {row['figure']}{unit} | {bound} | {row['cases']} | {row['clock']} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
