@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +17,7 @@ from aiohttp import web
 from companion.calls import DrawRequest, EmbedRequest, JsonSchema, Picture, RealtimeChoice, Tool, ToolCall
 from companion.flow import ChatRequest, HearRequest, Message, Speaker, SpeakRequest
 from companion.providers.google import GoogleProvider
+from tests.environments import environment
 from tests.servers import GoogleServer, OllamaServer, VendorServer
 from tests.servers.compatible import GroqServer, MistralServer
 from tests.servers.google import _camel
@@ -29,25 +27,14 @@ from tests.servers.script import Script, Seen
 HERE = Path(__file__).parent
 KEY = "sk-vendor-0123456789abcdef"
 _LIMIT_S = 120
-_INSTALL_S = 900
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="session")
-def vendors_python(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of an environment with the SDKs; made once for each state of `requirements.txt`."""
-    wanted = HERE / "requirements.txt"
-    digest = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    assert request.config.cache is not None
-    home = Path(request.config.cache.mkdir(f"vendors-{digest}"))
-    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    ready = home / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True, timeout=_INSTALL_S)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--requirement", str(wanted)]
-        subprocess.run(install, check=True, timeout=_INSTALL_S)
-        ready.touch()
-    return python
+def vendors_python() -> Path:
+    """The interpreter of an environment with the SDKs."""
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    return environment("vendors", *(line for line in lines if line and not line.startswith("#")))
 
 
 async def run(python: Path, script: str, argument: str) -> list[str]:
