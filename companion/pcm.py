@@ -57,7 +57,7 @@ def to_mono(pcm: bytes, channels: int) -> bytes:
     import numpy as np
 
     mixed = np.frombuffer(pcm, np.int16).reshape(-1, channels).mean(axis=1)
-    return mixed.round().astype(np.int16).tobytes()
+    return bytes(mixed.round().astype(np.int16))
 
 
 def to_wav(audio: Audio) -> bytes:
