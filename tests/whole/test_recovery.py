@@ -44,7 +44,8 @@ def walk_to(place: Desk, app: RunningApp, *keys: str) -> int:
 def test_a_recording_that_failed_is_heard_in_the_next_run(tmp_path: Path) -> None:
     with desk() as place, vendor("openai") as openai:
         openai.script(status=503)
-        place.settle(SETTINGS % openai.url)
+        (place.home / "config").mkdir(parents=True)
+        (place.home / "config" / "settings.yaml").write_text(SETTINGS % openai.url)
         env = {**place.env, "OPENAI_API_KEY": "sk-0123456789abcdef"}
         failed = reflect(place, env)
         assert failed["reply"] == ""
