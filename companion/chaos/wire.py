@@ -132,6 +132,7 @@ class Line:
         """Bytes as they are."""
         self.writer.write(raw)
         await self.writer.drain()
+        await asyncio.sleep(0)  # draining alone never waits while the other side keeps up, and that side is on this loop
 
     def cut(self) -> None:
         """The connection breaks, without a goodbye."""

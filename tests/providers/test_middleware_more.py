@@ -134,6 +134,28 @@ async def test_sound_is_counted_in_seconds_both_ways_and_vectors_in_tokens() -> 
 
 
 @on_jumping_clock
+async def test_text_that_is_read_out_while_it_is_written_is_counted_and_closed() -> None:
+    closed: list[bool] = []
+
+    async def written() -> AsyncIterator[str]:
+        try:
+            yield "Good "
+            yield "evening."
+        finally:
+            closed.append(True)
+
+    async def voice(request: SpeakRequest) -> AsyncIterator[Audio]:
+        assert request.pieces is not None
+        async for _ in request.pieces:
+            yield Audio(pcm=bytes(48_000), rate_hz=24_000)
+
+    kept = Kept()
+    await collect(measured(voice, kept, price=free), SpeakRequest(pieces=written()))
+    assert (kept.all[0].chars, kept.all[0].sound_s) == (13, 2.0)
+    assert closed == [True]
+
+
+@on_jumping_clock
 async def test_figures_add_up_per_model() -> None:
     figures = Figures()
     fast = measured(Vendor([0.1, "x", PAID]), figures, spec=SPEC)
@@ -337,6 +359,15 @@ async def test_nothing_more_is_asked_once_the_months_budget_is_spent() -> None:
     assert budget.spent_usd == 0.0
     await collect(call)
     assert purse.months == {"2026-11": 1.5, "2026-12": 0.5}
+
+
+@on_jumping_clock
+async def test_what_costs_nothing_may_still_be_asked() -> None:
+    budget = Budget(MemoryPurse(), 1.0)
+    budget.record(CallFigures(provider="openai", model="x", role=Role.THINKS, cost_usd=2.0))
+    here = Spec(name="guide", display_name="Guide", roles=frozenset({Role.THINKS}))
+    assert await text_of(budgeted(Vendor(["fine", END]), budget, spec=here)) == "fine"
+    assert (await raised_by(collect(budgeted(Vendor([END]), budget, spec=SPEC)))).kind is Kind.BUDGET_SPENT
 
 
 @on_jumping_clock

@@ -92,12 +92,13 @@ def budgeted(
     """Counts what calls cost and asks no more once the month's budget is spent. The call that crosses it is finished.
 
     Raises:
-        AIProviderQuotaError: BUDGET_SPENT, before anything is sent. What costs nothing may still be asked.
+        AIProviderQuotaError: BUDGET_SPENT, before anything is sent. An engine without a key costs nothing and may be asked.
     """
     counted = measured(call, budget, spec=spec, price=price)
+    is_free = spec is not None and not spec.needs_key
 
     async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
-        if budget.is_spent:
+        if budget.is_spent and not is_free:
             name, who = names_of(spec)
             raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)
         async with opened(counted, request) as chunks:

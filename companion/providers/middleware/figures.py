@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
@@ -88,7 +89,9 @@ def measured(
     async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         watch = _Watch(request, spec)
         if isinstance(request, HearRequest):
-            request = cast(RequestT, replace(request, frames=watch.counted(request.frames, request.rate_hz)))
+            request = cast(RequestT, replace(request, frames=watch.heard(request.frames, request.rate_hz)))
+        elif isinstance(request, SpeakRequest) and request.pieces is not None:
+            request = cast(RequestT, replace(request, pieces=watch.read(request.pieces)))
         outcome = GIVEN_UP
         try:
             async with opened(call, request) as chunks:
@@ -150,16 +153,19 @@ class _Watch:
         elif tokens := getattr(chunk, "input_tokens", 0):
             self._usage = Usage(input_tokens=tokens)
 
-    async def counted(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncGenerator[bytes, None]:
+    async def heard(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncGenerator[bytes, None]:
         """The frames of a take, their seconds counted."""
-        try:
+        async with _closing(frames):
             async for frame in frames:
                 self._sound_s += len(frame) / 2 / rate_hz
                 yield frame
-        finally:
-            close = getattr(frames, "aclose", None)
-            if close is not None:
-                await close()
+
+    async def read(self, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        """The text of a voice while it is written, its characters counted."""
+        async with _closing(pieces):
+            async for piece in pieces:
+                self._chars += len(piece)
+                yield piece
 
     def figures(self, outcome: str, price: Price) -> CallFigures:
         usage = self._usage
@@ -183,6 +189,16 @@ class _Watch:
         )
         was_served = usage is not None or figures.sound_s > 0 or figures.chars > 0
         return replace(figures, cost_usd=price(figures) if was_served else 0.0)
+
+
+@asynccontextmanager
+async def _closing(source: AsyncIterator[Any]) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
 
 
 @dataclass(slots=True)
