@@ -1,4 +1,7 @@
-"""Which addresses are this computer, which its own network, and what a key is bound to. Pure text, no look-ups."""
+"""Which addresses are this computer, which its own network, and what a key is bound to. Pure text, no look-ups.
+
+Several addresses with spaces between them are a cluster: all of them are meant.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ def is_this_computer(url: str) -> bool:
 
     Spellings that some connectors read as loopback and others do not ("127.1", "localhost.") count as elsewhere.
     """
-    return is_this_host(host_of(url))
+    return bool(url.strip()) and all(is_this_host(host_of(each)) for each in url.split())
 
 
 def is_this_host(host: str) -> bool:
@@ -35,6 +38,9 @@ def is_own_network(host: str) -> bool:
 
 def origin(url: str) -> str:
     """Scheme, host and port of an address, which is what a key is bound to; empty for what is no address."""
+    if len(several := url.split()) > 1:
+        found = [origin(each) for each in several]
+        return " ".join(found) if all(found) else ""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80, "wss": 443, "ws": 80}[parts.scheme]

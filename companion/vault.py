@@ -286,7 +286,7 @@ def _journal_account(journal_id: str) -> str:
 
 
 def _host(origin: str) -> str:
-    return urlsplit(origin).hostname or origin
+    return ", ".join(urlsplit(each).hostname or each for each in origin.split())
 
 
 def _unpacked(value: str | None) -> tuple[Secret, str] | None:

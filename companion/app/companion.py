@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
-from companion.app import roles
+from companion.app import roles, servers
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
@@ -66,6 +66,7 @@ class Companion:
         loaded = load_settings(home)
         self.settings: Settings = loaded.settings
         self.loaded = loaded
+        self._undeclared = servers.declare(self.settings)
         self._in_memory = in_memory
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
         self._open_vault = vault or _open_vault
@@ -177,6 +178,10 @@ class Companion:
 
         if (trouble := self.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
+        if self._undeclared:
+            self.events.emit(
+                Trouble(error=CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint=""))
+            )
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warm()
@@ -413,6 +418,8 @@ class Companion:
         import asyncio
 
         before, self.settings = self.settings, changed(self.settings, changes)
+        if self.settings.servers != before.servers:
+            servers.declare(self.settings)
         _let_out(self.net, self.settings.network)
         self.events.emit(SettingsChanged(names=tuple(changes)))
         for role in TURN_ROLES:

@@ -121,7 +121,8 @@ def _in_conversation(settings: Settings, role: Role, spec: Spec) -> EngineInUse:
 
 def _host(address: str) -> str:
     """Where data goes outside this computer; empty: nowhere."""
-    return address.partition("://")[2].partition("/")[0] if address and not _is_this_computer(address) else ""
+    elsewhere = [each for each in address.split() if not _is_this_computer(each)]
+    return ", ".join(each.partition("://")[2].partition("/")[0] for each in elsewhere)
 
 
 def _can(role: Role, name: str) -> bool:

@@ -50,6 +50,7 @@ from companion.vault import EnvironmentKey, KeyState, Vault
 
 if TYPE_CHECKING:
     from companion.ports import Conversation, SpeechToSpeech
+    from companion.providers.servers import Discovery, OwnServer
 
 _log = logging.getLogger(__name__)
 _CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
@@ -197,7 +198,7 @@ class Staff:
         if key is None and (spec.needs_key or spec.key_env):
             key = await self._key(spec, address)
         models = {each: settings.role(each).block(spec.name).model for each in TURN_ROLES}
-        hired = (spec.name, address, key, *models.values())
+        hired = (registry.provider_class(spec.name), address, key, *models.values())
         if hired not in self._hired:
             self._hired[hired] = self._hire(spec, address, key, models)
         if role in TURN_ROLES and (model := self._hired[hired].models[role]):
@@ -260,6 +261,23 @@ class Staff:
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
         return await provider.check()
+
+    async def discover(self, server: OwnServer, key: Secret | None) -> Discovery:
+        """What a server can do, declared or not. Never raises a `CompanionError`."""
+        from companion.providers.servers import Discovery, class_of, discover, spec_of
+
+        try:
+            kept = key or await self._kept_key(spec_of(server))
+            async with class_of(server)(api_key=kept, net=self._net) as provider:
+                with on_errand(Errand(who=server.called)):
+                    return await discover(provider, server.kind)
+        except CompanionError as error:
+            detail = f"{error.message} {error.hint}".strip()
+            return Discovery(health=Health(ok=False, detail=detail, kind=error.kind), models={})
+
+    async def _kept_key(self, spec: Spec) -> Secret | None:
+        vault: Vault = await self._vault()
+        return await vault.get(spec.name, origin(spec.base_url)) if spec.key_env else None
 
     async def hearers(self) -> Mapping[str, str]:
         """Who could hear now: registered name -> label. Without a key that is asked for, nobody can."""

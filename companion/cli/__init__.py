@@ -2,6 +2,7 @@
 
     calls         ask one provider: say, transcribe, ask, embed, draw; reflect is one whole turn
     lists         providers, models, voices, devices
+    servers       servers of one's own
     state         doctor, config
     surroundings  what commands share
 
@@ -41,7 +42,7 @@ def run(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from companion.cli import calls, lists, state
+    from companion.cli import calls, lists, servers, state
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
     )
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
-    for part in (calls, lists, state):
+    for part in (calls, lists, servers, state):
         part.declare(add)
     return parser
 

@@ -6,10 +6,12 @@
         anthropic: {model: haiku, api_key: "${ANTHROPIC_API_KEY}", timeout: 20}
       stt: {active: deepgram, deepgram: {model: flux}}
       tts: {active: cartesia, cartesia: {model: sonic, voice: "${MY_VOICE:-katie}"}}
+    servers:
+      workshop: {address: "http://192.168.1.20:8000/v1, http://192.168.1.21:8000/v1"}     # then a provider like any other
 
 Defaults < `<name>.<COMPANION_ENV>.yaml` < `<name>.yaml` < environment < what the program passes. The shape is the one of
 the app's settings, so their file can be read too; other groups are left alone. References are resolved for the providers
-in use only. Nothing is contacted here.
+in use only; servers are known to the whole program from then on. Nothing is contacted here.
 """
 
 from __future__ import annotations
@@ -217,6 +219,7 @@ def load_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage):
         values |= _read(path.with_name(f"{path.stem}.{stage}{path.suffix}"))
     values |= _read(path)
+    _declare_servers(values)
     for variable, role in _ACTIVE.items():
         if value := environ.get(variable, "").strip():
             values[f"providers.{role.value}.active"] = _Value(value, f"environment {variable}")
@@ -241,7 +244,8 @@ def _read(path: Path) -> dict[str, _Value]:
             return {}
         if root.fault or not isinstance(root.value, dict):
             raise yaml_file.BrokenFile("names with values are needed here", root.line, root.column)
-        return dict(_entries(path, root.value.get("providers")))
+        entries = dict(_entries(path, root.value.get("providers")))
+        return entries | dict(_server_entries(path, root.value.get("servers")))
     except yaml_file.BrokenFile as error:
         raise _refused(f"{path.name}:{error.line}", "", str(error)) from error
     except yaml_file.RefusedFile as error:
@@ -266,6 +270,35 @@ def _entries(path: Path, providers: yaml_file.Node | None) -> Iterator[tuple[str
                 if argument == "api_key" and isinstance(value, str) and not _REFERENCE.search(value):
                     hide(value)
                 yield f"{key}.{argument}", _Value(value, f"{path.name}:{child.line}")
+
+
+def _server_entries(path: Path, servers: yaml_file.Node | None) -> Iterator[tuple[str, _Value]]:
+    """`servers.<name>.<setting>` with their values and places."""
+    for name, node in _children(servers, path, "servers"):
+        for setting, child in _children(node, path, f"servers.{name}"):
+            value = yaml_file.plain(child)
+            yield f"servers.{name}.{setting}", _Value(value, f"{path.name}:{child.line}")
+
+
+def _declare_servers(values: Mapping[str, _Value]) -> None:
+    declared: dict[str, dict[str, Any]] = {}
+    places: dict[str, str] = {}
+    for key, each in values.items():
+        if key.startswith("servers."):
+            _, name, setting = key.split(".", 2)
+            declared.setdefault(name, {})[setting] = each.value
+            places.setdefault(name, each.source)
+    if not declared:
+        return
+    from companion.providers.servers import declare, read_server
+
+    for name, given in declared.items():
+        try:
+            problems = declare([read_server(name, given)])
+        except CompanionError as error:
+            raise _refused(places[name], f"servers.{name}", error.message.rstrip(".")) from error
+        if problems:
+            raise _refused(places[name], "", problems[0].rstrip("."))
 
 
 def _children(node: yaml_file.Node | None, path: Path, key: str) -> Iterator[tuple[str, yaml_file.Node]]:

@@ -36,6 +36,7 @@ from companion.flow import (
 )
 from companion.pcm import to_wav
 from companion.providers.faults import Told, health, told, until_over
+from companion.providers.model_names import made_for
 from companion.providers.openai_chat import Asked, Reply, compose
 from companion.providers.openai_dialect import OPENAI, Dialect
 from companion.providers.openai_sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
@@ -123,7 +124,7 @@ class OpenAIProvider(AIProvider):
         super().__init__(**arguments)
         self._refused: dict[str, frozenset[str]] = {}
         """Model -> parameters it was found not to take."""
-        self._found_model = ""
+        self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._links: Links | None = None
 
@@ -426,12 +427,12 @@ class OpenAIProvider(AIProvider):
         )
 
     async def _model(self, role: Role, wanted: str) -> str:
-        """The model to ask; a server whose models are its own is asked for the one it has.
+        """The model to ask; a server whose models are its own is asked for the first that looks made for the role.
 
         Raises:
             AIProviderModelNotFoundError: none was chosen, and it lists none.
         """
-        if model := wanted or self.models[role] or self._found_model:
+        if model := wanted or self.models[role] or self._found_models.get(role, ""):
             return self._successor(model)
         models = await self._models() if self.dialect.lists_models else ()
         if not models:
@@ -439,8 +440,8 @@ class OpenAIProvider(AIProvider):
             raise AIProviderModelNotFoundError(
                 f"No model of {who} is chosen.", self.spec.name, who=who, hint="Enter the name of its model."
             )
-        self._found_model = models[0]
-        return models[0]
+        self._found_models[role] = next(iter(made_for(role, models)), models[0])
+        return self._found_models[role]
 
     def _successor(self, model: str) -> str:
         """What the vendor names instead of a model that has ended since this program was made."""

@@ -1,9 +1,9 @@
 """Who can think, hear and speak: finds providers by name, without loading any vendor's SDK.
 
-Four sources, in this order: what a program registered, the modules of this package that define `SPEC` and `PROVIDER`,
-the rows of `resources/vendors.yaml`, and installed packages with an entry point in the group `companion.providers` (an
-`AIProvider` subclass). Entry points are read only for a name nobody knows and for the whole list, because asking the
-installation costs more than all the rest.
+Five sources, in this order: what a program registered, the servers a person declared (`servers`), the modules of this
+package that define `SPEC` and `PROVIDER`, the rows of `resources/vendors.yaml`, and installed packages with an entry point
+in the group `companion.providers` (an `AIProvider` subclass). Entry points are read only for a name nobody knows and for
+the whole list, because asking the installation costs more than all the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -49,6 +50,8 @@ _NOT_VENDORS = frozenset(
         "google_wire",
         "response",
         "schema",
+        "servers",
+        "model_names",
         "tools",
         "wellformed",
     }
@@ -63,9 +66,12 @@ class _Entry:
     module: str = ""
     """Of a built-in provider: its code is at hand, its class is asked for later; empty: a row of `vendors.yaml`."""
     provider: type[AIProvider] | None = None
+    make: Callable[[], type[AIProvider]] | None = None
+    """Gives the class when it is asked for."""
 
 
 _registered: dict[str, _Entry] = {}
+_servers: dict[str, _Entry] = {}
 
 
 def find(name: str) -> Spec:
@@ -96,6 +102,8 @@ def provider_class(name: str) -> type[AIProvider]:
     entry = _entry(name)
     if entry.provider is not None:
         return entry.provider
+    if entry.make is not None:
+        return entry.make()
     if not entry.module:
         return compatible.vendor(entry.spec.name)
     found: object = importlib.import_module(entry.module).PROVIDER
@@ -126,6 +134,22 @@ def unregister(name: str) -> None:
     _registered.pop(name.strip().lower(), None)
 
 
+def declare_servers(made: Mapping[str, tuple[Spec, Callable[[], type[AIProvider]]]], *, alone: bool) -> None:
+    """Adds servers under their names: what is known of each, and what gives its class.
+
+    Args:
+        alone: servers declared before are there no longer.
+    """
+    if alone:
+        _servers.clear()
+    _servers.update({name: _Entry(spec, make=make) for name, (spec, make) in made.items()})
+
+
+def is_vendor(name: str) -> bool:
+    """Whether a provider that came with the program has the name; reads no vendor's file."""
+    return _is_module(name) or name in _NOT_VENDORS or name in compatible.rows()
+
+
 def _checked(cls: object, name: str) -> type[AIProvider]:
     if not (isinstance(cls, type) and issubclass(cls, AIProvider)):
         raise AIProviderInvalidRequestError(
@@ -145,8 +169,8 @@ def _entry(name: str) -> _Entry:
 
 
 def _look_up(key: str) -> _Entry | None:
-    if key in _registered:
-        return _registered[key]
+    if (own := _registered.get(key) or _servers.get(key)) is not None:
+        return own
     if _is_module(key) and (entry := _from_module(key)) is not None and entry.spec.name == key:
         return entry  # the usual case, and the only vendor's file that is read for it
     for source in (_rows, _built_in, _installed):
@@ -157,7 +181,7 @@ def _look_up(key: str) -> _Entry | None:
 
 
 def _all() -> dict[str, _Entry]:
-    return {**_installed(), **_rows(), **_built_in(), **_registered}
+    return {**_installed(), **_rows(), **_built_in(), **_servers, **_registered}
 
 
 def _is_module(key: str) -> bool:

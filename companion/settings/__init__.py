@@ -9,7 +9,7 @@ Loading never raises: a fault costs one field its value and becomes a `SettingsP
 written to a file. Importing this package costs no YAML parser (`companion.yaml_file`); it is loaded when a file exists.
 """
 
-from companion.settings.address import Address, normalise_base_url
+from companion.settings.address import Address, normalise_base_url, normalise_tcp_address
 from companion.settings.declared import Settings, all_fields, block_fields, changed, find_field, value_of
 from companion.settings.field import Field, Page
 from companion.settings.layers import Described, Loaded, SettingsProblem, describe, load_settings, save
@@ -29,6 +29,7 @@ __all__ = [
     "find_field",
     "load_settings",
     "normalise_base_url",
+    "normalise_tcp_address",
     "save",
     "value_of",
 ]

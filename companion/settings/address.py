@@ -23,6 +23,7 @@ _ENDPOINTS = (
     "/audio/transcriptions",
     "/api/chat",
 )
+_TCP_HINT = "Write it like tcp://attic.local:10300."
 _HINT = "Write it like https://api.example.com/v1. The old address still holds."
 
 
@@ -71,6 +72,36 @@ def normalise_base_url(text: str, *, with_key: bool = False, trusts_own_network:
     standard = {"https": 443, "http": 80}[scheme]
     where = shown_host if port in (None, standard) else f"{shown_host}:{port}"
     return Address(f"{scheme}://{where}{_path(parts.path, notices)}", " ".join(notices))
+
+
+def normalise_tcp_address(text: str) -> Address:
+    """The address of a server that speaks a protocol of its own over one plain connection, as `tcp://host:port`.
+
+    The port may be missing; the protocol then knows its own.
+
+    Raises:
+        CompanionError: UNSAFE_ADDRESS when it is no address of a server.
+    """
+    plain = _INVISIBLE.sub("", text.strip().strip("\"'<>`"))
+    if not plain:
+        return Address("", "")
+    found = _SCHEME.match(plain)
+    if found and found[1].lower() not in ("tcp", "http", "wyoming"):
+        raise CompanionError(
+            Kind.UNSAFE_ADDRESS, "A Wyoming server's address begins with tcp://.", hint=_TCP_HINT
+        )
+    notices: list[str] = []
+    try:
+        parts = urlsplit(f"tcp://{plain[found.end() :] if found else plain}")
+        port = parts.port
+        host = _host(parts.hostname or "", notices)
+    except (ValueError, CompanionError) as error:
+        raise CompanionError(Kind.UNSAFE_ADDRESS, "That is not a server address.", hint=_TCP_HINT) from error
+    if not is_this_host(host):
+        where = "through your own network" if is_own_network(host) else "through the internet"
+        notices.append(f"What you say travels unencrypted {where}.")
+    shown = f"[{host}]" if ":" in host else host
+    return Address(f"tcp://{shown}:{port}" if port else f"tcp://{shown}", " ".join(notices))
 
 
 def _with_scheme(text: str, notices: list[str]) -> str:

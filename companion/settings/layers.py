@@ -27,6 +27,7 @@ from companion.settings.declared import (
     checked,
     find_field,
     is_provider_name,
+    server_fields,
     value_of,
 )
 from companion.settings.field import Declared, Field, Value
@@ -184,9 +185,11 @@ def _take(layers: _Layers, path: Path, name: str, node: Node) -> None:
 
 
 def _is_group(name: str) -> bool:
-    groups = {each.name.rsplit(".", 1)[0] for each in all_fields()} | {"providers"}
+    groups = {each.name.rsplit(".", 1)[0] for each in all_fields()} | {"providers", "servers"}
     match name.split("."):
         case ["providers", role, provider] if role in ROLES and is_provider_name(provider):
+            return True
+        case ["servers", server] if is_provider_name(server):
             return True
     return name in groups
 
@@ -312,12 +315,14 @@ class Described:
 
 
 def describe(loaded: Loaded | None = None) -> list[Described]:
-    """Every setting in the order of declaration, then the providers' blocks that differ from their defaults."""
+    """Every setting in the order of declaration, then what differs from its default of providers' blocks and servers."""
     loaded = loaded or Loaded(settings=Settings())
     names = [each.name for each in all_fields()]
     for role in ROLES:
         for provider in sorted(getattr(loaded.settings.providers, role).blocks):
             names += [f"providers.{role}.{provider}.{each.name}" for each in block_fields()]
+    for server in sorted(loaded.settings.servers.by_name):
+        names += [f"servers.{server}.{each.name}" for each in server_fields()]
     rows = [_described(loaded, name) for name in names]
     return [
         row for row in rows if row.name in {each.name for each in all_fields()} or row.value != row.default

@@ -101,7 +101,8 @@ class PrivacyPage(DeclaredPage):
         address = choice.block(choice.active).base_url or (spec.base_url if spec else "")
         if self.host.settings.network.offline or not address or is_this_computer(address):
             return ""
-        return urlsplit(address).hostname or ""
+        elsewhere = [each for each in address.split() if not is_this_computer(each)]
+        return ", ".join(urlsplit(each).hostname or "" for each in elsewhere)
 
 
 class Today(QFrame):

@@ -1,0 +1,328 @@
+"""Servers of a person's own, by the names they were given: declarations in, Specs and provider classes out.
+
+A declaration with several addresses is a cluster of servers that are alike: a request goes to the one that answered last,
+at first to the first, and to the next when it fails before it has begun. Event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from companion.errors import AIProviderInvalidRequestError, CompanionError
+from companion.flow import Health, Role, VoiceInfo
+from companion.hosts import is_this_computer
+from companion.providers import compatible, registry
+from companion.providers.model_names import made_for
+from companion.providers.provider import AIProvider, Spec, opened
+
+if TYPE_CHECKING:
+    from companion.calls import Embeddings, EmbedRequest
+    from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, SpeakRequest, Transcript
+    from companion.ports import Call
+    from companion.providers.middleware import Engine, Outcome
+
+KINDS = {
+    "openai": frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
+    "wyoming": frozenset({Role.HEARS, Role.SPEAKS}),
+}
+"""What a server speaks -> what such servers can be."""
+_VERBS = {Role.THINKS: "think", Role.HEARS: "hear", Role.SPEAKS: "speak", Role.EMBEDS: "compare texts"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnServer:
+    """One server, or several that are alike."""
+
+    name: str
+    addresses: tuple[str, ...]
+    """Normalised; one is asked after the other."""
+    kind: str = "openai"
+    label: str = ""
+    """As the person calls it; empty: its name."""
+    roles: frozenset[Role] = frozenset()
+    """What it is used for; empty: all that its kind can be."""
+
+    @property
+    def called(self) -> str:
+        return self.label or self.name
+
+
+def declare(servers: Iterable[OwnServer], *, alone: bool = False) -> tuple[str, ...]:
+    """Makes servers providers like any other, under their names. Returns what could not be declared, in sentences.
+
+    Args:
+        alone: those that were declared before are there no longer.
+    """
+    made, problems = {}, []
+    for server in servers:
+        if server.name != server.name.lower():
+            problems.append(f"servers.{server.name}: its name is written in small letters.")
+        elif registry.is_vendor(server.name):
+            taken = (
+                f"{server.name} is the name of a provider that is there already; give the server another one"
+            )
+            problems.append(f"servers.{server.name}: {taken}.")
+        elif server.kind not in KINDS or not server.addresses:
+            problems.append(
+                f"servers.{server.name}: an address is needed, and openai or wyoming as its kind."
+            )
+        else:
+            made[server.name] = (spec_of(server), partial(class_of, server))
+    registry.declare_servers(made, alone=alone)
+    return tuple(problems)
+
+
+def key_variable(name: str) -> str:
+    """The environment variable that may hold the server's key; no vendor's key is called so."""
+    plain = "".join(sign if sign.isalnum() else " " for sign in name).split()
+    return "_".join(("COMPANION", "KEY", *plain)).upper()
+
+
+def spec_of(server: OwnServer) -> Spec:
+    """What is known of a server before it is asked."""
+    roles = server.roles & KINDS[server.kind] or KINDS[server.kind]
+    if server.kind == "wyoming":
+        from companion.providers import wyoming
+
+        like = wyoming.SPEC
+    else:
+        like = compatible.specs()["compatible"]
+    return replace(
+        like,
+        name=server.name,
+        display_name=server.called,
+        aliases=(),
+        roles=roles,
+        base_url=" ".join(server.addresses),
+        key_env=(key_variable(server.name),) if like.key_env else (),
+        summary=_summary(server),
+        is_server=True,
+    )
+
+
+@cache
+def class_of(server: OwnServer) -> type[AIProvider]:
+    """The class behind a declaration."""
+    spec = spec_of(server)
+    named = f"Server{server.name.title().replace('-', '').replace('_', '')}"
+    if len(server.addresses) > 1:
+        return type(named, (Cluster,), {"spec": spec, "server": server})
+    if server.kind == "wyoming":
+        from companion.providers.wyoming import WyomingProvider
+
+        return type(named, (WyomingProvider,), {"spec": spec})
+    made = compatible.compatible(server.name, compatible.rows()["compatible"])
+    return type(named, (made,), {"spec": spec})
+
+
+def _summary(server: OwnServer) -> str:
+    elsewhere = [_host(each) for each in server.addresses if not is_this_computer(each)]
+    where = f"What you say goes to {_listed(elsewhere, 'or')}." if elsewhere else "It runs on this computer."
+    if len(server.addresses) == 1:
+        return f"A server of your own. {where}"
+    count = len(server.addresses)
+    return f"{count} servers of your own: the next is asked when one does not answer. {where}"
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).netloc
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
+class Cluster(AIProvider):
+    """Servers that are alike, of which any may do a request."""
+
+    spec: ClassVar[Spec] = Spec(name="cluster", display_name="Cluster", roles=frozenset())
+    server: ClassVar[OwnServer]
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._arguments = {name: given for name, given in arguments.items() if name not in ("voice", "net")}
+        self._first = 0
+
+    @cached_property
+    def members(self) -> tuple[AIProvider, ...]:
+        """A provider for each address, in their order."""
+        made = []
+        for address in self.base_url.split():
+            label = f"{self.server.called} ({_host(address)})"
+            one = class_of(replace(self.server, addresses=(address,), label=label))
+            made.append(one(**{**self._arguments, "base_url": address, "net": self.net}))
+        return tuple(made)
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        async with opened(self._first_of("chat"), lambda: request) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        from companion.providers.replay import Replay
+
+        async with aclosing(Replay(request.frames)) as take:
+            each = lambda: replace(request, frames=take.again())  # noqa: E731 - heard from its beginning
+            async with opened(self._first_of("transcribe"), each) as transcripts:
+                async for transcript in transcripts:
+                    yield transcript
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        async with opened(self._first_of("speak"), lambda: request) as sound:
+            async for audio in sound:
+                yield audio
+
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        async with opened(self._first_of("embed"), lambda: request) as found:
+            async for vectors in found:
+                yield vectors
+
+    async def voices(self) -> Sequence[VoiceInfo]:
+        refusal: CompanionError | None = None
+        for member in self._in_turn():
+            try:
+                return await member.voices()
+            except CompanionError as error:
+                refusal = refusal or error
+        raise refusal or self._unsupported("speak", "Give it an address.")
+
+    async def check(self) -> Health:
+        healths = await asyncio.gather(*(member.check() for member in self.members))
+        well = [health for health in healths if health.ok]
+        count = len(healths)
+        if not well:
+            return replace(healths[0], detail=f"None of the {count} servers answers. {healths[0].detail}")
+        silent = [
+            _host(member.base_url)
+            for member, health in zip(self.members, healths, strict=True)
+            if not health.ok
+        ]
+        verb = "does" if len(silent) == 1 else "do"
+        missing = f" {_listed(silent, 'and')} {verb} not." if silent else ""
+        return Health(
+            ok=True,
+            detail=f"{len(well)} of {count} servers answer.{missing}",
+            latency_ms=min((each.latency_ms for each in well if each.latency_ms is not None), default=None),
+            models=tuple(dict.fromkeys(model for health in well for model in health.models)),
+        )
+
+    async def warm(self) -> None:
+        for member in self._in_turn()[:1]:
+            await member.warm()
+
+    async def aclose(self) -> None:
+        if "members" in self.__dict__:
+            for member in self.members:
+                await member.aclose()
+        await super().aclose()
+
+    def _in_turn(self) -> tuple[AIProvider, ...]:
+        """Who answered last comes first."""
+        return (*self.members[self._first :], *self.members[: self._first])
+
+    def _first_of(self, verb: str) -> Call[Callable[[], Any], Any]:
+        """The call of whichever member answers; its request is made anew for each of them."""
+        from companion.providers.middleware import fallback
+
+        def told(outcome: Outcome) -> None:
+            names = [member.spec.display_name for member in self.members]
+            self._first = names.index(outcome.answered_by)
+
+        return fallback([self._engine(member, verb) for member in self._in_turn()], on_outcome=told)
+
+    def _engine(self, member: AIProvider, verb: str) -> Engine[Callable[[], Any], Any]:
+        from companion.ledger import Cargo
+        from companion.providers.middleware import Engine, timeouts
+
+        policy = self.policy
+        share_s = policy.first_s / len(self.members)  # one that is silent must leave time for the others
+        call = timeouts(getattr(member, verb), share_s, policy.idle_s, policy.total_s, spec=member.spec)
+        return Engine(name=member.spec.display_name, call=lambda make: call(make()), may_see=frozenset(Cargo))
+
+
+# -- what a server can do -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What a server was found to be able to do."""
+
+    health: Health
+    models: dict[Role, tuple[str, ...]]
+    """Names per role; a role without is not there."""
+    voices: int = 0
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Empty: it did not say."""
+        return frozenset(self.models) | (frozenset({Role.SPEAKS}) if self.voices else frozenset())
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        if not self.health.ok:
+            return self.health.detail
+        latency = f" ({self.health.latency_ms:.0f} ms)" if self.health.latency_ms is not None else ""
+        if not self.roles:
+            return f"It answers{latency}, and does not say what it has: enter its model where you choose it."
+        can = _listed([self._can(role) for role in _VERBS if role in self.roles], "and")
+        return f"{self.health.detail} It can {can}{latency}."
+
+    def _can(self, role: Role) -> str:
+        names = self.models.get(role, ())
+        shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        if role is Role.SPEAKS and self.voices:
+            shown = f"{self.voices} {'voice' if self.voices == 1 else 'voices'}"
+        return f"{_VERBS[role]} ({shown})" if shown else _VERBS[role]
+
+
+async def discover(provider: AIProvider, kind: str) -> Discovery:
+    """Asks a server what it has. Reports, never raises a `CompanionError`."""
+    health = await provider.check()
+    if not health.ok:
+        return Discovery(health=health, models={})
+    if kind == "wyoming":
+        found = {Role.HEARS: health.models} if health.models else {}
+    else:
+        found = {role: names for role in KINDS[kind] if (names := made_for(role, health.models))}
+    return Discovery(health=health, models=found, voices=await _count_voices(provider, kind, found))
+
+
+async def _count_voices(provider: AIProvider, kind: str, found: dict[Role, tuple[str, ...]]) -> int:
+    if kind != "wyoming" and Role.SPEAKS not in found:
+        return 0
+    try:
+        return len(await provider.voices())
+    except CompanionError:
+        return 0
+
+
+def read_server(name: str, values: dict[str, Any]) -> OwnServer:
+    """A server as a configuration file declares it: `address` (one, or several in a list), `kind`, `label`, `does`.
+
+    Raises:
+        AIProviderInvalidRequestError: it cannot be one.
+    """
+    given = values.get("address") or ()
+    addresses = given.replace(",", " ").split() if isinstance(given, str) else [str(each) for each in given]
+    unknown = values.keys() - {"address", "kind", "label", "does"}
+    if unknown:
+        raise AIProviderInvalidRequestError(f"servers.{name} has no {', '.join(sorted(unknown))}.", name)
+    return OwnServer(
+        name=name,
+        addresses=tuple(addresses),
+        kind=str(values.get("kind") or "openai"),
+        label=str(values.get("label") or ""),
+        roles=roles_of(str(values.get("does") or "")),
+    )
+
+
+def roles_of(text: str) -> frozenset[Role]:
+    """Roles by their values, `llm stt`; others are left out."""
+    return frozenset(role for role in Role if role.value in text.replace(",", " ").split())
