@@ -134,12 +134,8 @@ class Talk:
         },
         page=Page.THINKING,
     )
-    realtime_model: str = setting(
-        "", label="Model for speech to speech", help="Empty: the provider's own default.", page=Page.THINKING
-    )
-    realtime_voice: str = setting(
-        "", label="Voice for speech to speech", help="Empty: the provider's own default.", page=Page.THINKING
-    )
+    realtime_model: str = setting("", label="Model for speech to speech", page=Page.THINKING)
+    realtime_voice: str = setting("", label="Voice for speech to speech", page=Page.THINKING)
     mode: str = setting(
         "auto",
         label="How the talk key works",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 
@@ -12,7 +13,7 @@ from companion.audio.virtual import CapturingPlayer
 from companion.conversation.seam import GO_ON, Seam, going_on, kept_of
 from companion.errors import Action, Kind
 from companion.events import Event, Phase, ReplyContinued, ReplyDelta, SentenceHeard, Trouble, TurnFinished
-from companion.flow import Message, ReplyState, Speaker
+from companion.flow import Message, ReplyState, Speaker, TurnRecord
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
@@ -171,7 +172,7 @@ async def test_a_cut_answer_is_kept_marked_and_goes_on(wire: Wire, fault: str) -
     assert [m["content"] for m in wire.prompts()[-1]][1:] == ["I left early today.", REPLY, "And then?"]
 
 
-async def turns(app: Companion) -> list[object]:
+async def turns(app: Companion) -> list[TurnRecord]:
     return [turn for session in await app.sessions() for turn in await app.turns(session.id)]
 
 
@@ -190,6 +191,25 @@ async def test_it_can_break_off_and_go_on_again_and_again(wire: Wire) -> None:
             break
     assert text == REPLY
     assert len(await turns(app)) == 1
+
+
+async def test_what_comes_while_it_goes_on_is_kept_as_it_comes(wire: Wire) -> None:
+    script, app = wire.server.script, wire.app
+    script.cut_after = 9
+    app.submit("I left early today.")
+    kept = kept_of((await wire.over(1)).record.reply_text)
+    script.cut_after, script.stall_after = None, 14
+    script.reply = REPLY.removeprefix(kept)
+    app.act(Action.CONTINUE)
+    async with asyncio.timeout(20):
+        while len((await turns(app))[0].reply_text) <= len(kept):  # noqa: ASYNC110 - kept in the background
+            await asyncio.sleep(0.005)
+    turn = (await turns(app))[0]
+    assert turn.reply_state is ReplyState.PARTIAL, "a crash now would leave it so"
+    assert REPLY.startswith(turn.reply_text)
+    app.cancel()
+    await wire.over(2)
+    assert (await turns(app))[0].reply_state is ReplyState.INTERRUPTED
 
 
 async def test_going_on_that_brings_nothing_leaves_what_there_is(wire: Wire) -> None:

@@ -680,6 +680,24 @@ async def sound(dialog: SettingsDialog) -> SoundPage:
     return page
 
 
+async def test_model_and_voice_of_a_conversation_are_asked_where_one_is_chosen(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    dialog.show_page("thinking")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, ThinkingPage)
+    model, voice = page.voice_model
+    assert not model.isVisible()
+    await host.change({"talk.engine": "google-realtime"})
+    page.refresh()
+    assert model.isVisible()
+    assert isinstance(voice.control, QLineEdit)
+    completer = voice.control.completer()
+    completer.setCompletionPrefix("mari")
+    assert completer.currentCompletion() == "marin"
+
+
 async def test_the_microphone_is_open_only_while_the_page_is_seen(
     dialog: SettingsDialog, host: StagedHost
 ) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCompleter, QLineEdit
+
 from companion.flow import Role
+from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.provider import Spec
 from companion.settings import Page
 
 
@@ -19,7 +26,28 @@ class ThinkingPage(RolePage):
     def add_own_rows(self) -> None:
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
         self.add_rows("talk.engine")
-        self.add_pair(self.row("talk.realtime_model"), self.row("talk.realtime_voice"))
+        self.voice_model = (
+            self._known_row("talk.realtime_model", lambda spec: spec.realtime),
+            self._known_row("talk.realtime_voice", lambda spec: spec.realtime_voices),
+        )
+        self.add_pair(*self.voice_model)
+
+    def refresh(self) -> None:
+        super().refresh()
+        for row in self.voice_model:
+            row.setVisible(self.host.settings.talk.engine != "separate")
+
+    def _known_row(self, name: str, known: Callable[[Spec], Sequence[str]]) -> FieldRow:
+        """A line that completes the names there are; others work too."""
+        row = self.row(name)
+        if isinstance(row.control, QLineEdit):
+            names = [each for spec in self.host.provider_specs(self.role) for each in known(spec)]
+            completer = QCompleter(names, row.control)
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            row.control.setCompleter(completer)
+            row.control.setPlaceholderText("The provider's own choice")
+        return row
 
 
 PAGE = PageInfo(
