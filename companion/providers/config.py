@@ -122,6 +122,8 @@ def arguments_from_environment(spec: Spec) -> dict[str, str]:
     """The constructor arguments the environment gives for a provider; empty variables count as unset."""
     variables = {argument: f"{_upper(spec)}_{ending}" for argument, ending in _SETTINGS.items()}
     variables |= _OWN_VARIABLES.get(spec.name, {})
+    if spec.address_env:
+        variables["base_url"] = spec.address_env
     found = {argument: value for argument, variable in variables.items() if (value := _read(variable))}
     key = next(filter(None, map(_read, key_variables(spec))), "")
     return {"api_key": key, **found} if key else found

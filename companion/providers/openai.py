@@ -1,8 +1,7 @@
 """OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
 
-The three calls of a turn go straight through the gate's HTTP client: measured side by side, the SDK adds 0.3 to 0.7 ms to
-each of them, four times that where an answer is long, and a third of a second to import (tests/benchmarks/chunks.py). It
-is used for what no turn waits for: the list of models, vectors and pictures. How a server differs is a `Dialect`, data.
+The calls of a turn are requests of our own (`openai_requests` says why). The SDK is for what no turn waits for: the list of
+models, vectors and pictures; it is imported on a thread. How a server differs from OpenAI is a `Dialect`, data.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import base64
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from companion.errors import (
     AIProviderError,
     AIProviderModelNotFoundError,
-    AIProviderUnavailableError,
     CompanionError,
     Kind,
 )
@@ -39,6 +38,7 @@ from companion.providers.faults import Told, health, told, until_over
 from companion.providers.model_names import made_for
 from companion.providers.openai_chat import Asked, Reply, compose
 from companion.providers.openai_dialect import OPENAI, Dialect
+from companion.providers.openai_requests import Made, Requests, media_type, refusal
 from companion.providers.openai_sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.sse import Splitter
@@ -69,8 +69,6 @@ _VOICES = (
 )
 _LIVE_HEARING = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 """Recognisers that are reached over the realtime socket and hear while the person speaks."""
-_CONCESSIONS = 2
-"""How often one call gives up a parameter that the server says it does not know."""
 _EMBED_BATCH = 256
 """Texts of one request for vectors; OpenAI takes 300,000 tokens at once."""
 
@@ -108,22 +106,19 @@ SPEC = Spec(
     summary="Thinks, hears and speaks well. Your words and your voice go to api.openai.com.",
 )
 
-Made = tuple[dict[str, Any], Iterable[str]]
-"""What a request is sent with, and the names in it that may be left out."""
-
 
 class OpenAIProvider(AIProvider):
     """OpenAI or a compatible server at `base_url`."""
 
     spec = SPEC
     dialect: ClassVar[Dialect] = OPENAI
-    _http: httpx2.AsyncClient | None = None
     _client: AsyncOpenAI | None = None
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._refused: dict[str, frozenset[str]] = {}
-        """Model -> parameters it was found not to take."""
+        if self.spec.own_address:
+            self.base_url = _with_path(self.base_url, self.spec.base_url)
+        self._requests = Requests(self, self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._links: Links | None = None
@@ -141,11 +136,11 @@ class OpenAIProvider(AIProvider):
                 asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
                 return {"json": asked.body}, asked.optional
 
-            response = await self._answer(call, "/chat/completions", model, make)
+            response = await self._requests.answer(call, "/chat/completions", model, make)
             assert asked is not None
             reply = Reply(call)
             async with aclosing(response):
-                if _media_type(response) == "application/json":  # it does not stream, whatever it was asked
+                if media_type(response) == "application/json":  # it does not stream, whatever it was asked
                     if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
                         yield whole
                 else:
@@ -187,11 +182,11 @@ class OpenAIProvider(AIProvider):
                 kept = {name: value for name, value in form.items() if name not in refused}
                 return {"data": kept, "files": {"file": file}}, optional - refused
 
-            response = await self._answer(
+            response = await self._requests.answer(
                 call, "/audio/transcriptions", model, make, query=self.dialect.sound_query
             )
             async with aclosing(response):
-                if _media_type(response) != "text/event-stream":  # some answer once, whatever they were asked
+                if media_type(response) != "text/event-stream":  # some answer once, whatever they were asked
                     yield words_of(call, json.loads(await response.aread()))
                     return
                 async with aclosing(follow_words(call, response.aiter_bytes())) as transcripts:
@@ -227,9 +222,11 @@ class OpenAIProvider(AIProvider):
 
                 def make(refused: frozenset[str], body: dict[str, Any] = body) -> Made:
                     kept = {name: value for name, value in body.items() if name not in refused}
-                    return {"json": kept}, {"speed", "response_format"} & kept.keys()
+                    if "response_format" in refused:  # bare samples are not everybody's
+                        kept["response_format"] = "wav"
+                    return {"json": kept}, ({"speed", "response_format"} & kept.keys()) - refused
 
-                response = await self._answer(
+                response = await self._requests.answer(
                     call, "/audio/speech", model, make, query=self.dialect.sound_query
                 )
                 async with aclosing(response), aclosing(self._sound(call, response)) as sound:
@@ -257,7 +254,7 @@ class OpenAIProvider(AIProvider):
             raise self._no_voice(str(error)) from error
 
     async def _sound_blocks(self, call: Told, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
-        kind = _media_type(response)
+        kind = media_type(response)
         if kind == "application/json":
             yield _sound_in(call, await response.aread())
             return
@@ -289,9 +286,9 @@ class OpenAIProvider(AIProvider):
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
         with suppress(CompanionError), told(self.spec) as call:
-            response = await self._send("GET", self.dialect.voices_path)
+            response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
-                raise (await _refusal(call, response))[0]
+                raise (await refusal(call, response))[0]
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
@@ -357,75 +354,6 @@ class OpenAIProvider(AIProvider):
 
         return OpenAIRealtime(self, choice)
 
-    async def _answer(
-        self,
-        call: Told,
-        path: str,
-        model: str,
-        make: Callable[[frozenset[str]], Made],
-        *,
-        query: Mapping[str, str] | None = None,
-    ) -> httpx2.Response:
-        """An answer that has begun; the caller closes it.
-
-        What the server says it does not know is left out in a second attempt, and from then on. `make` gives the content
-        without the names it is told.
-        """
-        for attempt in range(_CONCESSIONS + 1):
-            refused = self._refused.get(model, frozenset())
-            content, optional = make(refused)
-            response = await self._send("POST", path, query=query, **content)
-            if response.status_code < 400:
-                call.opened = True
-                return response
-            error, text = await _refusal(call, response)
-            name = _named(text, optional) if response.status_code in (400, 422) else ""
-            if not name or attempt == _CONCESSIONS:
-                raise error
-            self._refused[model] = refused | {name}
-        raise AssertionError
-
-    async def _send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **content: Any
-    ) -> httpx2.Response:
-        key = self._key()  # first: a missing key is told before anything else
-        if self._http is None:
-            self._http = self.net.client()
-        request = self._http.build_request(
-            method,
-            self.base_url.rstrip("/") + path,
-            headers={**self.dialect.headers, **self._key_header(key)},
-            params=query or None,
-            **content,
-        )
-        request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
-        return await self._http.send(request, stream=True)
-
-    def _key(self) -> str:
-        """Empty: the server wants none.
-
-        Raises:
-            AIProviderError: it wants one, or its address, and was given none.
-        """
-        if self.spec.own_address and self.spec.needs_key and self.base_url == self.spec.base_url:
-            who = self.spec.display_name
-            raise AIProviderUnavailableError(
-                f"{who} needs the address of your own resource there.",
-                self.spec.name,
-                kind=Kind.UNREACHABLE,
-                who=who,
-                hint="Enter it in the settings. What you said is kept.",
-                retryable=False,
-            )
-        return self.require_key() if self.api_key is not None or self.spec.needs_key else ""
-
-    def _key_header(self, key: str) -> dict[str, str]:
-        if not key:
-            return {}
-        return (
-            {self.dialect.key_header: key} if self.dialect.key_header else {"Authorization": f"Bearer {key}"}
-        )
-
     async def _model(self, role: Role, wanted: str) -> str:
         """The model to ask; a server whose models are its own is asked for the first that looks made for the role.
 
@@ -450,14 +378,14 @@ class OpenAIProvider(AIProvider):
 
     async def _sdk(self) -> tuple[AsyncOpenAI, dict[str, Any]]:
         """The vendor's own client, and the headers to give with each call."""
-        key = self._key()
+        headers: dict[str, Any] = dict(self._requests.headers())
         await asyncio.to_thread(_load_sdk)
         from openai import AsyncOpenAI, Omit
 
         if self._client is None:
             http = self.net.client()
             client = AsyncOpenAI(
-                api_key=key or "none",
+                api_key=self._requests.key() or "none",
                 base_url=self.base_url,
                 http_client=http,
                 timeout=http.timeout,
@@ -466,7 +394,6 @@ class OpenAIProvider(AIProvider):
             # The SDK reads these from the environment; a key works with the account it was made for.
             client.organization = client.project = client.admin_api_key = None
             self._client = client
-        headers: dict[str, Any] = {**self.dialect.headers, **self._key_header(key)}
         return self._client, headers if "Authorization" in headers else {"Authorization": Omit(), **headers}
 
     async def _models(self) -> Sequence[str]:
@@ -485,7 +412,8 @@ class OpenAIProvider(AIProvider):
     async def aclose(self) -> None:
         from companion.providers.live import gone
 
-        self._client = self._http = None
+        self._client = None
+        self._requests.close()
         if self._links is not None:
             await self._links.aclose()
         await gone()
@@ -495,34 +423,18 @@ class OpenAIProvider(AIProvider):
 PROVIDER = OpenAIProvider
 
 
-async def _refusal(call: Told, response: httpx2.Response) -> tuple[AIProviderError, str]:
-    """The error a refusing answer becomes, and its body. Closes it."""
-    async with aclosing(response):
-        text = (await response.aread()).decode("utf-8", "replace")
-    body: object = text
-    with suppress(ValueError):
-        body = json.loads(text)
-    return call.status(response.status_code, body, response.headers), text
-
-
-def _named(text: str, names: Iterable[str]) -> str:
-    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word."""
-    text = text.replace("\\", "")
-    for name in names:
-        bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
-        if re.search(bare, text, re.IGNORECASE):
-            return name
-    return ""
+def _with_path(address: str, like: str) -> str:
+    """An address as people give it, host and port, with the path that such servers have."""
+    with suppress(ValueError):  # what is no address is told when it is used
+        if not urlsplit(address).path.strip("/"):
+            return address.rstrip("/") + (urlsplit(like).path.rstrip("/") or "/v1")
+    return address
 
 
 def _entry(model: str, provider: str) -> ModelEntry | None:
     from companion.providers.catalogue import Catalogue
 
     return Catalogue.load().find(model, provider)
-
-
-def _media_type(response: httpx2.Response) -> str:
-    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _sound_in(call: Told, body: bytes) -> bytes:

@@ -62,6 +62,8 @@ class Spec:
     """Default address; empty: there is none, the work is done here."""
     own_address: bool = False
     """The address is the person's own, `base_url` only a guess or an example; so are its keys and models."""
+    address_env: str = ""
+    """Environment variable that may hold it."""
     is_server: bool = False
     """A person declared it, with its address and its name; both are changed where it was declared."""
     default_models: Mapping[Role, str] = field(default_factory=dict)

@@ -11,16 +11,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
 
+from companion.app.staff import environment_keys
 from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
 from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
-from companion.providers import compatible, registry
+from companion.net import origin
+from companion.providers import AIProviderFactory, compatible, registry
 from companion.providers.openai import OpenAIProvider
 from companion.providers.validator import inspect_key
 from tests.servers.compatible import COMPATIBLE
-from tests.servers.openai import OpenAIServer
-from tests.servers.script import REPLY, TRANSCRIPT
+from tests.servers.openai import OpenAIServer, Ways
+from tests.servers.script import REPLY, SEEN, TRANSCRIPT
 
 KEY = "key-0123456789abcdef-0123456789"
 HELLO = Message(Speaker.USER, "Hello")
@@ -343,3 +346,55 @@ def test_a_row_with_a_field_nobody_knows_is_told(change: dict[str, object]) -> N
     with pytest.raises(CompanionError) as caught:
         compatible.compatible("x", row)
     assert caught.value.kind is Kind.BAD_FILE
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("azure", "https://mine.openai.azure.com/", "https://mine.openai.azure.com/openai/v1"),
+        ("compatible", "http://127.0.0.1:9000", "http://127.0.0.1:9000/v1"),
+        ("vllm", "http://127.0.0.1:9000/serve/v1", "http://127.0.0.1:9000/serve/v1"),
+        ("groq", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("compatible", "http://[", "http://["),
+    ],
+)
+async def test_the_address_of_a_server_of_ones_own_may_be_given_short(
+    name: str, given: str, meant: str
+) -> None:
+    async with registry.provider_class(name)(base_url=given, api_key=KEY) as provider:
+        assert provider.base_url == meant
+
+
+async def test_the_environment_gives_the_address_of_ones_own_resource(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with COMPATIBLE["azure"]() as server:
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.url.removesuffix("/openai/v1"))
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+        async with AIProviderFactory.create("azure", model="my-luna") as azure:
+            assert await azure.generate_completion("Be brief.", "Hello") == REPLY
+        bound = environment_keys()["azure"]
+        assert (bound.origin, bound.variable) == (origin(server.url), "AZURE_OPENAI_API_KEY")
+
+
+class WavOnly(OpenAIServer):
+    """Makes sound files, and says so."""
+
+    name = "wav-only"
+    default_models = ("kokoro",)
+    ways = Ways(wants_key=False, any_voice=True, sound="wav")
+
+    async def _speak(self, request: web.Request) -> web.StreamResponse:
+        if request[SEEN].body["response_format"] != "wav":
+            return self._refuse_field("response_format", "Unsupported 'response_format': use wav.")
+        return await super()._speak(request)
+
+
+async def test_a_voice_without_bare_samples_is_asked_for_files() -> None:
+    async with WavOnly() as server, registry.provider_class("compatible")(base_url=server.url) as own:
+        for count in (2, 3):
+            sound = [
+                chunk async for chunk in own.speak(SpeakRequest(text="Hello.", voice="af", model="kokoro"))
+            ]
+            assert sum(chunk.seconds for chunk in sound) > 0.3
+            assert len(server.asked("speech")) == count
