@@ -333,14 +333,9 @@ class Companion:
 
     async def _follow_talk_mode(self) -> None:
         """Starts or stops hands-free listening as the settings say."""
-        from companion.conversation.engine import Engine
-
         talk = self.settings.talk
-        is_free = talk.mode == "free" and isinstance(
-            self.engine, Engine
-        )  # a voice model is talked to with the key
         sound = self.settings.sound
-        wanted = (talk.headphones, sound.microphone, sound.speaker) if is_free else None
+        wanted = (talk.headphones, sound.microphone, sound.speaker) if talk.mode == "free" else None
         if wanted == self._hands_free_as:
             return
         self._hands_free_as = wanted

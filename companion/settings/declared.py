@@ -157,7 +157,7 @@ class Talk:
     everywhere: bool = setting(
         False,
         label="Talk from other windows too",
-        help="Asks the desktop for a key. Where it gives none, bind the command `companion toggle-talk` to a key.",
+        help="Asks the desktop for a key. Where it gives none, bind one to the command: companion toggle-talk",
         page=Page.SHORTCUTS,
     )
     everywhere_key: str = setting(
