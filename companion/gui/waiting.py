@@ -82,6 +82,7 @@ class WaitingPage(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName("Recordings that wait for their words")
         area.setWidget(inside)
         column.addWidget(area, 1)
         self._show_heading()
