@@ -369,10 +369,11 @@ def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, Envi
     environ = os.environ if environ is None else environ
     found = {}
     for spec in registry.specs():
+        address = environ.get(spec.address_env, "").strip() or spec.base_url
         for variable in key_variables(spec):
             if value := environ.get(variable, "").strip():
                 found[spec.name] = EnvironmentKey(
-                    secret=Secret(value), origin=origin(spec.base_url), variable=variable
+                    secret=Secret(value), origin=origin(address), variable=variable
                 )
                 break
     return found
