@@ -53,6 +53,7 @@ HOMES = {
 }
 MAY_MENTION_HTTPX2 = (
     "providers/openai.py",
+    "providers/openai_requests.py",
     "providers/anthropic.py",
     "providers/google.py",
     "providers/ollama.py",
