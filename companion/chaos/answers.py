@@ -73,8 +73,8 @@ class Answer:
                     )
                 )
             case "ollama":
-                call = {"function": {"name": tool, "arguments": json.loads(arguments)}}
-                return ndjson(_ollama("", message={"role": "assistant", "content": "", "tool_calls": [call]}))
+                asked = {"function": {"name": tool, "arguments": json.loads(arguments)}}
+                return ndjson(_ollama("", message={"role": "assistant", "content": "", "tool_calls": [asked]}))
             case _:
                 function = {"name": tool, "arguments": arguments}
                 call = {"index": 0, "id": "call_chaos", "type": "function", "function": function}

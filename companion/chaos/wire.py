@@ -129,7 +129,13 @@ class Line:
         await self.end()
 
     async def raw(self, raw: bytes) -> None:
-        """Bytes as they are."""
+        """Bytes as they are.
+
+        Raises:
+            ConnectionError: the other side has gone.
+        """
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(raw)
         await self.writer.drain()
         await asyncio.sleep(0)  # draining alone never waits while the other side keeps up, and that side is on this loop

@@ -20,7 +20,7 @@ LIKELY = [name for name, fault in FAULTS.items() if Way.CHAT in fault.ways and n
 
 
 @pytest.mark.parametrize(
-    "count", [pytest.param(60, id="60"), pytest.param(1500, id="1500", marks=pytest.mark.long)]
+    "count", [pytest.param(60, id="60"), pytest.param(600, id="600", marks=pytest.mark.long)]
 )
 async def test_a_day_of_bad_weather(count: int) -> None:
     """With retries a fault that passes is not noticed; every other one is told by its card; nothing is said twice."""
