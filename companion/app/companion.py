@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
     from companion.app.recovery import Recovery
+    from companion.app.spending import Spending
     from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
     from companion.app.workbench import Workbench
@@ -98,6 +99,7 @@ class Companion:
     @cached_property
     def staff(self) -> Staff:
         from companion.app.staff import Staff
+        from companion.providers.middleware import Budget
 
         return Staff(
             settings=lambda: self.settings,
@@ -105,7 +107,15 @@ class Companion:
             net=self.net,
             events=self.events,
             models=self.home.models,
+            budget=Budget(self._spending),
         )
+
+    @cached_property
+    def _spending(self) -> Spending:
+        from companion.app.spending import Spending
+
+        is_kept = self.settings.journal.keep and not self._in_memory
+        return Spending(self.home.state / "spent.json" if is_kept else None)
 
     @cached_property
     def bench(self) -> Workbench:
@@ -223,6 +233,7 @@ class Companion:
         await self.archive.close()
         await self.net.aclose()
         await asyncio.to_thread(self.outgoing.save)
+        await self._spending.close()
 
     async def vault(self) -> Vault:
         """The keys; opened once, at the first need."""

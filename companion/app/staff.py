@@ -44,6 +44,7 @@ from companion.pcm import scaled
 from companion.ports import Call
 from companion.providers import registry
 from companion.providers.config import key_variables
+from companion.providers.middleware import Budget, MemoryPurse, budgeted
 from companion.providers.provider import AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from companion.providers.servers import Discovery, OwnServer
 
 _log = logging.getLogger(__name__)
+LONGEST_PAUSE_S = 5.0
+"""A vendor that asks for a longer pause is not waited for in silence: somebody else answers, or the person is told."""
 _CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
 _CARGO = {Role.THINKS: Cargo.WORDS, Role.HEARS: Cargo.VOICE, Role.SPEAKS: Cargo.ANSWERS}
 _instead: ContextVar[Mapping[Role, str]] = ContextVar("instead", default=MappingProxyType({}))
@@ -79,13 +82,15 @@ class Staff:
         net: Net,
         events: Events,
         models: Path,
+        budget: Budget | None = None,
     ) -> None:
-        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models."""
+        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models. `budget`: of the month."""
         self._settings = settings
         self._vault = vault
         self._net = net
         self._events = events
         self._models = models
+        self._budget = budget or Budget(MemoryPurse())
         self._hired: dict[tuple[object, ...], AIProvider] = {}
         self._keys: dict[tuple[str, str], Secret | None] = {}
         """Provider and origin -> its key, as the vault gave it."""
@@ -147,6 +152,9 @@ class Staff:
             block = settings.role(role).block(name)
             provider = await self.provider(role, name)
             asked = provider.stacked(getattr(provider, _CALLS[role]))
+            if provider.spec.needs_key:  # what costs nothing may always be asked
+                self._budget.limit_usd = settings.reply.monthly_budget_usd or None
+                asked = budgeted(asked, self._budget, spec=provider.spec)
             if role is Role.SPEAKS:
                 request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
                 if request.pieces is not None and not provider.spec.streams_text:
@@ -389,6 +397,7 @@ def _policy(settings: Settings, spec: Spec) -> Policy:
         patience,
         attempts=network.max_retries + 1,
         backoff_s=network.retry_backoff_s,
+        patience_s=LONGEST_PAUSE_S,
         breaker=network.circuit_breaker,
         breaker_threshold=network.circuit_breaker_threshold,
         requests_per_minute=network.requests_per_min,

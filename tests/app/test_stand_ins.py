@@ -238,3 +238,17 @@ async def test_a_vendor_that_dies_at_any_moment_is_replaced_quickly(tmp_path: Pa
     prove(25, "first word of a stand-in, p95", p95, 4.0, cases=len(waits), unit="s", clock="real")
     assert len(cut) + len(waits) == 40
     assert set(cut) <= {Kind.CUT_OFF, Kind.UNAVAILABLE}
+
+
+async def test_a_budget_that_is_used_up_ends_what_costs_and_only_that(tmp_path: Path) -> None:
+    async with vendors(tmp_path) as found:
+        budget = {"reply__monthly_budget_usd": 0.000_001}
+        engines = found.engines(providers__llm__active="openai", providers__llm__stand_ins="", **budget)
+        assert await text_of(engines), "the call that crosses the limit is finished"
+        assert found.staff is not None
+        with pytest.raises(CompanionError) as caught:
+            await text_of(found.staff.engines(frozenset()))
+        assert caught.value.kind is Kind.BUDGET_SPENT
+        assert len(found.openai.requests) == 1
+        engines = found.engines(providers__llm__active="guide", **budget)
+        assert await text_of(engines)

@@ -1,0 +1,69 @@
+"""What calls cost, month by month, kept in a small file: the purse of the monthly budget.
+
+In: sums as calls end. Out: what was spent in a month. Belongs to the loop's thread; writing happens in another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from pathlib import Path
+
+from companion.paths import write_atomically
+from companion.tasks import spawn
+
+_log = logging.getLogger(__name__)
+_MOST_BYTES = 64 * 1024
+_MOST_MONTHS = 24
+
+
+class Spending:
+    """One per app.
+
+    Args:
+        file: where the sums are kept; None: for this run only.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._months = _read(file) if file is not None else {}
+        self._is_saved = True
+        self._saving: asyncio.Task[None] | None = None
+
+    def spent_usd(self, month: str) -> float:
+        return self._months.get(month, 0.0)
+
+    def add(self, month: str, usd: float) -> None:
+        """Adds to a month, and keeps it soon."""
+        self._months[month] = self.spent_usd(month) + usd
+        self._is_saved = False
+        if self._saving is None or self._saving.done():
+            self._saving = spawn(self._save(), name="keep what was spent")
+
+    async def close(self) -> None:
+        """All of it is kept. Never raises."""
+        if self._saving is not None:
+            await asyncio.wait([self._saving])
+        await self._save()
+
+    async def _save(self) -> None:
+        while self._file is not None and not self._is_saved:
+            self._is_saved = True
+            newest = dict(sorted(self._months.items())[-_MOST_MONTHS:])
+            try:
+                await asyncio.to_thread(write_atomically, self._file, json.dumps(newest).encode())
+            except OSError as error:
+                _log.info("what was spent could not be kept: %s", error.strerror)
+                return
+
+
+def _read(file: Path) -> dict[str, float]:
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            return {}
+        kept = {str(month): float(usd) for month, usd in json.loads(file.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {month: usd for month, usd in kept.items() if math.isfinite(usd) and usd >= 0}
