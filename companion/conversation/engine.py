@@ -85,11 +85,14 @@ class Engine(Driver):
         if self._fails_aloud is not None:  # first what there is of it is said
             self._fails_aloud.then = self.go_on
             return
-        record = failed.record if failed is not None else None
-        if failed is None or record is None:
+        if failed is None:
             return
-        if record.reply_state is ReplyState.CUT_OFF or (failed.has_slept and record.heard_text):
+        record = failed.record
+        is_cut = record is not None and record.reply_state is ReplyState.CUT_OFF
+        if record is not None and (is_cut or (failed.has_slept and record.heard_text)):
             self._feed(machine.Submit(failed.text, again=True, goes_on=True))
+        elif failed.has_slept:  # nothing of an answer had come
+            self.retry()
 
     def forget_draft(self) -> None:
         """Heard words that waited to be read were thrown away: their recordings go too."""

@@ -375,7 +375,7 @@ async def test_a_take_the_computer_slept_through_is_kept_and_can_be_heard(desk: 
     async with asyncio.timeout(10):
         while len(await desk.journal.waiting_takes()) != 1:  # noqa: ASYNC110 - sealed in the background
             await asyncio.sleep(0.005)
-    desk.engine.retry()
+    desk.engine.go_on()
     record = (await desk.until(TurnFinished)).record
     assert record.user_text == "unless to be rather cold hearted"
     assert await desk.journal.waiting_takes() == []
