@@ -183,6 +183,7 @@ _status(
 )  # fmt: skip
 for _name, _value, _what in (
     ("seconds", lambda: "3", "asks for a pause of 3 seconds"),
+    ("minute", lambda: "60", "asks for a pause of a minute"),
     ("date", lambda: formatdate(usegmt=True), "asks for a pause, by the clock"),
     ("absurd", lambda: "1000000000", "asks for a pause of thirty years"),
     ("negative", lambda: "-1", "asks for a pause of less than nothing"),

@@ -27,7 +27,7 @@ FAILINGS = (
     "status_401",
     "quota_in_429",
     "status_404",
-    "pause_seconds",
+    "pause_minute",
     "status_503",
     "captive_portal",
     "connection_reset",

@@ -52,6 +52,7 @@ from companion.conversation.turn import (
     step,
 )
 from companion.events import Phase
+from tests.reliability.proof import prove
 
 LIMITS = Limits()
 
@@ -410,3 +411,4 @@ def test_a_hundred_thousand_events_never_leave_a_stuck_phase_or_two_voices() -> 
             asking.clear()
         assert (bench.state.phase is Phase.READY) == (bench.state.deadline_s is None)
         assert (bench.state.phase in (Phase.ARMING, Phase.LISTENING)) == bool(open_mics)
+    prove(28, "stuck phases, second voices and lost microphones", 0, 0, cases=100_000, clock="virtual")

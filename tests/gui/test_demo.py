@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.chaos import FAULTS, Way
@@ -36,6 +38,20 @@ async def test_every_failing_is_shown_with_its_card_and_then_all_is_well(home: H
     assert endings[1].text.startswith("That sounds")
     assert endings[2].text.startswith("caf\ufffd")
     assert endings[3].state is ReplyState.WHOLE
+
+
+async def test_a_pause_of_a_minute_is_told_and_not_waited_for(home: Home) -> None:
+    async def vault() -> Vault:
+        return MemoryVault()
+
+    app = Companion(home, vault=vault, player=CapturingPlayer(realtime=False), in_memory=True)
+    kinds: list[Kind] = []
+    app.events.watch(lambda event: kinds.append(event.error.kind) if isinstance(event, Trouble) else None)
+    await app.open()
+    async with asyncio.timeout(20):
+        await play_chaos(app, failings=("pause_minute",), reading_s=0.0)
+    await app.close()
+    assert kinds == [Kind.RATE_LIMITED]
 
 
 def test_the_show_names_faults_that_a_chat_can_have() -> None:
