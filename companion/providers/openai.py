@@ -250,6 +250,8 @@ class OpenAIProvider(AIProvider):
                 async for block in blocks:
                     if pcm := samples.take(block):
                         yield Audio(pcm=pcm, rate_hz=samples.rate_hz)
+            if samples.is_short:
+                raise call.cut()
         except NoSound as error:
             raise self._no_voice(str(error)) from error
 

@@ -66,6 +66,11 @@ class Samples:
         self._rest = pcm[whole:]
         return pcm[:whole]
 
+    @property
+    def is_short(self) -> bool:
+        """A file that promised at least a tenth of a second more."""
+        return self._left is not None and self._left > self.rate_hz // 10 * 2
+
     def _head(self, file: bytes) -> int | None:
         """Where the sound begins; None: later."""
         at, is_known = 12, False

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from companion.app.staff import environment_keys
 from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
-from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
+from companion.errors import AIProviderNotSupportedError, AIProviderStreamCutError, CompanionError, Kind
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
 from companion.net import origin
 from companion.providers import AIProviderFactory, compatible, registry
@@ -273,6 +273,19 @@ async def test_texts_become_vectors_of_length_one_in_their_order(vendor: Vendor)
     closeness = [sum(x * y for x, y in zip(same, each, strict=True)) for each in (alike, other)]
     assert closeness[0] > closeness[1]
     assert found.input_tokens > 0
+
+
+async def test_a_sound_file_that_ends_before_its_end_is_cut_off() -> None:
+    async with (
+        COMPATIBLE["groq"]() as server,
+        registry.provider_class("groq")(base_url=server.url, api_key=KEY) as groq,
+    ):
+        server.script.end_after = 3
+        sound = groq.speak(SpeakRequest(text="This takes a little while to say."))
+        assert (await anext(sound)).pcm
+        with pytest.raises(AIProviderStreamCutError) as caught:
+            [chunk async for chunk in sound]
+        assert not caught.value.retryable
 
 
 # -- servers of one's own -----------------------------------------------------------------------------------
