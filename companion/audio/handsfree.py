@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,7 +73,7 @@ class Utterance:
     def is_silent(self) -> bool:
         return False
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """As a take's, without an error of its own: a microphone that is lost ends the turn and is told by `signals`."""
         while True:
             while self._frames:
@@ -149,6 +149,11 @@ class OpenMicrophone:
         return self._canceller is None or self._canceller.cancels
 
     @property
+    def _hears_over_itself(self) -> bool:
+        """What sounds now is taken out of what is heard."""
+        return self._canceller is None or (self._canceller.cancels and not self._canceller.relearns)
+
+    @property
     def is_open(self) -> bool:
         return self._take is not None and self._take.is_open
 
@@ -188,7 +193,7 @@ class OpenMicrophone:
         await self.mute()
         self._news.set()
 
-    async def signals(self) -> AsyncIterator[Signal]:
+    async def signals(self) -> AsyncGenerator[Signal, None]:
         """The person's turns, as they begin, pause, go on and end. Closing the iterator closes the microphone.
 
         Raises:
@@ -226,7 +231,7 @@ class OpenMicrophone:
         watchdog = tasks.spawn(self._watch(take), name="watch the open microphone")
         lost: CompanionError | None = None
         try:
-            async with aclosing(take.frames()) as frames:  # type: ignore[type-var]
+            async with aclosing(take.frames()) as frames:
                 async for frame in frames:
                     self._is_waiting = False
                     for signal in self._hear(frame, take):
@@ -260,7 +265,7 @@ class OpenMicrophone:
             self._tell(Trouble(error=CompanionError(Kind.MICROPHONE_SILENT), role=Role.HEARS))
         at_s = self._clock.tick(self._now_s(), take.dropped_frames)
         frame, is_guarded = self._without_echo(frame, at_s)
-        is_deaf = is_guarded and not self.cancels_echo and self._utterance is None
+        is_deaf = is_guarded and not self._hears_over_itself and self._utterance is None
         if is_deaf:  # no turn brings the app's own last words with it
             self._pre_roll.clear()
         self._pre_roll.append(frame)
@@ -299,12 +304,17 @@ class _CaptureClock:
     """When each frame came, as the device would tell it: the loop may be late, but never early."""
 
     WINDOW_S = 5.0
+    SETTLES_S = 0.2
+    STEADY_S = 0.045
+    """A stream of samples has one beginning. Blocks of other sizes make it seem to move by so much, and an echo canceller
+    would begin anew each time; only more than this is true: sound was lost, or two clocks have drifted apart."""
 
     def __init__(self) -> None:
         self._frames = 0
         self._least_s = (float("inf"), float("inf"))
         """When the take would have begun, by the least late frame of this stretch of time and of the one before."""
         self._since_s = 0.0
+        self._began_s = 0.0
         self.at_s = 0.0
         """When the newest frame ended."""
 
@@ -315,7 +325,10 @@ class _CaptureClock:
         if lasted_s - self._since_s > self.WINDOW_S:  # clocks drift apart: old frames say nothing of now
             now_least_s, before_s, self._since_s = float("inf"), now_least_s, lasted_s
         self._least_s = (min(now_least_s, now_s - lasted_s), before_s)
-        self.at_s = min(self._least_s) + lasted_s
+        began_s = min(self._least_s)
+        if lasted_s < self.SETTLES_S or abs(began_s - self._began_s) > self.STEADY_S:
+            self._began_s = began_s
+        self.at_s = self._began_s + lasted_s
         return self.at_s
 
 

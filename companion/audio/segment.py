@@ -28,9 +28,9 @@ class Endpointing:
     """And goes on down to this one, so that it is not cut at every consonant."""
     onset_windows: int = 3
     """So many windows in a row (96 ms) are speech; fewer are a click. A spoken "yes" has six to ten."""
-    guarded_onset: float = 0.7
+    guarded_onset: float = 0.6
     """The same two while the app's own voice sounds, when what is left of its echo may look like speech."""
-    guarded_windows: int = 5
+    guarded_windows: int = 4
     eager_pause_s: float = 0.35
     """After this much quiet an answer may be prepared."""
     end_pause_s: float = 0.75

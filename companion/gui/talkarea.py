@@ -135,7 +135,9 @@ class TalkArea(QWidget):
         elif face is Face.READY and self._is_muted:
             state, hint = _MUTED
         elif face is Face.READY:
-            hint = _READY_HINTS.get(self._mode, hint)
+            # hands-free that is not on, for want of a microphone or because a voice model wants the key, promises nothing
+            mode = "hold" if self._mode == "free" and not self._is_free else self._mode
+            hint = _READY_HINTS.get(mode, hint)
         key = self._other_key if self.composer.has_focus else self._talk_key
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)

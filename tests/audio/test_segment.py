@@ -192,11 +192,11 @@ def test_pre_roll_reaches_back_neither_before_the_beginning_nor_into_the_last_tu
 
 def test_while_the_app_speaks_a_turn_needs_more_but_goes_on_as_ever() -> None:
     turns = Endpoints(RULES)
-    assert [turns.add(0.6, is_guarded=True) for _ in range(30)] == [None] * 30
-    told = [turns.add(0.8, is_guarded=True) for _ in range(5)]
-    assert told[:4] == [None] * 4
-    assert told[4] is not None
-    assert told[4].signal is STARTED
+    assert [turns.add(0.55, is_guarded=True) for _ in range(30)] == [None] * 30
+    *before, last = [turns.add(0.8, is_guarded=True) for _ in range(RULES.guarded_windows)]
+    assert before == [None] * len(before)
+    assert last is not None
+    assert last.signal is STARTED
     assert [turns.add(0.4, is_guarded=True) for _ in range(30)] == [None] * 30
 
 

@@ -116,6 +116,12 @@ class Desk:
         self.home = folder / "companion"
         self.apps: list[RunningApp] = []
 
+    def settle(self, settings: str, home: str = "") -> None:
+        """Writes the settings file (YAML) the app of this home starts with."""
+        path = (self.folder / home if home else self.home) / "config" / "settings.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(settings)
+
     def start(self, *arguments: str, env: dict[str, str] | None = None, home: str = "") -> RunningApp:
         """Starts the app; `home` is a folder of the desk other than the usual one."""
         place = self.folder / home if home else self.home

@@ -65,13 +65,13 @@ class Recorded:
 
 
 class Recording:
-    """Listens at the speaker from its making until `stop`."""
+    """Listens at the speaker, or another source, from its making until `stop`."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], source: str) -> None:
         command = [
             "parec",
             "-d",
-            "vspk.monitor",
+            source,
             "--raw",
             "--format=s16le",
             "--channels=1",
@@ -87,7 +87,7 @@ class Recording:
         self._reader.start()
         if not self._running.wait(5):
             self._process.kill()
-            raise RuntimeError("the speaker's monitor delivers nothing")
+            raise RuntimeError(f"{source} delivers nothing")
 
     def stop(self, *, tail_s: float = 0.1) -> Recorded:
         """Ends the recording `tail_s` from now, so that what is on its way is in it."""
@@ -120,26 +120,76 @@ class SoundServer:
         self.env = {"PULSE_SERVER": f"unix:{socket}", "XDG_RUNTIME_DIR": str(folder)}
         """What a program needs in its environment to find this server and no other."""
         self._env = {**os.environ, **self.env, "HOME": str(folder)}
-        self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "-F", script, "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"],
-            env=self._env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._socket, self._script = socket, script
         self._players: list[subprocess.Popen[bytes]] = []
-        self._wait_until_up()
+        self.restart()
 
-    def speak_into_mic(self, wav: Path | str, *, wait: bool = False) -> subprocess.Popen[bytes]:
-        """Plays a recording (anything libsndfile reads) into the virtual microphone."""
-        player = subprocess.Popen(["paplay", "-d", "vmic", str(wav)], env=self._env)
+    def speak_into_mic(
+        self, wav: Path | str, *, wait: bool = False, microphone: str = "vmic"
+    ) -> subprocess.Popen[bytes]:
+        """Plays a recording (anything libsndfile reads) into a virtual microphone, by the name of its inlet."""
+        player = subprocess.Popen(["paplay", "-d", microphone, str(wav)], env=self._env)
         self._players.append(player)
         if wait and player.wait(120):
             raise RuntimeError(f"paplay could not play {wav}")
         return player
 
-    def record_speaker(self) -> Recording:
-        """Starts to record what the virtual speaker plays; returns once the recording runs."""
-        return Recording(self._env)
+    def record_speaker(self, speaker: str = "vspk") -> Recording:
+        """Starts to record what a virtual speaker plays; returns once the recording runs."""
+        return Recording(self._env, f"{speaker}.monitor")
+
+    def pactl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["pactl", *arguments], env=self._env, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def plug_microphone(self, name: str) -> list[str]:
+        """A further microphone, spoken into with `microphone=f"{name}_in"`; gives what `unplug` wants."""
+        inlet = self.pactl(
+            "load-module", "module-null-sink", f"sink_name={name}_in", "rate=48000", "norewinds=1"
+        )
+        return [
+            self.pactl(
+                "load-module", "module-remap-source", f"master={name}_in.monitor", f"source_name={name}"
+            ),
+            inlet,
+        ]
+
+    def plug_speaker(self, name: str) -> list[str]:
+        """A further speaker; gives what `unplug` wants."""
+        return [
+            self.pactl("load-module", "module-null-sink", f"sink_name={name}", "rate=48000", "norewinds=1")
+        ]
+
+    def unplug(self, modules: list[str]) -> None:
+        for module in modules:
+            self.pactl("unload-module", module)
+
+    def open_microphones(self) -> list[str]:
+        """The source each program records from now; what this server routes by itself does not count."""
+        sources = dict(line.split("\t")[:2] for line in self.pactl("list", "short", "sources").splitlines())
+        recorders = [line.split("\t") for line in self.pactl("list", "short", "source-outputs").splitlines()]
+        return [sources[source] for _, source, client, *_ in recorders if client != "-"]
+
+    @contextmanager
+    def echo(self, level_db: float = -6.0) -> Iterator[None]:
+        """The speaker stands beside the microphone: what it plays comes back a moment later, softer by so much."""
+        before = set(self.pactl("list", "short", "sink-inputs").splitlines())
+        module = self.pactl(
+            "load-module",
+            "module-loopback",
+            "source=vspk.monitor",
+            "sink=vmic",
+            "latency_msec=60",
+            "adjust_time=0",  # both run by one clock, and a room does not stretch
+        )
+        (new,) = set(self.pactl("list", "short", "sink-inputs").splitlines()) - before
+        self.pactl("set-sink-input-volume", new.split("\t")[0], f"{level_db}dB")
+        try:
+            yield
+        finally:
+            self.unplug([module])
 
     def hang(self) -> None:
         """Stops the sound system where it stands; it answers nobody until `go_on`."""
@@ -152,6 +202,25 @@ class SoundServer:
         """Takes the whole sound system away, as a crash does."""
         self._process.kill()
         self._process.wait(5)
+
+    def restart(self) -> None:
+        """Starts the sound system (again), with the devices it had at first."""
+        self._socket.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                "pulseaudio",
+                "-n",
+                "-F",
+                self._script,
+                "--daemonize=no",
+                "--exit-idle-time=-1",
+                "--use-pid-file=no",
+            ],
+            env=self._env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait_until_up()
 
     def close(self) -> None:
         for process in (*self._players, self._process):
