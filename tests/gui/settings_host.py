@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, EngineInUse, Events
@@ -16,6 +17,7 @@ from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.providers.local import Progress
 from companion.providers.provider import Spec
 from companion.providers.registry import specs
+from companion.providers.servers import Discovery, OwnServer
 from companion.settings import Settings, changed
 from companion.vault import KeyState, MemoryVault, Vault
 
@@ -104,6 +106,15 @@ class StagedHost:
 
     async def key_state(self, provider: str) -> KeyState:
         return await self.vault.describe(provider)
+
+    async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
+        return Discovery(health=Health(ok=False, detail="Nobody is staged there."), models={})
+
+    async def add_server(self, server: OwnServer, roles: frozenset[Role], key: Secret | None = None) -> None:
+        await self.change(changes_for(server, roles))
+
+    async def remove_server(self, name: str) -> None:
+        await self.change(changes_without(self.settings, name))
 
     async def voices(self, provider: str) -> Sequence[VoiceInfo]:
         return next(spec.voices for spec in specs() if spec.name == provider)

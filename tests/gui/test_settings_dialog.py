@@ -116,6 +116,7 @@ async def test_every_page_opens_and_shows_every_setting_of_its_own(dialog: Setti
         "Thinking",
         "Hearing",
         "Voice",
+        "Your servers",
         "Sound",
         "Shortcuts",
         "Journal",

@@ -142,11 +142,19 @@ class SettingsDialog(QDialog):
         if item is None:
             return
         name = str(item.data(Qt.ItemDataRole.UserRole))
+        if name in self.pages and self.pages[name].is_outdated():
+            self._let_go(name)
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
+
+    def _let_go(self, name: str) -> None:
+        self.pages.pop(name).work.stop()
+        scroll = self._scrolls.pop(name)
+        self._stack.removeWidget(scroll)
+        scroll.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrow down in the search goes to the list, Escape there empties it before it closes the window."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
     from companion.providers.local import Progress
+    from companion.providers.servers import Discovery, OwnServer
 
 
 class SettingsHost(Protocol):
@@ -54,6 +55,14 @@ class SettingsHost(Protocol):
     async def remove_key(self, provider: str) -> None: ...
 
     async def key_state(self, provider: str) -> KeyState: ...
+
+    async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
+        """Asks a server of one's own what it can do, declared or not. Reports, never raises."""
+
+    async def add_server(self, server: OwnServer, roles: frozenset[Role], key: Secret | None = None) -> None:
+        """Declares a server, or declares it anew; it is a provider then."""
+
+    async def remove_server(self, name: str) -> None: ...
 
     async def voices(self, provider: str) -> Sequence[VoiceInfo]: ...
 

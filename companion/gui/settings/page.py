@@ -141,6 +141,10 @@ class SettingsPage(QWidget):
 
     # -- what a subclass may extend -------------------------------------------------------------------------
 
+    def is_outdated(self) -> bool:
+        """Whether it must be built anew to show what there is now."""
+        return False
+
     def refresh(self) -> None:
         """Shows the settings as they are now."""
         for row in self.rows:

@@ -86,6 +86,10 @@ class RolePage(SettingsPage):
         """Models the catalogue does not hold: name -> words for it."""
         return {}
 
+    def is_outdated(self) -> bool:
+        """There are other providers now: servers were added, renamed or removed."""
+        return {spec.name: spec for spec in self.host.provider_specs(self.role)} != self._specs
+
     # -- who is who -----------------------------------------------------------------------------------------
 
     @property
@@ -165,7 +169,8 @@ class RolePage(SettingsPage):
             if name == self.open_name:
                 return 1
             spec = self._specs[name]
-            return 2 if self.is_ready(spec) and spec.needs_key else 3 if self.is_here(spec) else 4
+            is_own = spec.is_server or (self.is_ready(spec) and spec.needs_key)
+            return 2 if is_own else 3 if self.is_here(spec) else 4
 
         shown = [name for name in self._placed if name in self._specs]
         if self.open_name in shown and self._active in shown:

@@ -53,7 +53,8 @@ class ProviderSetup(QWidget):
             self.key.checked.connect(lambda health: page.checked(spec, health))
             self.key.changed.connect(lambda name: page.work.start(page.key_changed(name), "key changed"))
             column.addWidget(self.key)
-        if spec.base_url:
+        self._has_address = bool(spec.base_url) and not spec.is_server
+        if self._has_address:
             self._build_address(column)
 
     def refresh(self, key: KeyState, health: Health | None) -> None:
@@ -63,7 +64,7 @@ class ProviderSetup(QWidget):
             self._show_model(self._page.host.settings.role(self._page.role).block(self.spec.name).model)
         if self.key is not None:
             self.key.show_state(key)
-        if self.spec.base_url:
+        if self._has_address:
             self._show_address(key)
         self.setVisible(self.model is not None or self.key is not None)
 

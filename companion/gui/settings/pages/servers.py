@@ -1,0 +1,329 @@
+"""Servers of one's own: each with a name, one address or several, and perhaps a key; added, tested, changed, removed.
+
+A server that is here can be chosen on the pages Thinking, Hearing and Voice, for what it was found to be able to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
+
+from companion.app import servers
+from companion.errors import CompanionError, Kind
+from companion.flow import Role
+from companion.gui.settings.form import labelled, text_label
+from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import Notice, PageInfo, SettingsPage
+from companion.gui.theme import Look
+from companion.log import Secret
+from companion.settings.declared import Server, server_fields
+
+if TYPE_CHECKING:
+    from companion.providers.servers import OwnServer
+
+_ABOUT = (
+    "Programs you run yourself, on this computer or elsewhere in your household. What they can do is found out here; then "
+    "they stand beside the others on the pages Thinking, Hearing and Voice."
+)
+_EMPTY = "There is none yet. With one, your words need not leave your own computers."
+_ROLE_WORDS = {
+    Role.THINKS: "thinks",
+    Role.HEARS: "hears",
+    Role.SPEAKS: "speaks",
+    Role.EMBEDS: "compares texts",
+}
+_KINDS = next(each for each in server_fields() if each.name == "kind").declared.choices
+_NO_KEYRING = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED)
+
+
+class ServerCard(QFrame):
+    """One server: what it is, and what can be done with it."""
+
+    def __init__(self, page: ServersPage, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self._page = page
+        self.setProperty("card", "true")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 13, 18, 14)
+        column.setSpacing(6)
+        self._label = text_label("", "strong")
+        self._about = text_label("", "small")
+        self._where = text_label("", "caption")
+        self._where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notice = Notice()
+        self.test, self.change, self.remove = (QPushButton(words) for words in ("Test", "Change …", "Remove"))
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        for button in (self.test, self.change, self.remove):
+            line.addWidget(button)
+        line.addStretch(1)
+        for label in (self._label, self._about, self._where):
+            column.addWidget(label)
+        column.addSpacing(4)
+        column.addLayout(line)
+        column.addWidget(self.notice)
+        self.test.clicked.connect(lambda: page.work.start(page.test(self), f"test {name}"))
+        self.change.clicked.connect(lambda: page.edit(name))
+        self.remove.clicked.connect(self._ask)
+
+    def show_server(self, server: Server) -> None:
+        """Shows it as it is declared now."""
+        label = server.label or self.name
+        self._label.setText(label)
+        roles = [words for role, words in _ROLE_WORDS.items() if role.value in server.does.split()]
+        kind = "Wyoming" if server.kind == "wyoming" else "Like OpenAI"
+        self._about.setText(" · ".join([kind, ", ".join(roles) or "may do all that its kind can"]))
+        count = len(server.address.replace(",", " ").split())
+        self._where.setText(
+            f"{server.address}\nThe first that answers is asked." if count > 1 else server.address
+        )
+        for button, verb in ((self.test, "Test"), (self.change, "Change"), (self.remove, "Remove")):
+            button.setAccessibleName(f"{verb} {label}")
+
+    def _ask(self) -> None:
+        answers = [("Remove it", lambda: self._page.start_removing(self.name)), ("Keep it", lambda: None)]
+        self.notice.tell(self._page.farewell(self.name), answers)
+
+
+class ServerForm(QFrame):
+    """Name, address, kind and key of a server that is added or changed."""
+
+    def __init__(self, page: ServersPage) -> None:
+        super().__init__()
+        self._page = page
+        self._name = ""
+        """Of the server that is changed; empty: a new one."""
+        self.setProperty("card", "true")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 15, 18, 16)
+        column.setSpacing(12)
+        self.title = text_label("", "strong")
+        self.label, self.address, self.key = QLineEdit(), QLineEdit(), QLineEdit()
+        self.label.setPlaceholderText("workshop")
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        self.kind = QComboBox()
+        for value, words in _KINDS.items():
+            self.kind.addItem(words, value)
+        several = "Several with commas are a cluster of equals: the next is asked when one does not answer."
+        self._key_box = labelled("Key", self.key, "Only if it asks for one. Kept in the system's keyring.")
+        column.addWidget(self.title)
+        column.addWidget(labelled("Name", self.label, "As you call it."))
+        column.addWidget(labelled("What it speaks", self.kind))
+        column.addWidget(labelled("Address", self.address, several))
+        column.addWidget(self._key_box)
+        self.test, self.keep, self.cancel = QPushButton("Test"), QPushButton("Add"), QPushButton("Cancel")
+        self.keep.setProperty("tone", "primary")
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        for button in (self.keep, self.test, self.cancel):
+            line.addWidget(button)
+        line.addStretch(1)
+        column.addLayout(line)
+        self.notice = Notice()
+        column.addWidget(self.notice)
+        self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
+        for field in (self.label, self.address, self.key):
+            field.returnPressed.connect(self._keep_pressed)
+        self.test.clicked.connect(lambda: page.work.start(self._test(), "server"))
+        self.keep.clicked.connect(self._keep_pressed)
+        self.cancel.clicked.connect(self._cancelled)
+
+    def show_server(self, name: str, server: Server) -> None:
+        """Opens for a server, or for a new one (empty name)."""
+        self._name = name
+        label = server.label or name
+        self.title.setText(f"Change {label}" if name else "Add a server")
+        self.keep.setText("Save" if name else "Add")
+        self.label.setText(label)
+        self.address.setText(server.address)
+        self.kind.setCurrentIndex(self.kind.findData(server.kind))
+        self.key.clear()
+        self.key.setPlaceholderText("Only to replace the one that is kept" if name else "")
+        self.notice.tell("")
+        self._show_kind()
+        self.show()
+        self.label.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_kind(self) -> None:
+        is_wyoming = self.kind.currentData() == "wyoming"
+        self._key_box.setVisible(not is_wyoming)
+        self.address.setPlaceholderText(
+            "tcp://attic.local:10300" if is_wyoming else "http://192.168.1.20:8000/v1"
+        )
+
+    def _cancelled(self) -> None:
+        self._page.work.end("server")
+        self._page.close_form()
+
+    def _keep_pressed(self) -> None:
+        self._page.work.start(self._keep(), "server")
+
+    def _read(self) -> tuple[OwnServer, Secret | None] | None:
+        """What stands in the fields; None: something is wrong with it, and that was told."""
+        settings = self._page.host.settings
+        key = self.key.text().strip() if self.kind.currentData() == "openai" else ""
+        try:
+            addresses, remark = servers.read_addresses(
+                self.address.text(),
+                self.kind.currentData(),
+                with_key=bool(key),
+                trusts_own_network=settings.network.keys_in_own_network,
+            )
+            kind = self.kind.currentData()
+            server = servers.drafted(settings, self.label.text(), addresses, kind, self._name)
+        except CompanionError as error:
+            self.notice.tell(f"{error.message} {error.hint}".strip())
+            return None
+        self.address.setText(", ".join(addresses))
+        self.notice.tell(f"{remark} Asking {server.called} …".strip(), kind="small")
+        return server, Secret(key) if key else None
+
+    async def _test(self) -> None:
+        if (read := self._read()) is not None:
+            found = await self._page.host.discover(*read)
+            self.notice.tell(found.sentence, kind="good" if found.health.ok else "warn")
+
+    async def _keep(self) -> None:
+        read = self._read()
+        if read is None:
+            return
+        server, key = read
+        found = await self._page.host.discover(server, key)
+        if found.health.ok:
+            await self._store(server, found.roles, key, found.sentence)
+            return
+        verb = "changed" if self._name else "added"
+        anyway: Callable[[], None] = lambda: self._page.work.start(  # noqa: E731
+            self._store(server, frozenset(), key, "It is asked when you choose it."), "server"
+        )
+        words = "Save it anyway" if self._name else "Add it anyway"
+        self.notice.tell(f"{found.sentence} It was not {verb}.", [(words, anyway)])
+
+    async def _store(
+        self, server: OwnServer, roles: frozenset[Role], key: Secret | None, remark: str
+    ) -> None:
+        try:
+            await self._page.host.add_server(replace(server, roles=roles), roles, key)
+        except CompanionError as error:
+            self._page.refresh()
+            answers = []
+            if key is not None and error.kind in _NO_KEYRING:
+                held = key
+                answers = [("Keep its key for this run only", lambda: self._start_keeping(server.name, held))]
+            self.notice.tell(f"{error.message} {error.hint}".strip(), answers)
+            return
+        self._page.stored(server.name, f"{server.called} is there. {remark}")
+
+    def _start_keeping(self, name: str, key: Secret) -> None:
+        self._page.work.start(self._keep_key(name, key), "server")
+
+    async def _keep_key(self, name: str, key: Secret) -> None:
+        await self._page.host.save_key(name, key, this_run_only=True)
+        self._page.stored(name, "Its key is kept until the window closes.")
+
+
+class ServersPage(SettingsPage):
+    def __init__(self, host: SettingsHost, look: Look) -> None:
+        super().__init__(host, look, "Your servers")
+        self.column.addWidget(text_label(_ABOUT, "soft"))
+        self.nothing = text_label(_EMPTY, "small")
+        self.column.addWidget(self.nothing)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(14)
+        self.column.addLayout(self._list)
+        self.cards: dict[str, ServerCard] = {}
+        self.add = QPushButton("Add a server …")
+        self.add.clicked.connect(lambda: self.edit(""))
+        line = QHBoxLayout()
+        line.addWidget(self.add)
+        line.addStretch(1)
+        self.column.addLayout(line)
+        self.form = ServerForm(self)
+        self.form.hide()
+        self.column.addWidget(self.form)
+        self.column.addStretch(1)
+        self.refresh()
+
+    def refresh(self) -> None:
+        super().refresh()
+        declared = self.host.settings.servers.by_name
+        for name in tuple(self.cards):
+            if name not in declared:
+                card = self.cards.pop(name)
+                card.hide()
+                card.deleteLater()
+        for name, server in declared.items():
+            if name not in self.cards:
+                self.cards[name] = ServerCard(self, name)
+                self._list.addWidget(self.cards[name])
+            self.cards[name].show_server(server)
+        self.nothing.setVisible(not declared and self.form.isHidden())
+
+    # -- what the cards and the form ask for ----------------------------------------------------------------
+
+    def edit(self, name: str) -> None:
+        """Opens the form for a server, or for a new one (empty name)."""
+        self.notice.tell("")
+        self.form.show_server(name, self.host.settings.servers.server(name))
+        self.add.hide()
+        self.refresh()
+
+    def close_form(self) -> None:
+        self.form.hide()
+        self.add.show()
+        self.refresh()
+        self.add.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def stored(self, name: str, remark: str) -> None:
+        """A server was added or changed."""
+        self.close_form()
+        self.cards[name].notice.tell(remark, kind="good")
+        self.cards[name].test.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    async def test(self, card: ServerCard) -> None:
+        """What a server can do now; what it is used for follows that."""
+        try:
+            server = servers.own_server(self.host.settings, card.name)
+        except CompanionError as error:
+            card.notice.tell(f"{error.message} {error.hint}".strip())
+            return
+        card.notice.tell(f"Asking {server.called} …", kind="small")
+        found = await self.host.discover(server, None)
+        if found.health.ok and found.roles != server.roles:
+            self.save(servers.changes_for(server, found.roles))
+        card.notice.tell(found.sentence, kind="good" if found.health.ok else "warn")
+
+    def farewell(self, name: str) -> str:
+        """What it means to remove a server."""
+        server = self.host.settings.servers.server(name)
+        used = [role for role, is_active in servers.uses(self.host.settings, name).items() if is_active]
+        loses = " What it does for you goes back to what comes with Companion." if used else ""
+        key = " Its key is forgotten." if server.kind == "openai" else ""
+        return f"Remove {server.label or name}?{key}{loses}"
+
+    def start_removing(self, name: str) -> None:
+        self.work.start(self._remove(name), f"remove {name}")
+
+    async def _remove(self, name: str) -> None:
+        label = self.host.settings.servers.server(name).label or name
+        try:
+            await self.host.remove_server(name)
+        except CompanionError as error:
+            self.tell_error(error)
+        else:
+            self.notice.tell(f"{label} was removed.", kind="small")
+        self.close_form()
+
+
+PAGE = PageInfo(
+    name="servers",
+    title="Your servers",
+    order=45,
+    build=ServersPage,
+    words="server address own cluster household vllm ray serve llama.cpp lm studio speaches wyoming whisper piper",
+)
