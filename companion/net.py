@@ -275,6 +275,14 @@ class Net:
             task.add_done_callback(self._ending.discard)
 
 
+def environment_proxy() -> str:
+    """Host and port of the proxy the environment names for secure connections; empty: none."""
+    from urllib.request import getproxies
+
+    found = getproxies()
+    return urlsplit(found.get("https") or found.get("all", "")).netloc.rpartition("@")[2]
+
+
 _HERE, _AWAY = "here", "away"
 """The two ways out that are no proxy."""
 

@@ -42,6 +42,7 @@ class StatusLine(QWidget):
         self._is_saved = True
         self._kept_text = self._note_text = ""
         self._marks: dict[Mark, float] = {}
+        self._sent: list[str] = []
         self._icon = QLabel()
         self._icon.setAccessibleName("Journal")
         self.kept = label("", "caption")
@@ -49,7 +50,7 @@ class StatusLine(QWidget):
         self.cost = label("", "caption")
         self.cost.setContentsMargins(14, 0, 0, 0)
         self.cost.hide()
-        self._standing = self._waiting = self._budget = self._budget_tip = ""
+        self._standing = self._waiting = self._budget = self._budget_tip = self._tip = ""
         self.setProperty("statusline", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         row = QHBoxLayout(self)
@@ -133,6 +134,7 @@ class StatusLine(QWidget):
 
     def begin_turn(self) -> None:
         self._marks.clear()
+        self._sent.clear()
         self._budget = self._waiting = ""
         self.show_cost(None)
         self._show_right()
@@ -142,6 +144,11 @@ class StatusLine(QWidget):
         self._marks[mark] = at_s
         if any(mark is end for _, _, end in _TIMES):
             self._show_right()
+
+    def show_sent(self, what: str, host: str) -> None:
+        """A receipt of this turn: what went where."""
+        self._sent.append(f"{what} → {host}")
+        self._show_tip()
 
     def show_cost(self, usd: float | None) -> None:
         self.cost.setText(f"${usd:.4f}" if usd else "")
@@ -184,4 +191,8 @@ class StatusLine(QWidget):
         )
         self._note_text = self._waiting or self._budget or times or self._standing
         self._fit()
-        self.note.setToolTip(self._budget_tip if self._budget else _TIMES_TIP if times else "")
+        self._tip = self._budget_tip if self._budget else _TIMES_TIP if times else ""
+        self._show_tip()
+
+    def _show_tip(self) -> None:
+        self.note.setToolTip("\n".join(part for part in (self._tip, *self._sent) if part))

@@ -358,6 +358,8 @@ class Window(QMainWindow):
         match event:
             case e.Note():
                 self.status.show_note(event.text)
+            case e.DataSent():
+                self.status.show_sent(event.what, event.host)
             case e.EngineInUse():
                 self._engines[event.role] = event
                 self.bar.show_engine(event.role, event.label, event.host)

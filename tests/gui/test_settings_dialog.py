@@ -832,3 +832,18 @@ async def test_stand_ins_are_asked_in_the_order_of_their_ticks_and_the_guide_las
         await settle()
     assert host.settings.providers.llm.stand_ins == ""
     assert "Nobody" in said(page)
+
+
+async def test_the_proxy_that_would_be_used_is_named(
+    dialog: SettingsDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    dialog.show_page("privacy")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, PrivacyPage)
+    assert page.proxy.text() == "There is none at the moment."
+    monkeypatch.setenv("https_proxy", "http://me:secret-word@proxy.example:3128")
+    page.appeared()
+    assert page.proxy.text() == "There is one: proxy.example:3128"

@@ -18,6 +18,7 @@ from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.hosts import is_this_computer
 from companion.ledger import Cargo, Destination, Traffic
+from companion.net import environment_proxy
 from companion.settings import Page
 
 _CARRIES = {
@@ -53,6 +54,9 @@ class PrivacyPage(DeclaredPage):
         place = self.column.indexOf(self.rows[0]) + 1
         for offset, card in enumerate((self._build_chosen(), self.today)):
             self.column.insertWidget(place + offset, card)
+        self.proxy = text_label("", "caption")
+        use_proxy = next(row for row in self.rows if row.field.name == "network.use_proxy")
+        self.column.insertWidget(self.column.indexOf(use_proxy) + 1, self.proxy)
         self._clock = QTimer(self)
         self._clock.setInterval(_LOOK_MS)
         self._clock.timeout.connect(self._show_today)
@@ -67,6 +71,8 @@ class PrivacyPage(DeclaredPage):
 
     def appeared(self) -> None:
         super().appeared()
+        found = environment_proxy()
+        self.proxy.setText(f"There is one: {found}" if found else "There is none at the moment.")
         self._show_today()
         self._clock.start()
 
