@@ -515,5 +515,12 @@ def test_no_key_travels_in_clear(text: str) -> None:
         normalise_base_url(text, with_key=True)
 
 
+def test_a_key_may_cross_the_own_network_where_a_person_said_so() -> None:
+    for text in ("http://192.168.1.5:1", "http://box.lan/v1"):
+        assert normalise_base_url(text, with_key=True, trusts_own_network=True).url == text
+    with pytest.raises(CompanionError, match="without encryption"):
+        normalise_base_url("http://api.openai.com", with_key=True, trusts_own_network=True)
+
+
 def test_a_key_may_go_to_this_computer() -> None:
     assert normalise_base_url("http://127.0.0.1:9/v1", with_key=True).url == "http://127.0.0.1:9/v1"

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.app import roles
+from companion.app.booked import Booked
 from companion.app.crew import Crew, Member
 from companion.app.load import Load
 from companion.conversation.reply import Engines
@@ -50,7 +51,7 @@ from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
 if TYPE_CHECKING:
-    from companion.ports import Conversation, SpeechToSpeech
+    from companion.ports import SpeechToSpeech
     from companion.providers.servers import Discovery, OwnServer
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Staff:
         self._net = net
         self._events = events
         self._models = models
+        self._voice_model: Booked | None = None
         self._budget = budget or Budget(MemoryPurse())
         self._hired: dict[tuple[object, ...], AIProvider] = {}
         self._keys: dict[tuple[str, str], Secret | None] = {}
@@ -249,7 +251,11 @@ class Staff:
         if spec is None:
             raise CompanionError(Kind.PROVIDER_UNKNOWN)
         provider = await self.provider(Role.THINKS, spec.name)
-        return _Booked(provider.realtime(roles.realtime_choice(settings, spec)), spec.display_name)
+        if self._voice_model is not None:
+            self._voice_model.forget()
+        model = provider.realtime(roles.realtime_choice(settings, spec))
+        self._voice_model = Booked(model, spec.display_name, self._events)
+        return self._voice_model
 
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""
@@ -329,17 +335,6 @@ class Staff:
         for provider in self._hired.values():
             await provider.aclose()
         self._hired.clear()
-
-
-class _Booked:
-    """A voice model whose conversations are booked on its name."""
-
-    def __init__(self, model: SpeechToSpeech, who: str) -> None:
-        self._model, self._who = model, who
-
-    async def connect(self, instructions: str) -> Conversation:
-        with on_errand(Errand(who=self._who, cargo=Cargo.VOICE)):
-            return await self._model.connect(instructions)
 
 
 async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncGenerator[Audio, None]:

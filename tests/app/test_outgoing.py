@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from companion.app.outgoing import Outgoing
-from companion.events import Events
+from companion.events import DataSent, Events
+from companion.hosts import origin
 from companion.ledger import Booking, Cargo, Errand, on_errand
+from companion.log import Secret
 from companion.paths import Home
+from companion.vault import EnvironmentKey
+from tests.app.test_companion import KeepingVault, running
+from tests.servers.openai_realtime import RealtimeServer
 
 NOON = datetime(2026, 11, 20, 12).astimezone().timestamp()
 DAY_S = 86_400
@@ -87,3 +94,32 @@ def test_a_broken_file_is_an_empty_page(home: Home, content: str) -> None:
     send(run, 7)
     run.save()
     assert json.loads((home.state / "sent-today.json").read_text())["accounts"][0][3] == 7
+
+
+async def test_speech_to_speech_is_booked_and_told_turn_by_turn(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def here(host: Any, *rest: Any, **more: Any) -> Any:
+        return look_up("127.0.0.1" if str(host).endswith(".lan") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    async with RealtimeServer() as server:
+        address = server.url.replace("127.0.0.1", "voice.lan")
+        key = EnvironmentKey(secret=Secret("sk-test-0123456789abc"), origin=origin(address), variable="")
+        chosen = {
+            "providers__llm__openai__base_url": address,
+            "talk__engine": "openai-realtime",
+            "network__keys_in_own_network": True,
+        }
+        async with running(home, KeepingVault(environment={"openai": key}), **chosen) as watched:
+            for words in ("One turn.", "And another one."):
+                assert (await watched.turn(words)).reply_text
+            (there,) = watched.app.outgoing.destinations()
+            assert (there.who, there.host, set(there.kinds)) == ("OpenAI", "voice.lan", {Cargo.VOICE})
+            receipts = watched.of(DataSent)
+            assert len(receipts) == 2
+            assert sum(receipt.sent_bytes for receipt in receipts) <= there.total.sent
+            assert receipts[0].what == "your voice and the conversation"
+            assert list(watched.app.outgoing.receipts) == receipts
