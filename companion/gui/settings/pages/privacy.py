@@ -96,7 +96,7 @@ class PrivacyPage(DeclaredPage):
         assert isinstance(column, QVBoxLayout)
         column.addWidget(text_label("As things are chosen now", "strong"))
         column.addLayout(grid)
-        note = "The journal itself is encrypted here and goes nowhere. Nothing is counted or reported to anybody."
+        note = "The journal itself is encrypted here and goes nowhere. Nothing is reported to anybody."
         column.addWidget(text_label(note, "caption"))
         return box
 
@@ -167,7 +167,8 @@ class Today(QFrame):
         name = text_label(f"{who} · {destination.host}" if destination.who else who, "small")
         when = text_label(f"last at {_clock(destination.total.last_at)}", "small")
         when.setWordWrap(False)
-        name.setContentsMargins(0, 6 if line else 0, 0, 0)
+        for label in (name, when):
+            label.setContentsMargins(0, 6 if line else 0, 0, 0)
         kinds = sorted(destination.kinds.items(), key=lambda item: -item[1].sent)
         carried = text_label(" · ".join(_carried(kind, traffic) for kind, traffic in kinds), "caption")
         came = text_label(f"{size_of(destination.total.received)} came back", "caption")
