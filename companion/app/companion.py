@@ -186,6 +186,9 @@ class Companion:
         """Opens keyring and journal and warms the offline engines. Never raises."""
         import asyncio
 
+        from companion.memory import give_back
+
+        give_back()
         if (trouble := self.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         if self._undeclared:
