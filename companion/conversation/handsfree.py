@@ -77,7 +77,7 @@ class HandsFree:
                 return
 
     async def _listen(self) -> None:
-        async with aclosing(self._ear.signals()) as signals:  # type: ignore[type-var]
+        async with aclosing(self._ear.signals()) as signals:
             async for told in signals:
                 if told.signal is not TurnSignal.STARTED:
                     self._engine.speech_changed(told.utterance, told.signal, told.at_s)
