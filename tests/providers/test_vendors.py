@@ -13,9 +13,16 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
+from companion import net
 from companion.app.staff import environment_keys
 from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
-from companion.errors import AIProviderNotSupportedError, AIProviderStreamCutError, CompanionError, Kind
+from companion.errors import (
+    AIProviderNotSupportedError,
+    AIProviderStreamCutError,
+    AIProviderTimeoutError,
+    CompanionError,
+    Kind,
+)
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
 from companion.net import origin
 from companion.providers import AIProviderFactory, compatible, registry
@@ -289,6 +296,19 @@ async def test_a_sound_file_that_ends_before_its_end_is_cut_off() -> None:
 
 
 # -- servers of one's own -----------------------------------------------------------------------------------
+
+
+async def test_a_server_of_ones_own_may_take_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(net, "READ_S", 0.4)
+    async with (
+        COMPATIBLE["vllm"]() as server,
+        registry.provider_class("vllm")(base_url=server.url, model="Qwen/Qwen3-8B") as own,
+    ):
+        server.script.header_delay_s = 0.6
+        assert [delta async for delta in own.chat(ChatRequest(messages=(HELLO,)))][-1].finish_reason == "stop"
+        server.script.header_delay_s = 30
+        with pytest.raises(AIProviderTimeoutError):
+            [delta async for delta in own.chat(ChatRequest(messages=(HELLO,)))]
 
 
 def test_the_key_of_a_server_of_ones_own_may_look_like_any_vendors() -> None:
