@@ -90,7 +90,7 @@ async def test_a_voice_model_that_is_interrupted_again_and_again_is_left_clean(
 ) -> None:
     dice = random.Random(11)
     server_class = {"openai": RealtimeServer, "google": GeminiLiveServer}[vendor]
-    async with server_class(Script(reply=REPLY, token_delay_s=0.001)) as server:
+    async with server_class(Script(reply="You told me.", token_delay_s=0.001)) as server:
 
         async def vault() -> Vault:
             secret = Secret(
