@@ -539,6 +539,7 @@ async def test_a_certificate_nobody_vouches_for_is_named(tmp_path: Path, vendor:
         with pytest.raises(AIProviderUnavailableError) as caught:
             [delta async for delta in provider.chat(request)]
         assert "certificate" in caught.value.message
+        assert "settings under Privacy" in caught.value.hint
         assert not caught.value.retryable
         assert not site.seen
 

@@ -378,6 +378,8 @@ def _tls(chain: list[BaseException]) -> Verdict:
         else f"The certificate of {{who}} cannot be trusted ({reason})."
     )
     hint = "Nothing was sent. Check the address, the clock of this computer, and the network."
+    if reason is not None:
+        hint += " A server of your own: name its certificate in the settings under Privacy."
     return Verdict(AIProviderUnavailableError, Kind.UNREACHABLE, sentence, hint)
 
 

@@ -15,7 +15,7 @@ from tests.whole.desk import DATA, Desk, RunningApp, desk
 from tests.whole.test_offline import AUSTEN, likeness
 from tests.whole.test_providers import vendor
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.long]
 SETTINGS = """\
 talk: {review_before_sending: false}
 sound: {cues: false}
