@@ -50,6 +50,7 @@ HOMES = {
     "pocketsphinx": ("providers/",),
     "faster_whisper": ("providers/",),
     "huggingface_hub": ("providers/",),
+    "piper": ("providers/worker.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/openai.py",
@@ -68,6 +69,15 @@ BANNED_CALLS = {
     "ensure_future": "use companion.tasks.spawn",
     "setMarkdown": "drops text after a stray '<': use gui.markdown",
 }
+DOORS = {
+    "open_connection": ("tcp.py",),
+    "create_connection": (),
+    "getaddrinfo": (),
+    "urlopen": (),
+    "build_opener": ("providers/worker.py",),
+    "start_server": ("chaos/",),
+}
+"""What opens a connection without a library, and the rooms that do it behind the gate; the chaos server listens."""
 BANNED_NAMES = {"asyncSlot", "asyncClose"}
 VAGUE = ("Manager", "Helper", "Handler", "Util", "Utils")
 FILE_LINES, CLASS_LINES, FUNCTION_LINES = 620, 420, 75
@@ -154,6 +164,16 @@ def test_nothing_banned_is_used(path: Path) -> None:
             pytest.fail(f"{name_of(path)}:{node.lineno} {node.id}")
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             pytest.fail(f"{name_of(path)}:{node.lineno} bare except")
+
+
+@each_file
+def test_the_only_way_out_is_the_gate(path: Path) -> None:
+    for node in ast.walk(TREES[path]):
+        named = (
+            node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        )
+        if named in DOORS and not name_of(path).startswith(DOORS[named] or ("-",)):
+            pytest.fail(f"{name_of(path)} opens connections with {named}: go through net")
 
 
 @each_file
