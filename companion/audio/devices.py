@@ -115,22 +115,24 @@ class Stream:
             raise _refusal(self._direction, self.device, error) from error
 
     def rest(self) -> None:
-        """Drops what the device still holds and stops the callbacks until the next `start`. Blocks likewise.
+        """Stops the callbacks until the next `start`, once the device has played what it holds. Blocks about that long.
 
         Whoever needs PortAudio to look for devices may close a stream at rest.
         """
         stream = self._stream
         if stream is not None:
-            stream.abort()
+            stream.stop()
             self.is_resting = True
 
     def close(self) -> None:
-        """Drops what the device still holds, and lets it go. Blocks for some milliseconds; idempotent."""
+        """Lets the device go, once it has played what it holds. Blocks about that long; idempotent."""
         with _lock:
             stream, self._stream = self._stream, None
         if stream is None:
             return
-        stream.abort()
+        # Not `abort`: it cancels PortAudio's thread, which may hold a lock at that moment because its device has just died;
+        # PortAudio 19.7 then ends the whole process by an assertion.
+        stream.stop()
         with _lock:
             self._let_go(stream)
 

@@ -122,7 +122,7 @@ class SoundServer:
         self._env = {**os.environ, **self.env, "HOME": str(folder)}
         self._socket, self._script = socket, script
         self._players: list[subprocess.Popen[bytes]] = []
-        self.restart()
+        self.start()
 
     def speak_into_mic(
         self, wav: Path | str, *, wait: bool = False, microphone: str = "vmic"
@@ -167,10 +167,14 @@ class SoundServer:
             self.pactl("unload-module", module)
 
     def open_microphones(self) -> list[str]:
-        """The source each program records from now; what this server routes by itself does not count."""
+        """The source each program that came through ALSA records from now, as the app does and this file does not."""
         sources = dict(line.split("\t")[:2] for line in self.pactl("list", "short", "sources").splitlines())
-        recorders = [line.split("\t") for line in self.pactl("list", "short", "source-outputs").splitlines()]
-        return [sources[source] for _, source, client, *_ in recorders if client != "-"]
+        recorders = self.pactl("list", "source-outputs").split("Source Output #")[1:]
+        return [
+            sources[each.split("\tSource: ")[1].split("\n")[0]]
+            for each in recorders
+            if 'application.name = "ALSA plug-in' in each
+        ]
 
     @contextmanager
     def echo(self, level_db: float = -6.0) -> Iterator[None]:
@@ -203,7 +207,12 @@ class SoundServer:
         self._process.kill()
         self._process.wait(5)
 
-    def restart(self) -> None:
+    def crash(self) -> None:
+        """The sound system ends and starts again at once, without what was plugged in later."""
+        self.kill()
+        self.start()
+
+    def start(self) -> None:
         """Starts the sound system (again), with the devices it had at first."""
         self._socket.unlink(missing_ok=True)
         self._process = subprocess.Popen(
