@@ -229,7 +229,8 @@ class Staff:
         return self._keys[place]
 
     def _hire(self, spec: Spec, address: str, key: Secret | None, models: Mapping[Role, str]) -> AIProvider:
-        options: dict[str, Any] = {"models_dir": self._models} if spec.name == "whisper" else {}
+        folders = {"whisper": self._models, "piper": self._models / "piper"}
+        options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
         return registry.provider_class(spec.name)(
             api_key=key,
             base_url=address,

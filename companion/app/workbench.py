@@ -100,9 +100,10 @@ class Workbench:
             CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
         """
         from companion.providers.local import WhisperProvider
+        from companion.providers.piper import PiperProvider
 
-        engine = await self._app.staff.provider(Role.HEARS, provider)
-        if not isinstance(engine, WhisperProvider):
+        engine = await self._app.staff.provider(Role.SPEAKS if provider == "piper" else Role.HEARS, provider)
+        if not isinstance(engine, WhisperProvider | PiperProvider):
             raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
         with on_errand(Errand(who=engine.spec.display_name)):
             await engine.download(model, on_progress)

@@ -1,4 +1,4 @@
-"""The engine process: the built-in voice and recogniser, and Whisper where it is installed.
+"""The engine process: the built-in voice and recogniser, and Whisper and Piper where they are installed.
 
 Frames come in on stdin and go out on stdout (`pipe.py`); the process ends when stdin does. The main thread reads; every
 job has a thread of its own, so a voice never waits for a recogniser. An engine is loaded by the first job that needs it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib
 import io
 import json
 import math
@@ -38,6 +39,7 @@ DEFAULT_VOICE = "en-us"
 RECOGNISERS = 2
 """Takes decoded at the same time; each decoder holds about 100 MB and the second is loaded when it is needed."""
 LONGEST_WHISPER_S = 1800
+FETCH_BYTES = 256 * 1024
 
 
 class Cancelled(Exception):
@@ -397,8 +399,85 @@ def _size(folder: Path) -> int:
 
 def _fetch_refusal(error: BaseException) -> Refused:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refused("disk_full", "There is no room on the disk for the Whisper model.")
+        return Refused("disk_full", "There is no room on the disk for what is fetched.")
     return Refused("download_failed")
+
+
+# -- Piper --------------------------------------------------------------------------------------------------
+
+
+_piper_lock = threading.Lock()
+_piper_voices: dict[str, Any] = {}
+
+
+def speak_with_piper(job: Job) -> dict[str, Any]:
+    """Sends pieces of sound, each led by its rate (4 bytes, little-endian), sentence by sentence."""
+    with _piper_lock:
+        voice = _piper_voice(job.order["file"])
+    speed = max(0.25, float(job.order["speed"]))
+    manner = importlib.import_module("piper").SynthesisConfig(
+        speaker_id=voice.config.speaker_id_map.get(job.order["speaker"]),
+        length_scale=voice.config.length_scale / speed,
+    )
+    sentences = iter(voice.synthesize(job.order["text"], manner))
+    while True:
+        with _piper_lock:  # its phonemizer is one for all; what is made waits for its listener outside
+            sentence = next(sentences, None)
+        if sentence is None:
+            return {}
+        lead, pcm = sentence.sample_rate.to_bytes(4, "little"), sentence.audio_int16_bytes
+        step = sentence.sample_rate // 10 * 2
+        for start in range(0, len(pcm), step):
+            job.send(lead + pcm[start : start + step])
+
+
+def _piper_voice(file: str) -> Any:
+    try:
+        piper = importlib.import_module("piper")  # by choice, and for Python it has no types here
+    except ImportError as error:
+        raise Refused("engine_missing") from error
+    if file not in _piper_voices:
+        _piper_voices.clear()  # a voice takes about 150 MB
+        _piper_voices[file] = piper.PiperVoice.load(file)
+    return _piper_voices[file]
+
+
+def fetch_files(job: Job) -> dict[str, Any]:
+    """Fetches `addresses` into `folder`; offers `{"bytes", "total", "news"}`. What was fetched of one is gone on with."""
+    import ssl
+    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+    order, done = job.order, 0
+    trust = ssl.create_default_context(cafile=order["certificates"] or None)
+    if order["certificates"]:
+        trust.load_default_certs()
+    proxy = {"http": order["proxy"], "https": order["proxy"]} if order["proxy"] else {}
+    opener = build_opener(ProxyHandler(proxy), HTTPSHandler(context=trust))
+    try:
+        for address in order["addresses"]:
+            file = Path(order["folder"]) / address.rpartition("/")[2]
+            part = file.with_name(file.name + ".part")
+            begun = part.stat().st_size if part.exists() else 0
+            if file.exists():
+                continue
+            request = Request(address, headers={"Range": f"bytes={begun}-"} if begun else {})
+            with opener.open(request, timeout=30) as answer:
+                begun = begun if answer.status == 206 else 0
+                total, news = begun + int(answer.headers.get("Content-Length") or 0), 0
+                with part.open("ab" if begun else "wb") as sink:
+                    while data := answer.read(FETCH_BYTES):
+                        sink.write(data)
+                        news, begun = news + len(data), begun + len(data)
+                        told = {"bytes": done + begun, "total": done + total, "news": news}
+                        if job.offer(_json(told)):
+                            news = 0
+            if begun < total:
+                raise OSError("the connection ended early")
+            os.replace(part, file)
+            done += begun
+    except Exception as error:
+        raise _fetch_refusal(error) from error
+    return {}
 
 
 # -- the process --------------------------------------------------------------------------------------------
@@ -410,6 +489,8 @@ WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
     "list_voices": (list_voices, "voice_failed"),
     "hear_with_whisper": (hear_with_whisper, "hearing_failed"),
     "fetch_whisper": (fetch_whisper, "download_failed"),
+    "speak_with_piper": (speak_with_piper, "voice_failed"),
+    "fetch_files": (fetch_files, "download_failed"),
 }
 """Name of the work -> what does it, and the kind of fault when it fails in a way nobody foresaw."""
 _engines: dict[str, Any] = {}
