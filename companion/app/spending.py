@@ -14,6 +14,8 @@ from pathlib import Path
 from companion.paths import write_atomically
 from companion.tasks import spawn
 
+SOON_S = 2.0
+"""How long a sum waits to be kept: calls come together, and none of a turn waits for the disk behind this."""
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 1024
 _MOST_MONTHS = 24
@@ -31,6 +33,7 @@ class Spending:
         self._months = _read(file) if file is not None else {}
         self._is_saved = True
         self._saving: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def spent_usd(self, month: str) -> float:
         return self._months.get(month, 0.0)
@@ -39,14 +42,21 @@ class Spending:
         """Adds to a month, and keeps it soon."""
         self._months[month] = self.spent_usd(month) + usd
         self._is_saved = False
-        if self._saving is None or self._saving.done():
-            self._saving = spawn(self._save(), name="keep what was spent")
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SOON_S, self._begin)
 
     async def close(self) -> None:
         """All of it is kept. Never raises."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._saving is not None:
             await asyncio.wait([self._saving])
         await self._save()
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._saving is None or self._saving.done():
+            self._saving = spawn(self._save(), name="keep what was spent")
 
     async def _save(self) -> None:
         while self._file is not None and not self._is_saved:
