@@ -15,6 +15,7 @@ card of the kind. The provider library's errors are the same tree, so one road s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -116,6 +117,11 @@ class Card:
 
 
 _A = Action
+_ALLOW_MICROPHONE = {
+    "darwin": "Open System Settings > Privacy & Security > Microphone, turn Companion on and start it again.",
+    "win32": "Open Settings > Privacy & security > Microphone and let desktop apps use it.",
+}.get(sys.platform, "Look in the system's sound and privacy settings whether it is muted or shut off.")
+"""macOS and Windows may also give silence instead of refusing."""
 CARDS: Mapping[Kind, Card] = {
     Kind.NO_MICROPHONE: Card(
         "No microphone was found.",
@@ -129,12 +135,12 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.MICROPHONE_DENIED: Card(
         "This computer does not let Companion use the microphone.",
-        "Allow it in the system's privacy settings. You can write instead.",
+        f"{_ALLOW_MICROPHONE} You can write instead.",
         (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.MICROPHONE_SILENT: Card(
         "The microphone is silent.",
-        "It delivers no sound at all. Check its mute switch, or choose another.",
+        f"It delivers no sound at all. Check its mute switch. {_ALLOW_MICROPHONE}",
         (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.MICROPHONE_LOST: Card(

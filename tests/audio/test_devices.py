@@ -136,3 +136,39 @@ async def test_blocking_work_that_outlasts_its_limit_is_thrown_away_when_it_is_d
         await in_thread(work, limit_s=0.02, discard=lambda _: discarded.set())
     go.set()
     assert await asyncio.to_thread(discarded.wait, 5)
+
+
+def test_none_busy_denied_and_silent_have_each_their_own_sentence_and_next_step() -> None:
+    kinds = (Kind.NO_MICROPHONE, Kind.MICROPHONE_BUSY, Kind.MICROPHONE_DENIED, Kind.MICROPHONE_SILENT)
+    cards = [CompanionError(kind) for kind in kinds]
+    assert len({card.message for card in cards}) == len({card.hint for card in cards}) == len(kinds)
+    assert all("settings" in card.hint for card in cards[2:]), "where this system lets one allow it"
+
+
+async def test_a_chosen_device_that_does_not_open_gives_way_to_the_default_one(
+    tmp_path: Path, sound: SoundServer
+) -> None:
+    (tmp_path / "home" / ".asoundrc").write_text("pcm.desk { type pulse device nowhere }\n")
+    assert "desk" in {device.name for device in list_devices().inputs}, "it is in the list all the same"
+    take = await DeviceMicrophone("desk").open()
+    assert (take.fell_back, take.device_label) == (True, "System default")
+    await take.close()
+
+
+async def test_a_speaker_at_rest_does_not_keep_new_devices_from_being_found(
+    tmp_path: Path, sound: SoundServer
+) -> None:
+    player = DevicePlayer()
+    player.begin(1)
+    await player.write(1, sine(0.1, 24_000))
+    await player.drain(1)
+    while not (player._output and player._output.stream and player._output.stream.is_resting):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    (tmp_path / "home" / ".asoundrc").write_text("pcm.plugged { type pulse device mic }\n")
+    take = await DeviceMicrophone("plugged").open()
+    assert (take.fell_back, take.device_label) == (False, "plugged")
+    await take.close()
+    await player.write(1, sine(0.1, 24_000))
+    await player.drain(1)
+    assert player.heard_s == pytest.approx(0.2, abs=0.002)
+    await player.close()
