@@ -69,7 +69,8 @@ class Hearing:
         try:
             async for frame in take.frames():
                 turn.recording.add(frame)
-                turn.gate.feed(frame)
+                if not turn.gate.heard_speech:  # it has said what it is for
+                    turn.gate.feed(frame)
                 if turn.spool is not None:
                     turn.spool.write(frame)
                 if not turn.is_given_away and turn.gate.heard_speech:
@@ -160,4 +161,4 @@ class Hearing:
         frames, hear = turn.recording.stream(), turn.engines.hear
         if turn.engines.hears_live or turn.take is None:
             return hear(frames)
-        return hear_in_stretches(hear, frames, lambda: turn.gate.pause_s)
+        return hear_in_stretches(hear, frames, self._organs.gate)

@@ -12,6 +12,7 @@ from contextlib import aclosing
 
 from companion.conversation.recording import Recording
 from companion.flow import Transcript
+from companion.ports import Gate
 from companion.tasks import spawn, stop
 
 SHORTEST_S = 6.0
@@ -21,24 +22,26 @@ PAUSE_S = 0.6
 LONGEST_S = 12.0
 """From here on a breath is enough: what is left at release decides how long the person waits."""
 BREATH_S = 0.15
+LISTEN_FROM_S = SHORTEST_S - 2 * PAUSE_S
+"""From here on in a stretch pauses are looked for; to listen for them costs a twentieth of a processor."""
 
 Hear = Callable[[AsyncIterator[bytes]], AsyncGenerator[Transcript, None]]
 
 
 async def hear_in_stretches(
-    hear: Hear, frames: AsyncIterator[bytes], pause_s: Callable[[], float]
+    hear: Hear, frames: AsyncIterator[bytes], gate: Callable[[], Gate]
 ) -> AsyncGenerator[Transcript, None]:
     """Yields what is known whenever a stretch is done, and one final transcript.
 
     Args:
-        pause_s: how long nobody has spoken, at the newest frame.
+        gate: gives what tells pauses; asked for when there is a stretch long enough.
 
     Raises:
         CompanionError: of the first stretch that failed.
     """
     work: list[asyncio.Task[str]] = []
     news: asyncio.Queue[None] = asyncio.Queue()  # bounded by the number of stretches of the longest take
-    feeder = spawn(_feed(hear, frames, pause_s, work, news), name="stretches", is_awaited=True)
+    feeder = spawn(_feed(hear, frames, gate, work, news), name="stretches", is_awaited=True)
     told = 0
     try:
         while not (feeder.done() and all(task.done() for task in work)):
@@ -57,23 +60,26 @@ async def hear_in_stretches(
 async def _feed(
     hear: Hear,
     frames: AsyncIterator[bytes],
-    pause_s: Callable[[], float],
+    gate: Callable[[], Gate],
     work: list[asyncio.Task[str]],
     news: asyncio.Queue[None],
 ) -> None:
     stretch: Recording | None = None
-    previous: asyncio.Task[str] | None = None
+    pauses: Gate | None = None
     try:
         async for frame in frames:
             if stretch is None:
                 stretch = Recording()
-                previous = spawn(_text(hear, stretch), name="hear a stretch", is_awaited=True)
-                previous.add_done_callback(lambda _: news.put_nowait(None))
-                work.append(previous)
+                hearing = spawn(_text(hear, stretch), name="hear a stretch", is_awaited=True)
+                hearing.add_done_callback(lambda _: news.put_nowait(None))
+                work.append(hearing)
             stretch.add(frame)
-            if _is_long_enough(stretch.seconds, pause_s()):
-                stretch.end()
-                stretch = None
+            if stretch.seconds >= LISTEN_FROM_S:
+                pauses = pauses or gate()
+                pauses.feed(frame)
+                if _is_long_enough(stretch.seconds, pauses.pause_s):
+                    stretch.end()
+                    stretch = None
     finally:
         if stretch is not None:
             stretch.end()

@@ -19,12 +19,21 @@ class Speech:
 
     def __init__(self, *plan: tuple[float, bool]) -> None:
         self.plan = plan
-        self.quiet_s = 0.0
+        self.pause_s = 0.0
+        self.heard_speech = True
+        self.fed_s = 0.0
+
+    def gate(self) -> Speech:
+        """Itself: it knows best when it pauses."""
+        return self
+
+    def feed(self, frame: bytes) -> None:
+        self.fed_s += FRAME_S
 
     async def frames(self) -> AsyncIterator[bytes]:
         for seconds, speaks in self.plan:
             for _ in range(round(seconds / FRAME_S)):
-                self.quiet_s = 0.0 if speaks else self.quiet_s + FRAME_S
+                self.pause_s = 0.0 if speaks else self.pause_s + FRAME_S
                 yield bytes(FRAME_BYTES)
                 await asyncio.sleep(0)
 
@@ -50,14 +59,16 @@ class Recogniser:
 
 
 async def heard(speech: Speech, recogniser: Recogniser) -> list[Transcript]:
-    return [t async for t in hear_in_stretches(recogniser.hear, speech.frames(), lambda: speech.quiet_s)]
+    return [t async for t in hear_in_stretches(recogniser.hear, speech.frames(), speech.gate)]
 
 
 async def test_a_short_take_is_one_request() -> None:
     recogniser = Recogniser()
-    transcripts = await heard(Speech((4, True), (1, False), (2, True)), recogniser)
+    speech = Speech((3, True), (1, False), (0.5, True))
+    transcripts = await heard(speech, recogniser)
+    assert speech.fed_s == 0, "nobody looks for pauses in it"
     assert [(t.text, t.is_final) for t in transcripts] == [("stretch 0", True)]
-    assert recogniser.lengths == pytest.approx([7.0])
+    assert recogniser.lengths == pytest.approx([4.5])
 
 
 async def test_a_long_take_is_cut_at_pauses_and_joined_in_order() -> None:
@@ -101,7 +112,8 @@ async def test_a_stretch_that_fails_fails_the_take() -> None:
 async def test_closing_early_stops_every_request() -> None:
     recogniser = Recogniser()
     recogniser.gate = asyncio.Event()
-    transcripts = hear_in_stretches(recogniser.hear, Speech((60, True)).frames(), lambda: 0.0)
+    speech = Speech((60, True))
+    transcripts = hear_in_stretches(recogniser.hear, speech.frames(), speech.gate)
     task = asyncio.ensure_future(anext(transcripts))
     await asyncio.sleep(0.05)
     before = len(asyncio.all_tasks())
