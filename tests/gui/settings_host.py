@@ -48,6 +48,7 @@ class StagedHost:
                 ok=True, detail="Ollama is running.", latency_ms=3, models=("llama3.2", "qwen3:8b")
             ),
             "whisper": Health(ok=False, detail="The model “base” was not fetched yet."),
+            "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
         self.microphone_fault: CompanionError | None = None
@@ -159,4 +160,4 @@ class StagedHost:
             self.fetching.clear()
         if model == "turbo":
             raise CompanionError(Kind.DOWNLOAD_FAILED, who="Whisper")
-        self.healths["whisper"] = Health(ok=True, detail="Whisper is ready.", models=(model,))
+        self.healths[provider] = Health(ok=True, detail=f"{provider} is ready.", models=(model,))

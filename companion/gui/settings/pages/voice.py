@@ -17,11 +17,14 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.flow import Role, VoiceInfo
 from companion.gui import icons
+from companion.gui.settings.download import ModelDownload
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.piper import OFFERED
+from companion.providers.piper import SPEC as PIPER
 from companion.providers.provider import Spec
 from companion.settings import Page
 
@@ -54,6 +57,8 @@ class VoicePage(RolePage):
         column.addWidget(self.voices)
         column.addLayout(self._speed_row())
         self.column.addWidget(box)
+        self.download = ModelDownload(self, PIPER.name, "voice", lambda: self.piper_voice, self._downloaded)
+        self.column.addWidget(self.download)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
         self._is_listening = False
@@ -120,6 +125,7 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
+        self._offer_download()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
         if not self._settled.isActive() and not self.speed.isSliderDown():
             self.speed.blockSignals(True)
@@ -140,6 +146,31 @@ class VoicePage(RolePage):
             self.voices.addItem(own)
             self.voices.setCurrentItem(own)
         self.voices.blockSignals(False)
+
+    # -- voices that are fetched ----------------------------------------------------------------------------
+
+    @property
+    def piper_voice(self) -> str:
+        """The one Piper would speak with, without its speaker."""
+        here = self._healths[PIPER.name].models if PIPER.name in self._healths else ()
+        usual = next(iter((*here, *OFFERED)))
+        return (self.host.settings.role(Role.SPEAKS).block(PIPER.name).voice or usual).partition("#")[0]
+
+    def _offer_download(self) -> None:
+        health = self._healths.get(PIPER.name)
+        is_piper = self.open_name == PIPER.name and health is not None
+        self.download.setVisible(is_piper or self.download.is_running)
+        if is_piper and health is not None:
+            self.download.offer(self.piper_voice, is_there=self.piper_voice in health.models)
+
+    async def _downloaded(self) -> None:
+        """Piper may be ready now: then it speaks."""
+        await self._check(self._specs[PIPER.name])
+        if self.open_name != PIPER.name:
+            return
+        await self._fetch_voices(self._specs[PIPER.name])
+        if self._healths[PIPER.name].ok and self._active != PIPER.name:
+            self.activate(PIPER.name)
 
     # -- choosing and hearing -------------------------------------------------------------------------------
 
