@@ -358,19 +358,21 @@ class Engine(Driver):
     async def _answer(
         self, turn: LiveTurn, saving: asyncio.Task[None], previous: asyncio.Task[None] | None
     ) -> None:
-        # what was heard of the turn before belongs into this prompt, and the words are committed before they are sent
+        # What was heard of the turn before belongs into this prompt, and the words are committed before they are sent.
+        kept = kept_of(turn.continues.heard_text) if turn.continues is not None else ""
+        is_alone = previous is None or previous.done()
+        messages = self._messages(turn.text, kept) if is_alone else ()  # while the words are being committed
         await asyncio.wait([saving, *([previous] if previous is not None else [])])
         prepared, turn.prepared = turn.prepared, None
         if prepared is not None and prepared.words == turn.text:
             turn.engines = replace(turn.engines, think=lambda *_: prepared.take())
         elif prepared is not None:
             await prepared.drop()
-        kept = kept_of(turn.continues.heard_text) if turn.continues is not None else ""
         if turn.continues is not None:
             await turn.keeping.reopen(turn, kept)
             self.events.emit(ReplyContinued(turn=turn.number, text=kept))
         turn.reply = self._reply(turn, kept)
-        await turn.reply.run(self._messages(turn.text, kept), self.practice.name)
+        await turn.reply.run(messages or self._messages(turn.text, kept), self.practice.name)
 
     async def _end(
         self, turn: LiveTurn, answer: asyncio.Task[None], previous: asyncio.Task[None] | None
