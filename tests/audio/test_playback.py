@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -13,100 +15,123 @@ from companion.errors import CompanionError, Kind
 from companion.flow import Audio
 from companion.pcm import SILENCE_DB
 from companion.tasks import spawn
+from tests.audio.calm import on_a_calm_machine
 from tests.audio.signals import chirp, find, loud_span, samples, sine
 from tests.whole.sound import SoundServer
+
+
+@asynccontextmanager
+async def speaker(player: DevicePlayer) -> AsyncIterator[DevicePlayer]:
+    """Closed again, however the test ends."""
+    try:
+        yield player
+    finally:
+        await player.close()
+        assert not player.is_open
 
 
 @pytest.mark.parametrize("rate_hz", [22_050, 24_000])
 async def test_the_speaker_plays_what_was_written_and_tells_how_much_was_heard(
     sound: SoundServer, rate_hz: int
 ) -> None:
-    player, spoken = DevicePlayer(), chirp(1.0, rate_hz)
-    recording = sound.record_speaker()
-    player.begin(1)
-    half = len(spoken.pcm) // 4 * 2
-    await player.write(1, Audio(pcm=spoken.pcm[:half] + b"\0", rate_hz=rate_hz))  # half a sample too many
-    await player.write(1, Audio(pcm=spoken.pcm[half:], rate_hz=rate_hz))
-    draining, seen = spawn(player.drain(1), name="drain"), []
-    while not draining.done():
-        seen.append((player.heard_s, player.level_db))
-        await asyncio.sleep(0.02)
-    await draining
-    recorded = recording.stop()
-    _, likeness = find(samples(chirp(1.0, recorded.rate_hz).pcm), recorded.samples)
-    assert likeness > 0.99
-    heard = [heard_s for heard_s, _ in seen]
-    assert heard == sorted(heard)
-    assert len({round(heard_s, 2) for heard_s in heard}) > 20, "heard_s moves steadily, not in leaps"
-    assert player.heard_s == pytest.approx(1.0, abs=0.001)
-    assert max(level for _, level in seen) == pytest.approx(-9.0, abs=1.0)
-    assert (player.level_db, player.gaps) == (SILENCE_DB, 0)
-    await player.close()
+    spoken = chirp(1.0, rate_hz)
+
+    async def attempt() -> None:
+        async with speaker(DevicePlayer()) as player:
+            recording = sound.record_speaker()
+            player.begin(1)
+            half = len(spoken.pcm) // 4 * 2
+            and_half_a_sample = spoken.pcm[:half] + b"\0"
+            await player.write(1, Audio(pcm=and_half_a_sample, rate_hz=rate_hz))
+            await player.write(1, Audio(pcm=spoken.pcm[half:], rate_hz=rate_hz))
+            draining, seen = spawn(player.drain(1), name="drain"), []
+            while not draining.done():
+                seen.append((player.heard_s, player.level_db))
+                await asyncio.sleep(0.02)
+            await draining
+            recorded = recording.stop()
+            _, likeness = find(samples(chirp(1.0, recorded.rate_hz).pcm), recorded.samples)
+            assert likeness > 0.99
+            heard = [heard_s for heard_s, _ in seen]
+            assert heard == sorted(heard)
+            assert len({round(heard_s, 2) for heard_s in heard}) > 20, "heard_s moves steadily, not in leaps"
+            assert player.heard_s == pytest.approx(1.0, abs=0.001)
+            assert max(level for _, level in seen) == pytest.approx(-9.0, abs=1.0)
+            assert (player.level_db, player.gaps) == (SILENCE_DB, 0)
+
+    await on_a_calm_machine(attempt)
 
 
 async def test_flush_is_silent_within_150_ms_without_a_click_and_tells_what_was_heard(
     sound: SoundServer,
 ) -> None:
-    player = DevicePlayer()
-    for turn in range(3):
-        recording = sound.record_speaker()
-        player.begin(turn)
-        await player.write(turn, sine(5.0, 24_000))
-        await asyncio.sleep(0.5 + 0.013 * turn)
-        flushed_s = time.monotonic()
-        heard_s = player.flush()
-        await asyncio.sleep(0.25)
-        recorded = recording.stop()
-        first, last = loud_span(recorded.samples)
-        silent_after_s = recorded.started_s + last / recorded.rate_hz - flushed_s
-        really_heard_s = flushed_s - recorded.started_s - first / recorded.rate_hz
-        assert silent_after_s < 0.150
-        assert heard_s == pytest.approx(really_heard_s, abs=0.03)
-        steepest = np.abs(np.diff(recorded.samples.astype(np.int32))).max()
-        assert steepest < 1.5 * 16384 * 2 * np.pi * 440 / recorded.rate_hz, "a click is steeper than the tone"
-        assert player.heard_s == heard_s
-    await player.close()
+    async def attempt() -> None:
+        async with speaker(DevicePlayer()) as player:
+            for turn in range(3):
+                recording = sound.record_speaker()
+                player.begin(turn)
+                await player.write(turn, sine(5.0, 24_000))
+                await asyncio.sleep(0.5 + 0.013 * turn)
+                flushed_s = time.monotonic()
+                heard_s = player.flush()
+                await asyncio.sleep(0.25)
+                recorded = recording.stop()
+                first, last = loud_span(recorded.samples)
+                silent_after_s = recorded.started_s + last / recorded.rate_hz - flushed_s
+                really_heard_s = flushed_s - recorded.started_s - first / recorded.rate_hz
+                assert silent_after_s < 0.150
+                assert heard_s == pytest.approx(really_heard_s, abs=0.03)
+                steepest = np.abs(np.diff(recorded.samples.astype(np.int32))).max()
+                assert steepest < 1.5 * 16384 * 2 * np.pi * 440 / recorded.rate_hz, (
+                    "a click is steeper than the tone"
+                )
+                assert player.heard_s == heard_s
+
+    await on_a_calm_machine(attempt)
 
 
 async def test_a_new_turn_starts_at_nothing_heard_and_late_sound_of_the_old_one_is_dropped(
     sound: SoundServer,
 ) -> None:
-    player = DevicePlayer()
-    player.begin(1)
-    await player.write(1, sine(3.0, 24_000, hz=300))
-    draining = spawn(player.drain(1), name="drain")
-    await asyncio.sleep(0.2)
-    player.begin(2)
-    async with asyncio.timeout(1):
-        await draining
-    assert player.heard_s == 0.0
-    recording = sound.record_speaker()
-    await asyncio.sleep(0.15)
-    await player.write(1, sine(1.0, 24_000, hz=300))
-    await player.write(2, chirp(0.4, 24_000))
-    await player.drain(2)
-    heard = recording.stop()
-    assert player.heard_s == pytest.approx(0.4, abs=0.001)
-    assert find(samples(chirp(0.4, heard.rate_hz).pcm), heard.samples)[1] > 0.95
-    await player.close()
+    async def attempt() -> None:
+        async with speaker(DevicePlayer()) as player:
+            player.begin(1)
+            await player.write(1, sine(3.0, 24_000, hz=300))
+            draining = spawn(player.drain(1), name="drain")
+            await asyncio.sleep(0.2)
+            player.begin(2)
+            async with asyncio.timeout(1):
+                await draining
+            assert player.heard_s == 0.0
+            recording = sound.record_speaker()
+            await asyncio.sleep(0.15)
+            await player.write(1, sine(1.0, 24_000, hz=300))
+            await player.write(2, chirp(0.4, 24_000))
+            await player.drain(2)
+            heard = recording.stop()
+            assert player.heard_s == pytest.approx(0.4, abs=0.001)
+            assert find(samples(chirp(0.4, heard.rate_hz).pcm), heard.samples)[1] > 0.95
+
+    await on_a_calm_machine(attempt)
 
 
 async def test_a_device_that_rested_or_was_let_go_goes_on_with_the_same_turn(sound: SoundServer) -> None:
-    player = DevicePlayer(linger_s=0.1)
-    player.begin(1)
-    await player.write(1, chirp(0.3, 24_000))
-    await player.drain(1)
-    async with asyncio.timeout(5):
-        while player.is_open:  # noqa: ASYNC110 - what is waited for has no event: it is seen from outside
-            await asyncio.sleep(0.02)
-    recording = sound.record_speaker()
-    await player.write(1, chirp(0.3, 24_000))
-    await player.drain(1)
-    heard = recording.stop()
-    assert player.heard_s == pytest.approx(0.6, abs=0.002)
-    assert find(samples(chirp(0.3, heard.rate_hz).pcm), heard.samples)[1] > 0.99
-    await player.close()
-    assert not player.is_open
+    async def attempt() -> None:
+        async with speaker(DevicePlayer(linger_s=0.1)) as player:
+            player.begin(1)
+            await player.write(1, chirp(0.3, 24_000))
+            await player.drain(1)
+            async with asyncio.timeout(5):
+                while player.is_open:  # noqa: ASYNC110 - what is waited for has no event: it is seen from outside
+                    await asyncio.sleep(0.02)
+            recording = sound.record_speaker()
+            await player.write(1, chirp(0.3, 24_000))
+            await player.drain(1)
+            heard = recording.stop()
+            assert player.heard_s == pytest.approx(0.6, abs=0.002)
+            assert find(samples(chirp(0.3, heard.rate_hz).pcm), heard.samples)[1] > 0.99
+
+    await on_a_calm_machine(attempt)
 
 
 async def test_writing_waits_while_thirty_seconds_are_queued(sound: SoundServer) -> None:
@@ -141,20 +166,24 @@ async def test_a_speaker_that_dies_in_the_middle_is_told_and_what_was_heard_is_k
 
 
 async def test_a_speaker_that_comes_back_goes_on_where_it_fell_silent(sound: SoundServer) -> None:
-    player, spoken = DevicePlayer(), chirp(1.5, 24_000)
-    player.begin(1)
-    recording = sound.record_speaker()
-    await player.write(1, spoken)
-    await asyncio.sleep(0.5)
-    assert player._output is not None
-    assert player._output.stream is not None
-    player._output.stream.rest()  # what PortAudio does when the device goes away
-    await player.drain(1)
-    recorded = recording.stop()
-    assert player.heard_s == pytest.approx(1.5, abs=0.01)
-    last_part = samples(chirp(1.5, recorded.rate_hz).pcm)[-24_000:]
-    assert find(last_part, recorded.samples)[1] > 0.99
-    await player.close()
+    spoken = chirp(1.5, 24_000)
+
+    async def attempt() -> None:
+        async with speaker(DevicePlayer()) as player:
+            player.begin(1)
+            recording = sound.record_speaker()
+            await player.write(1, spoken)
+            await asyncio.sleep(0.5)
+            assert player._output is not None
+            assert player._output.stream is not None
+            player._output.stream.rest()  # what PortAudio does when the device goes away
+            await player.drain(1)
+            recorded = recording.stop()
+            assert player.heard_s == pytest.approx(1.5, abs=0.01)
+            last_part = samples(chirp(1.5, recorded.rate_hz).pcm)[-24_000:]
+            assert find(last_part, recorded.samples)[1] > 0.99
+
+    await on_a_calm_machine(attempt)
 
 
 async def test_a_closed_player_holds_nothing_so_that_the_list_of_devices_is_true_again(

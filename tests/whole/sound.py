@@ -77,7 +77,7 @@ class Recording:
             "--channels=1",
             "--latency-msec=10",
         ]
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [*command, f"--rate={RECORD_RATE_HZ}"], env=env, stdout=subprocess.PIPE, bufsize=0
         )
         self._data = bytearray()
@@ -86,21 +86,21 @@ class Recording:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if not self._running.wait(5):
-            self._process.kill()
+            self.process.kill()
             raise RuntimeError(f"{source} delivers nothing")
 
     def stop(self, *, tail_s: float = 0.1) -> Recorded:
         """Ends the recording `tail_s` from now, so that what is on its way is in it."""
         time.sleep(tail_s)
-        self._process.terminate()
-        self._process.wait(5)
+        self.process.terminate()
+        self.process.wait(5)
         self._reader.join(5)
         samples = np.frombuffer(bytes(self._data[: len(self._data) // 2 * 2]), dtype="<i2")
         return Recorded(samples=samples, rate_hz=RECORD_RATE_HZ, started_s=self._started_s)
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as pipe:
+        assert self.process.stdout is not None
+        with self.process.stdout as pipe:
             while data := pipe.read(4096):
                 self._data += data
                 # Each block is late by its way here; the least late one tells best when sample 0 sounded.
@@ -136,7 +136,9 @@ class SoundServer:
 
     def record_speaker(self, speaker: str = "vspk") -> Recording:
         """Starts to record what a virtual speaker plays; returns once the recording runs."""
-        return Recording(self._env, f"{speaker}.monitor")
+        recording = Recording(self._env, f"{speaker}.monitor")
+        self._players.append(recording.process)
+        return recording
 
     def pactl(self, *arguments: str) -> str:
         done = subprocess.run(

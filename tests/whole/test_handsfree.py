@@ -101,6 +101,23 @@ def test_noise_music_and_its_own_voice_begin_no_turn(place: Desk, app: RunningAp
     assert turns_begun(app, since) == []
 
 
+@pytest.mark.long
+def test_three_minutes_in_which_nobody_speaks(place: Desk, app: RunningApp) -> None:
+    since, until_s, answers = app.mark(), time.monotonic() + 180, 0
+    with place.sound.echo():
+        while time.monotonic() < until_s:
+            place.speak(wav(place, "loud", noises(-24)))
+            for level_db in (-40, -60):
+                answer_aloud(place, app)
+                place.speak(wav(place, "soft", noises(level_db)), wait=False)
+                turn = app.of("PhaseChanged")[-1]["turn"]
+                app.wait_for("TurnFinished", since=since, turn=turn)
+                answers += 1
+    begun = turns_begun(app, since)
+    print(f"{len(begun)} false starts in 3 minutes with {answers} answers")
+    assert begun == []
+
+
 def test_talking_over_the_answer_silences_it_and_is_the_next_turn(place: Desk, app: RunningApp) -> None:
     after_signal_ms, after_onset_ms = [], []
     with place.sound.echo():
