@@ -70,6 +70,8 @@ class Sink:
 class Ours:
     """The product's own engine: providers, prompt, sentence cutter, journal on disk."""
 
+    hearing_model = "whisper-1"
+
     def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink or Sink()
 
@@ -78,7 +80,7 @@ class Ours:
         home = find_home(self._folder.name)
         blocks = "".join(
             f"  {role}: {{active: openai, openai: {{base_url: '{base_url}'{model}}}}}\n"
-            for role, model in (("llm", ""), ("stt", ", model: whisper-1"), ("tts", ""))
+            for role, model in (("llm", ""), ("stt", f", model: {self.hearing_model}"), ("tts", ""))
         )
         home.config.mkdir(parents=True)
         home.settings.write_text(f"providers:\n{blocks}talk: {{tail_ms: 0, tap_ms: 100, mode: hold}}\n")
@@ -133,6 +135,12 @@ class Ours:
     async def close(self) -> None:
         await self.app.close()
         self._folder.cleanup()
+
+
+class OursLive(Ours):
+    """The same with a recogniser that listens along."""
+
+    hearing_model = "gpt-live-transcribe"
 
 
 class _Held:
@@ -270,6 +278,7 @@ class Sdk(ByHand):
 
 PIPELINES: dict[str, Callable[[], Pipeline]] = {
     "companion": Ours,
+    "companion live": OursLive,
     "httpx2 by hand": Httpx2,
     "openai SDK": Sdk,
 }

@@ -19,6 +19,7 @@ from aiohttp import web
 
 SPEECH_HZ = 24_000
 MS_PER_CHAR = 60
+WORDS = "What is on my calendar for tomorrow?"
 SPIN_S = 0.0015
 """The end of each wait is spent yielding: the poll's own grain is a millisecond."""
 REPLY = (
@@ -32,6 +33,8 @@ class Delays:
     """Milliseconds; `pace` is seconds of work per second of speech, 0 sends it all at once."""
 
     hear: float = 0.0
+    hear_rest: float = 0.0
+    """Of a recogniser that has listened along: from the end of the take to its last words."""
     first_token: float = 0.0
     token: float = 0.0
     first_sound: float = 0.0
@@ -40,8 +43,8 @@ class Delays:
 
 PROFILES = {
     "zero": Delays(),
-    "realistic": Delays(hear=200, first_token=150, token=15, first_sound=90),
-    "quarter": Delays(hear=200, first_token=150, token=15, first_sound=90, pace=0.25),
+    "realistic": Delays(hear=200, hear_rest=60, first_token=150, token=15, first_sound=90),
+    "quarter": Delays(hear=200, hear_rest=60, first_token=150, token=15, first_sound=90, pace=0.25),
 }
 
 
@@ -66,7 +69,25 @@ class Vendor:
         record = self._begin("hear")
         await until(record["body_s"] + self.delays.hear / 1e3)
         record["first_s"] = time.monotonic()
-        return web.json_response({"text": "What is on my calendar for tomorrow?"})
+        return web.json_response({"text": WORDS})
+
+    async def hear_along(self, request: web.Request) -> web.WebSocketResponse:
+        """A transcription session of the Realtime API: what was appended becomes words at `commit`."""
+        link = web.WebSocketResponse(max_msg_size=0)
+        await link.prepare(request)
+        await link.send_json({"type": "session.created", "session": {}})
+        async for message in link:
+            kind = json.loads(message.data)["type"]
+            if kind == "session.update":
+                await link.send_json({"type": "session.updated", "session": {}})
+            elif kind == "input_audio_buffer.commit":
+                record = self._begin("hear")
+                await link.send_json({"type": "input_audio_buffer.committed", "item_id": "i"})
+                await until(record["body_s"] + self.delays.hear_rest / 1e3)
+                record["first_s"] = time.monotonic()
+                kind = "conversation.item.input_audio_transcription.completed"
+                await link.send_json({"type": kind, "item_id": "i", "transcript": WORDS})
+        return link
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
@@ -120,6 +141,7 @@ class Vendor:
 async def serve() -> None:
     vendor, app = Vendor(), web.Application(client_max_size=64 * 2**20)
     app.router.add_post("/v1/audio/transcriptions", vendor.hear)
+    app.router.add_get("/v1/realtime", vendor.hear_along)
     app.router.add_post("/v1/chat/completions", vendor.chat)
     app.router.add_post("/v1/audio/speech", vendor.speak)
     app.router.add_get("/v1/models", vendor.models)

@@ -5,8 +5,9 @@
 `zero`: the vendor answers at once; `realistic`: as fast as good vendors do; `quarter`: the same, with speech made at a
 quarter of real time. 30 turns each unless told otherwise.
 
-Our engine, a hand-written httpx2 pipeline and the vendor's SDK take turns in blocks against one vendor in a process of its
-own (`scripted_vendor`). Prints medians and 95th percentiles in ms and ratios of the same run; asserts nothing about time.
+Our engine (also with a recogniser that listens along and then needs 60 ms for its last words), a hand-written httpx2
+pipeline and the vendor's SDK take turns in blocks against one vendor in a process of its own (`scripted_vendor`). Prints
+medians and 95th percentiles in ms and ratios of the same run; asserts nothing about time.
 
     total   release -> first sound handed over
     own     the client's parts of it: upload (release -> recording complete at the vendor), ask (transcript sent -> prompt
@@ -142,8 +143,9 @@ def show(profile: str, history: int, rows: dict[str, list[dict[str, float]]]) ->
             f"  {name:<16}{totals}{medians[name][0]:>7.1f} /{p95(own):>5.1f}{parts}{cpu:>8.1f}{memory:>8.1f}"
         )
     base = medians["httpx2 by hand"]
-    ours = medians["companion"]
+    ours, live = medians["companion"], medians["companion live"]
     print(f"  companion / httpx2 by hand: own {ours[0] / base[0]:.2f}, total {ours[1] / base[1]:.2f}")
+    print(f"  companion live / httpx2 by hand: own {live[0] / base[0]:.2f}, total {live[1] / base[1]:.2f}")
 
 
 if __name__ == "__main__":
