@@ -257,6 +257,8 @@ class Discovery:
     models: dict[Role, tuple[str, ...]]
     """Names per role; a role without is not there."""
     voices: int = 0
+    answers: str = "It answers."
+    """Who did, where that may be several."""
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -268,11 +270,11 @@ class Discovery:
         """What a person reads."""
         if not self.health.ok:
             return self.health.detail
-        latency = f" ({self.health.latency_ms:.0f} ms)" if self.health.latency_ms is not None else ""
+        quick = f" ({self.health.latency_ms:.0f} ms)" if self.health.latency_ms is not None else ""
         if not self.roles:
-            return f"It answers{latency}, and does not say what it has: enter its model where you choose it."
+            return f"{self.answers}{quick} It does not say what it has: enter its model where you choose it."
         can = _listed([self._can(role) for role in _VERBS if role in self.roles], "and")
-        return f"{self.health.detail} It can {can}{latency}."
+        return f"{self.answers}{quick} It can {can}."
 
     def _can(self, role: Role) -> str:
         names = self.models.get(role, ())
@@ -291,7 +293,9 @@ async def discover(provider: AIProvider, kind: str) -> Discovery:
         found = {Role.HEARS: health.models} if health.models else {}
     else:
         found = {role: names for role in KINDS[kind] if (names := made_for(role, health.models))}
-    return Discovery(health=health, models=found, voices=await _count_voices(provider, kind, found))
+    voices = await _count_voices(provider, kind, found)
+    answers = health.detail if isinstance(provider, Cluster) else "It answers."
+    return Discovery(health=health, models=found, voices=voices, answers=answers)
 
 
 async def _count_voices(provider: AIProvider, kind: str, found: dict[Role, tuple[str, ...]]) -> int:

@@ -133,7 +133,8 @@ class WyomingProvider(AIProvider):
         if refusal is not None and not models and not voices:
             return Health(ok=False, detail=refusal.message, kind=refusal.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
-        detail = f"Wyoming answers: {len(models)} recognition models, {len(voices)} voices."
+        who = self.spec.display_name
+        detail = f"{who} answers: {len(models)} recognition models, {len(voices)} voices."
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
 
     @asynccontextmanager

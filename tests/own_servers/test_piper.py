@@ -78,8 +78,8 @@ async def test_the_plain_voice_speaks_in_the_same_process(piper: PiperProvider) 
         chunks = [chunk async for chunk in plain.speak(SpeakRequest(text="Hello."))]
         assert (await said(piper, "Hello.")).pcm
         again = [chunk async for chunk in plain.speak(SpeakRequest(text="Hello."))]
-    lengths = [sum(len(chunk.pcm) for chunk in each) for each in (chunks, again)]  # its breath is noise
-    assert lengths[0] == lengths[1] > 0
+    before, after = (sum(len(chunk.pcm) for chunk in each) for each in (chunks, again))
+    assert after == pytest.approx(before, rel=0.02), "it never says it quite the same way"
 
 
 async def test_a_damaged_voice_is_told(piper: PiperProvider, tmp_path: Path) -> None:
