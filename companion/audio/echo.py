@@ -25,6 +25,8 @@ LEAD_S = 0.02
 wrong never puts the echo first: a canceller can only look back."""
 SLIP_S = 0.06
 """When the clocks differ by more, the two streams are laid beside each other anew at once."""
+LATE_S = 4 * SLIP_S
+"""A gap up to this is a speaker that was late; a longer one is a pause."""
 LASTING_S = 0.008
 LASTING_PIECES = 5
 """And when they differ by this much for so long: a device was late, and what follows is late too. The canceller would need
@@ -88,11 +90,12 @@ class FarEnd:
             self._resampler = Resampler(audio.rate_hz, CAPTURE_RATE_HZ, is_prompt=True)
         gap_s = at_s - (self._starts_s + _seconds(len(self._pcm)))
         if not self._pcm or gap_s > LONGEST_GAP_S:
+            self.was_moved = self.was_moved or LASTING_S < gap_s < LATE_S
             self._pcm.clear()
             self._starts_s, self._is_flowing, self._since_start_s = at_s, False, 0.0
         elif gap_s > SLIP_S:  # a pause, or a speaker that was late
             self._pcm += bytes(_size(gap_s))
-            self._since_start_s, self.was_moved = 0.0, self.was_moved or gap_s < 4 * SLIP_S
+            self._since_start_s, self.was_moved = 0.0, self.was_moved or gap_s < LATE_S
         elif gap_s < -SLIP_S:
             self._starts_s += gap_s
             self.was_moved = True

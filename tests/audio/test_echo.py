@@ -59,6 +59,46 @@ def test_a_clock_that_trembles_leaves_no_seam() -> None:
     assert find(samples(chirp(2.0, 16_000).pcm), whole)[1] > 0.99
 
 
+def late(told: list[tuple[float, Audio]], numbers: range, by_s: float) -> list[tuple[float, Audio]]:
+    return [(at_s + by_s * (number in numbers), audio) for number, (at_s, audio) in enumerate(told)]
+
+
+def test_a_speaker_that_tells_its_first_pieces_too_early_is_believed_later() -> None:
+    told = late(pieces(chirp(2.0, 24_000), 0.5), range(4), -0.016)
+    whole = samples(laid_out(told, 3.0))
+    start, likeness = find(samples(chirp(2.0, 16_000).pcm)[RATE_HZ // 2 :], whole)
+    assert likeness > 0.99
+    assert start / RATE_HZ == pytest.approx(1.0 - LEAD_S, abs=0.002)
+
+
+def test_a_speaker_that_was_late_for_a_moment_is_late_from_then_on() -> None:
+    told = late(pieces(chirp(2.0, 24_000), 0.5), range(50, 100), 0.041)
+    whole = samples(laid_out(told, 3.0))
+    start, likeness = find(samples(chirp(2.0, 16_000).pcm)[round(1.2 * RATE_HZ) :], whole)
+    assert likeness > 0.99
+    assert start / RATE_HZ == pytest.approx(1.7 + 0.041 - LEAD_S, abs=0.002)
+
+
+def test_a_canceller_says_when_it_cannot_be_relied_on_yet_and_when_a_device_was_late() -> None:
+    far = room.app_voice(SAID[0])
+    near = mix((0, room.noise(far.seconds + 2, -64)), (1, room.echo(far)))
+    canceller, told, unsure = EchoCanceller(), late(pieces(far, 1.0), range(200, 10_000), 0.041), []
+    pcm = room.pcm(near)
+    for number, start in enumerate(range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)):
+        at_s = (number + 1) * FRAME_S
+        while told and told[0][0] <= at_s + 0.06:
+            starts_s, audio = told.pop(0)
+            canceller.far(audio, starts_s)
+        canceller.near(pcm[start : start + FRAME_BYTES], at_s)
+        if canceller.relearns:
+            unsure.append(at_s)
+    first = [at_s for at_s in unsure if at_s < 4.5]
+    assert 1.5 < max(first) < 3.5, "it knows its room after a second or two of sound"
+    again = [at_s for at_s in unsure if at_s > 4.5]
+    assert again
+    assert max(again) - min(again) < 1.0
+
+
 @pytest.mark.parametrize("ahead_s", [0.06, 5.0])
 def test_a_pause_between_two_sentences_is_as_long_as_it_was(ahead_s: float) -> None:
     first, second = chirp(0.5, 24_000), room.app_voice(SAID[1])

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
 from companion.audio.capture import DeviceMicrophone
 from companion.audio.echo import EchoCanceller
-from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance
+from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance, _CaptureClock
 from companion.audio.playback import DevicePlayer
 from companion.audio.segment import Endpointing
 from companion.audio.virtual import FileMicrophone
@@ -53,6 +51,17 @@ NO_TURN = {
 @pytest.mark.parametrize("name", NO_TURN)
 async def test_what_nobody_said_begins_no_turn(name: str) -> None:
     assert await signals(NO_TURN[name]) == []
+
+
+def test_the_beginning_of_a_take_stays_where_it_is_while_its_blocks_come_now_so_now_so() -> None:
+    clock, now_s = _CaptureClock(), 100.0
+    for number in range(2_000):
+        late_s = 0.02 if number % 500 < 250 else 0.0
+        clock.tick(now_s + (number + 1) * 0.02 + late_s, 0)
+    began_s = clock.at_s - 2_000 * 0.02
+    assert began_s == pytest.approx(now_s + 0.02, abs=0.001)
+    clock.tick(now_s + 2_001 * 0.02 + 3.0, 150)  # a hole of three seconds
+    assert clock.at_s == pytest.approx(began_s + 2_151 * 0.02, abs=0.03)
 
 
 @pytest.mark.parametrize("background", [room.noise(8, -41), room.pink(8, -36), room.typing(8)])
@@ -313,23 +322,11 @@ async def test_a_busy_loop_is_not_taken_for_a_lost_microphone() -> None:
     await ear.close()
 
 
-@contextmanager
-def loudspeaker_beside_the_microphone(sound: SoundServer) -> Iterator[None]:
-    """The microphone hears the speaker, a moment later."""
-    env = {**os.environ, **sound.env}
-    load = ["pactl", "load-module", "module-loopback", "source=vspk.monitor", "sink=vmic", "latency_msec=60"]
-    module = subprocess.run(load, env=env, check=True, capture_output=True, text=True).stdout.strip()
-    try:
-        yield
-    finally:
-        subprocess.run(["pactl", "unload-module", module], env=env, check=True)
-
-
 async def test_on_real_devices_it_does_not_hear_itself_and_a_person_interrupts(sound: SoundServer) -> None:
     player = DevicePlayer()
     ear = OpenMicrophone(DeviceMicrophone(), player)
     far = room.app_voice(SAID[0], -26.0)
-    with loudspeaker_beside_the_microphone(sound):
+    with sound.echo():
         await ear.open()
         first = spawn(anext(ear.signals(), None), name="read signals")
         player.begin(1)

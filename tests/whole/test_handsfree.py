@@ -102,8 +102,8 @@ def test_noise_music_and_its_own_voice_begin_no_turn(place: Desk, app: RunningAp
 
 
 @pytest.mark.long
-def test_three_minutes_in_which_nobody_speaks(place: Desk, app: RunningApp) -> None:
-    since, until_s, answers = app.mark(), time.monotonic() + 180, 0
+def test_a_while_in_which_nobody_speaks(place: Desk, app: RunningApp) -> None:
+    since, until_s, answers = app.mark(), time.monotonic() + 80, 0
     with place.sound.echo():
         while time.monotonic() < until_s:
             place.speak(wav(place, "loud", noises(-24)))
@@ -114,7 +114,7 @@ def test_three_minutes_in_which_nobody_speaks(place: Desk, app: RunningApp) -> N
                 app.wait_for("TurnFinished", since=since, turn=turn)
                 answers += 1
     begun = turns_begun(app, since)
-    print(f"{len(begun)} false starts in 3 minutes with {answers} answers")
+    print(f"{len(begun)} false starts in 80 seconds with {answers} answers")
     assert begun == []
 
 
