@@ -12,9 +12,10 @@
     asyncio.run(main())
 
 Rooms map: `provider` (what a provider is, and its policy), one file per dialect (`openai`, `anthropic`, `ollama`,
-`guide`, `builtin`, `local`, `mock`), `registry` (who there is), `config` (environment and factory), `config_file` (YAML),
-`middleware` (retry, deadlines, breaker, limit, fallback, caps), `catalogue` (models and prices), `validator` (keys and
-checks). Every name is loaded when it is first used, and no vendor's SDK before the first call.
+`guide`, `builtin`, `local`, `piper`, `mock`), `servers` (a person's own, by name), `registry` (who there is),
+`config` (environment and factory), `config_file` (YAML), `middleware` (retry, deadlines, breaker, limit, fallback,
+caps), `catalogue` (models and prices), `validator` (keys and checks). Every name is loaded when it is first used, and
+no vendor's SDK before the first call.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from companion.errors import AIProviderInvalidRequestError, CompanionError
+from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import Health, Role, VoiceInfo
 from companion.hosts import is_this_computer
 from companion.providers import compatible, registry
@@ -234,16 +234,44 @@ class Cluster(AIProvider):
             names = [member.spec.display_name for member in self.members]
             self._first = names.index(outcome.answered_by)
 
-        return fallback([self._engine(member, verb) for member in self._in_turn()], on_outcome=told)
+        async def run(make: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+            refusals: list[CompanionError] = []
+            engines = [self._engine(member, verb, refusals) for member in self._in_turn()]
+            try:
+                async with opened(fallback(engines, on_outcome=told), make) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except CompanionError as error:
+                raise _most_telling(refusals, error) from error.__cause__
 
-    def _engine(self, member: AIProvider, verb: str) -> Engine[Callable[[], Any], Any]:
+        return run
+
+    def _engine(
+        self, member: AIProvider, verb: str, refusals: list[CompanionError]
+    ) -> Engine[Callable[[], Any], Any]:
         from companion.ledger import Cargo
         from companion.providers.middleware import Engine, timeouts
 
         policy = self.policy
         share_s = policy.first_s / len(self.members)  # one that is silent must leave time for the others
         call = timeouts(getattr(member, verb), share_s, policy.idle_s, policy.total_s, spec=member.spec)
-        return Engine(name=member.spec.display_name, call=lambda make: call(make()), may_see=frozenset(Cargo))
+
+        async def run(make: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+            try:
+                async with opened(call, make()) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except CompanionError as error:
+                refusals.append(error)
+                raise
+
+        return Engine(name=member.spec.display_name, call=run, may_see=frozenset(Cargo))
+
+
+def _most_telling(refusals: Sequence[CompanionError], usual: CompanionError) -> CompanionError:
+    """Of several servers' refusals, that of one which is there and says what it wants."""
+    absent = (Kind.UNREACHABLE, Kind.TIMEOUT)
+    return next((refusal for refusal in refusals if refusal.kind not in absent), usual)
 
 
 # -- what a server can do -----------------------------------------------------------------------------------
@@ -257,8 +285,8 @@ class Discovery:
     models: dict[Role, tuple[str, ...]]
     """Names per role; a role without is not there."""
     voices: int = 0
-    answers: str = "It answers."
-    """Who did, where that may be several."""
+    answered: str = ""
+    """How many of a cluster did, in a sentence; empty: it is no cluster."""
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -270,11 +298,12 @@ class Discovery:
         """What a person reads."""
         if not self.health.ok:
             return self.health.detail
-        quick = f" ({self.health.latency_ms:.0f} ms)" if self.health.latency_ms is not None else ""
+        in_ms = f" in {self.health.latency_ms:.0f} ms" if self.health.latency_ms is not None else ""
+        answered, who = (self.answered, "They") if self.answered else (f"It answers{in_ms}.", "It")
         if not self.roles:
-            return f"{self.answers}{quick} It does not say what it has: enter its model where you choose it."
+            return f"{answered} What can be asked is not said: enter a model where you choose it."
         can = _listed([self._can(role) for role in _VERBS if role in self.roles], "and")
-        return f"{self.answers}{quick} It can {can}."
+        return f"{answered} {who} can {can}."
 
     def _can(self, role: Role) -> str:
         names = self.models.get(role, ())
@@ -294,8 +323,8 @@ async def discover(provider: AIProvider, kind: str) -> Discovery:
     else:
         found = {role: names for role in KINDS[kind] if (names := made_for(role, health.models))}
     voices = await _count_voices(provider, kind, found)
-    answers = health.detail if isinstance(provider, Cluster) else "It answers."
-    return Discovery(health=health, models=found, voices=voices, answers=answers)
+    answered = health.detail if isinstance(provider, Cluster) else ""
+    return Discovery(health=health, models=found, voices=voices, answered=answered)
 
 
 async def _count_voices(provider: AIProvider, kind: str, found: dict[Role, tuple[str, ...]]) -> int:

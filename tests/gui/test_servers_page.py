@@ -135,6 +135,19 @@ async def test_a_key_it_asks_for_is_missed_and_nothing_is_added(home: Home, qapp
         await until(lambda: "attic" in page.cards)
 
 
+async def test_a_pasted_key_is_made_clean_or_told(home: Home, qapp: QApplication) -> None:
+    async with (
+        CompatibleServer(Script(keys=["sk-own-0123456789"])) as attic,
+        open_dialog(home) as (_, page, vault),
+    ):
+        await add(page, "attic", attic.url, key="sk own key with words")
+        assert "That does not look like a key." in page.form.notice.text
+        write(page.form.key, ' "sk-own-0123456789" ')
+        QTest.keyClick(page.form.key, Qt.Key.Key_Return)
+        await until(lambda: "attic" in page.cards and page.form.isHidden())
+        assert (await vault.describe("attic")).ending == "6789"
+
+
 async def test_a_server_that_is_off_can_be_added_all_the_same(home: Home, qapp: QApplication) -> None:
     async with open_dialog(home) as (_, page, _vault):
         await add(page, "attic", "http://127.0.0.1:9/v1")

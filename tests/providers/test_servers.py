@@ -155,6 +155,15 @@ async def test_nobody_answers_in_a_cluster() -> None:
         assert (await hall.check()).detail.startswith("None of the 2 servers answers.")
 
 
+async def test_the_one_that_is_there_says_what_is_wrong() -> None:
+    async with CompatibleServer(Script(keys=[ATTIC_KEY])) as second:
+        declare([OwnServer(name="hall", addresses=(silent_port(), second.url))])
+        async with AIProviderFactory.create("hall", api_key=WORKSHOP_KEY, max_retries=0) as hall:
+            with pytest.raises(CompanionError) as caught:
+                await answer(hall)
+    assert caught.value.kind is Kind.KEY_REFUSED
+
+
 # -- what a server can do -----------------------------------------------------------------------------------
 
 

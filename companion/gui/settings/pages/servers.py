@@ -166,8 +166,9 @@ class ServerForm(QFrame):
     def _read(self) -> tuple[OwnServer, Secret | None] | None:
         """What stands in the fields; None: something is wrong with it, and that was told."""
         settings = self._page.host.settings
-        key = self.key.text().strip() if self.kind.currentData() == "openai" else ""
+        key = self.key.text() if self.kind.currentData() == "openai" else ""
         try:
+            key = _clean_key(key)
             addresses, remark = servers.read_addresses(
                 self.address.text(),
                 self.kind.currentData(),
@@ -225,6 +226,23 @@ class ServerForm(QFrame):
     async def _keep_key(self, name: str, key: Secret) -> None:
         await self._page.host.save_key(name, key, this_run_only=True)
         self._page.stored(name, "Its key is kept until the window closes.")
+
+
+def _clean_key(text: str) -> str:
+    """The key a person pasted; empty: none.
+
+    Raises:
+        CompanionError: KEY_MALFORMED.
+    """
+    from companion.providers.compatible import specs
+    from companion.providers.validator import inspect_key
+
+    if not text.strip():
+        return ""
+    verdict = inspect_key(text, specs()["compatible"], ())
+    if not verdict.is_ready:
+        raise CompanionError(Kind.KEY_MALFORMED, "That does not look like a key.", hint="Paste it again.")
+    return verdict.clean
 
 
 class ServersPage(SettingsPage):
