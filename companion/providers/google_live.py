@@ -15,7 +15,6 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from companion.calls import RealtimeChoice
@@ -26,7 +25,8 @@ from companion.ports import Told as Event
 from companion.providers.faults import Told
 from companion.providers.google_wire import contents, raise_failure, reason_of, usage
 from companion.providers.live import address, closed, connect, let_go, live, parsed
-from companion.providers.provider import AIProvider, Spec, opened
+from companion.providers.provider import AIProvider, Spec
+from companion.providers.voice_model import VoiceModel
 
 API_VERSION = "v1beta"
 """The pages of the live socket name no other; the vendor's SDK of November 2026 writes v1."""
@@ -61,33 +61,8 @@ _NOTHING: Mapping[str, Any] = {}
 LinkEvent = tuple[int, Event]
 
 
-class GeminiLive:
-    """Opens conversations with a provider's key, address and patience.
-
-    Args:
-        provider: whose key and gate are used; it stays the owner of both.
-        choice: model and voice; what is left open is filled in here. The pace of the voice and who writes down what was
-            said cannot be chosen.
-    """
-
-    def __init__(self, provider: AIProvider, choice: RealtimeChoice) -> None:
-        self._provider = provider
-        self._choice = replace(
-            choice,
-            model=choice.model or provider.spec.realtime[0],
-            voice=choice.voice or provider.spec.realtime_voices[0],
-        )
-
-    async def connect(self, instructions: str) -> GeminiLink:
-        """An open conversation; close it. Waits and tries again as the provider's policy says.
-
-        Raises:
-            AIProviderError: of the kind that fits.
-        """
-        async with opened(self._provider.stacked(self._dial), instructions) as links:
-            async for link in links:
-                return link
-        raise AIProviderUnavailableError("", self._provider.spec.name, who=self._provider.spec.display_name)
+class GeminiLive(VoiceModel["GeminiLink"]):
+    """Opens conversations. The pace of the voice and who writes down what is said cannot be chosen."""
 
     async def _dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
         provider = self._provider

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from companion.calls import RealtimeChoice
-from companion.errors import AIProviderError, AIProviderUnavailableError, CompanionError, Kind
+from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import (
     CAPTURE_RATE_HZ,
     Audio,
@@ -37,7 +37,8 @@ from companion.pcm import Resampler
 from companion.providers.faults import Told
 from companion.providers.live import HearingDialect, Outgoing, address, closed, connect, let_go, live, parsed
 from companion.providers.live import hear as hear_take
-from companion.providers.provider import AIProvider, opened
+from companion.providers.provider import AIProvider
+from companion.providers.voice_model import VoiceModel
 
 HEARING_MODEL = "gpt-live-transcribe"
 RATE_HZ = 24_000
@@ -124,33 +125,11 @@ class _TakeDialect(HearingDialect):
 # -- speech to speech ---------------------------------------------------------------------------------------
 
 
-class OpenAIRealtime:
-    """Opens conversations with a provider's key, address and patience.
-
-    Args:
-        provider: whose key and gate are used; it stays the owner of both.
-        choice: model, voice and the like; what is left open is filled in here.
-    """
+class OpenAIRealtime(VoiceModel["RealtimeLink"]):
+    """Opens conversations."""
 
     def __init__(self, provider: AIProvider, choice: RealtimeChoice) -> None:
-        self._provider = provider
-        self._choice = replace(
-            choice,
-            model=choice.model or provider.spec.realtime[0],
-            voice=choice.voice or provider.spec.realtime_voices[0],
-            hearing_model=choice.hearing_model or HEARING_MODEL,
-        )
-
-    async def connect(self, instructions: str) -> RealtimeLink:
-        """An open conversation; close it. Waits and tries again as the provider's policy says.
-
-        Raises:
-            AIProviderError: of the kind that fits.
-        """
-        async with opened(self._provider.stacked(self._dial), instructions) as links:
-            async for link in links:
-                return link
-        raise AIProviderUnavailableError("", self._provider.spec.name, who=self._provider.spec.display_name)
+        super().__init__(provider, replace(choice, hearing_model=choice.hearing_model or HEARING_MODEL))
 
     async def _dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
         with live(self._provider.spec) as call:

@@ -38,6 +38,7 @@ _NOT_VENDORS = frozenset(
         "openai_chat",
         "openai_dialect",
         "openai_requests",
+        "voice_model",
         "openai_sound",
         "openai_voice",
         "engines",
