@@ -10,14 +10,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
 from companion.flow import Role
 from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.host import SettingsHost
-from companion.gui.settings.page import Notice, PageInfo, SettingsPage
+from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
 from companion.log import Secret
 from companion.settings.declared import Server, server_fields
@@ -107,6 +116,8 @@ class ServerForm(QFrame):
         self.label.setPlaceholderText("workshop")
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
         self.kind = QComboBox()
+        self.kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.kind.setMinimumContentsLength(12)  # as wide as the page, however large the text is
         for value, words in _KINDS.items():
             self.kind.addItem(words, value)
         several = "Several with commas are a cluster of equals: the next is asked when one does not answer."
@@ -156,6 +167,10 @@ class ServerForm(QFrame):
             "tcp://attic.local:10300" if is_wyoming else "http://192.168.1.20:8000/v1"
         )
 
+    def _say(self, text: str, answers: Answers = (), *, kind: str = "warn") -> None:
+        self.notice.tell(text, answers, kind=kind)
+        self._page.reveal(self.notice)
+
     def _cancelled(self) -> None:
         self._page.work.end("server")
         self._page.close_form()
@@ -178,16 +193,16 @@ class ServerForm(QFrame):
             kind = self.kind.currentData()
             server = servers.drafted(settings, self.label.text(), addresses, kind, self._name)
         except CompanionError as error:
-            self.notice.tell(f"{error.message} {error.hint}".strip())
+            self._say(f"{error.message} {error.hint}".strip())
             return None
         self.address.setText(", ".join(addresses))
-        self.notice.tell(f"{remark} Asking {server.called} …".strip(), kind="small")
+        self._say(f"{remark} Asking {server.called} …".strip(), kind="small")
         return server, Secret(key) if key else None
 
     async def _test(self) -> None:
         if (read := self._read()) is not None:
             found = await self._page.host.discover(*read)
-            self.notice.tell(found.sentence, kind="good" if found.health.ok else "warn")
+            self._say(found.sentence, kind="good" if found.health.ok else "warn")
 
     async def _keep(self) -> None:
         read = self._read()
@@ -203,7 +218,7 @@ class ServerForm(QFrame):
             self._store(server, frozenset(), key, "It is asked when you choose it."), "server"
         )
         words = "Save it anyway" if self._name else "Add it anyway"
-        self.notice.tell(f"{found.sentence} It was not {verb}.", [(words, anyway)])
+        self._say(f"{found.sentence} It was not {verb}.", [(words, anyway)])
 
     async def _store(
         self, server: OwnServer, roles: frozenset[Role], key: Secret | None, remark: str
@@ -216,7 +231,7 @@ class ServerForm(QFrame):
             if key is not None and error.kind in _NO_KEYRING:
                 held = key
                 answers = [("Keep its key for this run only", lambda: self._start_keeping(server.name, held))]
-            self.notice.tell(f"{error.message} {error.hint}".strip(), answers)
+            self._say(f"{error.message} {error.hint}".strip(), answers)
             return
         self._page.stored(server.name, f"{server.called} is there. {remark}")
 
@@ -290,6 +305,17 @@ class ServersPage(SettingsPage):
         self.form.show_server(name, self.host.settings.servers.server(name))
         self.add.hide()
         self.refresh()
+        self.reveal(self.form)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scrolls there, once the page has its new height."""
+        self.column.activate()
+        area: QWidget | None = self
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            self.resize(self.width(), self.column.sizeHint().height())
+            area.ensureWidgetVisible(widget)
 
     def close_form(self) -> None:
         self.form.hide()
