@@ -95,6 +95,9 @@ class Stream:
         self.latency_s = float(stream.latency)
         self.is_resting = False
         self.is_closed = False
+        self._turning = threading.Lock()
+        """Held while PortAudio starts or stops it. A start may hang when its device dies under it; to stop the stream
+        then would end the whole process by an assertion (PortAudio 19.7), so whoever closes it waits, and is given up."""
 
     def start(self) -> None:
         """Lets the callbacks begin. Blocks for some milliseconds.
@@ -109,7 +112,8 @@ class Stream:
         if stream is None:
             raise CompanionError(_MISSING[self._direction], who=self.device.label)
         try:
-            stream.start()
+            with self._turning:
+                stream.start()
         except sounddevice.PortAudioError as error:
             self.close()
             raise _refusal(self._direction, self.device, error) from error
@@ -121,7 +125,8 @@ class Stream:
         """
         stream = self._stream
         if stream is not None:
-            stream.stop()
+            with self._turning:
+                stream.stop()
             self.is_resting = True
 
     def close(self) -> None:
@@ -131,8 +136,9 @@ class Stream:
         if stream is None:
             return
         # Not `abort`: it cancels PortAudio's thread, which may hold a lock at that moment because its device has just died;
-        # PortAudio 19.7 then ends the whole process by an assertion.
-        stream.stop()
+        # the same assertion follows.
+        with self._turning:
+            stream.stop()
         with _lock:
             self._let_go(stream)
 
