@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.own_servers.running import companion
 from tests.own_servers.test_llama_cpp import KEY, model, serving
 
 pytestmark = pytest.mark.long
 __all__ = ["model"]
-
-
-def companion(*arguments: str) -> str:
-    command = [sys.executable, "-m", "companion", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_server_that_dies_is_replaced_by_the_other(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
