@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
-from companion.app import roles
+from companion.app import roles, servers
 from companion.app.staff import environment_keys
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
@@ -73,9 +73,10 @@ def _display() -> Finding:
 
 
 def _settings(home: Home) -> Finding:
-    problems = load_settings(home).problems
+    loaded = load_settings(home)
+    problems = [*map(str, loaded.problems), *servers.declare(loaded.settings)]
     if problems:
-        return Finding("Settings", "problem", "; ".join(str(problem) for problem in problems))
+        return Finding("Settings", "problem", "; ".join(problems))
     return Finding(
         "Settings", "ok", str(home.settings) if home.settings.exists() else "Defaults; no file yet."
     )

@@ -23,8 +23,8 @@ _ENDPOINTS = (
     "/audio/transcriptions",
     "/api/chat",
 )
-_TCP_HINT = "Write it like tcp://attic.local:10300."
-_HINT = "Write it like https://api.example.com/v1. The old address still holds."
+_TCP_HINT = "Write it like tcp://attic.local:10300; nothing was changed."
+_HINT = "Write it like https://api.example.com/v1; nothing was changed."
 
 
 class Address(NamedTuple):

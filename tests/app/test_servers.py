@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from companion.app import Companion, servers
+from companion.app.checkup import examine
 from companion.errors import CompanionError, Kind
 from companion.events import EngineInUse, Trouble
 from companion.flow import Role
@@ -140,6 +141,13 @@ async def test_a_declaration_that_cannot_be_is_told_and_the_others_hold(home: Ho
         assert "openai is the name of a provider that is there already" in trouble.error.message
         assert "servers.cellar" in trouble.error.message
         assert registry.find("attic").base_url == "http://127.0.0.1:9/v1"
+
+
+async def test_the_doctor_names_a_declaration_that_cannot_be(home: Home) -> None:
+    write(home, "servers:\n  cellar: {address: 'ftp://127.0.0.1/'}\n")
+    (settings,) = [finding for finding in await examine(home) if finding.subject == "Settings"]
+    assert settings.level == "problem"
+    assert settings.detail.startswith("servers.cellar: ")
 
 
 def test_without_servers_of_ones_own_nothing_is_loaded_for_them(home: Home) -> None:
