@@ -134,7 +134,7 @@ class WyomingProvider(AIProvider):
             return Health(ok=False, detail=refusal.message, kind=refusal.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
         who = self.spec.display_name
-        detail = f"{who} answers: {len(models)} recognition models, {len(voices)} voices."
+        detail = f"{who} answers: {_count(len(models), 'recognition model')}, {_count(len(voices), 'voice')}."
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
 
     @asynccontextmanager
@@ -238,6 +238,10 @@ def _size(head: Mapping[str, Any], name: str, limit: int) -> int:
     if not 0 <= size <= limit:
         raise ValueError(f"{name} {size}")
     return size
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _text(event: Event) -> str:

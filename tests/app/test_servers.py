@@ -107,6 +107,24 @@ async def test_a_renamed_server_is_called_so_at_once_and_keeps_its_key(home: Hom
         assert "Loft" in app.of(Trouble)[0].error.message
 
 
+async def test_a_server_that_is_ticked_stands_in_for_another(home: Home) -> None:
+    async with CompatibleServer(Script(reply="From the cellar.")) as cellar, running(home) as app:
+        for name, address in (("attic", "http://127.0.0.1:9/v1"), ("cellar", cellar.url)):
+            server = servers.drafted(app.app.settings, name, (address,), "openai")
+            await app.app.bench.add_server(server, frozenset())
+        await app.app.change(
+            {
+                "providers.llm.active": "attic",
+                "providers.llm.stand_ins": "cellar",
+                "network.max_retries": 0,
+            }
+        )
+        record = await app.turn("Hello?")
+        assert record.reply_text == "From the cellar."
+        assert record.engines["llm"] == "cellar"
+        assert app.of(Trouble)[0].error.hint == "cellar answered instead."
+
+
 async def test_removing_a_server_gives_its_roles_back_and_forgets_its_key(home: Home) -> None:
     vault = KeepingVault()
     async with CompatibleServer() as attic, running(home, vault) as app:
