@@ -74,7 +74,9 @@ class Answer:
                 )
             case "ollama":
                 asked = {"function": {"name": tool, "arguments": json.loads(arguments)}}
-                return ndjson(_ollama("", message={"role": "assistant", "content": "", "tool_calls": [asked]}))
+                return ndjson(
+                    _ollama("", message={"role": "assistant", "content": "", "tool_calls": [asked]})
+                )
             case _:
                 function = {"name": tool, "arguments": arguments}
                 call = {"index": 0, "id": "call_chaos", "type": "function", "function": function}

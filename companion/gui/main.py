@@ -68,7 +68,9 @@ def run_demo(home: Home, *, debug: frozenset[str] = frozenset(), chaos: bool = F
 
     if not chaos:
         return run(home, lambda: demo_app(home), then=play, debug=debug, is_alone=False)
-    with TemporaryDirectory(prefix="companion-demo-") as folder:  # the failing provider is chosen in its settings
+    with TemporaryDirectory(
+        prefix="companion-demo-"
+    ) as folder:  # the failing provider is chosen in its settings
         there = find_home(folder)
         return run(home, lambda: demo_app(there), then=play_chaos, debug=debug, is_alone=False)
 

@@ -121,7 +121,9 @@ async def test_a_voice_model_that_is_interrupted_again_and_again_is_left_clean(
         after = counts()
         print(f"{vendor}: before {before}, after {SPOKEN_STORM} interruptions {after}")
         assert after["tasks"] <= before["tasks"] + 1
-        assert after["threads"] <= before["threads"] + 2, "the loop's own workers, which come when they are needed"
+        assert after["threads"] <= before["threads"] + 2, (
+            "the loop's own workers, which come when they are needed"
+        )
         assert after["files"] <= before["files"] + 4
         numbers = [event.turn for event in finished]
         assert numbers == sorted(numbers)
