@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _SILENCE_DB = -90.0
 
+USUAL = "System default"
+
 
 class LevelBar(QWidget):
     """How loud it is, as a bar. Says it in words to a screen reader only when asked, not 25 times a second."""
@@ -87,7 +89,7 @@ class SoundPage(SettingsPage):
     def _build_devices(self, name: str) -> QComboBox:
         combo = QComboBox()
         combo.setObjectName(name)
-        combo.addItem("System default", "")
+        combo.addItem(USUAL, "")
         combo.activated.connect(lambda _: self._choose(name, str(combo.currentData())))
         return combo
 
@@ -124,7 +126,8 @@ class SoundPage(SettingsPage):
     def _fill(self, combo: QComboBox, devices: Sequence[Device], chosen: str) -> None:
         combo.clear()
         default = next((device.label for device in devices if device.is_default), "")
-        combo.addItem(f"System default ({default})" if default else "System default", "")
+        is_told = default and not default.startswith(USUAL)  # some systems call it nothing else
+        combo.addItem(f"{USUAL} ({default})" if is_told else USUAL, "")
         for device in devices:
             combo.addItem(device.label, device.name)
         self._show(combo, chosen)
