@@ -181,8 +181,18 @@ class SoundServer:
     @contextmanager
     def echo(self, level_db: float = -6.0) -> Iterator[None]:
         """The speaker stands beside the microphone: what it plays comes back a moment later, softer by so much."""
+        if not self._echo:
+            self._echo = self._load_echo()
+        self.pactl("set-sink-input-volume", self._echo, f"{level_db}dB")
+        try:
+            yield
+        finally:
+            self.pactl("set-sink-input-volume", self._echo, "0")
+
+    def _load_echo(self) -> str:
+        """Once: made anew the way would be of another length, as no room's is."""
         before = set(self.pactl("list", "short", "sink-inputs").splitlines())
-        module = self.pactl(
+        self.pactl(
             "load-module",
             "module-loopback",
             "source=vspk.monitor",
@@ -191,11 +201,7 @@ class SoundServer:
             "adjust_time=0",  # both run by one clock, and a room does not stretch
         )
         (new,) = set(self.pactl("list", "short", "sink-inputs").splitlines()) - before
-        self.pactl("set-sink-input-volume", new.split("\t")[0], f"{level_db}dB")
-        try:
-            yield
-        finally:
-            self.unplug([module])
+        return new.split("\t")[0]
 
     def hang(self) -> None:
         """Stops the sound system where it stands; it answers nobody until `go_on`."""
@@ -217,6 +223,7 @@ class SoundServer:
     def start(self) -> None:
         """Starts the sound system (again), with the devices it had at first."""
         self._socket.unlink(missing_ok=True)
+        self._echo = ""
         self._process = subprocess.Popen(
             [
                 "pulseaudio",

@@ -32,8 +32,10 @@ def place() -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def app(place: Desk) -> RunningApp:
-    return listening(place)
+def app(place: Desk) -> Iterator[RunningApp]:
+    """Beside its loudspeaker from the beginning; the tests before the first one that asks for it are not."""
+    with place.sound.echo():
+        yield listening(place)
 
 
 def listening(
@@ -64,6 +66,35 @@ def answer_aloud(place: Desk, app: RunningApp, text: str = "I had a long day and
     return since
 
 
+def test_with_headphones_the_answer_can_be_talked_over_without_echo_cancellation(
+    place: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "pywebrtc_audio.py").write_text("raise ImportError('not installed')")
+    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
+    app = listening(place, FREE.replace("free", "free, headphones: true"), "headphones", without)
+    assert app.of("HandsFreeChanged")[-1]["cancels_echo"]
+    since = answer_aloud(place, app)
+    place.speak("austen-0890.wav")
+    assert app.wait_for("TurnFinished", since=since)["record"]["reply_state"] == "interrupted"
+    assert app.wait_for("UserSaid", since=app.mark())["saved"]
+    assert app.close() == 0
+
+
+def test_a_loudspeaker_without_echo_cancellation_is_told_and_waited_for(place: Desk, tmp_path: Path) -> None:
+    (tmp_path / "pywebrtc_audio.py").write_text("raise ImportError('not installed')")
+    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
+    app = listening(place, FREE, "loudspeaker", without)
+    assert not app.of("HandsFreeChanged")[-1]["cancels_echo"]
+    with place.sound.echo():
+        since = answer_aloud(place, app)
+        record = app.wait_for("TurnFinished", since=since)["record"]
+        assert record["reply_state"] == "whole"
+        assert turns_begun(app, since) == [], "its own voice is nobody's turn"
+        place.speak("austen-0890.wav")
+        assert app.wait_for("UserSaid", since=app.mark())["saved"]
+    assert app.close() == 0
+
+
 def test_speaking_begins_a_turn_and_a_pause_ends_it(place: Desk, app: RunningApp) -> None:
     assert place.sound.open_microphones() == ["mic"]
     for _ in range(2):
@@ -89,30 +120,28 @@ def noises(level_db: float) -> Wave:
 
 def test_noise_music_and_its_own_voice_begin_no_turn(place: Desk, app: RunningApp) -> None:
     since = app.mark()
-    with place.sound.echo():
-        place.speak(wav(place, "loud", noises(-24)))  # as loud as a person
-        for text in ("I had a long day and I am tired", "What remains when the day is over"):
-            answer_aloud(place, app, text)
-            place.speak(wav(place, "soft", noises(-40)), wait=False)  # behind the app's own voice
-            turn = app.of("PhaseChanged")[-1]["turn"]
-            record = app.wait_for("TurnFinished", since=since, turn=turn)["record"]
-            assert record["reply_state"] == "whole"
-        time.sleep(1.0)
+    place.speak(wav(place, "loud", noises(-24)))  # as loud as a person
+    for text in ("I had a long day and I am tired", "What remains when the day is over"):
+        answer_aloud(place, app, text)
+        place.speak(wav(place, "soft", noises(-40)), wait=False)  # behind the app's own voice
+        turn = app.of("PhaseChanged")[-1]["turn"]
+        record = app.wait_for("TurnFinished", since=since, turn=turn)["record"]
+        assert record["reply_state"] == "whole"
+    time.sleep(1.0)
     assert turns_begun(app, since) == []
 
 
 @pytest.mark.long
 def test_a_while_in_which_nobody_speaks(place: Desk, app: RunningApp) -> None:
     since, until_s, answers = app.mark(), time.monotonic() + 80, 0
-    with place.sound.echo():
-        while time.monotonic() < until_s:
-            place.speak(wav(place, "loud", noises(-24)))
-            for level_db in (-40, -60):
-                answer_aloud(place, app)
-                place.speak(wav(place, "soft", noises(level_db)), wait=False)
-                turn = app.of("PhaseChanged")[-1]["turn"]
-                app.wait_for("TurnFinished", since=since, turn=turn)
-                answers += 1
+    while time.monotonic() < until_s:
+        place.speak(wav(place, "loud", noises(-24)))
+        for level_db in (-40, -60):
+            answer_aloud(place, app)
+            place.speak(wav(place, "soft", noises(level_db)), wait=False)
+            turn = app.of("PhaseChanged")[-1]["turn"]
+            app.wait_for("TurnFinished", since=since, turn=turn)
+            answers += 1
     begun = turns_begun(app, since)
     print(f"{len(begun)} false starts in 80 seconds with {answers} answers")
     assert begun == []
@@ -120,28 +149,27 @@ def test_a_while_in_which_nobody_speaks(place: Desk, app: RunningApp) -> None:
 
 def test_talking_over_the_answer_silences_it_and_is_the_next_turn(place: Desk, app: RunningApp) -> None:
     after_signal_ms, after_onset_ms = [], []
-    with place.sound.echo():
-        for _ in range(3):
-            since = answer_aloud(place, app)
-            time.sleep(1.5)
-            mouth, ear = place.sound.record_speaker("vmic"), place.sound.record_speaker()
-            place.speak("austen-0870.wav")
-            began = app.wait_for("PhaseChanged", phase="listening", since=since)
-            interrupted = app.wait_for("TurnFinished", since=since)["record"]
-            heard, played = mouth.stop(), ear.stop()
-            said = app.wait_for("UserSaid", since=app.events.index(began))
-            after_signal_ms.append((last_sound_s(before(played, said["t"])) - began["t"]) * 1000)
-            after_onset_ms.append((last_sound_s(before(played, said["t"])) - onset_s(heard)) * 1000)
-            assert interrupted["reply_state"] == "interrupted"
-            assert 0 < len(interrupted["heard_text"]) < len(interrupted["reply_text"])
-            assert likeness(said["text"], AUSTEN) > 0.5
-            app.wait_for("PhaseChanged", phase="speaking", since=app.events.index(said))
-            place.tap("Escape")
-            app.wait_for("PhaseChanged", phase="ready", since=app.events.index(said))
+    for _ in range(3):
+        since = answer_aloud(place, app)
+        time.sleep(1.5)
+        mouth, ear = place.sound.record_speaker("vmic"), place.sound.record_speaker()
+        place.speak("austen-0870.wav")
+        began = app.wait_for("PhaseChanged", phase="listening", since=since)
+        interrupted = app.wait_for("TurnFinished", since=app.events.index(began))["record"]
+        heard, played = mouth.stop(), ear.stop()
+        said = app.wait_for("UserSaid", since=app.events.index(began))
+        after_signal_ms.append((last_sound_s(before(played, said["t"])) - began["t"]) * 1000)
+        after_onset_ms.append((last_sound_s(before(played, said["t"])) - onset_s(heard)) * 1000)
+        assert interrupted["reply_state"] == "interrupted"
+        assert 0 < len(interrupted["heard_text"]) < len(interrupted["reply_text"])
+        assert likeness(said["text"], AUSTEN) > 0.5
+        app.wait_for("PhaseChanged", phase="speaking", since=app.events.index(said))
+        place.tap("Escape")
+        app.wait_for("TurnFinished", since=app.events.index(said))
     print("silent after the turn began, ms:", [round(ms) for ms in after_signal_ms])
     print("silent after the first sound of speech, ms:", [round(ms) for ms in after_onset_ms])
     assert min(after_signal_ms) < 150
-    assert min(after_onset_ms) < 600
+    assert min(after_onset_ms) < 1000, "a few words, and mostly the first"
 
 
 def before(sound: Recorded, at_s: float) -> Recorded:
@@ -180,32 +208,3 @@ def test_muting_closes_the_microphone_and_nothing_else(place: Desk, app: Running
     place.tap("Escape")
     assert app.close() == 0
     assert place.sound.open_microphones() == []
-
-
-def test_with_headphones_the_answer_can_be_talked_over_without_echo_cancellation(
-    place: Desk, tmp_path: Path
-) -> None:
-    (tmp_path / "pywebrtc_audio.py").write_text("raise ImportError('not installed')")
-    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
-    app = listening(place, FREE.replace("free", "free, headphones: true"), "headphones", without)
-    assert app.of("HandsFreeChanged")[-1]["cancels_echo"]
-    since = answer_aloud(place, app)
-    place.speak("austen-0890.wav")
-    assert app.wait_for("TurnFinished", since=since)["record"]["reply_state"] == "interrupted"
-    assert app.wait_for("UserSaid", since=app.mark())["saved"]
-    assert app.close() == 0
-
-
-def test_a_loudspeaker_without_echo_cancellation_is_told_and_waited_for(place: Desk, tmp_path: Path) -> None:
-    (tmp_path / "pywebrtc_audio.py").write_text("raise ImportError('not installed')")
-    without = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
-    app = listening(place, FREE, "loudspeaker", without)
-    assert not app.of("HandsFreeChanged")[-1]["cancels_echo"]
-    with place.sound.echo():
-        since = answer_aloud(place, app)
-        record = app.wait_for("TurnFinished", since=since)["record"]
-        assert record["reply_state"] == "whole"
-        assert turns_begun(app, since) == [], "its own voice is nobody's turn"
-        place.speak("austen-0890.wav")
-        assert app.wait_for("UserSaid", since=app.mark())["saved"]
-    assert app.close() == 0
