@@ -18,7 +18,7 @@ run: $(VENV)/.ready-run
 	@$(BIN)/python -m companion $(ARGS)
 
 test: $(VENV)/.ready-test
-	@$(BIN)/python -m pytest $(ARGS)
+	@.ci/test $(ARGS)
 
 test-long: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest -m long $(ARGS)
