@@ -9,6 +9,7 @@ Belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from types import TracebackType
@@ -169,12 +170,13 @@ class Net:
                     close_timeout=1,
                     max_size=MAX_MESSAGE,
                     max_queue=64,
+                    logger=_discreet(),
                 )
         except InvalidStatus as error:
             answer = error.response
             raise HandshakeRefused(
                 answer.status_code, dict(answer.headers.raw_items()), bytes(answer.body or b"")
-            ) from error
+            ) from None  # its repr has the body, and some servers say the key back
         except TimeoutError as error:
             raise AIProviderTimeoutError("", host, error, who=who or host) from error
         except ssl.SSLError:
@@ -449,6 +451,14 @@ def _trust(certificates: str) -> ssl.SSLContext:
             message, kind=Kind.UNREACHABLE, original_error=error, hint=hint
         ) from error
     return context
+
+
+@cache
+def _discreet() -> logging.Logger:
+    """For a library that writes every header into its log where that is read closely: keys are among them."""
+    logger = logging.getLogger("companion.net.websocket")
+    logger.setLevel(logging.INFO)
+    return logger
 
 
 @cache
