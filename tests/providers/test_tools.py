@@ -116,7 +116,9 @@ def test_a_type_has_its_schema(hint: Any, schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "hint", [bytes, complex, object(), dict[int, str], Tree, Literal[b"x"], "text"], ids=str
+    "hint",
+    [bytes, complex, object(), dict[int, str], Tree, Literal[b"x"], "text"],
+    ids=["bytes", "complex", "no type", "keys of numbers", "recursive", "bytes of choice", "text"],
 )
 def test_a_type_json_does_not_have_is_refused(hint: Any) -> None:
     with pytest.raises(AIProviderInvalidRequestError):

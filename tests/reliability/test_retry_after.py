@@ -94,7 +94,11 @@ async def test_a_pause_is_as_long_as_its_spelling_means() -> None:
     prove(26, "error of the pause", worst, 0.5, cases=len(cases), unit="s", clock="virtual")
 
 
-@pytest.mark.parametrize("asked", ["121", "3600", "1000000000", imf(86_400), "253402300800000"])
+@pytest.mark.parametrize(
+    "asked",
+    ["121", "3600", "1000000000", imf(86_400), "253402300800000"],
+    ids=["two minutes", "an hour", "decades", "tomorrow", "beyond dates"],
+)
 @on_jumping_clock
 async def test_an_absurd_pause_is_said_and_not_waited_for(asked: str) -> None:
     asked_s = retry_after_s({"retry-after": asked})
