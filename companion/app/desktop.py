@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,8 @@ class Desktop:
     def open(self) -> None:
         if sys.platform == "linux":
             self._tasks = [
-                spawn(self._quietly(self._follow_login()), name="follow the login service"),
-                spawn(self._quietly(self._follow_screen()), name="follow the screen lock"),
+                spawn(self._quietly(self._follow_login), name="follow the login service"),
+                spawn(self._quietly(self._follow_screen), name="follow the screen lock"),
             ]
 
     def ask_for_key(self, key: TalkKey | None, trigger: str = "") -> None:
@@ -83,9 +83,9 @@ class Desktop:
         await stop(self._key, *self._tasks)
         self._tasks, self._key = [], None
 
-    async def _quietly(self, following: Any) -> None:
+    async def _quietly(self, follow: Callable[[], Awaitable[None]]) -> None:
         try:
-            await following
+            await follow()
         except (OSError, KeyError, ImportError, TimeoutError, ValueError, EOFError) as error:
             _log.info("not told by the desktop: %s", error)
 
@@ -136,8 +136,20 @@ class Desktop:
 async def _bus(name: str) -> AsyncIterator[DBusRouter]:
     from jeepney.io.asyncio import open_dbus_router
 
-    async with open_dbus_router(bus=name) as router:
+    opening = open_dbus_router(bus=name)
+    connecting = spawn(opening.__aenter__(), name="connect to the desktop", is_awaited=True)
+    try:
+        # Not to be stopped half-way: jeepney 0.9 takes our end for its receiver's, goes on, and leaves its socket open.
+        router = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        await asyncio.wait([connecting], timeout=_REPLY_S)
+        if not connecting.cancel() and connecting.exception() is None:
+            await opening.__aexit__(None, None, None)
+        raise
+    try:
         yield router
+    finally:
+        await opening.__aexit__(None, None, None)
 
 
 @asynccontextmanager

@@ -258,6 +258,17 @@ async def _tell(address: str, path: str, member: str, *arguments: str) -> None:
     assert await process.wait() == 0
 
 
+async def test_an_app_that_ends_while_it_connects_to_the_desktop_does_end(bus: str) -> None:
+    """At whatever step of connecting it is stopped."""
+    for steps in range(60):
+        desktop = Desktop(Told().ears)
+        desktop.open()
+        for _ in range(steps):
+            await asyncio.sleep(0.0002)
+        async with asyncio.timeout(5):
+            await desktop.close()
+
+
 async def test_sleep_and_lock_are_heard_from_the_bus(bus: str) -> None:
     told = Told()
     desktop = Desktop(told.ears)
