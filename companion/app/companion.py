@@ -75,6 +75,7 @@ class Companion:
         self._opening: asyncio.Task[None] | None = None
         self._warming_sound: asyncio.Task[None] | None = None
         self._warmed_s = float("-inf")
+        self._warming: list[asyncio.Task[None]] = []
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
         self._stop_watching = self.events.watch(self._watch)
@@ -228,7 +229,7 @@ class Companion:
         if "recovery" in self.__dict__:
             await self.recovery.close()
         self._stop_watching()
-        await tasks.stop(self._opening)
+        await tasks.stop(self._opening, *self._warming)  # what is made ready now would outlive the end
         if self._warming_sound is not None:
             await asyncio.wait([self._warming_sound])  # PortAudio must not be left in the middle of its start
         await self.staff.aclose()
@@ -251,12 +252,14 @@ class Companion:
         now_s = time.monotonic()
         if now_s - self._warmed_s > WARM_AGAIN_S:
             self._warmed_s = now_s
+            self._warming = [task for task in self._warming if not task.done()]
             for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-                tasks.spawn(self.staff.warm(role), name=f"warm {role}")
+                self._warming.append(tasks.spawn(self.staff.warm(role), name=f"warm {role}"))
 
     async def renew_connections(self) -> None:
         """Those that were open while the computer slept are gone, whatever they seem; new ones are made at once."""
         self.engine.renew()
+        await tasks.stop(*self._warming)
         await self.staff.renew()
         self._warmed_s = float("-inf")
         self._warm()

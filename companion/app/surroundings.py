@@ -33,6 +33,7 @@ class Surroundings:
         ears = Ears(sleeps=self._sleeps, wakes=self._wakes, locks=self._locks, unlocks=self._unlocks)
         self._desktop = Desktop(ears)
         self._watching: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self._was_busy = False
         self._hands_free = HandsFreeChanged(is_on=False)
         self._is_muted_by_lock = False
@@ -63,7 +64,7 @@ class Surroundings:
 
     async def close(self) -> None:
         self._stop_hearing()
-        await stop(self._watching)
+        await stop(self._watching, self._renewing)
         await self._desktop.close()
 
     def _hear(self, event: Event) -> None:
@@ -83,7 +84,8 @@ class Surroundings:
 
     def _woke(self, seconds: float) -> None:
         was_busy, self._was_busy = self._app.engine.slept() or self._was_busy, False
-        spawn(self._app.renew_connections(), name="renew connections")
+        if self._renewing is None or self._renewing.done():
+            self._renewing = spawn(self._app.renew_connections(), name="renew connections")
         if was_busy:
             self._app.events.emit(Trouble(error=CompanionError(Kind.SLEPT), turn=self._app.engine.state.turn))
         elif seconds >= LONG_S:

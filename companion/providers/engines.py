@@ -193,10 +193,10 @@ class _Child:
             async with asyncio.timeout(CLOSE_S):
                 await self.process.wait()
         except TimeoutError:
+            pass
+        finally:  # also for who does not wait any longer: nothing is left behind
             _kill(self.process)
             await self.process.wait()
-        finally:
-            _kill(self.process)
             await stop(self._reading, self._watching)
 
 
