@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from companion.app import Companion
 from companion.audio.virtual import FileMicrophone
-from companion.events import Event, Phase, PhaseChanged, TurnFinished
+from companion.events import Event, Phase, PhaseChanged, TakeDiscarded, TurnFinished
 from companion.flow import Audio, ReplyState, TurnRecord
 from companion.paths import find_home
 from companion.pcm import to_wav
@@ -102,7 +102,7 @@ class Ours:
         await self.app.open()
 
     def _watch(self, event: Event) -> None:
-        if isinstance(event, TurnFinished):
+        if isinstance(event, TurnFinished | TakeDiscarded):  # a take that is given up has no turn
             self._over.set()
         elif isinstance(event, PhaseChanged):
             self._phase[event.phase].set()
