@@ -106,9 +106,8 @@ async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncGenerator[T,
     """`chunks`, with all that producing them sends and receives booked on `errand`. Closes them."""
     try:
         while True:
-            with on_errand(
-                errand
-            ):  # for each step: what the reader does between two of them is not part of it
+            # For each step: what the reader does between two of them is not part of the errand.
+            with on_errand(errand):
                 try:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:

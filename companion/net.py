@@ -43,6 +43,7 @@ __all__ = [
     "Traffic",
     "is_own_network",
     "is_this_computer",
+    "media_type",
     "origin",
 ]
 
@@ -486,7 +487,7 @@ def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
                 async with leash:
                     response = await pool.transport.handle_async_request(request)
                     source: Any = response.stream
-                    bounds = _Bounds(_media_type(response), max_line)
+                    bounds = _Bounds(media_type(response), max_line)
                     response.stream = _bounded(source, bounds, booking, leash, pool)
                     try:
                         _refuse_what_is_no_api(request.url.host, response)
@@ -518,7 +519,7 @@ def _counted(source: Any, booking: Booking) -> httpx2.AsyncByteStream:
 
 
 def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
-    kind = _media_type(response)
+    kind = media_type(response)
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity") or (response.status_code == 200 and kind == "text/html"):
         raise AIProviderError("", host, kind=Kind.NOT_AN_API, who=host)
@@ -532,7 +533,8 @@ def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
         )
 
 
-def _media_type(response: httpx2.Response) -> str:
+def media_type(response: httpx2.Response) -> str:
+    """What the answer says it is, without parameters, in lower case."""
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
-    from jeepney import Message  # type: ignore[import-untyped]
-    from jeepney.io.asyncio import DBusRouter  # type: ignore[import-untyped]
+    from jeepney import Message
+    from jeepney.io.asyncio import DBusRouter
 
 _log = logging.getLogger(__name__)
 _MOST_SIGNALS = 32

@@ -23,9 +23,8 @@ MOST_ADDRESSES = 16
 
 def declare(settings: Settings) -> tuple[str, ...]:
     """Makes the servers of the settings providers, and no others. Returns what could not be, in sentences."""
-    if (
-        not settings.servers.by_name
-    ):  # most people have none, and the window need not wait for what makes them
+    if not settings.servers.by_name:
+        # Most people have none, and the window need not wait for what makes them.
         registry.declare_servers({}, alone=True)
         return ()
     from companion.providers import servers

@@ -211,9 +211,8 @@ def open_stream(
 
     with _lock:
         portaudio = _portaudio()
-        if (
-            sys.platform != "linux" and not _streams
-        ):  # there the default device is fixed when PortAudio starts
+        if sys.platform != "linux" and not _streams:
+            # There the default device is fixed when PortAudio starts.
             _read_anew(portaudio)
         try:
             if name and not any(device.name == name for _, device in _devices(portaudio, direction)):

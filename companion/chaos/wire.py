@@ -138,9 +138,8 @@ class Line:
             raise ConnectionResetError
         self.writer.write(raw)
         await self.writer.drain()
-        await asyncio.sleep(
-            0
-        )  # draining alone never waits while the other side keeps up, and that side is on this loop
+        # Draining alone never waits while the other side keeps up, and that side is on this loop.
+        await asyncio.sleep(0)
 
     def cut(self) -> None:
         """The connection breaks, without a goodbye."""

@@ -333,9 +333,8 @@ class Engine(Driver):
             turn.mark(Mark.RELEASED)
         turn.text = command.text
         self._begin_answer(turn, command)
-        turn.save_task = spawn(
-            turn.keeping.save_user(turn), name="save words"
-        )  # whatever becomes of the answer
+        # Not the turn's own work: they are saved whatever becomes of the answer.
+        turn.save_task = spawn(turn.keeping.save_user(turn), name="save words")
         previous = self._ending
         turn.answer_task = self._work(turn, self._answer(turn, turn.save_task, previous), "answer")
         turn.end_task = self._ending = spawn(self._end(turn, turn.answer_task, previous), name="end turn")

@@ -186,9 +186,8 @@ def _tool_use(call: ToolCall) -> dict[str, Any]:
         given = json.loads(call.arguments or "{}")
     except ValueError:
         given = None
-    if not isinstance(
-        given, dict
-    ):  # the API takes nothing but an object, and the model should see what it wrote
+    if not isinstance(given, dict):
+        # The API takes nothing but an object, and the model should see what it wrote.
         given = {"INVALID_JSON": call.arguments}
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": given}
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, VoiceInfo
 from companion.paths import resources
-from companion.providers.openai_dialect import Dialect
 from companion.providers.provider import Spec
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ def compatible(name: str, row: Row) -> type[OpenAIProvider]:
         CompanionError: BAD_FILE for a field nobody knows.
     """
     from companion.providers.openai import OpenAIProvider
+    from companion.providers.openai_dialect import Dialect
 
     ways: dict[str, Any] = {
         key: frozenset(value) if isinstance(value, list) else value

@@ -76,9 +76,8 @@ class Config:
         self.active: Mapping[Role, str] = {role: name for role in Role if (name := self._active(role))}
         """Registered name of who has a role; a role that nobody has is absent."""
         for role in self.active:
-            self.block(
-                role
-            )  # a reference that leads nowhere is told now, not in the middle of a conversation
+            # A reference that leads nowhere is told now, not in the middle of a conversation.
+            self.block(role)
 
     @property
     def llm(self) -> AIProvider:

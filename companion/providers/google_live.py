@@ -93,9 +93,8 @@ class GeminiLink:
         self._is_active = False
         """The vendor was told that the person is about something."""
         self._has_sound = False
-        self._hearing: deque[int] = (
-            deque()
-        )  # bounded by the takes whose words are not all known: two, usually
+        # Bounded by the takes whose words are not all known: two, usually.
+        self._hearing: deque[int] = deque()
         self._words: dict[int, str] = {}
         self._is_said = False
         """The vendor called the newest words the last ones."""

@@ -303,9 +303,8 @@ def compose(
     Raises:
         AIProviderNotSupportedError: something that must not be left out is asked of a model that cannot do it.
     """
-    able = entry and replace(
-        entry, abilities=entry.abilities | {"json"}
-    )  # the server holds any model to a grammar
+    # The server holds any model to a grammar.
+    able = entry and replace(entry, abilities=entry.abilities | {"json"})
     require_abilities(request, SPEC, able, frozenset({"sounds"}))
     if request.tools and request.tool_choice not in ("auto", "none"):
         raise _unable("make a model use a tool", "Let the model choose: tool_choice `auto`.")

@@ -33,12 +33,13 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
+from companion.net import media_type
 from companion.pcm import to_wav
 from companion.providers.faults import Told, health, told, until_over
 from companion.providers.model_names import made_for
 from companion.providers.openai_chat import Asked, Reply, compose
 from companion.providers.openai_dialect import OPENAI, Dialect
-from companion.providers.openai_requests import Made, Requests, media_type, refusal
+from companion.providers.openai_requests import Made, Requests
 from companion.providers.openai_sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.sse import Splitter
@@ -290,7 +291,7 @@ class OpenAIProvider(AIProvider):
         with suppress(CompanionError), told(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
-                raise (await refusal(call, response))[0]
+                raise await call.refusal(response)
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))

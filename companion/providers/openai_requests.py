@@ -7,14 +7,12 @@ piece of an answer (tests/benchmarks/chunks.py), and a third of a second to the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from companion import net
-from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
+from companion.errors import AIProviderUnavailableError, Kind
 from companion.providers.faults import Told
 from companion.providers.openai_dialect import Dialect
 
@@ -64,8 +62,8 @@ class Requests:
             if response.status_code < 400:
                 call.opened = True
                 return response
-            error, text = await refusal(call, response)
-            name = _named(text, optional) if response.status_code in (400, 422) else ""
+            error = await call.refusal(response)
+            name = _named(response.text, optional) if response.status_code in (400, 422) else ""
             if not name or attempt == _CONCESSIONS:
                 raise error
             self._refused[model] = refused | {name}
@@ -79,9 +77,8 @@ class Requests:
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
-        if (
-            not self._provider.spec.needs_key
-        ):  # somebody's own machine loads a model first, as `LOCAL_POLICY` knows
+        if not self._provider.spec.needs_key:
+            # Somebody's own machine loads a model first, as `LOCAL_POLICY` knows.
             content["timeout"] = (net.CONNECT_S, 2 * net.READ_S, net.READ_S, net.CONNECT_S)
         request = self._http.build_request(method, address, headers=headers, params=query or None, **content)
         request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
@@ -118,16 +115,6 @@ class Requests:
         self._http = None
 
 
-async def refusal(call: Told, response: httpx2.Response) -> tuple[AIProviderError, str]:
-    """The error a refusing answer becomes, and its body. Closes it."""
-    async with aclosing(response):
-        text = (await response.aread()).decode("utf-8", "replace")
-    body: object = text
-    with suppress(ValueError):
-        body = json.loads(text)
-    return call.status(response.status_code, body, response.headers), text
-
-
 def _named(text: str, names: Iterable[str]) -> str:
     """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word."""
     text = text.replace("\\", "")
@@ -136,7 +123,3 @@ def _named(text: str, names: Iterable[str]) -> str:
         if re.search(bare, text, re.IGNORECASE):
             return name
     return ""
-
-
-def media_type(response: httpx2.Response) -> str:
-    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()

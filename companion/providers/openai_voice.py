@@ -114,7 +114,5 @@ class _Narrator(VoiceDialect):
 
     def is_cleared(self, message: Outgoing) -> bool:
         event = parsed(message) or {}
-        return event.get("type") in (
-            "response.done",
-            "error",
-        )  # it was cancelled, or there was nothing to cancel
+        # It was cancelled, or there was nothing to cancel.
+        return event.get("type") in ("response.done", "error")

@@ -5,7 +5,6 @@ A server that is here can be chosen on the pages Thinking, Hearing and Voice, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -214,9 +213,11 @@ class ServerForm(QFrame):
             await self._store(server, found.roles, key, found.sentence)
             return
         verb = "changed" if self._name else "added"
-        anyway: Callable[[], None] = lambda: self._page.work.start(  # noqa: E731
-            self._store(server, frozenset(), key, "It is asked when you choose it."), "server"
-        )
+
+        def anyway() -> None:
+            later = "It is asked when you choose it."
+            self._page.work.start(self._store(server, frozenset(), key, later), "server")
+
         words = "Save it anyway" if self._name else "Add it anyway"
         self._say(f"{found.sentence} It was not {verb}.", [(words, anyway)])
 
