@@ -50,10 +50,11 @@ def test_every_hold_is_heard_from_its_beginning_to_its_end() -> None:
 
         own.xdotool("keydown", T_KEY)  # the focus goes in the middle of a hold, and its release with it
         time.sleep(1.0)
-        own.xdotool("search", "--onlyvisible", "--name", "^Companion$", "windowminimize")
+        window = own.xdotool("search", "--onlyvisible", "--name", "^Companion$").split()[0]
+        own.xdotool("windowminimize", window)
         time.sleep(0.3)
         own.xdotool("keyup", T_KEY)
-        own.xdotool("search", "--name", "^Companion$", "windowactivate", "--sync")
+        own.xdotool("windowactivate", "--sync", window)
         time.sleep(0.3)
         assert own.sound.open_microphones() == []
         hold(app, own)
