@@ -33,7 +33,7 @@ HOMES = {
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),
-    "socket": ("net.py", "gui/main.py"),
+    "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/openai.py",),
     "anthropic": ("providers/anthropic.py",),
     "jsonschema_rs": ("providers/schema.py",),

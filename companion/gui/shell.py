@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 
 from companion.app import Companion
@@ -51,8 +52,7 @@ class Shell:
         self.window.deleteLater()
 
     def bring_to_front(self) -> None:
-        if self.window.isMinimized():
-            self.window.showNormal()
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
         self.window.show()
         self.window.raise_()
         self.window.activateWindow()
