@@ -63,10 +63,11 @@ class PhaseChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLingers(Event):
-    """The phase has lasted longer than it usually does, or will soon end by itself."""
+    """The phase has lasted longer than it usually does, or will soon end by itself. Told again while it goes on."""
 
     turn: int
     phase: Phase
+    lasted_s: float = 0.0
     left_s: float
     """Until it ends by itself."""
 
@@ -77,6 +78,9 @@ class HandsFreeChanged(Event):
 
     is_on: bool
     is_muted: bool = False
+    """By the person; the microphone is closed."""
+    is_paused: bool = False
+    """While a dialog is in front, the screen is locked or the talk key is used; the microphone is closed."""
     cancels_echo: bool = True
     """False: with loudspeakers the answer cannot be talked over; headphones are better."""
 
@@ -110,6 +114,8 @@ class TakeDiscarded(Event):
     """The take was thrown away unsent (Esc), or held no speech."""
 
     turn: int
+    can_undo: bool = False
+    """It held speech and can be taken back for a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

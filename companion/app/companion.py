@@ -293,6 +293,10 @@ class Companion:
     def cancel(self) -> None:
         self.engine.cancel()
 
+    def undo_discard(self) -> bool:
+        """The take that Esc threw away is heard after all; False when there is none any more."""
+        return False
+
     def forget_draft(self) -> None:
         self.engine.forget_draft()
 
@@ -300,8 +304,8 @@ class Companion:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
 
-    def act(self, action: Action) -> None:
-        """A card's button that is not about choosing something in the settings."""
+    def act(self, action: Action, error: CompanionError | None = None) -> None:
+        """A card's button that is not about choosing something in the settings; `error` is what the card told."""
         offline = {
             Action.RETRY: frozenset[Role](),
             Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
@@ -372,6 +376,12 @@ class Companion:
         """Closes the open microphone of hands-free mode and nothing else, or opens it again."""
         if self._hands_free is not None:
             tasks.spawn(self._hands_free.mute(is_muted=is_muted), name="mute")
+
+    def pause_hands_free(self, reason: str) -> None:
+        """Hears nothing that is not asked for until `resume_hands_free` with the same reason."""
+
+    def resume_hands_free(self, reason: str) -> None:
+        """That reason is over."""
 
     # -- practices and sessions -----------------------------------------------------------------------------
 
