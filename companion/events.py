@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.flow import ReplyState, Role, Sentence, Transcript, TurnRecord
 
 
@@ -212,10 +212,14 @@ class Trouble(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleCleared(Event):
-    """What was wrong with the last turn is right again; its card may go."""
+    """What was wrong with the last turn is right again; its cards may go. With a field: only what the field names."""
 
     is_all: bool = False
-    """So is what was wrong with the app: a missing keyring, a journal that did not open."""
+    """What was wrong with the app: a missing keyring, a journal that did not open."""
+    role: Role | None = None
+    """What was wrong with this role, in a turn or outside."""
+    kinds: frozenset[Kind] = frozenset()
+    """Cards of these kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

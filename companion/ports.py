@@ -305,4 +305,9 @@ class Journal(Protocol):
 
     async def discard_take(self, take_id: str) -> None: ...
 
+    async def keep_draft(self, text: str) -> None:
+        """Words that were not sent, for the next start; empty: none. A journal in memory keeps none."""
+
+    async def draft(self) -> str: ...
+
     async def close(self) -> None: ...

@@ -300,6 +300,20 @@ class Companion:
     def forget_draft(self) -> None:
         self.engine.forget_draft()
 
+    async def keep_draft(self, text: str) -> None:
+        """Words that were written and not sent, for the next start; sealed, and nowhere where nothing is kept.
+
+        Raises:
+            CompanionError: the journal cannot take them.
+        """
+        if self.archive.storage:
+            is_kept = self.settings.journal.keep
+            await (await self.archive.journal()).keep_draft(text if is_kept else "")
+
+    async def draft(self) -> str:
+        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
+        return await (await self.archive.journal()).draft() if self.archive.storage else ""
+
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
@@ -324,7 +338,7 @@ class Companion:
             tasks.spawn(
                 self.change({"providers.tts.active": roles.OFFLINE[Role.SPEAKS]}), name="speak offline"
             )
-            self.events.emit(TroubleCleared())
+            self.events.emit(TroubleCleared(role=Role.SPEAKS))
         else:
             self.engine.retry(offline)
 
@@ -382,6 +396,10 @@ class Companion:
 
     def resume_hands_free(self, reason: str) -> None:
         """That reason is over."""
+
+    def label_of(self, engine: str) -> str:
+        """How a person knows "provider/model", as a turn keeps it."""
+        return roles.label_of(engine)
 
     # -- practices and sessions -----------------------------------------------------------------------------
 

@@ -155,6 +155,9 @@ async def _live(
     if not shell.window.isVisible():  # closed already
         closing.set()
     signals = _Signals(closing.set)
+    qt = QApplication.instance()
+    assert isinstance(qt, QApplication)
+    qt.commitDataRequest.connect(shell.leave_soon)
     if door is not None:
         door.answers = {RAISE: shell.bring_to_front, TOGGLE_TALK: app.toggle_talk}
         door.listen()
@@ -164,7 +167,9 @@ async def _live(
     if door is not None:
         door.answers = {}
     shell.hide()
-    await tasks.stop(opening, show)
+    await tasks.stop(show)
+    await shell.keep_draft()
+    await tasks.stop(opening)
     await app.close()
     shell.close()
     signals.close()

@@ -151,7 +151,8 @@ class StagedHost:
         self.kept: dict[int, tuple[SessionRecord, tuple[TurnRecord, ...]]] = {}
         self.trouble: CompanionError | None = None
         """What the journal answers instead of its content."""
-        self.takes_words = True
+        self.takes_words = self.can_undo = True
+        self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
 
     def press_talk(self) -> None:
@@ -167,7 +168,7 @@ class StagedHost:
         self.pressed.append("forget draft")
 
     def mute(self, is_muted: bool) -> None:
-        """Nothing listens here."""
+        self.pressed.append(("mute", is_muted))
 
     def focus_lost(self) -> None:
         self.pressed.append("focus lost")
@@ -193,8 +194,19 @@ class StagedHost:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         return self.kept[session_id][1]
 
-    def act(self, action: Action) -> None:
+    def act(self, action: Action, error: CompanionError | None = None) -> None:
         self.pressed.append(("act", action))
+        self.acted_on.append(error)
+
+    def undo_discard(self) -> bool:
+        self.pressed.append("undo")
+        return self.can_undo
+
+    def toggle_talk(self) -> None:
+        self.pressed.append("toggle")
+
+    def label_of(self, engine: str) -> str:
+        return {"guide": "Offline guide"}.get(engine, engine)
 
     def emit(self, *events: Event) -> None:
         for event in events:

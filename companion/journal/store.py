@@ -20,6 +20,7 @@ from sqlcipher3 import dbapi2
 from companion.errors import CompanionError, Kind
 from companion.flow import ReplyState, SessionRecord, TurnRecord, WaitingTake
 from companion.journal.database import check_present, open_database
+from companion.journal.draft import SealedDraft
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -124,7 +125,12 @@ async def open_journal(
         raise
     takes = SealedTakes(home.takes, derive(key, "takes"), writer)
     return SqlJournal(
-        writer, connection, takes, storage=kind, slots_file=SlotsFile(home.key_slots, slots, key)
+        writer,
+        connection,
+        takes,
+        storage=kind,
+        slots_file=SlotsFile(home.key_slots, slots, key),
+        draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
     )
 
 
@@ -166,11 +172,13 @@ class SqlJournal:
         *,
         storage: str,
         slots_file: SlotsFile | None = None,
+        draft: SealedDraft | None = None,
     ) -> None:
         self._writer = writer
         self._connection = connection
         self._takes = takes
         self._slots_file = slots_file
+        self._draft = draft
         self.storage = storage
         """What opened it: "keyring", "passphrase" or "memory"."""
 
@@ -236,6 +244,17 @@ class SqlJournal:
 
     async def discard_take(self, take_id: str) -> None:
         await self._takes.discard(take_id)
+
+    # -- words that were not sent ---------------------------------------------------------------------------
+
+    async def keep_draft(self, text: str) -> None:
+        """For the next start; a journal in memory keeps none. Empty: there is none any more."""
+        if (draft := self._draft) is not None:
+            await self._writer.run(lambda: draft.write(text))
+
+    async def draft(self) -> str:
+        """Empty: there is none."""
+        return await self._writer.run(self._draft.read) if self._draft is not None else ""
 
     # -- keys -----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from companion.gui.window import Window
 
 
 def press(window: Window, text: str) -> None:
-    button = next(button for button in window.notices._buttons if button.text() == text)
+    button = next(button for card in window.notices.cards for button in card.buttons if button.text() == text)
     button.click()
 
 
@@ -26,7 +26,7 @@ def test_a_refused_key_has_its_card(qtbot: QtBot, window: Window, host: StagedHo
     assert notice is not None
     assert notice.sentence == "Anthropic did not accept the key."
     assert notice.hint == "What you said is kept."
-    assert [button.text() for button in window.notices._buttons] == ["Open keys", "Answer offline"]
+    assert [button.text() for button in window.notices.cards[0].buttons] == ["Open keys", "Answer offline"]
     assert window.notices.isVisible()
     assert not window.isModal()
     assert window.status.note.text() == "Not sent"
@@ -43,7 +43,6 @@ def test_the_keys_of_the_role_that_failed_are_opened(qtbot: QtBot, window: Windo
 def test_each_card_opens_its_own_role(qtbot: QtBot, window: Window, host: StagedHost) -> None:
     host.fail(AIProviderAuthError(provider="anthropic", who="Anthropic"), role=Role.THINKS)
     host.fail(CompanionError(Kind.VOICE_FAILED, who="Sonic"), role=Role.SPEAKS)
-    window.notices.close_button.click()
     with qtbot.waitSignal(window.settings_requested) as asked:
         press(window, "Open keys")
     assert asked.args == ["thinking"]
@@ -85,10 +84,13 @@ def test_a_newer_card_of_the_same_kind_takes_its_place(window: Window, host: Sta
     host.fail(CompanionError(Kind.UNREACHABLE, who="Groq"))
     assert window.notices.current is not None
     assert window.notices.current.sentence == "Groq cannot be reached."
-    assert window.notices._more.text() == "+1"
-    window.notices.close_button.click()
+    assert [card.accessibleName() for card in window.notices.cards] == [
+        "Groq cannot be reached.",
+        "Sonic could not speak the answer.",
+    ]
+    window.notices.cards[0].close_button.click()
     assert window.notices.current.sentence == "Sonic could not speak the answer."
-    window.notices.close_button.click()
+    window.notices.cards[0].close_button.click()
     assert not window.notices.isVisible()
 
 
@@ -119,7 +121,7 @@ def test_a_long_card_keeps_every_word_in_a_small_window(
     host.begin(AWAY)
     host.fail(CompanionError(Kind.NO_AUDIO_SYSTEM), turn=None, role=None)
     qtbot.wait(50)
-    hint = window.notices._hint
+    hint = window.notices.cards[0].hint
     assert hint.height() >= hint.heightForWidth(hint.width()) - 1
     assert hint.width() > 200
 
@@ -150,4 +152,4 @@ def test_other_addresses_have_no_open_button(window: Window, address: str) -> No
     window.page.script.link_followed.emit(address)
     assert window.notices.current is not None
     assert window.notices.current.sentence == "This link is not opened."
-    assert window.notices._buttons == []
+    assert window.notices.cards[0].buttons == []
