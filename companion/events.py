@@ -135,6 +135,8 @@ class UserSaid(Event):
     at: float
     saved: bool = True
     """False: the journal could not take them; they are in memory."""
+    is_of_before: bool = False
+    """They belong to the reflection before this one, which was left while they were still being heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,8 @@ class TurnFinished(Event):
     turn: int
     record: TurnRecord
     saved: bool
+    is_of_before: bool = False
+    """As of `UserSaid`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ class MicrophoneSign(QAbstractButton):
         state.level_changed.connect(self._show_level)
         look.changed.connect(self.updateGeometry)
         self.hide()
+        self._name()
         self._show()
 
     def sizeHint(self) -> QSize:
@@ -140,13 +141,15 @@ class MicrophoneSign(QAbstractButton):
         if self._shown is before:
             return
         self.setEnabled(self._shown is not Open.PAUSED)
-        if self._shown is not Open.CLOSED:
-            self.setAccessibleName(_WORDS[self._shown])
-            self.setAccessibleDescription(_DOES[self._shown])
-            self.setToolTip(_DOES[self._shown])
+        self._name()
         self.updateGeometry()
         self.setVisible(self._shown is not Open.CLOSED)
         self.update()
+
+    def _name(self) -> None:
+        self.setAccessibleName(_WORDS.get(self._shown, "Microphone"))
+        self.setAccessibleDescription(_DOES.get(self._shown, ""))
+        self.setToolTip(self.accessibleDescription())
 
     def _show_level(self) -> None:
         if self.isVisible() and not self._look.reduced_motion:

@@ -86,7 +86,6 @@ class Window(QMainWindow):
         self._phase = e.Phase.READY
         self.is_painted = False
         """The first frame is done."""
-        self._opening = ""
         self._turn = -1
         self._was_spoken = False
         self._waited_for = ""
@@ -172,7 +171,7 @@ class Window(QMainWindow):
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
         self.cards = Cards(self.notices, self._host, self)
-        self.page = TalkPage(self.look)
+        self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
         margins = QWidget()
@@ -316,22 +315,12 @@ class Window(QMainWindow):
     # -- what happened --------------------------------------------------------------------------------------
 
     def _on_event(self, event: e.Event) -> None:
+        self.page.follow(event)
         match event:
-            case e.LevelMeasured():
-                self.page.area.button.show_level(event.level_db)
-            case e.ReplyDelta():
-                self._begin_script()
-                self.page.script.stream(event.turn, event.text, self._now())
             case e.PhaseChanged():
                 self._show_phase(event)
-            case e.TranscriptHeard():
-                self._begin_script()
-                self.page.script.hear(event.turn, event.transcript, self._now())
             case e.SentenceHeard():
                 self._was_spoken = True
-                self.page.script.speak(event.turn, event.sentence)
-            case e.WordHeard():
-                self.page.script.speak_word(event.turn, event.start, event.end)
             case e.TimelineMarked():
                 self._begin_turn(event.turn)
                 self.status.mark(event.mark, event.at_s)
@@ -341,38 +330,17 @@ class Window(QMainWindow):
                 self.cards.clear(event)
             case e.PhaseLingers():
                 self._show_lingering(event)
-            case e.UserSaid() | e.ReplyContinued() | e.ReplyEnded() | e.TurnFinished():
-                self._show_turn(event)
-            case e.TakeDiscarded() | e.DraftOffered():
-                self._show_turn(event)
-            case _:
-                self._show_surroundings(event)
-
-    def _show_turn(self, event: e.Event) -> None:
-        script = self.page.script
-        match event:
             case e.UserSaid():
                 self._begin_turn(event.turn)
-                self._begin_script()
-                script.say(event.turn, event.text, event.at)
                 self.status.show_saved(event.saved)
-            case e.ReplyContinued():
-                self._begin_script()
-                script.go_on(event.turn, event.text)
-            case e.ReplyEnded():
-                script.end_reply(event.turn, event.text, event.state)
             case e.TurnFinished():
                 self._finish(event)
             case e.DraftOffered():
-                script.discard(event.turn)
-                self._end_script_if_empty()
-                self.page.area.offer(event.text)
                 self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
-            case e.TakeDiscarded():
-                script.discard(event.turn)
-                self._end_script_if_empty()
-                if event.can_undo:
-                    self.cards.offer_undo()
+            case e.TakeDiscarded(can_undo=True):
+                self.cards.offer_undo()
+            case _:
+                self._show_surroundings(event)
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
@@ -387,7 +355,6 @@ class Window(QMainWindow):
                 self._show_standing()
                 self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
-                self._opening = event.opening
                 self.bar.show_practice(event.name, event.title, event.step, event.steps)
                 self.page.show_opening(event.opening)
             case e.JournalOpened():
@@ -408,8 +375,6 @@ class Window(QMainWindow):
             self._begin_turn(event.turn)
             self.notices.close_turn()
             self._come_forward()
-        if event.phase is e.Phase.READY and self.page.has_script:
-            self.page.script.quiet()
         area = self.page.area
         area.show_phase(event.phase, latched=event.latched)
         if event.phase is not before:
@@ -450,17 +415,6 @@ class Window(QMainWindow):
             self._turn = turn
             self._was_spoken = False
             self.status.begin_turn()
-
-    def _begin_script(self) -> None:
-        script = self.page.script
-        if script.is_empty and self._opening:
-            script.open_with(self._opening, self._now())
-        self.page.show_script(True)
-
-    def _end_script_if_empty(self) -> None:
-        if self.page.script.has_only_opening:
-            self.page.script.forget()
-            self.page.show_script(False)
 
     def _finish(self, event: e.TurnFinished) -> None:
         record = event.record

@@ -354,7 +354,7 @@ def test_a_cut_answer_offers_to_go_on_by_button_and_by_key(
     [
         (Phase.ARMING, (), "microphone to open"),
         (Phase.LISTENING, (), "closes in 30 seconds"),
-        (Phase.TRANSCRIBING, (Mark.RELEASED,), "Flux to write down your words"),
+        (Phase.TRANSCRIBING, (Mark.RELEASED,), "Flux is still writing down your words"),
         (Phase.THINKING, (Mark.ASKED,), "Claude Haiku to answer"),
         (Phase.THINKING, (Mark.ASKED, Mark.FIRST_TOKEN, Mark.FIRST_CLAUSE), "the voice, Sonic"),
         (Phase.SPEAKING, (Mark.FIRST_SOUND,), "the rest of the answer"),
