@@ -41,9 +41,11 @@ class Open(StrEnum):
 _WORDS = {
     Open.OPENING: "Opening",
     Open.LISTENING: "Listening",
-    Open.WAITING: "Mic is open",
-    Open.PAUSED: "Mic is paused",
+    Open.WAITING: "Microphone open",
+    Open.PAUSED: "Hands-free paused",
 }
+_SHORT = {**_WORDS, Open.WAITING: "Mic open", Open.PAUSED: "Paused"}
+"""For the rail."""
 _DOES = {
     Open.OPENING: "The microphone is opening. Press to stop.",
     Open.LISTENING: "The microphone is open: what you say is recorded. Press to stop and send.",
@@ -194,7 +196,7 @@ class MicrophoneSign(QAbstractButton):
                 disc.adjusted(4, 4, -4, -4), -90 * 16 - round(180 * 16 * share), round(360 * 16 * share)
             )
         font = self._look.font("caption")
-        word = _WORDS.get(self._shown, "")
+        word = _SHORT.get(self._shown, "")
         wide = QFontMetrics(font).horizontalAdvance(word)
         if wide > self.width():
             font.setPointSizeF(font.pointSizeF() * self.width() / wide)

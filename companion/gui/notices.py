@@ -197,6 +197,7 @@ class NoticeBar(QWidget):
         ]
         for card in self.cards:
             self._column.addWidget(card)
+            card.show()
         if len(newest) > _MOST_SHOWN:
             self.cards[-1].show_more(len(newest) - _MOST_SHOWN)
         self.changed.emit()

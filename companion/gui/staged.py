@@ -264,6 +264,7 @@ class StagedHost:
         said: str = SAID,
         cost_usd: float | None = None,
         timeline_ms: Mapping[str, float] | None = None,
+        engines: Mapping[str, str] | None = None,
         saved: bool = True,
     ) -> None:
         """The answer is written, and the turn over."""
@@ -278,6 +279,7 @@ class StagedHost:
             reply_at=EVENING,
             cost_usd=cost_usd,
             timeline_ms=dict(timeline_ms or {}),
+            engines=dict(engines or {}),
         )
         self.emit(
             ReplyEnded(turn=turn, text=text, state=state),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -438,6 +439,34 @@ def test_tab_reaches_every_control_and_comes_back(qtbot: QtBot, window: Window, 
     assert window.page.area.composer.field in seen
     assert set(window.bar.pills.values()) <= set(seen)
     assert set(window.rail.buttons.values()) & set(seen)
+
+
+# -- who answered ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answered", "caption"),
+    [("guide", "Companion · Offline guide · "), ("staged/some-model", "Companion · "), ("", "Companion · ")],
+)
+def test_a_turn_is_labelled_with_who_answered_it_instead(
+    window: Window, host: StagedHost, answered: str, caption: str
+) -> None:
+    SCENES["thinking"](host)
+    host.tell(TOLD[0])
+    host.end(TOLD[0], engines={Role.THINKS.value: answered})
+    lines = window.page.script.toPlainText().splitlines()
+    (above,) = (lines[place - 1] for place, line in enumerate(lines) if line.startswith(TOLD[0][:20]))
+    assert re.fullmatch(f"{caption}\\d\\d:\\d\\d", above)
+
+
+def test_waiting_says_for_how_long(window: Window, host: StagedHost) -> None:
+    host.begin(AWAY)
+    host.phase(Phase.TRANSCRIBING)
+    for lasted_s, says in ((8.2, "· 8 s"), (75.0, "· 1 min 15 s")):
+        host.emit(PhaseLingers(turn=1, phase=Phase.TRANSCRIBING, lasted_s=lasted_s, left_s=60.0))
+        assert says in window.status.note.text()
+    host.phase(Phase.THINKING)
+    assert "min" not in window.status.note.text()
 
 
 # -- the window itself -----------------------------------------------------------------------------------------
