@@ -156,7 +156,7 @@ class SettingsDialog(QDialog):
             return
         name = str(item.data(Qt.ItemDataRole.UserRole))
         if name in self.pages and self.pages[name].is_outdated():
-            self._let_go(name)
+            self._drop_page(name)
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
             self._scrolls[name] = _scrolled(self.pages[name])
@@ -164,7 +164,7 @@ class SettingsDialog(QDialog):
         self._stack.setCurrentWidget(self._scrolls[name])
         self.turned.emit()
 
-    def _let_go(self, name: str) -> None:
+    def _drop_page(self, name: str) -> None:
         self.pages.pop(name).work.stop()
         scroll = self._scrolls.pop(name)
         self._stack.removeWidget(scroll)

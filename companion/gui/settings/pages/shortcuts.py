@@ -17,6 +17,7 @@ from companion.settings import Page, find_field
 _FIXED = (
     ("Escape", "Throw the recording away, or silence the answer"),
     (EVERYWHERE, "Talk from anywhere, in text fields too"),
+    ("Ctrl+Z", "Take back the recording that was just thrown away"),
     (GO_ON_KEY, "Go on with an answer that was cut off"),
     ("Ctrl+M", "Close the open microphone of hands-free talking, or open it again"),
     ("Ctrl+N", "New reflection"),
