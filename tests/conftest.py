@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from companion.paths import Home, find_home
+from tests.virtual_clock import VirtualClockLoop
 
 _KEPT = ("COMPANION_TEST_",)
 _guard = {"on": False}
@@ -32,6 +34,12 @@ def _refuse_the_world(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_world)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Which clock the loop of a test has."""
+    is_virtual = item.get_closest_marker("virtual_clock") is not None
+    return {"virtual": VirtualClockLoop} if is_virtual else {"real": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

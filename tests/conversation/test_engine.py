@@ -41,6 +41,7 @@ from companion.journal.store import SqlJournal, open_in_memory
 from companion.pcm import tone
 from companion.practices import find_practice
 
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 ANSWER = "You noticed something today. That counts for a lot. What would you like to keep of it?"
 T = TypeVar("T", bound=Event)
