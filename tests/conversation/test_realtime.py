@@ -60,6 +60,7 @@ from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
 
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 REPLY = "Good. What stayed with you?"
 LONG = "You noticed something today, and that counts for a lot. Let us stay with it for a while. What would you keep?"

@@ -18,6 +18,9 @@ from tests.servers.google_live import GeminiLiveServer
 from tests.servers.script import TRANSCRIPT, Script
 
 
+pytestmark = pytest.mark.virtual_clock
+
+
 class GeminiDesk(Desk):
     server: GeminiLiveServer  # type: ignore[assignment]
     provider: GoogleProvider  # type: ignore[assignment]
