@@ -343,7 +343,7 @@ class Engine(Driver):
         """`turn` is the one now; where its words were asked before, it takes the place of that attempt."""
         failed = self._failed
         if command.again and failed is not None:
-            turn.id, turn.at = failed.id, failed.at
+            turn.id, turn.at, turn.offset_s = failed.id, failed.at, failed.offset_s
             turn.continues = failed.record if command.goes_on else None
             self._forget(failed)
         self._turn, self._failed = turn, None
@@ -449,6 +449,7 @@ def _recorded(turn: LiveTurn) -> TurnRecord:
         id=turn.id or 0,
         session_id=turn.keeping.session_id or 0,
         at=turn.at,
+        offset_s=turn.offset_s,
         user_text=turn.text,
         reply_text=reply.text if reply else before.reply_text if before else "",
         heard_text=reply.heard_text if reply else before.heard_text if before else "",

@@ -5,9 +5,9 @@ Between the engine and the journal. What the journal cannot take stays in memory
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from companion import days
 from companion.conversation.live_turn import LiveTurn
 from companion.errors import CompanionError
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
@@ -33,7 +33,10 @@ class Keeping:
 
     async def save_user(self, turn: LiveTurn) -> None:
         """The person's words are committed before they are sent; where that fails they stay in memory, and it is said."""
-        is_again, turn.at = turn.id is not None, turn.at or time.time()
+        is_again = turn.id is not None
+        if not turn.at:
+            when = days.now()
+            turn.at, turn.offset_s = when.at, when.offset_s
         try:
             await self._commit_user(await self._journal(), turn)
         except CompanionError as error:
@@ -45,7 +48,8 @@ class Keeping:
                 turn.saves.append(spawn(self._forget(turn, spools), name="discard recordings"))
         if not is_again:
             saved = turn.id is not None
-            self._events.emit(UserSaid(turn=turn.number, text=turn.text, at=turn.at, saved=saved))
+            said = UserSaid(turn=turn.number, text=turn.text, at=turn.at, offset_s=turn.offset_s, saved=saved)
+            self._events.emit(said)
 
     async def save_sentence(self, turn: LiveTurn, sentence: Sentence) -> None:
         """Appends to the reply in the journal. A turn that is not there yet is saved as a whole at its end."""
@@ -114,8 +118,8 @@ class Keeping:
     async def _commit_user(self, journal: Journal, turn: LiveTurn) -> int:
         if turn.id is None:
             if self.session_id is None:
-                self.session_id = await journal.begin_session(self._practice)
-            turn.id = await journal.save_user(self.session_id, turn.text, turn.at)
+                self.session_id = await journal.begin_session(self._practice, turn.at, turn.offset_s)
+            turn.id = await journal.save_user(self.session_id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
     async def _forget(self, turn: LiveTurn, spools: Iterable[Spool]) -> None:

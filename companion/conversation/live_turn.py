@@ -29,6 +29,8 @@ class LiveTurn:
     marks: dict[Mark, float] = field(default_factory=dict)
     text: str = ""
     at: float = 0.0
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then."""
     id: int | None = None
     """In the journal; None: not saved there yet."""
     before: LiveTurn | None = None

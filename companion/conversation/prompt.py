@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from companion.conversation.speech_text import clean_text
+from companion.days import WEEKDAYS
 from companion.flow import Message, Speaker, TurnRecord
 from companion.paths import resources
 from companion.practices import Practice, part_of_day
@@ -20,15 +21,6 @@ from companion.tokens import first_kept
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
 _BLOCK_CHARS = 10_000
-_WEEKDAYS = (
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-)  # strftime's follow the locale
 _VARIABLES = {"part", "date", "title", "summary", "steps", "number", "step", "guidance"}
 
 
@@ -55,7 +47,7 @@ def system_prompt(practice: Practice, step: int, now: datetime) -> str:
     steps = (f"{n}. {each.title}: {each.guidance}".rstrip(": ") for n, each in enumerate(practice.steps, 1))
     return _template().render(
         part=part_of_day(now.hour),
-        date=f"{_WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
+        date=f"{WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
         title=practice.title,
         summary=practice.summary,
         steps="\n".join(steps),

@@ -343,6 +343,7 @@ class SpokenTurn(LiveTurn):
             id=self.id or 0,
             session_id=self.keeping.session_id or 0,
             at=self.at,
+            offset_s=self.offset_s,
             user_text=self.text,
             reply_text=answer.text,
             heard_text=answer.heard_text,

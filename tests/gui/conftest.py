@@ -10,6 +10,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from pytestqt.qtbot import QtBot
 
+from companion.days import When
 from companion.gui.staged import EVENING, StagedHost
 from companion.gui.window import Window
 
@@ -22,7 +23,7 @@ def host() -> StagedHost:
 @pytest.fixture
 def window(qtbot: QtBot, host: StagedHost) -> Window:
     """The window, shown and active."""
-    made = Window(host, now=lambda: EVENING)
+    made = Window(host, now=lambda: When.of(EVENING))
     qtbot.addWidget(made)
     made.show()
     made.activateWindow()

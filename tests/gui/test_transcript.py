@@ -7,13 +7,14 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QTextDocument, QTextFormat
 from pytestqt.qtbot import QtBot
 
+from companion.days import When
 from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
 from companion.gui.clean import SHOWN_CHARS
 from companion.gui.theme import LIGHT, Look
 from companion.gui.transcript import Script
 from companion.gui.typesetting import EARLIER
 
-AT = 1_763_586_300.0
+AT = When(1_763_586_300.0, 0)
 REPLY = ("You kept it. ", "The walk was real. ", "What now?")
 
 
@@ -69,12 +70,12 @@ def record(
     return TurnRecord(
         id=1,
         session_id=1,
-        at=AT,
+        at=AT.at,
         user_text=said,
         reply_text=reply,
         heard_text=reply if heard is None else heard,
         reply_state=state,
-        reply_at=AT,
+        reply_at=AT.at,
     )
 
 
