@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver, Organs
 from companion.conversation.hearing import Hearing
@@ -22,6 +23,7 @@ from companion.conversation.prompt import build_messages
 from companion.conversation.recording import Recording
 from companion.conversation.reply import Reply
 from companion.conversation.seam import going_on, kept_of
+from companion.days import When
 from companion.errors import CompanionError
 from companion.events import (
     DraftOffered,
@@ -30,6 +32,7 @@ from companion.events import (
     Phase,
     PhaseLingers,
     ReplyContinued,
+    SessionBegan,
     TakeDiscarded,
     Trouble,
     TroubleCleared,
@@ -128,6 +131,7 @@ class Engine(Driver):
         waiting = [take.id for take in await journal.waiting_takes() if take_id in ("", take.id)]
         if not waiting:
             return
+        self._begin_anew_if_due()
         pcm = await journal.read_take(waiting[0])
         spool = KeptTake(journal, waiting[0])
         kept = self._plain_turn(0, Recording(pcm))
@@ -141,9 +145,27 @@ class Engine(Driver):
     def begin(self, practice: Practice) -> None:
         """A new session; what is under way is stopped and saved."""
         self.cancel()
+        self._begin_session(practice)
+
+    def _begin_session(self, practice: Practice) -> None:
+        """What begins from now on belongs to another session; turns under way stay in theirs."""
         self.practice, self.history, self._failed = practice, [], None
         self._keeping = Keeping(self._organs.journal, self.events, practice.name, self._keeping)
+        self.events.emit(SessionBegan())
         self.tell_practice()
+
+    def _begin_anew_if_due(self) -> None:
+        """New words on another day than the last, or after long silence, begin another session of the same practice."""
+        last = self._last_words()
+        if last is not None and days.begins_anew(last, days.now()):
+            self._begin_session(self.practice)
+
+    def _last_words(self) -> When | None:
+        """When something was last said in this session."""
+        turn = self._turn
+        if turn is not None and turn.at and turn.keeping is self._keeping:
+            return When.of(turn.at, turn.offset_s)
+        return When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
 
     def moved(self, sessions: Mapping[int, int], turns: Mapping[int, int]) -> None:
         """The journal changed: old ids -> new ids. Only between turns."""
@@ -186,6 +208,8 @@ class Engine(Driver):
             case machine.RetryHearing():
                 self._rehear(command.turn)
             case machine.Ask():
+                if not command.again and (turn is None or turn.number != command.turn):  # typed just now
+                    self._begin_anew_if_due()
                 self._ask(command)
             case machine.Fail():
                 self.events.emit(Trouble(error=CompanionError(command.kind), turn=command.turn))
@@ -227,6 +251,8 @@ class Engine(Driver):
 
     def _open(self, number: int, utterance: Take | None = None) -> None:
         """Starts to hear a take: of the microphone, or an utterance that has begun by itself."""
+        if self._carried is None:  # else it belongs to the take before
+            self._begin_anew_if_due()
         turn = self._heard_turn(number)
         turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
         turn.before, turn.take = self._carried, utterance

@@ -61,11 +61,11 @@ class RealtimeEngine(Engine):
         """A take that was begun and dropped is still with the vendor."""
         self._idle_timer: asyncio.TimerHandle | None = None
 
-    def begin(self, practice: Practice) -> None:
-        """A new session and a new conversation; what is under way is stopped and saved."""
+    def _begin_session(self, practice: Practice) -> None:
+        """A new session is a new conversation with the vendor."""
         line, self._line = self._line, self._new_line()
         self._leaving = spawn(self._leave(line, self._ending), name="leave the conversation")
-        super().begin(practice)
+        super()._begin_session(practice)
 
     def retry(self, offline: frozenset[Role] = frozenset()) -> None:
         """As `Engine.retry`; what stays on this computer is heard, answered and spoken here."""
