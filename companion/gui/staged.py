@@ -24,6 +24,7 @@ from companion.events import (
     ReplyDelta,
     ReplyEnded,
     SentenceHeard,
+    SessionBegan,
     TimelineMarked,
     TranscriptHeard,
     Trouble,
@@ -181,9 +182,11 @@ class StagedHost:
 
     def choose_practice(self, name: str) -> None:
         self.pressed.append(("practice", name))
+        self.emit(SessionBegan())
 
     def new_session(self) -> None:
         self.pressed.append("new session")
+        self.emit(SessionBegan())
 
     async def sessions(self) -> Sequence[SessionRecord]:
         if self.trouble is not None:

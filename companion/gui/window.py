@@ -262,15 +262,11 @@ class Window(QMainWindow):
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
-        self._show_new_session()
+        self.show_page("talk")
 
     def _begin_anew(self) -> None:
         self._host.new_session()
-        self._show_new_session()
-
-    def _show_new_session(self) -> None:
         self.show_page("talk")
-        self._clear_page()
 
     def _clear_page(self) -> None:
         """Another session begins, and its page with its question."""
