@@ -288,10 +288,17 @@ class StagedHost:
         practice: str,
         seconds: float,
         turns: Sequence[TurnRecord],
+        offset_s: int | None = None,
     ) -> None:
         """Puts a reflection into the journal."""
         session = SessionRecord(
-            id=number, started_at=at, practice=practice, title=title, turns=len(turns), seconds=seconds
+            id=number,
+            started_at=at,
+            offset_s=offset_s,
+            practice=practice,
+            title=title,
+            turns=len(turns),
+            seconds=seconds,
         )
         self.kept[number] = (session, tuple(turns))
 

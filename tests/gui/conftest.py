@@ -10,13 +10,16 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from pytestqt.qtbot import QtBot
 
+from companion import days
 from companion.days import When
 from companion.gui.staged import EVENING, StagedHost
 from companion.gui.window import Window
 
 
 @pytest.fixture
-def host() -> StagedHost:
+def host(monkeypatch: pytest.MonkeyPatch) -> StagedHost:
+    """On the evening the staged words were said, whenever the test runs."""
+    monkeypatch.setattr(days, "now", lambda: When.of(EVENING))
     return StagedHost()
 
 
