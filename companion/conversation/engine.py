@@ -308,6 +308,7 @@ class Engine(Driver):
         self._failed = None
         turn = self._plain_turn(number, kept.recording)
         turn.spool, turn.gate, turn.before, self._turn = kept.spool, kept.gate, kept.before, turn
+        turn.began = kept.began
         turn.recording.end()
         self.events.emit(TroubleCleared())
         turn.mark(Mark.RELEASED)
@@ -369,7 +370,7 @@ class Engine(Driver):
         """`turn` is the one now; where its words were asked before, it takes the place of that attempt."""
         failed = self._failed
         if command.again and failed is not None:
-            turn.id, turn.at, turn.offset_s = failed.id, failed.at, failed.offset_s
+            turn.began, turn.id, turn.at, turn.offset_s = failed.began, failed.id, failed.at, failed.offset_s
             turn.continues = failed.record if command.goes_on else None
             self._forget(failed)
         self._turn, self._failed = turn, None

@@ -118,7 +118,8 @@ class Keeping:
     async def _commit_user(self, journal: Journal, turn: LiveTurn) -> int:
         if turn.id is None:
             if self.session_id is None:
-                self.session_id = await journal.begin_session(self._practice, turn.at, turn.offset_s)
+                began = turn.began
+                self.session_id = await journal.begin_session(self._practice, began.at, began.offset_s)
             turn.id = await journal.save_user(self.session_id, turn.text, turn.at, turn.offset_s)
         return turn.id
 

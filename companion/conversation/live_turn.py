@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from companion import days
 from companion.conversation.prepared import Prepared
 from companion.conversation.recording import Recording
 from companion.conversation.reply import Engines, Reply
+from companion.days import When
 from companion.errors import CompanionError
 from companion.events import Events, Mark, TimelineMarked, Trouble
 from companion.flow import Role, TurnRecord
@@ -27,8 +29,11 @@ class LiveTurn:
     engines: Engines
     recording: Recording
     marks: dict[Mark, float] = field(default_factory=dict)
+    began: When = field(default_factory=lambda: days.now())  # noqa: PLW0108 - tests set another clock
+    """When the person began to speak, or sent what they wrote."""
     text: str = ""
     at: float = 0.0
+    """When the words were committed; 0: not yet."""
     offset_s: int | None = None
     """How far the person's clock was ahead of UTC then."""
     id: int | None = None

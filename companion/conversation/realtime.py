@@ -228,7 +228,7 @@ class RealtimeEngine(Engine):
             super()._rehear(number)
             return
         turn = self._new_turn(number, kept.recording)
-        turn.spool, self._turn, self._failed = kept.spool, turn, None
+        turn.spool, turn.began, self._turn, self._failed = kept.spool, kept.began, turn, None
         if isinstance(kept.before, SpokenTurn) and kept.before.words:
             turn.before = kept.before
         self._forget(kept)

@@ -195,6 +195,22 @@ async def test_what_is_said_on_another_day_belongs_to_another_session(
     assert [m.role for m in desk.prompts[1]] == [Speaker.SYSTEM, Speaker.USER], "nothing of the day before"
 
 
+async def test_a_take_across_midnight_belongs_to_the_day_it_began(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = When(1_773_619_190.0, 0), When(1_773_619_210.0, 0)
+    monkeypatch.setattr(days, "now", lambda: before)
+    desk.engine.press()
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+    monkeypatch.setattr(days, "now", lambda: after)
+    await desk.microphone.ended.wait()
+    desk.engine.release()
+    record = (await desk.until(TurnFinished)).record
+    (session,) = await desk.journal.sessions()
+    assert (session.started_at, record.at) == (before.at, after.at)
+    assert When.of(session.started_at, session.offset_s).weekday == "Sunday"
+
+
 async def test_a_barge_in_after_midnight_leaves_the_answer_in_its_own_session(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
