@@ -34,8 +34,8 @@ HOMES = {
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),
     "socket": ("net.py", "gui/main.py"),
-    "openai": ("providers/openai.py",),
-    "anthropic": ("providers/anthropic.py",),
+    "openai": ("providers/vendors/openai/provider.py",),
+    "anthropic": ("providers/vendors/anthropic/provider.py",),
     "jsonschema_rs": ("providers/schema.py",),
     "keyring": ("vault.py",),
     "jeepney": ("app/desktop.py",),
@@ -46,19 +46,19 @@ HOMES = {
     "qasync": ("gui/",),
     "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),
     "nh3": ("gui/markdown.py",),
-    "espeakng_loader": ("providers/",),
-    "pocketsphinx": ("providers/",),
-    "faster_whisper": ("providers/",),
-    "huggingface_hub": ("providers/",),
-    "piper": ("providers/worker.py",),
+    "espeakng_loader": ("providers/here/",),
+    "pocketsphinx": ("providers/here/",),
+    "faster_whisper": ("providers/here/",),
+    "huggingface_hub": ("providers/here/",),
+    "piper": ("providers/here/process/worker.py",),
 }
 MAY_MENTION_HTTPX2 = (
-    "providers/openai.py",
-    "providers/openai_requests.py",
-    "providers/anthropic.py",
-    "providers/google.py",
-    "providers/ollama.py",
-    "providers/faults.py",
+    "providers/vendors/openai/provider.py",
+    "providers/vendors/openai/requests.py",
+    "providers/vendors/anthropic/provider.py",
+    "providers/vendors/google/provider.py",
+    "providers/vendors/ollama.py",
+    "providers/wire/faults.py",
 )
 """Adapters name its exceptions and types; only `net` makes clients."""
 
@@ -74,7 +74,7 @@ DOORS = {
     "create_connection": (),
     "getaddrinfo": (),
     "urlopen": (),
-    "build_opener": ("providers/worker.py",),
+    "build_opener": ("providers/here/process/worker.py",),
     "start_server": ("chaos/",),
 }
 """What opens a connection without a library, and the rooms that do it behind the gate; the chaos server listens."""

@@ -56,9 +56,9 @@ from companion.pcm import tone
 from companion.ports import SpeechToSpeech
 from companion.practices import find_practice
 from companion.providers.catalogue import Catalogue, cost_usd
-from companion.providers.openai import OpenAIProvider
-from companion.providers.openai_realtime import OpenAIRealtime
 from companion.providers.provider import Policy
+from companion.providers.vendors.openai.provider import OpenAIProvider
+from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
 
