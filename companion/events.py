@@ -63,10 +63,11 @@ class PhaseChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLingers(Event):
-    """The phase has lasted longer than it usually does, or will soon end by itself."""
+    """The phase has lasted longer than it usually does, or will soon end by itself. Told again while it goes on."""
 
     turn: int
     phase: Phase
+    lasted_s: float = 0.0
     left_s: float
     """Until it ends by itself."""
 
@@ -110,6 +111,8 @@ class TakeDiscarded(Event):
     """The take was thrown away unsent (Esc), or held no speech."""
 
     turn: int
+    can_undo: bool = False
+    """It held speech and can be taken back for a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,8 @@ class UserSaid(Event):
     """How far the person's clock was ahead of UTC; None: as this computer's is."""
     saved: bool = True
     """False: the journal could not take them; they are in memory."""
+    is_of_before: bool = False
+    """They belong to the reflection before this one, which was left while they were still being heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +189,8 @@ class TurnFinished(Event):
     turn: int
     record: TurnRecord
     saved: bool
+    is_of_before: bool = False
+    """As of `UserSaid`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

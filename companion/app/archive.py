@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.events import Events, JournalOpened, Trouble
 from companion.paths import Home
-from companion.ports import Journal
+from companion.ports import Journal, Spool
 
 if TYPE_CHECKING:
     from companion.journal.store import SqlJournal
@@ -29,6 +30,7 @@ class Moved:
 
     sessions: dict[int, int]
     turns: dict[int, int]
+    takes: dict[str, Spool] = field(default_factory=dict)
 
 
 class Archive:
@@ -64,6 +66,11 @@ class Archive:
         await self.is_open.wait()
         assert self._journal is not None
         return self._journal
+
+    @asynccontextmanager
+    async def using(self) -> AsyncGenerator[Journal, None]:
+        """The journal now; nothing is moved while inside."""
+        yield await self.journal()
 
     async def open(self) -> None:
         """Opens the journal with what this computer offers; tells what is missing. Always ends with a journal."""

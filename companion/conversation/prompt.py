@@ -1,7 +1,7 @@
 """What a model is sent: the system prompt, then the turns as they were heard, then the person's new words. Pure.
 
 The system prompt changes only with the step, the part of day and the date, and old turns are left out in large blocks, so
-that a vendor's prompt cache finds the same beginning again from turn to turn.
+that a vendor's prompt cache finds the same beginning again from turn to turn. `messages_of` looks at the clock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from companion import days
+from companion.conversation.continuation import going_on
+from companion.conversation.session import Session
 from companion.conversation.speech_text import clean_text
 from companion.days import WEEKDAYS
 from companion.flow import Message, Speaker, TurnRecord
@@ -38,6 +41,13 @@ def build_messages(
     for turn in reversed(_newest(history)):
         pairs += [(Speaker.ASSISTANT, turn.heard_text), (Speaker.USER, turn.user_text)]
     return (Message(Speaker.SYSTEM, system_prompt(practice, step, now)), *_alternating(reversed(pairs)))
+
+
+def messages_of(session: Session, words: str, kept: str = "") -> tuple[Message, ...]:
+    """What the model is sent now; `kept` is the beginning of an answer that it is to go on with."""
+    now = days.now().local
+    messages = build_messages(session.practice, len(session.history), session.history, words, now=now)
+    return going_on(messages, kept) if kept.strip() else messages
 
 
 def system_prompt(practice: Practice, step: int, now: datetime) -> str:

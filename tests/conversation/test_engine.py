@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +16,8 @@ from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.conversation import following
 from companion.conversation.engine import Engine, Organs
-from companion.conversation.reply import Engines
 from companion.conversation.turn import Limits
+from companion.conversation.written_answer import TurnProviders
 from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import (
@@ -70,8 +71,9 @@ class Desk:
         events = Events(fail)
         events.watch(self.seen.append)
 
-        async def journal() -> SqlJournal:
-            return self.journal
+        @asynccontextmanager
+        async def journal() -> AsyncIterator[SqlJournal]:
+            yield self.journal
 
         self.engine = Engine(
             Organs(
@@ -79,7 +81,7 @@ class Desk:
                 player=lambda: self.player,
                 gate=SpeechGate,
                 journal=journal,
-                engines=self.engines,
+                providers=self.engines,
                 limits=lambda: self.limits,
                 review_first=lambda: self.review,
             ),
@@ -88,14 +90,14 @@ class Desk:
         )
         return self
 
-    def engines(self, offline: frozenset[Role]) -> Engines:
+    def engines(self, offline: frozenset[Role]) -> TurnProviders:
         def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
             self.prompts.append(messages)
             return (
                 answer() if Role.THINKS in offline or self.think is None else self.think(messages, practice)
             )
 
-        return Engines(
+        return TurnProviders(
             think=think,
             hear=self.hear or (lambda frames: heard(frames, "unless to be rather cold hearted")),
             speak=self.speak or spoken,
