@@ -337,3 +337,5 @@ class WaitingTake:
     id: str
     recorded_at: float
     seconds: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then; None: not kept."""

@@ -48,7 +48,7 @@ def length_of(seconds: float) -> str:
 
 def name_of(take: WaitingTake) -> str:
     """Thursday 19 November, 21:05 · 42 s."""
-    when = When.of(take.recorded_at)
+    when = When.of(take.recorded_at, take.offset_s)
     return f"{when.day_in_words(days.now().day)}, {when.clock} · {length_of(take.seconds)}"
 
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
+from companion import days
 from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.journal import migrations
+from companion.journal.spool import SealedTake
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import Home, find_home
 from tests.journal import child
@@ -44,6 +46,31 @@ async def test_the_order_is_that_of_saying_wherever_it_was(journal: SqlJournal) 
     kept = [When.of(session.started_at, session.offset_s) for session in await journal.sessions()]
     assert [(when.weekday, when.day.year) for when in kept[1:]] == [("Saturday", 2026), ("Sunday", 2026)]
     assert kept[0].day.year == 1938
+
+
+@pytest.mark.parametrize("offset_s", [AUCKLAND_S, 0, -43_200, 50_400, -1_172])
+@pytest.mark.parametrize("at", [SUNDAY_0930, 1.5, -86_400.0])
+async def test_a_recording_that_waits_keeps_where_it_was_made(
+    journal: SqlJournal, monkeypatch: pytest.MonkeyPatch, at: float, offset_s: int
+) -> None:
+    """Whatever the clock says, it is listed and can be heard."""
+    monkeypatch.setattr(days, "now", lambda: When(at, offset_s))
+    spool = journal.spool()
+    spool.write(child.frame(1))
+    await spool.finish()
+    (take,) = await journal.waiting_takes()
+    assert (take.recorded_at, take.offset_s) == (max(0.0, at), offset_s)
+    assert await journal.read_take(take.id) == child.frame(1)
+
+
+async def test_recordings_of_before_are_still_there(opened: Opener, home: Home) -> None:
+    journal = await opened()
+    take_id = "1773520200000-00ab12cd"
+    spool = SealedTake(take_id, home.takes / f"{take_id}.take", b"k" * 32, journal._writer, {})
+    spool.write(child.frame(1))
+    await spool.finish()
+    (take,) = await journal.waiting_takes()
+    assert (take.id, take.recorded_at, take.offset_s) == (take_id, SUNDAY_0930, None)
 
 
 # -- a journal of before ------------------------------------------------------------------------------------
