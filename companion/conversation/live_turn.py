@@ -12,11 +12,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.answer import Answer
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.written_answer import TurnProviders
+from companion.days import When
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, LevelMeasured, Mark, TakeDiscarded, TimelineMarked, Trouble, TurnFinished
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
@@ -86,8 +88,13 @@ class LiveTurn:
     """Another session began while it was heard: its words are kept, and nobody answers them."""
     is_again: bool = False
     """Another try: its words were told before."""
+    began: When = field(default_factory=lambda: days.now())  # noqa: PLW0108 - tests set another clock
+    """When the person began to speak, or sent what they wrote."""
     text: str = ""
     at: float = 0.0
+    """When the words were committed; 0: not yet."""
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then."""
     id: int | None = None
     """In the journal; None: not saved there yet."""
     continues: TurnRecord | None = None
@@ -195,6 +202,7 @@ class LiveTurn:
             id=self.id or 0,
             session_id=self.session.id or 0,
             at=self.at,
+            offset_s=self.offset_s,
             user_text=self.text,
             reply_text=answer.text if answer else before.reply_text if before else "",
             heard_text=answer.heard_text if answer else before.heard_text if before else "",
