@@ -166,7 +166,7 @@ class Engine(Driver):
             return
         self._begin_anew_if_due()
         kept = self._turns.written(0, Recording(pcm))
-        kept.spool = spool
+        kept.spool, kept.gate = spool, self._organs.gate()
         self._failed = kept
         self.retry()
 
@@ -303,8 +303,7 @@ class Engine(Driver):
         if self._carried is None:  # else it belongs to the take before
             self._begin_anew_if_due()
         turn = self._turns.take(number, self._carried)
-        if utterance is not None:
-            turn.gate = _SpeechForSure()
+        turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
         turn.before, turn.take = self._carried, utterance
         self._carried, self._utterance, self._turn = None, None, turn
         self.events.emit(TroubleCleared())

@@ -73,7 +73,7 @@ class LiveTurn:
     stays_here: bool = False
     """The person wants it answered on this computer."""
     marks: dict[Mark, float] = field(default_factory=dict)
-    gate: Gate = field(init=False)
+    gate: Gate = field(default_factory=lambda: NothingHeard())  # noqa: PLW0108 - defined below
     take: Take | None = None
     spool: Spool | None = None
     own_words: str | None = None
@@ -114,9 +114,6 @@ class LiveTurn:
     """Saves the turn once the answer is over or cancelled."""
     saves: list[asyncio.Task[None]] = field(default_factory=list)
     progressed_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.gate = self.context.organs.gate()
 
     # -- what the two kinds do each in their way ------------------------------------------------------------
 
@@ -354,6 +351,16 @@ class LiveTurn:
         waiting = [task for task in (self.save_task, *self.saves) if task is not None]
         if waiting:
             await asyncio.wait(waiting)
+
+
+class NothingHeard:
+    """The gate of a turn without a take: typed words need no speech model."""
+
+    heard_speech = False
+    pause_s = 0.0
+
+    def feed(self, frame: bytes) -> None:
+        """There is nothing to listen to."""
 
 
 async def over(task: asyncio.Task[Any] | None) -> None:
