@@ -11,6 +11,7 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from companion import events as e
+from companion.days import When
 from companion.flow import Role
 from companion.gui.labels import label
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
@@ -45,8 +46,8 @@ class TalkPage(QWidget):
 
     link_followed = Signal(str)
 
-    def __init__(self, look: Look, now: Callable[[], float], parent: QWidget | None = None) -> None:
-        """`now`: the clock of the captions, seconds since the epoch."""
+    def __init__(self, look: Look, now: Callable[[], When], parent: QWidget | None = None) -> None:
+        """`now`: the clock of the captions."""
         super().__init__(parent)
         self._look, self._now = look, now
         self._shows_script = False
@@ -112,8 +113,10 @@ class TalkPage(QWidget):
                 self.area.button.show_level(event.level_db)
             case e.TranscriptHeard():
                 self._begin().hear(event.turn, event.transcript, self._now())
+            case e.UserSaid(is_of_before=True):
+                self._forget(event.turn)  # they stand in the journal, not on this page
             case e.UserSaid():
-                self._begin().say(event.turn, event.text, event.at)
+                self._begin().say(event.turn, event.text, When.of(event.at, event.offset_s))
             case e.ReplyContinued():
                 self._begin().go_on(event.turn, event.text)
             case e.ReplyDelta():

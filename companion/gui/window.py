@@ -6,7 +6,6 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from companion import days
 from companion import events as e
+from companion.days import When
 from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
@@ -69,7 +70,7 @@ class Window(QMainWindow):
         *,
         look: Look | None = None,
         geometry: Path | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], When] = days.now,
     ) -> None:
         super().__init__()
         self._host = host
@@ -289,16 +290,17 @@ class Window(QMainWindow):
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
-        self._show_new_session()
+        self.show_page("talk")
 
     def _begin_anew(self) -> None:
         self._host.new_session()
-        self._show_new_session()
-
-    def _show_new_session(self) -> None:
         self.show_page("talk")
+
+    def _clear_page(self) -> None:
+        """Another session begins, and its page with its question."""
         self.notices.close_turn()
-        self.page.script.forget()
+        if self.page.has_script:
+            self.page.script.forget()
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
@@ -330,6 +332,8 @@ class Window(QMainWindow):
                 self.cards.clear(event)
             case e.PhaseLingers():
                 self._show_lingering(event)
+            case e.UserSaid(is_of_before=True):
+                self.status.show_note("What you said last is in the reflection before this one")
             case e.UserSaid():
                 self._begin_turn(event.turn)
                 self.status.show_saved(event.saved)
@@ -357,6 +361,10 @@ class Window(QMainWindow):
             case e.PracticeChanged():
                 self.bar.show_practice(event.name, event.title, event.step, event.steps)
                 self.page.show_opening(event.opening)
+            case e.SessionBegan():
+                self._clear_page()
+            case e.LocalTimeChanged():
+                self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
             case e.GlobalKeyChanged():
@@ -367,6 +375,10 @@ class Window(QMainWindow):
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
+
+    def _show_other_time(self, event: e.LocalTimeChanged) -> None:
+        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
+            self._journal.refresh()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
