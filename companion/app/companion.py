@@ -301,11 +301,15 @@ class Companion:
         """
         if self.archive.storage:
             is_kept = self.settings.journal.keep
-            await (await self.archive.journal()).keep_draft(text if is_kept else "")
+            async with self.archive.using() as journal:
+                await journal.keep_draft(text if is_kept else "")
 
     async def draft(self) -> str:
         """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
-        return await (await self.archive.journal()).draft() if self.archive.storage else ""
+        if not self.archive.storage:
+            return ""
+        async with self.archive.using() as journal:
+            return await journal.draft()
 
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""

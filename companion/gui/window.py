@@ -371,7 +371,9 @@ class Window(QMainWindow):
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
                 self._is_muted = event.is_muted
-                self.page.area.show_hands_free(is_on=event.is_on, is_muted=event.is_muted)
+                self.page.area.show_hands_free(
+                    is_on=event.is_on, is_muted=event.is_muted, is_paused=event.is_paused
+                )
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")

@@ -103,6 +103,7 @@ def test_while_a_dialog_is_in_front_the_pause_is_told(window: Window, host: Stag
     assert window.microphone.open is Open.WAITING, "it is still open"
     host.emit(HandsFreeChanged(is_on=True, is_paused=True))
     assert window.microphone.open is Open.PAUSED
+    assert "paused" in window.page.area.hint.text
     assert "paused" in window.status.note.text()
     assert not sign_of(window).isEnabled()
     host.emit(HandsFreeChanged(is_on=True))

@@ -21,6 +21,12 @@ UNSENT = "I meant to say that"
 Start = Callable[..., Any]
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 def start(qtbot: QtBot, home: Home) -> Start:
     vault = MemoryVault()
@@ -38,7 +44,7 @@ def start(qtbot: QtBot, home: Home) -> Start:
         qtbot.addWidget(shell.window)
         shell.show()
         await app.open()
-        await asyncio.sleep(0.02)
+        await until(lambda: shell._is_draft_read or app.archive.storage == "memory")
         try:
             yield shell, app
         finally:
@@ -60,6 +66,14 @@ async def test_what_was_not_sent_is_there_again_until_it_is(start: Start) -> Non
         shell.window.page.area.composer.field.setPlainText("")
     async with start() as (shell, _):
         assert shell.window.draft == ""
+
+
+async def test_a_desktop_that_ends_its_session_is_not_waited_for(start: Start, home: Home) -> None:
+    async with start() as (shell, _):
+        shell.window.page.area.composer.field.setPlainText(UNSENT)
+        shell.leave_soon()
+        await until((home.takes / "draft").exists)
+        assert (home.state / "window.json").exists()
 
 
 async def test_a_window_that_is_closed_before_the_journal_is_open_loses_nothing(start: Start) -> None:

@@ -40,6 +40,7 @@ from companion.events import (
     SessionBegan,
     TakeDiscarded,
     TimelineMarked,
+    UserSaid,
 )
 from companion.flow import ReplyState, Role
 from companion.gui.staged import (
@@ -469,6 +470,16 @@ def test_waiting_says_for_how_long(window: Window, host: StagedHost) -> None:
         assert says in window.status.note.text()
     host.phase(Phase.THINKING)
     assert "min" not in window.status.note.text()
+
+
+async def test_words_of_the_reflection_before_do_not_stand_on_the_new_page(
+    window: Window, host: StagedHost
+) -> None:
+    idle(host)
+    host.hear("said before", turn=1)
+    host.emit(UserSaid(turn=1, text="said before", at=0.0, is_of_before=True))
+    assert "said before" not in window.page.script.toPlainText()
+    assert "before this one" in window.status.note.text()
 
 
 # -- the window itself -----------------------------------------------------------------------------------------
