@@ -8,7 +8,7 @@ provider is cheap: SDKs and connections come with the first call. Errors are `AI
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.errors import (
@@ -95,7 +95,8 @@ class Policy:
     """To the first word or sound."""
     idle_s: float = 10.0
     """Between two pieces of the answer; keep-alives are no pieces."""
-    total_s: float = 120.0
+    total_s: float = 1800.0
+    """Altogether: ends what never ends. An answer that is being written is not cut by it."""
     attempts: int = 3
     """How often a request is sent at most; 1: no retry."""
     backoff_s: float = 0.5
@@ -114,8 +115,24 @@ class Policy:
     max_audio_s: float = 600.0
     """Longest speech of one request."""
 
+    @property
+    def thinking_s(self) -> float:
+        """To the first word of a model that is known to think before it answers."""
+        return max(self.first_s, min(THINKING * self.first_s, LONGEST_THOUGHT_S))
 
-LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
+    def waiting(self, seconds: float) -> Policy:
+        """The same for who wants to wait that long: a short wait shortens the clocks, a long one lengthens them."""
+        if seconds > USUAL_WAIT_S:
+            return replace(self, first_s=max(self.first_s, seconds), idle_s=max(self.idle_s, seconds))
+        return replace(self, first_s=min(self.first_s, seconds), idle_s=min(self.idle_s, seconds))
+
+
+USUAL_WAIT_S = 60.0
+"""What nobody has set; the clocks of a policy are then as they are."""
+THINKING = 8.0
+"""A model that thinks may be silent for so many times as long as another."""
+LONGEST_THOUGHT_S = 120.0
+LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
 

@@ -38,7 +38,7 @@ from companion.ports import Call
 from companion.providers import middleware
 from companion.providers.middleware import (
     Budget,
-    Engine,
+    Candidate,
     Figures,
     MemoryPurse,
     Outcome,
@@ -410,8 +410,8 @@ async def test_an_absurd_pause_does_not_shut_the_bucket(asked_s: float | None) -
 # -- fallback -----------------------------------------------------------------------------------------------
 
 
-def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Engine[Any, Any]:
-    return Engine(name=name, call=call, may_see=frozenset(may_see))
+def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Candidate[Any, Any]:
+    return Candidate(name=name, call=call, may_see=frozenset(may_see))
 
 
 @on_jumping_clock

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from companion import net
-from companion.app.staff import environment_keys
+from companion.app.pool import environment_keys
 from companion.calls import EmbedRequest, JsonSchema, Picture, SoundFile, Tool
 from companion.errors import (
     AIProviderNotSupportedError,

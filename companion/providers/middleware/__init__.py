@@ -20,6 +20,7 @@ aiolimiter waits and cannot say how long that would be; purgatory judges by exce
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from companion.ports import Call
@@ -33,14 +34,14 @@ from companion.providers.middleware.experiment import split
 from companion.providers.middleware.figures import CallFigures, Collector, Figures, logged, measured
 from companion.providers.middleware.memory import cached
 from companion.providers.middleware.rate import limit
-from companion.providers.middleware.standins import Engine, Outcome, fallback
+from companion.providers.middleware.standins import Candidate, Outcome, fallback
 from companion.providers.provider import Policy, Spec
 
 __all__ = [
     "Budget",
     "CallFigures",
+    "Candidate",
     "Collector",
-    "Engine",
     "Figures",
     "MemoryPurse",
     "Outcome",
@@ -67,10 +68,25 @@ CRAWL = 3.0
 """How many gaps between pieces make the stretch in which next to nothing may not come."""
 
 
-def stack(call: Call[RequestT, ChunkT], policy: Policy, spec: Spec | None = None) -> Call[RequestT, ChunkT]:
-    """`call` of one provider behind everything its policy asks for. `spec` names it in the errors."""
+def stack(
+    call: Call[RequestT, ChunkT],
+    policy: Policy,
+    spec: Spec | None = None,
+    *,
+    thinks: Callable[[RequestT], bool] = lambda _: False,
+) -> Call[RequestT, ChunkT]:
+    """`call` of one provider behind everything its policy asks for.
+
+    Args:
+        spec: names it in the errors.
+        thinks: whether a request goes to a model that is known to think before it answers.
+    """
+
+    def first_s(request: RequestT) -> float:
+        return policy.thinking_s if thinks(request) else policy.first_s
+
     crawl_s = CRAWL * policy.idle_s
-    call = timeouts(call, policy.first_s, policy.idle_s, policy.total_s, crawl_s=crawl_s, spec=spec)
+    call = timeouts(call, first_s, policy.idle_s, policy.total_s, crawl_s=crawl_s, spec=spec)
     if policy.requests_per_minute:
         call = limit(call, policy.requests_per_minute, spec=spec)
     if policy.breaker:

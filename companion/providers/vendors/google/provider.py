@@ -27,6 +27,7 @@ from companion.flow import (
 from companion.net import MAX_LINE, MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.usage import figure
 
 if TYPE_CHECKING:
     import httpx2
@@ -149,7 +150,7 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.EMBEDS]
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with told(self.spec) as call:
             for at in range(0, len(request.texts), VECTORS_AT_ONCE):
                 texts = request.texts[at : at + VECTORS_AT_ONCE]
@@ -160,8 +161,8 @@ class GoogleProvider(AIProvider):
                 if len(made) != len(texts):
                     raise call.inside({"code": "server_error"})
                 vectors += made
-                tokens += int((found.get("usageMetadata") or {}).get("promptTokenCount") or 0)
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(figure(found, "usageMetadata", "promptTokenCount")) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.providers.vendors.google.wire import Drawing, draw_body
@@ -172,6 +173,10 @@ class GoogleProvider(AIProvider):
             drawing = Drawing(call)
             pictures = drawing.take(answer)
             drawing.require_end()
+            if took := drawing.usage:
+                pictures[0] = replace(
+                    pictures[0], input_tokens=took.input_tokens, output_tokens=took.output_tokens
+                )
         for picture in pictures:
             yield picture
 

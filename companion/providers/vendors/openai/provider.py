@@ -43,6 +43,7 @@ from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.wire.faults import Told, health, told, until_over
 from companion.providers.wire.sse import Splitter
+from companion.providers.wire.usage import tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -303,7 +304,7 @@ class OpenAIProvider(AIProvider):
         from companion.calls import Embeddings
 
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with told(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
@@ -321,8 +322,8 @@ class OpenAIProvider(AIProvider):
                 if len(found) != len(batch):
                     raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
                 vectors += [_of_length_one(one.embedding) for one in found]
-                tokens += answer.usage.prompt_tokens if answer.usage else 0
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(getattr(answer.usage, "prompt_tokens", None)) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
@@ -345,6 +346,11 @@ class OpenAIProvider(AIProvider):
             ]
             if not drawn:
                 raise ValueError("no picture")
+            drawn[0] = replace(
+                drawn[0],
+                input_tokens=tokens(getattr(answer.usage, "input_tokens", None)) or 0,
+                output_tokens=tokens(getattr(answer.usage, "output_tokens", None)) or 0,
+            )
         for picture in drawn:
             yield picture
 

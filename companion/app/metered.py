@@ -12,7 +12,7 @@ from companion.ledger import Cargo, Errand, on_errand
 from companion.ports import Conversation, SpeechToSpeech
 
 
-class Booked:
+class MeteredVoiceModel:
     """A voice model whose conversations are booked on its name."""
 
     def __init__(self, model: SpeechToSpeech, who: str, events: Events) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from companion.flow import ChatRequest, HearRequest, SpeakRequest
 
 
-class Load:
+class RequestSize:
     """What one request carried; parts that come as they are made are counted as they pass."""
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.app import roles
-from companion.app.booked import Booked
-from companion.app.crew import Crew, Member
-from companion.app.load import Load
+from companion.app.fallbacks import Fallbacks, Member
+from companion.app.metered import MeteredVoiceModel
+from companion.app.request_size import RequestSize
 from companion.conversation.reply import Engines
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import DataSent, Events
@@ -72,7 +72,7 @@ def instead(chosen: Mapping[Role, str]) -> Iterator[None]:
         _instead.reset(token)
 
 
-class Staff:
+class ProviderPool:
     """The providers of one app."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Staff:
         self._net = net
         self._events = events
         self._models = models
-        self._voice_model: Booked | None = None
+        self._voice_model: MeteredVoiceModel | None = None
         self._budget = budget or Budget(MemoryPurse())
         self._hired: dict[tuple[object, ...], AIProvider] = {}
         self._keys: dict[tuple[str, str], Secret | None] = {}
@@ -135,7 +135,9 @@ class Staff:
             cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
 
-    def _crew(self, settings: Settings, role: Role, name: str, full_names: dict[str, str]) -> Crew[Any, Any]:
+    def _crew(
+        self, settings: Settings, role: Role, name: str, full_names: dict[str, str]
+    ) -> Fallbacks[Any, Any]:
         """Who has a role in a turn; `full_names` follows who really does."""
         members = [
             Member(each, _spec(each).display_name, self._call(settings, role, each))
@@ -145,7 +147,7 @@ class Staff:
         def switched(to: str) -> None:
             full_names[role.value] = roles.full_name_of(settings, role, to)
 
-        return Crew(role, members, self._events, switched)
+        return Fallbacks(role, members, self._events, switched)
 
     def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
         """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
@@ -164,17 +166,17 @@ class Staff:
             else:
                 request = replace(request, model=block.model)
             errand = Errand(who=provider.spec.display_name, cargo=_CARGO[role])
-            load = Load()
+            size = RequestSize()
             try:
-                async with opened(lambda it: carried(errand, asked(load.weighed(it))), request) as chunks:
+                async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:
                     async for chunk in chunks:
                         yield chunk
             finally:
-                self._tell_sent(role, errand, load)
+                self._tell_sent(role, errand, size)
 
         return run
 
-    def _tell_sent(self, role: Role, errand: Errand, load: Load) -> None:
+    def _tell_sent(self, role: Role, errand: Errand, size: RequestSize) -> None:
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
                 self._events.emit(
@@ -182,7 +184,7 @@ class Staff:
                         role=role,
                         who=errand.who,
                         host=host,
-                        what=load.in_words,
+                        what=size.in_words,
                         sent_bytes=traffic.sent,
                         at=traffic.last_at,
                     )
@@ -255,7 +257,7 @@ class Staff:
         if self._voice_model is not None:
             self._voice_model.forget()
         model = provider.realtime(roles.realtime_choice(settings, spec))
-        self._voice_model = Booked(model, spec.display_name, self._events)
+        self._voice_model = MeteredVoiceModel(model, spec.display_name, self._events)
         return self._voice_model
 
     async def warm(self, role: Role) -> None:
