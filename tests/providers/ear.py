@@ -61,3 +61,8 @@ class Ear:
     async def __aexit__(self, *_: object) -> None:
         await self.link.close()
         await asyncio.wait_for(self.task, 5)
+
+
+def is_unheard(what: Told) -> bool:
+    """Nothing of an answer: words that were said, or what it took."""
+    return isinstance(what, Transcript) or what == ChatDelta(usage=getattr(what, "usage", None))

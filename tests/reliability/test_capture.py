@@ -101,7 +101,9 @@ async def test_the_page_shows_what_crossed_the_wire(
     assert receipts == of_theirs, "every byte of theirs has its receipt"
 
 
-def _staff(net: Net, addresses: dict[str, str], folder: Path, tell: Callable[[DataSent], None]) -> ProviderPool:
+def _staff(
+    net: Net, addresses: dict[str, str], folder: Path, tell: Callable[[DataSent], None]
+) -> ProviderPool:
     changes = {
         f"providers.{role}.{name}.base_url": address
         for name, address in addresses.items()

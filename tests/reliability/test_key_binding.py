@@ -115,7 +115,9 @@ def staff_of(settings: Settings, vault: MemoryVault, folder: Path) -> ProviderPo
     def report(error: BaseException) -> None:
         raise error
 
-    return ProviderPool(settings=lambda: settings, vault=opened, net=Net(), events=Events(report), models=folder)
+    return ProviderPool(
+        settings=lambda: settings, vault=opened, net=Net(), events=Events(report), models=folder
+    )
 
 
 @pytest.mark.parametrize("where", ["keyring", "environment"])

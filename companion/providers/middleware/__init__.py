@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from companion.ports import Call
 from companion.providers.middleware.attempts import retry
-from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, budgeted
+from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, affordable, budgeted
 from companion.providers.middleware.caps import capped
 from companion.providers.middleware.checks import validated
 from companion.providers.middleware.circuit import breaker
@@ -46,6 +46,7 @@ __all__ = [
     "MemoryPurse",
     "Outcome",
     "Purse",
+    "affordable",
     "breaker",
     "budgeted",
     "cached",

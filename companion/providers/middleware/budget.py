@@ -18,6 +18,8 @@ from companion.providers.provider import Spec, opened
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 
+MOST_USD = 1000.0
+"""No single call costs more; whoever says so has counted wrongly."""
 NEARLY = 0.8
 """From this share of the limit on a person should know."""
 
@@ -60,6 +62,8 @@ class Budget:
         today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
     ) -> None:
         self.limit_usd = limit_usd
+        self.unpriced = 0
+        """Calls of this run whose cost nobody knows; the sums are without them."""
         self._purse = purse
         self._today = today
 
@@ -82,27 +86,52 @@ class Budget:
 
     def record(self, figures: CallFigures) -> None:
         """Adds what a call cost, also one that failed or was given up after it had begun to answer."""
-        if figures.cost_usd:
-            self._purse.add(self.month, figures.cost_usd)
+        self.add(figures.cost_usd)
+
+    def add(self, usd: float | None) -> None:
+        """Adds a cost to the month; None, or what is no sum of money, is one that nobody knows."""
+        if usd is None or not 0 <= usd <= MOST_USD:
+            self.unpriced += 1
+        elif usd:
+            self._purse.add(self.month, usd)
+
+    def refuse(self, spec: Spec | None) -> None:
+        """Returns as long as there is money.
+
+        Raises:
+            AIProviderQuotaError: BUDGET_SPENT.
+        """
+        if self.is_spent:
+            name, who = names_of(spec)
+            raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)
+
+
+def affordable(
+    call: Call[RequestT, ChunkT], budget: Budget, *, spec: Spec | None = None
+) -> Call[RequestT, ChunkT]:
+    """Asks no more once the month's budget is spent. The call that crosses it is finished.
+
+    Raises:
+        AIProviderQuotaError: BUDGET_SPENT, before anything is sent.
+    """
+
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
+        budget.refuse(spec)
+        async with opened(call, request) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    return run
 
 
 def budgeted(
     call: Call[RequestT, ChunkT], budget: Budget, *, spec: Spec | None = None, price: Price = catalogue_price
 ) -> Call[RequestT, ChunkT]:
-    """Counts what calls cost and asks no more once the month's budget is spent. The call that crosses it is finished.
+    """`affordable`, and counts what calls cost. A provider with a `budget` does the same by itself.
 
     Raises:
         AIProviderQuotaError: BUDGET_SPENT, before anything is sent. An engine without a key costs nothing and may be asked.
     """
     counted = measured(call, budget, spec=spec, price=price)
     is_free = spec is not None and not spec.needs_key
-
-    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
-        if budget.is_spent and not is_free:
-            name, who = names_of(spec)
-            raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)
-        async with opened(counted, request) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    return run
+    return counted if is_free else affordable(counted, budget, spec=spec)

@@ -34,10 +34,10 @@ def timeouts(
     """Ends a call that makes us wait too long: for the first piece, between pieces, or altogether.
 
     A delta without text and finish reason is no piece; between thoughts the clock of the first piece goes on. Pieces
-    that keep coming and together are next to nothing in `crawl_s` of waiting end it too. Time in which the caller is busy with a chunk does not count. For a live take the
-    clocks stand still while the recogniser waits for the microphone and begin anew with each frame, so they run from the
-    end of the take, or from where the recogniser stopped listening; likewise for a voice that is given its text while it
-    is written.
+    that keep coming and together are next to nothing in `crawl_s` of waiting end it too. Time in which the caller is
+    busy with a chunk does not count. For a live take the clocks stand still while the recogniser waits for the
+    microphone and begin anew with each frame, so they run from the end of the take, or from where the recogniser stopped
+    listening; likewise for a voice that is given its text while it is written.
 
     Args:
         first_s: may depend on the request, where it goes to a model that thinks before it answers.

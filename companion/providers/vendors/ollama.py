@@ -261,7 +261,7 @@ class OllamaProvider(AIProvider):
     async def check(self) -> Health:
         started = time.perf_counter()
         try:
-            models = await self._installed()
+            models = await self.asked(self._installed)
         except CompanionError as error:
             return Health(ok=False, detail=self._nearer(error).message, kind=error.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000

@@ -43,21 +43,15 @@ def usage_of(
     """
     if read is None and written is None:
         return None
-    read, written = read or 0, written or 0
-    from_cache, sound = _part(cached, read), _part(heard, read)
     usage = Usage(
-        input_tokens=read,
-        output_tokens=written,
-        cached_tokens=from_cache,
-        audio_input_tokens=sound,
-        audio_output_tokens=_part(spoken, written),
-        cached_audio_tokens=_part(cached_heard, min(from_cache, sound)),
+        input_tokens=read or 0,
+        output_tokens=written or 0,
+        cached_tokens=tokens(cached) or 0,
+        audio_input_tokens=tokens(heard) or 0,
+        audio_output_tokens=tokens(spoken) or 0,
+        cached_audio_tokens=tokens(cached_heard) or 0,
     )
     return usage if usage.is_plausible else None
-
-
-def _part(told: object, whole: int) -> int:
-    return min(tokens(told) or 0, whole)
 
 
 def _is_whole(value: object) -> bool:

@@ -64,7 +64,7 @@ LinkEvent = tuple[int, Event]
 class GeminiLive(VoiceModel["GeminiLink"]):
     """Opens conversations. The pace of the voice and who writes down what is said cannot be chosen."""
 
-    async def _dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
+    async def dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
         provider = self._provider
         with socket_faults(provider.spec) as call:
             socket = await dialled(call, provider, _setup(self._choice, instructions))

@@ -399,12 +399,9 @@ def usage(counted: object) -> Usage | None:
 def _sound_in(counted: object, details: str) -> int | None:
     """The part of the tokens that was sound, where the vendor splits them by modality."""
     parts = figure(counted, details)
-    heard = (
-        [figure(part, "tokenCount") for part in parts if figure(part, "modality") == "AUDIO"]
-        if isinstance(parts, list)
-        else []
-    )
-    return tokens(*heard)
+    if not isinstance(parts, list):
+        return None
+    return tokens(*(figure(part, "tokenCount") for part in parts if figure(part, "modality") == "AUDIO"))
 
 
 # -- vectors and pictures -----------------------------------------------------------------------------------

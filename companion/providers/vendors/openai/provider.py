@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -289,14 +290,18 @@ class OpenAIProvider(AIProvider):
         """The known ones, or those the server lists; none where it does not."""
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
-        with suppress(CompanionError), told(self.spec) as call:
+        with suppress(CompanionError):
+            return await self.asked(self._listed_voices)
+        return ()
+
+    async def _listed_voices(self) -> Sequence[VoiceInfo]:
+        with told(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
-        return ()
 
     # -- vectors and pictures ---------------------------------------------------------------------------------
 
@@ -410,7 +415,7 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self.spec, self._models)
+        return await health(self, self._models)
 
     async def warm(self) -> None:
         if self.api_key is not None or not self.spec.needs_key:

@@ -141,7 +141,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
     def __init__(self, provider: AIProvider, choice: RealtimeChoice) -> None:
         super().__init__(provider, replace(choice, hearing_model=choice.hearing_model or HEARING_MODEL))
 
-    async def _dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
+    async def dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
         with live(self._provider.spec) as call:
             socket = await _open(self._provider, {"model": self._choice.model})
             try:
