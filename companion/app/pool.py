@@ -308,11 +308,13 @@ class ProviderPool:
     async def _key(self, spec: Spec, address: str) -> Secret | None:
         place = (spec.name, origin(address))
         if place not in self._keys:  # the keyring is a process of its own: asked once, not in every turn
+            keys = self._keys
             vault: Vault = await self._vault()
             key = await vault.get(*place)
             if key is None and spec.needs_key:
                 raise AIProviderAuthError("", spec.name, kind=Kind.KEY_MISSING, who=spec.display_name)
-            self._keys[place] = key
+            keys[place] = key  # not among those that were read after a change meanwhile
+            return key
         return self._keys[place]
 
     def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
@@ -394,12 +396,14 @@ class ProviderPool:
         vault: Vault = await self._vault()
         address = self._key_address(spec)
         await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
-        self._keys.clear()
+        self._keys = {}
 
     async def remove_key(self, name: str) -> None:
         vault: Vault = await self._vault()
-        self._keys.clear()
-        await vault.remove(registry.find(name).name)
+        try:
+            await vault.remove(registry.find(name).name)
+        finally:
+            self._keys = {}
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
