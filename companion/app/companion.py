@@ -100,7 +100,6 @@ class Companion:
     @cached_property
     def staff(self) -> ProviderPool:
         from companion.app.pool import ProviderPool
-        from companion.providers.middleware import Budget
 
         return ProviderPool(
             settings=lambda: self.settings,
@@ -108,7 +107,7 @@ class Companion:
             net=self.net,
             events=self.events,
             models=self.home.models,
-            budget=Budget(self._spending),
+            purse=self._spending,
         )
 
     @cached_property

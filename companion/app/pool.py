@@ -48,7 +48,7 @@ from companion.pcm import scaled
 from companion.ports import Call
 from companion.providers import registry
 from companion.providers.config import key_variables
-from companion.providers.middleware import Budget, MemoryPurse
+from companion.providers.middleware import Budget, MemoryPurse, Purse
 from companion.providers.provider import USUAL_WAIT_S, AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
@@ -88,16 +88,18 @@ class ProviderPool:
         net: Net,
         events: Events,
         models: Path,
-        budget: Budget | None = None,
+        purse: Purse | None = None,
     ) -> None:
-        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models. `budget`: of the month."""
+        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models. `purse`: of the month."""
         self._settings = settings
         self._vault = vault
         self._net = net
         self._events = events
         self._models = models
         self._voice_model: MeteredVoiceModel | None = None
-        self.budget = budget or Budget(MemoryPurse())
+        self.budget = Budget(
+            purse or MemoryPurse(), limit=lambda: self._settings().reply.monthly_budget_usd or None
+        )
         """Of the month, for everything that is asked through this pool."""
         self._hired: dict[_Hired, AIProvider] = {}
         """By whom it is and with what; the one that was wanted latest is the last."""
@@ -262,7 +264,6 @@ class ProviderPool:
         provider.models = {**provider.models, **{each: chosen[each] or defaults[each] for each in TURN_ROLES}}
         provider.policy = _policy(settings, spec)
         provider.budget = self.budget
-        self.budget.limit_usd = settings.reply.monthly_budget_usd or None
         if role in TURN_ROLES and (model := provider.models[role]):
             from companion.providers.catalogue import Catalogue  # a window that starts does not wait for it
 

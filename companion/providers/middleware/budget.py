@@ -52,6 +52,7 @@ class Budget:
         purse: where the sums are kept.
         limit_usd: per calendar month; None: no limit. May be changed at any time.
         today: the day, as people count it.
+        limit: says the limit whenever it matters, instead of `limit_usd`.
     """
 
     def __init__(
@@ -60,12 +61,21 @@ class Budget:
         limit_usd: float | None = None,
         *,
         today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
+        limit: Callable[[], float | None] | None = None,
     ) -> None:
-        self.limit_usd = limit_usd
+        self._limit = limit or (lambda: limit_usd)
         self.unpriced = 0
         """Calls of this run whose cost nobody knows; the sums are without them."""
         self._purse = purse
         self._today = today
+
+    @property
+    def limit_usd(self) -> float | None:
+        return self._limit()
+
+    @limit_usd.setter
+    def limit_usd(self, usd: float | None) -> None:
+        self._limit = lambda: usd
 
     @property
     def month(self) -> str:
@@ -78,11 +88,13 @@ class Budget:
 
     @property
     def is_nearly_spent(self) -> bool:
-        return self.limit_usd is not None and self.spent_usd >= NEARLY * self.limit_usd
+        limit_usd = self.limit_usd
+        return limit_usd is not None and self.spent_usd >= NEARLY * limit_usd
 
     @property
     def is_spent(self) -> bool:
-        return self.limit_usd is not None and self.spent_usd >= self.limit_usd
+        limit_usd = self.limit_usd
+        return limit_usd is not None and self.spent_usd >= limit_usd
 
     def record(self, figures: CallFigures) -> None:
         """Adds what a call cost, also one that failed or was given up after it had begun to answer."""
