@@ -8,10 +8,11 @@ Every one works alone and for any chunk type:
     fallback    standins.py     the next who may see it                    split      experiment.py  A/B
     measured    figures.py      counts, times, tokens, cost                budgeted   budget.py      so much a month
     logged      figures.py      one line per call, no words                validated  checks.py      JSON as asked
+    affordable  budget.py       nothing once the month's money is spent
 
 `reactions.py` holds the one table of what each fault leads to. `stack` composes what a policy says, outside in: cap,
-retry, breaker, limit, timeouts; around whole stacks go budget, metrics and log, cache, fallback and split. All clocks are
-the event loop's. Nothing is sent again once a piece of the answer was delivered, and closing the outer iterator, or
+retry, breaker, limit, timeouts; a provider with a budget measures each attempt inside and asks the budget outside. Around
+whole stacks go metrics and log, cache, fallback and split. All clocks are the event loop's. Nothing is sent again once a piece of the answer was delivered, and closing the outer iterator, or
 cancelling its reader, always closes the inner one.
 
 No library stands behind them: stamina retries calls, not streams that may only be retried before their first piece;

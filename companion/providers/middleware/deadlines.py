@@ -150,8 +150,8 @@ class _Pace:
             share = chunk.seconds / LEAST_SOUND_S
         else:
             return False
-        if not _is_thought(chunk):
-            self._limit_s = self._crawl_s
+        if self._limit_s != self._crawl_s and not _is_thought(chunk):
+            self._limit_s, self._since_s = self._crawl_s, None  # what counts begins here
         self._share += share
         if self._share >= 1.0 or self._since_s is None:
             self._since_s, self._share = waited_s, 0.0
