@@ -15,7 +15,7 @@ from companion.events import DataSent, Event, Events, TurnFinished
 from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Role, Usage
 from companion.hosts import is_this_host
 from companion.ledger import Cargo, Errand, on_errand
-from companion.ports import Conversation, SpeechToSpeech, Told
+from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent
 from companion.providers.middleware import Budget
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class MeteredConversation:
     async def interrupt(self, turn: int, heard_s: float) -> None:
         await self._inner.interrupt(turn, heard_s)
 
-    async def events(self) -> AsyncGenerator[tuple[int, Told], None]:
+    async def events(self) -> AsyncGenerator[tuple[int, VoiceModelEvent], None]:
         async with aclosing(self._inner.events()) as events:
             async for turn, told in events:
                 if isinstance(told, Audio):

@@ -6,6 +6,7 @@ import argparse
 import ast
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -380,3 +381,16 @@ async def test_a_turn_waits_as_long_as_those_who_may_be_asked(desk: Desk) -> Non
     assert longer.thinking_s > 300
     provider = await desk.app.staff.provider(Role.THINKS, "openai")
     assert (provider.policy.first_s, provider.policy.idle_s) == (300.0, 300.0)
+
+
+async def test_the_month_is_that_of_where_the_person_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    purse, new_year = _Purse(), 1798758000.0  # 2026-12-31 23:00 UTC
+    monkeypatch.setattr("time.time", lambda: new_year)
+    budget = Budget(purse, 1.0)
+    for zone in ("UTC", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        budget.add(0.75)
+    assert purse.months == {"2026-12": 0.75, "2027-01": 0.75}
+    assert not budget.is_spent
+    monkeypatch.undo()
+    time.tzset()

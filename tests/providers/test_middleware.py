@@ -283,7 +283,9 @@ async def test_between_two_thoughts_the_clock_is_that_of_the_first_word() -> Non
 @on_jumping_clock
 async def test_an_answer_that_is_being_written_is_not_cut_however_long_it_takes() -> None:
     sentences = [step for n in range(100) for step in (8.0, f"this is sentence {n:3} of an answer. ")]
-    assert (await text_of(stack(Vendor([*sentences, END]), Policy(attempts=1)))).endswith(" 99 of an answer. ")
+    assert (await text_of(stack(Vendor([*sentences, END]), Policy(attempts=1)))).endswith(
+        " 99 of an answer. "
+    )
 
 
 @on_jumping_clock

@@ -12,8 +12,8 @@ Every one works alone and for any chunk type:
 
 `reactions.py` holds the one table of what each fault leads to. `stack` composes what a policy says, outside in: cap,
 retry, breaker, limit, timeouts; a provider with a budget measures each attempt inside and asks the budget outside. Around
-whole stacks go metrics and log, cache, fallback and split. All clocks are the event loop's. Nothing is sent again once a piece of the answer was delivered, and closing the outer iterator, or
-cancelling its reader, always closes the inner one.
+whole stacks go metrics and log, cache, fallback and split. All clocks are the event loop's. Nothing is sent again once a
+piece of the answer was delivered, and closing the outer iterator, or cancelling its reader, always closes the inner one.
 
 No library stands behind them: stamina retries calls, not streams that may only be retried before their first piece;
 aiolimiter waits and cannot say how long that would be; purgatory judges by exception and does not see a stream given up.

@@ -6,9 +6,10 @@ The sums are kept by a `Purse`, which the program persists as it likes; a `Budge
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Protocol, TypeVar
 
+from companion import days
 from companion.errors import AIProviderQuotaError, Kind
 from companion.ports import Call
 from companion.providers.middleware.figures import CallFigures, Price, catalogue_price, measured
@@ -51,7 +52,7 @@ class Budget:
     Args:
         purse: where the sums are kept.
         limit_usd: per calendar month; None: no limit. May be changed at any time.
-        today: the day, as people count it.
+        today: the day, as the person counts it where they are.
         limit: says the limit whenever it matters, instead of `limit_usd`.
     """
 
@@ -60,7 +61,7 @@ class Budget:
         purse: Purse,
         limit_usd: float | None = None,
         *,
-        today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
+        today: Callable[[], date] = lambda: days.now().day,
         limit: Callable[[], float | None] | None = None,
     ) -> None:
         self._limit = limit or (lambda: limit_usd)
