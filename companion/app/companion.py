@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.pool import ProviderPool
     from companion.app.recovery import Recovery
     from companion.app.spending import Spending
-    from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
@@ -98,17 +98,16 @@ class Companion:
         return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
 
     @cached_property
-    def staff(self) -> Staff:
-        from companion.app.staff import Staff
-        from companion.providers.middleware import Budget
+    def staff(self) -> ProviderPool:
+        from companion.app.pool import ProviderPool
 
-        return Staff(
+        return ProviderPool(
             settings=lambda: self.settings,
             vault=self.vault,
             net=self.net,
             events=self.events,
             models=self.home.models,
-            budget=Budget(self._spending),
+            purse=self._spending,
         )
 
     @cached_property
@@ -465,7 +464,7 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
 
 async def _open_vault() -> Vault:
-    from companion.app.staff import environment_keys
+    from companion.app.pool import environment_keys
     from companion.vault import Vault
 
     return await Vault.open(environment_keys())
