@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from companion.app import Companion
 from companion.app import spending as spending_module
+from companion.app.metered import MeteredConversation
 from companion.app.spending import Spending
 from companion.audio.virtual import CapturingPlayer
 from companion.cli import calls
@@ -26,6 +27,7 @@ from companion.flow import ChatDelta, Message, Role, Speaker, Usage
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
+from companion.ports import VoiceModelEvent
 from companion.providers.middleware import Budget
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault
@@ -245,6 +247,37 @@ async def test_a_conversation_is_paid_turn_by_turn_and_refused_when_the_budget_i
         assert len(server.sessions) == sessions, "nobody was called"
         await watched.app.change({"reply.monthly_budget_usd": 0.0})
         assert (await watched.turn("Now you may.")).reply_text
+
+
+class Told:
+    """A conversation that tells what it is given."""
+
+    name, is_open, is_spoken = "openai/gpt-realtime-2.1", True, True
+
+    def __init__(self, *told: tuple[int, VoiceModelEvent]) -> None:
+        self.told = told
+
+    async def respond(self, turn: int) -> None: ...
+
+    async def events(self) -> AsyncIterator[tuple[int, VoiceModelEvent]]:
+        for each in self.told:
+            yield each
+
+    async def close(self) -> None: ...
+
+
+async def test_an_interrupted_answer_is_paid_and_one_that_was_hung_up_on_is_known_to_be_missing() -> None:
+    budget = Budget(_Purse(), 0.000_001)
+    usage = Usage(input_tokens=1000, output_tokens=10, audio_output_tokens=10)
+    inner: Any = Told((1, ChatDelta(usage=usage)))
+    conversation = MeteredConversation(inner, budget, AsyncExitStack())
+    await conversation.respond(1)
+    assert [turn async for turn, _ in conversation.events()] == [1]
+    assert budget.spent_usd == pytest.approx((1000 * 4 + 10 * 64) / 1e6)
+    assert not conversation.is_open, "the next take opens another, which is refused"
+    await conversation.respond(2)
+    await conversation.close()
+    assert budget.unpriced == 1
 
 
 async def server_turn(watched: Watched) -> list[Trouble]:
