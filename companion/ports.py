@@ -46,7 +46,7 @@ VoiceModelEvent = Transcript | ChatDelta | Audio | CompanionError
 
 
 class Conversation(Protocol):
-    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
+    """An open conversation with a vendor. Turns are our numbers; of what was interrupted only the usage is told.
 
     Raises:
         CompanionError: from every method but `close`, once the connection has ended.
