@@ -100,7 +100,7 @@ class Companion:
 
     @cached_property
     def staff(self) -> ProviderPool:
-        from companion.app.pool import Patience, ProviderPool
+        from companion.app.pool import ProviderPool
 
         return ProviderPool(
             settings=lambda: self.settings,
@@ -287,22 +287,16 @@ class Companion:
         self.engine.cancel()
 
     def undo_discard(self) -> bool:
-        """The take that Esc threw away is heard after all; False when there is none any more."""
         return self.engine.undo_discard()
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()
 
     async def keep_draft(self, text: str) -> None:
-        """Words that were written and not sent, for the next start; sealed, and nowhere where nothing is kept.
-
-        Raises:
-            CompanionError: the journal cannot take them.
-        """
+        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
         if self.archive.storage:
-            is_kept = self.settings.journal.keep
             async with self.archive.using() as journal:
-                await journal.keep_draft(text if is_kept else "")
+                await journal.keep_draft(text if self.settings.journal.keep else "")
 
     async def draft(self) -> str:
         """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
@@ -315,8 +309,8 @@ class Companion:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
 
-    def act(self, action: Action, error: CompanionError | None = None) -> None:
-        """A card's button that is not about choosing something in the settings; `error` is what the card told."""
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that is not about choosing something in the settings; `about`: what the card tells."""
         offline = {
             Action.RETRY: frozenset[Role](),
             Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
@@ -372,9 +366,7 @@ class Companion:
     def resume_hands_free(self, reason: str) -> None:
         """That reason is over."""
 
-    def label_of(self, engine: str) -> str:
-        """How a person knows "provider/model", as a turn keeps it."""
-        return roles.label_of(engine)
+    label_of = staticmethod(roles.label_of)
 
     # -- practices and sessions -----------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ class Cards(QObject):
     waiting_wanted = Signal()
     """The recordings that wait for their words."""
     passphrase_wanted = Signal()
-    folder_wanted = Signal()
+    folder_wanted = Signal(str)
+    """The kind of a file that does not open."""
     too_late = Signal()
     """What was thrown away is gone."""
 
@@ -111,6 +112,6 @@ class Cards(QObject):
         elif action is Action.USE_PASSPHRASE:
             self.passphrase_wanted.emit()
         elif action is Action.SHOW_FILE:
-            self.folder_wanted.emit()
+            self.folder_wanted.emit(trouble.error.kind.value)
         else:
             self._host.act(action, trouble.error)

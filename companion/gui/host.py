@@ -139,8 +139,8 @@ class WindowHost(Protocol):
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
 
-    def act(self, action: Action, error: CompanionError | None = None) -> None:
-        """A card's button that is not about choosing something in the settings; `error` is what the card told."""
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that leads nowhere in the window; `about`: what the card tells."""
 
     def undo_discard(self) -> bool:
         """The take that Esc threw away is heard after all; False when there is none any more."""
@@ -148,5 +148,5 @@ class WindowHost(Protocol):
     def toggle_talk(self) -> None:
         """Ends the open take, or begins one that goes on without a key held."""
 
-    def label_of(self, engine: str) -> str:
+    def label_of(self, full_name: str) -> str:
         """How a person knows "provider/model", as a turn keeps it: "Offline guide", "Claude Haiku 5.5"."""

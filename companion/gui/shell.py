@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.events import Event, JournalOpened, SettingsChanged, UserSaid
 from companion.gui.infront import InFront
 from companion.gui.microphone import SignOn
@@ -140,11 +140,13 @@ class Shell:
             self._app.resume_hands_free(reason)
         self.window.show_paused(is_paused=bool(self._paused))
 
-    def _show_folder(self) -> None:
+    def _show_folder(self, kind: str) -> None:
         from PySide6.QtCore import QUrl
         from PySide6.QtGui import QDesktopServices
 
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._app.home.data)))
+        home = self._app.home
+        folder = home.config if kind == Kind.SETTINGS_BROKEN else home.data
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _forget_settings(self) -> None:
         if self.settings is not None:

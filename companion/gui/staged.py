@@ -197,9 +197,9 @@ class StagedHost:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         return self.kept[session_id][1]
 
-    def act(self, action: Action, error: CompanionError | None = None) -> None:
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
         self.pressed.append(("act", action))
-        self.acted_on.append(error)
+        self.acted_on.append(about)
 
     def undo_discard(self) -> bool:
         self.pressed.append("undo")
@@ -208,8 +208,8 @@ class StagedHost:
     def toggle_talk(self) -> None:
         self.pressed.append("toggle")
 
-    def label_of(self, engine: str) -> str:
-        return {"guide": "Offline guide"}.get(engine, engine)
+    def label_of(self, full_name: str) -> str:
+        return {"guide": "Offline guide"}.get(full_name, full_name)
 
     def emit(self, *events: Event) -> None:
         for event in events:

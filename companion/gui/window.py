@@ -60,8 +60,8 @@ class Window(QMainWindow):
     """A settings page by name; empty: the first."""
     passphrase_wanted = Signal()
     """The card of a locked journal or a missing keyring asks for it."""
-    folder_wanted = Signal()
-    """The card of a file that does not open asks to see it."""
+    folder_wanted = Signal(str)
+    """The card of a file that does not open, by its kind, asks to see it."""
     closed = Signal()
 
     def __init__(
