@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,28 +18,32 @@ from companion import tasks
 from companion.app import roles, servers
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
+from companion.events import Event, Events, JournalOpened, Phase, PhaseChanged, SettingsChanged, Trouble
 from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.settings import Settings, changed, load_settings, save
+from companion.settings import Settings, changed, load_settings
 
 if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.played import Played
     from companion.app.recovery import Recovery
+    from companion.app.remedies import Remedies
+    from companion.app.settings_backend import SettingsBackend
     from companion.app.spending import Spending
     from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
-    from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
+    from companion.journal.store import Moved
     from companion.net import Net
-    from companion.ports import Gate, Microphone, Player
+    from companion.ports import Gate, Journal, Microphone, Player
     from companion.settings.declared import Network, Talk
+    from companion.settings.saver import Saver
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -46,6 +51,8 @@ _log = logging.getLogger(__name__)
 
 WARM_AGAIN_S = 30.0
 """Connections may have closed themselves after this long."""
+_MOST_TROUBLES = 32
+"""How many of those told lately are remembered, for the buttons of their cards."""
 
 
 class Companion:
@@ -70,7 +77,7 @@ class Companion:
         self._undeclared = servers.declare(self.settings)
         self._in_memory = in_memory
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
-        self._open_vault = vault or _open_vault
+        self._open_vault, self._owns_vault = vault or _open_vault, vault is None
         self._vault_task: asyncio.Task[Vault] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._warming_sound: asyncio.Task[None] | None = None
@@ -78,6 +85,9 @@ class Companion:
         self._warming: list[asyncio.Task[None]] = []
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+        """What buttons have begun."""
+        self._troubles: deque[Trouble] = deque(maxlen=_MOST_TROUBLES)
         self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -95,7 +105,7 @@ class Companion:
         """What left this computer today."""
         from companion.app.outgoing import Outgoing
 
-        return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
+        return Outgoing(self.home, self.events, is_kept=lambda: self._keeps)
 
     @cached_property
     def staff(self) -> Staff:
@@ -115,15 +125,35 @@ class Companion:
     def _spending(self) -> Spending:
         from companion.app.spending import Spending
 
-        is_kept = self.settings.journal.keep and not self._in_memory
-        return Spending(self.home.state / "spent.json" if is_kept else None)
+        return Spending(self.home.state / "spent.json", is_kept=lambda: self._keeps)
 
     @cached_property
-    def bench(self) -> Workbench:
-        """What the settings window needs beyond the settings."""
-        from companion.app.workbench import Workbench
+    def _saver(self) -> Saver:
+        from companion.settings.saver import Saver
 
-        return Workbench(self)
+        return Saver(self.home)
+
+    @cached_property
+    def settings_backend(self) -> SettingsBackend:
+        """What the settings window needs beyond the settings."""
+        from companion.app.settings_backend import SettingsBackend
+
+        return SettingsBackend(
+            settings=lambda: self.settings,
+            events=self.events,
+            change=self.change,
+            staff=self.staff,
+            outgoing=self.outgoing,
+            sound=self.sound,
+            global_key=lambda: self.surroundings.key,
+            played=self._played,
+        )
+
+    @cached_property
+    def _played(self) -> Played:
+        from companion.app.played import Played
+
+        return Played(self.player, lambda: self.engine.hush())  # noqa: PLW0108 - whoever is the engine then
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -131,19 +161,43 @@ class Companion:
         from companion.app.recovery import Recovery
 
         return Recovery(
-            journal=self.archive.journal,
-            player=self.player,
-            hear=lambda take_id: self.engine.hear_waiting(take_id),  # noqa: PLW0108 - whoever is the engine then
-            hush=self.cancel,
+            journal=self.archive.using,
+            played=self._played,
+            hear=lambda take_id: self.engine.hear_waiting(take_id),  # noqa: PLW0108 - as above
+            is_busy=lambda: self.engine.state.phase in (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING),
             hearers=self.staff.hearers,
             events=self.events,
+        )
+
+    @cached_property
+    def _remedies(self) -> Remedies:
+        from companion.app.remedies import Remedies
+
+        return Remedies(
+            self.events,
+            engine=lambda: self.engine,
+            archive=self.archive,
+            recovery=self.recovery,
+            begin=self._begin,
+            open_microphone=self.toggle_talk,
+            change=self.change,
+            save_again=self._saver.save_again,
+            download_again=self.settings_backend.download_again,
         )
 
     @cached_property
     def surroundings(self) -> Surroundings:
         from companion.app.surroundings import Surroundings
 
-        return Surroundings(self)
+        return Surroundings(
+            self.events,
+            engine=lambda: self.engine,
+            talk=lambda: self.settings.talk,
+            press=self.press_talk,
+            release=self.release_talk,
+            mute=self.mute,
+            renew=self.renew_connections,
+        )
 
     @cached_property
     def archive(self) -> Archive:
@@ -153,7 +207,10 @@ class Companion:
             self.home,
             vault=self.vault,
             events=self.events,
-            in_memory=self._in_memory or not self.settings.journal.keep,
+            in_memory=self._in_memory,
+            keeps=self.settings.journal.keep,
+            moved=self._journal_moved,
+            left=self._journal_left,
         )
 
     @cached_property
@@ -164,7 +221,7 @@ class Companion:
             microphone=self.sound.microphone,
             player=self.player,
             gate=_new_gate,
-            journal=self.archive.journal,
+            journal=self._journal_now,
             engines=self.staff.engines,
             limits=lambda: _limits(self.settings.talk),
             review_first=lambda: self.settings.talk.review_before_sending,
@@ -210,24 +267,27 @@ class Companion:
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
-        for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
+        self._tell_roles()
         if "engine" in self.__dict__:
             self.engine.tell_practice()
         else:  # nothing has been said yet
             self.events.emit(standing(self._first_practice(), 0))
 
+    def _tell_roles(self) -> None:
+        for role in TURN_ROLES:
+            self.events.emit(roles.in_use(self.settings, role))
+
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
         import asyncio
 
-        self.bench.stop_preview()
         await self.surroundings.close()
         if self._hands_free is not None:
             await self._hands_free.stop()
+        await self._played.close()
         await self.engine.close()
-        if "recovery" in self.__dict__:
-            await self.recovery.close()
+        await tasks.stop(*self._errands)
+        await self.recovery.close()
         self._stop_watching()
         await tasks.stop(self._opening, *self._warming)  # what is made ready now would outlive the end
         if self._warming_sound is not None:
@@ -236,8 +296,10 @@ class Companion:
         await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
+        await self._saver.close()
         await asyncio.to_thread(self.outgoing.save)
         await self._spending.close()
+        await self._close_vault()
 
     async def vault(self) -> Vault:
         """The keys; opened once, at the first need."""
@@ -246,6 +308,13 @@ class Companion:
         if self._vault_task is None:
             self._vault_task = tasks.spawn(self._open_vault(), name="open vault")
         return await asyncio.shield(self._vault_task)
+
+    async def _close_vault(self) -> None:
+        if self._vault_task is None or not self._owns_vault:
+            return
+        await tasks.stop(self._vault_task)
+        if not self._vault_task.cancelled() and self._vault_task.exception() is None:
+            self._vault_task.result().close()
 
     def _warm(self) -> None:
         """Connections and engines of the next turn are made ready while the person still speaks."""
@@ -267,20 +336,18 @@ class Companion:
     async def _warm_sound(self) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""
         try:
-            await self.bench.devices()
+            await self.settings_backend.devices()
         except (CompanionError, TimeoutError) as error:
             _log.info("no sound yet: %s", error)
 
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
-        self.bench.stop_preview()
         self.engine.press()
         self._warm()
 
     def toggle_talk(self) -> None:
         """A key that knows no release: begins a take, or ends the open one."""
-        self.bench.stop_preview()
         self.engine.toggle()
         self._warm()
 
@@ -291,7 +358,18 @@ class Companion:
         self.engine.focus_lost()
 
     def cancel(self) -> None:
+        """Esc: throws the open take away, which can be undone for a moment, or silences what sounds."""
+        self._played.stop()
         self.engine.cancel()
+
+    def undo_discard(self) -> bool:
+        """The take that was thrown away last is heard after all; False when there is none any more."""
+        return self.engine.undo_discard()
+
+    def hush(self) -> None:
+        """Silences what sounds, for whatever comes instead; an open take is finished, and no word is lost."""
+        self._played.stop()
+        self.engine.hush()
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()
@@ -300,29 +378,27 @@ class Companion:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
 
-    def act(self, action: Action) -> None:
-        """A card's button that is not about choosing something in the settings."""
-        offline = {
-            Action.RETRY: frozenset[Role](),
-            Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
-            Action.HEAR_OFFLINE: frozenset({Role.HEARS}),
-            Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
-        }.get(action)
-        if action is Action.HEAR_WAITING:
-            tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
-        elif action is Action.CONTINUE:
-            self.engine.go_on()
-        elif action is Action.NEW_JOURNAL:
-            tasks.spawn(self._start_new_journal(), name="new journal")
-        if offline is None:
-            return
-        if action is Action.SPEAK_OFFLINE:
-            tasks.spawn(
-                self.change({"providers.tts.active": roles.OFFLINE[Role.SPEAKS]}), name="speak offline"
-            )
-            self.events.emit(TroubleCleared())
-        else:
-            self.engine.retry(offline)
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
+        self._remedies.act(action, self._trouble_of(action, about))
+
+    def _trouble_of(self, action: Action, about: CompanionError | None) -> Trouble | None:
+        newest = reversed(self._troubles)
+        if about is None:
+            return next((each for each in newest if action in each.error.actions), None)
+        return next((each for each in newest if each.error is about), Trouble(error=about))
+
+    def _begin(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Starts what a button asks for; its faults are told, and it ends with the app."""
+        task = tasks.spawn(self._told(work), name=name)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _told(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except CompanionError as error:
+            self.events.emit(Trouble(error=error))
 
     async def _follow_engine_choice(self, before: Settings) -> None:
         """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
@@ -380,70 +456,94 @@ class Companion:
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""
+        self._played.stop()
         self.engine.begin(find_practice(name, self._own_practices))
-        tasks.spawn(self._remember_practice(name), name="remember practice")
+        self._begin(self.change({"practice.current": name}), "remember practice")
 
     def new_session(self) -> None:
+        self._played.stop()
         self.engine.begin(self.engine.practice)
 
     async def sessions(self) -> Sequence[SessionRecord]:
-        return await (await self.archive.journal()).sessions()
+        async with self.archive.using() as journal:
+            return await journal.sessions()
 
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        return await (await self.archive.journal()).turns(session_id)
+        async with self.archive.using() as journal:
+            return await journal.turns(session_id)
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
-        await self.archive.is_open.wait()
-        return self.archive.needs
+        return await self.archive.needs()
 
     async def use_passphrase(self, passphrase: str) -> None:
-        """Opens or makes the journal with a passphrase.
+        """Opens or makes the journal with a passphrase; what is under way goes on.
 
         Raises:
-            CompanionError: WRONG_PASSPHRASE and all that opening can raise.
+            CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
         """
-        await self.engine.settle()
-        moved = await self.archive.use_passphrase(passphrase)
-        self.engine.moved(moved.sessions, moved.turns)
-        self.events.emit(TroubleCleared(is_all=True))
+        await self.archive.use_passphrase(passphrase)
 
-    async def _start_new_journal(self) -> None:
-        """The journal that does not open is moved beside; what this run kept goes into the new one."""
-        await self.engine.settle()
-        try:
-            moved = await self.archive.start_anew()
-        except CompanionError as error:
-            self.events.emit(Trouble(error=error))
-        else:
-            self.engine.moved(moved.sessions, moved.turns)
-            self.events.emit(TroubleCleared(is_all=True))
+    def _journal_moved(self, before: Journal, after: Journal, moved: Moved) -> None:
+        if "engine" in self.__dict__:
+            self.engine.moved(before, after, moved)
+
+    def _journal_left(self) -> None:
+        if "engine" in self.__dict__:
+            self.engine.leave_session()
 
     # -- settings -------------------------------------------------------------------------------------------
 
     async def change(self, changes: Mapping[str, object]) -> None:
-        """Switches live and saves.
+        """Switches live and returns once all is on disk.
 
         Raises:
-            CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run.
+            CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run, and `Action.RETRY` saves it.
         """
-        import asyncio
-
         before, self.settings = self.settings, changed(self.settings, changes)
+        saving = tasks.spawn(self._saver.save(changes), name="save settings", is_awaited=True)
+        try:
+            await self._follow(before, tuple(changes))
+        finally:
+            await saving
+
+    async def _follow(self, before: Settings, names: Sequence[str]) -> None:
+        """What depends on the settings; a fault of one is reported and stops none of the others."""
         if self.settings.servers != before.servers:
-            servers.declare(self.settings)
-        _let_out(self.net, self.settings.network)
-        self.events.emit(SettingsChanged(names=tuple(changes)))
-        for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
-        self.sound.follow()
-        if self._opening is not None:
-            await self._follow_engine_choice(before)
-            await self._follow_talk_mode()
-            self.surroundings.follow_settings()
-        await asyncio.to_thread(save, self.home, changes)
+            self._safely(lambda: servers.declare(self.settings))
+        self._safely(lambda: _let_out(self.net, self.settings.network))
+        self.events.emit(SettingsChanged(names=tuple(names)))
+        self._safely(self._tell_roles)
+        self._safely(self.sound.follow)
+        if self._opening is None:
+            return
+        self._safely(lambda: self.archive.keep(self.settings.journal.keep))
+        self._safely(self.surroundings.follow_settings)
+        await self._safely_async(self._follow_engine_choice(before))
+        await self._safely_async(self._follow_talk_mode())
+
+    async def _safely_async(self, follow: Coroutine[Any, Any, None]) -> None:
+        try:
+            await follow
+        except Exception as error:  # noqa: BLE001 - reported; the settings are saved all the same
+            tasks.report(error)
+
+    def _safely(self, follow: Callable[[], object]) -> None:
+        try:
+            follow()
+        except Exception as error:  # noqa: BLE001 - reported; the settings are saved all the same
+            tasks.report(error)
+
+    @property
+    def _keeps(self) -> bool:
+        """Something of this run goes to disk."""
+        return self.settings.journal.keep and not self._in_memory
 
     # -- what the engine works with -------------------------------------------------------------------------
+
+    async def _journal_now(self) -> Journal:
+        async with self.archive.using() as journal:
+            return journal
 
     def player(self) -> Player:
         """The speaker chosen now."""
@@ -452,14 +552,13 @@ class Companion:
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)
 
-    async def _remember_practice(self, name: str) -> None:
-        try:
-            await self.change({"practice.current": name})
-        except CompanionError as error:
-            self.events.emit(Trouble(error=error))
-
     def _watch(self, event: Event) -> None:
-        if isinstance(event, JournalOpened) and event.waiting_takes:
+        if isinstance(event, Trouble):
+            self._troubles.append(event)
+        elif isinstance(event, PhaseChanged) and event.phase not in (Phase.READY, Phase.TRANSCRIBING):
+            if "_played" in self.__dict__:
+                self._played.stop()  # a turn has the speaker now
+        elif isinstance(event, JournalOpened) and event.waiting_takes:
             self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
 

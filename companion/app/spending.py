@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from companion.paths import write_atomically
@@ -25,12 +26,13 @@ class Spending:
     """One per app.
 
     Args:
-        file: where the sums are kept; None: for this run only.
+        file: where the sums are kept.
+        is_kept: False while a person wants nothing of this run on disk.
     """
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._months = _read(file) if file is not None else {}
+    def __init__(self, file: Path, *, is_kept: Callable[[], bool] = lambda: True) -> None:
+        self._file, self._is_kept = file, is_kept
+        self._months = _read(file)
         self._is_saved = True
         self._saving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -59,7 +61,7 @@ class Spending:
             self._saving = spawn(self._save(), name="keep what was spent")
 
     async def _save(self) -> None:
-        while self._file is not None and not self._is_saved:
+        while self._is_kept() and not self._is_saved:
             self._is_saved = True
             newest = dict(sorted(self._months.items())[-_MOST_MONTHS:])
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from companion.errors import Action
+from companion.errors import Action, CompanionError
 from companion.events import Events
 from companion.flow import SessionRecord, TurnRecord, WaitingTake
 
@@ -139,5 +139,5 @@ class WindowHost(Protocol):
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
 
-    def act(self, action: Action) -> None:
-        """A card's button that is not about choosing something in the settings."""
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that leads nowhere in the window; `about`: what the card tells."""

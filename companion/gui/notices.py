@@ -61,11 +61,11 @@ class Notice:
     """The turn waits for the person."""
 
     @classmethod
-    def of(cls, trouble: Trouble, act: Callable[[Action, Role | None], None]) -> Notice:
-        """The card of an error; `act` is called with the button pressed and the role that failed."""
+    def of(cls, trouble: Trouble, act: Callable[[Action, Trouble], None]) -> Notice:
+        """The card of an error; `act` is called with the button pressed and what the card tells."""
         error = trouble.error
         buttons = tuple(
-            (ACTION_LABELS[action], lambda action=action: act(action, trouble.role))
+            (ACTION_LABELS[action], lambda action=action: act(action, trouble))
             for action in error.actions[:_MOST_BUTTONS]
         )
         hint = clean_text(error.hint)

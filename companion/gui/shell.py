@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QKeySequence, QShortcut
 
 from companion.app import Companion
-from companion.events import Event, SettingsChanged
+from companion.errors import Kind
+from companion.events import Event, Note, SettingsChanged
 from companion.gui.window import Window
 from companion.tasks import spawn
 
@@ -63,7 +64,9 @@ class Shell:
             from companion.gui.settings.dialog import SettingsDialog
 
             state = self._app.home.state / "settings-window.json"
-            self.settings = SettingsDialog(self._app.bench, self.window.look, self.window, state=state)
+            self.settings = SettingsDialog(
+                self._app.settings_backend, self.window.look, self.window, state=state
+            )
             self.settings.finished.connect(self._forget_settings)
         self.settings.show_page(page)
         self.settings.open()
@@ -83,6 +86,7 @@ class Shell:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
         if not purpose:
+            self._app.events.emit(Note(text="No passphrase is needed now"))
             return
         if self.passphrase is None:
             from companion.gui.passphrase import PassphraseDialog
@@ -93,11 +97,13 @@ class Shell:
             self.passphrase.finished.connect(self._forget_passphrase)
         self.passphrase.open()
 
-    def _show_folder(self) -> None:
+    def _show_folder(self, kind: str) -> None:
         from PySide6.QtCore import QUrl
         from PySide6.QtGui import QDesktopServices
 
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._app.home.data)))
+        home = self._app.home
+        folder = home.config if kind == Kind.SETTINGS_BROKEN else home.data
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, SettingsChanged):

@@ -193,7 +193,7 @@ class StagedHost:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         return self.kept[session_id][1]
 
-    def act(self, action: Action) -> None:
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
         self.pressed.append(("act", action))
 
     def emit(self, *events: Event) -> None:

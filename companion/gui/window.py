@@ -63,8 +63,8 @@ class Window(QMainWindow):
     """A settings page by name; empty: the first."""
     passphrase_wanted = Signal()
     """The card of a locked journal or a missing keyring asks for it."""
-    folder_wanted = Signal()
-    """The card of a file that does not open asks to see it."""
+    folder_wanted = Signal(str)
+    """The card of a file that does not open, by its kind, asks to see it."""
     closed = Signal()
 
     def __init__(
@@ -275,9 +275,9 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self.status.begin_turn()
 
-    def _act(self, action: Action, role: Role | None) -> None:
+    def _act(self, action: Action, trouble: e.Trouble) -> None:
         if action in (Action.OPEN_KEYS, Action.CHOOSE_MODEL):
-            self.settings_requested.emit(settings_page(role))
+            self.settings_requested.emit(settings_page(trouble.role))
         elif action in _PAGES:
             self.settings_requested.emit(_PAGES[action])
         elif action is Action.SHOW_WAITING:
@@ -286,9 +286,9 @@ class Window(QMainWindow):
         elif action is Action.USE_PASSPHRASE:
             self.passphrase_wanted.emit()
         elif action is Action.SHOW_FILE:
-            self.folder_wanted.emit()
+            self.folder_wanted.emit(trouble.error.kind.value)
         else:
-            self._host.act(action)
+            self._host.act(action, trouble.error)
 
     def _ask_about_link(self, address: str) -> None:
         from companion.gui.links import ask

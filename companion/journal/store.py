@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -137,9 +137,18 @@ async def open_journal(
 async def open_in_memory() -> SqlJournal:
     """A journal that works like any other and is gone when it is closed."""
     writer = Writer()
+    opened: list[Connection] = []
     slots, key = new_slots()
-    opening = partial(open_database, None, key=key, journal_id=slots.journal_id, has_entries=False)
-    return SqlJournal(writer, await writer.run(opening), MemoryTakes(), storage="memory")
+
+    def opening() -> Connection:
+        opened.append(open_database(None, key=key, journal_id=slots.journal_id, has_entries=False))
+        return opened[0]
+
+    try:
+        return SqlJournal(writer, await writer.run(opening), MemoryTakes(), storage="memory")
+    except BaseException:
+        await writer.close(lambda: _close(opened))
+        raise
 
 
 def forget_new(home: Home) -> None:
@@ -282,9 +291,9 @@ class SqlJournal:
         sealed: dict[str, Spool] = {}
         try:
             for take_id, pcm in other._takes.finished().items():
-                sealed[take_id] = spool = self._takes.new(take_id)
-                spool.write(pcm)
-                await spool.finish()
+                sealed[take_id] = copy = self._takes.new(take_id)
+                copy.write(pcm)
+                await copy.finish()
             tables = await other._writer.run(other._dump)
             sessions, turns = await self._writer.run(lambda: self._insert_all(*tables))
         except BaseException:
@@ -293,6 +302,12 @@ class SqlJournal:
                     await spool.discard()
             raise
         return Moved(sessions, turns, sealed)
+
+    def discarded_of(self, take_ids: Iterable[str]) -> list[str]:
+        """Those of them that do not wait in this journal in memory any more."""
+        assert isinstance(self._takes, MemoryTakes), "on disk nothing is moved"
+        waiting = self._takes.finished()
+        return [take_id for take_id in take_ids if take_id not in waiting]
 
     # -- keys -----------------------------------------------------------------------------------------------
 

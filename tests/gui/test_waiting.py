@@ -36,7 +36,7 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[JournalPage]:
     journal(host)
     host.recovery.takes = list(TAKES)
     host.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
-    window._act(Action.SHOW_WAITING, None)
+    window._act(Action.SHOW_WAITING, Trouble(error=CompanionError(Kind.TAKES_WAITING)))
     await settle()
     assert window._journal is not None
     yield window._journal
