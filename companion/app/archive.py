@@ -12,6 +12,7 @@ of `using()`. Where the person wants nothing kept, another journal in memory is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from companion.journal.store import JournalState, Moved, SqlJournal
     from companion.vault import Vault
 
+_log = logging.getLogger(__name__)
 CLOSE_S = 5.0
 """Longest wait for a disk that does not answer, at the end."""
 _KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED)
@@ -207,11 +209,9 @@ class Archive:
         await self._is_open_now()
 
     async def _make_anew(self) -> None:
-        from companion.journal.store import set_aside
-
         if self._kept is None and self._wants_disk:
             if await self._purpose() != "choose":
-                await _on_disk(set_aside, self._home)
+                await _set_aside(self._home)
             await self._open(self._with_keyring)
         await self._is_open_now()
 
@@ -231,8 +231,6 @@ class Archive:
 
     async def _open(self, opening: Callable[[], Awaitable[SqlJournal]]) -> None:
         """Opens the journal on disk and moves into it what memory holds: whole, or all is as it was."""
-        from companion.journal.store import forget_new
-
         was_new, journal = (await self._look()).is_new, None
         try:
             journal = await opening()
@@ -242,7 +240,7 @@ class Archive:
                 if journal is not None:
                     await unbroken(journal.close(), name="close journal")
                 if was_new:
-                    await unbroken(_on_disk(forget_new, self._home), name="forget new journal")
+                    await unbroken(asyncio.to_thread(_forget_new, self._home), name="forget new journal")
             raise
 
     async def _move_into(self, journal: SqlJournal) -> None:
@@ -386,14 +384,20 @@ def _report(task: asyncio.Task[None]) -> None:
         report(error)
 
 
-async def _on_disk(work: Callable[[Home], object], home: Home) -> None:
-    """Work with the journal's files.
+def _forget_new(home: Home) -> None:
+    from companion.journal.store import forget_new
 
-    Raises:
-        CompanionError: JOURNAL_UNSAVED.
-    """
     try:
-        await asyncio.to_thread(work, home)
+        forget_new(home)
+    except OSError as error:  # it is empty, and opens with what it was made with
+        _log.info("an empty journal stays: %s", error.strerror)
+
+
+async def _set_aside(home: Home) -> None:
+    from companion.journal.store import set_aside
+
+    try:
+        await asyncio.to_thread(set_aside, home)
     except OSError as error:
         raise CompanionError(
             Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error

@@ -158,7 +158,6 @@ def forget_new(home: Home) -> None:
     """
     for path in (home.key_slots, *_database_files(home)):
         path.unlink(missing_ok=True)
-    sync_folder(home.data)
 
 
 def set_aside(home: Home) -> Path:

@@ -72,9 +72,11 @@ async def running(home: Home, vault: Vault | None = None, **settings: object) ->
     app = Companion(home, vault=opened, player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {name.replace("__", "."): value for name, value in settings.items()})
     watched = Watched(app)
-    await app.open()
-    yield watched
-    await app.close()
+    try:
+        await app.open()
+        yield watched
+    finally:
+        await app.close()
 
 
 async def texts(app: Companion) -> list[str]:

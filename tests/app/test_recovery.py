@@ -43,9 +43,11 @@ async def running(home: Home, server: OpenAIServer, vault: KeepingVault) -> Asyn
         },
     )
     watched = Watched(app)
-    await app.open()
-    yield watched
-    await app.close()
+    try:
+        await app.open()
+        yield watched
+    finally:
+        await app.close()
 
 
 def vault_for(server: OpenAIServer) -> KeepingVault:
