@@ -200,11 +200,11 @@ class Archive:
             elif SlotKind.PASSPHRASE in self._kept.opens_with:
                 await self._kept.check_passphrase(passphrase)
             else:
-                raise _no_passphrase()
+                raise _no_passphrase(is_open=True)
             return
         state = await self._look()
         if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
-            raise _no_passphrase()
+            raise _no_passphrase(is_open=False)
         await self._open(partial(open_journal, self._home, passphrase=passphrase))
         await self._is_open_now()
 
@@ -408,11 +408,12 @@ def _result(task: asyncio.Task[SqlJournal] | None) -> SqlJournal | None:
     return task.result() if task is not None and task.done() and not task.cancelled() else None
 
 
-def _no_passphrase() -> CompanionError:
+def _no_passphrase(*, is_open: bool) -> CompanionError:
+    hint = "It opens with the system's keyring"
     error = CompanionError(
         Kind.JOURNAL_LOCKED,
         "This journal has no passphrase.",
-        hint="It opens with the system's keyring. Unlock that, and try again.",
+        hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
     )
     error.actions = (Action.RETRY,)
     return error
