@@ -286,6 +286,7 @@ class Companion:
             await self._hands_free.stop()
         await self._played.close()
         await self.engine.close()
+        await asyncio.sleep(0)  # what was pressed a moment ago has begun, and what it changes is saved
         await tasks.stop(*self._errands)
         await self.recovery.close()
         self._stop_watching()
@@ -501,7 +502,8 @@ class Companion:
             CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run, and `Action.RETRY` saves it.
         """
         before, self.settings = self.settings, changed(self.settings, changes)
-        saving = tasks.spawn(self._saver.save(changes), name="save settings", is_awaited=True)
+        self._saver.want(changes)
+        saving = tasks.spawn(self._saver.save_again(), name="save settings", is_awaited=True)
         try:
             await self._follow(before, tuple(changes))
         finally:

@@ -15,7 +15,7 @@ from companion.paths import Home
 from companion.settings.declared import checked
 from companion.settings.field import Value
 from companion.settings.layers import save
-from companion.tasks import unbroken
+from companion.tasks import detached
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +43,16 @@ class Saver:
         Raises:
             CompanionError: SETTINGS_UNSAVED; they stay wanted.
         """
-        self._unsaved |= checked(changes)
+        self.want(changes)
         await self.save_again()
+
+    def want(self, changes: Mapping[str, object]) -> None:
+        """`changes` go with the next write.
+
+        Raises:
+            CompanionError: SETTINGS_UNSAVED for a value no field takes; nothing is wanted then.
+        """
+        self._unsaved |= checked(changes)
 
     async def save_again(self) -> None:
         """Returns once all that was wanted is on disk.
@@ -52,9 +60,7 @@ class Saver:
         Raises:
             CompanionError: SETTINGS_UNSAVED.
         """
-        async with self._turn:
-            if self._unsaved:
-                await unbroken(self._save_all(), name="save settings")
+        await detached(self._save_in_turn(), name="save settings")
 
     async def close(self) -> None:
         """What is being written is on disk, and the rest is tried a last time. Never raises."""
@@ -63,9 +69,12 @@ class Saver:
         except CompanionError as error:
             _log.info("%s", error.message)
 
-    async def _save_all(self) -> None:
-        written = dict(self._unsaved)
-        await asyncio.to_thread(self._write, self._home, written)
-        for name, value in written.items():
-            if name in self._unsaved and self._unsaved[name] == value:
-                del self._unsaved[name]
+    async def _save_in_turn(self) -> None:
+        async with self._turn:
+            written = dict(self._unsaved)
+            if not written:
+                return
+            await asyncio.to_thread(self._write, self._home, written)
+            for name, value in written.items():
+                if self._unsaved.get(name, written) == value:  # not changed again meanwhile
+                    del self._unsaved[name]

@@ -16,7 +16,7 @@ from companion.app.archive import Archive, Place
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.flow import FRAME_BYTES, ReplyState
-from companion.journal import spool, store
+from companion.journal import spool
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import Home
 from companion.ports import Journal
@@ -25,12 +25,6 @@ from tests.journal.conftest import CHEAP, bytes_on_disk
 
 PASSPHRASE = "four unrelated words here"
 SOUND = b"\x01\x02" * FRAME_BYTES
-
-
-@pytest.fixture(autouse=True)
-def cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a guess costs is tested with the keys."""
-    monkeypatch.setattr(store, "Argon2Cost", lambda: CHEAP)
 
 
 class Keyring(MemoryVault):
