@@ -2,14 +2,17 @@
 
 companion   `Companion`, the app as the window and the command line press its buttons
 settings_backend what the settings window needs: choices, keys, checks, devices, previews
-remedies    what a card's button does
+remedies    what a card's button does; errands begins it and tells its faults
+live_settings the settings of this run: changed at once, followed, saved
 roles       who has which role, by the settings alone: what the first frame shows
 staff       who thinks, hears and speaks: providers with their keys, addresses and policies, as this turn's `Engines`
 crew        one role in one turn: the chosen engine and those ticked to stand in; load says how much a request carries
+warming     what the next turn needs, made ready while the person speaks
 outgoing    what left this computer today; booked does it for speech to speech; spending adds up what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
 played      sound that is no answer: a preview, a recording
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
+keys        the vault, opened at the first need
 archive     the journal and its one owner: opened with the keyring or a passphrase, in memory until then or by choice
 """
 

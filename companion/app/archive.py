@@ -343,6 +343,8 @@ class Archive:
                 storage=journal.storage, waiting_takes=waiting, is_by_choice=not self._keeps
             )
             self._events.emit(opened)
+            if waiting:
+                self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():

@@ -7,22 +7,22 @@ is on screen: keyring, journal, offline engines. Belongs to one event loop's thr
 
 from __future__ import annotations
 
-import logging
-import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
 from companion.app import roles, servers
+from companion.app.errands import Errands, RecentTroubles
+from companion.app.keys import Keys
+from companion.app.live_settings import LiveSettings
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, Phase, PhaseChanged, SettingsChanged, Trouble
-from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord, Usage
+from companion.events import Events, Phase, Trouble
+from companion.flow import TURN_ROLES, SessionRecord, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.settings import Settings, changed, load_settings
+from companion.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from companion.app.spending import Spending
     from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
+    from companion.app.warming import Warming
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
@@ -43,16 +44,7 @@ if TYPE_CHECKING:
     from companion.net import Net
     from companion.ports import Gate, Journal, Microphone, Player
     from companion.settings.declared import Network, Talk
-    from companion.settings.saver import Saver
     from companion.vault import Vault
-
-_log = logging.getLogger(__name__)
-
-
-WARM_AGAIN_S = 30.0
-"""Connections may have closed themselves after this long."""
-_MOST_TROUBLES = 32
-"""How many of those told lately are remembered, for the buttons of their cards."""
 
 
 class Companion:
@@ -71,24 +63,15 @@ class Companion:
         self.home = home
         self._own_practices = home.config / "practices"
         self.events = Events(tasks.report)
-        loaded = load_settings(home)
-        self.settings: Settings = loaded.settings
-        self.loaded = loaded
+        self._troubles, self._errands = RecentTroubles(self.events), Errands(self.events)
+        self._live = LiveSettings(home, self.events, self._followers)
         self._undeclared = servers.declare(self.settings)
         self._in_memory = in_memory
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
-        self._open_vault, self._owns_vault = vault or _open_vault, vault is None
-        self._vault_task: asyncio.Task[Vault] | None = None
+        self.vault = Keys(vault)
         self._opening: asyncio.Task[None] | None = None
-        self._warming_sound: asyncio.Task[None] | None = None
-        self._warmed_s = float("-inf")
-        self._warming: list[asyncio.Task[None]] = []
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
-        self._errands: set[asyncio.Task[None]] = set()
-        """What buttons have begun."""
-        self._troubles: deque[Trouble] = deque(maxlen=_MOST_TROUBLES)
-        self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
 
@@ -122,16 +105,16 @@ class Companion:
         )
 
     @cached_property
+    def _warming(self) -> Warming:
+        from companion.app.warming import Warming
+
+        return Warming(self.staff)
+
+    @cached_property
     def _spending(self) -> Spending:
         from companion.app.spending import Spending
 
         return Spending(self.home.state / "spent.json", is_kept=lambda: self._keeps)
-
-    @cached_property
-    def _saver(self) -> Saver:
-        from companion.settings.saver import Saver
-
-        return Saver(self.home)
 
     @cached_property
     def settings_backend(self) -> SettingsBackend:
@@ -153,7 +136,7 @@ class Companion:
     def _played(self) -> Played:
         from companion.app.played import Played
 
-        return Played(self.player, lambda: self.engine.hush())  # noqa: PLW0108 - whoever is the engine then
+        return Played(self.events, self.player, hush=lambda: self.engine.hush())  # noqa: PLW0108 - whoever it is then
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -178,10 +161,10 @@ class Companion:
             engine=lambda: self.engine,
             archive=self.archive,
             recovery=self.recovery,
-            begin=self._begin,
+            begin=self._errands.begin,
             open_microphone=self.toggle_talk,
             change=self.change,
-            save_again=self._saver.save_again,
+            save_again=self._live.saver.save_again,
             download_again=self.settings_backend.download_again,
         )
 
@@ -247,7 +230,7 @@ class Companion:
         from companion.memory import give_back
 
         give_back()
-        if (trouble := self.loaded.trouble) is not None:
+        if (trouble := self._live.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         if self._undeclared:
             self.events.emit(
@@ -255,9 +238,9 @@ class Companion:
             )
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
-        self._warm()
+        self._warming.warm()
         if self.sound.has_device_microphone:
-            self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
+            self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
             from companion.app.cues import Cues
 
@@ -286,71 +269,34 @@ class Companion:
             await self._hands_free.stop()
         await self._played.close()
         await self.engine.close()
-        await asyncio.sleep(0)  # what was pressed a moment ago has begun, and what it changes is saved
-        await tasks.stop(*self._errands)
+        await self._errands.stop()
         await self.recovery.close()
-        self._stop_watching()
-        await tasks.stop(self._opening, *self._warming)  # what is made ready now would outlive the end
-        if self._warming_sound is not None:
-            await asyncio.wait([self._warming_sound])  # PortAudio must not be left in the middle of its start
+        await tasks.stop(self._opening)
+        await self._warming.stop()
         await self.staff.aclose()
         await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
-        await self._saver.close()
+        await self._live.close()
         await asyncio.to_thread(self.outgoing.save)
         await self._spending.close()
-        await self._close_vault()
-
-    async def vault(self) -> Vault:
-        """The keys; opened once, at the first need."""
-        import asyncio
-
-        if self._vault_task is None:
-            self._vault_task = tasks.spawn(self._open_vault(), name="open vault")
-        return await asyncio.shield(self._vault_task)
-
-    async def _close_vault(self) -> None:
-        if self._vault_task is None or not self._owns_vault:
-            return
-        await tasks.stop(self._vault_task)
-        if not self._vault_task.cancelled() and self._vault_task.exception() is None:
-            self._vault_task.result().close()
-
-    def _warm(self) -> None:
-        """Connections and engines of the next turn are made ready while the person still speaks."""
-        now_s = time.monotonic()
-        if now_s - self._warmed_s > WARM_AGAIN_S:
-            self._warmed_s = now_s
-            self._warming = [task for task in self._warming if not task.done()]
-            for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-                self._warming.append(tasks.spawn(self.staff.warm(role), name=f"warm {role}"))
+        await self.vault.close()
 
     async def renew_connections(self) -> None:
         """Those that were open while the computer slept are gone, whatever they seem; new ones are made at once."""
         self.engine.renew()
-        await tasks.stop(*self._warming)
-        await self.staff.renew()
-        self._warmed_s = float("-inf")
-        self._warm()
-
-    async def _warm_sound(self) -> None:
-        """The first look at the devices costs a fifth of a second; better now than at the first press."""
-        try:
-            await self.settings_backend.devices()
-        except (CompanionError, TimeoutError) as error:
-            _log.info("no sound yet: %s", error)
+        await self._warming.renew()
 
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
         self.engine.press()
-        self._warm()
+        self._warming.warm()
 
     def toggle_talk(self) -> None:
         """A key that knows no release: begins a take, or ends the open one."""
         self.engine.toggle()
-        self._warm()
+        self._warming.warm()
 
     def release_talk(self) -> None:
         self.engine.release()
@@ -381,25 +327,7 @@ class Companion:
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
-        self._remedies.act(action, self._trouble_of(action, about))
-
-    def _trouble_of(self, action: Action, about: CompanionError | None) -> Trouble | None:
-        newest = reversed(self._troubles)
-        if about is None:
-            return next((each for each in newest if action in each.error.actions), None)
-        return next((each for each in newest if each.error is about), Trouble(error=about))
-
-    def _begin(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        """Starts what a button asks for; its faults are told, and it ends with the app."""
-        task = tasks.spawn(self._told(work), name=name)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
-
-    async def _told(self, work: Coroutine[Any, Any, Any]) -> None:
-        try:
-            await work
-        except CompanionError as error:
-            self.events.emit(Trouble(error=error))
+        self._remedies.act(action, self._troubles.of(action, about))
 
     async def _follow_engine_choice(self, before: Settings) -> None:
         """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
@@ -459,7 +387,7 @@ class Companion:
         """A new session of this practice; it is also what the next start begins with."""
         self._played.stop()
         self.engine.begin(find_practice(name, self._own_practices))
-        self._begin(self.change({"practice.current": name}), "remember practice")
+        self._errands.begin(self.change({"practice.current": name}), "remember practice")
 
     def new_session(self) -> None:
         self._played.stop()
@@ -495,46 +423,31 @@ class Companion:
 
     # -- settings -------------------------------------------------------------------------------------------
 
+    @property
+    def settings(self) -> Settings:
+        """Those of now."""
+        return self._live.now
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        """For this run only, before anything is begun."""
+        self._live.now = settings
+
     async def change(self, changes: Mapping[str, object]) -> None:
-        """Switches live and returns once all is on disk.
+        """As `LiveSettings.change`."""
+        await self._live.change(changes)
 
-        Raises:
-            CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run, and `Action.RETRY` saves it.
-        """
-        before, self.settings = self.settings, changed(self.settings, changes)
-        self._saver.want(changes)
-        saving = tasks.spawn(self._saver.save_again(), name="save settings", is_awaited=True)
-        try:
-            await self._follow(before, tuple(changes))
-        finally:
-            await saving
-
-    async def _follow(self, before: Settings, names: Sequence[str]) -> None:
-        """What depends on the settings; a fault of one is reported and stops none of the others."""
+    def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
         if self.settings.servers != before.servers:
-            self._safely(lambda: servers.declare(self.settings))
-        self._safely(lambda: _let_out(self.net, self.settings.network))
-        self.events.emit(SettingsChanged(names=tuple(names)))
-        self._safely(self._tell_roles)
-        self._safely(self.sound.follow)
-        if self._opening is None:
-            return
-        self._safely(lambda: self.archive.keep(self.settings.journal.keep))
-        self._safely(self.surroundings.follow_settings)
-        await self._safely_async(self._follow_engine_choice(before))
-        await self._safely_async(self._follow_talk_mode())
-
-    async def _safely_async(self, follow: Coroutine[Any, Any, None]) -> None:
-        try:
-            await follow
-        except Exception as error:  # noqa: BLE001 - reported; the settings are saved all the same
-            tasks.report(error)
-
-    def _safely(self, follow: Callable[[], object]) -> None:
-        try:
-            follow()
-        except Exception as error:  # noqa: BLE001 - reported; the settings are saved all the same
-            tasks.report(error)
+            yield lambda: servers.declare(self.settings)
+        yield lambda: _let_out(self.net, self.settings.network)
+        yield self._tell_roles
+        yield self.sound.follow
+        if self._opening is not None:
+            yield lambda: self.archive.keep(self.settings.journal.keep)
+            yield self.surroundings.follow_settings
+            yield lambda: self._follow_engine_choice(before)
+            yield self._follow_talk_mode
 
     @property
     def _keeps(self) -> bool:
@@ -553,15 +466,6 @@ class Companion:
 
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)
-
-    def _watch(self, event: Event) -> None:
-        if isinstance(event, Trouble):
-            self._troubles.append(event)
-        elif isinstance(event, PhaseChanged) and event.phase not in (Phase.READY, Phase.TRANSCRIBING):
-            if "_played" in self.__dict__:
-                self._played.stop()  # a turn has the speaker now
-        elif isinstance(event, JournalOpened) and event.waiting_takes:
-            self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
 
 def _let_out(net: Net, network: Network) -> None:
@@ -589,13 +493,6 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
     provider, _, model = name.partition("/")
     return cost_usd(Catalogue.load().find(model, provider), usage)
-
-
-async def _open_vault() -> Vault:
-    from companion.app.staff import environment_keys
-    from companion.vault import Vault
-
-    return await Vault.open(environment_keys())
 
 
 def _new_gate() -> Gate:

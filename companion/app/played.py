@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from companion.events import Event, Events, Phase, PhaseChanged
 from companion.flow import Audio
 from companion.ports import Player
 from companion.tasks import spawn
@@ -25,10 +26,11 @@ class Played:
         hush: silences the answer; no word is lost.
     """
 
-    def __init__(self, player: Callable[[], Player], hush: Callable[[], None]) -> None:
+    def __init__(self, events: Events, player: Callable[[], Player], *, hush: Callable[[], None]) -> None:
         self._player, self._hush = player, hush
         self._task: asyncio.Task[None] | None = None
         self._sounding: Player | None = None
+        self._unwatch = events.watch(self._watch)
 
     async def play(self, sound: AsyncGenerator[Audio, None]) -> None:
         """Plays `sound` instead of whatever sounds. Returns when it was heard or stopped.
@@ -57,6 +59,7 @@ class Played:
             self._sounding = None
 
     async def close(self) -> None:
+        self._unwatch()
         task = self._task
         self.stop()
         if task is not None:
@@ -75,3 +78,7 @@ class Played:
         finally:
             if self._task is asyncio.current_task():  # it was not stopped
                 self._task = self._sounding = None
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, PhaseChanged) and event.phase not in (Phase.READY, Phase.TRANSCRIBING):
+            self.stop()  # a turn has the speaker now
