@@ -150,7 +150,7 @@ class Archive:
 
     def keep(self, is_kept: bool) -> None:
         """What is said from now on is kept on disk, or is not. What is under way stays where it began."""
-        if not self._may_keep or is_kept == self._keeps:
+        if self._is_closed or not self._may_keep or is_kept == self._keeps:
             return
         self._keeps = is_kept
         if not is_kept:

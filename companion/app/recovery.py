@@ -56,6 +56,7 @@ class Recovery:
         self._damaged: set[str] = set()
         """Those of which that was told."""
         self._removing: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
 
     async def waiting(self) -> Sequence[WaitingTake]:
         """Oldest first, without those that were discarded.
@@ -105,9 +106,13 @@ class Recovery:
             CompanionError: it cannot be read.
         """
         self.stop_playing()
-        if self._is_busy():
-            self._events.emit(Note(text="One moment: your words are still being heard"))
-            return
+        async with self._one_at_a_time:
+            if self._is_busy():
+                self._events.emit(Note(text="One moment: your words are still being heard"))
+            else:
+                await self._have_heard(take_id, provider)
+
+    async def _have_heard(self, take_id: str, provider: str) -> None:
         self._tried.add(take_id)
         async with self._journal() as journal:
             lost_s = await journal.take_damage(take_id)

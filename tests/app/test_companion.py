@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -282,3 +283,51 @@ async def test_a_fault_of_what_follows_a_setting_does_not_keep_it_from_the_file(
         monkeypatch.undo()
     assert load_settings(home, {}).settings.sound.volume == 0.5
     assert [str(error) for error in reported] == ["a speaker that nobody foresaw"]
+
+
+async def passphrase_is_checked(watched: Watched) -> None:
+    spawn(watched.app.use_passphrase("four unrelated words here"), name="dialog")
+    await asyncio.sleep(0)
+
+
+async def settings_change(watched: Watched) -> None:
+    for keeps in (False, True, False):
+        spawn(watched.app.change({"journal.keep": keeps}), name="dialog")
+    await asyncio.sleep(0)
+
+
+async def an_answer_is_written(watched: Watched) -> None:
+    assert watched.app.submit("In the last moment.")
+
+
+async def a_voice_is_previewed(watched: Watched) -> None:
+    spawn(watched.app.settings_backend.preview_voice("builtin", "", 1.0), name="dialog")
+    await asyncio.sleep(0.05)
+
+
+async def buttons_are_pressed(watched: Watched) -> None:
+    for action in (Action.NEW_JOURNAL, Action.RETRY, Action.HEAR_WAITING, Action.SPEAK_OFFLINE):
+        watched.app.act(action)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [passphrase_is_checked, settings_change, an_answer_is_written, a_voice_is_previewed, buttons_are_pressed],
+)
+async def test_the_end_in_any_moment_leaves_nothing_running(home: Home, moment: Any) -> None:
+    reported: list[BaseException] = []
+    report_to(reported.append)
+    try:
+        async with running(home, NoKeyring()) as watched:
+            await watched.turn("Said before.")
+            await moment(watched)
+        await asyncio.sleep(0)
+        assert [each for each in asyncio.all_tasks() if each is not asyncio.current_task()] == []
+        async with asyncio.timeout(5):
+            while {each.name for each in threading.enumerate()} & {"journal", "keyring"}:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # a thread that ends tells nobody
+    finally:
+        report_to(None)
+    assert [error for error in reported if not isinstance(error, CompanionError)] == []
+    on_disk = load_settings(home, {}).settings
+    assert on_disk == watched.app.settings
