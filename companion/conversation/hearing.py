@@ -59,7 +59,7 @@ class Hearing:
             self.fail(error, turn.number)
             return False
         turn.mark(Mark.FIRST_FRAME)
-        turn.spool_task = spawn(turn.seal(self._organs.journal), name="seal take")
+        turn.spool_task = spawn(turn.seal(self._organs.journal()), name="seal take")
         return True
 
     async def record(self, turn: LiveTurn) -> bool:

@@ -92,9 +92,9 @@ class LiveTurn:
     def fail(self, error: CompanionError, role: Role | None = None) -> None:
         self.events.emit(Trouble(error=error, turn=self.number, role=role))
 
-    async def seal(self, journal: Callable[[], Awaitable[Journal]]) -> None:
+    async def seal(self, journal: Awaitable[Journal]) -> None:
         """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
-        spool = (await journal()).spool()
+        spool = (await journal).spool()
         for frame in self.recording.frames:
             spool.write(frame)
         self.spool = spool  # no await since the copy: the recording goes on with the next frame
