@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver, Organs
@@ -145,27 +145,11 @@ class Engine(Driver):
         self._keeping = Keeping(self._organs.journal, self.events, practice.name, self._keeping)
         self.tell_practice()
 
-    def moved(self, before: Any, after: Any, moved: Any) -> None:
-        """Stub."""
-        self._keeping.session_id = moved.sessions.get(self._keeping.session_id or 0)
-        for turn in {id(each): each for each in (self._failed, self._turn) if each is not None}.values():
-            if turn.id is not None:
-                turn.id = moved.turns.get(turn.id)
-            if turn.spool is not None:
-                turn.spool = moved.takes.get(turn.spool.id, turn.spool)
-
-    def leave_session(self) -> None:
-        """Stub."""
-        self.begin(self.practice)
-
-    def hush(self) -> None:
-        """Stub."""
-        if self.state.phase in (Phase.THINKING, Phase.SPEAKING):
-            self.cancel()
-
-    def undo_discard(self) -> bool:
-        """Stub."""
-        return False
+    def moved(self, sessions: Mapping[int, int], turns: Mapping[int, int]) -> None:
+        """The journal changed: old ids -> new ids. Only between turns."""
+        self._keeping.session_id = sessions.get(self._keeping.session_id or 0)
+        if self._failed is not None and self._failed.id is not None:
+            self._failed.id = turns.get(self._failed.id)
 
     async def settle(self) -> None:
         """Stops what is under way and returns once it is saved."""
