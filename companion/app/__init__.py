@@ -5,10 +5,10 @@ settings_backend what the settings window needs: choices, keys, checks, devices,
 remedies    what a card's button does; errands begins it and tells its faults
 live_settings the settings of this run: changed at once, followed, saved
 roles       who has which role, by the settings alone: what the first frame shows
-staff       who thinks, hears and speaks: providers with their keys, addresses and policies, as this turn's `Engines`
-crew        one role in one turn: the chosen engine and those ticked to stand in; load says how much a request carries
+pool        who thinks, hears and speaks: providers with keys, addresses, policies and budget, as this turn's `Engines`
+fallbacks   one role in one turn: the chosen engine and those ticked to stand in; request_size says how much it carries
 warming     what the next turn needs, made ready while the person speaks
-outgoing    what left this computer today; booked does it for speech to speech; spending adds up what calls cost
+outgoing    what left this computer today; metered counts and pays speech to speech; spending keeps what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
 played      sound that is no answer: a preview, a recording
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
+    from companion.app.pool import Patience, ProviderPool
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
     from companion.app.spending import Spending
-    from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
     from companion.app.warming import Warming
     from companion.conversation.engine import Engine
@@ -72,6 +72,7 @@ class Companion:
         self._opening: asyncio.Task[None] | None = None
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
+        self._limits: tuple[Settings, Limits] | None = None
 
     # -- the parts ------------------------------------------------------------------------------------------
 
@@ -91,17 +92,16 @@ class Companion:
         return Outgoing(self.home, self.events, is_kept=lambda: self._keeps)
 
     @cached_property
-    def staff(self) -> Staff:
-        from companion.app.staff import Staff
-        from companion.providers.middleware import Budget
+    def staff(self) -> ProviderPool:
+        from companion.app.pool import ProviderPool
 
-        return Staff(
+        return ProviderPool(
             settings=lambda: self.settings,
             vault=self.vault,
             net=self.net,
             events=self.events,
             models=self.home.models,
-            budget=Budget(self._spending),
+            purse=self._spending,
         )
 
     @cached_property
@@ -125,7 +125,7 @@ class Companion:
             settings=lambda: self.settings,
             events=self.events,
             change=self.change,
-            staff=self.staff,
+            pool=self.staff,
             outgoing=self.outgoing,
             sound=self.sound,
             global_key=lambda: self.surroundings.key,
@@ -204,21 +204,14 @@ class Companion:
             microphone=self.sound.microphone,
             player=self.player,
             gate=_new_gate,
-            journal=self._journal_now,
-            engines=self.staff.engines,
-            limits=lambda: _limits(self.settings.talk),
+            journal=self.archive.using,
+            providers=self.staff.engines,
+            limits=self._turn_limits,
             review_first=lambda: self.settings.talk.review_before_sending,
+            voice_choice=lambda: roles.voice_choice(self.settings),
+            voice_model=self.staff.speech_to_speech,
+            voice_cost_usd=_conversation_cost_usd,
         )
-        if roles.speech_to_speech(self.settings) is not None:
-            from companion.conversation.realtime import RealtimeEngine
-
-            return RealtimeEngine(
-                organs,
-                self.events,
-                self._first_practice(),
-                self.staff.speech_to_speech,
-                _conversation_cost_usd,
-            )
         return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
@@ -329,28 +322,6 @@ class Companion:
         """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
         self._remedies.act(action, self._troubles.of(action, about))
 
-    async def _follow_engine_choice(self, before: Settings) -> None:
-        """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
-        from companion.conversation.realtime import RealtimeEngine
-
-        engine = self.__dict__.get("engine")
-        if engine is None:
-            return
-        spec = roles.speech_to_speech(self.settings)
-        if isinstance(engine, RealtimeEngine) == (spec is not None):
-            if isinstance(engine, RealtimeEngine) and spec is not None:
-                choice = roles.realtime_choice(self.settings, spec)
-                was = roles.speech_to_speech(before)
-                if was != spec or choice != roles.realtime_choice(before, spec):
-                    engine.renew()
-            return
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = self._hands_free_as = None
-        await engine.close()
-        del self.engine
-        self.engine.tell_practice()
-
     # -- hands-free -----------------------------------------------------------------------------------------
 
     async def _follow_talk_mode(self) -> None:
@@ -446,7 +417,6 @@ class Companion:
         if self._opening is not None:
             yield lambda: self.archive.keep(self.settings.journal.keep)
             yield self.surroundings.follow_settings
-            yield lambda: self._follow_engine_choice(before)
             yield self._follow_talk_mode
 
     @property
@@ -456,9 +426,11 @@ class Companion:
 
     # -- what the engine works with -------------------------------------------------------------------------
 
-    async def _journal_now(self) -> Journal:
-        async with self.archive.using() as journal:
-            return journal
+    def _turn_limits(self) -> Limits:
+        """Asked at every step of a turn; worked out when the settings have changed."""
+        if self._limits is None or self._limits[0] is not self.settings:
+            self._limits = (self.settings, _limits(self.settings.talk, self.staff.patience()))
+        return self._limits[1]
 
     def player(self) -> Player:
         """The speaker chosen now."""
@@ -476,7 +448,7 @@ def _let_out(net: Net, network: Network) -> None:
     net.shut = network.offline
 
 
-def _limits(talk: Talk) -> Limits:
+def _limits(talk: Talk, patience: Patience) -> Limits:
     from companion.conversation.turn import Limits
 
     return Limits(
@@ -484,6 +456,8 @@ def _limits(talk: Talk) -> Limits:
         tail_s=talk.tail_ms / 1000,
         take_s=float(talk.longest_take_s),
         hold_only=talk.mode == "hold",
+        hearing_s=patience.hearing_s,
+        thinking_s=patience.thinking_s,
     )
 
 

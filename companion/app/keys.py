@@ -37,7 +37,7 @@ class Keys:
 
 
 async def _open_vault() -> Vault:
-    from companion.app.staff import environment_keys
+    from companion.app.pool import environment_keys
     from companion.vault import Vault
 
     return await Vault.open(environment_keys())

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 
 from companion import tasks
 from companion.app.played import Played
-from companion.app.staff import instead
+from companion.app.pool import instead
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Note, Trouble, TroubleCleared
 from companion.flow import CAPTURE_RATE_HZ, Audio, Role, WaitingTake

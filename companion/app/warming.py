@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from companion import tasks
-from companion.app.staff import Staff
+from companion.app.pool import ProviderPool
 from companion.errors import CompanionError
 from companion.flow import Role
 
@@ -23,8 +23,8 @@ AGAIN_S = 30.0
 class Warming:
     """One per app."""
 
-    def __init__(self, staff: Staff) -> None:
-        self._staff = staff
+    def __init__(self, pool: ProviderPool) -> None:
+        self._pool = pool
         self._warmed_s = float("-inf")
         self._running: list[asyncio.Task[None]] = []
         self._sound: asyncio.Task[None] | None = None
@@ -35,7 +35,7 @@ class Warming:
             self._warmed_s = now_s
             self._running = [task for task in self._running if not task.done()]
             for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-                self._running.append(tasks.spawn(self._staff.warm(role), name=f"warm {role}"))
+                self._running.append(tasks.spawn(self._pool.warm(role), name=f"warm {role}"))
 
     def warm_sound(self, look: Callable[[], Awaitable[object]]) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""
@@ -44,7 +44,7 @@ class Warming:
     async def renew(self) -> None:
         """Those that were open while the computer slept are gone, whatever they seem; new ones are made at once."""
         await tasks.stop(*self._running)
-        await self._staff.renew()
+        await self._pool.renew()
         self._warmed_s = float("-inf")
         self.warm()
 

@@ -17,15 +17,16 @@ from urllib.parse import urlsplit
 from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import Health, Role, VoiceInfo
 from companion.hosts import is_this_computer
-from companion.providers import compatible, registry
+from companion.providers import registry
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec, opened
+from companion.providers.vendors import compatible
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
     from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, SpeakRequest, Transcript
     from companion.ports import Call
-    from companion.providers.middleware import Engine, Outcome
+    from companion.providers.middleware import Candidate, Outcome
 
 KINDS = {
     "openai": frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
@@ -88,7 +89,7 @@ def spec_of(server: OwnServer) -> Spec:
     """What is known of a server before it is asked."""
     roles = server.roles & KINDS[server.kind] or KINDS[server.kind]
     if server.kind == "wyoming":
-        from companion.providers import wyoming
+        from companion.providers.vendors import wyoming
 
         like = wyoming.SPEC
     else:
@@ -114,7 +115,7 @@ def class_of(server: OwnServer) -> type[AIProvider]:
     if len(server.addresses) > 1:
         return type(named, (Cluster,), {"spec": spec, "server": server})
     if server.kind == "wyoming":
-        from companion.providers.wyoming import WyomingProvider
+        from companion.providers.vendors.wyoming import WyomingProvider
 
         return type(named, (WyomingProvider,), {"spec": spec})
     made = compatible.compatible(server.name, compatible.rows()["compatible"])
@@ -236,9 +237,9 @@ class Cluster(AIProvider):
 
         async def run(make: Callable[[], Any]) -> AsyncGenerator[Any, None]:
             refusals: list[CompanionError] = []
-            engines = [self._engine(member, verb, refusals) for member in self._in_turn()]
+            candidates = [self._candidate(member, verb, refusals) for member in self._in_turn()]
             try:
-                async with opened(fallback(engines, on_outcome=told), make) as chunks:
+                async with opened(fallback(candidates, on_outcome=told), make) as chunks:
                     async for chunk in chunks:
                         yield chunk
             except CompanionError as error:
@@ -246,11 +247,11 @@ class Cluster(AIProvider):
 
         return run
 
-    def _engine(
+    def _candidate(
         self, member: AIProvider, verb: str, refusals: list[CompanionError]
-    ) -> Engine[Callable[[], Any], Any]:
+    ) -> Candidate[Callable[[], Any], Any]:
         from companion.ledger import Cargo
-        from companion.providers.middleware import Engine, timeouts
+        from companion.providers.middleware import Candidate, timeouts
 
         policy = self.policy
         share_s = policy.first_s / len(self.members)  # one that is silent must leave time for the others
@@ -265,7 +266,7 @@ class Cluster(AIProvider):
                 refusals.append(error)
                 raise
 
-        return Engine(name=member.spec.display_name, call=run, may_see=frozenset(Cargo))
+        return Candidate(name=member.spec.display_name, call=run, may_see=frozenset(Cargo))
 
 
 def _most_telling(refusals: Sequence[CompanionError], usual: CompanionError) -> CompanionError:

@@ -1,0 +1,59 @@
+"""How much of a person a request carries, in the words of a receipt: counted from what it holds, as it passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from companion.flow import ChatRequest, HearRequest, SpeakRequest
+from companion.providers.replay import through
+
+
+class RequestSize:
+    """What one request carried; parts that come as they are made are counted as they pass."""
+
+    def __init__(self) -> None:
+        self._words = 0
+        self._read_words = 0
+        """Of text that comes as it is written."""
+        self._bytes = 0
+        self._rate_hz = 0
+
+    def weighed(self, request: Any) -> Any:
+        """`request`, counted."""
+        if isinstance(request, ChatRequest):
+            self._words = sum(len(message.content.split()) for message in request.messages)
+        elif isinstance(request, HearRequest):
+            self._rate_hz = request.rate_hz
+            return replace(request, frames=through(request.frames, self._counted))
+        elif isinstance(request, SpeakRequest):
+            self._words = len(request.text.split())
+            if request.pieces is not None:
+                return replace(request, pieces=through(request.pieces, self._counted))
+        return request
+
+    @property
+    def in_words(self) -> str:
+        """ "412 words", "8.2 s of your voice"."""
+        if self._rate_hz:
+            return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
+        return f"{self._words:,} words" if self._words != 1 else "1 word"
+
+    async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        self._bytes = 0  # another attempt carries the same again, not more
+        self._words -= self._read_words
+        self._read_words = 0
+        try:
+            async for part in parts:
+                if isinstance(part, bytes):
+                    self._bytes += len(part)
+                else:
+                    words = len(part.split())
+                    self._words += words
+                    self._read_words += words
+                yield part
+        finally:
+            close = getattr(parts, "aclose", None)
+            if close is not None:
+                await close()
