@@ -298,15 +298,67 @@ async def test_whatever_the_person_does_silences_a_recording_that_is_played(home
         assert player.heard_s < 5, "it is not played to its end"
 
 
-async def test_playing_throws_no_words_away(home: Home) -> None:
-    async with OpenAIServer() as server, running(home, server, vault_for(server)) as watched:
-        (take_id,) = await leave_recordings(watched, 1)
-        watched.app.toggle_talk()
-        await watched.until(lambda: watched.app.engine.state.phase is Phase.LISTENING)
-        await watched.app.recovery.play(take_id)
-        if watched.app.engine.state.phase is Phase.LISTENING:
-            watched.app.toggle_talk()
-        await watched.until(lambda: watched.of(UserSaid))
+# -- what comes during a take -------------------------------------------------------------------------------
+
+
+async def a_recording_is_played(app: Companion, take_id: str) -> None:
+    await app.recovery.play(take_id)
+
+
+async def a_voice_is_previewed(app: Companion, take_id: str) -> None:
+    await app.settings_backend.preview_voice("builtin", "", 1.0)
+
+
+async def another_reflection_begins(app: Companion, take_id: str) -> None:
+    app.new_session()
+
+
+async def another_practice_begins(app: Companion, take_id: str) -> None:
+    app.choose_practice("gratitude")
+
+
+async def the_journal_is_unlocked(app: Companion, take_id: str) -> None:
+    await app.use_passphrase("four unrelated words here")
+    app.hush()
+
+
+async def nothing_is_kept_any_more(app: Companion, take_id: str) -> None:
+    await app.change({"journal.keep": False})
+    app.hush()
+
+
+@pytest.mark.parametrize(
+    "comes",
+    [
+        a_recording_is_played,
+        a_voice_is_previewed,
+        another_reflection_begins,
+        another_practice_begins,
+        the_journal_is_unlocked,
+        nothing_is_kept_any_more,
+    ],
+)
+async def test_whatever_comes_during_a_take_loses_no_words(home: Home, comes: Any) -> None:
+    class Keyless(KeepingVault):
+        async def put_journal_key(self, journal_id: str, key: bytes, *, this_run_only: bool = False) -> None:
+            raise CompanionError(Kind.NO_KEYRING)
+
+    async with OpenAIServer() as server:
+        key = EnvironmentKey(
+            secret=Secret("sk-test-0123456789abc"), origin=origin(server.url), variable="KEY"
+        )
+        async with running(home, server, Keyless(environment={"openai": key})) as watched:
+            app = watched.app
+            (take_id,) = await leave_recordings(watched, 1)
+            app.toggle_talk()
+            await watched.until(lambda: app.engine.state.phase is Phase.LISTENING)
+            await asyncio.sleep(0.3)
+            await comes(app, take_id)
+            await watched.until(lambda: watched.of(UserSaid))
+            assert watched.of(UserSaid)[0].saved
+            await watched.until(lambda: watched.of(TurnFinished))
+            kept = [] if comes is nothing_is_kept_any_more else [take_id]
+            assert [take.id for take in await app.recovery.waiting()] == kept, "only the old one waits"
 
 
 async def test_one_the_disk_does_not_let_go_of_goes_at_the_next_try(
