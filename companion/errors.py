@@ -77,6 +77,7 @@ class Kind(StrEnum):
     ALREADY_RUNNING = "already_running"
     BAD_FILE = "bad_file"
     TAKES_WAITING = "takes_waiting"
+    TAKE_DAMAGED = "take_damaged"
     SLEPT = "slept"
     INTERNAL = "internal"
 
@@ -337,6 +338,11 @@ CARDS: Mapping[Kind, Card] = {
         "A recording waits for its words.",
         "It was made when Companion ended too early, or when nobody could make it out.",
         (_A.HEAR_WAITING, _A.SHOW_WAITING),
+    ),
+    Kind.TAKE_DAMAGED: Card(
+        "A recording is damaged and cannot be opened.",
+        "The others are not affected. It stays in the list until you discard it.",
+        (_A.SHOW_WAITING,),
     ),
     Kind.SLEPT: Card(
         "Welcome back.",

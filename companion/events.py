@@ -300,6 +300,8 @@ class JournalOpened(Event):
     storage: str
     """How its key is kept: "keyring", "passphrase" or "memory"."""
     waiting_takes: int = 0
+    is_by_choice: bool = False
+    """It is in memory because nothing is to be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

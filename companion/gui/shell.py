@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
 from companion.errors import CompanionError, Kind
-from companion.events import Event, JournalOpened, SettingsChanged, UserSaid
+from companion.events import Event, JournalOpened, Note, SettingsChanged, UserSaid
 from companion.gui.infront import InFront
 from companion.gui.microphone import SignOn
 from companion.gui.window import Window
@@ -84,7 +84,9 @@ class Shell:
             from companion.gui.settings.dialog import SettingsDialog
 
             state = self._app.home.state / "settings-window.json"
-            self.settings = SettingsDialog(self._app.bench, self.window.look, self.window, state=state)
+            self.settings = SettingsDialog(
+                self._app.settings_backend, self.window.look, self.window, state=state
+            )
             self.settings.finished.connect(self._forget_settings)
             self.settings.turned.connect(self._follow_test)
             self._take_in(self.settings)
@@ -107,6 +109,7 @@ class Shell:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
         if not purpose:
+            self._app.events.emit(Note(text="No passphrase is needed now"))
             return
         if self.passphrase is None:
             from companion.gui.passphrase import PassphraseDialog

@@ -102,7 +102,7 @@ async def test_another_recogniser_can_be_chosen(page: JournalPage, host: StagedH
 
 
 async def test_what_fails_is_said_and_the_recording_stays(page: JournalPage, host: StagedHost) -> None:
-    host.recovery.trouble = CompanionError(Kind.JOURNAL_DAMAGED, "That recording is damaged.")
+    host.recovery.trouble = CompanionError(Kind.TAKE_DAMAGED, "That recording is damaged.")
     page.waiting.rows["a"].again.click()
     await settle()
     assert page.waiting.trouble.text().startswith("That recording is damaged.")
