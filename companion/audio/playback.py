@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from companion import tasks
-from companion.audio.devices import Stream, in_thread, let_go, open_stream
+from companion.audio.devices import Stream, close_within_limit, in_thread, open_stream
 from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
@@ -311,7 +311,7 @@ class DevicePlayer:
         if self._timer:
             self._timer.cancel()
         async with self._opening:
-            await self._let_go()
+            await self._release()
 
     def _cut(self) -> None:
         self._resampler = None
@@ -374,7 +374,7 @@ class DevicePlayer:
         turn, self._heard_before_s = self._turn, self.heard_s
         gone = dead.label if dead.is_dead else ""  # else it rested, and was closed to look for devices
         unheard = dead.ring.copy(max(dead.sounding()[0], self._starts_at), dead.ring.written)
-        await self._let_go()
+        await self._release()
         output = await self._open_again(dead, instead_of=gone)
         self._resampler = None
         if turn is not None and turn == self._turn:
@@ -392,10 +392,10 @@ class DevicePlayer:
                     raise CompanionError(Kind.SPEAKER_LOST, who=dead.label, cause=error) from error
             await asyncio.sleep(TRY_AGAIN_S)
 
-    async def _let_go(self) -> None:
+    async def _release(self) -> None:
         output, self._output = self._output, None
         if output:
-            await let_go(output.close, output.label)
+            await close_within_limit(output.close, output.label)
 
     def _on_finished(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:
@@ -435,10 +435,10 @@ class DevicePlayer:
     async def _rest(self, output: _Output) -> None:
         async with self._opening:
             if not output.is_running and self._output is output:
-                await let_go(output.rest, output.label)
+                await close_within_limit(output.rest, output.label)
 
     async def _close_quietly(self) -> None:
         async with self._opening:
             if self._output and not self._output.is_running and self._output.is_quiet:
                 self._heard_before_s = self.heard_s
-                await self._let_go()
+                await self._release()
