@@ -434,21 +434,21 @@ def _candidates(
         return named + usual
     if (node := server.node(direction, name)) is not None and (carrier := _carrier(found)) is not None:
         named = [(carrier, _device_of(node), node.name)]
+    # What is played on the default speaker the server moves by itself; what is recorded it may move to a monitor.
+    is_pinned = direction == "input" or bool(name)
     place = server.usual(direction)
-    return [*_behind(named, place, direction), *_behind(usual, place, direction)]
+    return [*_behind(named, place, is_pinned=is_pinned), *_behind(usual, place, is_pinned=is_pinned)]
 
 
 def _behind(
-    candidates: Sequence[tuple[int, Device, str]], place: pulse.Node | None, direction: Direction
+    candidates: Sequence[tuple[int, Device, str]], place: pulse.Node | None, *, is_pinned: bool
 ) -> Iterator[tuple[int, Device, str]]:
-    """The same, with the node that is behind the server's own devices; without them where there is none."""
+    """The same, with the node `place` behind the server's own devices; without them where there is none."""
     for index, device, node in candidates:
         if node or device.name not in _SERVED:
             yield index, device, node
         elif place is not None:
-            # The server moves what is played to another default by itself; what is recorded, it may move to a monitor.
-            pin = place.name if direction == "input" else ""
-            yield index, replace(device, description=place.description), pin
+            yield index, replace(device, description=place.description), place.name if is_pinned else ""
 
 
 def _carrier(found: Sequence[tuple[int, Device]]) -> int | None:

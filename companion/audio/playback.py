@@ -16,6 +16,7 @@ from typing import Any
 
 from companion import tasks
 from companion.audio.devices import Stream, close_within_limit, in_thread, open_stream
+from companion.audio.pulse import Watch
 from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
@@ -59,6 +60,8 @@ class _Output:
         self.stream: Stream | None = None
         self._called_back_s = 0.0
         self._has_finished = False
+        self._is_misplaced = self._is_unplugged = False
+        self._watch: Watch | None = None
         self._notes: list[tuple[float, int, int]] = [(0.0, 0, 0)] * _NOTES
         self._noted = 0
         self._told = 0
@@ -84,6 +87,8 @@ class _Output:
         self.ring = Ring(self.rate_hz * 2 * (QUEUE_S + _PLAYED_S))
         self._ramp = np.linspace(1.0, 0.0, self.rate_hz * FADE_MS // 1000, dtype=np.float32)
         self.stream = stream
+        if stream.node:
+            self._watch = Watch("output", device_name, stream.node, self._on_misplaced)
         return stream
 
     def run(self) -> None:
@@ -100,6 +105,8 @@ class _Output:
 
     def close(self) -> None:
         self.is_running = False
+        if self._watch is not None:
+            self._watch.end()
         if self.stream:
             self.stream.close()
 
@@ -109,8 +116,15 @@ class _Output:
 
     @property
     def is_dead(self) -> bool:
+        """It plays no more, or where nobody wants it."""
         is_late = time.monotonic() - self._called_back_s > LOST_AFTER_S
-        return self.is_running and (self._has_finished or is_late)
+        return self._is_misplaced or (self.is_running and (self._has_finished or is_late))
+
+    @property
+    def went_away(self) -> str:
+        """What a person reads of a device that is gone; empty while it is there, and wanted no longer."""
+        is_gone = self._is_unplugged or (self.is_dead and not self._is_misplaced)
+        return self.stream.device.full_label if is_gone and self.stream else ""
 
     @property
     def room(self) -> int:
@@ -187,6 +201,10 @@ class _Output:
         samples = np.frombuffer(self.ring.copy(start, end), dtype="<i2")
         self.ring.read = cut_to
         return bytes((samples * self._ramp[: len(samples)]).astype("<i2").tobytes())
+
+    def _on_misplaced(self, is_unplugged: bool) -> None:
+        self._is_unplugged, self._is_misplaced = is_unplugged, True
+        self._finished()
 
     def _on_finished(self) -> None:
         self._has_finished = True
@@ -372,10 +390,10 @@ class DevicePlayer:
     async def _replace(self, dead: _Output) -> _Output:
         """Opens what there is now, and queues what the dead one had not played yet."""
         turn, self._heard_before_s = self._turn, self.heard_s
-        gone = dead.label if dead.is_dead else ""  # else it rested, and was closed to look for devices
+        went_away = dead.went_away  # empty also where it rested, and was closed to look for devices
         unheard = dead.ring.copy(max(dead.sounding()[0], self._starts_at), dead.ring.written)
         await self._release()
-        output = await self._open_again(dead, instead_of=gone)
+        output = await self._open_again(dead, instead_of=went_away)
         self._resampler = None
         if turn is not None and turn == self._turn:
             output.ring.write(memoryview(Resampler(dead.rate_hz, output.rate_hz).process(unheard, last=True)))

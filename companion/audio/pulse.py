@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ctypes import POINTER, Structure, c_char_p, c_int, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ LIMIT_S = 0.5
 """A sound server that does not answer within this is treated as none."""
 _TICK_S = 0.5
 """How often a watch looks whether it is over."""
-PIN: dict[Direction, str] = {"input": "PULSE_SOURCE", "output": "PULSE_SINK"}
+PIN: Mapping[Direction, str] = {"input": "PULSE_SOURCE", "output": "PULSE_SINK"}
 """The variable by which the client library is told where a stream belongs."""
 PIPEWIRE_PIN = "PIPEWIRE_NODE"
 """The same for ALSA's plug-in of PipeWire."""

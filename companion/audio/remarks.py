@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from companion.audio.devices import Direction, Stream, label_of
+from companion.audio.devices import Stream, label_of
+from companion.audio.pulse import Direction
 from companion.events import DeviceNoted, Event
 
 _log = logging.getLogger(__name__)

@@ -56,9 +56,9 @@ async def test_a_device_that_is_not_there_is_told_once_and_again_when_it_is_back
     ]
     modules = sound.plug_microphone("headset")
     take = await microphone.open()
-    assert (take.device_label, take.fell_back) == ("headset", False)
+    assert (take.device_label, take.fell_back) == ("Headset", False)
     await take.close()
-    assert texts(told)[2:] == ["headset is back."]
+    assert texts(told)[2:] == ["Headset is back."]
     sound.unplug(modules)
 
 

@@ -81,7 +81,7 @@ def test_a_microphone_that_goes_in_the_middle_of_a_take_gives_way_to_another_and
     since = app.mark()
     assert likeness(hold_and_say(place, app, microphone="headset_in"), AUSTEN) > 0.6
     back = app.wait_for("DeviceNoted", since=since)
-    assert (back["text"], back["fell_back"]) == ("headset is back.", False)
+    assert (back["text"], back["fell_back"]) == ("Headset is back.", False)
     assert app.close() == 0
 
 
