@@ -77,6 +77,9 @@ class HandsFreeChanged(Event):
 
     is_on: bool
     is_muted: bool = False
+    """By the person; the microphone is closed."""
+    is_paused: bool = False
+    """While a dialog is in front, the screen is locked or the talk key is used; the microphone is closed."""
     cancels_echo: bool = True
     """False: with loudspeakers the answer cannot be talked over; headphones are better."""
 

@@ -76,8 +76,6 @@ class Companion:
         self._warming_sound: asyncio.Task[None] | None = None
         self._warmed_s = float("-inf")
         self._warming: list[asyncio.Task[None]] = []
-        self._hands_free: HandsFree | None = None
-        self._hands_free_as: tuple[bool, str, str] | None = None
         self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -161,7 +159,7 @@ class Companion:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
-            microphone=self.sound.microphone,
+            microphone=lambda: self.hands_free.lend(self.sound.microphone()),
             player=self.player,
             gate=_new_gate,
             journal=self.archive.journal,
@@ -180,6 +178,12 @@ class Companion:
                 _conversation_cost_usd,
             )
         return Engine(organs, self.events, self._first_practice())
+
+    @cached_property
+    def hands_free(self) -> HandsFree:
+        from companion.conversation.handsfree import HandsFree
+
+        return HandsFree(self.sound.ear, lambda: self.engine, self.events)
 
     # -- beginning and end ----------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Companion:
 
             Cues(self.events, self.player, lambda: self.settings.sound.cues)
             self.surroundings.open()
-        await self._follow_talk_mode()
+        self._follow_talk_mode()
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
@@ -223,8 +227,7 @@ class Companion:
 
         self.bench.stop_preview()
         await self.surroundings.close()
-        if self._hands_free is not None:
-            await self._hands_free.stop()
+        await self.hands_free.close()
         await self.engine.close()
         if "recovery" in self.__dict__:
             await self.recovery.close()
@@ -308,6 +311,8 @@ class Companion:
             Action.HEAR_OFFLINE: frozenset({Role.HEARS}),
             Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
         }.get(action)
+        if action is Action.RETRY:
+            self.hands_free.try_again()
         if action is Action.HEAR_WAITING:
             tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
         elif action is Action.CONTINUE:
@@ -339,39 +344,26 @@ class Companion:
                 if was != spec or choice != roles.realtime_choice(before, spec):
                     engine.renew()
             return
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = self._hands_free_as = None
         await engine.close()
         del self.engine
         self.engine.tell_practice()
 
     # -- hands-free -----------------------------------------------------------------------------------------
 
-    async def _follow_talk_mode(self) -> None:
-        """Starts or stops hands-free listening as the settings say."""
-        talk = self.settings.talk
-        sound = self.settings.sound
-        wanted = (talk.headphones, sound.microphone, sound.speaker) if talk.mode == "free" else None
-        if wanted == self._hands_free_as:
-            return
-        self._hands_free_as = wanted
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = None
-        if wanted is not None:
-            from companion.audio.handsfree import OpenMicrophone
-            from companion.conversation.handsfree import HandsFree
-
-            player: Any = None if talk.headphones else self.player()
-            ear = OpenMicrophone(self.sound.microphone(), player, tell=self.events.emit)
-            self._hands_free = HandsFree(ear, self.engine, self.events)
-            await self._hands_free.start()
+    def _follow_talk_mode(self) -> None:
+        """Listens by itself, or no longer, as the settings say."""
+        self.hands_free.want(self.sound.wish())
 
     def mute(self, is_muted: bool) -> None:
         """Closes the open microphone of hands-free mode and nothing else, or opens it again."""
-        if self._hands_free is not None:
-            tasks.spawn(self._hands_free.mute(is_muted=is_muted), name="mute")
+        self.hands_free.mute(is_muted)
+
+    def pause_hands_free(self, reason: str) -> None:
+        """Hears nothing that is not asked for until `resume_hands_free` with the same reason."""
+        self.hands_free.pause(reason)
+
+    def resume_hands_free(self, reason: str) -> None:
+        self.hands_free.resume(reason)
 
     # -- practices and sessions -----------------------------------------------------------------------------
 
@@ -439,7 +431,7 @@ class Companion:
         self.sound.follow()
         if self._opening is not None:
             await self._follow_engine_choice(before)
-            await self._follow_talk_mode()
+            self._follow_talk_mode()
             self.surroundings.follow_settings()
         await asyncio.to_thread(save, self.home, changes)
 
