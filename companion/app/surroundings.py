@@ -5,20 +5,18 @@ In: what `awake` and `desktop` notice. Out: the engine's buttons, one notice. Ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from companion.app.awake import Awake, Clocks
 from companion.app.desktop import Desktop, Ears, TalkKey
 from companion.errors import CompanionError, Kind
-from companion.events import GlobalKeyChanged, HandsFreeChanged, Note, Trouble
+from companion.events import GlobalKeyChanged, Note, Trouble
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     import asyncio
 
     from companion.app.companion import Companion
-    from companion.events import Event
 
 LONG_S = 60.0
 """A shorter sleep is not worth a word when nothing was under way."""
@@ -35,15 +33,11 @@ class Surroundings:
         self._watching: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._was_busy = False
-        self._hands_free = HandsFreeChanged(is_on=False)
-        self._is_muted_by_lock = False
         self._is_key_wanted = False
         self.key: str | None = None
         """The desktop's name of the key that talks in every window; empty: it gives none; None: it was not asked."""
-        self._stop_hearing: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        self._stop_hearing = self._app.events.watch(self._hear)
         self._watching = spawn(self._awake.run(), name="watch the clocks")
         self._desktop.open()
         self.follow_settings()
@@ -63,13 +57,8 @@ class Surroundings:
         self._awake.look()
 
     async def close(self) -> None:
-        self._stop_hearing()
         await stop(self._watching, self._renewing)
         await self._desktop.close()
-
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, HandsFreeChanged):
-            self._hands_free = event
 
     def _bound(self, words: str) -> None:
         self.key = words
@@ -77,6 +66,7 @@ class Surroundings:
 
     def _sleeps(self) -> None:
         self._was_busy = self._app.engine.slept() or self._was_busy
+        self._app.pause_hands_free("asleep")
 
     def _wakes(self) -> None:
         self._awake.forget()
@@ -84,6 +74,7 @@ class Surroundings:
 
     def _woke(self, seconds: float) -> None:
         was_busy, self._was_busy = self._app.engine.slept() or self._was_busy, False
+        self._app.resume_hands_free("asleep")
         if self._renewing is None or self._renewing.done():
             self._renewing = spawn(self._app.renew_connections(), name="renew connections")
         if was_busy:
@@ -98,11 +89,7 @@ class Surroundings:
 
     def _locks(self) -> None:
         self._app.engine.locked()
-        if self._hands_free.is_on and not self._hands_free.is_muted:
-            self._is_muted_by_lock = True
-            self._app.mute(True)
+        self._app.pause_hands_free("locked")
 
     def _unlocks(self) -> None:
-        if self._is_muted_by_lock:
-            self._is_muted_by_lock = False
-            self._app.mute(False)
+        self._app.resume_hands_free("locked")

@@ -64,8 +64,8 @@ class _Output:
         self._watch: Watch | None = None
         self._notes: list[tuple[float, int, int]] = [(0.0, 0, 0)] * _NOTES
         self._noted = 0
-        self._told = 0
-        """How many of the notes `played` has told; belongs to the loop."""
+        self._notes_read = 0
+        """How many of the notes `played` has given; belongs to the loop."""
         self._was_sounding = False
         self._ramp: Any = None
         self._finished = finished
@@ -147,8 +147,8 @@ class _Output:
         for number in range(newest - 1, max(newest - _NOTES, -1), -1):
             at_s, start, length = self._notes[number % _NOTES]
             if at_s <= now_s:
-                gone = int((now_s - at_s) * self.rate_hz) * 2
-                return start + min(gone, length), gone < length
+                heard = int((now_s - at_s) * self.rate_hz) * 2
+                return start + min(heard, length), heard < length
         return 0, False
 
     @property
@@ -163,8 +163,10 @@ class _Output:
 
     def played(self) -> list[tuple[float, Audio]]:
         newest = self._noted
-        notes = [self._notes[number % _NOTES] for number in range(max(self._told, newest - _NOTES), newest)]
-        self._told = newest
+        notes = [
+            self._notes[number % _NOTES] for number in range(max(self._notes_read, newest - _NOTES), newest)
+        ]
+        self._notes_read = newest
         return [
             (at_s, Audio(pcm=self.ring.copy(start, start + length), rate_hz=self.rate_hz))
             for at_s, start, length in notes

@@ -9,6 +9,7 @@ Belongs to the loop's thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class HandsFree:
         self._rests.set()
         self._shown: HandsFreeChanged | None = None
         self._own_voice = OwnVoice()
-        self._stop_watching = events.watch(self._watch)
+        self._stop_watching: Callable[[], None] = lambda: None
 
     # -- wishes ---------------------------------------------------------------------------------------------
 
@@ -74,6 +75,9 @@ class HandsFree:
         if wish != self._wish:
             self._wish = wish
             self._is_muted = self._is_muted and wish is not None
+            self._stop_watching()
+            if wish is not None:
+                self._stop_watching = self._events.watch(self._watch)
             self._asked()
 
     def mute(self, is_muted: bool) -> None:
@@ -257,17 +261,24 @@ class HandsFree:
     # -- turns ----------------------------------------------------------------------------------------------
 
     async def _listen(self, ear: Ear) -> None:
-        async with aclosing(ear.signals()) as signals:
-            async for heard in signals:
-                if heard.signal is not TurnSignal.STARTED:
-                    self._engine().speech_changed(heard.utterance, heard.signal, heard.at_s)
-                elif self._goal != self._ear_wish or not self._engine().speech_began(heard.utterance):
-                    await heard.utterance.close()
-                else:
-                    self._own_voice.turn_began(heard.at_s)
+        utterance: Take | None = None
+        try:
+            async with aclosing(ear.signals()) as signals:
+                async for heard in signals:
+                    if heard.signal is not TurnSignal.STARTED:
+                        self._engine().speech_changed(heard.utterance, heard.signal, heard.at_s)
+                    elif self._goal != self._ear_wish or not self._engine().speech_began(heard.utterance):
+                        await heard.utterance.close()
+                    else:
+                        utterance = heard.utterance
+                        self._own_voice.turn_began(heard.at_s)
+        finally:
+            if utterance is not None and utterance.is_open:  # an error: the turn does not wait for its end
+                await utterance.close()
+                self._engine().speech_changed(utterance, TurnSignal.ENDED, time.monotonic())
 
     def _watch(self, event: Event) -> None:
-        if self._own_voice.hears_itself(event) and self._wish is not None and not self._is_muted:
+        if self._own_voice.hears_itself(event) and not self._is_muted:
             self.mute(True)
             self._events.emit(Trouble(error=CompanionError(Kind.HEARS_ITSELF), role=Role.HEARS))
 
