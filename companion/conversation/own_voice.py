@@ -98,7 +98,7 @@ class OwnVoice:
             case TimelineMarked(mark=Mark.LAST_SOUND):
                 self._voice_s = (self._voice_s[0], event.at_s)
             case SentenceHeard():
-                self._spoken.append(event.sentence.text)
+                self._spoken.append(event.sentence.spoken)
             case UserSaid():
                 return self._take(event)
         return False
