@@ -141,10 +141,10 @@ class Workbench:
         return await devices.in_thread(devices.list_devices, limit_s=5.0)
 
     async def meter(self, device_name: str) -> AsyncGenerator[float, None]:
-        """The level of a microphone in dB, until the iterator is closed."""
+        """The level of a microphone in dB, until the iterator is closed. Hands-free waits so long: no word is a turn."""
         from companion.audio.capture import DeviceMicrophone
 
-        take = await DeviceMicrophone(device_name).open()
+        take = await self._app.hands_free.lend(DeviceMicrophone(device_name)).open()
         try:
             async for _ in take.frames():
                 yield take.level_db

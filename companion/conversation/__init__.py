@@ -7,7 +7,8 @@ hearing      one take into words; recording is a take in memory, stretches serve
 reply        one answer: streamed, cut (sentences), cleaned (speech_text), spoken; seam joins one that was cut off
 following    the sound of it as it is heard; heard maps sound back to sentences and words
 keeping      what is committed when; live_turn is a turn while it lives
-handsfree    turns that begin by speaking; prepared is an answer asked for in a pause
+handsfree    the open microphone and the turns that begin by speaking; own_voice notices an app that talks to itself
+             (prepared is an answer asked for in a pause)
 realtime     the engine over one voice model; line and spoken are its hands, what stays here goes the usual way
 prompt       what a model is sent
 timeline     where the time of a turn went

@@ -119,6 +119,18 @@ async def test_after_a_take_with_the_talk_key_it_listens_again(free: FreeApp) ->
     assert free.microphone.open_takes == 1
 
 
+async def test_the_microphone_test_of_the_settings_has_the_microphone_to_itself(
+    free: FreeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.audio.capture.DeviceMicrophone", lambda _: free.microphone)
+    levels = free.app.bench.meter("")
+    await anext(levels)
+    assert free.shown.is_paused
+    assert free.microphone.open_takes == 1
+    await levels.aclose()
+    await free.until(lambda: free.listens)
+
+
 @pytest.mark.parametrize("press", ["mute", "try again"])
 async def test_an_error_nobody_foresaw_is_told_and_one_press_brings_it_back(
     free: FreeApp, press: str, expected_warnings: pytest.LogCaptureFixture

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from companion import tasks
 from companion.audio.handsfree import OpenMicrophone
-from companion.audio.virtual import FileMicrophone
+from companion.audio.virtual import FileMicrophone, FileTake
+from companion.conversation import handsfree
 from companion.conversation.handsfree import HandsFree, Wish
-from companion.errors import Kind
+from companion.errors import CompanionError, Kind
 from companion.events import HandsFreeChanged, Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.flow import Audio, Transcript
 from companion.pcm import read_file
+from companion.ports import Take
 from tests.conversation.test_engine import Desk, desk
 
 __all__ = ["desk"]
@@ -135,3 +139,56 @@ async def test_an_error_nobody_foresaw_ends_the_turn_under_way_and_is_told(
     await desk.until(HandsFreeChanged, 2, is_on=True, is_muted=False)
     await free.close()
     assert not desk.of(HandsFreeChanged)[-1].is_on
+
+
+class Chaotic(FileMicrophone):
+    """Opens slowly or not at all, and breaks while it is heard."""
+
+    def __init__(self, dice: random.Random) -> None:
+        super().__init__(Audio(pcm=bytes(64_000), rate_hz=16_000), realtime=False)
+        self.dice: random.Random | None = dice
+        self.takes: list[Take] = []
+
+    async def open(self) -> FileTake:
+        for _ in range(self.dice.randrange(6) if self.dice else 0):
+            await asyncio.sleep(0)
+        if self.dice and self.dice.random() < 0.2:
+            raise self.dice.choice([CompanionError(Kind.MICROPHONE_BUSY), OSError("gone")])
+        take = await super().open()
+        if self.dice and self.dice.random() < 0.2:
+            take._frames = [b"odd"] * 9
+        self.takes.append(take)
+        assert sum(take.is_open for take in self.takes) == 1, "two microphones at once"
+        return take
+
+
+async def test_storms_of_wishes_leave_no_real_take_open(
+    desk: Desk, reported: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handsfree, "AGAIN_S", 0.001)
+    opened = 0
+    for seed in range(12):
+        dice = random.Random(seed)
+        microphone = Chaotic(dice)
+        mode = HandsFree(
+            lambda _, its=microphone: OpenMicrophone(its),  # type: ignore[misc]
+            lambda: desk.engine,
+            desk.engine.events,
+        )
+        for _ in range(20):
+            match dice.randrange(4):
+                case 0:
+                    mode.want(dice.choice([None, WISH, replace(WISH, microphone="Two")]))
+                case 1:
+                    mode.mute(dice.random() < 0.4)
+                case 2:
+                    mode.pause("settings")
+                case _:
+                    mode.resume("settings")
+            for _ in range(dice.choice([0, 1, 5, 30])):
+                await asyncio.sleep(0)
+        await mode.close()
+        opened += len(microphone.takes)
+        assert not any(take.is_open for take in microphone.takes), seed
+    assert opened > 12
+    assert not any(isinstance(error, AssertionError) for error in reported)
