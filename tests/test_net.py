@@ -21,10 +21,10 @@ from companion.errors import AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import ChatRequest, Message, Speaker
 from companion.ledger import Cargo, Errand, on_errand
 from companion.net import Net, is_this_computer, origin
-from companion.providers.anthropic import AnthropicProvider
-from companion.providers.ollama import OllamaProvider
-from companion.providers.openai import OpenAIProvider
 from companion.providers.provider import AIProvider
+from companion.providers.vendors.anthropic.provider import AnthropicProvider
+from companion.providers.vendors.ollama import OllamaProvider
+from companion.providers.vendors.openai.provider import OpenAIProvider
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

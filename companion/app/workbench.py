@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
-    from companion.providers.local import Progress
+    from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
 
@@ -99,8 +99,8 @@ class Workbench:
         Raises:
             CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
         """
-        from companion.providers.local import WhisperProvider
-        from companion.providers.piper import PiperProvider
+        from companion.providers.here.piper import PiperProvider
+        from companion.providers.here.whisper import WhisperProvider
 
         engine = await self._app.staff.provider(Role.SPEAKS if provider == "piper" else Role.HEARS, provider)
         if not isinstance(engine, WhisperProvider | PiperProvider):

@@ -11,11 +11,11 @@
 
     asyncio.run(main())
 
-Rooms map: `provider` (what a provider is, and its policy), one file per dialect (`openai`, `anthropic`, `ollama`,
-`guide`, `builtin`, `local`, `piper`, `mock`), `servers` (a person's own, by name), `registry` (who there is),
-`config` (environment and factory), `config_file` (YAML), `middleware` (retry, deadlines, breaker, limit, fallback,
-caps), `catalogue` (models and prices), `validator` (keys and checks). Every name is loaded when it is first used, and
-no vendor's SDK before the first call.
+Four rooms. This one is the library's face: `provider` (what a provider is, and its policy), `registry` (who there is),
+`config` (environment and factory), `config_file` (YAML), `servers` (a person's own, by name), `client`, `response`,
+`tools`, `schema`, `catalogue` (models and prices), `validator` (keys and checks), and `middleware` (retry, deadlines,
+breaker, limit, fallback, caps). `wire` is what dialects share, `vendors` is one file or package per vendor, `here` is
+what runs on this computer. Every name is loaded when it is first used, and no vendor's SDK before the first call.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         get_provider_config,
     )
     from companion.providers.config_file import Config, load_config
-    from companion.providers.mock import MockAIProvider
+    from companion.providers.here.mock import MockAIProvider
     from companion.providers.provider import AIProvider, Policy, Spec
     from companion.providers.response import ChatResponse
     from companion.providers.schema import schema_of
@@ -174,7 +174,7 @@ _HOMES = {
     "companion.providers.response": ("ChatResponse",),
     "companion.providers.schema": ("schema_of",),
     "companion.providers.tools": ("Toolbox", "tool_from"),
-    "companion.providers.mock": ("MockAIProvider",),
+    "companion.providers.here.mock": ("MockAIProvider",),
     "companion.providers.catalogue": ("Catalogue", "ModelEntry"),
     "companion.providers.config": (
         "PROVIDER_CONFIGS",

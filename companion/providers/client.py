@@ -23,7 +23,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.providers.provider import AIProvider, Spec, opened
 from companion.providers.response import ChatResponse, Collected, added
-from companion.providers.wellformed import require_well_formed
+from companion.providers.wire.wellformed import require_well_formed
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, JsonSchema, Picture, SoundFile, Tool, ToolCall

@@ -1,9 +1,9 @@
 """Who can think, hear and speak: finds providers by name, without loading any vendor's SDK.
 
-Five sources, in this order: what a program registered, the servers a person declared (`servers`), the modules of this
-package that define `SPEC` and `PROVIDER`, the rows of `resources/vendors.yaml`, and installed packages with an entry point
-in the group `companion.providers` (an `AIProvider` subclass). Entry points are read only for a name nobody knows and for
-the whole list, because asking the installation costs more than all the rest.
+Five sources, in this order: what a program registered, the servers a person declared (`servers`), the modules of the
+rooms `vendors` and `here` that define `SPEC` and `PROVIDER`, the rows of `resources/vendors.yaml`, and installed
+packages with an entry point in the group `companion.providers` (an `AIProvider` subclass). Entry points are read only
+for a name nobody knows and for the whole list, because asking the installation costs more than all the rest.
 """
 
 from __future__ import annotations
@@ -17,49 +17,12 @@ from functools import cache
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, Kind
 from companion.flow import Role
-from companion.providers import compatible
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors import compatible
 
 ENTRY_POINTS = "companion.providers"
-_NOT_VENDORS = frozenset(
-    {
-        "provider",
-        "registry",
-        "config",
-        "config_file",
-        "middleware",
-        "catalogue",
-        "validator",
-        "worker",
-        "faults",
-        "pipe",
-        "sse",
-        "compatible",
-        "openai_chat",
-        "openai_dialect",
-        "openai_requests",
-        "voice_model",
-        "openai_sound",
-        "openai_voice",
-        "engines",
-        "engine_provider",
-        "noticing",
-        "anthropic_messages",
-        "client",
-        "fitting",
-        "google_hearing",
-        "google_live",
-        "google_sound",
-        "google_wire",
-        "response",
-        "schema",
-        "servers",
-        "model_names",
-        "tools",
-        "wellformed",
-    }
-)
-"""The room's own machinery, which is not imported to see whether it is a provider."""
+_ROOMS = ("vendors", "here")
+"""The packages of this package whose modules are looked at."""
 _log = logging.getLogger(__name__)
 
 
@@ -150,7 +113,7 @@ def declare_servers(made: Mapping[str, tuple[Spec, Callable[[], type[AIProvider]
 
 def is_vendor(name: str) -> bool:
     """Whether a provider that came with the program has the name; reads no vendor's file."""
-    return _is_module(name) or name in _NOT_VENDORS or name in compatible.rows()
+    return bool(_module_of(name)) or name in compatible.rows()
 
 
 def _checked(cls: object, name: str) -> type[AIProvider]:
@@ -174,7 +137,7 @@ def _entry(name: str) -> _Entry:
 def _look_up(key: str) -> _Entry | None:
     if (own := _registered.get(key) or _servers.get(key)) is not None:
         return own
-    if _is_module(key) and (entry := _from_module(key)) is not None and entry.spec.name == key:
+    if (module := _module_of(key)) and (entry := _from_module(module)) is not None and entry.spec.name == key:
         return entry  # the usual case, and the only vendor's file that is read for it
     for source in (_rows, _built_in, _installed):
         for entry in source().values():
@@ -187,23 +150,27 @@ def _all() -> dict[str, _Entry]:
     return {**_installed(), **_rows(), **_built_in(), **_servers, **_registered}
 
 
-def _is_module(key: str) -> bool:
-    if not key.isidentifier() or key in _NOT_VENDORS:
-        return False
-    return importlib.util.find_spec(f"{__package__}.{key}") is not None
+def _module_of(key: str) -> str:
+    """The full name of the module or package `key` in one of the rooms; empty: there is none."""
+    if not key.isidentifier():
+        return ""
+    names = (f"{__package__}.{room}.{key}" for room in _ROOMS)
+    return next((name for name in names if importlib.util.find_spec(name) is not None), "")
 
 
 @cache
 def _module_names() -> frozenset[str]:
     import pkgutil
 
-    package = importlib.import_module(__package__)
-    return frozenset(module.name for module in pkgutil.iter_modules(package.__path__)) - _NOT_VENDORS
+    rooms = [importlib.import_module(f"{__package__}.{room}") for room in _ROOMS]
+    return frozenset(
+        module.name for room in rooms for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+    )
 
 
 @cache
 def _from_module(name: str) -> _Entry | None:
-    module = importlib.import_module(f"{__package__}.{name}")
+    module = importlib.import_module(name)
     spec = getattr(module, "SPEC", None)
     return _Entry(spec, module=module.__name__) if isinstance(spec, Spec) else None
 

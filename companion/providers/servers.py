@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import Health, Role, VoiceInfo
 from companion.hosts import is_this_computer
-from companion.providers import compatible, registry
+from companion.providers import registry
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec, opened
+from companion.providers.vendors import compatible
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
@@ -88,7 +89,7 @@ def spec_of(server: OwnServer) -> Spec:
     """What is known of a server before it is asked."""
     roles = server.roles & KINDS[server.kind] or KINDS[server.kind]
     if server.kind == "wyoming":
-        from companion.providers import wyoming
+        from companion.providers.vendors import wyoming
 
         like = wyoming.SPEC
     else:
@@ -114,7 +115,7 @@ def class_of(server: OwnServer) -> type[AIProvider]:
     if len(server.addresses) > 1:
         return type(named, (Cluster,), {"spec": spec, "server": server})
     if server.kind == "wyoming":
-        from companion.providers.wyoming import WyomingProvider
+        from companion.providers.vendors.wyoming import WyomingProvider
 
         return type(named, (WyomingProvider,), {"spec": spec})
     made = compatible.compatible(server.name, compatible.rows()["compatible"])

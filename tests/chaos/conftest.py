@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from companion.providers import live
+from companion.providers.wire import sockets
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "RECONNECT_S", 0.002)
+    monkeypatch.setattr(sockets, "RECONNECT_S", 0.002)

@@ -11,11 +11,13 @@ from companion.events import Phase, PhaseChanged, ReplyDelta, TakeDiscarded, Tur
 from companion.flow import ReplyState
 from companion.journal.store import open_in_memory
 from companion.ports import SpeechToSpeech
-from companion.providers.google import GoogleProvider
 from companion.providers.provider import Policy
+from companion.providers.vendors.google.provider import GoogleProvider
 from tests.conversation.test_realtime import LONG, REPLY, SPEECH, Desk
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.script import TRANSCRIPT, Script
+
+pytestmark = pytest.mark.virtual_clock
 
 
 class GeminiDesk(Desk):

@@ -14,7 +14,7 @@ from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
-from companion.providers.local import Progress
+from companion.providers.here.whisper import Progress
 from companion.providers.provider import Spec
 from companion.providers.registry import specs
 from companion.providers.servers import Discovery, OwnServer

@@ -12,7 +12,7 @@ import pytest
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.providers import AIProviderFactory
-from companion.providers.piper import PiperProvider
+from companion.providers.here.piper import PiperProvider
 from tests.environments import environment
 
 pytestmark = pytest.mark.long

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from companion.providers import live
+from companion.providers.wire import sockets
 
 
 @pytest.fixture(autouse=True)
 def no_pause_before_reconnecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "RECONNECT_S", 0.001)
+    monkeypatch.setattr(sockets, "RECONNECT_S", 0.001)

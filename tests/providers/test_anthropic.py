@@ -25,9 +25,9 @@ from companion.errors import (
     AIProviderUnavailableError,
 )
 from companion.flow import Audio, ChatDelta, ChatRequest, Message, Speaker, SpeakRequest
-from companion.providers.anthropic import AnthropicProvider
-from companion.providers.anthropic_messages import MAX_TOKENS, accepted
-from companion.providers.openai import OpenAIProvider
+from companion.providers.vendors.anthropic.messages import MAX_TOKENS, accepted
+from companion.providers.vendors.anthropic.provider import AnthropicProvider
+from companion.providers.vendors.openai.provider import OpenAIProvider
 from tests.servers import AnthropicServer, OpenAIServer
 
 KEY = "sk-ant-0123456789abcdef"
@@ -194,7 +194,7 @@ async def test_an_overload_in_the_middle_is_an_outage_and_not_a_success(
 async def test_a_connection_left_open_after_the_last_word_does_not_hold_the_turn(
     provider: AnthropicProvider, server: AnthropicServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.faults.LINGER_S", 0.05)
+    monkeypatch.setattr("companion.providers.wire.faults.LINGER_S", 0.05)
     server.script.hang_at_end = True
     async with asyncio.timeout(10):  # far below the gate's own patience
         assert (await _ask(provider))[-1].finish_reason == "stop"

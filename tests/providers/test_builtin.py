@@ -15,7 +15,7 @@ import pytest
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, HearRequest, Role, SpeakRequest, Transcript
 from companion.pcm import level_db, read_file
-from companion.providers.builtin import (
+from companion.providers.here.builtin import (
     PROVIDER,
     SPEC,
     VOICES,
@@ -24,7 +24,7 @@ from companion.providers.builtin import (
     speakable,
     words_per_minute,
 )
-from companion.providers.engines import shared_engines
+from companion.providers.here.process.engines import shared_engines
 
 DATA = Path(__file__).parents[1] / "data"
 READINGS = {
@@ -193,7 +193,7 @@ async def test_speed_shortens_and_lengthens(here: BuiltinProvider) -> None:
 
 
 async def test_every_voice_offered_is_there(here: BuiltinProvider, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "companion.providers.builtin")
+    caplog.set_level(logging.DEBUG, "companion.providers.here.builtin")
     for voice in VOICES:
         assert level_db((await sound(here, "Good morning, one two three.", voice.id)).pcm) > -40
     assert not caplog.records, "none was replaced by the default"
@@ -204,7 +204,7 @@ async def test_every_voice_offered_is_there(here: BuiltinProvider, caplog: pytes
 async def test_a_voice_of_somebody_else_does_not_silence_this_one(
     here: BuiltinProvider, voice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "companion.providers.builtin")
+    caplog.set_level(logging.DEBUG, "companion.providers.here.builtin")
     assert (await sound(here, voice=voice)).seconds > 2
     assert "en-us spoke" in caplog.text
 

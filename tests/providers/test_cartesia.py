@@ -24,8 +24,8 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript, TurnSignal
-from companion.providers import live, live_voice
-from companion.providers.cartesia import CartesiaProvider
+from companion.providers.vendors.cartesia import CartesiaProvider
+from companion.providers.wire import sockets, voice_sockets
 from tests.servers.cartesia import AMELIE, KATIE, CartesiaServer
 from tests.servers.script import TRANSCRIPT, Seen
 
@@ -165,7 +165,7 @@ async def test_stopping_to_listen_hangs_up(server: CartesiaServer, provider: Car
 async def test_the_last_word_is_not_waited_for_for_ever(
     server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "LAST_WORD_S", 0.1)
+    monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
     server.script.hang_at_end = True
     assert (await hear(provider))[-1].text == TRANSCRIPT
 
@@ -173,7 +173,7 @@ async def test_the_last_word_is_not_waited_for_for_ever(
 async def test_a_recogniser_that_says_nothing_at_all_is_late(
     server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "LAST_WORD_S", 0.1)
+    monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
     server.script.stall_after = 0
     with pytest.raises(AIProviderTimeoutError):
         await hear(provider)
@@ -347,7 +347,7 @@ async def test_a_kept_connection_that_dies_at_the_first_word_is_replaced_once(
 async def test_unused_connections_close_by_themselves(
     server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider._links = live_voice.Links(provider._open, idle_s=0.05)
+    provider._links = voice_sockets.Links(provider._open, idle_s=0.05)
     await provider.warm()
     seen = talk(server)
     await server.until(lambda: seen.disconnected)
@@ -498,7 +498,7 @@ async def test_a_connection_that_breaks_cuts_off_what_was_begun(
 async def test_a_voice_that_opens_and_says_nothing_is_late(
     server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_voice, "SILENCE_S", 0.1)
+    monkeypatch.setattr(voice_sockets, "SILENCE_S", 0.1)
     server.script.stall_after = 0
     with pytest.raises(AIProviderTimeoutError):
         await say(provider, SpeakRequest(text=FIRST, voice=KATIE))

@@ -48,9 +48,9 @@ from companion.providers import (
     registry,
     trim_messages,
 )
-from companion.providers.anthropic import AnthropicProvider
-from companion.providers.ollama import OllamaProvider
-from companion.providers.openai import OpenAIProvider
+from companion.providers.vendors.anthropic.provider import AnthropicProvider
+from companion.providers.vendors.ollama import OllamaProvider
+from companion.providers.vendors.openai.provider import OpenAIProvider
 from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer
 
 KEY = "sk-ant-client-0123456789"

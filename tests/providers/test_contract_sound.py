@@ -30,8 +30,9 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import FRAME_BYTES, Audio, HearRequest, Role, SpeakRequest, Transcript
-from companion.providers import live, live_voice, registry
+from companion.providers import registry
 from companion.providers.provider import AIProvider
+from companion.providers.wire import sockets, voice_sockets
 from tests.servers import DeepgramServer, GoogleServer, OpenAIServer, VendorServer
 from tests.servers.cartesia import CartesiaServer
 from tests.servers.compatible import COMPATIBLE
@@ -455,7 +456,7 @@ async def test_what_the_gate_says_comes_out_as_itself(line: Line) -> None:
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net_module, "CONNECT_S", 1.0)  # a busy machine connects late
-    for where, name in ((net_module, "READ_S"), (live, "LAST_WORD_S"), (live_voice, "SILENCE_S")):
+    for where, name in ((net_module, "READ_S"), (sockets, "LAST_WORD_S"), (voice_sockets, "SILENCE_S")):
         monkeypatch.setattr(where, name, 0.3)
 
 

@@ -24,10 +24,10 @@ from companion.errors import (
 )
 from companion.flow import FRAME_BYTES, Audio, HearRequest, Role, SpeakRequest, Transcript, TurnSignal
 from companion.log import hide
-from companion.providers import live as live_module
-from companion.providers import live_voice, registry
-from companion.providers.deepgram import DeepgramProvider
-from companion.providers.live import Turns
+from companion.providers import registry
+from companion.providers.vendors.deepgram.provider import DeepgramProvider
+from companion.providers.wire import sockets, voice_sockets
+from companion.providers.wire.sockets import Turns
 from companion.tasks import alive
 from tests.servers.deepgram import DeepgramServer
 
@@ -261,7 +261,7 @@ async def test_nova_that_lags_behind_says_its_last_words(desk: Desk) -> None:
 
 
 async def test_nova_is_kept_alive_through_a_pause(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from companion.providers.deepgram_wire import Nova
+    from companion.providers.vendors.deepgram.wire import Nova
 
     monkeypatch.setattr(Nova, "keep_alive_s", 0.05)
     desk.server.patience_s = 0.2
@@ -281,7 +281,7 @@ async def test_nova_is_kept_alive_through_a_pause(desk: Desk, monkeypatch: pytes
 
 
 async def test_nova_that_gets_nothing_hangs_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from companion.providers.deepgram_wire import Nova
+    from companion.providers.vendors.deepgram.wire import Nova
 
     monkeypatch.setattr(Nova, "keep_alive_s", None)
     desk.server.patience_s = 0.1
@@ -430,7 +430,7 @@ async def test_nobody_at_the_address_is_unreachable(desk: Desk) -> None:
 
 
 async def test_the_last_word_is_waited_for_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "LAST_WORD_S", 0.1)
+    monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
     desk.server.script.stall_after = 4
     heard = await desk.hear(4.0)
     assert (heard[-1].text, heard[-1].is_final) == ("I had a long", True)
@@ -440,7 +440,7 @@ async def test_the_last_word_is_waited_for_only_so_long(desk: Desk, monkeypatch:
 
 
 async def test_a_voice_that_falls_silent_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_voice, "SILENCE_S", 0.1)
+    monkeypatch.setattr(voice_sockets, "SILENCE_S", 0.1)
     desk.server.script.stall_after = 0
     assert type(await desk.fail(desk.speak(text="Hello."))) is AIProviderTimeoutError
 
@@ -726,7 +726,7 @@ def test_the_registry_knows_deepgram() -> None:
     assert spec.hears_live
     assert spec.follows_turns
     assert spec.streams_text
-    assert {"live", "live_voice", "deepgram_wire"}.isdisjoint(each.name for each in registry.specs())
+    assert {"sockets", "voice_sockets", "wire"}.isdisjoint(each.name for each in registry.specs())
 
 
 async def test_the_stack_of_a_live_take_lets_words_through(desk: Desk) -> None:

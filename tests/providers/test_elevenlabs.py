@@ -24,8 +24,8 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
-from companion.providers import live, live_voice
-from companion.providers.elevenlabs import ElevenLabsProvider
+from companion.providers.vendors.elevenlabs import ElevenLabsProvider
+from companion.providers.wire import sockets, voice_sockets
 from tests.servers.elevenlabs import GEORGE, ElevenLabsServer
 from tests.servers.script import TRANSCRIPT, Seen
 
@@ -170,7 +170,7 @@ async def test_stopping_to_listen_hangs_up(server: ElevenLabsServer, provider: E
 async def test_the_last_word_is_not_waited_for_for_ever(
     server: ElevenLabsServer, provider: ElevenLabsProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "LAST_WORD_S", 0.1)
+    monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
     server.script.hang_at_end = True
     assert (await hear(provider))[-1].text == TRANSCRIPT
     server.script.stall_after = 0
@@ -183,7 +183,7 @@ async def test_too_little_to_commit_is_no_failure(
     server: ElevenLabsServer, provider: ElevenLabsProvider, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     server.commit_answer = code
-    monkeypatch.setattr(live, "LAST_WORD_S", 60)
+    monkeypatch.setattr(sockets, "LAST_WORD_S", 60)
     async with asyncio.timeout(5):
         heard = await hear(provider, HearRequest(frames=recorded(2)))
     assert [one.text for one in heard if one.is_final] == ["I had"]
@@ -319,7 +319,7 @@ async def test_a_conversation_opened_ahead_that_died_is_replaced(
 async def test_an_unused_conversation_closes_by_itself(
     server: ElevenLabsServer, provider: ElevenLabsProvider
 ) -> None:
-    provider._links = live_voice.Links(provider._open, idle_s=0.05)
+    provider._links = voice_sockets.Links(provider._open, idle_s=0.05)
     await provider.warm()
     seen = talk(server, STREAM_INPUT)
     await server.until(lambda: seen.disconnected)
@@ -501,7 +501,7 @@ async def test_a_connection_that_breaks_cuts_off_what_was_begun(
 async def test_a_voice_that_opens_and_says_nothing_is_late(
     server: ElevenLabsServer, provider: ElevenLabsProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_voice, "SILENCE_S", 0.1)
+    monkeypatch.setattr(voice_sockets, "SILENCE_S", 0.1)
     server.script.stall_after = 0
     with pytest.raises(AIProviderTimeoutError):
         await say(provider, SpeakRequest(text=FIRST))

@@ -18,8 +18,8 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import ChatDelta, HearRequest, Message, Speaker
-from companion.providers.google import GoogleProvider
 from companion.providers.provider import Policy
+from companion.providers.vendors.google.provider import GoogleProvider
 from tests.providers.ear import FRAMES, KEY, Ear
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.script import REPLY, TRANSCRIPT

@@ -15,8 +15,8 @@ from companion.calls import JsonSchema, Picture, SoundFile, Tool
 from companion.errors import AIProviderNotSupportedError
 from companion.flow import ChatRequest, Message, Role, Speaker
 from companion.practices import find_practice, load_practices
-from companion.providers.guide import PROVIDER, SPEC, Guide, load_wordings, write_answer
-from companion.providers.noticing import load_lexicon, notice, turn_clause
+from companion.providers.here.guide.noticing import load_lexicon, notice, turn_clause
+from companion.providers.here.guide.provider import PROVIDER, SPEC, Guide, load_wordings, write_answer
 
 HELP = re.compile(r"\b(112|911|988)\b")
 
@@ -253,7 +253,7 @@ def test_whole_messages_of_one_kind(said: str, occasion: str) -> None:
 def test_the_same_conversation_gives_the_same_answer_in_another_process() -> None:
     said = "I had an argument with my brother but I miss him."
     code = (
-        "from companion.providers.guide import write_answer; from companion.flow import *;"
+        "from companion.providers.here.guide.provider import write_answer; from companion.flow import *;"
         f"print(write_answer(ChatRequest(messages=(Message(Speaker.USER, {said!r}),))))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}

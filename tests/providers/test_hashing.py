@@ -10,8 +10,8 @@ import pytest
 
 from companion.calls import Embeddings, EmbedRequest
 from companion.errors import AIProviderInvalidRequestError
-from companion.providers.builtin import BuiltinProvider
 from companion.providers.hashing import DIMENSIONS, vector
+from companion.providers.here.builtin import BuiltinProvider
 
 JOURNAL = [
     "I walked along the river this morning and felt calm.",

@@ -24,7 +24,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
 from companion.net import Net
 from companion.providers import registry
-from companion.providers.ollama import KEEP_ALIVE, SPEC, OllamaProvider, PullProgress
+from companion.providers.vendors.ollama import KEEP_ALIVE, SPEC, OllamaProvider, PullProgress
 from tests.servers import OllamaServer
 from tests.servers.ollama import NO_MODELS
 

@@ -35,8 +35,8 @@ from companion.flow import (
     Usage,
 )
 from companion.pcm import to_wav
-from companion.providers.openai import SPEC, OpenAIProvider
-from companion.providers.openai_sound import Samples
+from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider
+from companion.providers.vendors.openai.sound import Samples
 from tests.servers import OpenAIServer
 from tests.servers.openai import Ways
 
@@ -163,7 +163,7 @@ async def test_done_alone_is_no_end_and_a_finish_reason_alone_is(
 async def test_a_connection_left_open_after_the_last_word_does_not_hold_the_turn(
     provider: OpenAIProvider, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.faults.LINGER_S", 0.05)
+    monkeypatch.setattr("companion.providers.wire.faults.LINGER_S", 0.05)
     server.script.hang_at_end = True
     async with asyncio.timeout(10):  # far below the gate's own patience
         server.script.raw = _stream(_says("Hi", "stop"), done=False)

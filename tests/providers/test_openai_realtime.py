@@ -27,9 +27,9 @@ from companion.flow import (
     Transcript,
 )
 from companion.pcm import Resampler
-from companion.providers.openai import OpenAIProvider
-from companion.providers.openai_realtime import OpenAIRealtime
 from companion.providers.provider import Policy
+from companion.providers.vendors.openai.provider import OpenAIProvider
+from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from tests.providers.ear import FRAMES, KEY, TAKE, Ear
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.script import REPLY, TRANSCRIPT
@@ -152,7 +152,7 @@ async def test_no_frame_is_nothing_heard(provider: OpenAIProvider) -> None:
 async def test_what_is_known_is_kept_when_the_last_word_does_not_come(
     server: RealtimeServer, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.live.LAST_WORD_S", 0.2)
+    monkeypatch.setattr("companion.providers.wire.sockets.LAST_WORD_S", 0.2)
     server.script.stall_after = 3
     heard = await words(provider, HearRequest(frames=frames()))
     assert heard[-1].is_final
@@ -248,7 +248,7 @@ async def test_errors_inside_the_socket_have_their_names(
 async def test_a_socket_that_never_answers_is_not_waited_for(
     server: RealtimeServer, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.live.LAST_WORD_S", 0.2)
+    monkeypatch.setattr("companion.providers.wire.sockets.LAST_WORD_S", 0.2)
     provider.policy = Policy(attempts=1, breaker=False, first_s=0.3)
     server.is_mute = True
     with pytest.raises(AIProviderTimeoutError):

@@ -10,7 +10,7 @@ import pytest
 from companion.errors import AIProviderContentRefusedError
 from companion.flow import Audio, SpeakRequest
 from companion.providers import catalogue
-from companion.providers.openai import OpenAIProvider
+from companion.providers.vendors.openai.provider import OpenAIProvider
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.speech import say
 

@@ -17,8 +17,8 @@ from companion.errors import CompanionError, Kind
 from companion.flow import SpeakRequest
 from companion.net import Net
 from companion.providers import registry
-from companion.providers.local import Progress
-from companion.providers.piper import INSTALL, OFFERED, PROVIDER, SPEC, PiperProvider
+from companion.providers.here.piper import INSTALL, OFFERED, PROVIDER, SPEC, PiperProvider
+from companion.providers.here.whisper import Progress
 
 VOICE = "en_US-lessac-medium"
 MODEL = bytes(range(256)) * 8000
@@ -101,7 +101,7 @@ async def refusal(piper: PiperProvider, voice: str = VOICE) -> CompanionError:
 async def test_without_the_program_it_says_how_to_get_it(
     piper: PiperProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.piper.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("companion.providers.here.piper.importlib.util.find_spec", lambda _: None)
     health = await piper.check()
     assert not health.ok
     assert INSTALL in health.detail

@@ -12,10 +12,10 @@ import pytest
 
 from companion.errors import AIProviderAuthError, AIProviderInvalidRequestError, AIProviderStreamCutError
 from companion.flow import FRAME_BYTES, HearRequest, Transcript
-from companion.providers import live
-from companion.providers.cartesia import CartesiaProvider
-from companion.providers.deepgram import DeepgramProvider
-from companion.providers.elevenlabs import ElevenLabsProvider
+from companion.providers.vendors.cartesia import CartesiaProvider
+from companion.providers.vendors.deepgram.provider import DeepgramProvider
+from companion.providers.vendors.elevenlabs import ElevenLabsProvider
+from companion.providers.wire import sockets
 from companion.tasks import alive
 from tests.reliability.proof import prove
 from tests.servers.cartesia import CartesiaServer
@@ -59,7 +59,7 @@ async def line(name: str) -> AsyncIterator[tuple[Any, Any]]:
         server.script.transcript = WORDS
         yield server, provider
         await provider.aclose()
-        await live.gone()
+        await sockets.gone()
         await asyncio.sleep(0)
     assert not alive(), "work went on after the provider was closed"
 
@@ -123,7 +123,7 @@ async def test_it_is_looked_for_five_times_and_no_more(name: str) -> None:
         lose(server, 1012, 2, times=None)
         with pytest.raises(AIProviderStreamCutError):
             await hear(provider)
-        assert len(takes(server)) == 1 + live.MOST_RECONNECTS
+        assert len(takes(server)) == 1 + sockets.MOST_RECONNECTS
         prove(23, "tries after a lost socket", len(takes(server)) - 1, 5, cases=len(takes(server)))
 
 
@@ -185,7 +185,7 @@ async def test_settled_words_stay_and_only_the_sound_after_them_goes_out_again(m
 async def test_a_take_that_nobody_wants_any_more_ends_while_it_is_reconnecting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "RECONNECT_S", 60.0)
+    monkeypatch.setattr(sockets, "RECONNECT_S", 60.0)
     async with line("cartesia") as (server, provider):
         lose(server, 1006, 1, times=None)
 

@@ -38,8 +38,8 @@ def test_the_first_house_of_providers_is_complete() -> None:
 
 
 def test_no_module_with_a_spec_is_left_out() -> None:
-    for module in pkgutil.iter_modules(companion.providers.__path__):
-        loaded = importlib.import_module(f"companion.providers.{module.name}")
+    for module in pkgutil.walk_packages(companion.providers.__path__, "companion.providers."):
+        loaded = importlib.import_module(module.name)
         if isinstance(vars(loaded).get("SPEC"), Spec):
             assert registry.find(loaded.SPEC.name) is loaded.SPEC
             assert registry.provider_class(loaded.SPEC.name) is loaded.PROVIDER

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from companion.net import MAX_EVENT, MAX_LINE
-from companion.providers.sse import ServerSentEvent, events
+from companion.providers.wire.sse import ServerSentEvent, events
 
 
 async def read(blocks: Iterable[bytes]) -> list[ServerSentEvent]:

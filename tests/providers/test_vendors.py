@@ -25,9 +25,10 @@ from companion.errors import (
 )
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
 from companion.net import origin
-from companion.providers import AIProviderFactory, compatible, registry
-from companion.providers.openai import OpenAIProvider
+from companion.providers import AIProviderFactory, registry
 from companion.providers.validator import inspect_key
+from companion.providers.vendors import compatible
+from companion.providers.vendors.openai.provider import OpenAIProvider
 from tests.servers.compatible import COMPATIBLE
 from tests.servers.openai import OpenAIServer, Ways
 from tests.servers.script import REPLY, SEEN, TRANSCRIPT

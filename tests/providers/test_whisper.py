@@ -19,7 +19,7 @@ from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import HearRequest
 from companion.net import Net
 from companion.paths import Home
-from companion.providers.local import INSTALL, MODELS, PROVIDER, SPEC, Progress, WhisperProvider
+from companion.providers.here.whisper import INSTALL, MODELS, PROVIDER, SPEC, Progress, WhisperProvider
 
 FASTER_WHISPER = """
 import os, types, wave
@@ -106,7 +106,7 @@ async def frames(count: int = 50) -> AsyncIterator[bytes]:
 async def test_without_the_library_it_says_how_to_get_it(
     whisper: WhisperProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.local.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("companion.providers.here.whisper.importlib.util.find_spec", lambda _: None)
     put_model(whisper, "hello")
     health = await whisper.check()
     assert not health.ok
@@ -241,7 +241,7 @@ def test_models_live_in_the_home_unless_told_otherwise(home: Home) -> None:
 
 
 def test_the_app_never_imports_the_engine() -> None:
-    code = "import companion.providers.local, companion.providers.builtin, sys, json; print(json.dumps(list(sys.modules)))"
+    code = "from companion.providers.here import builtin, whisper; import sys, json; print(json.dumps(list(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     heavy = {"faster_whisper", "huggingface_hub", "pocketsphinx", "espeakng_loader", "numpy", "soxr"}
     assert not heavy & set(loaded)

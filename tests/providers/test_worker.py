@@ -16,8 +16,8 @@ import pytest
 
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
-from companion.providers.engines import Engines
-from companion.providers.pipe import (
+from companion.providers.here.process.engines import Engines
+from companion.providers.here.process.pipe import (
     HEADER,
     MAX_PAYLOAD,
     BrokenPipeline,
@@ -26,8 +26,8 @@ from companion.providers.pipe import (
     parse_header,
     read_frame,
 )
+from companion.providers.here.process.worker import breaths
 from companion.providers.provider import Spec
-from companion.providers.worker import breaths
 
 SPEC = Spec(name="here", display_name="Here", roles=frozenset({Role.SPEAKS}))
 SPEECH = {"text": "Rest is part of the work. " * 200, "voice": "en-us", "words_per_minute": 175}
@@ -222,7 +222,7 @@ async def test_an_order_the_engine_cannot_follow_fails_alone() -> None:
 def test_the_process_ends_with_its_parent_and_keeps_its_pipe_clean() -> None:
     """A crash of the app leaves no engine behind: the end of stdin is enough, in the middle of a job too."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "companion.providers.worker"],
+        [sys.executable, "-m", "companion.providers.here.process.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

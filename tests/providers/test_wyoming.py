@@ -11,7 +11,7 @@ from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.net import Net
 from companion.providers import AIProviderFactory
-from companion.providers.wyoming import WyomingProvider
+from companion.providers.vendors.wyoming import WyomingProvider
 from tests.servers.wyoming import WyomingServer
 
 FRAME = b"\x10\x00" * 320

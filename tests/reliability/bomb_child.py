@@ -15,7 +15,7 @@ from pathlib import Path
 from companion.chaos import Way
 from companion.errors import CompanionError
 from companion.flow import ChatDelta
-from companion.providers import live
+from companion.providers.wire import sockets
 from tests.reliability.clients import PLAIN, provider_at, request_for
 
 POLICY = replace(PLAIN, first_s=3.0, idle_s=3.0, total_s=12.0)
@@ -61,7 +61,7 @@ async def _tick(gaps: list[float]) -> None:
 
 
 async def main() -> None:
-    live.RECONNECT_S = 0.01
+    sockets.RECONNECT_S = 0.01
     url = sys.argv[1]
     for line in sys.stdin:
         vendor, way = line.split()

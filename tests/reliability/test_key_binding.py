@@ -17,8 +17,9 @@ from companion.flow import ChatRequest, HearRequest, Message, Role, Speaker, Spe
 from companion.hosts import origin
 from companion.log import Secret
 from companion.net import Net
-from companion.providers import live, registry
+from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy, Spec
+from companion.providers.wire import sockets
 from companion.settings import Settings, changed, normalise_base_url
 from companion.vault import EnvironmentKey, MemoryVault
 from tests.reliability.proof import prove
@@ -91,7 +92,7 @@ def _voice(spec: Spec) -> str:
 
 @pytest.mark.parametrize("spec", KEYED, ids=lambda spec: spec.name)
 async def test_no_key_arrives_where_a_redirect_leads(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "RECONNECT_S", 0.001)
+    monkeypatch.setattr(sockets, "RECONNECT_S", 0.001)
     tried = 0
     async with Site() as second:
         for status in STATUSES:

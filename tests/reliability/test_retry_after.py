@@ -12,9 +12,9 @@ import pytest
 
 from companion.errors import AIProviderUnavailableError, CompanionError, Kind
 from companion.net import CONNECT_S
-from companion.providers.faults import retry_after_s
 from companion.providers.middleware import retry, stack
 from companion.providers.provider import Policy
+from companion.providers.wire.faults import retry_after_s
 from tests.providers.scripted import DOWN, END, Vendor, busy, collect, now, on_jumping_clock, text_of
 from tests.reliability.proof import prove
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from companion.calls import DrawRequest, EmbedRequest, JsonSchema, Picture, RealtimeChoice, Tool, ToolCall
 from companion.flow import ChatRequest, HearRequest, Message, Speaker, SpeakRequest
-from companion.providers.google import GoogleProvider
+from companion.providers.vendors.google.provider import GoogleProvider
 from tests.environments import environment
 from tests.servers import GoogleServer, OllamaServer, VendorServer
 from tests.servers.compatible import GroqServer, MistralServer

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 from companion.errors import CompanionError
 from companion.gui.settings.form import text_label
 from companion.gui.settings.page import SettingsPage
-from companion.providers.local import Progress
+from companion.providers.here.whisper import Progress
 
 
 class ModelDownload(QWidget):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
-    from companion.providers.local import Progress
+    from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
 
 

@@ -13,7 +13,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
-from companion.providers.local import SPEC as WHISPER
+from companion.providers.here.whisper import SPEC as WHISPER
 from companion.providers.provider import Spec
 from companion.settings import Page
 

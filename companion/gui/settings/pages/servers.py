@@ -250,8 +250,8 @@ def _clean_key(text: str) -> str:
     Raises:
         CompanionError: KEY_MALFORMED.
     """
-    from companion.providers.compatible import specs
     from companion.providers.validator import inspect_key
+    from companion.providers.vendors.compatible import specs
 
     if not text.strip():
         return ""

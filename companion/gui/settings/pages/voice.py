@@ -23,8 +23,8 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
-from companion.providers.piper import OFFERED
-from companion.providers.piper import SPEC as PIPER
+from companion.providers.here.piper import OFFERED
+from companion.providers.here.piper import SPEC as PIPER
 from companion.providers.provider import Spec
 from companion.settings import Page
 

@@ -1,0 +1,154 @@
+"""Anthropic's Claude: the event stream of the Messages API, contract 2026-10-21, over the gate's HTTP client.
+
+An answer comes without the vendor's SDK, which takes most of a second to import and costs more for each piece than
+reading the eight kinds of events here (`messages`; tests/benchmarks/chunks.py). It is used for what no turn
+waits for: the list of models and the count of tokens. Speech is another provider's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import CompanionError
+from companion.flow import ChatDelta, ChatRequest, Health, Role
+from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors.anthropic.messages import Reply, compose
+from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.sse import Splitter
+
+if TYPE_CHECKING:
+    import httpx2
+    from anthropic import AsyncAnthropic
+
+    from companion.providers.catalogue import ModelEntry
+
+VERSION = "2026-10-21"
+_COUNTED = (
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "cache_control",
+)
+"""What of a request decides its length, and what the count takes."""
+
+SPEC = Spec(
+    name="anthropic",
+    display_name="Anthropic",
+    roles=frozenset({Role.THINKS}),
+    aliases=("claude",),
+    needs_key=True,
+    key_env=("ANTHROPIC_API_KEY",),
+    key_prefixes=("sk-ant-",),
+    key_page="https://console.anthropic.com/settings/keys",
+    base_url="https://api.anthropic.com",
+    default_models={Role.THINKS: "claude-haiku-5-5"},
+    summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
+)
+
+
+class AnthropicProvider(AIProvider):
+    """Claude, through the Messages API at `base_url`."""
+
+    spec = SPEC
+    _http: httpx2.AsyncClient | None = None
+    _client: AsyncAnthropic | None = None
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        with told(self.spec) as call:
+            body, notices = self._compose(request)
+            reply, splitter = Reply(call), Splitter()
+            async with aclosing(await self._ask(call, body)) as response:
+                call.opened = True
+                blocks = until_over(response.aiter_bytes(), reply.is_over)
+                async with aclosing(blocks):
+                    async for block in blocks:
+                        for event in splitter.feed(block):
+                            if delta := reply.take(event):
+                                yield delta
+            yield reply.last(notices)
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The vendor's own count; free of charge, and a request over the network.
+
+        Raises:
+            AIProviderError: as `chat`.
+        """
+        with told(self.spec):
+            body, _ = self._compose(request)
+            counted = {name: body[name] for name in _COUNTED if name in body}
+            client = await self._sdk()
+            # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
+            answer = await client.messages.count_tokens(model=body["model"], messages=[], extra_body=counted)
+            return answer.input_tokens
+
+    def _compose(self, request: ChatRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
+        model = request.model or self.models[Role.THINKS]
+        return compose(request, self.spec, model, _entry(model))
+
+    async def _ask(self, call: Told, body: dict[str, Any]) -> httpx2.Response:
+        """An answer that has begun and is no refusal; the caller closes it."""
+        key = self.require_key()
+        if self._http is None:
+            self._http = self.net.client()
+        headers = {"Authorization": f"Bearer {key}", "anthropic-version": VERSION}
+        url = self.base_url.rstrip("/") + "/v1/messages"
+        request = self._http.build_request("POST", url, headers=headers, json=body)
+        response = await self._http.send(request, stream=True)
+        if response.status_code >= 400:
+            raise await call.refusal(response)
+        return response
+
+    async def _sdk(self) -> AsyncAnthropic:
+        if self._client is None:
+            key = self.require_key()
+            await asyncio.to_thread(_load_sdk)
+            from anthropic import AsyncAnthropic
+
+            http = self.net.client()
+            self._client = AsyncAnthropic(
+                api_key=key,
+                base_url=self.base_url,
+                http_client=http,
+                timeout=http.timeout,
+                max_retries=0,
+                open_telemetry=False,  # what is said here is in nobody's traces
+            )
+        return self._client
+
+    async def check(self) -> Health:
+        async def models() -> Sequence[str]:
+            return [model.id for model in (await (await self._sdk()).models.list(limit=1000)).data]
+
+        return await health(self.spec, models)
+
+    async def warm(self) -> None:
+        if self.api_key is not None:
+            with suppress(CompanionError), told(self.spec):
+                _entry(self.models[Role.THINKS])  # the catalogue is read once
+                await self.net.warm(self.base_url)
+
+    async def aclose(self) -> None:
+        self._http = self._client = None
+        await super().aclose()
+
+
+PROVIDER = AnthropicProvider
+
+
+def _entry(model: str) -> ModelEntry | None:
+    from companion.providers.catalogue import Catalogue
+
+    return Catalogue.load().find(model, SPEC.name)
+
+
+def _load_sdk() -> None:
+    """What the SDK would otherwise import at first use, on the loop."""
+    import anthropic.resources.messages.messages
+    import anthropic.resources.models  # noqa: F401

@@ -1,0 +1,323 @@
+"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures and live conversations.
+
+Requests go out through the gate's HTTP client with the key in a header; chat, hearing and speech are event streams that
+end with a finish reason and EOF. The words of the wire are in `wire`, live conversations in `live`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import AIProviderError, CompanionError, Kind
+from companion.flow import (
+    Audio,
+    ChatDelta,
+    ChatRequest,
+    Health,
+    HearRequest,
+    Role,
+    SpeakRequest,
+    Transcript,
+    VoiceInfo,
+)
+from companion.net import MAX_LINE, MAX_MESSAGE
+from companion.providers.provider import AIProvider, Spec
+from companion.providers.wire.faults import Told, health, told, until_over
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.ports import SpeechToSpeech
+
+API_VERSION = "v1"
+"""What the vendor's SDK of November 2026 puts before every path; older pages say v1beta."""
+KEY_HEADER = "x-goog-api-key"
+PAGE = 1000
+"""Models or voices on one page of a list."""
+MOST_PAGES = 20
+VECTORS_AT_ONCE = 100
+"""The vendor takes no more texts in one request."""
+_VOICES = (
+    ("Sulafat", "warm"), ("Achird", "friendly"), ("Vindemiatrix", "gentle"), ("Achernar", "soft"),
+    ("Algieba", "smooth"), ("Despina", "smooth"), ("Callirrhoe", "easy-going"), ("Umbriel", "easy-going"),
+    ("Aoede", "breezy"), ("Enceladus", "breathy"), ("Iapetus", "clear"), ("Erinome", "clear"),
+    ("Schedar", "even"), ("Gacrux", "mature"), ("Sadaltager", "knowledgeable"), ("Charon", "informative"),
+    ("Rasalgethi", "informative"), ("Kore", "firm"), ("Orus", "firm"), ("Alnilam", "firm"),
+    ("Zephyr", "bright"), ("Autonoe", "bright"), ("Leda", "youthful"), ("Zubenelgenubi", "casual"),
+    ("Pulcherrima", "forward"), ("Puck", "upbeat"), ("Laomedeia", "upbeat"), ("Sadachbia", "lively"),
+    ("Fenrir", "excitable"), ("Algenib", "gravelly"),
+)  # fmt: skip
+"""Speak every language of their models."""
+
+SPEC = Spec(
+    name="google",
+    display_name="Google Gemini",
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    aliases=("gemini",),
+    needs_key=True,
+    key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    key_prefixes=("AIza", "AQ."),
+    key_page="https://aistudio.google.com/apikey",
+    base_url="https://generativelanguage.googleapis.com",
+    default_models={
+        Role.THINKS: "gemini-3.8-flash",
+        Role.HEARS: "gemini-3.5-transcribe",
+        Role.SPEAKS: "gemini-3.8-flash-lite-tts",
+        Role.EMBEDS: "gemini-embedding-2",
+        Role.DRAWS: "gemini-3.1-flash-lite-image",
+    },
+    voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
+    live_models=frozenset({"gemini-3.5-transcribe-live"}),
+    realtime=("gemini-3.8-live", "gemini-3.1-flash-live-preview"),
+    realtime_voices=tuple(name for name, _ in _VOICES),
+    summary="Thinks, hears, speaks and draws. Your words and your voice go to Google.",
+)
+
+
+class GoogleProvider(AIProvider):
+    """Everything the Gemini API does, with a key of Google AI Studio."""
+
+    spec = SPEC
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        from companion.providers.vendors.google.wire import Reply, compose
+
+        model = request.model or self.models[Role.THINKS]
+        with told(self.spec) as call:
+            asked = compose(request, self.spec, model)
+            reply = Reply(call, asked, model)
+            async with (
+                aclosing(self._stream(call, model, asked.body)) as chunks,
+                aclosing(until_over(chunks, reply.is_over)) as events,
+            ):
+                async for event in events:
+                    if (delta := reply.take(event)) is not None:
+                        yield delta
+            yield reply.end()
+
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        from companion.providers.vendors.google.sound import Hearing, hear_body
+
+        model = request.model or self.models[Role.HEARS]
+        if model in self.spec.live_models:
+            from companion.providers.vendors.google.hearing import hear_live
+
+            async with aclosing(hear_live(self, request, model)) as live:
+                async for transcript in live:
+                    yield transcript
+            return
+        pcm = b"".join([frame async for frame in request.frames])
+        if not pcm:
+            raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
+        with told(self.spec) as call:
+            hearing = Hearing(call)
+            body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
+            async with (
+                aclosing(self._stream(call, model, body)) as chunks,
+                aclosing(until_over(chunks, hearing.is_over)) as events,
+            ):
+                async for event in events:
+                    if hearing.take(event):
+                        yield Transcript(text=hearing.text, committed_chars=len(hearing.text))
+            yield hearing.end()
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        from companion.providers.vendors.google.sound import Speech, speak_body
+
+        model = request.model or self.models[Role.SPEAKS]
+        voice = request.voice or self.tts_voice or SPEC.voices[0].id
+        with told(self.spec) as call:
+            speech = Speech(call)
+            body = speak_body(request, model, voice)
+            async with (
+                aclosing(self._stream(call, model, body, MAX_MESSAGE)) as chunks,
+                aclosing(until_over(chunks, speech.is_over)) as events,
+            ):
+                async for event in events:
+                    for audio in speech.take(event):
+                        yield audio
+            speech.end()
+
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        from companion.calls import Embeddings
+        from companion.providers.vendors.google.wire import embed_body
+
+        model = request.model or self.models[Role.EMBEDS]
+        vectors: list[tuple[float, ...]] = []
+        tokens = 0
+        with told(self.spec) as call:
+            for at in range(0, len(request.texts), VECTORS_AT_ONCE):
+                texts = request.texts[at : at + VECTORS_AT_ONCE]
+                found = await self._post(
+                    call, f"{_path(model)}:batchEmbedContents", embed_body(request, model, texts)
+                )
+                made = [_unit(each["values"]) for each in found["embeddings"]]
+                if len(made) != len(texts):
+                    raise call.inside({"code": "server_error"})
+                vectors += made
+                tokens += int((found.get("usageMetadata") or {}).get("promptTokenCount") or 0)
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+
+    async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
+        from companion.providers.vendors.google.wire import Drawing, draw_body
+
+        model = request.model or self.models[Role.DRAWS]
+        with told(self.spec) as call:
+            answer = await self._post(call, f"{_path(model)}:generateContent", draw_body(request))
+            drawing = Drawing(call)
+            pictures = drawing.take(answer)
+            drawing.require_end()
+        for picture in pictures:
+            yield picture
+
+    def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        from companion.providers.vendors.google.live import GeminiLive
+
+        return GeminiLive(self, choice)
+
+    async def voices(self) -> Sequence[VoiceInfo]:
+        """Also those a person made there; without a key, or when the list cannot be had, those that are known."""
+        if self.api_key is None:
+            return self.spec.voices
+        with suppress(CompanionError), told(self.spec) as call:
+            own = [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
+            known = {voice.id for voice in self.spec.voices}
+            return (*self.spec.voices, *(voice for voice in own if voice.id not in known))
+        return self.spec.voices
+
+    async def check(self) -> Health:
+        async def list_models() -> Sequence[str]:
+            with told(self.spec) as call:
+                return [
+                    each["name"].removeprefix("models/")
+                    async for each in self._listed(call, "models", _MODEL_PAGE)
+                ]
+
+        return await health(self.spec, list_models)
+
+    async def warm(self) -> None:
+        if self.api_key is not None:
+            with suppress(CompanionError), told(self.spec):
+                await self.net.warm(self.base_url)
+
+    async def aclose(self) -> None:
+        from companion.providers.wire.sockets import gone
+
+        await gone()
+        await super().aclose()
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The vendor's own count; free of charge, and a request over the network.
+
+        Raises:
+            AIProviderError: as `chat`.
+        """
+        from companion.providers.vendors.google.wire import compose
+
+        model = request.model or self.models[Role.THINKS]
+        with told(self.spec) as call:
+            asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
+            counted = await self._post(call, f"{_path(model)}:countTokens", {"generateContentRequest": asked})
+            return int(counted["totalTokens"])
+
+    # -- the wire -------------------------------------------------------------------------------------------
+
+    def _http(self, max_line: int = 0) -> httpx2.AsyncClient:
+        base = f"{self.base_url.rstrip('/')}/{API_VERSION}/"
+        return self.net.client(base, {KEY_HEADER: self.require_key()}, max_line=max_line)
+
+    async def _stream(
+        self, call: Told, model: str, body: Mapping[str, Any], max_line: int = 0
+    ) -> AsyncGenerator[Any, None]:
+        """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
+        from companion.providers.wire.sse import Splitter, parsed
+
+        address = f"{_path(model)}:streamGenerateContent?alt=sse"
+        async with self._http(max_line).stream("POST", address, json=body) as response:
+            await _require_success(call, response)
+            call.opened = True
+            splitter, bare = Splitter(max_line), b""
+            has_events = False
+            async for block in response.aiter_bytes():
+                for event in splitter.feed(block):
+                    has_events = True
+                    yield parsed(event.data)
+                if not has_events and len(bare) < MAX_LINE:
+                    bare += block
+            if not has_events and bare.strip():
+                for each in _unframed(bare):
+                    yield each
+
+    async def _post(self, call: Told, address: str, body: Mapping[str, Any]) -> Any:
+        response = await self._http().post(address, json=body)
+        await _require_success(call, response)
+        return response.json()
+
+    async def _listed(
+        self, call: Told, what: str, page: Mapping[str, str]
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """All entries of a list, page by page."""
+        query = {page["size"]: str(PAGE)}
+        for _ in range(MOST_PAGES):
+            response = await self._http().get(what, params=query)
+            await _require_success(call, response)
+            found = response.json()
+            for each in found.get(what) or ():
+                yield each
+            token = found.get("nextPageToken") or found.get("next_page_token")
+            if not token:
+                return
+            query = {**query, page["token"]: token}
+
+
+PROVIDER = GoogleProvider
+
+_MODEL_PAGE = {"size": "pageSize", "token": "pageToken"}
+_VOICE_PAGE = {"size": "page_size", "token": "page_token"}
+"""Newer parts of the API write their names with underscores."""
+
+
+def _path(model: str) -> str:
+    """Where a model lives; a name with a slash is a path of its own (`tunedModels/…`)."""
+    return model if "/" in model else f"models/{model}"
+
+
+def _voice(listed: Mapping[str, Any]) -> VoiceInfo:
+    name = listed.get("display_name") or listed.get("displayName") or listed["id"]
+    return VoiceInfo(
+        id=listed["id"],
+        name=name,
+        language=listed.get("language_code") or listed.get("languageCode") or "",
+        description=listed.get("description") or "",
+    )
+
+
+def _unit(values: Sequence[float]) -> tuple[float, ...]:
+    """The vector at length 1; shortened ones of older models are not."""
+    length = math.sqrt(math.fsum(value * value for value in values))
+    return tuple(value / length for value in values) if length else tuple(values)
+
+
+def _unframed(bare: bytes) -> Iterator[Any]:
+    """What came instead of events: one JSON object, or a list of them."""
+    found = json.loads(bare)
+    yield from found if isinstance(found, list) else (found,)
+
+
+async def _require_success(call: Told, response: httpx2.Response) -> None:
+    if response.status_code < 400:
+        return
+    from companion.providers.vendors.google.wire import refusal
+
+    raw = await response.aread()
+    body: object
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        body = raw.decode("utf-8", "replace")
+    raise refusal(call, response.status_code, body, response.headers)

@@ -1,0 +1,11 @@
+"""OpenAI, and every server that speaks its dialect.
+
+provider    who it is, and its calls          requests    sent to one server, with its key
+chat        bodies and streams of chat        dialect     how a server differs from OpenAI, as data
+sound       sound and words of audio calls    voice       voices behind the realtime socket
+realtime    live transcription, and speech to speech
+"""
+
+from companion.providers.vendors.openai.provider import PROVIDER, SPEC
+
+__all__ = ["PROVIDER", "SPEC"]

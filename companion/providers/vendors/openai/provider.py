@@ -1,0 +1,496 @@
+"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
+
+The calls of a turn are requests of our own (`requests` says why). The SDK is for what no turn waits for: the list of
+models, vectors and pictures; it is imported on a thread. How a server differs from OpenAI is a `Dialect`, data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from companion.errors import (
+    AIProviderError,
+    AIProviderModelNotFoundError,
+    CompanionError,
+    Kind,
+)
+from companion.flow import (
+    Audio,
+    ChatDelta,
+    ChatRequest,
+    Health,
+    HearRequest,
+    Role,
+    SpeakRequest,
+    Transcript,
+    VoiceInfo,
+)
+from companion.net import media_type
+from companion.pcm import to_wav
+from companion.providers.model_names import made_for
+from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors.openai.chat import Asked, Reply, compose
+from companion.providers.vendors.openai.dialect import OPENAI, Dialect
+from companion.providers.vendors.openai.requests import Made, Requests
+from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
+from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.sse import Splitter
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.ports import SpeechToSpeech
+    from companion.providers.catalogue import ModelEntry
+    from companion.providers.wire.voice_sockets import Links
+
+_VOICES = (
+    ("alloy", "balanced"),
+    ("ash", "clear, warm"),
+    ("ballad", "melodic"),
+    ("coral", "bright, friendly"),
+    ("echo", "even"),
+    ("fable", "expressive, British"),
+    ("onyx", "deep"),
+    ("nova", "lively"),
+    ("sage", "calm"),
+    ("shimmer", "light"),
+    ("verse", "versatile"),
+    ("marin", "natural"),
+    ("cedar", "natural, low"),
+)
+_LIVE_HEARING = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
+"""Recognisers that are reached over the realtime socket and hear while the person speaks."""
+_EMBED_BATCH = 256
+"""Texts of one request for vectors; OpenAI takes 300,000 tokens at once."""
+
+SPEC = Spec(
+    name="openai",
+    display_name="OpenAI",
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    needs_key=True,
+    key_env=("OPENAI_API_KEY",),
+    key_prefixes=("sk-",),
+    key_page="https://platform.openai.com/api-keys",
+    base_url="https://api.openai.com/v1",
+    live_models=_LIVE_HEARING,
+    realtime=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2"),
+    realtime_voices=(
+        "marin",
+        "cedar",
+        "alloy",
+        "ash",
+        "ballad",
+        "coral",
+        "echo",
+        "sage",
+        "shimmer",
+        "verse",
+    ),
+    default_models={
+        Role.THINKS: "gpt-6-luna",
+        Role.HEARS: "gpt-transcribe",
+        Role.SPEAKS: "gpt-4o-mini-tts",
+        Role.EMBEDS: "text-embedding-3-small",
+        Role.DRAWS: "gpt-image-2.5-flare",
+    },
+    voices=tuple(VoiceInfo(id=name, name=name.capitalize(), description=how) for name, how in _VOICES),
+    summary="Thinks, hears and speaks well. Your words and your voice go to api.openai.com.",
+)
+
+
+class OpenAIProvider(AIProvider):
+    """OpenAI or a compatible server at `base_url`."""
+
+    spec = SPEC
+    dialect: ClassVar[Dialect] = OPENAI
+    _client: AsyncOpenAI | None = None
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        if self.spec.own_address:
+            self.base_url = _with_path(self.base_url, self.spec.base_url)
+        self._requests = Requests(self, self.dialect)
+        self._found_models: dict[Role, str] = {}
+        self._found_voice: str | None = None
+        self._links: Links | None = None
+
+    # -- thinking -------------------------------------------------------------------------------------------
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        with told(self.spec) as call:
+            model = await self._model(Role.THINKS, request.model)
+            entry = _entry(model, self.spec.name)
+            asked: Asked | None = None
+
+            def make(refused: frozenset[str]) -> Made:
+                nonlocal asked
+                asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
+                return {"json": asked.body}, asked.optional
+
+            response = await self._requests.answer(call, "/chat/completions", model, make)
+            assert asked is not None
+            reply = Reply(call)
+            async with aclosing(response):
+                if media_type(response) == "application/json":  # it does not stream, whatever it was asked
+                    if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
+                        yield whole
+                else:
+                    splitter = Splitter()
+                    blocks = until_over(response.aiter_bytes(), reply.is_over)
+                    async with aclosing(blocks):
+                        async for block in blocks:
+                            for event in splitter.feed(block):
+                                if delta := reply.take(event.data):
+                                    yield delta
+            yield reply.last(asked.notices)
+
+    # -- hearing --------------------------------------------------------------------------------------------
+
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        model = self._successor(request.model or self.models[Role.HEARS])
+        if model in self.spec.live_models:
+            from companion.providers.vendors.openai.realtime import hear
+
+            async with aclosing(hear(self, request, model)) as live:
+                async for transcript in live:
+                    yield transcript
+            return
+        pcm = b"".join([frame async for frame in request.frames])
+        if not pcm:
+            raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
+        with told(self.spec) as call:
+            model = await self._model(Role.HEARS, request.model)
+            file = ("take.wav", to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz)), "audio/wav")
+
+            def make(refused: frozenset[str]) -> Made:
+                form = self._hear_form(request, model)
+                optional = form.keys() & {
+                    "language",
+                    "response_format",
+                    "stream",
+                    self.dialect.hearing_prompt,
+                }
+                kept = {name: value for name, value in form.items() if name not in refused}
+                return {"data": kept, "files": {"file": file}}, optional - refused
+
+            response = await self._requests.answer(
+                call, "/audio/transcriptions", model, make, query=self.dialect.sound_query
+            )
+            async with aclosing(response):
+                if media_type(response) != "text/event-stream":  # some answer once, whatever they were asked
+                    yield words_of(call, json.loads(await response.aread()))
+                    return
+                async with aclosing(follow_words(call, response.aiter_bytes())) as transcripts:
+                    async for transcript in transcripts:
+                        call.said = True
+                        yield transcript
+
+    def _hear_form(self, request: HearRequest, model: str) -> dict[str, str]:
+        form = {"model": model}
+        if self.dialect.hearing_format:
+            form["response_format"] = self.dialect.hearing_format
+        if request.language:
+            form["language"] = request.language.split("-")[0].lower()
+        if request.context and self.dialect.hearing_prompt:
+            form[self.dialect.hearing_prompt] = request.context
+        if self.dialect.hears_in_stream and "transcribe" in model:  # whisper-1 and its kind cannot
+            form["stream"] = "true"
+        return form
+
+    # -- speaking -------------------------------------------------------------------------------------------
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        with told(self.spec) as call:
+            model = await self._model(Role.SPEAKS, request.model)
+            voice = request.voice or self.tts_voice or await self._first_voice()
+            if model in self.spec.realtime:
+                async with aclosing(self._read_out(request, model, voice)) as read_out:
+                    async for audio in read_out:
+                        yield audio
+                return
+            for text in _portions(request.text, self.dialect.longest_text):
+                body = self._speak_body(request, model, text, voice)
+
+                def make(refused: frozenset[str], body: dict[str, Any] = body) -> Made:
+                    kept = {name: value for name, value in body.items() if name not in refused}
+                    if "response_format" in refused:  # bare samples are not everybody's
+                        kept["response_format"] = "wav"
+                    return {"json": kept}, ({"speed", "response_format"} & kept.keys()) - refused
+
+                response = await self._requests.answer(
+                    call, "/audio/speech", model, make, query=self.dialect.sound_query
+                )
+                async with aclosing(response), aclosing(self._sound(call, response)) as sound:
+                    async for audio in sound:
+                        call.said = True
+                        yield audio
+            if not call.said:
+                raise self._no_voice("no sound")
+
+    def _read_out(self, request: SpeakRequest, model: str, voice: str) -> AsyncGenerator[Audio, None]:
+        from companion.providers.vendors.openai.voice import links_of, read_out
+
+        if self._links is None:
+            self._links = links_of(self)
+        return read_out(self, self._links, request, model, voice)
+
+    async def _sound(self, call: Told, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
+        samples = Samples(_rate_of(response))
+        try:
+            async with aclosing(self._sound_blocks(call, response)) as blocks:
+                async for block in blocks:
+                    if pcm := samples.take(block):
+                        yield Audio(pcm=pcm, rate_hz=samples.rate_hz)
+            if samples.is_short:
+                raise call.cut()
+        except NoSound as error:
+            raise self._no_voice(str(error)) from error
+
+    async def _sound_blocks(self, call: Told, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+        kind = media_type(response)
+        if kind == "application/json":
+            yield _sound_in(call, await response.aread())
+            return
+        if kind.startswith("text/") or kind == "application/problem+json":
+            raise NoSound("text instead of sound")
+        async for block in response.aiter_bytes():
+            yield block
+
+    def _speak_body(self, request: SpeakRequest, model: str, text: str, voice: str) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": model, "input": text, "response_format": self.dialect.sound_format}
+        if voice:
+            body[self.dialect.voice_field] = voice
+        if request.speed != 1.0:
+            body["speed"] = request.speed
+        return body
+
+    async def _first_voice(self) -> str:
+        """The voice to use where none was chosen; empty: the server's own."""
+        if self._found_voice is None:
+            self._found_voice = next((voice.id for voice in await self.voices()), "")
+        return self._found_voice
+
+    def _no_voice(self, what: str) -> AIProviderError:
+        who = self.spec.display_name
+        return AIProviderError(f"{who} sent {what}.", self.spec.name, kind=Kind.VOICE_FAILED, who=who)
+
+    async def voices(self) -> Sequence[VoiceInfo]:
+        """The known ones, or those the server lists; none where it does not."""
+        if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
+            return await super().voices()
+        with suppress(CompanionError), told(self.spec) as call:
+            response = await self._requests.send("GET", self.dialect.voices_path)
+            if response.status_code >= 400:
+                raise await call.refusal(response)
+            async with aclosing(response):
+                listed = json.loads(await response.aread())
+            return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
+        return ()
+
+    # -- vectors and pictures ---------------------------------------------------------------------------------
+
+    async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        from companion.calls import Embeddings
+
+        vectors: list[tuple[float, ...]] = []
+        tokens = 0
+        with told(self.spec):
+            model = await self._model(Role.EMBEDS, request.model)
+            client, headers = await self._sdk()
+            extra: dict[str, Any] = {}
+            if request.dimensions is not None and self.dialect.dimensions:
+                extra[self.dialect.dimensions] = request.dimensions
+            if self.dialect.query_field:
+                extra[self.dialect.query_field] = "query" if request.is_query else "passage"
+            for at in range(0, len(request.texts), _EMBED_BATCH):
+                batch = list(request.texts[at : at + _EMBED_BATCH])
+                answer = await client.embeddings.create(
+                    model=model, input=batch, encoding_format="float", extra_body=extra, extra_headers=headers
+                )
+                found = sorted(answer.data, key=lambda one: one.index)
+                if len(found) != len(batch):
+                    raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
+                vectors += [_of_length_one(one.embedding) for one in found]
+                tokens += answer.usage.prompt_tokens if answer.usage else 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+
+    async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
+        from companion.calls import Picture
+
+        with told(self.spec):
+            model = await self._model(Role.DRAWS, request.model)
+            client, headers = await self._sdk()
+            size: dict[str, Any] = {"size": request.size} if request.size else {}
+            answer = await client.images.generate(
+                model=model, prompt=request.prompt, n=1, extra_headers=headers, **size
+            )
+            drawn = [
+                Picture(
+                    data=base64.b64decode(image.b64_json or ""),
+                    url="" if image.b64_json else image.url or "",
+                    media_type=f"image/{answer.output_format or 'png'}",
+                    prompt=image.revised_prompt or "",
+                )
+                for image in answer.data or ()
+            ]
+            if not drawn:
+                raise ValueError("no picture")
+        for picture in drawn:
+            yield picture
+
+    # -- talking to the server --------------------------------------------------------------------------------
+
+    def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
+        if not self.spec.realtime:
+            return super().realtime(choice)
+        from companion.providers.vendors.openai.realtime import OpenAIRealtime
+
+        return OpenAIRealtime(self, choice)
+
+    async def _model(self, role: Role, wanted: str) -> str:
+        """The model to ask; a server whose models are its own is asked for the first that looks made for the role.
+
+        Raises:
+            AIProviderModelNotFoundError: none was chosen, and it lists none.
+        """
+        if model := wanted or self.models[role] or self._found_models.get(role, ""):
+            return self._successor(model)
+        models = await self._models() if self.dialect.lists_models else ()
+        if not models:
+            who = self.spec.display_name
+            raise AIProviderModelNotFoundError(
+                f"No model of {who} is chosen.", self.spec.name, who=who, hint="Enter the name of its model."
+            )
+        self._found_models[role] = next(iter(made_for(role, models)), models[0])
+        return self._found_models[role]
+
+    def _successor(self, model: str) -> str:
+        """What the vendor names instead of a model that has ended since this program was made."""
+        entry = _entry(model, self.spec.name)
+        return entry.successor or model if entry is not None and entry.is_retired() else model
+
+    async def _sdk(self) -> tuple[AsyncOpenAI, dict[str, Any]]:
+        """The vendor's own client, and the headers to give with each call."""
+        headers: dict[str, Any] = dict(self._requests.headers())
+        await asyncio.to_thread(_load_sdk)
+        from openai import AsyncOpenAI, Omit
+
+        if self._client is None:
+            http = self.net.client()
+            client = AsyncOpenAI(
+                api_key=self._requests.key() or "none",
+                base_url=self.base_url,
+                http_client=http,
+                timeout=http.timeout,
+                max_retries=0,
+            )
+            # The SDK reads these from the environment; a key works with the account it was made for.
+            client.organization = client.project = client.admin_api_key = None
+            self._client = client
+        return self._client, headers if "Authorization" in headers else {"Authorization": Omit(), **headers}
+
+    async def _models(self) -> Sequence[str]:
+        client, headers = await self._sdk()
+        return [model.id for model in (await client.models.list(extra_headers=headers)).data]
+
+    async def check(self) -> Health:
+        return await health(self.spec, self._models)
+
+    async def warm(self) -> None:
+        if self.api_key is not None or not self.spec.needs_key:
+            with suppress(CompanionError), told(self.spec):
+                _entry(self.models[Role.THINKS], self.spec.name)  # the catalogue is read once
+                await self.net.warm(self.base_url)
+
+    async def aclose(self) -> None:
+        from companion.providers.wire.sockets import gone
+
+        self._client = None
+        self._requests.close()
+        if self._links is not None:
+            await self._links.aclose()
+        await gone()
+        await super().aclose()
+
+
+PROVIDER = OpenAIProvider
+
+
+def _with_path(address: str, like: str) -> str:
+    """An address as people give it, host and port, with the path that such servers have."""
+    with suppress(ValueError):  # what is no address is told when it is used
+        if not urlsplit(address).path.strip("/"):
+            return address.rstrip("/") + (urlsplit(like).path.rstrip("/") or "/v1")
+    return address
+
+
+def _entry(model: str, provider: str) -> ModelEntry | None:
+    from companion.providers.catalogue import Catalogue
+
+    return Catalogue.load().find(model, provider)
+
+
+def _sound_in(call: Told, body: bytes) -> bytes:
+    """The sound of a server that packs it into JSON.
+
+    Raises:
+        NoSound: there is none.
+    """
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise NoSound("text instead of sound")
+    if answer.get("error") or answer.get("object") == "error":
+        raise call.inside(answer)
+    if not isinstance(answer.get("audio_data"), str):
+        raise NoSound("text instead of sound")
+    return base64.b64decode(answer["audio_data"])
+
+
+def _rate_of(response: httpx2.Response) -> int:
+    """The rate a content type gives ("audio/pcm;rate=16000"), else that of OpenAI's samples."""
+    found = re.search(r"rate=(\d{4,6})", response.headers.get("content-type", ""))
+    return int(found[1]) if found else SPEECH_HZ
+
+
+def _portions(text: str, longest: int) -> list[str]:
+    if len(text) <= longest:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, longest, break_on_hyphens=False)
+
+
+def _voices_of(listed: object) -> list[VoiceInfo]:
+    found = []
+    for one in listed if isinstance(listed, list) else ():
+        voice = one if isinstance(one, dict) else {"id": one}
+        name = voice.get("id") or voice.get("voice_id") or voice.get("name")
+        if isinstance(name, str):
+            label = str(voice.get("name") or name)
+            found.append(VoiceInfo(id=name, name=label, language=str(voice.get("language") or "en")))
+    return found
+
+
+def _of_length_one(vector: Sequence[float]) -> tuple[float, ...]:
+    length = math.sqrt(math.fsum(x * x for x in vector))
+    return tuple(x / length for x in vector) if length else tuple(vector)
+
+
+def _load_sdk() -> None:
+    """What the SDK would otherwise import at first use, on the loop."""
+    import openai.resources.embeddings
+    import openai.resources.images
+    import openai.resources.models  # noqa: F401

@@ -1,0 +1,301 @@
+"""Wyoming: recognisers and voices of a home, on this computer or another of the household (Home Assistant's protocol).
+
+Frames and text go out, transcripts and sound come in, as JSON lines with bytes behind them, over one plain TCP connection
+for each request. Nothing is encrypted and there is no key: it is meant for a network one trusts. It follows the package
+`wyoming`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from companion.errors import AIProviderError, CompanionError, Kind
+from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.pcm import to_mono
+from companion.providers.provider import AIProvider, Spec
+from companion.providers.wire.faults import NO_ADDRESS, Told, told
+from companion.tasks import spawn, stop
+from companion.tcp import Connection, dial
+
+VERSION = "1.10.2"
+PORTS = {Role.HEARS: 10300, Role.SPEAKS: 10200}
+"""Where faster-whisper's and Piper's servers usually listen."""
+MAX_DATA = 2**20
+MAX_PAYLOAD = 8 * 2**20
+SAMPLE_BYTES = 2
+
+SPEC = Spec(
+    name="wyoming",
+    display_name="Wyoming",
+    roles=frozenset({Role.HEARS, Role.SPEAKS}),
+    base_url="tcp://127.0.0.1",
+    summary=(
+        "Recognisers and voices of your own household, such as Home Assistant's Whisper and Piper. Your voice and the "
+        "answers go to the computer you name, unencrypted."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message of the protocol."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    payload: bytes = b""
+
+    def encoded(self) -> bytes:
+        data = json.dumps(self.data, ensure_ascii=False).encode("utf-8", "replace") if self.data else b""
+        head: dict[str, Any] = {"type": self.kind, "version": VERSION}
+        if data:
+            head["data_length"] = len(data)
+        if self.payload:
+            head["payload_length"] = len(self.payload)
+        return json.dumps(head).encode() + b"\n" + data + self.payload
+
+
+class WyomingProvider(AIProvider):
+    """Hears and speaks through a Wyoming server; `base_url` is `tcp://host:port`, or only the host."""
+
+    spec = SPEC
+
+    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        """Sends the take while it is spoken; most servers say everything at its end.
+
+        Raises:
+            AIProviderError: as `AIProvider.transcribe`.
+        """
+        asked: dict[str, Any] = {}
+        if request.language:
+            asked["language"] = request.language.split("-")[0].lower()
+        if model := request.model or self.models[Role.HEARS]:
+            asked["name"] = model
+        async with self._connected(Role.HEARS) as (call, link):
+            sending = spawn(_send_take(link, asked, request), name="wyoming: take", is_awaited=True)
+            try:
+                async with aclosing(_words(call, link, sending)) as transcripts:
+                    async for transcript in transcripts:
+                        call.said = True
+                        yield transcript
+            finally:
+                await stop(sending)
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        """The voice's own pace: the protocol has no speed.
+
+        Raises:
+            AIProviderError: as `AIProvider.speak`; VOICE_FAILED for sound of an unknown form.
+        """
+        asked: dict[str, Any] = {"text": request.text}
+        if voice := request.voice or self.tts_voice:
+            name, _, speaker = voice.partition("#")
+            asked["voice"] = {"name": name, **({"speaker": speaker} if speaker else {})}
+        async with self._connected(Role.SPEAKS) as (call, link):
+            await link.send(Event("synthesize", asked).encoded())
+            async with aclosing(_events(call, link)) as events:
+                async for event in events:
+                    if event.kind == "audio-stop":
+                        break
+                    if event.kind == "audio-chunk" and event.payload:
+                        call.said = True
+                        yield _sound(call, event)
+                else:
+                    raise call.cut()
+            if not call.said and request.text.strip():
+                raise _no_voice(call, "no sound")
+
+    async def voices(self) -> Sequence[VoiceInfo]:
+        async with self._connected(Role.SPEAKS) as (call, link):
+            return _voices((await _describe(call, link)).get("tts"))
+
+    async def check(self) -> Health:
+        """Asks whichever of its servers is there what it can do."""
+        started = time.perf_counter()
+        models: list[str] = []
+        voices: list[VoiceInfo] = []
+        refusal: CompanionError | None = None
+        for role in PORTS:
+            try:
+                async with self._connected(role) as (call, link):
+                    info = await _describe(call, link)
+            except CompanionError as error:
+                refusal = error
+                continue
+            models += [name for name in _model_names(info) if name not in models]
+            voices += [voice for voice in _voices(info.get("tts")) if voice not in voices]
+        if refusal is not None and not models and not voices:
+            return Health(ok=False, detail=refusal.message, kind=refusal.kind)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        who = self.spec.display_name
+        detail = f"{who} answers: {_count(len(models), 'recognition model')}, {_count(len(voices), 'voice')}."
+        return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
+
+    @asynccontextmanager
+    async def _connected(self, role: Role) -> AsyncIterator[tuple[Told, Connection]]:
+        with told(self.spec) as call:
+            try:
+                link = await dial(self.net, self._address(role), who=self.spec.display_name)
+                try:
+                    yield call, link
+                finally:
+                    await link.close()
+            except (OSError, EOFError) as error:
+                raise call.cut(error) if call.opened else _gone(call, error) from error
+
+    def _address(self, role: Role) -> str:
+        """`tcp://host:port` from what a person wrote, `http://` and bare hosts included."""
+        text = self.base_url.strip()
+        with suppress(ValueError):
+            parts = urlsplit(text if "://" in text else f"tcp://{text}")
+            if parts.hostname:
+                host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+                return f"tcp://{host}:{parts.port or PORTS[role]}"
+        raise Told(self.spec).fault(NO_ADDRESS, retryable=False)
+
+
+PROVIDER = WyomingProvider
+
+
+async def _send_take(link: Connection, asked: Mapping[str, Any], request: HearRequest) -> None:
+    form = {"rate": request.rate_hz, "width": SAMPLE_BYTES, "channels": 1}
+    await link.send(Event("transcribe", asked).encoded() + Event("audio-start", form).encoded())
+    async for frame in request.frames:
+        await link.send(Event("audio-chunk", form, frame).encoded())
+    await link.send(Event("audio-stop").encoded())
+
+
+async def _words(
+    call: Told, link: Connection, sending: asyncio.Task[None]
+) -> AsyncGenerator[Transcript, None]:
+    text = ""
+    async with aclosing(_events(call, link, sending)) as events:
+        async for event in events:
+            if event.kind == "transcript-chunk":
+                text += _text(event)
+                yield Transcript(text=text.strip(), committed_chars=len(text.strip()))
+            elif event.kind == "transcript":
+                yield Transcript(text=_text(event).strip(), is_final=True)
+                return
+    raise call.cut()
+
+
+async def _events(
+    call: Told, link: Connection, sending: asyncio.Task[None] | None = None
+) -> AsyncGenerator[Event, None]:
+    """What the server says until it hangs up.
+
+    Raises:
+        AIProviderError: what it calls an error; NOT_AN_API for what is no event; and what `sending` failed with.
+    """
+    while True:
+        event = await _next(call, link) if sending is None else await _next_while(call, link, sending)
+        if event is None:
+            return
+        call.opened = True
+        if event.kind == "error":
+            raise call.inside({"message": _text(event), "code": event.data.get("code") or "server_error"})
+        yield event
+
+
+async def _next_while(call: Told, link: Connection, sending: asyncio.Task[None]) -> Event | None:
+    """The next event; a take that cannot be sent any more ends the waiting for it."""
+    reading = spawn(_next(call, link), name="wyoming: read", is_awaited=True)
+    try:
+        if not sending.done():
+            await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done() and not reading.done():
+            await sending
+        return await reading
+    finally:
+        await stop(reading)
+
+
+async def _next(call: Told, link: Connection) -> Event | None:
+    try:
+        line = await link.line()
+        if not line:
+            return None
+        head = json.loads(line)
+        kind, data = str(head["type"]), dict(head.get("data") or {})
+        more, payload = _size(head, "data_length", MAX_DATA), _size(head, "payload_length", MAX_PAYLOAD)
+        if more:
+            data |= json.loads(await link.exactly(more))
+        return Event(kind, data, await link.exactly(payload) if payload else b"")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        who = call.spec.display_name
+        raise AIProviderError("", call.spec.name, error, kind=Kind.NOT_AN_API, who=who) from error
+
+
+def _size(head: Mapping[str, Any], name: str, limit: int) -> int:
+    size = int(head.get(name) or 0)
+    if not 0 <= size <= limit:
+        raise ValueError(f"{name} {size}")
+    return size
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _text(event: Event) -> str:
+    text = event.data.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _sound(call: Told, event: Event) -> Audio:
+    rate_hz, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
+    fits = isinstance(rate_hz, int) and rate_hz > 0 and width == SAMPLE_BYTES and channels in (1, 2)
+    if not fits or len(event.payload) % (SAMPLE_BYTES * int(channels or 1)):
+        raise _no_voice(call, "sound of a form that is not understood")
+    return Audio(pcm=to_mono(event.payload, int(channels or 1)), rate_hz=int(rate_hz or 0))
+
+
+def _no_voice(call: Told, what: str) -> AIProviderError:
+    who = call.spec.display_name
+    return AIProviderError(f"{who} sent {what}.", call.spec.name, kind=Kind.VOICE_FAILED, who=who)
+
+
+def _gone(call: Told, error: BaseException) -> AIProviderError:
+    who = call.spec.display_name
+    return AIProviderError("", call.spec.name, error, kind=Kind.UNREACHABLE, who=who)
+
+
+async def _describe(call: Told, link: Connection) -> Mapping[str, Any]:
+    await link.send(Event("describe").encoded())
+    async with aclosing(_events(call, link)) as events:
+        async for event in events:
+            if event.kind == "info":
+                return event.data
+    raise call.cut()
+
+
+def _artifacts(found: object, inside: str) -> list[Mapping[str, Any]]:
+    """What the programs of one kind offer; entries of another shape are left out."""
+    programs = [program for program in found if isinstance(program, dict)] if isinstance(found, list) else []
+    offers = [offer for program in programs for offer in program.get(inside) or ()]
+    return [offer for offer in offers if isinstance(offer, dict) and isinstance(offer.get("name"), str)]
+
+
+def _model_names(info: Mapping[str, Any]) -> list[str]:
+    return [offer["name"] for offer in _artifacts(info.get("asr"), "models")]
+
+
+def _voices(found: object) -> tuple[VoiceInfo, ...]:
+    """One for each voice, and one for each speaker of those that have several: `name#speaker`."""
+    voices = []
+    for offer in _artifacts(found, "voices"):
+        language = str((offer.get("languages") or ["en"])[0])
+        told_as = str(offer.get("description") or "")
+        names = [
+            each["name"] for each in offer.get("speakers") or () if isinstance(each, dict) and "name" in each
+        ]
+        ids = [f"{offer['name']}#{name}" for name in names] or [offer["name"]]
+        voices += [VoiceInfo(id=id_, name=id_, language=language, description=told_as) for id_ in ids]
+    return tuple(voices)
