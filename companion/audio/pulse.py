@@ -21,8 +21,10 @@ from typing import Any, Literal
 _log = logging.getLogger(__name__)
 Direction = Literal["input", "output"]
 
-LIMIT_S = 0.5
+LIMIT_S = 2.0
 """A sound server that does not answer within this is treated as none."""
+_AGAIN_S = 0.5
+"""A watch whose connection broke makes another after so long."""
 _TICK_S = 0.5
 """How often a watch looks whether it is over."""
 PIN: Mapping[Direction, str] = {"input": "PULSE_SOURCE", "output": "PULSE_SINK"}
@@ -116,18 +118,25 @@ class Watch:
         self._is_over.set()
 
     def _run(self) -> None:
-        with suppress(OSError):  # whoever has the stream notices a server that is gone
-            connection = Connection(LIMIT_S)
+        while not self._is_over.is_set():
             try:
-                self._follow(connection)
-            finally:
-                connection.close()
+                connection = Connection()
+                try:
+                    self._follow(connection)
+                finally:
+                    connection.close()
+            except OSError as error:  # whoever has the stream notices a server that is gone
+                _log.debug("the watch on %s begins anew: %s", self._name, error)
+                self._is_over.wait(_AGAIN_S)
 
     def _follow(self, connection: Connection) -> None:
         connection.subscribe()
         while not self._is_over.is_set():
             found = connection.look()
-            if found.has_misplaced(self._direction, self._chosen, self._name) and not self._is_over.is_set():
+            if self._is_over.is_set():
+                return
+            if found.has_misplaced(self._direction, self._chosen, self._name):
+                self._is_over.set()
                 self._on_misplaced(found.node(self._direction, self._name) is None)
                 return
             while not connection.wait(_TICK_S) and not self._is_over.is_set():
