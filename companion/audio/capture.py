@@ -325,7 +325,8 @@ class DeviceTake:
     async def _go_on(self) -> bool:
         """Finds a device in place of the one that died; False when there is none, True also when the take was closed."""
         dead, until_s = self._input, time.monotonic() + GO_ON_S
-        if not dead.ring.written or not await close_within_limit(dead.close, dead.label, limit_s=GO_ON_S):
+        was_heard = dead.ring.written or dead.is_misplaced  # else the next would bring nothing, either
+        if not was_heard or not await close_within_limit(dead.close, dead.label, limit_s=GO_ON_S):
             return self._is_closing
         while not self._is_closing:
             left_s = until_s - time.monotonic()

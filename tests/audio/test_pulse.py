@@ -179,7 +179,7 @@ async def test_a_chosen_microphone_is_left_when_it_goes_and_gone_back_to_when_it
     for number in range(2):
         modules = sound.plug_microphone("headset")
         await made.until(lambda number=number: len(made.noted) == 2 * number + 2)
-        assert sound.open_microphones() == ["headset"]
+        assert sound.open_microphones() == ["headset"], made.noted
         sound.unplug(modules)
         await made.until(lambda number=number: len(made.noted) == 2 * number + 3)
         assert sound.open_microphones() == ["mic"]
