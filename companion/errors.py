@@ -30,6 +30,7 @@ class Kind(StrEnum):
     MICROPHONE_DENIED = "microphone_denied"
     MICROPHONE_SILENT = "microphone_silent"
     MICROPHONE_LOST = "microphone_lost"
+    HEARS_ITSELF = "hears_itself"
     NO_SPEAKER = "no_speaker"
     SPEAKER_LOST = "speaker_lost"
     NO_AUDIO_SYSTEM = "no_audio_system"
@@ -146,6 +147,11 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.MICROPHONE_LOST: Card(
         "The microphone went away.", "What you said up to then is kept.", (_A.CHOOSE_MICROPHONE, _A.RETRY)
+    ),
+    Kind.HEARS_ITSELF: Card(
+        "Companion was answering its own voice, so the microphone was closed.",
+        "Use headphones, install echo cancellation, or choose another microphone; Ctrl+M opens it again.",
+        (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.NO_SPEAKER: Card(
         "No speaker or headphones were found.", "The answer is shown as text.", (_A.CHOOSE_SPEAKER,)

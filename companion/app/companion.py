@@ -70,8 +70,6 @@ class Companion:
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
         self.vault = Keys(vault)
         self._opening: asyncio.Task[None] | None = None
-        self._hands_free: HandsFree | None = None
-        self._hands_free_as: tuple[bool, str, str] | None = None
         self._limits: tuple[Settings, Limits] | None = None
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -128,6 +126,7 @@ class Companion:
             pool=self.staff,
             outgoing=self.outgoing,
             sound=self.sound,
+            lend=self.hands_free.lend,
             global_key=lambda: self.surroundings.key,
             played=self._played,
         )
@@ -162,7 +161,7 @@ class Companion:
             archive=self.archive,
             recovery=self.recovery,
             begin=self._errands.begin,
-            open_microphone=self.toggle_talk,
+            open_microphone=self._open_microphone,
             change=self.change,
             save_again=self._live.saver.save_again,
             download_again=self.settings_backend.download_again,
@@ -178,7 +177,8 @@ class Companion:
             talk=lambda: self.settings.talk,
             press=self.press_talk,
             release=self.release_talk,
-            mute=self.mute,
+            pause=self.pause_hands_free,
+            resume=self.resume_hands_free,
             renew=self.renew_connections,
         )
 
@@ -201,7 +201,7 @@ class Companion:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
-            microphone=self.sound.microphone,
+            microphone=lambda: self.hands_free.lend(self.sound.microphone()),
             player=self.player,
             gate=_new_gate,
             journal=self.archive.using,
@@ -213,6 +213,12 @@ class Companion:
             voice_cost_usd=_conversation_cost_usd,
         )
         return Engine(organs, self.events, self._first_practice())
+
+    @cached_property
+    def hands_free(self) -> HandsFree:
+        from companion.conversation.handsfree import HandsFree
+
+        return HandsFree(self.sound.ear, lambda: self.engine, self.events)
 
     # -- beginning and end ----------------------------------------------------------------------------------
 
@@ -239,7 +245,7 @@ class Companion:
 
             Cues(self.events, self.player, lambda: self.settings.sound.cues)
             self.surroundings.open()
-        await self._follow_talk_mode()
+        self._follow_talk_mode()
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
@@ -258,8 +264,7 @@ class Companion:
         import asyncio
 
         await self.surroundings.close()
-        if self._hands_free is not None:
-            await self._hands_free.stop()
+        await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
         await self._errands.stop()
@@ -337,36 +342,25 @@ class Companion:
 
     # -- hands-free -----------------------------------------------------------------------------------------
 
-    async def _follow_talk_mode(self) -> None:
-        """Starts or stops hands-free listening as the settings say."""
-        talk = self.settings.talk
-        sound = self.settings.sound
-        wanted = (talk.headphones, sound.microphone, sound.speaker) if talk.mode == "free" else None
-        if wanted == self._hands_free_as:
-            return
-        self._hands_free_as = wanted
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = None
-        if wanted is not None:
-            from companion.audio.handsfree import OpenMicrophone
-            from companion.conversation.handsfree import HandsFree
+    def _follow_talk_mode(self) -> None:
+        """Listens by itself, or no longer, as the settings say."""
+        self.hands_free.want(self.sound.wish())
 
-            player: Any = None if talk.headphones else self.player()
-            ear = OpenMicrophone(self.sound.microphone(), player, tell=self.events.emit)
-            self._hands_free = HandsFree(ear, self.engine, self.events)
-            await self._hands_free.start()
+    def _open_microphone(self) -> None:
+        """The one that could not be opened: of hands-free mode, or for a take."""
+        if not self.hands_free.try_again():
+            self.toggle_talk()
 
     def mute(self, is_muted: bool) -> None:
         """Closes the open microphone of hands-free mode and nothing else, or opens it again."""
-        if self._hands_free is not None:
-            tasks.spawn(self._hands_free.mute(is_muted=is_muted), name="mute")
+        self.hands_free.mute(is_muted)
 
     def pause_hands_free(self, reason: str) -> None:
         """Hears nothing that is not asked for until `resume_hands_free` with the same reason."""
+        self.hands_free.pause(reason)
 
     def resume_hands_free(self, reason: str) -> None:
-        """That reason is over."""
+        self.hands_free.resume(reason)
 
     label_of = staticmethod(roles.label_of)
 

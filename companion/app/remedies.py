@@ -80,7 +80,7 @@ class Remedies:
             case Action.SPEAK_OFFLINE:
                 chosen = {"providers.tts.active": roles.OFFLINE[Role.SPEAKS]}
                 self._begin(self._change(chosen), "speak offline")
-                self._events.emit(TroubleCleared())
+                self._events.emit(TroubleCleared(role=Role.SPEAKS))
             case Action.HEAR_WAITING:
                 self._begin(self._recovery.hear_next(), "hear a waiting recording")
             case Action.NEW_JOURNAL:
@@ -89,7 +89,8 @@ class Remedies:
     def _retry(self, trouble: Trouble | None) -> None:
         kind = trouble.error.kind if trouble is not None else None
         is_of_turn = trouble is not None and trouble.turn is not None
-        if kind in _MICROPHONE:
+        is_listening = kind is Kind.INTERNAL and trouble is not None and trouble.role is Role.HEARS
+        if kind in _MICROPHONE or (is_listening and not is_of_turn):
             self._listen()
         elif kind is Kind.SETTINGS_UNSAVED:
             self._begin(self._save_settings(), "save settings again")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from companion.app.sound import Sound
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
+    from companion.ports import Microphone
     from companion.providers.catalogue import ModelEntry
     from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
@@ -39,6 +40,7 @@ class SettingsBackend:
     Args:
         settings: those of now.
         change: saves settings by dotted name and makes them hold at once.
+        lend: a microphone for a test, while hands-free mode does not listen.
         global_key: the desktop's name of the key that talks in every window; empty: it gives none; None: not asked.
         played: plays sounds that are no answers.
     """
@@ -52,12 +54,14 @@ class SettingsBackend:
         pool: ProviderPool,
         outgoing: Outgoing,
         sound: Sound,
+        lend: Callable[[Microphone], Microphone],
         global_key: Callable[[], str | None],
         played: Played,
     ) -> None:
         self._settings, self._change, self._pool = settings, change, pool
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
+        self._lend = lend
         self._failed_download: tuple[str, str] | None = None
 
     @property
@@ -172,10 +176,10 @@ class SettingsBackend:
         return await devices.in_thread(devices.list_devices, limit_s=5.0)
 
     async def meter(self, device_name: str) -> AsyncGenerator[float, None]:
-        """The level of a microphone in dB, until the iterator is closed."""
+        """The level of a microphone in dB, until the iterator is closed. Hands-free waits so long: no word is a turn."""
         from companion.audio.capture import DeviceMicrophone
 
-        take = await DeviceMicrophone(device_name).open()
+        take = await self._lend(DeviceMicrophone(device_name)).open()
         try:
             async for _ in take.frames():
                 yield take.level_db

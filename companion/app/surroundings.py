@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from companion.app.awake import Awake, Clocks
 from companion.app.desktop import Desktop, Ears, TalkKey
 from companion.errors import CompanionError, Kind
-from companion.events import GlobalKeyChanged, HandsFreeChanged, LocalTimeChanged, Note, Trouble
+from companion.events import GlobalKeyChanged, LocalTimeChanged, Note, Trouble
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from companion.conversation.engine import Engine
     from companion.days import When
-    from companion.events import Event, Events
+    from companion.events import Events
     from companion.settings.declared import Talk
 
 LONG_S = 60.0
@@ -34,7 +34,8 @@ class Surroundings:
         talk: the settings of talking.
         press: the key of the desktop went down.
         release: it came up.
-        mute: closes the open microphone of hands-free mode, or opens it again.
+        pause: hands-free hears nothing, for this reason.
+        resume: that reason is over.
         renew: connections that were open before the computer slept are gone.
     """
 
@@ -46,27 +47,25 @@ class Surroundings:
         talk: Callable[[], Talk],
         press: Callable[[], None],
         release: Callable[[], None],
-        mute: Callable[[bool], None],
+        pause: Callable[[str], None],
+        resume: Callable[[str], None],
         renew: Callable[[], Coroutine[Any, Any, None]],
         clocks: Clocks | None = None,
     ) -> None:
         self._events, self._engine, self._talk = events, engine, talk
-        self._press, self._release, self._mute, self._renew = press, release, mute, renew
+        self._press, self._release, self._renew = press, release, renew
+        self._pause, self._resume = pause, resume
         self._awake = Awake(self._woke, self._clock_set, self._hour_changed, clocks or Clocks())
         ears = Ears(sleeps=self._sleeps, wakes=self._wakes, locks=self._locks, unlocks=self._unlocks)
         self._desktop = Desktop(ears)
         self._watching: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._was_busy = False
-        self._hands_free = HandsFreeChanged(is_on=False)
-        self._is_muted_by_lock = False
         self._is_key_wanted = False
         self.key: str | None = None
         """The desktop's name of the key that talks in every window; empty: it gives none; None: it was not asked."""
-        self._stop_hearing: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        self._stop_hearing = self._events.watch(self._hear)
         self._watching = spawn(self._awake.run(), name="watch the clocks")
         self._desktop.open()
         self.follow_settings()
@@ -86,13 +85,8 @@ class Surroundings:
         self._awake.look()
 
     async def close(self) -> None:
-        self._stop_hearing()
         await stop(self._watching, self._renewing)
         await self._desktop.close()
-
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, HandsFreeChanged):
-            self._hands_free = event
 
     def _bound(self, words: str) -> None:
         self.key = words
@@ -100,6 +94,7 @@ class Surroundings:
 
     def _sleeps(self) -> None:
         self._was_busy = self._engine().slept() or self._was_busy
+        self._pause("asleep")
 
     def _wakes(self) -> None:
         self._awake.forget()
@@ -107,6 +102,7 @@ class Surroundings:
 
     def _woke(self, seconds: float) -> None:
         was_busy, self._was_busy = self._engine().slept() or self._was_busy, False
+        self._resume("asleep")
         if self._renewing is None or self._renewing.done():
             self._renewing = spawn(self._renew(), name="renew connections")
         if was_busy:
@@ -128,11 +124,7 @@ class Surroundings:
 
     def _locks(self) -> None:
         self._engine().locked()
-        if self._hands_free.is_on and not self._hands_free.is_muted:
-            self._is_muted_by_lock = True
-            self._mute(True)
+        self._pause("locked")
 
     def _unlocks(self) -> None:
-        if self._is_muted_by_lock:
-            self._is_muted_by_lock = False
-            self._mute(False)
+        self._resume("locked")

@@ -206,8 +206,9 @@ async def test_hands_free_without_a_microphone_says_so_and_the_rest_works(home: 
             raise CompanionError(Kind.NO_MICROPHONE)
 
     async with running(home) as watched:
-        watched.app._microphone = Broken()
+        watched.app.sound._given_microphone = Broken()
         await watched.app.change({"talk.mode": "free"})
+        await watched.until(lambda: watched.of(HandsFreeChanged))
         assert watched.of(Trouble)[-1].error.kind is Kind.NO_MICROPHONE
         assert not watched.of(HandsFreeChanged)[-1].is_on
         await watched.turn("I write.")

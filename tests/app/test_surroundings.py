@@ -203,7 +203,8 @@ async def room(home: Home) -> AsyncIterator[Room]:
             talk=lambda: app.settings.talk,
             press=app.press_talk,
             release=app.release_talk,
-            mute=app.mute,
+            pause=app.pause_hands_free,
+            resume=app.resume_hands_free,
             renew=app.renew_connections,
             clocks=time.clocks,
         )
