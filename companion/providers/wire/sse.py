@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, NamedTuple
 
-from companion.net import MAX_EVENT, MAX_LINE
+from companion.net import MAX_BODY, MAX_EVENT, MAX_LINE
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -39,7 +39,7 @@ class ServerSentEvent(NamedTuple):
 
 
 async def events(blocks: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a stream. One without the empty line after it is no event; whoever gave `blocks` closes them.
+    """The events of a stream, the last one also without its empty line; whoever gave `blocks` closes them.
 
     Raises:
         ValueError: a line or an event is longer than an answer can be.
@@ -48,14 +48,25 @@ async def events(blocks: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent
     async for block in blocks:
         for event in splitter.feed(block):
             yield event
+    for event in splitter.rest():
+        yield event
 
 
 class Splitter:
-    """The same without waiting: `feed` gives the events that a block completes."""
+    """The same without waiting: `feed` gives the events that a block completes, `rest` what the end of the stream does.
 
-    def __init__(self, max_line: int = 0) -> None:
-        """`max_line`: as the client was asked for (`Net.client`)."""
+    An event without data, or with nothing but space in it, is a sign of life and left out.
+    """
+
+    def __init__(self, max_line: int = 0, *, escapes: bool = False) -> None:
+        """`max_line`: as the client was asked for (`Net.client`).
+
+        Args:
+            escapes: bytes that are no UTF-8 come out as Python's surrogate escapes, so that the halves of a character
+                can find each other (`words.Characters`); otherwise as the replacement character.
+        """
         self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
+        self._errors = "surrogateescape" if escapes else "replace"
         self._rest = b""
         """The line under way."""
         self._is_first = True
@@ -88,6 +99,12 @@ class Splitter:
                 self._field(line)
         return found
 
+    def rest(self) -> list[ServerSentEvent]:
+        """What the stream ended in the middle of. The standard drops it; servers that forget the empty line are many."""
+        found = self.feed(b"\n") if self._rest else []
+        self._finish(found)
+        return found
+
     def _add(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._max_event:
@@ -106,8 +123,51 @@ class Splitter:
 
     def _finish(self, found: list[ServerSentEvent]) -> None:
         if self._data:
-            data = b"\n".join(self._data).decode("utf-8", "replace")
-            found.append(ServerSentEvent(self._event or "message", data, self._id))
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            if data and not data.isspace():
+                text = data.decode("utf-8", self._errors)
+                found.append(ServerSentEvent(self._event or "message", text, self._id))
             self._data = []
             self._size = 0
         self._event = ""
+
+
+class AnswerSplitter(Splitter):
+    """A splitter for answers that may be no event stream, whatever their label says: one JSON value, or one a line.
+
+    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line.
+    """
+
+    def __init__(self, max_line: int = 0) -> None:
+        super().__init__(max_line, escapes=True)
+        self._bare: list[bytes] = []
+        self._is_events = False
+        self._kept = 0
+
+    def feed(self, block: bytes) -> list[ServerSentEvent]:
+        if self._is_events:
+            return super().feed(block)
+        self._bare.append(block)
+        self._kept += len(block)
+        if self._kept > MAX_BODY:
+            raise ValueError("an answer in one piece is too long")
+        begins = b"".join(self._bare[:2]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] if self._bare else b""
+        if not begins or begins in b"{[":
+            return []
+        self._is_events = True
+        bare, self._bare = b"".join(self._bare), []
+        return super().feed(bare)
+
+    def rest(self) -> list[ServerSentEvent]:
+        if self._is_events:
+            return super().rest()
+        bare, self._bare = b"".join(self._bare).removeprefix(b"\xef\xbb\xbf"), []
+        text = bare.decode("utf-8", self._errors).strip()
+        if not text:
+            return []
+        try:
+            json.loads(text)
+            lines = [text]
+        except ValueError:
+            lines = [line for line in text.split("\n") if line.strip()]
+        return [ServerSentEvent("message", line, "") for line in lines]
