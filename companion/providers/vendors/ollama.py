@@ -29,7 +29,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker, Usage
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, told, until_over
+from companion.providers.wire.faults import CallContext, in_call, until_over
 from companion.providers.wire.sse import parsed
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class OllamaProvider(AIProvider):
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 model = request.model or await self._default_model()
                 body, notices = compose(request, model, _entry(model))
                 if window := self._window_for(request, _entry(model)):
@@ -149,7 +149,7 @@ class OllamaProvider(AIProvider):
 
         model = request.model or self.models[Role.EMBEDS]
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 model = model or await self._default_embedding_model()
                 body: dict[str, Any] = {
                     "model": model,
@@ -183,7 +183,7 @@ class OllamaProvider(AIProvider):
         parts: dict[str, tuple[int, int]] = {}
         status, lines = "", _Lines()
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 patience = httpx2.Timeout(PULL_SILENCE_S)
                 asked = self._http().stream("POST", "/api/pull", json={"model": model}, timeout=patience)
                 async with asked as response:
@@ -250,7 +250,7 @@ class OllamaProvider(AIProvider):
 
     async def _installed(self, *, embeds: bool = False) -> tuple[str, ...]:
         """The models that answer, or those that make vectors."""
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             response = await self._http().get("/api/tags")
             await _require_success(call, response)
             listed = response.json()["models"]
@@ -275,7 +275,7 @@ class OllamaProvider(AIProvider):
 
     async def warm(self) -> None:
         """Also has the server load the model: that takes seconds the first time."""
-        with suppress(CompanionError), told(self.spec):
+        with suppress(CompanionError), in_call(self.spec):
             model = await self._default_model()
             body: dict[str, Any] = {"model": model, "messages": [], "keep_alive": KEEP_ALIVE}
             if self.num_ctx or self._window > USUAL_WINDOW:
@@ -413,7 +413,7 @@ def _of_length_one(vector: Sequence[float]) -> tuple[float, ...]:
 # -- the answer ---------------------------------------------------------------------------------------------
 
 
-async def _require_success(call: Told, response: httpx2.Response) -> None:
+async def _require_success(call: CallContext, response: httpx2.Response) -> None:
     if response.status_code >= 400:
         raise await call.refusal(response)
 
@@ -435,7 +435,7 @@ class _Lines:
         return [rest] if rest.strip() else []
 
 
-def _pulled(call: Told, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
+def _pulled(call: CallContext, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
     """Notes what a line of a download says; returns its status."""
     line = json.loads(raw.decode("utf-8", "replace"))
     if "error" in line:
@@ -450,7 +450,7 @@ def _pulled(call: Told, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
 class _Reply:
     """What a chat stream has told so far."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self._call = call
         self._end: dict[str, Any] | None = None
         self._thoughts: list[str] = []

@@ -85,7 +85,7 @@ _THINKS_ALOUD = re.compile(
     r"(^|[/_-])r1([-_:.]|$)|qwq|qvq|-thinking|reasoner|magistral|glm-z1|exaone-deep|marco-o1|openthinker|smallthinker",
     re.IGNORECASE,
 )
-_SENTENCE_ENDS = ".!?…。！？:)]}*"  # noqa: RUF001 - ends of sentences in other scripts
+_SENTENCE_ENDS = ".!?…。！？:)]}*"
 
 
 def thinks_aloud(model: str) -> bool:
@@ -211,7 +211,7 @@ class Thoughts:
 
     def _thought_up_to(self, end: int) -> str:
         """The thought in the buffer without the space at its ends; that at its end waits for what follows."""
-        end = min(end, len(self._buffer.rstrip()))
+        end = len(self._buffer[:end].rstrip())
         thought, self._buffer = self._buffer[:end], self._buffer[end:]
         return thought
 
@@ -298,7 +298,7 @@ def _is_lone(before: str, after: str) -> bool | None:
     bare = before.rstrip()
     if "\n" in before[len(bare) :] or (bare and bare[-1] in _SENTENCE_ENDS):
         return True
-    if before[-1:] in "`\"'“‘«":  # noqa: RUF001 - it is quoted
+    if before[-1:] in "`\"'“‘«":
         return False
     return after[0] in "\r\n" if after else None
 

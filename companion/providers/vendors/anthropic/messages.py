@@ -17,7 +17,7 @@ from companion.errors import AIProviderEmptyReplyError, AIProviderNotSupportedEr
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import Spec
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import ServerSentEvent, parsed
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class _Block:
 class Reply:
     """What an event stream has told so far."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self._call = call
         self._stopped = False
         self._reason = ""

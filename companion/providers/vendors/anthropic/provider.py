@@ -16,7 +16,7 @@ from companion.errors import CompanionError
 from companion.flow import ChatDelta, ChatRequest, Health, Role
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.anthropic.messages import Reply, compose
-from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.faults import CallContext, health, in_call, until_over
 from companion.providers.wire.sse import Splitter
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class AnthropicProvider(AIProvider):
     _client: AsyncAnthropic | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             body, notices = self._compose(request)
             reply, splitter = Reply(call), Splitter()
             async with aclosing(await self._ask(call, body)) as response:
@@ -80,7 +80,7 @@ class AnthropicProvider(AIProvider):
         Raises:
             AIProviderError: as `chat`.
         """
-        with told(self.spec):
+        with in_call(self.spec):
             body, _ = self._compose(request)
             counted = {name: body[name] for name in _COUNTED if name in body}
             client = await self._sdk()
@@ -92,7 +92,7 @@ class AnthropicProvider(AIProvider):
         model = request.model or self.models[Role.THINKS]
         return compose(request, self.spec, model, _entry(model))
 
-    async def _ask(self, call: Told, body: dict[str, Any]) -> httpx2.Response:
+    async def _ask(self, call: CallContext, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
         key = self.require_key()
         if self._http is None:
@@ -130,7 +130,7 @@ class AnthropicProvider(AIProvider):
 
     async def warm(self) -> None:
         if self.api_key is not None:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 _entry(self.models[Role.THINKS])  # the catalogue is read once
                 await self.net.warm(self.base_url)
 

@@ -26,7 +26,7 @@ from companion.flow import (
 )
 from companion.net import MAX_LINE, MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.faults import CallContext, health, in_call, until_over
 
 if TYPE_CHECKING:
     import httpx2
@@ -88,7 +88,7 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import Reply, compose
 
         model = request.model or self.models[Role.THINKS]
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             asked = compose(request, self.spec, model)
             reply = Reply(call, asked, model)
             async with (
@@ -114,7 +114,7 @@ class GoogleProvider(AIProvider):
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             hearing = Hearing(call)
             body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
             async with (
@@ -131,7 +131,7 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.SPEAKS]
         voice = request.voice or self.tts_voice or SPEC.voices[0].id
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             speech = Speech(call)
             body = speak_body(request, model, voice)
             async with (
@@ -150,7 +150,7 @@ class GoogleProvider(AIProvider):
         model = request.model or self.models[Role.EMBEDS]
         vectors: list[tuple[float, ...]] = []
         tokens = 0
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             for at in range(0, len(request.texts), VECTORS_AT_ONCE):
                 texts = request.texts[at : at + VECTORS_AT_ONCE]
                 found = await self._post(
@@ -167,7 +167,7 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import Drawing, draw_body
 
         model = request.model or self.models[Role.DRAWS]
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             answer = await self._post(call, f"{_path(model)}:generateContent", draw_body(request))
             drawing = Drawing(call)
             pictures = drawing.take(answer)
@@ -184,7 +184,7 @@ class GoogleProvider(AIProvider):
         """Also those a person made there; without a key, or when the list cannot be had, those that are known."""
         if self.api_key is None:
             return self.spec.voices
-        with suppress(CompanionError), told(self.spec) as call:
+        with suppress(CompanionError), in_call(self.spec) as call:
             own = [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
             known = {voice.id for voice in self.spec.voices}
             return (*self.spec.voices, *(voice for voice in own if voice.id not in known))
@@ -192,7 +192,7 @@ class GoogleProvider(AIProvider):
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 return [
                     each["name"].removeprefix("models/")
                     async for each in self._listed(call, "models", _MODEL_PAGE)
@@ -202,7 +202,7 @@ class GoogleProvider(AIProvider):
 
     async def warm(self) -> None:
         if self.api_key is not None:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
@@ -220,7 +220,7 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import compose
 
         model = request.model or self.models[Role.THINKS]
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
             counted = await self._post(call, f"{_path(model)}:countTokens", {"generateContentRequest": asked})
             return int(counted["totalTokens"])
@@ -232,7 +232,7 @@ class GoogleProvider(AIProvider):
         return self.net.client(base, {KEY_HEADER: self.require_key()}, max_line=max_line)
 
     async def _stream(
-        self, call: Told, model: str, body: Mapping[str, Any], max_line: int = 0
+        self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
         from companion.providers.wire.sse import Splitter, parsed
@@ -253,13 +253,13 @@ class GoogleProvider(AIProvider):
                 for each in _unframed(bare):
                     yield each
 
-    async def _post(self, call: Told, address: str, body: Mapping[str, Any]) -> Any:
+    async def _post(self, call: CallContext, address: str, body: Mapping[str, Any]) -> Any:
         response = await self._http().post(address, json=body)
         await _require_success(call, response)
         return response.json()
 
     async def _listed(
-        self, call: Told, what: str, page: Mapping[str, str]
+        self, call: CallContext, what: str, page: Mapping[str, str]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         """All entries of a list, page by page."""
         query = {page["size"]: str(PAGE)}
@@ -309,7 +309,7 @@ def _unframed(bare: bytes) -> Iterator[Any]:
     yield from found if isinstance(found, list) else (found,)
 
 
-async def _require_success(call: Told, response: httpx2.Response) -> None:
+async def _require_success(call: CallContext, response: httpx2.Response) -> None:
     if response.status_code < 400:
         return
     from companion.providers.vendors.google.wire import refusal

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from companion.calls import DrawRequest, EmbedRequest, Picture, SoundFile, Tool, ToolCall
     from companion.providers.catalogue import ModelEntry
     from companion.providers.provider import Spec
-    from companion.providers.wire.faults import Told
+    from companion.providers.wire.faults import CallContext
 
 THOUGHT_TOKENS: Mapping[str, int] = {"none": 1000, "minimal": 1000, "low": 2000, "medium": 4000}
 MOST_THOUGHT_TOKENS = 16_000
@@ -264,7 +264,7 @@ def _object(text: str, otherwise: str) -> dict[str, Any]:
 class Reading:
     """What a stream has told so far, whatever it is made of; subclasses read the parts."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self.call = call
         self.finish = ""
         self.last: Mapping[str, Any] = _NOTHING
@@ -322,7 +322,7 @@ class Reading:
 class Reply(Reading):
     """A chat under way."""
 
-    def __init__(self, call: Told, asked: Asked, model: str) -> None:
+    def __init__(self, call: CallContext, asked: Asked, model: str) -> None:
         super().__init__(call)
         self._asked, self._model = asked, model
         self._calls: list[ToolCall] = []
@@ -478,7 +478,7 @@ _BY_WORDS = (("input token count", "context_length_exceeded"), ("api key not val
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
-def raise_failure(call: Told, event: object) -> None:
+def raise_failure(call: CallContext, event: object) -> None:
     """Raises for an error object in an open stream, in whatever shape it comes; lets everything else pass."""
     if isinstance(event, list) and event:
         event = event[0]
@@ -488,7 +488,9 @@ def raise_failure(call: Told, event: object) -> None:
         raise refusal(call, None, event, {})
 
 
-def refusal(call: Told, status: int | None, body: object, headers: Mapping[str, str]) -> AIProviderError:
+def refusal(
+    call: CallContext, status: int | None, body: object, headers: Mapping[str, str]
+) -> AIProviderError:
     """An error in Google's shape, alone or in a list: `{"error": {"code", "message", "status", "details"}}`."""
     inner = _error_in(body)
     named = _BY_STATUS.get(str(inner.get("status"))) if inner else None
