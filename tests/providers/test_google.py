@@ -274,7 +274,7 @@ async def test_tools_are_called_answered_and_signed(
             "parts": [
                 {
                     "functionCall": {"name": "weather", "args": {"place": "Leith"}, **one},
-                    "thoughtSignature": first.opaque,
+                    "thoughtSignature": first.opaque.removeprefix("google:"),
                 },
                 {"functionCall": {"name": "weather", "args": {"place": "Perth"}, **two}},
             ],

@@ -7,6 +7,7 @@ LF, CR or CRLF, blocks may end anywhere, also inside a character (WHATWG HTML, "
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, NamedTuple
 
@@ -26,6 +27,14 @@ def parsed(data: str) -> Any:
     except ValueError:
         end = -1
     return value if end == len(data) else json.loads(data)
+
+
+def says_nothing(data: str) -> bool:
+    """Whether the data of an event is only a sign of life, or the word with which OpenAI's dialect ends."""
+    return bool(_NOTHING_SAID.fullmatch(data))
+
+
+_NOTHING_SAID = re.compile(r"[\s\[(\"':]*(?:ping|heartbeat|keep-?alive|null|done)[\s\])\"'.]*", re.IGNORECASE)
 
 
 class ServerSentEvent(NamedTuple):
@@ -87,7 +96,7 @@ class Splitter:
         if len(self._rest) > self._max_line:
             raise ValueError("a line of the event stream is too long")
         if self._is_first and lines:
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            lines[0] = lines[0].removeprefix(_BOM)
             self._is_first = False
         found: list[ServerSentEvent] = []
         for line in lines:
@@ -140,34 +149,34 @@ class AnswerSplitter(Splitter):
 
     def __init__(self, max_line: int = 0) -> None:
         super().__init__(max_line, escapes=True)
-        self._bare: list[bytes] = []
-        self._is_events = False
-        self._kept = 0
+        self._bare = bytearray()
+        """What came while it was no event stream, or might be none."""
+        self._is_events = self._is_bare = False
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
         if self._is_events:
             return super().feed(block)
-        self._bare.append(block)
-        self._kept += len(block)
-        if self._kept > MAX_BODY:
+        self._bare += block
+        if len(self._bare) > MAX_BODY:
             raise ValueError("an answer in one piece is too long")
-        begins = b"".join(self._bare[:2]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] if self._bare else b""
+        if self._is_bare or _BOM.startswith(self._bare):
+            return []
+        begins = self._bare.removeprefix(_BOM).lstrip()[:1]
         if not begins or begins in b"{[":
+            self._is_bare = bool(begins)
             return []
         self._is_events = True
-        bare, self._bare = b"".join(self._bare), []
-        return super().feed(bare)
+        return super().feed(bytes(self._bare))
 
     def rest(self) -> list[ServerSentEvent]:
         if self._is_events:
             return super().rest()
-        bare, self._bare = b"".join(self._bare).removeprefix(b"\xef\xbb\xbf"), []
-        text = bare.decode("utf-8", self._errors).strip()
-        if not text:
-            return []
+        text = self._bare.removeprefix(_BOM).decode("utf-8", self._errors).strip()
         try:
             json.loads(text)
-            lines = [text]
         except ValueError:
-            lines = [line for line in text.split("\n") if line.strip()]
-        return [ServerSentEvent("message", line, "") for line in lines]
+            return [ServerSentEvent("message", line, "") for line in text.split("\n") if line.strip()]
+        return [ServerSentEvent("message", text, "")]
+
+
+_BOM = b"\xef\xbb\xbf"

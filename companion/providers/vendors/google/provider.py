@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from companion.errors import AIProviderError, CompanionError, Kind
+from companion.errors import AIProviderError, AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -24,9 +25,10 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
-from companion.net import MAX_LINE, MAX_MESSAGE
+from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import CallContext, health, in_call, until_over
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
 
 if TYPE_CHECKING:
     import httpx2
@@ -89,15 +91,18 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.THINKS]
         with in_call(self.spec) as call:
-            asked = compose(request, self.spec, model)
+            with our_own(self.spec):
+                asked = compose(request, self.spec, model)
             reply = Reply(call, asked, model)
             async with (
                 aclosing(self._stream(call, model, asked.body)) as chunks,
-                aclosing(until_over(chunks, reply.is_over)) as events,
+                aclosing(until_over(chunks, reply.is_over, lambda: False)) as events,
             ):
                 async for event in events:
                     if (delta := reply.take(event)) is not None:
                         yield delta
+            if (delta := reply.rest()) is not None:
+                yield delta
             yield reply.end()
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
@@ -198,7 +203,12 @@ class GoogleProvider(AIProvider):
                     async for each in self._listed(call, "models", _MODEL_PAGE)
                 ]
 
-        return await health(self.spec, list_models)
+        async def knock(call: CallContext) -> None:
+            """A count of nothing: it costs nothing, and is refused only by who accepts key and address."""
+            with suppress(AIProviderInvalidRequestError):
+                await self._post(call, f"{_path(self.models[Role.THINKS])}:countTokens", {"contents": []})
+
+        return await health(self.spec, list_models, knock)
 
     async def warm(self) -> None:
         if self.api_key is not None:
@@ -235,26 +245,26 @@ class GoogleProvider(AIProvider):
         self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
-        from companion.providers.wire.sse import Splitter, parsed
+        from companion.providers.wire.sse import AnswerSplitter
 
         address = f"{_path(model)}:streamGenerateContent?alt=sse"
-        async with self._http(max_line).stream("POST", address, json=body) as response:
+        raw = json_body(body, self.spec)
+        asked = self._http(max_line).stream("POST", address, content=raw, headers=_JSON)
+        async with asked as response:
             await _require_success(call, response)
             call.opened = True
-            splitter, bare = Splitter(max_line), b""
-            has_events = False
+            splitter = AnswerSplitter(max_line)
             async for block in response.aiter_bytes():
                 for event in splitter.feed(block):
-                    has_events = True
-                    yield parsed(event.data)
-                if not has_events and len(bare) < MAX_LINE:
-                    bare += block
-            if not has_events and bare.strip():
-                for each in _unframed(bare):
+                    if (found := _event(event.data)) is not None:
+                        yield found
+            for event in splitter.rest():
+                found = _event(event.data)
+                for each in found if isinstance(found, list) else (found,):
                     yield each
 
     async def _post(self, call: CallContext, address: str, body: Mapping[str, Any]) -> Any:
-        response = await self._http().post(address, json=body)
+        response = await self._http().post(address, content=json_body(body, self.spec), headers=_JSON)
         await _require_success(call, response)
         return response.json()
 
@@ -277,6 +287,7 @@ class GoogleProvider(AIProvider):
 
 PROVIDER = GoogleProvider
 
+_JSON = {"Content-Type": "application/json"}
 _MODEL_PAGE = {"size": "pageSize", "token": "pageToken"}
 _VOICE_PAGE = {"size": "page_size", "token": "page_token"}
 """Newer parts of the API write their names with underscores."""
@@ -284,6 +295,7 @@ _VOICE_PAGE = {"size": "page_size", "token": "page_token"}
 
 def _path(model: str) -> str:
     """Where a model lives; a name with a slash is a path of its own (`tunedModels/…`)."""
+    model = quote(model, safe="/:@", errors="replace")  # what is no name of a model is told by the vendor
     return model if "/" in model else f"models/{model}"
 
 
@@ -303,10 +315,16 @@ def _unit(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(value / length for value in values) if length else tuple(values)
 
 
-def _unframed(bare: bytes) -> Iterator[Any]:
-    """What came instead of events: one JSON object, or a list of them."""
-    found = json.loads(bare)
-    yield from found if isinstance(found, list) else (found,)
+def _event(data: str) -> Any:
+    """None: only a sign of life."""
+    from companion.providers.wire.sse import parsed, says_nothing
+
+    try:
+        return parsed(data)
+    except ValueError:
+        if says_nothing(data):
+            return None
+        raise
 
 
 async def _require_success(call: CallContext, response: httpx2.Response) -> None:

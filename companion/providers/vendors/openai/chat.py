@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,7 +28,7 @@ from companion.providers.fitting import (
 from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sse import Splitter, parsed
+from companion.providers.wire.sse import Splitter, parsed, says_nothing
 from companion.providers.wire.words import Characters, Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
@@ -52,7 +51,6 @@ _BROKEN = frozenset(
 """Finish reasons that say that the server failed."""
 _NO_FINISH = (None, "", "null", "None", "none")
 """What servers write for "not yet"."""
-_SIGNS_OF_LIFE = re.compile(r"\W*(?:ping|heartbeat|keep-?alive|null)?\W*", re.IGNORECASE)
 THOUGHTS = ("reasoning_content", "reasoning")
 """Fields in which servers tell thoughts and take them back."""
 DETAILS, EXTRA = "reasoning_details", "extra_content"
@@ -329,12 +327,17 @@ class Reply:
         Raises:
             AIProviderError: the event is a failure, or no event of a chat.
         """
-        if data[0] != "{" and (data.strip(' "') == "[DONE]" or _SIGNS_OF_LIFE.fullmatch(data[:80])):
+        if data[0] != "{" and says_nothing(data):
             self._is_done = self._is_done or "DONE" in data
             return None
         if event == "error":
             raise self._call.inside(_parsed(data))
-        chunk = parsed(data)
+        try:
+            chunk = parsed(data)
+        except ValueError:
+            if self._is_done:  # whatever it is, the answer was whole before
+                return None
+            raise
         if not isinstance(chunk, dict):
             raise self._not_a_chunk(chunk)
         choices = chunk.get("choices")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from companion.providers.provider import AIProvider
 
-_CONCESSIONS = 3
+_CONCESSIONS = 2
 """How often one call gives up a parameter that the server says it does not know."""
 _OF_PARAMETER = re.compile(
     r"unsupported parameter|un(?:known|recogni[sz]ed|expected)|extra (?:inputs|fields)|extra_forbidden|additional propert"
@@ -32,7 +32,7 @@ _OF_PARAMETER = re.compile(
 )
 """How servers say that they do not know a parameter, or do not take it with this model."""
 _OF_VALUE = re.compile(
-    r"must be|should be|supported values|valid values|allowed values|one of\b|expected|out of range|at most|at least"
+    r"must be|should be|(?:supported|valid|allowed) values|one of\b|expected|out of range|at most|at least"
     r"|too (?:large|long|small|high|low|many)|(?:less|greater) than|between|invalid value|unsupported value|maximum|minimum",
     re.IGNORECASE,
 )
