@@ -365,8 +365,7 @@ class Reply(Reading):
         """
         finish = self.require_end()
         if not self.call.said:
-            counted = (self._usage.get("thoughtsTokenCount") or 0) if isinstance(self._usage, dict) else 0
-            raise self.call.empty(finish, thought=self._words.has_thoughts or bool(counted))
+            raise self.call.empty(finish, thought=True)  # all of them think, most without telling
         return ChatDelta(
             finish_reason="tool_calls" if self._calls and finish == "stop" else finish,
             usage=self.usage,

@@ -33,7 +33,7 @@ _OF_PARAMETER = re.compile(
 """How servers say that they do not know a parameter, or do not take it with this model."""
 _OF_VALUE = re.compile(
     r"must be|should be|(?:supported|valid|allowed) values|one of\b|expected|out of range|at most|at least"
-    r"|too (?:large|long|small|high|low|many)|(?:less|greater) than|between|invalid value|unsupported value|maximum|minimum",
+    r"|too (?:large|long|small|high|low|many)|(?:less|greater) than|between|(?:invalid|unsupported) value|(?:max|min)imum",
     re.IGNORECASE,
 )
 """How they say that they know it well, and not this value of it."""
