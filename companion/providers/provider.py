@@ -258,11 +258,14 @@ class AIProvider:
         """The key, revealed for one request.
 
         Raises:
-            AIProviderAuthError: KEY_MISSING when there is none.
+            AIProviderAuthError: KEY_MISSING when there is none, KEY_MALFORMED when it cannot be one.
         """
         if self.api_key is None:
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MISSING, who=self.spec.display_name)
-        return self.api_key.reveal()
+        key = self.api_key.reveal().strip()
+        if not (key.isascii() and key.isprintable()):  # no header can carry it
+            raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
+        return key
 
     def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
         name = self.spec.display_name

@@ -80,6 +80,12 @@ class Ways:
     """The first chunk has no choices."""
     comments: bool = False
     any_tool: str = "required"
+    call_ids: str = ".{1,40}"
+    """Pattern of the ids of tool calls."""
+    thoughts_back: str = ""
+    """Field that an answer with tool calls must bring back: `reasoning_content`, `reasoning_details`, `extra_content`."""
+    answers_first: bool = False
+    """The user may not speak right after a tool."""
     numbers_tools: bool = True
     """Pieces of tool calls have an id and an index of their own."""
     whole_tools: bool = False

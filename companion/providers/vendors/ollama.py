@@ -99,7 +99,7 @@ class OllamaProvider(AIProvider):
 
     def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
-            key = self.api_key.reveal() if self.api_key is not None else ""
+            key = self.require_key() if self.api_key is not None else ""
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             self._client = self.net.client(self.base_url, headers)
         return self._client
@@ -498,9 +498,8 @@ class _Reply:
         if calls := message.get("tool_calls"):
             self._note(calls)
         thought = message.get("thinking") or ""
-        if not text and not thought:
-            return None
-        return self._noted(self.words.take(text, thought if isinstance(thought, str) else ""))
+        delta = self.words.take(text, thought if isinstance(thought, str) else "")
+        return delta if self._call.said and not thought else self._noted(delta)
 
     def _noted(self, delta: ChatDelta | None) -> ChatDelta | None:
         if delta is not None and delta.reasoning:

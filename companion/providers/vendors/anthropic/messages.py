@@ -371,7 +371,7 @@ class Reply:
             text: str = delta["text"]
             if block is not None:
                 block.pieces.append(text)
-            return self._said(self._words.take(text))
+            return self._words.take(text) if self._call.said else self._said(self._words.take(text))
         if kind == "thinking_delta":
             thought: str = delta["thinking"]
             if block is not None:

@@ -29,6 +29,7 @@ from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 
 if TYPE_CHECKING:
     import httpx2
@@ -245,8 +246,6 @@ class GoogleProvider(AIProvider):
         self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
-        from companion.providers.wire.sse import AnswerSplitter
-
         address = f"{_path(model)}:streamGenerateContent?alt=sse"
         raw = json_body(body, self.spec)
         asked = self._http(max_line).stream("POST", address, content=raw, headers=_JSON)
@@ -317,8 +316,6 @@ def _unit(values: Sequence[float]) -> tuple[float, ...]:
 
 def _event(data: str) -> Any:
     """None: only a sign of life."""
-    from companion.providers.wire.sse import parsed, says_nothing
-
     try:
         return parsed(data)
     except ValueError:

@@ -346,7 +346,8 @@ class Reply(Reading):
                 reasoning += part.get("text") or ""
             elif said := part.get("text"):
                 text += said
-        return self._said(self._words.take(text, reasoning)) if text or reasoning else None
+        delta = self._words.take(text, reasoning)
+        return delta if self.call.said else self._said(delta)
 
     def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
         if not self.call.said and self._words.has_words:

@@ -356,11 +356,11 @@ class Reply:
         delta = choice.get("delta") or choice.get("message")
         if not delta:
             return None
-        if finish in _NO_FINISH and not self._is_open:
+        if not self._is_open and finish in _NO_FINISH:
             self._is_open = True
         content = delta.get("content")
-        if len(delta) == 1 and type(content) is str:  # nearly all of them
-            return self._said(self._words.take(content)) if content else None
+        if self._call.said and len(delta) == 1 and type(content) is str:  # nearly all of them
+            return self._words.take(content)
         return self._take_delta(delta)
 
     def _end(self, finish: object, choice: Mapping[str, Any]) -> None:
