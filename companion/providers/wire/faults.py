@@ -296,12 +296,13 @@ async def health(
     started = time.perf_counter()
     models: tuple[str, ...] = ()
     try:
-        with in_call(spec) as call:
-            try:
+        try:
+            with in_call(spec):
                 models = tuple(await list_models())
-            except AIProviderError as error:
-                if knock is None or error.kind not in _NO_LIST:
-                    raise
+        except AIProviderError as error:
+            if knock is None or error.kind not in _NO_LIST:
+                raise
+            with in_call(spec) as call:
                 await knock(call)
     except AIProviderModelNotFoundError as error:
         if knock is None:  # the list itself is missing: no service lives at this address

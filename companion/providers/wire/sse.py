@@ -88,7 +88,7 @@ class Splitter:
         self._id = ""
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
-        if self._is_between and (event := self._only_event(block)) is not None:
+        if self._is_between and block[:6] == b"data: " and (event := self._only_event(block)) is not None:
             return [event]
         if self._after_cr and block.startswith(b"\n"):  # CR ended the line at once; this belongs to it
             block = block[1:]
@@ -117,10 +117,11 @@ class Splitter:
     def _only_event(self, block: bytes) -> ServerSentEvent | None:
         """The event of a block that is exactly one, of one line: nearly all of them, and in half the time."""
         size = len(block)
-        is_one = block[:6] == b"data: " and block.find(b"\n") == size - 2 and block[-1:] == b"\n"
+        is_one = block.find(b"\n") == size - 2 and block[-1:] == b"\n"
         if not is_one or size < 9 or size > self._max_line or b"\r" in block:
             return None
         data = block[6:-2]
+        self._after_cr = False
         return (
             None
             if data.isspace()
