@@ -69,7 +69,7 @@ def error(message: str, **more: Any) -> dict[str, Any]:
 
 
 TOO_MUCH = [
-    (413, error("Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 14810.", code="rate_limit_exceeded")),
+    (413, error("Request too large on tokens per minute (TPM): Limit 6000, Requested 14810.", code="rate_limit_exceeded")),
     (429, error("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45000.", type="tokens")),
     (429, error("Rate limit reached on tokens per day (TPD): Limit 100000, Used 0, Requested 200000.")),
     (400, error("This model's maximum context length is 8192 tokens.", code=400)),
@@ -77,8 +77,8 @@ TOO_MUCH = [
     (400, error("Provider returned error", metadata={"raw": json.dumps(error("prompt is too long: 2 > 1"))})),
 ]  # fmt: skip
 TODAY = [
-    (error("Rate limit reached on tokens per day (TPD): Limit 100000, Used 99990, Requested 500. Please try again in 7m12s."), 432.0),
-    (error("Rate limit reached on requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in 1h2m."), 3720.0),
+    (error("Rate limit: tokens per day (TPD): Limit 100000, Used 99990, Requested 500. Please try again in 7m12s."), 432.0),
+    (error("Rate limit: requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in 1h2m."), 3720.0),
     (error("Rate limit exceeded: free-models-per-day. Add 10 credits.", code=429), None),
     (error("Daily limit exceeded"), None),
 ]  # fmt: skip
@@ -142,7 +142,7 @@ def test_an_allowance_of_the_day_is_used_up_for_today(body: object, wait_s: floa
 
 def test_too_fast_is_still_too_fast_and_says_how_long_to_wait() -> None:
     body = error(
-        "Rate limit reached on tokens per minute (TPM): Limit 6000, Used 5500, Requested 1200. Please try again in 7.5s."
+        "Rate limit: tokens per minute (TPM): Limit 6000, Used 5500, Requested 1200. Please try again in 7.5s."
     )
     assert verdict(429, body).error is AIProviderRateLimitError
     assert verdict(429, body).retryable is None
