@@ -187,7 +187,7 @@ async def test_details_of_another_vendor_behind_the_same_router_stay_away() -> N
 class GeminiCompatible(CompatibleServer):
     """Google behind an address of OpenAI's shape."""
 
-    default_models = ("gemini-3.8-flash",)
+    default_models = ("gemini-3.8-flash", "", "", "")
     ways = Ways(wants_key=False, thoughts_back="extra_content")
 
 

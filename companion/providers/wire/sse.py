@@ -164,17 +164,18 @@ class Splitter:
 class AnswerSplitter(Splitter):
     """A splitter for answers that may be no event stream, whatever their label says: one JSON value, or one a line.
 
-    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line.
+    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line. `is_events`
+    tells whether it was an event stream: what such a stream ends in the middle of is half an event and as good as none.
     """
 
     def __init__(self, max_line: int = 0) -> None:
         super().__init__(max_line, escapes=True)
         self._bare = bytearray()
         """What came while it was no event stream, or might be none."""
-        self._is_events = self._is_bare = False
+        self.is_events = self._is_bare = False
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
-        if self._is_events:
+        if self.is_events:
             return Splitter.feed(self, block)
         self._bare += block
         if len(self._bare) > MAX_BODY:
@@ -185,11 +186,11 @@ class AnswerSplitter(Splitter):
         if not begins or begins in b"{[":
             self._is_bare = bool(begins)
             return []
-        self._is_events = True
+        self.is_events = True
         return Splitter.feed(self, bytes(self._bare))
 
     def rest(self) -> list[ServerSentEvent]:
-        if self._is_events:
+        if self.is_events:
             return super().rest()
         text = self._bare.removeprefix(_BOM).decode("utf-8", self._errors).strip()
         try:

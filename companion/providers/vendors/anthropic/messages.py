@@ -413,10 +413,6 @@ class Reply:
         """What was held back until the end."""
         return self._said(self._words.rest())
 
-    def is_empty(self) -> bool:
-        """Whether nothing of the answer has come."""
-        return not (self._blocks or self._id or self._last)
-
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         """Takes the newest figures; those of `message_delta` are cumulative and may leave the input out."""
         if usage is None:

@@ -258,9 +258,12 @@ class GoogleProvider(AIProvider):
                     if (found := _event(event.data)) is not None:
                         yield found
             for event in splitter.rest():
-                found = _event(event.data)
-                for each in found if isinstance(found, list) else (found,):
-                    yield each
+                last: Any = None
+                with suppress(*[ValueError] * splitter.is_events):
+                    last = _event(event.data)
+                for each in last if isinstance(last, list) else (last,):
+                    if each is not None:
+                        yield each
 
     async def _post(self, call: CallContext, address: str, body: Mapping[str, Any]) -> Any:
         response = await self._http().post(address, content=json_body(body, self.spec), headers=_JSON)

@@ -28,7 +28,7 @@ from companion.providers.fitting import (
 from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sse import Splitter, parsed, says_nothing
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 from companion.providers.wire.words import Characters, Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
@@ -313,10 +313,6 @@ class Reply:
         """Whether the server said itself that nothing follows."""
         return self._is_done
 
-    def is_empty(self) -> bool:
-        """Whether no event has come."""
-        return self._last is None
-
     def begins_in_thought(self) -> bool | None:
         """What was learned of the model; None: nothing."""
         return self._words.began_in_thought if self._words.has_words else None
@@ -435,10 +431,10 @@ class Reply:
 _NOTHING: Mapping[str, Any] = {}
 
 
-def ended(reply: Reply, splitter: Splitter) -> Iterator[ChatDelta]:
+def ended(reply: Reply, splitter: AnswerSplitter) -> Iterator[ChatDelta]:
     """What the end of the stream brings: its last event, even one that broke off, and what was held back."""
     for event in splitter.rest():
-        with suppress(*() if reply.is_empty() else (ValueError,)):  # half an event is as good as none
+        with suppress(*[ValueError] * splitter.is_events):
             if delta := reply.take(event.data, event.event):
                 yield delta
     if delta := reply.rest():
