@@ -25,12 +25,13 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, in_call, our_own, until_over, when_loaded
 from companion.providers.wire.sse import parsed
+from companion.providers.wire.usage import tokens, usage_of
 from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ class OllamaProvider(AIProvider):
     async def check(self) -> Health:
         started = time.perf_counter()
         try:
-            models = await self._installed()
+            models = await self.asked(self._installed)
         except CompanionError as error:
             return Health(ok=False, detail=self._nearer(error).message, kind=error.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -539,9 +540,7 @@ class _Reply:
         ended = "length" if end.get("done_reason") == "length" else "stop"
         if not self.words.has_words and not self._calls:
             raise call.empty(ended, thought=self.words.has_thoughts)
-        usage = Usage(
-            input_tokens=end.get("prompt_eval_count") or 0, output_tokens=end.get("eval_count") or 0
-        )
+        usage = usage_of(read=tokens(end.get("prompt_eval_count")), written=tokens(end.get("eval_count")))
         return ChatDelta(
             finish_reason="tool_calls" if self._calls else ended,
             usage=usage,

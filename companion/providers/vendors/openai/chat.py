@@ -29,6 +29,7 @@ from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.words import Characters, Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
@@ -340,7 +341,7 @@ class Reply:
         if not choices or "error" in chunk:
             self._take_bare(chunk)
         self._last = chunk
-        if usage := chunk.get("usage") or (chunk.get("x_groq") or _NOTHING).get("usage"):
+        if usage := chunk.get("usage") or figure(chunk, "x_groq", "usage"):
             self._usage = _usage(usage)
             self._is_counted = not choices
         if not choices:
@@ -561,13 +562,14 @@ class _Pieces:
         return True
 
 
-def _usage(counted: Mapping[str, Any]) -> Usage:
-    details = counted.get("prompt_tokens_details") or _NOTHING
-    cached = details.get("cached_tokens") or counted.get("prompt_cache_hit_tokens")
-    return Usage(
-        input_tokens=counted.get("prompt_tokens") or 0,
-        output_tokens=counted.get("completion_tokens") or 0,
-        cached_tokens=cached or 0,
+def _usage(counted: object) -> Usage | None:
+    cached = figure(counted, "prompt_tokens_details", "cached_tokens")
+    return usage_of(
+        read=tokens(figure(counted, "prompt_tokens")),
+        written=tokens(figure(counted, "completion_tokens")),
+        cached=cached if cached is not None else figure(counted, "prompt_cache_hit_tokens"),
+        heard=figure(counted, "prompt_tokens_details", "audio_tokens"),
+        spoken=figure(counted, "completion_tokens_details", "audio_tokens"),
     )
 
 

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -45,6 +46,7 @@ from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, until_over
 from companion.providers.wire.sse import AnswerSplitter
+from companion.providers.wire.usage import tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -295,14 +297,18 @@ class OpenAIProvider(AIProvider):
         """The known ones, or those the server lists; none where it does not."""
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
-        with suppress(CompanionError), in_call(self.spec) as call:
+        with suppress(CompanionError):
+            return await self.asked(self._listed_voices)
+        return ()
+
+    async def _listed_voices(self) -> Sequence[VoiceInfo]:
+        with in_call(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
-        return ()
 
     # -- vectors and pictures ---------------------------------------------------------------------------------
 
@@ -310,7 +316,7 @@ class OpenAIProvider(AIProvider):
         from companion.calls import Embeddings
 
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with in_call(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
@@ -328,8 +334,8 @@ class OpenAIProvider(AIProvider):
                 if len(found) != len(batch):
                     raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
                 vectors += [_of_length_one(one.embedding) for one in found]
-                tokens += answer.usage.prompt_tokens if answer.usage else 0
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(getattr(answer.usage, "prompt_tokens", None)) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
@@ -352,6 +358,11 @@ class OpenAIProvider(AIProvider):
             ]
             if not drawn:
                 raise ValueError("no picture")
+            drawn[0] = replace(
+                drawn[0],
+                input_tokens=tokens(getattr(answer.usage, "input_tokens", None)) or 0,
+                output_tokens=tokens(getattr(answer.usage, "output_tokens", None)) or 0,
+            )
         for picture in drawn:
             yield picture
 
@@ -411,7 +422,7 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self.spec, self._models, self._knock if Role.THINKS in self.spec.roles else None)
+        return await health(self, self._models, self._knock if Role.THINKS in self.spec.roles else None)
 
     async def _knock(self, call: CallContext) -> None:
         """A question without a message: it costs nothing, and is refused only by who accepts key and address.
