@@ -55,8 +55,8 @@ class Collected:
 
     def add(self, delta: ChatDelta) -> None:
         if delta.retracts:
+            self._thoughts += self._texts
             self._texts.clear()
-            self._thoughts.clear()
         if delta.text:
             self._texts.append(delta.text)
         if delta.reasoning:
@@ -82,7 +82,7 @@ class Collected:
             id=last.id,
             usage=last.usage,
             tool_calls=last.tool_calls,
-            reasoning="".join(self._thoughts),
+            reasoning="".join(self._thoughts).strip(),
             notices=last.notices,
             raw=last.raw,
             messages=(*asked, answer),

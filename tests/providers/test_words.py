@@ -55,9 +55,11 @@ def told(pieces: Iterable[str], *, begins_in_thought: bool = False) -> tuple[str
     said = thought = ""
     for piece in pieces:
         split = thoughts.feed(piece)
-        said, thought = ("" if split.retracts else said) + split.said, thought + split.thought
+        if split.retracts:
+            said, thought = "", said
+        said, thought = said + split.said, thought + split.thought
     rest = thoughts.rest()
-    return said + rest.said, thought + rest.thought
+    return said + rest.said, (thought + rest.thought).strip()
 
 
 @pytest.mark.parametrize("name", MARKED)

@@ -498,9 +498,10 @@ class _Reply:
             raise TypeError("content of a message is not text")
         if calls := message.get("tool_calls"):
             self._note(calls)
-        thought = message.get("thinking") or ""
-        delta = self.words.take(text, thought if isinstance(thought, str) else "")
-        return delta if self._call.said and not thought else self._noted(delta)
+        thought = message.get("thinking")
+        if not thought and self._call.said:  # nearly all of them
+            return self.words.take(text)
+        return self._noted(self.words.take(text, thought if isinstance(thought, str) else ""))
 
     def _noted(self, delta: ChatDelta | None) -> ChatDelta | None:
         if delta is not None and delta.reasoning:

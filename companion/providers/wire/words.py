@@ -99,7 +99,7 @@ class Split(NamedTuple):
     said: str = ""
     thought: str = ""
     retracts: bool = False
-    """All that was said before is thought after all, and is in `thought` now."""
+    """All that was said in pieces before is thought after all, and comes before `thought`."""
 
 
 class Thoughts:
@@ -119,8 +119,8 @@ class Thoughts:
         self._in_header = False
         self._header = ""
         self._is_final = True
-        self.told: list[str] = []
-        """What was said so far, while it may still turn out to be thought."""
+        self.last = ""
+        """What was said last, while it may still turn out to be thought."""
         self.is_calm = False
         """Nothing is held back, and a piece without `<`, `[` and `◁` can only be words."""
         self.was_lone = False
@@ -133,9 +133,9 @@ class Thoughts:
         while self._buffer:
             before = (self._buffer, self._read)
             step = self._read()
+            if step.retracts:
+                said, thought, retracts = "", said + thought, True
             said, thought = said + step.said, thought + step.thought
-            if step.retracts:  # `said` of this very piece is in `thought` already
-                said, retracts = "", True
             if (self._buffer, self._read) == before:
                 break
         self.is_calm = not self._buffer and self._read in (self._read_text, self._read_plain)
@@ -225,23 +225,21 @@ class Thoughts:
             return Split()
         if closing is None:
             return self._say(_unfinished(text, (*_OPENING, *_CLOSING)))
-        before, after = "".join(self.told[-2:]) + text[: closing.start()], text[closing.end() :]
+        before, after = self.last + text[: closing.start()], text[closing.end() :]
         is_lone = _is_lone(before, after)
         if is_lone is None:
             return self._say(closing.start())
         if not is_lone:
             self._read = self._read_plain
             return Split()
-        thought = ("".join(self.told) + text[: closing.start()]).strip()
+        thought = text[: closing.start()].rstrip()
         self._buffer, self._read = after, self._read_start
         self._is_after, self.was_lone = True, True
-        self.told.clear()
         return Split(thought=thought, retracts=True)
 
     def _say(self, end: int) -> Split:
         said, self._buffer = self._buffer[:end], self._buffer[end:]
-        if said:
-            self.told.append(said)
+        self.last = said or self.last
         return Split(said=said)
 
     def _read_plain(self) -> Split:
@@ -319,7 +317,6 @@ class Words:
         self.has_thoughts = False
         self._thoughts = thoughts
         self._said, self._thought = Characters(), Characters()
-        self._told = None if thoughts is None else thoughts.told
         self._is_calm = thoughts is None
 
     def take(self, text: str, thought: str = "") -> ChatDelta | None:
@@ -327,12 +324,13 @@ class Words:
         if self._is_calm and not thought and text.isascii():
             if not text:
                 return None
-            if self._told is None:
+            thoughts = self._thoughts
+            if thoughts is None:
                 if not self.has_words:
                     self.has_words = not text.isspace()
                 return ChatDelta(text=text)
             if "<" not in text and "[" not in text:
-                self._told.append(text)
+                thoughts.last = text
                 return ChatDelta(text=text)
         return self._take(text, thought)
 
