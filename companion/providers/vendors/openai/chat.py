@@ -33,6 +33,9 @@ _FINISH = {
     "function_call": "tool_calls",
 }
 
+THOUGHTLESS = "reasoning_effort to 'none'"
+"""What a model that uses tools here only without thinking says one should set."""
+
 
 # -- the question -------------------------------------------------------------------------------------------
 
@@ -66,7 +69,7 @@ def compose(
     missing = _left_out(request, dialect, entry)
     messages = [_message(message, "name" in missing) for message in request.messages]
     body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
-    optional: list[str] = []
+    optional: list[str] = [THOUGHTLESS] if request.tools and request.reasoning_effort != "none" else []
     if dialect.asks_for_usage and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
         optional.append("stream_options")
@@ -79,6 +82,9 @@ def compose(
         else:
             body[wire] = value
             optional.append(wire)
+    if THOUGHTLESS in refused and request.tools:
+        missing |= {"reasoning_effort"} if request.reasoning_effort not in ("", "none") else set()
+        body["reasoning_effort"] = "none"
     _add_form(body, request, spec, dialect)
     label = entry.label if entry else model
     notices = tuple(notice(label, name) for name in sorted(missing))

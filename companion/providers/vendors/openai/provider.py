@@ -37,8 +37,10 @@ from companion.net import media_type
 from companion.pcm import to_wav
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors.openai import responses
 from companion.providers.vendors.openai.chat import Asked, Reply, compose
 from companion.providers.vendors.openai.dialect import OPENAI, Dialect
+from companion.providers.vendors.openai.endpoints import Elsewhere, Endpoint, Endpoints, sent_on
 from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.wire.faults import Told, health, told, until_over
@@ -120,6 +122,7 @@ class OpenAIProvider(AIProvider):
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)
+        self._endpoints = Endpoints(self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._links: Links | None = None
@@ -130,29 +133,61 @@ class OpenAIProvider(AIProvider):
         with told(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
             entry = _entry(model, self.spec.name)
-            asked: Asked | None = None
+            route = self._endpoints.route(self.base_url, model, request, entry)
+            for left, endpoint in enumerate(route, 1 - len(route)):
+                answer = self._ask(call, endpoint, request, model, entry, is_last=not left)
+                try:
+                    async with aclosing(answer) as deltas:
+                        async for delta in deltas:
+                            yield delta
+                    return
+                except Elsewhere as elsewhere:
+                    self._endpoints.note(self.base_url, model, endpoint, elsewhere)
 
-            def make(refused: frozenset[str]) -> Made:
-                nonlocal asked
+    async def _ask(
+        self,
+        call: Told,
+        endpoint: Endpoint,
+        request: ChatRequest,
+        model: str,
+        entry: ModelEntry | None,
+        *,
+        is_last: bool = False,
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """The answer of one endpoint.
+
+        Raises:
+            Elsewhere: it belongs to the other one, and this is not the last to try.
+        """
+        asked: Asked | None = None
+
+        def make(refused: frozenset[str]) -> Made:
+            nonlocal asked
+            if endpoint is Endpoint.RESPONSES:
+                asked = responses.compose(request, self.spec, model, entry=entry, refused=refused)
+            else:
                 asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
-                return {"json": asked.body}, asked.optional
+            return {"json": asked.body}, asked.optional
 
-            response = await self._requests.answer(call, "/chat/completions", model, make)
-            assert asked is not None
-            reply = Reply(call)
-            async with aclosing(response):
-                if media_type(response) == "application/json":  # it does not stream, whatever it was asked
-                    if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
-                        yield whole
-                else:
-                    splitter = Splitter()
-                    blocks = until_over(response.aiter_bytes(), reply.is_over)
-                    async with aclosing(blocks):
-                        async for block in blocks:
-                            for event in splitter.feed(block):
-                                if delta := reply.take(event.data):
-                                    yield delta
-            yield reply.last(asked.notices)
+        def elsewhere(status: int, body: object) -> Elsewhere | None:
+            return None if is_last else sent_on(endpoint, self.base_url, status, body)
+
+        response = await self._requests.answer(call, endpoint, model, make, sent_on=elsewhere)
+        assert asked is not None
+        reply = responses.Reply(call) if endpoint is Endpoint.RESPONSES else Reply(call)
+        async with aclosing(response):
+            if media_type(response) == "application/json":  # it does not stream, whatever it was asked
+                if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
+                    yield whole
+            else:
+                splitter = Splitter()
+                blocks = until_over(response.aiter_bytes(), reply.is_over)
+                async with aclosing(blocks):
+                    async for block in blocks:
+                        for event in splitter.feed(block):
+                            if delta := reply.take(event.data):
+                                yield delta
+        yield reply.last(asked.notices)
 
     # -- hearing --------------------------------------------------------------------------------------------
 

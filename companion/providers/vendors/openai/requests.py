@@ -7,6 +7,7 @@ piece of an answer (tests/benchmarks/chunks.py), and a third of a second to the 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _CONCESSIONS = 2
 """How often one call gives up a parameter that the server says it does not know."""
 
+STALE_THOUGHTS = "invalid_encrypted_content"
+"""Thoughts that the vendor cannot read any more. They are about one conversation: given up for one call, not for good."""
+
 Made = tuple[dict[str, Any], Iterable[str]]
 """What a request is sent with, and the names in it that may be left out."""
 
@@ -35,8 +39,8 @@ class Requests:
         self._provider = provider
         self._dialect = dialect
         self._http: httpx2.AsyncClient | None = None
-        self._refused: dict[str, frozenset[str]] = {}
-        """Model -> parameters it was found not to take."""
+        self._refused: dict[tuple[str, str], frozenset[str]] = {}
+        """Path and model -> parameters it was found not to take."""
 
     async def answer(
         self,
@@ -46,27 +50,31 @@ class Requests:
         make: Callable[[frozenset[str]], Made],
         *,
         query: Mapping[str, str] | None = None,
+        sent_on: Callable[[int, object], Exception | None] = lambda *_: None,
     ) -> httpx2.Response:
         """An answer that has begun; the caller closes it.
 
         What the server says it does not know is left out in a second attempt, and from then on. `make` gives the content
-        without the names it is told.
+        without the names it is told. `sent_on`: what to raise instead of a refusal, from its status and body.
 
         Raises:
             AIProviderError: it was refused.
         """
+        refused = self._refused.get((path, model), frozenset())
         for attempt in range(_CONCESSIONS + 1):
-            refused = self._refused.get(model, frozenset())
             content, optional = make(refused)
             response = await self.send("POST", path, query=query, **content)
             if response.status_code < 400:
                 call.opened = True
                 return response
             error = await call.refusal(response)
+            if (instead := sent_on(response.status_code, _body(response.text))) is not None:
+                raise instead from error
             name = _named(response.text, optional) if response.status_code in (400, 422) else ""
             if not name or attempt == _CONCESSIONS:
                 raise error
-            self._refused[model] = refused | {name}
+            refused |= {name}
+            self._refused[path, model] = refused - {STALE_THOUGHTS}
         raise AssertionError
 
     async def send(
@@ -113,6 +121,13 @@ class Requests:
     def close(self) -> None:
         """Forgets the client; its connections are the gate's."""
         self._http = None
+
+
+def _body(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _named(text: str, names: Iterable[str]) -> str:
