@@ -7,7 +7,6 @@ below the least, and tools or forms in another shape are refused with 400.
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -231,10 +230,11 @@ class Events:
     """Events with their sequence numbers."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count()
+        self._count = 0
 
     def event(self, kind: str, **fields: Any) -> bytes:
-        return sse({"type": kind, **fields, "sequence_number": next(self._numbers)}, kind)
+        self._count += 1
+        return sse({"type": kind, **fields, "sequence_number": self._count - 1}, kind)
 
     def before(self, asked: Item) -> bytes:
         bare = _bare(asked)
@@ -294,18 +294,20 @@ class Events:
     def after(self, answer: Item) -> bytes:
         return self.event(f"response.{answer['status']}", response=answer)
 
-    def failure(self, asked: Item, error: Item, shape: str) -> bytes:
+    def failure(self, asked: Item, error: Item, script: Script) -> bytes:
         """An error inside the stream: the response failed, an event of its own, or what a gateway makes of it."""
-        match shape:
+        number = {"sequence_number": self._count + (script.error_after or 0)}
+        match script.error_shape:
             case "flat":
                 told = {name: error[name] for name in ("code", "message", "param")}
-                return self.event("error", **told)
+                return sse({"type": "error", **told, **number}, "error")
             case "string":
                 return sse({"error": error["message"]}, "error")
             case _:
                 failed = {"code": error["code"] or error["type"], "message": error["message"]}
                 response = {**_bare(asked), "status": "failed", "error": failed}
-                return self.event("response.failed", response=response)
+                kind = "response.failed"
+                return sse({"type": kind, "response": response, **number}, kind)
 
 
 def _place(index: int, item: Item) -> Item:
@@ -337,12 +339,10 @@ async def stream(request: web.Request, error: Item) -> web.StreamResponse:
             case _:
                 has_words = True
                 await body.frame(events.message_begins(index, item))
-                await body.contents(
-                    events.words(index, item), events.failure(asked, error, script.error_shape)
-                )
+                await body.contents(events.words(index, item), events.failure(asked, error, script))
                 for raw in events.message_ends(index, item):
                     await body.frame(raw)
     if not has_words:
-        await body.contents([], events.failure(asked, error, script.error_shape))
+        await body.contents([], events.failure(asked, error, script))
     await body.frame(events.after(answer))
     return await body.close()

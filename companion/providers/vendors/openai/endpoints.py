@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from companion.flow import ChatRequest
 from companion.providers.vendors.openai.dialect import Dialect
@@ -16,7 +17,7 @@ from companion.providers.wire.faults import Reason
 if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
 
-_OWN_HOST = "api.openai.com"
+_OWN_HOST = ".api.openai.com"
 _NO_SUCH_PATH = (404, 405, 501)
 
 
@@ -74,7 +75,7 @@ def sent_on(endpoint: Endpoint, address: str, status: int, body: object) -> Else
         return Elsewhere(for_all=False) if "v1/responses" in text else None
     if "chat/completions" in text:
         return Elsewhere(for_all=False)
-    if _OWN_HOST in address:
+    if f".{urlsplit(address).hostname}".endswith(_OWN_HOST):
         return None
     if status in _NO_SUCH_PATH and "model_not_found" not in reason.names:
         return Elsewhere(for_all=True)
