@@ -84,6 +84,8 @@ class Splitter:
                 self._finish(found)
             elif line.startswith(b"data: "):
                 self._add(line[6:])
+            elif line.startswith(b"event: "):
+                self._event = line[7:].decode("utf-8", "replace")
             else:
                 self._field(line)
         return found
