@@ -310,6 +310,8 @@ class TurnRecord:
     """Role value -> "provider/model"."""
     timeline_ms: dict[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC at `at`; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +326,8 @@ class SessionRecord:
     turns: int
     seconds: float
     """From first words to last answer."""
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC when it began; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,3 +337,5 @@ class WaitingTake:
     id: str
     recorded_at: float
     seconds: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then; None: not kept."""

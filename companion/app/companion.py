@@ -164,21 +164,14 @@ class Companion:
             microphone=self.sound.microphone,
             player=self.player,
             gate=_new_gate,
-            journal=self.archive.journal,
-            engines=self.staff.engines,
+            journal=self.archive.using,
+            providers=self.staff.engines,
             limits=lambda: _limits(self.settings.talk),
             review_first=lambda: self.settings.talk.review_before_sending,
+            voice_choice=lambda: roles.voice_choice(self.settings),
+            voice_model=self.staff.speech_to_speech,
+            voice_cost_usd=_conversation_cost_usd,
         )
-        if roles.speech_to_speech(self.settings) is not None:
-            from companion.conversation.realtime import RealtimeEngine
-
-            return RealtimeEngine(
-                organs,
-                self.events,
-                self._first_practice(),
-                self.staff.speech_to_speech,
-                _conversation_cost_usd,
-            )
         return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
@@ -324,28 +317,6 @@ class Companion:
         else:
             self.engine.retry(offline)
 
-    async def _follow_engine_choice(self, before: Settings) -> None:
-        """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
-        from companion.conversation.realtime import RealtimeEngine
-
-        engine = self.__dict__.get("engine")
-        if engine is None:
-            return
-        spec = roles.speech_to_speech(self.settings)
-        if isinstance(engine, RealtimeEngine) == (spec is not None):
-            if isinstance(engine, RealtimeEngine) and spec is not None:
-                choice = roles.realtime_choice(self.settings, spec)
-                was = roles.speech_to_speech(before)
-                if was != spec or choice != roles.realtime_choice(before, spec):
-                    engine.renew()
-            return
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = self._hands_free_as = None
-        await engine.close()
-        del self.engine
-        self.engine.tell_practice()
-
     # -- hands-free -----------------------------------------------------------------------------------------
 
     async def _follow_talk_mode(self) -> None:
@@ -403,20 +374,24 @@ class Companion:
         Raises:
             CompanionError: WRONG_PASSPHRASE and all that opening can raise.
         """
+        self.engine.hush()
         await self.engine.settle()
+        before = await self.archive.journal()
         moved = await self.archive.use_passphrase(passphrase)
-        self.engine.moved(moved.sessions, moved.turns)
+        self.engine.moved(before, await self.archive.journal(), moved)
         self.events.emit(TroubleCleared(is_all=True))
 
     async def _start_new_journal(self) -> None:
         """The journal that does not open is moved beside; what this run kept goes into the new one."""
+        self.engine.hush()
         await self.engine.settle()
+        before = await self.archive.journal()
         try:
             moved = await self.archive.start_anew()
         except CompanionError as error:
             self.events.emit(Trouble(error=error))
         else:
-            self.engine.moved(moved.sessions, moved.turns)
+            self.engine.moved(before, await self.archive.journal(), moved)
             self.events.emit(TroubleCleared(is_all=True))
 
     # -- settings -------------------------------------------------------------------------------------------
@@ -438,7 +413,6 @@ class Companion:
             self.events.emit(roles.in_use(self.settings, role))
         self.sound.follow()
         if self._opening is not None:
-            await self._follow_engine_choice(before)
             await self._follow_talk_mode()
             self.surroundings.follow_settings()
         await asyncio.to_thread(save, self.home, changes)

@@ -1,4 +1,4 @@
-"""Who thinks, hears and speaks: settings and keys in, `Engines` for one turn out.
+"""Who thinks, hears and speaks: settings and keys in, `TurnProviders` for one turn out.
 
 Providers are made on first use and kept as long as name, address and key stay the same, so connections, circuit breakers
 and the worker process live on from turn to turn. Belongs to the loop's thread.
@@ -21,7 +21,7 @@ from companion.app import roles
 from companion.app.booked import Booked
 from companion.app.crew import Crew, Member
 from companion.app.load import Load
-from companion.conversation.reply import Engines
+from companion.conversation.written_answer import TurnProviders
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import DataSent, Events
 from companion.flow import (
@@ -99,7 +99,7 @@ class Staff:
 
     # -- one turn -------------------------------------------------------------------------------------------
 
-    def engines(self, offline: frozenset[Role]) -> Engines:
+    def engines(self, offline: frozenset[Role]) -> TurnProviders:
         """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
         settings, instead = self._settings(), _instead.get()
         names = {role: instead.get(role) or roles.name_of(settings, role, offline) for role in TURN_ROLES}
@@ -124,7 +124,7 @@ class Staff:
             return _scaled(speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again)), volume)
 
         is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
-        return Engines(
+        return TurnProviders(
             think=think,
             hear=hear,
             speak=speak if is_spoken else None,

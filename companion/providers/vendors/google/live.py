@@ -21,7 +21,7 @@ from companion.calls import RealtimeChoice
 from companion.errors import AIProviderError, AIProviderUnavailableError
 from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Speaker, Transcript, TurnSignal
 from companion.net import Socket, SocketClosed
-from companion.ports import Told as Event
+from companion.ports import VoiceModelEvent as Event
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.google.wire import contents, raise_failure, reason_of, usage
 from companion.providers.wire.faults import Told
