@@ -108,9 +108,7 @@ class FileTake:
         """How many frames have been spoken by now."""
         if self._limit is not None:
             return self._limit
-        return (
-            int((_now_s() - self._started_s) / _FRAME_S) + 1 if self._realtime else len(self._frames)
-        )
+        return int((_now_s() - self._started_s) / _FRAME_S) + 1 if self._realtime else len(self._frames)
 
     def _frame(self, index: int) -> bytes:
         return self._frames[index] if 0 <= index < len(self._frames) else _SILENCE

@@ -295,7 +295,10 @@ async def test_thoughts_words_and_calls_go_back_in_the_order_in_which_they_came(
     assert server.requests[-1].body["input"][2]["content"] == "Let me"
 
 
-@pytest.mark.parametrize("opaque", ["anthropic:[{}]", "gAAA=", "responses:azure:[{}]", "{}"])
+@pytest.mark.parametrize(
+    "opaque",
+    ["anthropic:[{}]", "gAAA=", "responses azure:[{}]", "{}", "responses openai:{", "responses openai:{}"],
+)
 async def test_thoughts_of_another_vendor_stay_away(
     provider: OpenAIProvider, server: OpenAIServer, opaque: str
 ) -> None:
@@ -527,6 +530,68 @@ async def test_a_whole_response_instead_of_a_stream_is_understood(
     )
     with pytest.raises(AIProviderRateLimitError):
         await _ask(provider)
+
+
+async def test_an_account_that_may_not_stream_is_asked_without_streaming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def respond(self: OpenAIServer, request: Any) -> Any:
+        from tests.servers.script import SEEN
+
+        if request[SEEN].body["stream"]:
+            why = "Your organization must be verified to stream this model. Please go to the settings and verify."
+            return self._refuse_field("stream", why)
+        return await OpenAIServer._respond(self, request)
+
+    monkeypatch.setattr(Picky, "_respond", respond)
+    async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        for count in (2, 3):
+            assert "".join(delta.text for delta in await _ask(provider)) == REPLY
+            assert len(server.requests) == count
+
+
+async def test_summaries_that_an_account_may_not_have_are_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def respond(self: OpenAIServer, request: Any) -> Any:
+        from tests.servers.script import SEEN
+
+        if "summary" in request[SEEN].body.get("reasoning", {}):
+            why = "Your organization must be verified to generate reasoning summaries."
+            return self._refuse_field("reasoning.summary", why)
+        return await OpenAIServer._respond(self, request)
+
+    monkeypatch.setattr(Picky, "_respond", respond)
+    async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        *_, last = await _ask(provider, replace(REQUEST, reasoning_effort="low"))
+        assert (last.notices, server.requests[-1].body["reasoning"]) == ((), {"effort": "low"})
+
+
+@pytest.mark.parametrize("label", ["text/event-stream", "application/json", "text/plain"])
+async def test_what_comes_is_read_by_what_it_is_not_by_its_label(
+    provider: OpenAIProvider, server: OpenAIServer, label: str
+) -> None:
+    server.script.content_type = label
+    for raw in (
+        json.dumps(_response(_message("Hi."))),
+        _stream(_says("Hi."), _ended()),
+        _stream(_says("Hi."), _ended())[:-2],
+    ):
+        server.script.raw = raw
+        deltas = await _ask(provider)
+        assert ("".join(delta.text for delta in deltas), deltas[-1].finish_reason) == ("Hi.", "stop")
+
+
+async def test_halves_of_characters_and_thoughts_in_the_words_are_told_apart(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    moon = json.dumps("🌙")[1:-1]
+    halves = [json.dumps(_says("@")).replace("@", half) for half in (moon[:6], moon[6:])]
+    server.script.raw = "".join(f"data: {half}\n\n" for half in halves) + _stream(_ended())
+    assert "".join(delta.text for delta in await _ask(provider)) == "🌙"
+    server.script.raw = _stream(_says("<think>hm</think>Hi."), _ended(_message("<think>hm</think>Hi.")))
+    deltas = await _ask(provider)
+    assert ("".join(d.text for d in deltas), "".join(d.reasoning for d in deltas)) == ("Hi.", "hm")
 
 
 # -- what a model does not take -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from companion.flow import ChatRequest
 from companion.providers.vendors.openai.dialect import Dialect
-from companion.providers.wire.faults import Reason
+from companion.providers.wire.refusals import Reason
 
 if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry

@@ -8,7 +8,6 @@ Shapes: openai/types/responses of the vendor's SDK.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import mimetypes
 import uuid
@@ -16,31 +15,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import (
-    AIProviderContentRefusedError,
-    AIProviderEmptyReplyError,
-    AIProviderInvalidRequestError,
-)
+from companion.errors import AIProviderContentRefusedError, AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.log import redact
-from companion.providers.fitting import left_out, notice, require_abilities
+from companion.providers.fitting import fitting_id, kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import Spec
 from companion.providers.vendors.openai.chat import Asked
 from companion.providers.vendors.openai.endpoints import Elsewhere
-from companion.providers.vendors.openai.requests import STALE_THOUGHTS
-from companion.providers.wire.faults import Told
-from companion.providers.wire.sse import parsed
+from companion.providers.vendors.openai.requests import STALE_THOUGHTS, UNASKED
+from companion.providers.wire.faults import CallContext
+from companion.providers.wire.sse import parsed, says_nothing
+from companion.providers.wire.words import Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, Tool, ToolCall
     from companion.providers.catalogue import ModelEntry
 
 _LACKING = frozenset({"frequency_penalty", "presence_penalty", "seed", "stop", "name"})
-_BESIDES = frozenset({"prompt_cache_key", "reasoning.summary", "include"})
-"""What goes along unasked; nobody need be told that it did not."""
 _LEAST_TOKENS = 16
 """A smaller limit is refused."""
-_LONGEST_ID = 64
+_IDS = r".{1,64}"
+"""The shape of the ids and names it takes."""
 _QUOTED = 300
 """Characters of a refusal that are shown."""
 _Item = Mapping[str, Any]
@@ -68,9 +63,9 @@ def compose(
     missing = set(left_out(request, entry, _LACKING))
     if entry is not None and entry.efforts and request.reasoning_effort not in ("", *entry.efforts):
         missing.add("reasoning_effort")
-    body: dict[str, Any] = {"model": model, "stream": True, "store": False}
-    _add_conversation(body, request, "" if STALE_THOUGHTS in refused else _mark(spec))
-    optional = [STALE_THOUGHTS]
+    body: dict[str, Any] = {"model": model, "stream": "stream" not in refused, "store": False}
+    _add_conversation(body, request, "" if STALE_THOUGHTS in refused else _origin(spec))
+    optional = ["stream", STALE_THOUGHTS] if body["stream"] else [STALE_THOUGHTS]
     for name, wire, value in _options(request, entry):
         whole = wire.partition(".")[0]
         if name in missing:
@@ -78,7 +73,7 @@ def compose(
         if not refused & {wire, whole}:
             _put(body, wire, value)
             optional += dict.fromkeys((wire, whole))
-        elif wire not in _BESIDES:
+        elif wire not in UNASKED:
             missing.add(name)
     _add_form(body, request, spec)
     label = entry.label if entry else model
@@ -96,8 +91,8 @@ def _options(request: ChatRequest, entry: ModelEntry | None) -> Iterable[tuple[s
     if request.metadata:
         yield "metadata", "metadata", dict(request.metadata)
     if request.user:  # what `user` was for is two fields now
-        yield "user", "safety_identifier", _short(request.user)
-        yield "user", "prompt_cache_key", _short(request.user)
+        yield "user", "safety_identifier", fitting_id(request.user, _IDS)
+        yield "user", "prompt_cache_key", fitting_id(request.user, _IDS)
     if effort := request.reasoning_effort:
         yield "reasoning_effort", "reasoning.effort", effort
         if effort != "none":
@@ -145,28 +140,32 @@ def _schema(form: JsonSchema) -> dict[str, Any]:
     return {"type": "json_schema", "name": form.name, "schema": dict(form.schema), "strict": form.strict}
 
 
-def _mark(spec: Spec) -> str:
-    """What `ToolCall.opaque` of this vendor begins with; a conversation may have begun with another."""
-    return f"responses:{spec.name}:"
+def _origin(spec: Spec) -> str:
+    """Whose thoughts those are that can be read here."""
+    return f"responses {spec.name}"
 
 
-def _add_conversation(body: dict[str, Any], request: ChatRequest, mark: str) -> None:
-    """The system's words at the beginning are instructions, everything after them items. `mark`: of thoughts to send."""
+def _add_conversation(body: dict[str, Any], request: ChatRequest, origin: str) -> None:
+    """The system's words at the beginning are instructions, everything after them items. `origin`: of thoughts to send."""
     messages = list(request.messages)
     head = list(takewhile(lambda message: message.role == Speaker.SYSTEM, messages))
     # JSON of any shape is given only where the items themselves speak of JSON, and items there must be.
     if head and len(head) < len(messages) and not (request.json and request.schema is None):
         body["instructions"] = "\n\n".join(message.content for message in head)
         messages = messages[len(head) :]
-    body["input"] = [item for message in messages for item in _items(message, mark)]
+    body["input"] = [item for message in messages for item in _items(message, origin)]
 
 
-def _items(message: Message, mark: str) -> Iterable[_Item]:
+def _items(message: Message, origin: str) -> Iterable[_Item]:
     if message.tool_calls:
-        yield from _with_calls(message, mark)
+        yield from _with_calls(message, origin)
     elif message.role == Speaker.TOOL:
         content = _content(message) if message.images else message.content
-        yield {"type": "function_call_output", "call_id": _short(message.tool_call_id), "output": content}
+        yield {
+            "type": "function_call_output",
+            "call_id": fitting_id(message.tool_call_id, _IDS),
+            "output": content,
+        }
     else:
         yield {"role": str(message.role), "content": _content(message) if message.images else message.content}
 
@@ -187,9 +186,9 @@ def _picture(picture: Picture) -> _Item:
     return {"type": "input_file", "filename": name, "file_data": link}
 
 
-def _with_calls(message: Message, mark: str) -> Iterable[_Item]:
+def _with_calls(message: Message, origin: str) -> Iterable[_Item]:
     """What an answer with tool calls was: thoughts, words and calls in the order in which they came, where it is known."""
-    before = [_kept(call.opaque, mark) for call in message.tool_calls]
+    before = [_kept(call.opaque, origin) for call in message.tool_calls]
     words = "".join(item["content"] for items in before for item in items if item.get("role"))
     if words != message.content:  # it was cut to what was heard, or comes from elsewhere
         before = [[item for item in items if not item.get("role")] for items in before]
@@ -198,20 +197,21 @@ def _with_calls(message: Message, mark: str) -> Iterable[_Item]:
     for items, call in zip(before, message.tool_calls, strict=True):
         yield from items
         arguments = call.arguments or "{}"
-        yield {"type": "function_call", "call_id": _short(call.id), "name": call.name, "arguments": arguments}
+        yield {
+            "type": "function_call",
+            "call_id": fitting_id(call.id, _IDS),
+            "name": call.name,
+            "arguments": arguments,
+        }
 
 
-def _kept(opaque: str, mark: str) -> list[_Item]:
+def _kept(opaque: str, origin: str) -> list[_Item]:
     """The items that came before a call; none of another vendor's, or where they are not to be sent."""
-    if not mark or not opaque.startswith(mark):
+    try:
+        items = json.loads((origin and kept_by(origin, opaque)) or "[]")
+    except (ValueError, RecursionError):
         return []
-    items: list[_Item] = json.loads(opaque.removeprefix(mark))
-    return items
-
-
-def _short(name: str) -> str:
-    """An identifier no longer than the API takes; the same for the same."""
-    return name if len(name) <= _LONGEST_ID else hashlib.sha256(name.encode()).hexdigest()
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 # -- the answer ---------------------------------------------------------------------------------------------
@@ -220,14 +220,22 @@ _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed
 
 
 class Reply:
-    """What an event stream has told so far. Sequence numbers are not looked at: events come in order or not at all."""
+    """What an event stream has told so far. Sequence numbers are not looked at: events come in order or not at all.
 
-    def __init__(self, call: Told) -> None:
+    Args:
+        model: the one that was asked.
+        begins_in_thought: whether it is known to, in its words; None: its name says.
+    """
+
+    def __init__(self, call: CallContext, model: str = "", *, begins_in_thought: bool | None = None) -> None:
+        if begins_in_thought is None:
+            begins_in_thought = thinks_aloud(model)
         self._call = call
-        self._words: list[str] = []
-        """All that was delivered."""
-        self._words_before = 0
-        """How many pieces of it the finished parts have."""
+        self._words = Words(Thoughts(begins_in_thought=begins_in_thought))
+        self._pieces: list[str] = []
+        """All text as it came."""
+        self._pieces_before = 0
+        """How many of them the finished parts have."""
         self._has_thought = False
         self._refusal = ""
         self._begun: dict[object, dict[str, Any]] = {}
@@ -241,60 +249,74 @@ class Reply:
     def is_over(self) -> bool:
         return self._response is not None
 
-    def take(self, data: str) -> ChatDelta | None:
+    def is_closed(self) -> bool:
+        """Whether the server said itself that nothing follows."""
+        return self._response is not None
+
+    def is_empty(self) -> bool:
+        """Whether no event has come."""
+        return self._last is None
+
+    def begins_in_thought(self) -> bool | None:
+        """What was learned of the model; None: nothing."""
+        return self._words.began_in_thought if self._words.has_words else None
+
+    def take(self, data: str, event: str = "message") -> ChatDelta | None:
         """What one event adds; notes the rest. Unknown events are passed over. A whole response is an event too.
 
         Raises:
             AIProviderError: the event is a failure.
             Elsewhere: it is an event of chat completions.
         """
-        if data == "[DONE]":
+        if data[0] != "{" and says_nothing(data):
             return None
-        event = parsed(data)
-        kind = event.get("type")
+        told = self._last = parsed(data)
+        kind = told.get("type")
         if kind == "response.output_text.delta":
-            return self._say(event["delta"])
-        if kind is None:
-            return self._take_bare(event)
+            return self._say(told["delta"])
+        if kind is None or event == "error":
+            return self._take_bare(told)
         match kind:
             case "response.output_text.done":
-                return self._finish_part(event["text"])
+                return self._finish_part(told["text"])
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                return self._think(event["delta"])
-            case "response.reasoning_summary_part.added" if event.get("summary_index") and self._has_thought:
+                return self._think(told["delta"])
+            case "response.reasoning_summary_part.added" if told.get("summary_index") and self._has_thought:
                 return self._think("\n\n")
             case "response.refusal.delta":
-                self._refusal += event["delta"]
+                self._refusal += told["delta"]
             case "response.refusal.done":
-                self._refusal = event.get("refusal") or self._refusal
+                self._refusal = told.get("refusal") or self._refusal
             case "response.output_item.done":
-                self._done.append(event["item"])
+                self._done.append(told["item"])
             case "error":
-                raise self._call.inside(event)
+                raise self._call.inside(told)
             case _ if kind in _ENDS:
-                self._last = event
-                return self._end(event["response"])
+                return self._end(told["response"])
             case _:
-                self._take_call(kind, event)
+                self._take_call(kind, told)
         return None
 
     def _say(self, text: str) -> ChatDelta | None:
         if not text:
             return None
-        self._words.append(text)
-        if not self._call.said and not text.isspace():
+        self._pieces.append(text)
+        return self._said(self._words.take(text))
+
+    def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
+        if not self._call.said and delta is not None and self._words.has_words:
             self._call.said = True
-        return ChatDelta(text=text)
+        return delta
 
     def _finish_part(self, text: str) -> ChatDelta | None:
         """The text of a part that came in one piece."""
-        told = self._say(text) if len(self._words) == self._words_before else None
-        self._words_before = len(self._words)
+        told = self._say(text) if len(self._pieces) == self._pieces_before else None
+        self._pieces_before = len(self._pieces)
         return told
 
     def _think(self, text: str) -> ChatDelta | None:
-        self._has_thought = True
-        return ChatDelta(reasoning=text) if text else None
+        self._has_thought = self._has_thought or bool(text)
+        return self._said(self._words.take("", text)) if text else None
 
     def _take_call(self, kind: str, event: _Item) -> None:
         """What is told of a tool call before it is whole."""
@@ -311,7 +333,6 @@ class Reply:
     def _take_bare(self, event: _Item) -> ChatDelta | None:
         """What has no type: a whole response, a failure in the shape of a refusal, or another API's words."""
         if event.get("object") == "response":
-            self._last = event
             return self._end(event)
         if "choices" in event or event.get("object") == "chat.completion.chunk":
             raise Elsewhere(for_all=True)
@@ -332,14 +353,15 @@ class Reply:
             part for item in items if item.get("type") == "message" for part in item.get("content") or ()
         ]
         self._refusal = self._refusal or "".join(part.get("refusal") or "" for part in parts)
-        told = "".join(self._words)
+        told = "".join(self._pieces)
         words = "".join(part.get("text") or "" for part in parts if part.get("type") == "output_text")
         rest = words.removeprefix(told) if words.startswith(told) else ""
         thought = "" if self._has_thought else "\n\n".join(_thoughts(items))
-        said = self._say(rest)
-        if said is None:
-            return self._think(thought)
-        return ChatDelta(text=rest, reasoning=thought) if thought else said
+        return self._said(self._words.take(rest, thought))
+
+    def rest(self) -> ChatDelta | None:
+        """What was held back until the end."""
+        return self._said(self._words.rest())
 
     def last(self, notices: Sequence[str] = ()) -> ChatDelta:
         """The closing delta.
@@ -350,20 +372,19 @@ class Reply:
         call, response = self._call, self._response
         if response is None:
             raise call.cut()
-        who = call.spec.display_name
         if self._refusal:
             quoted = redact(" ".join(self._refusal.split()))[:_QUOTED]
             hint = f"It says: “{quoted}” What you said is kept."
-            raise AIProviderContentRefusedError("", call.spec.name, who=who, hint=hint)
+            raise AIProviderContentRefusedError("", call.spec.name, who=call.spec.display_name, hint=hint)
         finish = "stop"
         if response["status"] == "incomplete":
             reason = (response.get("incomplete_details") or _NOTHING).get("reason")
             finish = "content_filter" if reason == "content_filter" else "length"
         calls = self._calls(response) if finish == "stop" else ()  # those of an incomplete answer may be half
-        if not calls and not "".join(self._words).strip():
+        if not (self._words.has_words or calls):
             if finish == "content_filter":
                 raise call.inside({"code": "content_filter"})
-            raise AIProviderEmptyReplyError("", call.spec.name, who=who)
+            raise call.empty(finish, thought=self._words.has_thoughts)
         return ChatDelta(
             finish_reason="tool_calls" if calls else finish,
             usage=_usage(response.get("usage")),
@@ -388,7 +409,7 @@ class Reply:
                 id=item.get("call_id") or item.get("id") or f"call_{uuid.uuid4().hex[:16]}",
                 name=item["name"],
                 arguments=item.get("arguments") or "{}",
-                opaque=_mark(self._call.spec) + json.dumps(before, ensure_ascii=False) if before else "",
+                opaque=kept_for(_origin(self._call.spec), json.dumps(before) if before else ""),
             )
             found.append(call)
             before = []
