@@ -273,7 +273,9 @@ class Reply:
         told = self._last = parsed(data)
         kind = told.get("type")
         if kind == "response.output_text.delta":
-            return self._say(told["delta"])
+            self._pieces.append(text := told["delta"])
+            delta = self._words.take(text)
+            return delta if self._call.said else self._said(delta)
         if kind is None or event == "error":
             return self._take_bare(told)
         match kind:
