@@ -35,12 +35,26 @@ from companion.flow import (
     Usage,
 )
 from companion.pcm import to_wav
-from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider
+from companion.providers.vendors.openai.dialect import Dialect
+from companion.providers.vendors.openai.provider import SPEC
+from companion.providers.vendors.openai.provider import OpenAIProvider as OpenAI
 from companion.providers.vendors.openai.sound import Samples
-from tests.servers import OpenAIServer
+from tests.servers import OpenAIServer as Server
 from tests.servers.openai import Ways
 
 KEY = "sk-openai-0123456789abcdef"
+
+
+class OpenAIProvider(OpenAI):
+    """Asks at chat completions, as it is done everywhere but at OpenAI itself (`test_responses`)."""
+
+    dialect = Dialect()
+
+
+class OpenAIServer(Server):
+    ways = Ways()
+
+
 REQUEST = ChatRequest(messages=(Message(Speaker.USER, "Hello"),))
 
 

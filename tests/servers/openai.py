@@ -19,6 +19,7 @@ from aiohttp import web
 
 from companion.flow import Audio
 from companion.pcm import to_mp3, to_wav
+from tests.servers import openai_responses as responses
 from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
 from tests.servers.server import VendorServer
 from tests.servers.speech import say
@@ -103,6 +104,8 @@ class Ways:
     sound_query: str = ""
     """Needed in the address of hearing and speaking."""
     longest_text: int = 4096
+    responses: bool = False
+    """Has the Responses API too, and uses tools at chat completions only without thinking."""
     dimensions: str = "dimensions"
     vectors_id: str = ""
     """Of an answer with vectors."""
@@ -117,12 +120,14 @@ class OpenAIServer(VendorServer):
         "text-embedding-3-small", "gpt-image-2.5-flare",
     )  # fmt: skip
     voices: ClassVar[tuple[str, ...]] = tuple(_VOICES)
-    ways: ClassVar[Ways] = Ways()
+    ways: ClassVar[Ways] = Ways(responses=True)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         root = self.base_path
         router.add_get(f"{root}/models", self._models)
         router.add_post(f"{root}/chat/completions", self._chat)
+        if self.ways.responses:
+            router.add_post(f"{root}/responses", self._respond)
         router.add_post(f"{root}/audio/transcriptions", self._transcribe)
         router.add_post(f"{root}/audio/speech", self._speak)
         router.add_get(f"{root}/audio/voices", self._list_voices)
@@ -206,6 +211,11 @@ class OpenAIServer(VendorServer):
         for name in asked:
             if name in self.ways.unknown:
                 return name, f"Unsupported parameter: '{name}' is not supported with this model."
+        if self.ways.responses and asked.get("tools") and asked.get("reasoning_effort") != "none":
+            return "reasoning_effort", (
+                f"Function tools with reasoning_effort are not supported for {asked['model']} in /v1/chat/completions. "
+                "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
+            )
         if asked["model"].startswith("gpt-6") and (name := next(iter(_SAMPLING & asked.keys()), "")):
             return name, f"Unsupported value: '{name}' does not support {asked[name]} with this model."
         offered = {tool["function"]["name"] for tool in asked.get("tools", ())}
@@ -270,6 +280,21 @@ class OpenAIServer(VendorServer):
             await body.frame(sse({**base, "object": "chat.completion.chunk", "choices": [], "usage": usage}))
         await body.frame(sse("[DONE]"))
         return await body.close()
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        asked, script = request[SEEN].body, request[SCRIPT]
+        if bad := self._bad(asked, script, "model", "input"):
+            return bad
+        if wrong := responses.problem(asked):
+            name, code, why = wrong
+            body = self.error_body(400, code, why)
+            body["error"]["param"] = name
+            return web.json_response(body, status=400, headers={"x-request-id": "req_test_1"})
+        if not asked.get("stream"):
+            whole = responses.answer_of(asked, script)
+            return web.json_response(whole, headers={"x-request-id": "req_test_1"})
+        error = self.error_body(script.status or 500, script.code, script.message)["error"]
+        return await responses.stream(request, error)
 
     # -- hearing --------------------------------------------------------------------------------------------
 

@@ -97,6 +97,11 @@ def _unable(what: str) -> Verdict:
     return Verdict(AIProviderNotSupportedError, None, sentence, "Choose another model for it.")
 
 
+_UNUSABLE_PICTURE = (
+    "invalid_image", "invalid_image_format", "invalid_base64_image", "invalid_image_url", "invalid_image_mode",
+    "image_too_large", "image_too_small", "image_parse_error", "image_file_too_large", "image_file_not_found",
+    "empty_image_file", "unsupported_image_media_type", "failed_to_download_image",
+)  # fmt: skip
 _BY_NAME: Mapping[str, Verdict] = {
     "insufficient_quota": _QUOTA,
     "billing_error": _QUOTA,
@@ -114,6 +119,13 @@ _BY_NAME: Mapping[str, Verdict] = {
     "request_too_large": _TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
+    "image_content_policy_violation": _REFUSED,
+    "invalid_prompt": _REFUSED,
+    "bio_policy": _REFUSED,
+    "misalignment_policy_violation": _REFUSED,
+    "data_residency_mismatch": INVALID,
+    "vector_store_timeout": TIMEOUT,
+    **dict.fromkeys(_UNUSABLE_PICTURE, INVALID),
     "rate_limit_exceeded": _RATE,
     "rate_limit_error": _RATE,
     "timeout_error": TIMEOUT,

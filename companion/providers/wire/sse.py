@@ -109,6 +109,8 @@ class Splitter:
                 self._finish(found)
             elif line.startswith(b"data: "):
                 self._add(line[6:])
+            elif line.startswith(b"event: "):
+                self._event = line[7:].decode("utf-8", "replace")
             else:
                 self._field(line)
         self._is_between = not (self._rest or self._data or self._event)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
@@ -60,6 +60,9 @@ WANTS_THOUGHTS = "thoughts_back"
 _UNSIGNED = "skip_thought_signature_validator"
 """Stands for the signature of a tool call that another vendor's model made; without one Gemini refuses the request."""
 
+THOUGHTLESS = "reasoning_effort to 'none'"
+"""What a model that uses tools here only without thinking says one should set."""
+
 
 # -- the question -------------------------------------------------------------------------------------------
 
@@ -95,6 +98,8 @@ def compose(
     streams = "stream" not in refused
     body: dict[str, Any] = {"model": model, "messages": messages.all(request.messages), "stream": streams}
     optional = ["stream", *messages.optional] if streams else [*messages.optional]
+    if request.tools and request.reasoning_effort != "none":
+        optional.append(THOUGHTLESS)
     if streams and dialect.asks_for_usage and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
         optional.append("stream_options")
@@ -107,6 +112,9 @@ def compose(
         else:
             body[wire] = value
             optional.append(wire)
+    if THOUGHTLESS in refused and request.tools:
+        missing |= {"reasoning_effort"} if request.reasoning_effort not in ("", "none") else set()
+        body["reasoning_effort"] = "none"
     _add_form(body, request, spec, dialect)
     label = entry.label if entry else model
     notices = tuple(notice(label, name) for name in sorted(missing))
@@ -432,7 +440,14 @@ class Reply:
 _NOTHING: Mapping[str, Any] = {}
 
 
-def ended(reply: Reply, splitter: AnswerSplitter) -> Iterator[ChatDelta]:
+class Ending(Protocol):
+    """What `ended` asks of a reply."""
+
+    def take(self, data: str, event: str = ...) -> ChatDelta | None: ...
+    def rest(self) -> ChatDelta | None: ...
+
+
+def ended(reply: Ending, splitter: AnswerSplitter) -> Iterator[ChatDelta]:
     """What the end of the stream brings: its last event, even one that broke off, and what was held back."""
     for event in splitter.rest():
         with suppress(*[ValueError] * splitter.is_events):

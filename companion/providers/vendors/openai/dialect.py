@@ -1,7 +1,7 @@
 """How a server's OpenAI dialect differs from OpenAI's own, as data: the rows of `resources/vendors.yaml` become these.
 
-The defaults are what OpenAI itself takes. No vendor is named in code; what one needs that has no field here yet is a new
-field, with the reason in its docstring.
+The defaults are what OpenAI's own chat completions, hearing and speaking take. No vendor is named in code; what one needs
+that has no field here yet is a new field, with the reason in its docstring.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Dialect:
     """Has a list of the models it can be asked for; False: what it lists are not the names it takes."""
 
     # chat
+    responses: bool = False
+    """Is asked at the Responses API first; False: at chat completions, and there only where it sends us."""
     max_tokens: str = "max_completion_tokens"
     seed: str = "seed"
     reasoning: str = "reasoning_effort"
@@ -66,4 +68,4 @@ class Dialect:
     """Parameter that tells what is looked for (`query`) from what is kept (`passage`)."""
 
 
-OPENAI = Dialect()
+OPENAI = Dialect(responses=True)

@@ -39,8 +39,10 @@ from companion.net import media_type
 from companion.pcm import to_wav
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors.openai import responses
 from companion.providers.vendors.openai.chat import Asked, Reply, compose, ended
 from companion.providers.vendors.openai.dialect import OPENAI, Dialect
+from companion.providers.vendors.openai.endpoints import Elsewhere, Endpoint, Endpoints, sent_on
 from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.wire.bodies import json_body
@@ -124,6 +126,7 @@ class OpenAIProvider(AIProvider):
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)
+        self._endpoints = Endpoints(self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._begin_in_thought: dict[str, bool] = {}
@@ -136,30 +139,63 @@ class OpenAIProvider(AIProvider):
         with in_call(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
             entry = _entry(model, self.spec.name)
-            asked: Asked | None = None
+            route = self._endpoints.route(self.base_url, model, request, entry)
+            for left, endpoint in enumerate(route, 1 - len(route)):
+                answer = self._ask(call, endpoint, request, model, entry, is_last=not left)
+                try:
+                    async with aclosing(answer) as deltas:
+                        async for delta in deltas:
+                            yield delta
+                    return
+                except Elsewhere as elsewhere:
+                    self._endpoints.note(self.base_url, model, endpoint, elsewhere)
 
-            def make(refused: frozenset[str]) -> Made:
-                nonlocal asked
+    async def _ask(
+        self,
+        call: CallContext,
+        endpoint: Endpoint,
+        request: ChatRequest,
+        model: str,
+        entry: ModelEntry | None,
+        *,
+        is_last: bool = False,
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """The answer of one endpoint.
+
+        Raises:
+            Elsewhere: it belongs to the other one, and this is not the last to try.
+        """
+        asked: Asked | None = None
+
+        def make(refused: frozenset[str]) -> Made:
+            nonlocal asked
+            if endpoint is Endpoint.RESPONSES:
+                asked = responses.compose(request, self.spec, model, entry=entry, refused=refused)
+            else:
                 asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
-                return {"json": asked.body}, asked.optional
+            return {"json": asked.body}, asked.optional
 
-            response = await self._requests.answer(call, "/chat/completions", model, make)
-            assert asked is not None
-            reply = Reply(call, model, begins_in_thought=self._begin_in_thought.get(model))
-            splitter = AnswerSplitter()
-            async with aclosing(response):
-                blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
-                async with aclosing(blocks):
-                    async for block in blocks:
-                        for event in splitter.feed(block):
-                            if delta := reply.take(event.data, event.event):
-                                yield delta
-            for delta in ended(reply, splitter):
-                yield delta
-            last = reply.last(asked.notices)
-            if (learned := reply.begins_in_thought()) is not None:
-                self._begin_in_thought[model] = learned
-            yield last
+        def elsewhere(status: int, body: object) -> Elsewhere | None:
+            return None if is_last else sent_on(endpoint, self.base_url, status, body)
+
+        response = await self._requests.answer(call, endpoint, model, make, sent_on=elsewhere)
+        assert asked is not None
+        kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
+        reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
+        splitter = AnswerSplitter()
+        async with aclosing(response):
+            blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
+            async with aclosing(blocks):
+                async for block in blocks:
+                    for event in splitter.feed(block):
+                        if delta := reply.take(event.data, event.event):
+                            yield delta
+        for delta in ended(reply, splitter):
+            yield delta
+        last = reply.last(asked.notices)
+        if (learned := reply.begins_in_thought()) is not None:
+            self._begin_in_thought[model] = learned
+        yield last
 
     # -- hearing --------------------------------------------------------------------------------------------
 

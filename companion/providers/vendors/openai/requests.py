@@ -7,12 +7,13 @@ piece of an answer (tests/benchmarks/chunks.py), and a third of a second to the 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
-from companion.providers.vendors.openai.chat import WANTS_THOUGHTS
+from companion.providers.vendors.openai.chat import THOUGHTLESS, WANTS_THOUGHTS
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, our_own, when_loaded
@@ -46,6 +47,11 @@ _THOUGHTS_MISSING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+STALE_THOUGHTS = "invalid_encrypted_content"
+"""Thoughts that the vendor cannot read any more. They are about one conversation: given up for one call, not for good."""
+UNASKED = frozenset({STALE_THOUGHTS, THOUGHTLESS, "prompt_cache_key", "reasoning.summary", "include"})
+"""What goes along unasked: given up for whatever reason, and nobody need be told."""
+
 Made = tuple[dict[str, Any], Iterable[str]]
 """What a request is sent with, and the names in it that may be left out."""
 
@@ -57,8 +63,8 @@ class Requests:
         self._provider = provider
         self._dialect = dialect
         self._http: httpx2.AsyncClient | None = None
-        self._refused: dict[str, frozenset[str]] = {}
-        """Model -> parameters it was found not to take."""
+        self._refused: dict[tuple[str, str], frozenset[str]] = {}
+        """Path and model -> parameters it was found not to take."""
 
     async def answer(
         self,
@@ -68,18 +74,20 @@ class Requests:
         make: Callable[[frozenset[str]], Made],
         *,
         query: Mapping[str, str] | None = None,
+        sent_on: Callable[[int, object], Exception | None] = lambda *_: None,
     ) -> httpx2.Response:
         """An answer that has begun; the caller closes it.
 
         What the server says it does not know is left out in a second attempt, and from then on; a value that it does not
         take is not. While it loads its model it is asked again, as long as the provider's policy waits for a first word.
-        `make` gives the content without the names it is told.
+        `make` gives the content without the names it is told. `sent_on`: what to raise instead of a refusal, from its
+        status and body.
 
         Raises:
             AIProviderError: it was refused.
         """
+        refused = self._refused.get((path, model), frozenset())
         for attempt in range(_CONCESSIONS + 1):
-            refused = self._refused.get(model, frozenset())
             with our_own(self._provider.spec):
                 content, optional = make(refused)
                 if (body := content.pop("json", None)) is not None:
@@ -91,11 +99,14 @@ class Requests:
             try:
                 response = await when_loaded(call, ask, _PATIENCE * self._provider.policy.first_s)
             except AIProviderError as error:
+                if error.status and (instead := sent_on(error.status, _body(call.refused_with))) is not None:
+                    raise instead from error
                 told = call.refused_with if error.status in (400, 403, 422) else ""
                 name = _named(told, optional)
                 if not name or name in refused or attempt == _CONCESSIONS:
                     raise
-                self._refused[model] = refused | {name}
+                refused |= {name}
+                self._refused[path, model] = refused - {STALE_THOUGHTS}
                 continue
             call.opened = True
             return response
@@ -150,6 +161,13 @@ _PATIENCE = 0.8
 """The part of the wait for a first word that a model may take to be loaded."""
 
 
+def _body(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _named(text: str, names: Iterable[str]) -> str:
     """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word.
 
@@ -160,12 +178,11 @@ def _named(text: str, names: Iterable[str]) -> str:
         return "stream"
     if _THOUGHTS_MISSING.search(text):
         return WANTS_THOUGHTS
-    if _OF_VALUE.search(text) and not _OF_PARAMETER.search(text):
-        return ""
-    for name in names:
-        if name == "stream":
-            continue
-        bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
-        if re.search(bare, text, re.IGNORECASE):
-            return name
-    return ""
+    found = next((name for name in names if name != "stream" and _has(text, name)), "")
+    is_of_value = _OF_VALUE.search(text) and not _OF_PARAMETER.search(text)
+    return "" if is_of_value and found not in UNASKED else found
+
+
+def _has(text: str, name: str) -> bool:
+    bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
+    return bool(re.search(bare, text, re.IGNORECASE))
