@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
@@ -190,13 +190,14 @@ class TurnSaver:
         ]
 
     async def _catch_up(self) -> None:
-        """What could not be saved is, as far as there is room; what still cannot has been told before."""
+        """What could not be saved is, as far as there is room.
+
+        Raises:
+            CompanionError: of the first that still cannot.
+        """
         finished = [turn for turn in self._unsaved if turn.record is not None]
-        try:
-            for turn in finished:
-                await self._commit(turn)
-        except CompanionError:
-            return
+        for turn in finished:
+            await self._commit(turn)
         if finished and not self._unsaved:
             self._events.emit(TroubleCleared(kinds=_UNSAVED))
 
