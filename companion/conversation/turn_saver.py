@@ -112,7 +112,8 @@ class TurnSaver:
             except CompanionError as error:
                 self._remember(turn, error)
                 return False
-            await self._catch_up()
+            with suppress(CompanionError):  # it was told when it happened
+                await self._catch_up()
             return True
 
     async def reopen(self, turn: LiveTurn, kept: str) -> None:
@@ -136,9 +137,12 @@ class TurnSaver:
             self._remember(turn, error)
 
     async def save_again(self) -> None:
-        """Tries what could not be saved."""
+        """Tries what could not be saved, and tells it where it still cannot be."""
         async with self._saving:
-            await self._catch_up()
+            try:
+                await self._catch_up()
+            except CompanionError as error:
+                self._events.emit(Trouble(error=error, turn=self._unsaved[0].number))
 
     def replaced(self, turn: LiveTurn) -> None:
         """Another try has taken its place: it is not saved any more."""
