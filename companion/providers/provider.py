@@ -1,21 +1,22 @@
-"""What every provider is: one class with three calls of one shape, and the simple methods programs use.
+"""What every provider is: one class with three calls of one shape, and the simple methods programs use (`simple`).
 
 A vendor's file holds one `SPEC` and one subclass that overrides `chat`, `transcribe` or `speak`, which make one attempt
-each. `stacked` and the simple methods add patience: retries, deadlines and the rest of `Policy`. Constructing a
-provider is cheap: SDKs and connections come with the first call. Errors are `AIProviderError`.
+each; a program's own class may override simple methods instead. `stacked` and the simple methods add patience: retries,
+deadlines and the rest of `Policy`. Constructing a provider is cheap: SDKs and connections come with the first call.
+Errors are `AIProviderError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from companion.errors import (
-    AIProviderAuthError,
+    AIProviderKeyMissingError,
     AIProviderNotSupportedError,
     AIProviderUnavailableError,
-    Kind,
 )
 from companion.flow import (
     Audio,
@@ -23,15 +24,16 @@ from companion.flow import (
     ChatRequest,
     Health,
     HearRequest,
-    Message,
-    ModelInfo,
     Role,
-    Speaker,
     SpeakRequest,
     Transcript,
     VoiceInfo,
 )
 from companion.log import Secret
+from companion.providers import written
+from companion.providers.simple import SimpleMethods
+from companion.providers.simple import opened as opened  # every call is opened, so everybody finds it here
+from companion.providers.simple import simple_request as simple_request
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
@@ -85,6 +87,8 @@ class Spec:
     """One sentence for the settings card: what it is and where the words go."""
     install: str = ""
     """How to install it, where it is an extra."""
+    usual_window: int = 8192
+    """Tokens that every chat model of it can take, for those nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +111,10 @@ class Policy:
     """Failures in a row after which the provider is left alone."""
     breaker_rest_s: float = 30.0
     """How long it is left alone before one request tries again."""
-    requests_per_minute: int = 0
+    requests_per_minute: float = 0
     """0: no limit."""
+    requests_at_once: int = 0
+    """How many of them may begin together; 0: a minute's worth."""
     max_chars: int = 32_000
     """Longest answer."""
     max_audio_s: float = 600.0
@@ -119,10 +125,11 @@ LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
 
-class AIProvider:
+class AIProvider(SimpleMethods):
     """A provider of thinking, hearing or speaking. Use as is, or subclass to add a vendor.
 
     Args:
+        config: of a program's own provider: a value whose `api_key`, `model` and `voice` are taken over.
         api_key: the vendor's key; a plain string is wrapped at once.
         model: default for `chat` and `generate_completion`; empty: the vendor's default.
         base_url: another address of the same protocol.
@@ -137,19 +144,61 @@ class AIProvider:
     """
 
     spec: ClassVar[Spec]
+    makes: ClassVar[Role] = Role.THINKS
+    """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    api_key: Secret | str | None
+    """A string only where a program's own class keeps it so."""
+    base_url: str
+    models: Mapping[Role, str]
+    tts_voice: str
+    defaults: Mapping[str, Any]
+    """Fields of requests that are filled in where a request leaves them as they are: `temperature`, `speed` ..."""
+    config: Any
+    """What a program's own provider was made with."""
+    settings: Mapping[str, Any]
+    """What it was configured with and its constructor does not take: for `initialize`."""
+    _role: Role | None
+    """What it was made for, where it can do several things."""
+    _voice: AIProvider | None
+    _stand_in: AIProvider | None
+    _net: Net | None
+    _owns_net: bool
+    _connected: bool
+    _turn: Transcript | None
+    _closes: bool
+    _made_with: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not hasattr(cls, "spec"):  # a program's own class; a vendor's file writes its SPEC out
-            roles = frozenset(role for role, names in _METHODS.items() if _overrides(cls, names))
-            cls.spec = Spec(name=cls.__name__.lower(), display_name=cls.__name__, roles=roles)
+            spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+            cls.spec = Spec(
+                name=cls.__name__.lower(),
+                display_name=cls.__name__,
+                roles=frozenset(role for role in Role if written.method(cls, role)),
+                key_env=(f"{spelled}_API_KEY",),
+            )
         if cls.policy is AIProvider.policy and not cls.spec.needs_key:
             cls.policy = LOCAL_POLICY
 
+    def __new__(cls, *_: Any, **arguments: Any) -> Self:
+        """An instance that is whole even where a program's own class never calls `super().__init__`."""
+        self = super().__new__(cls)
+        key = arguments.get("api_key")
+        self._made_with = {**arguments, **({"api_key": Secret(key)} if isinstance(key, str) and key else {})}
+        self.api_key, self.base_url, self.tts_voice = None, "", ""
+        self.models = dict.fromkeys(Role, "")
+        self.defaults, self.settings, self.config = {}, {}, None
+        self._role = self._voice = self._stand_in = self._net = self._turn = None
+        self._owns_net, self._connected, self._closes = True, False, False
+        return self
+
     def __init__(
         self,
+        config: Any = None,
+        /,
         *,
         api_key: str | Secret | None = None,
         model: str = "",
@@ -165,17 +214,20 @@ class AIProvider:
     ) -> None:
         if options:
             raise TypeError(f"{self.spec.name}: unknown option {', '.join(sorted(options))}")
+        self.config = config
+        api_key = api_key or getattr(config, "api_key", None)
         self.api_key = Secret(api_key) if isinstance(api_key, str) and api_key else api_key or None
         self.base_url = base_url or self.spec.base_url
+        model = model or str(getattr(config, "model", None) or "")
         defaults = self.spec.default_models
-        self.models: Mapping[Role, str] = {
+        self.models = {
             Role.THINKS: model or defaults.get(Role.THINKS, ""),
             Role.HEARS: stt_model or defaults.get(Role.HEARS, ""),
             Role.SPEAKS: tts_model or defaults.get(Role.SPEAKS, ""),
             Role.EMBEDS: embedding_model or defaults.get(Role.EMBEDS, ""),
             Role.DRAWS: image_model or defaults.get(Role.DRAWS, ""),
         }
-        self.tts_voice = tts_voice
+        self.tts_voice = tts_voice or str(getattr(config, "voice", None) or "")
         self._voice = voice
         self._net = net
         self._owns_net = net is None
@@ -188,17 +240,31 @@ class AIProvider:
         Raises:
             AIProviderError: of the kind that fits; AIProviderStreamCutError when the stream ends without its end.
         """
+        if written.method(type(self), Role.THINKS):
+            return written.chat(self, request)
         raise self._unsupported("write answers", "Choose another provider for thinking.")
 
     def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Streams what is heard: partial transcripts where the engine can, then exactly one final."""
+        if written.method(type(self), Role.HEARS):
+            return written.transcribe(self, request)
         raise self._unsupported("recognise speech", "Choose another provider for hearing.")
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        """Streams the sound of a text in chunks of one sample rate."""
-        if self._voice is None:
+        """Streams the sound of a text in chunks of one sample rate.
+
+        A vendor without speech speaks through the voice it was given, else through the one the environment names.
+        """
+        if written.method(type(self), Role.SPEAKS):
+            return written.speak(self, request)
+        if self._voice is None and self._stand_in is None:
+            from companion.providers.config import voice_for
+
+            self._stand_in = voice_for(self.spec)
+        voice = self._voice or self._stand_in
+        if voice is None:
             raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
-        return self._voice.speak(request)
+        return voice.speak(request)
 
     def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yields the vectors of all texts of the request, once."""
@@ -206,6 +272,8 @@ class AIProvider:
 
     def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         """Yields the pictures of the request as they are ready, usually one."""
+        if written.method(type(self), Role.DRAWS):
+            return written.draw(self, request)
         raise self._unsupported("draw pictures", "Choose another provider for images.")
 
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
@@ -214,7 +282,9 @@ class AIProvider:
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""
-        return self.spec.voices if self._voice is None else await self._voice.voices()
+        if self._voice is not None:
+            return await self._voice.voices()
+        return self.spec.voices or await written.voices(self)
 
     async def check(self) -> Health:
         """The vendor's cheapest authenticated call. Reports, never raises an `AIProviderError`."""
@@ -225,8 +295,10 @@ class AIProvider:
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""
-        if self._voice is not None:
-            await self._voice.aclose()
+        await written.close(self)
+        for voice in (self._voice, self._stand_in):
+            if voice is not None:
+                await voice.aclose()
         if self._owns_net and self._net is not None:
             await self._net.aclose()
             self._net = None
@@ -241,34 +313,41 @@ class AIProvider:
             self._net = Net()
         return self._net
 
-    def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
+    def stacked(
+        self, call: Call[RequestT, ChunkT], policy: Policy | None = None
+    ) -> Call[RequestT, ChunkT]:
         """`call`, one of this provider's own, behind its policy: `provider.stacked(provider.chat)`.
 
-        The same call gives the same stack again, so the circuit breaker and the rate limit remember.
+        The same call gives the same stack again, so the circuit breaker and the rate limit remember. What a request
+        leaves open is filled in from `defaults`.
+
+        Args:
+            policy: instead of the provider's own.
         """
         from companion.providers.middleware import stack
 
+        policy = policy or self.policy
         stacks: dict[object, Call[Any, Any]] = self.__dict__.setdefault("_stacks", {})
-        key = (call, self.policy)
+        key = (call, policy)
         if key not in stacks:
-            stacks[key] = stack(call, self.policy, self.spec)
+            stacks[key] = written.filling(self, stack(written.as_call(self, call), policy, self.spec))
         return stacks[key]
 
     def require_key(self) -> str:
         """The key, revealed for one request.
 
         Raises:
-            AIProviderAuthError: KEY_MISSING when there is none.
+            AIProviderKeyMissingError: there is none.
         """
-        if self.api_key is None:
-            raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MISSING, who=self.spec.display_name)
-        return self.api_key.reveal()
+        if not self.api_key:
+            raise AIProviderKeyMissingError("", self.spec.name, who=self.spec.display_name)
+        return self.api_key if isinstance(self.api_key, str) else self.api_key.reveal()
 
     def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
         name = self.spec.display_name
         return AIProviderNotSupportedError(f"{name} cannot {what}.", self.spec.name, who=name, hint=hint)
 
-    async def __aenter__(self) -> AIProvider:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -276,54 +355,6 @@ class AIProvider:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.models[Role.THINKS]!r})"
-
-    # -- the simple face (features B1) ----------------------------------------------------------------------
-
-    async def generate_completion(
-        self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> str:
-        """The whole answer as text."""
-        parts = [
-            part
-            async for part in self.generate_completion_stream(
-                system_prompt, user_prompt, max_tokens, temperature
-            )
-        ]
-        return "".join(parts)
-
-    async def generate_completion_stream(
-        self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> AsyncGenerator[str, None]:
-        """The answer as it is written."""
-        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
-        async with opened(self.stacked(self.chat), request) as deltas:
-            async for delta in deltas:
-                if delta.text:
-                    yield delta.text
-
-    async def generate_tts(self, text: str, voice: str = "", speed: float = 1.0) -> bytes:
-        """The sound of `text` as an MP3 file."""
-        from companion.pcm import to_mp3
-
-        request = SpeakRequest(text=text, voice=voice, speed=speed)
-        async with opened(self.stacked(self.speak), request) as sound:
-            chunks = [chunk async for chunk in sound]
-        rate_hz = chunks[0].rate_hz if chunks else 24_000
-        return to_mp3(Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=rate_hz))
-
-    def get_model_info(self) -> ModelInfo:
-        """The chat model this provider uses, with what the catalogue knows of it."""
-        from companion.providers.catalogue import Catalogue
-
-        model = self.models[Role.THINKS]
-        entry = Catalogue.load().find(model, self.spec.name)
-        return ModelInfo(
-            provider=self.spec.name,
-            model_name=model,
-            supports_tts=Role.SPEAKS in self.spec.roles or self._voice is not None,
-            max_tokens=entry.max_output if entry else None,
-            context_window=entry.context_window if entry else None,
-        )
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """How many tokens a request is before its answer: the vendor's own count where it has one, else an estimate."""
@@ -348,43 +379,20 @@ class AIProvider:
 
         return tuple(entry.model for entry in Catalogue.load().models(self.spec.name))
 
-    async def get_available_voices(self) -> list[str]:
-        """Ids of the voices `generate_tts` takes."""
-        return [voice.id for voice in await self.voices()]
+
+class BaseImageProvider(AIProvider):
+    """A provider whose `generate` draws."""
+
+    makes = Role.DRAWS
+
+    async def generate_batch(self, prompts: Sequence[str], **options: Any) -> list[Picture]:
+        """A picture for each prompt, in their order."""
+        from companion.providers.client import Client
+
+        client = Client(self)
+        return [await client.draw(prompt, **options) for prompt in prompts]
 
 
-class opened(Generic[RequestT, ChunkT]):
-    """The chunks of one call, closed at the end of the block whatever happens: `async with opened(call, request)`."""
-
-    def __init__(self, call: Call[RequestT, ChunkT], request: RequestT) -> None:
-        self._chunks = call(request)
-
-    async def __aenter__(self) -> AsyncIterator[ChunkT]:
-        return self._chunks
-
-    async def __aexit__(self, *_: object) -> None:
-        close = getattr(self._chunks, "aclose", None)  # async generators have it, bare iterators need not
-        if close is not None:
-            await close()
-
-
-def simple_request(system_prompt: str, user_prompt: str, max_tokens: int, temperature: float) -> ChatRequest:
-    """The request behind `generate_completion`."""
-    return ChatRequest(
-        messages=(Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt)),
-        max_tokens=max_tokens,
-        temperature=temperature,
-    )
-
-
-_METHODS: Mapping[Role, tuple[str, ...]] = {
-    Role.THINKS: ("chat", "generate_completion", "generate_completion_stream"),
-    Role.HEARS: ("transcribe",),
-    Role.SPEAKS: ("speak", "generate_tts"),
-    Role.EMBEDS: ("embed",),
-    Role.DRAWS: ("draw",),
-}
-
-
-def _overrides(cls: type[AIProvider], names: tuple[str, ...]) -> bool:
-    return any(getattr(cls, name) is not getattr(AIProvider, name) for name in names)
+STTProvider = TTSProvider = LLMProvider = Provider = AIProvider
+BaseTextProvider = BaseAudioProvider = BaseTTSProvider = BaseVoiceProvider = BaseRealtimeProvider = AIProvider
+"""A class of a program's own may name what it is for; what it can do is seen from what it overrides."""

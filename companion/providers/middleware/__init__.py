@@ -72,7 +72,7 @@ def stack(call: Call[RequestT, ChunkT], policy: Policy, spec: Spec | None = None
     crawl_s = CRAWL * policy.idle_s
     call = timeouts(call, policy.first_s, policy.idle_s, policy.total_s, crawl_s=crawl_s, spec=spec)
     if policy.requests_per_minute:
-        call = limit(call, policy.requests_per_minute, spec=spec)
+        call = limit(call, policy.requests_per_minute, burst=policy.requests_at_once, spec=spec)
     if policy.breaker:
         call = breaker(call, policy.breaker_threshold, rest_s=policy.breaker_rest_s, spec=spec)
     if policy.attempts > 1:

@@ -49,6 +49,7 @@ SPEC = Spec(
     key_page="https://console.anthropic.com/settings/keys",
     base_url="https://api.anthropic.com",
     default_models={Role.THINKS: "claude-haiku-5-5"},
+    usual_window=200_000,
     summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
 )
 
