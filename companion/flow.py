@@ -87,7 +87,9 @@ class AudioChunk(Audio, metaclass=Spelling):
 
     def __new__(cls, data: bytes, sample_rate: int = CAPTURE_RATE_HZ, channels: int = 1) -> Audio:  # type: ignore[misc]
         if channels != 1:
-            raise ValueError(f"sound is mono here, not of {channels} channels: mix it with companion.pcm.to_mono")
+            raise ValueError(
+                f"sound is mono here, not of {channels} channels: mix it with companion.pcm.to_mono"
+            )
         return Audio(pcm=data, rate_hz=sample_rate)
 
 
@@ -279,10 +281,9 @@ class ChatRequest:
             from companion.calls import Tool
 
             object.__setattr__(self, "tools", tuple(map(Tool.of, self.tools)))
-        if type(self.stop) is not tuple:
-            object.__setattr__(
-                self, "stop", (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-            )
+        stop: Any = self.stop
+        if type(stop) is not tuple:
+            object.__setattr__(self, "stop", (stop,) if isinstance(stop, str) else tuple(stop or ()))
         if isinstance(self.tool_choice, Mapping):
             chosen = self.tool_choice.get("function") or self.tool_choice
             object.__setattr__(self, "tool_choice", str(chosen.get("name") or chosen.get("type") or "auto"))

@@ -51,6 +51,7 @@ HOMES = {
     "faster_whisper": ("providers/here/",),
     "huggingface_hub": ("providers/here/",),
     "piper": ("providers/here/process/worker.py",),
+    "opentelemetry": ("providers/middleware/tracing.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

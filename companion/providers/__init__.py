@@ -13,7 +13,8 @@
 
 Four rooms. This one is the library's face: `provider` (what a provider is, and its policy), `registry` (who there is),
 `config` (environment and factory), `config_file` (YAML), `servers` (a person's own, by name), `client`, `response`,
-`tools`, `schema`, `catalogue` (models and prices), `validator` (keys and checks), and `middleware` (retry, deadlines,
+`tools`, `schema`, `catalogue` (models and prices), `validator` (keys and checks), `simple` and `written` (the simple
+methods, and classes written with them), `factories` (for one role), and `middleware` (retry, deadlines,
 breaker, limit, fallback, caps). `wire` is what dialects share, `vendors` is one file or package per vendor, `here` is
 what runs on this computer. Every name is loaded when it is first used, and no vendor's SDK before the first call.
 """
@@ -24,14 +25,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from companion.calls import (
+        ChatOptions,
         DrawRequest,
         Embeddings,
         EmbedRequest,
+        GenerationSettings,
         JsonSchema,
         Picture,
         SoundFile,
         Tool,
         ToolCall,
+        ToolFunction,
+        VADInfo,
     )
     from companion.errors import (
         AIProviderAuthError,
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
         AIProviderEmptyReplyError,
         AIProviderError,
         AIProviderInvalidRequestError,
+        AIProviderKeyMissingError,
         AIProviderMalformedReplyError,
         AIProviderModelNotFoundError,
         AIProviderNotSupportedError,
@@ -50,11 +56,18 @@ if TYPE_CHECKING:
         AIProviderUnavailableError,
         CompanionError,
         Kind,
+        ProviderError,
+        ProviderException,
+        RateLimitError,
+        TTSError,
+        ValidationError,
     )
     from companion.flow import (
         Audio,
+        AudioChunk,
         ChatDelta,
         ChatRequest,
+        CompletionRequest,
         Health,
         HearRequest,
         Message,
@@ -62,12 +75,23 @@ if TYPE_CHECKING:
         Role,
         Speaker,
         SpeakRequest,
+        TextChunk,
         Transcript,
+        TranscriptChunk,
+        TranscriptionResult,
+        TTSRequest,
+        TurnSignal,
         Usage,
         VoiceInfo,
     )
-    from companion.providers.catalogue import Catalogue, ModelEntry
-    from companion.providers.client import ChatStream, Client, RequestBuilder
+    from companion.providers.catalogue import (
+        ALL_MODELS,
+        Catalogue,
+        ModelCapabilities,
+        ModelConfig,
+        ModelEntry,
+    )
+    from companion.providers.client import Client
     from companion.providers.config import (
         PROVIDER_CONFIGS,
         AIProviderFactory,
@@ -76,17 +100,60 @@ if TYPE_CHECKING:
         get_ai_provider_uncached,
         get_provider_config,
     )
-    from companion.providers.config_file import Config, load_config
-    from companion.providers.here.mock import MockAIProvider
-    from companion.providers.provider import AIProvider, Policy, Spec
-    from companion.providers.response import ChatResponse
+    from companion.providers.config_file import Config, ConfigManager, load_config, load_from_env
+    from companion.providers.env_file import load_dotenv
+    from companion.providers.factories import (
+        LLMFactory,
+        STTFactory,
+        TTSFactory,
+        VoiceProviderFactory,
+        get_text_provider,
+        register_text_provider,
+    )
+    from companion.providers.here.mock import MockAIProvider, MockProvider
+    from companion.providers.middleware import (
+        CachingMiddleware,
+        CircuitBreakerMiddleware,
+        LoggingMiddleware,
+        MetricsCollector,
+        MetricsMiddleware,
+        Middleware,
+        RateLimitMiddleware,
+        RetryMiddleware,
+        TracingMiddleware,
+    )
+    from companion.providers.provider import (
+        AIProvider,
+        BaseAudioProvider,
+        BaseImageProvider,
+        BaseRealtimeProvider,
+        BaseTextProvider,
+        BaseTTSProvider,
+        BaseVoiceProvider,
+        LLMProvider,
+        Policy,
+        Provider,
+        Spec,
+        STTProvider,
+        TTSProvider,
+    )
+    from companion.providers.request import ChatStream, RequestBuilder
+    from companion.providers.response import ChatResponse, ProviderResponse
     from companion.providers.schema import schema_of
     from companion.providers.tools import Toolbox, tool_from
-    from companion.providers.validator import Verdict, validate, validate_all, validate_config
+    from companion.providers.validator import (
+        ProviderValidator,
+        Verdict,
+        validate,
+        validate_all,
+        validate_config,
+    )
+    from companion.providers.voice_config import VoiceProviderConfig
     from companion.templates import PromptTemplate, TemplateError
     from companion.tokens import estimate_request, estimate_tokens, trim_messages
 
 __all__ = [
+    "ALL_MODELS",
     "PROVIDER_CONFIGS",
     "AIProvider",
     "AIProviderAuthError",
@@ -96,6 +163,7 @@ __all__ = [
     "AIProviderError",
     "AIProviderFactory",
     "AIProviderInvalidRequestError",
+    "AIProviderKeyMissingError",
     "AIProviderMalformedReplyError",
     "AIProviderModelNotFoundError",
     "AIProviderNotSupportedError",
@@ -105,49 +173,99 @@ __all__ = [
     "AIProviderTimeoutError",
     "AIProviderUnavailableError",
     "Audio",
+    "AudioChunk",
+    "BaseAudioProvider",
+    "BaseImageProvider",
+    "BaseRealtimeProvider",
+    "BaseTTSProvider",
+    "BaseTextProvider",
+    "BaseVoiceProvider",
+    "CachingMiddleware",
     "Catalogue",
     "ChatDelta",
+    "ChatOptions",
     "ChatRequest",
     "ChatResponse",
     "ChatStream",
+    "CircuitBreakerMiddleware",
     "Client",
     "CompanionError",
+    "CompletionRequest",
     "Config",
+    "ConfigManager",
     "DrawRequest",
     "EmbedRequest",
     "Embeddings",
+    "GenerationSettings",
     "Health",
     "HearRequest",
     "JsonSchema",
     "Kind",
+    "LLMFactory",
+    "LLMProvider",
+    "LoggingMiddleware",
     "Message",
+    "MetricsCollector",
+    "MetricsMiddleware",
+    "Middleware",
     "MockAIProvider",
+    "MockProvider",
+    "ModelCapabilities",
+    "ModelConfig",
     "ModelEntry",
     "ModelInfo",
     "Picture",
     "Policy",
     "PromptTemplate",
+    "Provider",
     "ProviderConfig",
+    "ProviderError",
+    "ProviderException",
+    "ProviderResponse",
+    "ProviderValidator",
+    "RateLimitError",
+    "RateLimitMiddleware",
     "RequestBuilder",
+    "RetryMiddleware",
     "Role",
+    "STTFactory",
+    "STTProvider",
     "SoundFile",
     "SpeakRequest",
     "Speaker",
     "Spec",
+    "TTSError",
+    "TTSFactory",
+    "TTSProvider",
+    "TTSRequest",
     "TemplateError",
+    "TextChunk",
     "Tool",
     "ToolCall",
+    "ToolFunction",
     "Toolbox",
+    "TracingMiddleware",
     "Transcript",
+    "TranscriptChunk",
+    "TranscriptionResult",
+    "TurnSignal",
     "Usage",
+    "VADInfo",
+    "ValidationError",
     "Verdict",
     "VoiceInfo",
+    "VoiceProviderConfig",
+    "VoiceProviderFactory",
     "estimate_request",
     "estimate_tokens",
     "get_ai_provider",
     "get_ai_provider_uncached",
     "get_provider_config",
+    "get_text_provider",
     "load_config",
+    "load_dotenv",
+    "load_from_env",
+    "register_text_provider",
     "schema_of",
     "tool_from",
     "trim_messages",
@@ -157,25 +275,23 @@ __all__ = [
 ]
 
 _HOMES = {
-    "companion.calls": (
-        "DrawRequest",
-        "EmbedRequest",
-        "Embeddings",
-        "JsonSchema",
-        "Picture",
-        "SoundFile",
-        "Tool",
-        "ToolCall",
+    "companion.templates": (
+        "PromptTemplate",
+        "TemplateError",
     ),
-    "companion.templates": ("PromptTemplate", "TemplateError"),
-    "companion.tokens": ("estimate_request", "estimate_tokens", "trim_messages"),
-    "companion.providers.client": ("ChatStream", "Client", "RequestBuilder"),
-    "companion.providers.provider": ("AIProvider", "Policy", "Spec"),
-    "companion.providers.response": ("ChatResponse",),
-    "companion.providers.schema": ("schema_of",),
-    "companion.providers.tools": ("Toolbox", "tool_from"),
-    "companion.providers.here.mock": ("MockAIProvider",),
-    "companion.providers.catalogue": ("Catalogue", "ModelEntry"),
+    "companion.tokens": (
+        "estimate_request",
+        "estimate_tokens",
+        "trim_messages",
+    ),
+    "companion.providers.catalogue": (
+        "ALL_MODELS",
+        "Catalogue",
+        "ModelCapabilities",
+        "ModelConfig",
+        "ModelEntry",
+    ),
+    "companion.providers.client": ("Client",),
     "companion.providers.config": (
         "PROVIDER_CONFIGS",
         "AIProviderFactory",
@@ -184,8 +300,72 @@ _HOMES = {
         "get_ai_provider_uncached",
         "get_provider_config",
     ),
-    "companion.providers.config_file": ("Config", "load_config"),
-    "companion.providers.validator": ("Verdict", "validate", "validate_all", "validate_config"),
+    "companion.providers.config_file": (
+        "Config",
+        "ConfigManager",
+        "load_config",
+        "load_from_env",
+    ),
+    "companion.providers.env_file": ("load_dotenv",),
+    "companion.providers.factories": (
+        "LLMFactory",
+        "STTFactory",
+        "TTSFactory",
+        "VoiceProviderFactory",
+        "get_text_provider",
+        "register_text_provider",
+    ),
+    "companion.providers.here.mock": (
+        "MockAIProvider",
+        "MockProvider",
+    ),
+    "companion.providers.middleware": (
+        "CachingMiddleware",
+        "CircuitBreakerMiddleware",
+        "LoggingMiddleware",
+        "MetricsCollector",
+        "MetricsMiddleware",
+        "Middleware",
+        "RateLimitMiddleware",
+        "RetryMiddleware",
+        "TracingMiddleware",
+    ),
+    "companion.providers.provider": (
+        "AIProvider",
+        "BaseAudioProvider",
+        "BaseImageProvider",
+        "BaseRealtimeProvider",
+        "BaseTextProvider",
+        "BaseTTSProvider",
+        "BaseVoiceProvider",
+        "LLMProvider",
+        "Policy",
+        "Provider",
+        "Spec",
+        "STTProvider",
+        "TTSProvider",
+    ),
+    "companion.providers.request": (
+        "ChatStream",
+        "RequestBuilder",
+    ),
+    "companion.providers.response": (
+        "ChatResponse",
+        "ProviderResponse",
+    ),
+    "companion.providers.schema": ("schema_of",),
+    "companion.providers.tools": (
+        "Toolbox",
+        "tool_from",
+    ),
+    "companion.providers.validator": (
+        "ProviderValidator",
+        "Verdict",
+        "validate",
+        "validate_all",
+        "validate_config",
+    ),
+    "companion.providers.voice_config": ("VoiceProviderConfig",),
 }
 _WORDS = ("companion.errors", "companion.flow", "companion.calls")
 """Where a name is that has no home above."""

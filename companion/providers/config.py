@@ -174,11 +174,18 @@ def arguments_from_environment(spec: Spec) -> dict[str, Any]:
     own = {argument: next(filter(None, map(_read, names)), "") for argument, names in variables.items()}
     if _is_chosen(spec):
         common = {argument: _read(variable) for argument, variable in _COMMON_VARIABLES.items()}
-        if common["base_url"]:
-            own |= {"base_url": common["base_url"], "api_key": common["api_key"]}
         own = {**common, **{argument: value for argument, value in own.items() if value}}
     found: dict[str, Any] = {argument: value for argument, value in own.items() if value}
-    return {**found, "api_key": Secret(found["api_key"])} if "api_key" in found else found
+    if address := common_address(spec):
+        found |= {"base_url": address, "api_key": _read("AI_API_KEY")}
+    if "api_key" in found:
+        found["api_key"] = Secret(found["api_key"]) if found["api_key"] else None
+    return found
+
+
+def common_address(spec: Spec) -> str:
+    """`AI_BASE_URL`, where it is this provider's."""
+    return _read("AI_BASE_URL") if _is_chosen(spec) else ""
 
 
 def _is_chosen(spec: Spec) -> bool:

@@ -11,10 +11,10 @@
 
 Defaults < `default.yaml` < `<COMPANION_ENV>.yaml` < `<name>.<COMPANION_ENV>.yaml` < `<name>.yaml` < environment < what the
 program passes, all in one folder; groups are merged, not replaced. The shape is the one of the app's settings, so their
-file can be read too; other groups are kept for `get`. A block is the provider's under its name, an alias, or the short name
-of its model (`flux`); it takes what the provider's constructor does and what requests are given (`temperature`, `max_tokens`,
-`stop`, `language`, `speed`, `sample_rate`). References are resolved for the providers in use only; servers are known to the
-whole program from then on. Nothing is contacted here.
+file can be read too; other groups are kept for `get`. A block is the provider's under its name, an alias, or the short
+name of its model (`flux`); it takes what the provider's constructor does and what requests are given (`temperature`,
+`max_tokens`, `stop`, `language`, `speed`, `sample_rate`). References are resolved for the providers in use only; servers
+are known to the whole program from then on. Nothing is contacted here.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from companion.providers.config import (
     AIProviderFactory,
     arguments_from_environment,
     chosen_provider,
+    common_address,
     knobs_from_environment,
     meant,
 )
@@ -50,6 +51,8 @@ PREFIX = "COMPANION_PROVIDERS__"
 STAGES = (STAGE, "ENVIRONMENT")
 """The first that is set names the stage."""
 USUAL_STAGE = "development"
+PROGRAM = "the program"
+"""Where a value stands that no file and no variable has."""
 BASE = "default"
 """Name of the file below all others."""
 FOLDER_FILE = "providers.yaml"
@@ -73,9 +76,21 @@ class Config:
     a spoken turn; `config.provider(role)` also knows embeddings and images.
     """
 
-    def __init__(self, values: Mapping[str, _Value], environ: Mapping[str, str]) -> None:
-        self._values = values
-        self._environ = environ
+    def __init__(
+        self,
+        values: Mapping[str, _Value] | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        provider: str = "",
+        **settings: Any,
+    ) -> None:
+        """`load_config` makes one of files; a program makes one of `provider`, who thinks, and what it is created with."""
+        own = {f"providers.{Role.THINKS.value}.active": provider} if provider else {}
+        for name, value in settings.items():
+            argument = "model" if name == "default_model" else name
+            own[f"providers.{Role.THINKS.value}.{provider.strip().lower()}.{argument}"] = value
+        self._values = {**(values or {}), **{name: _Value(value, PROGRAM) for name, value in own.items()}}
+        self._environ = os.environ if environ is None else environ
         self._made: dict[Role, AIProvider] = {}
         self._written: dict[Role, str] = {}
         """As whom the active one was named."""
@@ -138,7 +153,8 @@ class Config:
             return self._made[role]
         spec = registry.find(self.active[role])
         _, named = meant(self._written.get(role, spec.name), role)
-        given = {**named, **self._arguments(role, spec), **arguments}
+        chosen = {constructor_name(role, name): value for name, value in arguments.items()}
+        given = {**named, **self._arguments(role, spec), **chosen}
         if role is Role.THINKS and Role.SPEAKS not in spec.roles and Role.SPEAKS in self.active:
             given.setdefault("voice", self.tts)
         try:
@@ -175,6 +191,16 @@ class Config:
                     found[key.removeprefix(start)] = self._resolved(key, each)
         return {argument: value for argument, value in found.items() if value is not None}
 
+    def validate(self) -> None:
+        """Returns where everybody who is configured could be asked. Nothing is contacted.
+
+        Raises:
+            AIProviderKeyMissingError: somebody has no key; AIProviderAuthError: KEY_MALFORMED.
+            AIProviderInvalidRequestError: a setting that makes no sense.
+        """
+        for role in self.active:
+            self.provider(role).validate_config()
+
     async def aclose(self) -> None:
         """Closes the providers made here."""
         for provider in self._made.values():
@@ -210,15 +236,23 @@ class Config:
         given = {constructor_name(role, name): value for name, value in self.block(role).items()}
         environment: dict[str, Any] = {**arguments_from_environment(spec)}
         is_elsewhere = bool(spec.base_url) and given.get("base_url", spec.base_url) != spec.base_url
-        if "api_key" in given or is_elsewhere:
+        if not common_address(spec) and ("api_key" in given or is_elsewhere):
             # a key of the environment is for the vendor's own address; another address names its own key
             environment.pop("api_key", None)
             given.setdefault("api_key", None)
         if isinstance(given.get("api_key"), str):
             given["api_key"] = Secret(given["api_key"]) if given["api_key"] else None
+        own = {
+            constructor_name(role, key.rsplit(".", 1)[-1])
+            for key, each in self._values.items()
+            if each.source == PROGRAM
+        }
+        if common_address(spec) and not own & {"api_key", "base_url"}:
+            given |= {"base_url": environment["base_url"], "api_key": environment["api_key"]}
         for knob in knobs_from_environment():
-            given.pop(knob, None)
-        return {**given, **environment}
+            if knob not in own:
+                given.pop(knob, None)
+        return {**given, **environment, **{name: given[name] for name in own & given.keys()}}
 
     def _resolved(self, key: str, each: _Value) -> Any:
         """The value with `${NAME}` and `${NAME:-instead}` replaced, whole or in the middle of a text."""
@@ -250,6 +284,17 @@ def ConfigManager(env: str = "", config_dir: str | Path = "config") -> Config:
     return load_config(config_dir, env=env)
 
 
+def load_from_env() -> Config:
+    """The providers the environment names, and no file.
+
+    Raises:
+        AIProviderError: as `Config.validate`.
+    """
+    config = Config({}, os.environ)
+    config.validate()
+    return config
+
+
 def role_named(role: Role | str) -> Role:
     """The role of that name.
 
@@ -260,7 +305,9 @@ def role_named(role: Role | str) -> Role:
         return Role(role)
     except ValueError as error:
         names = ", ".join(each.value for each in Role)
-        raise AIProviderInvalidRequestError(f"There is no role {str(role)[:40]!r}: there are {names}.") from error
+        raise AIProviderInvalidRequestError(
+            f"There is no role {str(role)[:40]!r}: there are {names}."
+        ) from error
 
 
 def load_config(

@@ -1,4 +1,4 @@
-"""Factories for one role: `STTFactory`, `TTSFactory`, `LLMFactory`, `VoiceProviderFactory`. All create what `AIProviderFactory` does.
+"""Factories for one role: who hears, who speaks, who thinks. All create what `AIProviderFactory` does.
 
 A name may be a provider's, its alias, or a model's short name of that role: `flux`, `deepgram-flux`, `nova-2`, `sonic`.
 """
@@ -123,6 +123,11 @@ register_text_provider = LLMFactory.register
 def get_text_provider(settings: Any) -> AIProvider:
     """The provider of the model that `settings.model` names, with the temperature and length it names too."""
     given = settings.fields() if hasattr(settings, "fields") else {"model": settings.model}
-    return AIProviderFactory.create(role=Role.THINKS, **{
-        name: value for name, value in given.items() if name not in ("tools", "tool_choice", "user", "metadata")
-    })
+    return AIProviderFactory.create(
+        role=Role.THINKS,
+        **{
+            name: value
+            for name, value in given.items()
+            if name not in ("tools", "tool_choice", "user", "metadata")
+        },
+    )

@@ -171,9 +171,7 @@ def _named(cls: type[AIProvider]) -> set[str]:
     return found
 
 
-def _accepted(
-    cls: type[AIProvider], arguments: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _accepted(cls: type[AIProvider], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the constructor takes, and the rest."""
     known = inspect.signature(cls).parameters.values()
     if any(each.kind is each.VAR_KEYWORD for each in known) and _config_class(cls) is None:
@@ -240,6 +238,4 @@ def bare(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The same with its key as a program's own class wants it."""
     from companion.log import Secret
 
-    return {
-        name: value.reveal() if isinstance(value, Secret) else value for name, value in arguments.items()
-    }
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in arguments.items()}

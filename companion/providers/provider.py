@@ -31,15 +31,14 @@ from companion.flow import (
 )
 from companion.log import Secret
 from companion.providers import written
-from companion.providers.simple import SimpleMethods
-from companion.providers.simple import opened as opened  # every call is opened, so everybody finds it here
-from companion.providers.simple import simple_request as simple_request
+from companion.providers.simple import SimpleMethods, opened, simple_request
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
 
+__all__ = ["AIProvider", "BaseImageProvider", "Policy", "Spec", "opened", "simple_request"]
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 
@@ -148,8 +147,8 @@ class AIProvider(SimpleMethods):
     """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
-    api_key: Secret | str | None
-    """A string only where a program's own class keeps it so."""
+    api_key: Secret | None
+    """A program's own class may keep it as a string, for a library of its own."""
     base_url: str
     models: Mapping[Role, str]
     tts_voice: str
@@ -313,9 +312,7 @@ class AIProvider(SimpleMethods):
             self._net = Net()
         return self._net
 
-    def stacked(
-        self, call: Call[RequestT, ChunkT], policy: Policy | None = None
-    ) -> Call[RequestT, ChunkT]:
+    def stacked(self, call: Call[RequestT, ChunkT], policy: Policy | None = None) -> Call[RequestT, ChunkT]:
         """`call`, one of this provider's own, behind its policy: `provider.stacked(provider.chat)`.
 
         The same call gives the same stack again, so the circuit breaker and the rate limit remember. What a request
@@ -341,7 +338,8 @@ class AIProvider(SimpleMethods):
         """
         if not self.api_key:
             raise AIProviderKeyMissingError("", self.spec.name, who=self.spec.display_name)
-        return self.api_key if isinstance(self.api_key, str) else self.api_key.reveal()
+        reveal = getattr(self.api_key, "reveal", None)
+        return str(reveal() if reveal else self.api_key)
 
     def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
         name = self.spec.display_name
@@ -354,7 +352,8 @@ class AIProvider(SimpleMethods):
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self.models[Role.THINKS]!r})"
+        model = self.models[self._role or Role.THINKS] or next(filter(None, self.models.values()), "")
+        return f"{type(self).__name__}(model={model!r})"
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """How many tokens a request is before its answer: the vendor's own count where it has one, else an estimate."""

@@ -82,7 +82,7 @@ class KnownVoices(list[str]):
         self._ask = ask
 
     def __await__(self) -> Generator[Any, None, list[dict[str, str]]]:
-        return self._described().__await__()  # type: ignore[no-any-return]
+        return self._described().__await__()
 
     async def _described(self) -> list[dict[str, str]]:
         found: Sequence[VoiceInfo] = await self._ask()
@@ -98,7 +98,7 @@ class SimpleMethods:
     if TYPE_CHECKING:
         spec: ClassVar[Spec]
         policy: Policy
-        api_key: Secret | str | None
+        api_key: Secret | None
         models: Mapping[Role, str]
         tts_voice: str
         defaults: Mapping[str, Any]
@@ -172,7 +172,7 @@ class SimpleMethods:
         settings: ChatOptions | None = None,
     ) -> ChatResponse:
         """The whole answer to a conversation, with its tokens."""
-        from companion.providers.client import ChatStream
+        from companion.providers.request import ChatStream
 
         request = ChatRequest(messages=tuple(map(Message.of, messages)), model=model, options=settings)
         async with ChatStream(self, request) as answer:  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ class SimpleMethods:
         """The sound of `text` as an MP3 file; a voice there is not is replaced by the provider's default."""
         from companion.pcm import to_mp3
 
-        async with aclosing(self._said(SpeakRequest(text=text, voice=voice, speed=speed))) as sound:
+        async with aclosing(self.said(SpeakRequest(text=text, voice=voice, speed=speed))) as sound:
             chunks = [chunk async for chunk in sound]
         rate_hz = chunks[0].rate_hz if chunks else SPEECH_HZ
         return to_mp3(Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=rate_hz))
@@ -227,14 +227,14 @@ class SimpleMethods:
         rate_hz = require_rate(sample_rate or self.defaults.get("sample_rate") or CAPTURE_RATE_HZ)
         require_encoding(encoding or _ENCODINGS[0])
         request = SpeakRequest(text=text, voice=voice_id, speed=speed, model=model)
-        async with aclosing(_at_rate(self._said(request), rate_hz)) as sound:
+        async with aclosing(_at_rate(self.said(request), rate_hz)) as sound:
             async for chunk in sound:
                 yield chunk
 
     async def text_to_speech(self, text: str, stream: bool = True) -> AsyncGenerator[bytes, None]:
         """The sound of `text` as int16 mono at 24 kHz; in one piece where it is not to be streamed."""
         whole: list[bytes] = []
-        async with aclosing(_at_rate(self._said(SpeakRequest(text=text)), SPEECH_HZ)) as sound:
+        async with aclosing(_at_rate(self.said(SpeakRequest(text=text)), SPEECH_HZ)) as sound:
             async for chunk in sound:
                 if stream:
                     yield chunk.pcm
@@ -251,13 +251,16 @@ class SimpleMethods:
         """The same as `stream_synthesize`."""
         return self.stream_synthesize(text, voice, **options)
 
-    async def _said(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        """The sound of a request; where its voice is refused, that of the default voice."""
+    async def said(
+        self, request: SpeakRequest, call: Call[SpeakRequest, Audio] | None = None
+    ) -> AsyncGenerator[Audio, None]:
+        """The sound of a request; where its voice is refused, that of the default voice, which the log tells."""
         from dataclasses import replace
 
+        call = call or self.stacked(self.speak)
         came = False
         try:
-            async with opened(self.stacked(self.speak), request) as sound:
+            async with opened(call, request) as sound:
                 async for chunk in sound:
                     came = True
                     yield chunk
@@ -265,7 +268,7 @@ class SimpleMethods:
         except (AIProviderModelNotFoundError, AIProviderInvalidRequestError):
             if came or not request.voice or request.voice == self.tts_voice:
                 raise
-        async with opened(self.stacked(self.speak), replace(request, voice="")) as sound:
+        async with opened(call, replace(request, voice="")) as sound:
             async for chunk in sound:
                 if not came:
                     came = True
@@ -323,9 +326,7 @@ class SimpleMethods:
         from companion.calls import VADInfo
 
         is_speaking = self._turn.signal in (TurnSignal.STARTED, TurnSignal.RESUMED)
-        return VADInfo(
-            is_speaking=is_speaking, at_s=self._turn.start_s, confidence=self._turn.confidence
-        )
+        return VADInfo(is_speaking=is_speaking, at_s=self._turn.start_s, confidence=self._turn.confidence)
 
     # -- who it is, and its beginning and end ---------------------------------------------------------------
 

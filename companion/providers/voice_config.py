@@ -1,8 +1,8 @@
 """What a program's own voice is given: a class of named values, filled from arguments and the environment.
 
-    class MyProviderConfig(VoiceProviderConfig):
-        provider_name: str = "myprovider"
-        pitch: float = 1.0
+class MyProviderConfig(VoiceProviderConfig):
+    provider_name: str = "myprovider"
+    pitch: float = 1.0
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ class VoiceProviderConfig(_Named):
     """Of the sound it gives, where that is not a file that says so itself."""
 
     def __repr__(self) -> str:
-        shown: list[str] = [each.name for each in fields(self) if "key" not in each.name.lower()]  # type: ignore[arg-type]
+        shown: list[str] = [each.name for each in fields(self) if "key" not in each.name.lower()]
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"

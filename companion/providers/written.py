@@ -89,7 +89,7 @@ def as_call(provider: AIProvider, call: Call[RequestT, ChunkT]) -> Call[RequestT
         with _ours(provider):
             answer = await whole(request)
         if isinstance(request, ChatRequest):
-            for delta in _deltas(answer):
+            for delta in deltas_of(answer):
                 yield delta
         else:
             yield answer
@@ -163,10 +163,10 @@ async def chat(provider: AIProvider, request: ChatRequest) -> AsyncGenerator[Cha
     last: ChatDelta | None = None
     said = False
     with _ours(provider):
-        pieces = _pieces(_given(getattr(provider, name), _asked(provider, name, request)))
+        pieces = pieces_of(_given(getattr(provider, name), _asked(provider, name, request)))
         async with aclosing(pieces):
             async for piece in pieces:
-                for delta in _deltas(piece, ends=name in ("generate", "generate_completion")):
+                for delta in deltas_of(piece, ends=name in ("generate", "generate_completion")):
                     said = said or bool(delta.text or delta.tool_calls)
                     if delta.finish_reason:
                         last = delta
@@ -179,7 +179,7 @@ async def chat(provider: AIProvider, request: ChatRequest) -> AsyncGenerator[Cha
 
 def _require_plain(provider: AIProvider, request: ChatRequest) -> None:
     """A class that overrides simple methods is only given words."""
-    more = {"tools": request.tools, "a schema": request.schema}
+    more: dict[str, object] = {"tools": request.tools, "a schema": request.schema}
     more |= {"pictures": any(each.images for each in request.messages)}
     more |= {"sound": any(each.sounds for each in request.messages)}
     for what, asked in more.items():
@@ -206,7 +206,8 @@ def _asked(provider: AIProvider, name: str, request: ChatRequest) -> dict[str, A
             "temperature": 0.7 if request.temperature is None else request.temperature,
         }
     asked = {
-        each: getattr(request, each) for each in ("temperature", "max_tokens", "top_p", "seed", "stop", "user")
+        each: getattr(request, each)
+        for each in ("temperature", "max_tokens", "top_p", "seed", "stop", "user")
     }
     asked = {each: value for each, value in asked.items() if value not in (None, "", ())}
     if name == "stream_chat":
@@ -223,7 +224,7 @@ def _as_script(messages: Iterable[Message]) -> str:
     return "\n\n".join(f"{each.role.value.capitalize()}: {each.content}" for each in messages)
 
 
-def _deltas(piece: object, *, ends: bool = True) -> Iterable[ChatDelta]:
+def deltas_of(piece: object, *, ends: bool = True) -> Iterable[ChatDelta]:
     """What a method gave, as deltas; `ends`: a bare text is the whole answer."""
     if isinstance(piece, ChatDelta):
         return (piece,)
@@ -252,7 +253,7 @@ async def transcribe(provider: AIProvider, request: HearRequest) -> AsyncGenerat
     settled: list[str] = []
     latest = Transcript(text="")
     with _ours(provider):
-        pieces = _pieces(_given(getattr(provider, name), arguments))
+        pieces = pieces_of(_given(getattr(provider, name), arguments))
         async with aclosing(pieces):
             async for piece in pieces:
                 latest = piece if isinstance(piece, Transcript) else _transcript(piece)
@@ -290,7 +291,7 @@ async def speak(provider: AIProvider, request: SpeakRequest) -> AsyncGenerator[A
     file = b""
     odd = b""
     with _ours(provider):
-        pieces = _pieces(_given(getattr(provider, name), arguments))
+        pieces = pieces_of(_given(getattr(provider, name), arguments))
         async with aclosing(pieces):
             async for piece in pieces:
                 if isinstance(piece, Audio):
@@ -333,10 +334,12 @@ async def draw(provider: AIProvider, request: DrawRequest) -> AsyncGenerator[Pic
     await _ready(provider)
     arguments = {"prompt": request.prompt, "model": request.model, "size": request.size}
     with _ours(provider):
-        pieces = _pieces(_given(provider.generate, arguments))
+        pieces = pieces_of(_given(provider.generate, arguments))
         async with aclosing(pieces):
             async for piece in pieces:
-                yield piece if isinstance(piece, Picture) else Picture(data=bytes(piece), prompt=request.prompt)
+                yield (
+                    piece if isinstance(piece, Picture) else Picture(data=bytes(piece), prompt=request.prompt)
+                )
 
 
 # -- what all of them need ----------------------------------------------------------------------------------
@@ -367,7 +370,7 @@ def _given(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     return call(**{each.name: arguments[each.name] for each in known if each.name in arguments})
 
 
-async def _pieces(given: Any) -> AsyncGenerator[Any, None]:
+async def pieces_of(given: Any) -> AsyncGenerator[Any, None]:
     """What a method gave, one by one: an iterator of either kind, a coroutine, or one value."""
     given = await _awaited(given)
     if hasattr(given, "__aiter__"):

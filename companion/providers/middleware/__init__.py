@@ -8,6 +8,11 @@ Every one works alone and for any chunk type:
     fallback    standins.py     the next who may see it                    split      experiment.py  A/B
     measured    figures.py      counts, times, tokens, cost                budgeted   budget.py      so much a month
     logged      figures.py      one line per call, no words                validated  checks.py      JSON as asked
+    observed    figures.py      each step, told as it happens              traced     tracing.py     OpenTelemetry's spans
+    kept_in     memory.py       `cached`, in a cache of one's own
+
+For `Client.use` the same come as `RetryMiddleware(3)`, `CircuitBreakerMiddleware(5)`, `RateLimitMiddleware(10)`,
+`CachingMiddleware`, `MetricsMiddleware`, `LoggingMiddleware` and `TracingMiddleware`.
 
 `reactions.py` holds the one table of what each fault leads to. `stack` composes what a policy says, outside in: cap,
 retry, breaker, limit, timeouts; around whole stacks go budget, metrics and log, cache, fallback and split. All clocks are
@@ -20,43 +25,71 @@ aiolimiter waits and cannot say how long that would be; purgatory judges by exce
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from companion.ports import Call
-from companion.providers.middleware.attempts import retry
+from companion.providers.middleware.attempts import RetryMiddleware, retry
 from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, budgeted
 from companion.providers.middleware.caps import capped
 from companion.providers.middleware.checks import validated
-from companion.providers.middleware.circuit import breaker
+from companion.providers.middleware.circuit import CircuitBreakerMiddleware, breaker
 from companion.providers.middleware.deadlines import timeouts
 from companion.providers.middleware.experiment import split
-from companion.providers.middleware.figures import CallFigures, Collector, Figures, logged, measured
-from companion.providers.middleware.memory import cached
-from companion.providers.middleware.rate import limit
+from companion.providers.middleware.figures import (
+    CallFigures,
+    Collector,
+    Figures,
+    LoggingMiddleware,
+    MetricsCollector,
+    MetricsMiddleware,
+    logged,
+    measured,
+    observed,
+)
+from companion.providers.middleware.memory import Cache, CachingMiddleware, cached, kept_in
+from companion.providers.middleware.rate import RateLimitMiddleware, limit
+from companion.providers.middleware.reactions import Middleware
 from companion.providers.middleware.standins import Engine, Outcome, fallback
-from companion.providers.provider import Policy, Spec
+from companion.providers.middleware.tracing import TracingMiddleware, traced
+from companion.providers.provider import AIProvider, Policy, Spec
 
 __all__ = [
     "Budget",
+    "Cache",
+    "CachingMiddleware",
     "CallFigures",
+    "CircuitBreakerMiddleware",
     "Collector",
     "Engine",
     "Figures",
+    "LoggingMiddleware",
     "MemoryPurse",
+    "MetricsCollector",
+    "MetricsMiddleware",
+    "Middleware",
     "Outcome",
     "Purse",
+    "RateLimitMiddleware",
+    "RetryMiddleware",
+    "TracingMiddleware",
     "breaker",
     "budgeted",
     "cached",
     "capped",
+    "composed",
     "fallback",
+    "kept_in",
     "limit",
     "logged",
     "measured",
+    "observed",
     "retry",
     "split",
     "stack",
     "timeouts",
+    "traced",
     "validated",
 ]
 
@@ -85,3 +118,17 @@ def stack(call: Call[RequestT, ChunkT], policy: Policy, spec: Spec | None = None
             / 2,  # two connections that come to nothing take ten seconds; three would be too many
         )
     return capped(call, max_chars=policy.max_chars, max_audio_s=policy.max_audio_s)
+
+
+def composed(
+    provider: AIProvider,
+    call: Call[RequestT, ChunkT],
+    middleware: Sequence[Middleware | Callable[[Any], Any]],
+) -> Call[RequestT, ChunkT]:
+    """A call behind its provider's policy and `middleware`, the last outermost; what one does, the policy leaves to it."""
+    own = [each for each in middleware if isinstance(each, Middleware)]
+    instead = {name: value for each in own for name, value in each.instead_of.items()}
+    whole: Call[Any, Any] = provider.stacked(call, replace(provider.policy, **instead))
+    for each in middleware:
+        whole = each.wrap(whole, provider.spec) if isinstance(each, Middleware) else each(whole)
+    return whole

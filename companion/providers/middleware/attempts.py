@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_live, is_meaningful, reaction
+from companion.providers.middleware.reactions import Middleware, is_live, is_meaningful, reaction
 from companion.providers.provider import opened
 
 RequestT = TypeVar("RequestT")
@@ -67,6 +67,13 @@ def retry(
             await asyncio.sleep(pause_s)
 
     return run
+
+
+def RetryMiddleware(max_retries: int = 2, backoff: float = 0.5) -> Middleware:
+    """`retry` for `Client.use`, with so many further attempts after pauses from `backoff` seconds on."""
+    return Middleware(
+        lambda call, _: retry(call, max_retries + 1, backoff_s=backoff), {"attempts": 1, "backoff_s": backoff}
+    )
 
 
 def _may_pass(request: object, error: CompanionError) -> bool:

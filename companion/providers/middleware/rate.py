@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from companion.errors import AIProviderRateLimitError
 from companion.ports import Call
-from companion.providers.middleware.reactions import names_of
+from companion.providers.middleware.reactions import Middleware, names_of
 from companion.providers.provider import Spec, opened
 
 RequestT = TypeVar("RequestT")
@@ -77,6 +77,14 @@ def limit(
             raise
 
     return run
+
+
+def RateLimitMiddleware(requests_per_second: float) -> Middleware:
+    """`limit` for `Client.use`: one request after the other, so many a second."""
+    return Middleware(
+        lambda call, spec: limit(call, 60 * requests_per_second, burst=1, spec=spec),
+        {"requests_per_minute": 0},
+    )
 
 
 class _Bucket:

@@ -55,11 +55,19 @@ SPEC = Spec(
 
 
 class AnthropicProvider(AIProvider):
-    """Claude, through the Messages API at `base_url`."""
+    """Claude, through the Messages API at `base_url`.
+
+    Args:
+        version: of the API, as a date; the one this was written for unless a program needs another.
+    """
 
     spec = SPEC
     _http: httpx2.AsyncClient | None = None
     _client: AsyncAnthropic | None = None
+
+    def __init__(self, *, version: str = VERSION, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.version = version
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with told(self.spec) as call:
@@ -98,7 +106,7 @@ class AnthropicProvider(AIProvider):
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
-        headers = {"Authorization": f"Bearer {key}", "anthropic-version": VERSION}
+        headers = {"Authorization": f"Bearer {key}", "anthropic-version": self.version}
         url = self.base_url.rstrip("/") + "/v1/messages"
         request = self._http.build_request("POST", url, headers=headers, json=body)
         response = await self._http.send(request, stream=True)
@@ -119,6 +127,7 @@ class AnthropicProvider(AIProvider):
                 http_client=http,
                 timeout=http.timeout,
                 max_retries=0,
+                default_headers={"anthropic-version": self.version},
                 open_telemetry=False,  # what is said here is in nobody's traces
             )
         return self._client
