@@ -18,7 +18,7 @@ from companion.errors import AIProviderError, AIProviderInvalidRequestError
 from companion.flow import Role
 from companion.log import Secret
 from companion.providers import registry
-from companion.providers.making import MODEL_ARGUMENTS, make, taken_defaults
+from companion.providers.making import MODEL_ARGUMENTS, make, read_default, taken_defaults
 from companion.providers.provider import AIProvider, Policy, Spec
 
 OFFLINE = "guide"
@@ -176,6 +176,8 @@ def arguments_from_environment(spec: Spec) -> dict[str, Any]:
         common = {argument: _read(variable) for argument, variable in _COMMON_VARIABLES.items()}
         own = {**common, **{argument: value for argument, value in own.items() if value}}
     found: dict[str, Any] = {argument: value for argument, value in own.items() if value}
+    for argument in _THINKING_VARIABLES.keys() & found.keys():
+        found[argument] = read_default(argument, found[argument], _THINKING_VARIABLES[argument])
     if address := common_address(spec):
         found |= {"base_url": address, "api_key": _read("AI_API_KEY")}
     if "api_key" in found:

@@ -74,6 +74,15 @@ _DEFAULTS: Mapping[str, Callable[[str, object], Any]] = {
 """What a provider's requests can be given beforehand, and how it is read."""
 
 
+def read_default(name: str, value: object, source: str) -> Any:
+    """The value of one of them, as it was found in `source`.
+
+    Raises:
+        AIProviderInvalidRequestError: it makes no sense; names its source.
+    """
+    return _DEFAULTS[name](source, value)
+
+
 def constructor_name(role: Role | None, name: str) -> str:
     """A block's name for the constructor: in the block of a role, `model` is the model of that role."""
     if name in ("model", "model_id"):
@@ -121,6 +130,8 @@ def make(
     if needs_key is not None and needs_key.default is needs_key.empty and "api_key" not in taken:
         raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
     provider = cls(_config(wanted, spec, arguments), **taken) if wanted else cls(**taken)
+    if provider.spec.name != spec.name:  # a program's own class goes by the name it was registered under
+        vars(provider)["spec"] = spec
     provider.settings = arguments
     return provider
 
@@ -174,14 +185,13 @@ def _named(cls: type[AIProvider]) -> set[str]:
 def _accepted(cls: type[AIProvider], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the constructor takes, and the rest."""
     known = inspect.signature(cls).parameters.values()
+    arguments = bare(arguments)  # a program's own class hands the key to a library of its own
     if any(each.kind is each.VAR_KEYWORD for each in known) and _config_class(cls) is None:
-        return dict(arguments), {}
+        return arguments, {}
     names = {each.name for each in known if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)}
     if _config_class(cls) is not None:
         names.discard("config")
     taken = {name: value for name, value in arguments.items() if name in names}
-    if "api_key" in taken and cls.__init__ is not AIProvider.__init__:
-        taken = bare(taken)  # it hands it to a library of its own
     return taken, {name: value for name, value in arguments.items() if name not in names}
 
 

@@ -143,6 +143,7 @@ class AIProvider(SimpleMethods):
     """
 
     spec: ClassVar[Spec]
+    _is_described: ClassVar[bool] = False
     makes: ClassVar[Role] = Role.THINKS
     """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
@@ -171,7 +172,9 @@ class AIProvider(SimpleMethods):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "spec"):  # a program's own class; a vendor's file writes its SPEC out
+        if "spec" in vars(cls):  # a vendor's file writes its SPEC out
+            cls._is_described = True
+        elif not cls._is_described:  # a program's own class is what it overrides
             spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
             cls.spec = Spec(
                 name=cls.__name__.lower(),

@@ -7,7 +7,7 @@ class MyProviderConfig(VoiceProviderConfig):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, dataclass_transform
 
 
@@ -17,6 +17,11 @@ class _Named:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        for name in vars(cls).get("__annotations__", ()):
+            if name not in vars(
+                cls
+            ):  # named without a value: it has to be given, whatever the class above says
+                setattr(cls, name, field())
         dataclass(kw_only=True, repr=False)(cls)
 
 
