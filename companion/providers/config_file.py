@@ -192,10 +192,10 @@ class Config:
         return {argument: value for argument, value in found.items() if value is not None}
 
     def validate(self) -> None:
-        """Returns where everybody who is configured could be asked. Nothing is contacted.
+        """Returns where everybody who is configured has what it needs to be asked. Nothing is contacted.
 
         Raises:
-            AIProviderKeyMissingError: somebody has no key; AIProviderAuthError: KEY_MALFORMED.
+            AIProviderKeyMissingError: somebody has no key.
             AIProviderInvalidRequestError: a setting that makes no sense.
         """
         for role in self.active:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import AIProviderAuthError, CompanionError, Kind
+from companion.errors import CompanionError, Kind
 from companion.flow import Health, Role
 from companion.providers.provider import AIProvider, Spec
 
@@ -235,23 +235,6 @@ def _wrong(key: str, spec: Spec) -> dict[str, Any]:
     """Word and next step for a key that is missing or malformed."""
     kind = _KEY_FAULTS[key]
     return {"word": WORDS[kind], "hint": next_step(kind, spec)}
-
-
-def require_valid(provider: AIProvider) -> None:
-    """Returns where a provider could be asked. Nothing is contacted.
-
-    Raises:
-        AIProviderKeyMissingError: it has no key; AIProviderAuthError: KEY_MALFORMED.
-    """
-    key, problem = _key_of(provider)
-    spec = provider.spec
-    if key == "missing":
-        provider.require_key()
-    if problem:
-        hint = next_step(Kind.KEY_MALFORMED, spec)
-        raise AIProviderAuthError(
-            problem, spec.name, kind=Kind.KEY_MALFORMED, who=spec.display_name, hint=hint
-        )
 
 
 class ProviderValidator:
