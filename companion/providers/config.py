@@ -18,7 +18,7 @@ from companion.errors import AIProviderError, AIProviderInvalidRequestError
 from companion.flow import Role
 from companion.log import Secret
 from companion.providers import registry
-from companion.providers.making import MODEL_ARGUMENTS, make, read_default, taken_defaults
+from companion.providers.making import MODEL_ARGUMENTS, make, read_default
 from companion.providers.provider import AIProvider, Policy, Spec
 
 OFFLINE = "guide"
@@ -362,11 +362,8 @@ class AIProviderFactory:
         if isinstance(key := arguments.get("api_key"), str):
             arguments["api_key"] = Secret(key) if key else None
         _spell_out_models(spec, arguments)
-        defaults = taken_defaults(cls, arguments)
-        provider = make(cls, spec, arguments, chosen=chosen)
+        provider = make(cls, spec, arguments, chosen=chosen, role=Role(role) if role else None)
         provider.policy = policy
-        provider.defaults = defaults
-        provider._role = Role(role) if role else None
         return provider
 
     @staticmethod

@@ -68,14 +68,14 @@ class _RoleFactory:
 
     @classmethod
     def list_providers(cls) -> list[str]:
-        """Every name `create` takes: providers, their aliases, and the short names of models."""
+        """Names `create` takes: providers, their aliases, the short names of models, and recognisers and voices by id."""
         from companion.providers.catalogue import Catalogue
 
         able = [spec for spec in registry.specs() if any(role in spec.roles for role in cls.roles)]
         names = {name for spec in able for name in (spec.name, *spec.aliases)}
         for role in cls.roles:
             for entry in Catalogue.load().models(role=role):
-                names.update(entry.aliases)
+                names.update(entry.aliases if role is Role.THINKS else (*entry.aliases, entry.model))
         return sorted(names)
 
 

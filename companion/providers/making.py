@@ -110,18 +110,26 @@ def taken_defaults(cls: type[AIProvider], arguments: dict[str, Any]) -> dict[str
 
 
 def make(
-    cls: type[AIProvider], spec: Spec, arguments: Mapping[str, Any], *, chosen: Collection[str]
+    cls: type[AIProvider],
+    spec: Spec,
+    arguments: dict[str, Any],
+    *,
+    chosen: Collection[str],
+    role: Role | None = None,
 ) -> AIProvider:
     """An instance.
 
     Args:
         spec: under which name it was asked for.
         arguments: all that is known; those in `chosen` were chosen for it, and an unknown one among them is refused.
+        role: what it is for.
 
     Raises:
         TypeError: a chosen argument it does not know.
         AIProviderKeyMissingError: its constructor needs a key.
     """
+    written_so = _as_written(role, arguments)
+    defaults = taken_defaults(cls, arguments)
     taken, rest = _accepted(cls, arguments)
     if not overrides_configuration(cls):
         taken |= {name: value for name, value in rest.items() if name in chosen}
@@ -129,10 +137,10 @@ def make(
     needs_key = inspect.signature(cls).parameters.get("api_key")
     if needs_key is not None and needs_key.default is needs_key.empty and "api_key" not in taken:
         raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
-    provider = cls(_config(wanted, spec, arguments), **taken) if wanted else cls(**taken)
+    provider = cls(_config(wanted, spec, written_so), **taken) if wanted else cls(**taken)
     if provider.spec.name != spec.name:  # a program's own class goes by the name it was registered under
         vars(provider)["spec"] = spec
-    provider.settings = arguments
+    provider.settings, provider.defaults, provider._role = written_so, defaults, role
     return provider
 
 
@@ -169,6 +177,14 @@ async def settle(provider: AIProvider, config: Mapping[str, Any]) -> None:
 def overrides_configuration(cls: type[AIProvider]) -> bool:
     """Whether a class wants the rest of its settings after it was made."""
     return written.overrides(cls, "initialize") or _config_class(cls) is not None
+
+
+def _as_written(role: Role | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything under the names a block uses, beside those of our constructors."""
+    model = arguments.get(MODEL_ARGUMENTS[role or Role.THINKS])
+    voice = arguments.get("tts_voice")
+    more = {"model": model, "model_id": model, "voice_id": voice, "voice": voice}
+    return {**{name: value for name, value in more.items() if value}, **arguments}
 
 
 def _named(cls: type[AIProvider]) -> set[str]:
@@ -215,9 +231,7 @@ def _config(wanted: type, spec: Spec, arguments: Mapping[str, Any]) -> object:
     """A value of the config class, from arguments and the environment."""
     from companion.providers.config import prefixes
 
-    given = bare(arguments)
-    given.setdefault("voice", given.get("tts_voice", ""))
-    given = {name: value for name, value in given.items() if value not in (None, "")}
+    given = {name: value for name, value in bare(arguments).items() if value not in (None, "")}
     if wanted is dict:
         return given
     values: dict[str, Any] = {}

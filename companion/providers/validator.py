@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
@@ -241,12 +242,13 @@ class ProviderValidator:
     """Who could be asked as things are configured: keys and settings are looked at, and nobody is contacted.
 
     Args:
-        config: what a program has configured; None: what the environment and its configuration file say.
+        config: what a program has configured, or the file or folder that says it; None: what the environment and its
+            usual configuration file say.
         strict: a key that does not look like one of its vendor, and a model that ends soon, count as faults; otherwise
             they are warnings.
     """
 
-    def __init__(self, config: Config | None = None, *, strict: bool = True) -> None:
+    def __init__(self, config: Config | Path | str | None = None, *, strict: bool = True) -> None:
         self._config = config
         self._strict = strict
 
@@ -254,9 +256,9 @@ class ProviderValidator:
         """Whether everybody who is configured is ready to be asked, and a verdict on every provider there is."""
         from companion.providers import registry
         from companion.providers.config import AIProviderFactory
-        from companion.providers.config_file import load_config
+        from companion.providers.config_file import Config, load_config
 
-        config = self._config or load_config()
+        config = self._config if isinstance(self._config, Config) else load_config(self._config)
         chosen = [config.provider(role) for role in config.active]
         names = {provider.spec.name for provider in chosen}
         others = [AIProviderFactory.create(spec.name) for spec in registry.specs() if spec.name not in names]
