@@ -108,6 +108,9 @@ class ToolCall:
         return ToolCall(id=str(value.get("id") or ""), name=str(inner.get("name") or ""), arguments=arguments)
 
 
+Function = ToolCall
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonSchema:
     """The shape an answer must have."""
@@ -184,6 +187,9 @@ class Embeddings:
     vectors: tuple[tuple[float, ...], ...]
     model: str = ""
     input_tokens: int = 0
+
+
+EmbeddingRequest, EmbeddingResponse = EmbedRequest, Embeddings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,6 +152,9 @@ class Speaker(StrEnum):
     TOOL = "tool"
 
 
+MessageRole = Speaker
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a prompt."""
@@ -367,6 +370,9 @@ class ChatDelta:
     def delta(self) -> ChatDelta:
         """The same, for programs that look for what is new inside a chunk."""
         return self
+
+
+ChatStreamChunk = ChatDelta
 
 
 class TextChunk(ChatDelta, metaclass=Spelling):

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from companion.calls import (
         ChatOptions,
         DrawRequest,
+        EmbeddingRequest,
+        EmbeddingResponse,
         Embeddings,
         EmbedRequest,
+        Function,
         GenerationSettings,
         JsonSchema,
         Picture,
@@ -67,10 +70,12 @@ if TYPE_CHECKING:
         AudioChunk,
         ChatDelta,
         ChatRequest,
+        ChatStreamChunk,
         CompletionRequest,
         Health,
         HearRequest,
         Message,
+        MessageRole,
         ModelInfo,
         Role,
         Speaker,
@@ -148,6 +153,12 @@ if TYPE_CHECKING:
         validate_all,
         validate_config,
     )
+    from companion.providers.vendors.anthropic.provider import AnthropicProvider
+    from companion.providers.vendors.cartesia import CartesiaTTSProvider
+    from companion.providers.vendors.compatible import GroqLLMProvider
+    from companion.providers.vendors.deepgram.provider import DeepgramFluxSTTProvider, DeepgramSTT
+    from companion.providers.vendors.ollama import LocalProvider
+    from companion.providers.vendors.openai.provider import OpenAIProvider
     from companion.providers.voice_config import VoiceProviderConfig
     from companion.templates import PromptTemplate, TemplateError
     from companion.tokens import estimate_request, estimate_tokens, trim_messages
@@ -172,6 +183,7 @@ __all__ = [
     "AIProviderStreamCutError",
     "AIProviderTimeoutError",
     "AIProviderUnavailableError",
+    "AnthropicProvider",
     "Audio",
     "AudioChunk",
     "BaseAudioProvider",
@@ -181,30 +193,40 @@ __all__ = [
     "BaseTextProvider",
     "BaseVoiceProvider",
     "CachingMiddleware",
+    "CartesiaTTSProvider",
     "Catalogue",
     "ChatDelta",
     "ChatOptions",
     "ChatRequest",
     "ChatResponse",
     "ChatStream",
+    "ChatStreamChunk",
     "CircuitBreakerMiddleware",
     "Client",
     "CompanionError",
     "CompletionRequest",
     "Config",
     "ConfigManager",
+    "DeepgramFluxSTTProvider",
+    "DeepgramSTT",
     "DrawRequest",
     "EmbedRequest",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
     "Embeddings",
+    "Function",
     "GenerationSettings",
+    "GroqLLMProvider",
     "Health",
     "HearRequest",
     "JsonSchema",
     "Kind",
     "LLMFactory",
     "LLMProvider",
+    "LocalProvider",
     "LoggingMiddleware",
     "Message",
+    "MessageRole",
     "MetricsCollector",
     "MetricsMiddleware",
     "Middleware",
@@ -214,6 +236,7 @@ __all__ = [
     "ModelConfig",
     "ModelEntry",
     "ModelInfo",
+    "OpenAIProvider",
     "Picture",
     "Policy",
     "PromptTemplate",
@@ -275,15 +298,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "companion.templates": (
-        "PromptTemplate",
-        "TemplateError",
-    ),
-    "companion.tokens": (
-        "estimate_request",
-        "estimate_tokens",
-        "trim_messages",
-    ),
     "companion.providers.catalogue": (
         "ALL_MODELS",
         "Catalogue",
@@ -293,8 +307,8 @@ _HOMES = {
     ),
     "companion.providers.client": ("Client",),
     "companion.providers.config": (
-        "PROVIDER_CONFIGS",
         "AIProviderFactory",
+        "PROVIDER_CONFIGS",
         "ProviderConfig",
         "get_ai_provider",
         "get_ai_provider_uncached",
@@ -335,14 +349,14 @@ _HOMES = {
         "BaseAudioProvider",
         "BaseImageProvider",
         "BaseRealtimeProvider",
-        "BaseTextProvider",
         "BaseTTSProvider",
+        "BaseTextProvider",
         "BaseVoiceProvider",
         "LLMProvider",
         "Policy",
         "Provider",
-        "Spec",
         "STTProvider",
+        "Spec",
         "TTSProvider",
     ),
     "companion.providers.request": (
@@ -365,7 +379,25 @@ _HOMES = {
         "validate_all",
         "validate_config",
     ),
+    "companion.providers.vendors.anthropic.provider": ("AnthropicProvider",),
+    "companion.providers.vendors.cartesia": ("CartesiaTTSProvider",),
+    "companion.providers.vendors.compatible": ("GroqLLMProvider",),
+    "companion.providers.vendors.deepgram.provider": (
+        "DeepgramFluxSTTProvider",
+        "DeepgramSTT",
+    ),
+    "companion.providers.vendors.ollama": ("LocalProvider",),
+    "companion.providers.vendors.openai.provider": ("OpenAIProvider",),
     "companion.providers.voice_config": ("VoiceProviderConfig",),
+    "companion.templates": (
+        "PromptTemplate",
+        "TemplateError",
+    ),
+    "companion.tokens": (
+        "estimate_request",
+        "estimate_tokens",
+        "trim_messages",
+    ),
 }
 _WORDS = ("companion.errors", "companion.flow", "companion.calls")
 """Where a name is that has no home above."""

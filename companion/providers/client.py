@@ -25,7 +25,7 @@ from companion.providers.request import ChatStream, RequestBuilder
 from companion.providers.response import ChatResponse
 
 if TYPE_CHECKING:
-    from companion.calls import ChatOptions, Embeddings, Picture
+    from companion.calls import ChatOptions, Embeddings, EmbedRequest, Picture
     from companion.ports import Call
     from companion.providers.config_file import Config
     from companion.providers.middleware import Middleware
@@ -219,9 +219,16 @@ class Client:
         request = EmbedRequest(texts=texts, model=model, dimensions=dimensions)
         return await _only(provider, self.call(provider, provider.embed), request)
 
-    async def embeddings(self, texts: Iterable[str] | str, *, model: str = "") -> Embeddings:
-        """The same as `embed`, for a list."""
-        return await self.embed(*([texts] if isinstance(texts, str) else texts), model=model)
+    async def embeddings(
+        self, texts: EmbedRequest | Iterable[str] | str, *, model: str = "", dimensions: int | None = None
+    ) -> Embeddings:
+        """The same as `embed`, for a list or a request."""
+        from companion.calls import EmbedRequest
+
+        if isinstance(texts, EmbedRequest):
+            return await self.embed(*texts.texts, model=texts.model, dimensions=texts.dimensions)
+        given = [texts] if isinstance(texts, str) else texts
+        return await self.embed(*given, model=model, dimensions=dimensions)
 
     async def transcribe(
         self,

@@ -361,6 +361,7 @@ class AIProviderFactory:
         arguments = {**arguments_from_environment(spec), **named, **arguments}
         if isinstance(key := arguments.get("api_key"), str):
             arguments["api_key"] = Secret(key) if key else None
+        arguments.setdefault("api_key", None)  # the environment was asked
         _spell_out_models(spec, arguments)
         provider = make(cls, spec, arguments, chosen=chosen, role=Role(role) if role else None)
         provider.policy = policy

@@ -138,9 +138,14 @@ class Config:
         """The block of who has a role, as it is written, its key included.
 
         Raises:
-            AIProviderNotSupportedError: nobody has it.
+            AIProviderInvalidRequestError: nobody has it.
         """
-        return dict(self.block(self._held(role)))
+        role = role_named(role)
+        if role not in self.active:
+            raise AIProviderInvalidRequestError(
+                f"No {role.value} provider is active.", hint=f"Set providers.{role.value}.active."
+            )
+        return dict(self.block(role))
 
     def provider(self, role: Role | str, **arguments: Any) -> AIProvider:
         """Who has the role; with `arguments` a new one each time, which belongs to the caller.

@@ -121,8 +121,9 @@ register_text_provider = LLMFactory.register
 
 
 def get_text_provider(settings: Any) -> AIProvider:
-    """The provider of the model that `settings.model` names, with the temperature and length it names too."""
-    given = settings.fields() if hasattr(settings, "fields") else {"model": settings.model}
+    """The provider of a model: its name, or settings with a `model`, whose temperature and length are kept too."""
+    model = settings if isinstance(settings, str) else settings.model
+    given = settings.fields() if hasattr(settings, "fields") else {"model": model}
     return AIProviderFactory.create(
         role=Role.THINKS,
         **{

@@ -135,7 +135,7 @@ def make(
         taken |= {name: value for name, value in rest.items() if name in chosen}
     wanted = _config_class(cls)
     needs_key = inspect.signature(cls).parameters.get("api_key")
-    if needs_key is not None and needs_key.default is needs_key.empty and "api_key" not in taken:
+    if needs_key is not None and needs_key.default is needs_key.empty and not taken.get("api_key"):
         raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
     provider = cls(_config(wanted, spec, written_so), **taken) if wanted else cls(**taken)
     if provider.spec.name != spec.name:  # a program's own class goes by the name it was registered under
@@ -153,7 +153,7 @@ async def settle(provider: AIProvider, config: Mapping[str, Any]) -> None:
     from companion.providers.config import refined_policy
 
     cls = type(provider)
-    role = provider._role or next((one for one in _ROLES_BY_WEIGHT if one in provider.spec.roles), None)
+    role = provider._role or _role_of(provider, str(config.get("model_id") or config.get("model") or ""))
     arguments = {constructor_name(role, name): value for name, value in config.items() if value is not None}
     policy = refined_policy(provider.policy, arguments)
     defaults = taken_defaults(cls, arguments)
@@ -172,6 +172,16 @@ async def settle(provider: AIProvider, config: Mapping[str, Any]) -> None:
     provider.policy = policy
     provider.defaults = {**provider.defaults, **defaults}
     provider.__dict__.pop("_stacks", None)
+
+
+def _role_of(provider: AIProvider, model: str) -> Role | None:
+    """What a block without a role configures: what its model is for, else the first thing the provider can do."""
+    from companion.providers.catalogue import Catalogue
+
+    entry = Catalogue.load().find(model, provider.spec.name) if model else None
+    if entry is not None:
+        return entry.role
+    return next((one for one in _ROLES_BY_WEIGHT if one in provider.spec.roles), None)
 
 
 def overrides_configuration(cls: type[AIProvider]) -> bool:

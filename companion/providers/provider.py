@@ -38,7 +38,17 @@ if TYPE_CHECKING:
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
 
-__all__ = ["AIProvider", "BaseImageProvider", "Policy", "Spec", "opened", "simple_request"]
+FROM_ENVIRONMENT = Secret("")
+"""No key was given, and none was refused: the vendor's variables may hold one."""
+__all__ = [
+    "FROM_ENVIRONMENT",
+    "AIProvider",
+    "BaseImageProvider",
+    "Policy",
+    "Spec",
+    "opened",
+    "simple_request",
+]
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 
@@ -129,7 +139,8 @@ class AIProvider(SimpleMethods):
 
     Args:
         config: of a program's own provider: a value whose `api_key`, `model` and `voice` are taken over.
-        api_key: the vendor's key; a plain string is wrapped at once.
+        api_key: the vendor's key; a plain string is wrapped at once. Not given, nor another address: what the vendor's
+            variables say; None: no key.
         model: default for `chat` and `generate_completion`; empty: the vendor's default.
         base_url: another address of the same protocol.
         net: the gate to use; by default the provider makes one of its own and closes it with itself.
@@ -202,7 +213,7 @@ class AIProvider(SimpleMethods):
         config: Any = None,
         /,
         *,
-        api_key: str | Secret | None = None,
+        api_key: str | Secret | None = FROM_ENVIRONMENT,
         model: str = "",
         base_url: str = "",
         net: Net | None = None,
@@ -216,6 +227,13 @@ class AIProvider(SimpleMethods):
     ) -> None:
         if options:
             raise TypeError(f"{self.spec.name}: unknown option {', '.join(sorted(options))}")
+        if api_key is FROM_ENVIRONMENT and not base_url and config is None:
+            from companion.providers.config import arguments_from_environment
+
+            found = arguments_from_environment(self.spec)
+            api_key, base_url = found.get("api_key"), found.get("base_url", "")
+            model, tts_model = model or found.get("model", ""), tts_model or found.get("tts_model", "")
+            tts_voice = tts_voice or found.get("tts_voice", "")
         self.config = config
         api_key = api_key or getattr(config, "api_key", None)
         self.api_key = Secret(api_key) if isinstance(api_key, str) and api_key else api_key or None
@@ -270,6 +288,8 @@ class AIProvider(SimpleMethods):
 
     def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yields the vectors of all texts of the request, once."""
+        if written.method(type(self), Role.EMBEDS):
+            return written.embed(self, request)
         raise self._unsupported("turn text into vectors", "Choose another provider for embeddings.")
 
     def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, S
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from companion.calls import EmbedRequest
 from companion.errors import (
     AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
@@ -32,7 +33,7 @@ from companion.flow import (
 )
 
 if TYPE_CHECKING:
-    from companion.calls import ChatOptions, VADInfo
+    from companion.calls import ChatOptions, Embeddings, VADInfo
     from companion.log import Secret
     from companion.ports import Call
     from companion.providers.provider import Policy, Spec
@@ -90,6 +91,29 @@ class KnownVoices(list[str]):
             {"id": one.id, "name": one.name, "language": one.language, "description": one.description}
             for one in found
         ]
+
+
+class SpokenBytes:
+    """Sound as it is made: to loop over, or to await whole."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self._whole().__await__()
+
+    async def _whole(self) -> bytes:
+        return b"".join([chunk async for chunk in self._chunks])
+
+    async def aclose(self) -> None:
+        """Ends it. Idempotent."""
+        await self._chunks.aclose()
 
 
 class SimpleMethods:
@@ -190,6 +214,20 @@ class SimpleMethods:
             async for delta in deltas:
                 yield delta
 
+    def chat_stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        """`chat` behind the provider's patience."""
+        return self.stacked(self.chat)(request)
+
+    async def embeddings(self, request: EmbedRequest | Sequence[str]) -> Embeddings:
+        """The vectors of a request, or of texts."""
+        from companion.providers.client import Client
+
+        if isinstance(request, EmbedRequest):
+            return await Client(self).embed(  # type: ignore[arg-type]
+                *request.texts, model=request.model, dimensions=request.dimensions
+            )
+        return await Client(self).embed(*request)  # type: ignore[arg-type]
+
     # -- speaking -------------------------------------------------------------------------------------------
 
     async def generate_tts(self, text: str, voice: str = "", speed: float = 1.0) -> bytes:
@@ -231,8 +269,11 @@ class SimpleMethods:
             async for chunk in sound:
                 yield chunk
 
-    async def text_to_speech(self, text: str, stream: bool = True) -> AsyncGenerator[bytes, None]:
-        """The sound of `text` as int16 mono at 24 kHz; in one piece where it is not to be streamed."""
+    def text_to_speech(self, text: str, stream: bool = True) -> SpokenBytes:
+        """The sound of `text` as int16 mono at 24 kHz; in one piece where it is not to be streamed. Awaited: all of it."""
+        return SpokenBytes(self._spoken(text, stream))
+
+    async def _spoken(self, text: str, stream: bool) -> AsyncGenerator[bytes, None]:
         whole: list[bytes] = []
         async with aclosing(_at_rate(self.said(SpeakRequest(text=text)), SPEECH_HZ)) as sound:
             async for chunk in sound:

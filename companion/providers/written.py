@@ -11,6 +11,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import (
@@ -38,7 +39,7 @@ from companion.flow import (
 )
 
 if TYPE_CHECKING:
-    from companion.calls import DrawRequest, Picture
+    from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture
     from companion.ports import Call
     from companion.providers.provider import AIProvider
 
@@ -54,9 +55,16 @@ _OWN: Mapping[Role, tuple[str, ...]] = {
 }
 """The calls themselves: a class that overrides one needs nothing from here."""
 _SIMPLE: Mapping[Role, tuple[str, ...]] = {
-    Role.THINKS: ("generate_completion_stream", "stream_chat", "generate_stream", "generate_completion"),
+    Role.THINKS: (
+        "chat_stream",
+        "generate_completion_stream",
+        "stream_chat",
+        "generate_stream",
+        "generate_completion",
+    ),
     Role.HEARS: ("stream_transcribe", "speech_to_text", "transcribe_stream"),
     Role.SPEAKS: ("stream_synthesize", "text_to_speech", "synthesize_stream", "generate_tts", "synthesize"),
+    Role.EMBEDS: ("embeddings",),
 }
 """Those that come in pieces first."""
 SPEECH_HZ = 24_000
@@ -82,6 +90,10 @@ def as_call(provider: AIProvider, call: Call[RequestT, ChunkT]) -> Call[RequestT
     """`call`; where it is a coroutine that gives a whole answer, the same in pieces."""
     if not inspect.iscoroutinefunction(call):
         return call
+    asked: object = call
+    if asked == provider.chat and overrides(type(provider), "chat_stream"):
+        streamed: Call[Any, Any] = partial(chat, provider)
+        return streamed
     whole: Callable[[RequestT], Any] = call
 
     async def run(request: RequestT) -> AsyncGenerator[Any, None]:
@@ -158,12 +170,21 @@ def _said_of(voice: Mapping[str, Any]) -> dict[str, str]:
 async def chat(provider: AIProvider, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
     """The answer of whatever a class overrides to think."""
     name = method(type(provider), Role.THINKS)
-    _require_plain(provider, request)
+    if name == "chat":  # it gives whole answers, and has this beside it
+        name = "chat_stream"
+    if name != "chat_stream":
+        _require_plain(provider, request)
+
+    def given() -> Any:
+        if name == "chat_stream":
+            return provider.chat_stream(request)
+        return _given(getattr(provider, name), _asked(provider, name, request))
+
     await _ready(provider)
     last: ChatDelta | None = None
     said = False
     with _ours(provider):
-        pieces = pieces_of(_given(getattr(provider, name), _asked(provider, name, request)))
+        pieces = pieces_of(given())
         async with aclosing(pieces):
             async for piece in pieces:
                 for delta in deltas_of(piece, ends=name in ("generate", "generate_completion")):
@@ -324,7 +345,23 @@ def _read(provider: AIProvider, file: bytes) -> Audio:
         ) from error
 
 
-# -- drawing ------------------------------------------------------------------------------------------------
+# -- vectors, and drawing ------------------------------------------------------------------------------------
+
+
+async def embed(provider: AIProvider, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+    """The vectors of a class that overrides `embeddings`: ours, or lists of numbers. Made 1 long."""
+    import math
+
+    from companion.calls import Embeddings
+
+    await _ready(provider)
+    with _ours(provider):
+        found = await _awaited(provider.embeddings(request))
+        if not isinstance(found, Embeddings):
+            lengths = [math.hypot(*vector) or 1.0 for vector in found]
+            scaled = [tuple(x / long for x in each) for each, long in zip(found, lengths, strict=True)]
+            found = Embeddings(vectors=tuple(scaled), model=request.model)
+    yield found
 
 
 async def draw(provider: AIProvider, request: DrawRequest) -> AsyncGenerator[Picture, None]:

@@ -136,6 +136,20 @@ async def test_tts(my_provider: MyProvider) -> None:
     assert len(chunks) > 0
 
 
+async def test_ours_may_also_be_awaited(vendor: Vendors) -> None:
+    await vendor("openai")
+    async with AIProviderFactory.create("openai") as provider:
+        await provider.connect()
+        assert provider.is_connected
+        whole = await provider.text_to_speech("Hello there")
+        pieces = [chunk async for chunk in provider.text_to_speech("Hello there")]
+        at_once = [chunk async for chunk in provider.text_to_speech("Hello there", stream=False)]
+        await provider.disconnect()
+        assert not provider.is_connected
+    assert b"".join(pieces) == whole == at_once[0]
+    assert len(pieces) > len(at_once) == 1
+
+
 async def test_stt_and_vad(my_provider: MyProvider) -> None:
     await my_provider.connect()
     results = [result async for result in my_provider.speech_to_text(take())]

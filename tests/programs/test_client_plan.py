@@ -34,6 +34,7 @@ from companion.providers import (
     CircuitBreakerMiddleware,
     Client,
     Config,
+    EmbeddingRequest,
     LoggingMiddleware,
     Message,
     MetricsMiddleware,
@@ -570,6 +571,26 @@ async def test_a_provider_whose_chat_gives_a_whole_response() -> None:
     assert Echo.spec.roles == {Role.THINKS}
     assert (await Client(Echo()).new_request().user("Test message").do()).message.content == "Test message"
     assert await Echo().generate_completion("", "again") == "again"
+
+
+async def test_a_provider_written_as_the_plans_interface() -> None:
+    class Own(AIProvider):
+        async def chat(self, request: ChatRequest) -> ChatResponse:  # type: ignore[override]
+            return ChatResponse(text="whole")
+
+        async def chat_stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:  # type: ignore[override]
+            yield ChatDelta(text="in ")
+            yield ChatDelta(text="pieces")
+
+        async def embeddings(self, request: Any) -> Any:
+            return [[3.0, 4.0] for _ in request.texts]
+
+    assert Own.spec.roles == {Role.THINKS, Role.EMBEDS}
+    async with Client(Own()) as client:
+        stream = client.new_request().user("hi").stream()
+        assert [chunk.delta.content async for chunk in stream] == ["in ", "pieces", ""]
+        assert (await client.embeddings(EmbeddingRequest(texts=("a", "b")))).vectors == ((0.6, 0.8),) * 2
+    assert (await Own().chat(ChatRequest(messages=()))).text == "whole"
 
 
 # -- vendors ------------------------------------------------------------------------------------------------

@@ -16,10 +16,13 @@ from companion.providers import (
     AIProviderFactory,
     AIProviderRateLimitError,
     AIProviderUnavailableError,
+    AnthropicProvider,
     Client,
     CompletionRequest,
+    LocalProvider,
     MockAIProvider,
     ModelInfo,
+    OpenAIProvider,
     ProviderConfig,
     TTSRequest,
     get_ai_provider,
@@ -208,6 +211,23 @@ def test_requests_as_values() -> None:
     assert (asked.max_tokens, asked.temperature, asked.stop) == (500, 0.7, ("END",))
     spoken = TTSRequest("Hello", "nova")
     assert (spoken.text, spoken.voice, spoken.speed) == ("Hello", "nova", 1.0)
+
+
+async def test_the_classes_themselves(vendor: Vendors, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await vendor("openai")
+    server.script.models = ["gpt-4o-mini"]
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-4o-mini")
+    monkeypatch.setenv("LOCAL_MODEL_URL", "http://127.0.0.1:9")
+    async with OpenAIProvider() as openai:
+        assert isinstance(AIProviderFactory.create("openai"), OpenAIProvider)
+        assert await openai.generate_completion("Be kind.", "Hello") == server.script.reply
+    assert OpenAIProvider(api_key="sk-own-12345", model="m", tts_model="t").require_key() == "sk-own-12345"
+    assert OpenAIProvider(api_key=None).api_key is None
+    assert OpenAIProvider(base_url="http://127.0.0.1:9").api_key is None  # a key stays with its vendor
+    assert isinstance(AIProviderFactory.create("local"), LocalProvider)
+    assert LocalProvider(model="llama3").base_url == "http://127.0.0.1:9"
+    with pytest.raises(AIProviderAuthError):
+        AnthropicProvider().validate_config()
 
 
 # -- the factory --------------------------------------------------------------------------------------------

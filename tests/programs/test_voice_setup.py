@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from companion.errors import AIProviderInvalidRequestError, AIProviderNotSupportedError
+from companion.errors import AIProviderInvalidRequestError
 from companion.flow import Role, TurnSignal
 from companion.providers import (
     AudioChunk,
+    CartesiaTTSProvider,
     Client,
     ConfigManager,
+    DeepgramFluxSTTProvider,
+    GroqLLMProvider,
     LLMFactory,
     LLMProvider,
     Message,
@@ -74,7 +77,7 @@ def test_the_configuration_of_the_document(folder: Path) -> None:
         "max_tokens": 150,
     }
     assert config.get("providers.llm.groq.api_key") == KEYS["GROQ_API_KEY"]
-    with pytest.raises(AIProviderNotSupportedError):
+    with pytest.raises(ValueError, match="No images provider is active"):
         config.get_provider_config("images")
     with pytest.raises(ValueError, match="brain"):
         config.get_provider_config("brain")
@@ -273,6 +276,16 @@ async def test_thinking(vendor: Vendors) -> None:
         0.0,
         ["User:"],
     )
+
+
+async def test_the_classes_themselves(folder: Path) -> None:
+    config = load_config(folder)
+    stt, tts, llm = DeepgramFluxSTTProvider(), CartesiaTTSProvider(), GroqLLMProvider()
+    for provider, role in ((stt, "stt"), (tts, "tts"), (llm, "llm")):
+        await provider.initialize(config.get_provider_config(role))
+    assert stt.models[Role.HEARS] == "flux-general-en"
+    assert (tts.models[Role.SPEAKS], tts.models[Role.HEARS], tts.tts_voice) == ("sonic-3", "ink-2", TESSA)
+    assert (llm.models[Role.THINKS], llm.defaults["max_tokens"]) == ("llama-3.1-8b-instant", 150)
 
 
 async def test_initialize_without_a_key_is_a_value_error() -> None:
