@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from companion import durations
 from companion.errors import AIProviderError, AIProviderInvalidRequestError
@@ -21,8 +22,13 @@ from companion.providers import registry
 from companion.providers.making import MODEL_ARGUMENTS, make, read_default
 from companion.providers.provider import AIProvider, Policy, Spec
 
+if TYPE_CHECKING:
+    from companion.net import Net
+
 OFFLINE = "guide"
 """Who answers where nothing was chosen and there is no key."""
+OFFLINE_SOUND = "builtin"
+"""Who hears and speaks then."""
 _SETTINGS = {name: name.upper() for name in (*MODEL_ARGUMENTS.values(), "tts_voice")}
 """Argument -> ending of its variable, after the provider's name: OPENAI_TTS_VOICE."""
 _OWN_VARIABLES = {"ollama": {"base_url": "LOCAL_MODEL_URL", "model": "LOCAL_MODEL_NAME"}}
@@ -197,17 +203,17 @@ def _is_chosen(spec: Spec) -> bool:
     return meant(chosen_provider(), Role.THINKS)[0].name == spec.name
 
 
-def voice_for(spec: Spec) -> AIProvider | None:
+def voice_for(spec: Spec, net: Net | None = None) -> AIProvider | None:
     """Who speaks for a vendor without speech that was given nobody: whom the environment names, else OpenAI with its key.
 
-    What works on this computer alone is not taken out of it.
+    What works on this computer alone is not taken out of it. `net`: the gate that vendor was given.
     """
     if Role.SPEAKS in spec.roles:
         return None
     named = named_for(Role.SPEAKS)
     if not named and spec.base_url and _read("OPENAI_API_KEY"):
         named = "openai"
-    return AIProviderFactory.create(named) if named else None
+    return AIProviderFactory.create(named, net=net) if named else None
 
 
 def knobs_from_environment() -> tuple[str, ...]:
@@ -251,6 +257,8 @@ def _pause(source: str, value: object) -> float:
 
 
 def _duration(source: str, value: object) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     try:
         return durations.seconds(str(value))
     except ValueError as error:
@@ -350,7 +358,8 @@ class AIProviderFactory:
         Raises:
             AIProviderError: PROVIDER_UNKNOWN, with the names there are; INVALID_REQUEST for a value that makes no sense.
         """
-        name = provider_name or name or named_for(Role.THINKS) or _vendor_of(arguments) or chosen_provider()
+        name = provider_name or name or (_chosen_for(Role(role), arguments) if role else "")
+        name = name or named_for(Role.THINKS) or _vendor_of(arguments) or chosen_provider()
         spec, named = meant(name, role)
         cls = registry.provider_class(spec.name)
         policy = arguments.pop("policy", None)
@@ -358,7 +367,10 @@ class AIProviderFactory:
             policy = refined_policy(cls.policy, arguments)
         _give_a_voice(spec, arguments)
         chosen = arguments.keys() | named.keys()
-        arguments = {**arguments_from_environment(spec), **named, **arguments}
+        environment = arguments_from_environment(spec)
+        if "api_key" in arguments and common_address(spec):
+            environment.pop("base_url")  # that address gets the key beside it and no other
+        arguments = {**environment, **named, **arguments}
         if isinstance(key := arguments.get("api_key"), str):
             arguments["api_key"] = Secret(key) if key else None
         arguments.setdefault("api_key", None)  # the environment was asked
@@ -384,6 +396,13 @@ class AIProviderFactory:
         """Every name `create` takes, aliases included."""
         specs = registry.specs()
         return sorted({spec.name for spec in specs} | {alias for spec in specs for alias in spec.aliases})
+
+
+def _chosen_for(role: Role, arguments: dict[str, Any]) -> str:
+    """Who has a role where nobody was named; empty: as for thinking."""
+    if role is Role.THINKS or arguments.get("model"):
+        return ""
+    return named_for(role) or (OFFLINE_SOUND if role in (Role.HEARS, Role.SPEAKS) else "")
 
 
 def _give_a_voice(spec: Spec, arguments: dict[str, Any]) -> None:

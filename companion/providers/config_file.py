@@ -34,6 +34,7 @@ from companion.log import Secret, hide
 from companion.providers import registry
 from companion.providers.config import (
     CHOICES,
+    OFFLINE_SOUND,
     AIProviderFactory,
     arguments_from_environment,
     chosen_provider,
@@ -57,7 +58,7 @@ BASE = "default"
 """Name of the file below all others."""
 FOLDER_FILE = "providers.yaml"
 """What is read of a folder."""
-_DEFAULTS = {Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
+_DEFAULTS = {Role.HEARS: OFFLINE_SOUND, Role.SPEAKS: OFFLINE_SOUND}
 _TEXTS = frozenset({"active", "model", "model_id", "voice", "voice_id", "base_url", "api_key"})
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -349,13 +350,21 @@ def load_config(
     for role, variables in CHOICES.items():
         for variable in reversed(variables):
             name = environ.get(variable, "").strip()
-            if name and (variable != "VOICE_PROVIDER" or role in meant(name, role)[0].roles):
+            if name and (variable != "VOICE_PROVIDER" or _may_have(role, name)):
                 values[f"providers.{role.value}.active"] = _Value(name, f"environment {variable}")
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and environ[variable].strip():
             name = variable.removeprefix("COMPANION_").lower().replace("__", ".")
             values[name] = _Value(environ[variable].strip(), f"environment {variable}")
     return Config(values, environ)
+
+
+def _may_have(role: Role, name: str) -> bool:
+    """Whether somebody has a role; one whom nobody knows may, and is told with the place where he was named."""
+    try:
+        return role in meant(name, role)[0].roles
+    except CompanionError:
+        return True
 
 
 def _files(path: Path, stage: str) -> Iterator[Path]:

@@ -11,12 +11,16 @@ from typing import Any, ClassVar
 from companion.errors import AIProviderNotSupportedError
 from companion.flow import Role
 from companion.providers import registry
-from companion.providers.config import AIProviderFactory, chosen_provider, get_ai_provider, meant, named_for
+from companion.providers.config import (
+    OFFLINE_SOUND,
+    AIProviderFactory,
+    chosen_provider,
+    get_ai_provider,
+    meant,
+    named_for,
+)
 from companion.providers.making import constructor_name
 from companion.providers.provider import AIProvider
-
-_OFFLINE = "builtin"
-"""Who hears and speaks where nobody was chosen."""
 
 
 class _RoleFactory:
@@ -55,7 +59,7 @@ class _RoleFactory:
     @classmethod
     def chosen(cls) -> str:
         """Whom the environment names for the role, else who works offline."""
-        return next(filter(None, map(named_for, cls.roles)), "") or _OFFLINE
+        return next(filter(None, map(named_for, cls.roles)), "") or OFFLINE_SOUND
 
     @staticmethod
     def register(name: str, provider_class: type[AIProvider]) -> None:

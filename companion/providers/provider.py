@@ -280,7 +280,7 @@ class AIProvider(SimpleMethods):
         if self._voice is None and self._stand_in is None:
             from companion.providers.config import voice_for
 
-            self._stand_in = voice_for(self.spec)
+            self._stand_in = voice_for(self.spec, None if self._owns_net else self._net)
         voice = self._voice or self._stand_in
         if voice is None:
             raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")

@@ -255,15 +255,26 @@ class ProviderValidator:
     def validate_all(self) -> tuple[bool, tuple[Verdict, ...]]:
         """Whether everybody who is configured is ready to be asked, and a verdict on every provider there is."""
         from companion.providers import registry
-        from companion.providers.config import AIProviderFactory
         from companion.providers.config_file import Config, load_config
 
         config = self._config if isinstance(self._config, Config) else load_config(self._config)
         chosen = [config.provider(role) for role in config.active]
         names = {provider.spec.name for provider in chosen}
-        others = [AIProviderFactory.create(spec.name) for spec in registry.specs() if spec.name not in names]
+        others = (spec for spec in registry.specs() if spec.name not in names)
         mine = tuple(map(self._look, chosen))
-        return all(each.ok for each in mine), (*mine, *map(self._look, others))
+        return all(each.ok for each in mine), (*mine, *map(self._look_up, others))
+
+    def _look_up(self, spec: Spec) -> Verdict:
+        from companion.providers.config import AIProviderFactory
+
+        try:
+            return self._look(AIProviderFactory.create(spec.name))
+        except CompanionError as error:
+            word = WORDS.get(error.kind, FAILING)
+            detail = error.message
+        except TypeError:
+            word, detail = FAILING, f"{spec.display_name} is made by the program itself."
+        return Verdict(provider=spec.name, display_name=spec.display_name, detail=detail, word=word)
 
     def _look(self, provider: AIProvider) -> Verdict:
         spec = provider.spec
