@@ -63,10 +63,11 @@ class PhaseChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLingers(Event):
-    """The phase has lasted longer than it usually does, or will soon end by itself."""
+    """The phase has lasted longer than it usually does, or will soon end by itself. Told again while it goes on."""
 
     turn: int
     phase: Phase
+    lasted_s: float = 0.0
     left_s: float
     """Until it ends by itself."""
 
@@ -110,6 +111,8 @@ class TakeDiscarded(Event):
     """The take was thrown away unsent (Esc), or held no speech."""
 
     turn: int
+    can_undo: bool = False
+    """It held speech and can be taken back for a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +130,12 @@ class UserSaid(Event):
     turn: int
     text: str
     at: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC; None: as this computer's is."""
     saved: bool = True
     """False: the journal could not take them; they are in memory."""
+    is_of_before: bool = False
+    """They belong to the reflection before this one, which was left while they were still being heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +189,8 @@ class TurnFinished(Event):
     turn: int
     record: TurnRecord
     saved: bool
+    is_of_before: bool = False
+    """As of `UserSaid`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +270,20 @@ class PracticeChanged(Event):
     steps: int
     opening: str
     """The question the empty page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBegan(Event):
+    """What is said from now on belongs to a new session, and the page is empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTimeChanged(Event):
+    """It is another hour for the person: time went by, the clock was set, or the computer travelled."""
+
+    is_other_day: bool
+    is_other_zone: bool
+    """Its clock is ahead of UTC by another amount than before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ class Audio:
     piece: int = 0
     """Which piece of a request's `pieces` it says, counted from 0; never goes back."""
     words: tuple[SpokenWord, ...] = ()
+    usage: Usage | None = None
+    """Of a voice that charges by tokens: for the request so far."""
 
     @property
     def seconds(self) -> float:
@@ -135,6 +137,8 @@ class Transcript:
     """0..1, where the recogniser says."""
     signal: TurnSignal | None = None
     """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
+    usage: Usage | None = None
+    """Of a model that charges for hearing by tokens; on the final one."""
 
 
 TranscriptChunk = TranscriptionResult = Transcript
@@ -339,6 +343,23 @@ class Usage:
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
+    @property
+    def is_plausible(self) -> bool:
+        """Whether these are numbers of tokens. A provider from elsewhere may say anything."""
+        figures = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.audio_input_tokens,
+            self.audio_output_tokens,
+            self.cached_audio_tokens,
+        )
+        return all(type(figure) is int and 0 <= figure <= MOST_TOKENS for figure in figures)
+
+
+MOST_TOKENS = 20_000_000
+"""More than any model reads or writes in one request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatDelta:
@@ -490,6 +511,8 @@ class TurnRecord:
     """Role value -> "provider/model"."""
     timeline_ms: dict[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC at `at`; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -504,6 +527,8 @@ class SessionRecord:
     turns: int
     seconds: float
     """From first words to last answer."""
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC when it began; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,3 +538,5 @@ class WaitingTake:
     id: str
     recorded_at: float
     seconds: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then; None: not kept."""

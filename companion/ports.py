@@ -41,12 +41,12 @@ HearCall = Call[HearRequest, Transcript]
 SpeakCall = Call[SpeakRequest, Audio]
 
 
-Told = Transcript | ChatDelta | Audio | CompanionError
+VoiceModelEvent = Transcript | ChatDelta | Audio | CompanionError
 """What a vendor that hears and answers in one go tells."""
 
 
 class Conversation(Protocol):
-    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
+    """An open conversation with a vendor. Turns are our numbers; of what was interrupted only the usage is told.
 
     Raises:
         CompanionError: from every method but `close`, once the connection has ended.
@@ -54,7 +54,7 @@ class Conversation(Protocol):
 
     @property
     def name(self) -> str:
-        """Who is on the line, "provider/model"."""
+        """Who it is with, "provider/model"."""
 
     @property
     def is_open(self) -> bool: ...
@@ -84,7 +84,7 @@ class Conversation(Protocol):
     async def interrupt(self, turn: int, heard_s: float) -> None:
         """Ends the answer of `turn`; the vendor keeps `heard_s` seconds of its sound as said."""
 
-    def events(self) -> AsyncGenerator[tuple[int, Told], None]:
+    def events(self) -> AsyncGenerator[tuple[int, VoiceModelEvent], None]:
         """What comes, with its turn: words said, the answer (ended by a finish reason), its sound, failures.
 
         HEARING_FAILED says that the words of the turn will not come; any other failure that its answer will not.
@@ -267,10 +267,11 @@ class Journal(Protocol):
         CompanionError: JOURNAL_UNSAVED, DISK_FULL, JOURNAL_LOCKED.
     """
 
-    async def begin_session(self, practice: str) -> int: ...
+    async def begin_session(self, practice: str, at: float | None = None, offset_s: int | None = None) -> int:
+        """Starts a session at `at` (None: now), where clocks were `offset_s` ahead of UTC; returns its id."""
 
-    async def save_user(self, session_id: int, text: str, at: float) -> int:
-        """Starts a turn with the person's words; returns its id."""
+    async def save_user(self, session_id: int, text: str, at: float, offset_s: int | None = None) -> int:
+        """Starts a turn with the person's words, said where clocks were `offset_s` ahead of UTC; returns its id."""
 
     async def save_sentence(self, turn_id: int, text: str) -> None:
         """Appends to the reply, which stays `partial`."""

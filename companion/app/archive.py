@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.events import Events, JournalOpened, Trouble
 from companion.paths import Home
-from companion.ports import Journal
+from companion.ports import Journal, Spool
 
 if TYPE_CHECKING:
     from companion.journal.store import SqlJournal
@@ -29,6 +30,7 @@ class Moved:
 
     sessions: dict[int, int]
     turns: dict[int, int]
+    takes: dict[str, Spool] = field(default_factory=dict)
 
 
 class Archive:
@@ -64,6 +66,11 @@ class Archive:
         await self.is_open.wait()
         assert self._journal is not None
         return self._journal
+
+    @asynccontextmanager
+    async def using(self) -> AsyncGenerator[Journal, None]:
+        """The journal now; nothing is moved while inside."""
+        yield await self.journal()
 
     async def open(self) -> None:
         """Opens the journal with what this computer offers; tells what is missing. Always ends with a journal."""
@@ -155,9 +162,13 @@ async def _carry_over(before: Journal, after: Journal) -> Moved:
     """Copies every turn, oldest session first."""
     moved = Moved({}, {})
     for session in reversed(await before.sessions()):
-        session_id = moved.sessions[session.id] = await after.begin_session(session.practice)
+        session_id = moved.sessions[session.id] = await after.begin_session(
+            session.practice, session.started_at, session.offset_s
+        )
         for turn in await before.turns(session.id):
-            turn_id = moved.turns[turn.id] = await after.save_user(session_id, turn.user_text, turn.at)
+            turn_id = moved.turns[turn.id] = await after.save_user(
+                session_id, turn.user_text, turn.at, turn.offset_s
+            )
             await after.finish_reply(
                 turn_id,
                 reply_text=turn.reply_text,

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.pool import Patience, ProviderPool
     from companion.app.recovery import Recovery
     from companion.app.spending import Spending
-    from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
@@ -78,6 +78,7 @@ class Companion:
         self._warming: list[asyncio.Task[None]] = []
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
+        self._limits: tuple[Settings, Limits] | None = None
         self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -98,17 +99,16 @@ class Companion:
         return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
 
     @cached_property
-    def staff(self) -> Staff:
-        from companion.app.staff import Staff
-        from companion.providers.middleware import Budget
+    def staff(self) -> ProviderPool:
+        from companion.app.pool import ProviderPool
 
-        return Staff(
+        return ProviderPool(
             settings=lambda: self.settings,
             vault=self.vault,
             net=self.net,
             events=self.events,
             models=self.home.models,
-            budget=Budget(self._spending),
+            purse=self._spending,
         )
 
     @cached_property
@@ -164,21 +164,14 @@ class Companion:
             microphone=self.sound.microphone,
             player=self.player,
             gate=_new_gate,
-            journal=self.archive.journal,
-            engines=self.staff.engines,
-            limits=lambda: _limits(self.settings.talk),
+            journal=self.archive.using,
+            providers=self.staff.engines,
+            limits=self._turn_limits,
             review_first=lambda: self.settings.talk.review_before_sending,
+            voice_choice=lambda: roles.voice_choice(self.settings),
+            voice_model=self.staff.speech_to_speech,
+            voice_cost_usd=_conversation_cost_usd,
         )
-        if roles.speech_to_speech(self.settings) is not None:
-            from companion.conversation.realtime import RealtimeEngine
-
-            return RealtimeEngine(
-                organs,
-                self.events,
-                self._first_practice(),
-                self.staff.speech_to_speech,
-                _conversation_cost_usd,
-            )
         return Engine(organs, self.events, self._first_practice())
 
     # -- beginning and end ----------------------------------------------------------------------------------
@@ -324,28 +317,6 @@ class Companion:
         else:
             self.engine.retry(offline)
 
-    async def _follow_engine_choice(self, before: Settings) -> None:
-        """Another kind of engine, where the settings say so: what is under way is saved, and a new session begins."""
-        from companion.conversation.realtime import RealtimeEngine
-
-        engine = self.__dict__.get("engine")
-        if engine is None:
-            return
-        spec = roles.speech_to_speech(self.settings)
-        if isinstance(engine, RealtimeEngine) == (spec is not None):
-            if isinstance(engine, RealtimeEngine) and spec is not None:
-                choice = roles.realtime_choice(self.settings, spec)
-                was = roles.speech_to_speech(before)
-                if was != spec or choice != roles.realtime_choice(before, spec):
-                    engine.renew()
-            return
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = self._hands_free_as = None
-        await engine.close()
-        del self.engine
-        self.engine.tell_practice()
-
     # -- hands-free -----------------------------------------------------------------------------------------
 
     async def _follow_talk_mode(self) -> None:
@@ -403,20 +374,24 @@ class Companion:
         Raises:
             CompanionError: WRONG_PASSPHRASE and all that opening can raise.
         """
+        self.engine.hush()
         await self.engine.settle()
+        before = await self.archive.journal()
         moved = await self.archive.use_passphrase(passphrase)
-        self.engine.moved(moved.sessions, moved.turns)
+        self.engine.moved(before, await self.archive.journal(), moved)
         self.events.emit(TroubleCleared(is_all=True))
 
     async def _start_new_journal(self) -> None:
         """The journal that does not open is moved beside; what this run kept goes into the new one."""
+        self.engine.hush()
         await self.engine.settle()
+        before = await self.archive.journal()
         try:
             moved = await self.archive.start_anew()
         except CompanionError as error:
             self.events.emit(Trouble(error=error))
         else:
-            self.engine.moved(moved.sessions, moved.turns)
+            self.engine.moved(before, await self.archive.journal(), moved)
             self.events.emit(TroubleCleared(is_all=True))
 
     # -- settings -------------------------------------------------------------------------------------------
@@ -438,12 +413,17 @@ class Companion:
             self.events.emit(roles.in_use(self.settings, role))
         self.sound.follow()
         if self._opening is not None:
-            await self._follow_engine_choice(before)
             await self._follow_talk_mode()
             self.surroundings.follow_settings()
         await asyncio.to_thread(save, self.home, changes)
 
     # -- what the engine works with -------------------------------------------------------------------------
+
+    def _turn_limits(self) -> Limits:
+        """Asked at every step of a turn; worked out when the settings have changed."""
+        if self._limits is None or self._limits[0] is not self.settings:
+            self._limits = (self.settings, _limits(self.settings.talk, self.staff.patience()))
+        return self._limits[1]
 
     def player(self) -> Player:
         """The speaker chosen now."""
@@ -471,7 +451,7 @@ def _let_out(net: Net, network: Network) -> None:
     net.shut = network.offline
 
 
-def _limits(talk: Talk) -> Limits:
+def _limits(talk: Talk, patience: Patience) -> Limits:
     from companion.conversation.turn import Limits
 
     return Limits(
@@ -479,6 +459,8 @@ def _limits(talk: Talk) -> Limits:
         tail_s=talk.tail_ms / 1000,
         take_s=float(talk.longest_take_s),
         hold_only=talk.mode == "hold",
+        hearing_s=patience.hearing_s,
+        thinking_s=patience.thinking_s,
     )
 
 
@@ -491,7 +473,7 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
 
 async def _open_vault() -> Vault:
-    from companion.app.staff import environment_keys
+    from companion.app.pool import environment_keys
     from companion.vault import Vault
 
     return await Vault.open(environment_keys())

@@ -94,6 +94,12 @@ def realtime_choice(settings: Settings, spec: Spec) -> RealtimeChoice:
     )
 
 
+def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
+    """Which voice model a person talks to, and how; None: recogniser, model and voice are three."""
+    spec = speech_to_speech(settings)
+    return (spec.name, realtime_choice(settings, spec)) if spec is not None else None
+
+
 def in_use(settings: Settings, role: Role) -> EngineInUse:
     """Who has a role now, as the window shows it."""
     if (voice_model := speech_to_speech(settings)) is not None:

@@ -1,14 +1,15 @@
 """The conversation room: from a press of the talk key to what was heard of the answer.
 
-turn         the pure machine: what a press, a word or a sound means now
-driver       its buttons, its timer, and who it works with
-engine       carries its commands out; hearing, reply and keeping are its hands
-hearing      one take into words; recording is a take in memory, stretches serve recognisers that do not hear live
-reply        one answer: streamed, cut (sentences), cleaned (speech_text), spoken; seam joins one that was cut off
-following    the sound of it as it is heard; heard maps sound back to sentences and words
-keeping      what is committed when; live_turn is a turn while it lives
-handsfree    turns that begin by speaking; prepared is an answer asked for in a pause
-realtime     the engine over one voice model; line and spoken are its hands, what stays here goes the usual way
-prompt       what a model is sent
-timeline     where the time of a turn went
+turn           the pure machine: what a press, a word or a sound means now
+driver         its buttons, its timer, and who it works with
+engine         carries its commands out, and keeps what outlives a turn; turn_maker makes the turns
+live_turn      what every turn is: a take on its way into memory and onto disk (recording), with its session
+written_turn   heard by a recogniser, answered by a model that writes; segments are for recognisers that do not hear live
+spoken_turn    heard and answered by a voice model; voice_link and connection are its way there
+answer         what every answer is: written_answer and spoken_answer; continuation joins one that was cut off
+following      the sound of it as it is heard; heard maps sound back to sentences and words
+turn_saver     what is committed when, and tried again
+handsfree      turns that begin by speaking; speculative is an answer asked for in a pause
+sentences      how text is cut for speech; speech_text cleans it; prompt is what a model is sent
+timeline       where the time of a turn went
 """

@@ -1,24 +1,30 @@
 """Drives the turn machine: buttons in, its commands out, a timer for its deadlines. Runs on the event loop's thread.
 
-`Engine` carries the commands out; what every engine does with the machine is here once.
+`Engine` carries the commands out; how the machine is fed and woken is here once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
 from companion.conversation.live_turn import LiveTurn
-from companion.conversation.reply import Engines
+from companion.conversation.written_answer import TurnProviders
+from companion.errors import CompanionError, Kind
 from companion.events import Events, Mark, PhaseChanged
-from companion.flow import Role
-from companion.ports import Gate, Journal, Microphone, Player
+from companion.flow import Role, Usage
+from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
 from companion.tasks import spawn
 
 T = TypeVar("T")
+
+
+async def _nobody() -> SpeechToSpeech:
+    raise CompanionError(Kind.PROVIDER_UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +34,19 @@ class Organs:
     microphone: Callable[[], Microphone]
     player: Callable[[], Player]
     gate: Callable[[], Gate]
-    journal: Callable[[], Awaitable[Journal]]
-    """Returns once the journal is open; in memory where it cannot be."""
-    engines: Callable[[frozenset[Role]], Engines]
-    """This turn's engines; the roles named stay on this computer, whatever is chosen."""
+    journal: Callable[[], AbstractAsyncContextManager[Journal]]
+    """The journal that is open, in memory where none could be; nothing is moved while it is used."""
+    providers: Callable[[frozenset[Role]], TurnProviders]
+    """Who has which role in this turn; the roles named stay on this computer, whatever is chosen."""
     limits: Callable[[], machine.Limits]
     review_first: Callable[[], bool]
     """Whether a transcript waits in the composer before it is sent."""
+    voice_choice: Callable[[], Hashable] = lambda: None
+    """Which voice model hears and answers in one go; None: recogniser, model and voice are three."""
+    voice_model: Callable[[], Awaitable[SpeechToSpeech]] = _nobody
+    """The one that is chosen."""
+    voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
+    """What an answer of "provider/model" cost."""
 
 
 class Driver:
@@ -65,8 +77,12 @@ class Driver:
         self._feed(machine.Locked())
 
     def cancel(self) -> None:
-        """Discards a take unsent, or stops an answer."""
+        """Throws a take away, or stops an answer."""
         self._feed(machine.Cancel())
+
+    def hush(self) -> None:
+        """Silences an answer and finishes a take: something else wants to be heard or seen. No word is lost."""
+        self._feed(machine.Hush())
 
     def submit(self, text: str) -> bool:
         """Sends typed words; False while a take is under way, so that the composer keeps them."""
@@ -80,6 +96,9 @@ class Driver:
 
     def _phase_changed(self) -> None:
         """The machine stands elsewhere, and everybody was told."""
+
+    def _broke(self, turn: LiveTurn) -> None:
+        self._feed(machine.Broken(turn.number))
 
     def _feed(self, given: machine.Input) -> None:
         before, now_s = self.state, asyncio.get_running_loop().time()
@@ -108,7 +127,7 @@ class Driver:
 
         def ended(task: asyncio.Task[T]) -> None:
             if not task.cancelled() and task.exception() is not None:
-                self._feed(machine.Broken(turn.number))
+                self._broke(turn)
 
         task = spawn(work, name=name)
         task.add_done_callback(ended)

@@ -1,83 +1,105 @@
-"""The impure half of the turn machine: carries out its commands with real organs and feeds back what happened.
+"""The impure half of the turn machine: makes turns, has them do what the machine wants, and feeds back what happened.
 
-In: presses, typed words. Out: events, journal entries, sound. Runs on the event loop's thread; every error of a turn is
-caught here once and becomes a `Trouble`. What was said is sealed on disk while it is said and committed before it is sent.
+In: presses, typed words. Out: events, journal entries, sound. A turn is written or spoken (`WrittenTurn`, `SpokenTurn`) as
+the person chose when it began, and does its part itself; here is only what outlives a turn: sessions, and what can be tried
+again or taken back. Runs on the event loop's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Coroutine
+from typing import Any
 
+from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver, Organs
-from companion.conversation.hearing import Hearing
-from companion.conversation.keeping import Keeping, KeptTake, discard
-from companion.conversation.live_turn import LiveTurn
-from companion.conversation.prepared import Prepared
-from companion.conversation.prompt import build_messages
+from companion.conversation.live_turn import LiveTurn, TurnContext, over
 from companion.conversation.recording import Recording
-from companion.conversation.reply import Reply
-from companion.conversation.seam import going_on, kept_of
+from companion.conversation.session import Session
+from companion.conversation.turn_maker import TurnMaker
+from companion.conversation.turn_saver import KeptTake, Moved, TurnSaver
+from companion.conversation.voice_link import VoiceLink
+from companion.days import When
 from companion.errors import CompanionError
 from companion.events import (
-    DraftOffered,
     Events,
     Mark,
     Phase,
     PhaseLingers,
-    ReplyContinued,
+    SessionBegan,
     TakeDiscarded,
     Trouble,
     TroubleCleared,
-    TurnFinished,
 )
-from companion.flow import Message, ReplyState, Role, Sentence, TurnRecord, TurnSignal
-from companion.ports import Take
+from companion.flow import TURN_ROLES, ReplyState, Role, TurnRecord, TurnSignal
+from companion.ports import Journal, Take
 from companion.practices import Practice, standing
-from companion.tasks import spawn, stop
+from companion.tasks import spawn
 
 __all__ = ["Engine", "Organs"]
+UNDO_S = 10.0
+"""How long a take that was thrown away can be taken back."""
 
 
 class Engine(Driver):
-    """Drives conversations whose parts are done by three engines. One per app."""
+    """Drives conversations. One per app."""
 
     def __init__(self, organs: Organs, events: Events, practice: Practice) -> None:
         super().__init__(organs, events)
-        self.history: list[TurnRecord] = []
-        """Turns of this session, oldest first."""
-        self.practice = practice
+        self._saver = TurnSaver(organs.journal, events)
+        self._context = TurnContext(
+            organs=organs,
+            events=events,
+            saver=self._saver,
+            feed=self._feed,
+            work=self._work,
+            wants_retry=self._wants_retry,
+            is_over=self._over,
+        )
+        self._turns = TurnMaker(organs, self._context, practice, self._end_link)
         self._failed: LiveTurn | None = None
         """The last turn that wants another try: its take or its words are kept."""
-        self._keeping = Keeping(organs.journal, events, practice.name, None)
-        self._hearing = Hearing(organs, events, self._work, self._speech_heard)
+        self._thrown: LiveTurn | None = None
+        """The take that was thrown away last, as long as it can be taken back."""
+        self._thrown_timer: asyncio.TimerHandle | None = None
         self._carried: LiveTurn | None = None
         self._utterance: Take | None = None
         """Began by itself, and waits to be taken."""
         self._ending: asyncio.Task[None] | None = None
-        self._offline: frozenset[Role] = frozenset()
+        self._aside: set[asyncio.Task[Any]] = set()
+        """What is still to be done for turns that are left; the end of the app waits for it."""
+        self._left: set[LiveTurn] = set()
+
+    @property
+    def practice(self) -> Practice:
+        return self._turns.session.practice
+
+    @property
+    def history(self) -> list[TurnRecord]:
+        """Turns of this session, oldest first."""
+        return self._turns.session.history
 
     # -- buttons --------------------------------------------------------------------------------------------
 
     def retry(self, offline: frozenset[Role] = frozenset()) -> None:
         """Tries again what failed last: hearing the take, answering the words, or saving. `offline` roles stay here."""
-        spawn(self._keeping.save_again(), name="save again")
         failed = self._failed
         if failed is None:
+            self._set_aside(self._saver.save_again(), "save again")
             if self._fails_aloud is not None:
                 self._fails_aloud.then = lambda: self.retry(offline)
                 self.cancel()
             return
-        self._offline = offline
+        is_one = (
+            bool(offline) and self._turns.link() is not None
+        )  # who hears, thinks and speaks in one stays out
+        self._turns.offline = frozenset(TURN_ROLES) if is_one else offline
         if failed.has_words:
             self._feed(machine.Submit(failed.text, again=True))
         else:
-            self._feed(machine.Rehear(failed.recording.seconds))
-        self._offline = frozenset()
+            self._feed(machine.Rehear(failed.take_s))
+        self._turns.offline = frozenset()
 
     def go_on(self) -> None:
         """Asks for the rest of an answer that was cut off; it joins what is there."""
@@ -94,80 +116,127 @@ class Engine(Driver):
         elif failed.has_slept:  # nothing of an answer had come
             self.retry()
 
+    def undo_discard(self) -> bool:
+        """The take that was thrown away is heard after all; False when it is too late."""
+        thrown = self._take_thrown()
+        if thrown is None:
+            return False
+        if self.state.phase in (Phase.ARMING, Phase.LISTENING) and self._turn is not None:
+            self._turn.chain()[0].before = self._start_again(thrown)  # it belongs to what is being said now
+        elif self.state.phase is Phase.TRANSCRIBING:
+            self._set_aside(thrown.keep(), "keep a take")
+        else:
+            self._failed = thrown
+            self.retry()
+        return True
+
     def forget_draft(self) -> None:
         """Heard words that waited to be read were thrown away: their recordings go too."""
-        spools, self._keeping.unsent[:] = tuple(self._keeping.unsent), []
-        spawn(discard(spools), name="forget a draft")
+        spools, self._saver.unsent[:] = tuple(self._saver.unsent), []
+        self._set_aside(self._saver.discard(spools), "forget a draft")
 
     def renew(self) -> None:
         """What is kept open between turns is opened anew."""
+        self._turns.renew_connection()
 
     def slept(self) -> bool:
         """The computer slept, or is about to. What is under way is kept as far as it came; False: nothing was."""
-        turn, phase = self._turn, self.state.phase
-        if turn is None or phase is Phase.READY:
-            return False
-        is_take = phase in (Phase.ARMING, Phase.LISTENING)
-        if is_take and not turn.gate.heard_speech:
+        turn, is_take = self._turn, self.state.phase in (Phase.ARMING, Phase.LISTENING)
+        if turn is not None and is_take and not turn.gate.heard_speech:
             self.cancel()
+        if self._turn is None or self.state.phase is Phase.READY:
             return False
-        turn.has_slept = True
+        self._turn.has_slept = True
         self._feed(machine.Slept())
         return True
 
-    @property
-    def _fails_aloud(self) -> LiveTurn | None:
-        """The turn whose answer has failed and is still being spoken as far as it came."""
-        turn = self._turn
-        is_answering = self.state.phase in (Phase.THINKING, Phase.SPEAKING)
-        return turn if turn is not None and is_answering and turn.has_failed else None
-
     async def hear_waiting(self, take_id: str = "") -> None:
-        """Takes up a recording whose words are not known, by default the oldest."""
-        journal = await self._organs.journal()
-        waiting = [take.id for take in await journal.waiting_takes() if take_id in ("", take.id)]
-        if not waiting:
-            return
-        pcm = await journal.read_take(waiting[0])
-        spool = KeptTake(journal, waiting[0])
-        kept = self._plain_turn(0, Recording(pcm))
-        kept.spool, kept.gate = spool, self._organs.gate()
+        """Takes up a recording whose words are not known, by default the oldest.
+
+        Raises:
+            CompanionError: it cannot be read.
+        """
+        async with self._saver.journal_of(Session(self.practice)) as journal:
+            waiting = [take.id for take in await journal.waiting_takes() if take_id in ("", take.id)]
+            if not waiting:
+                return
+            pcm, spool = await journal.read_take(waiting[0]), KeptTake(journal, waiting[0])
         if not pcm:
             await spool.discard()
             return
+        self._begin_anew_if_due()
+        kept = self._turns.written(0, Recording(pcm))
+        kept.spool, kept.gate = spool, self._organs.gate()
         self._failed = kept
         self.retry()
 
+    # -- sessions -------------------------------------------------------------------------------------------
+
     def begin(self, practice: Practice) -> None:
-        """A new session; what is under way is stopped and saved."""
-        self.cancel()
-        self.practice, self.history, self._failed = practice, [], None
-        self._keeping = Keeping(self._organs.journal, self.events, practice.name, self._keeping)
+        """A new session. What is being said or heard is kept in the one it was said in; an answer is silenced."""
+        self._feed(machine.Leave())
+        self._begin_session(practice)
+
+    def _begin_session(self, practice: Practice) -> None:
+        """What begins from now on belongs to another session; turns under way stay in theirs."""
+        self._failed = None
+        self._turns.begin(Session(practice))
+        self.events.emit(SessionBegan())
         self.tell_practice()
 
-    def moved(self, sessions: Mapping[int, int], turns: Mapping[int, int]) -> None:
-        """The journal changed: old ids -> new ids. Only between turns."""
-        self._keeping.session_id = sessions.get(self._keeping.session_id or 0)
-        if self._failed is not None and self._failed.id is not None:
-            self._failed.id = turns.get(self._failed.id)
+    def _begin_anew_if_due(self) -> None:
+        """New words on another day than the last, or after long silence, begin another session of the same practice."""
+        last = self._last_words()
+        if last is not None and days.begins_anew(last, days.now()):
+            self._begin_session(self.practice)
+
+    def _last_words(self) -> When | None:
+        """When something was last said in this session."""
+        turn = self._turn
+        if turn is not None and turn.at and turn.session is self._turns.session:
+            return When.of(turn.at, turn.offset_s)
+        return When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
+
+    def leave_session(self) -> None:
+        """What is said from now on is kept in the journal that is open then; the conversation goes on."""
+        self._failed = None
+        self._turns.begin(self._turns.session.kept_elsewhere())
+
+    def moved(self, before: Journal, after: Journal, moved: Moved) -> None:
+        """All of the journal `before` is in `after` now. Nobody writes meanwhile."""
+        self._saver.session_moved(self._turns.session, before, after, moved)
+        self._saver.moved(before, after, moved)
+
+    def tell_practice(self) -> None:
+        """Emits where in which practice this session stands."""
+        self.events.emit(standing(self.practice, len(self.history)))
+
+    def _end_link(self, link: VoiceLink) -> None:
+        self._set_aside(_close(link, self._ending, *self._aside), "leave the conversation")
+
+    # -- the end --------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Stops what is under way and returns once it is saved."""
-        self.cancel()
-        if self._ending is not None and not self._ending.done():
-            await asyncio.wait([self._ending])
+        """Returns once what was under way has ended and is saved."""
+        await over(self._ending)
 
     async def close(self) -> None:
         """Stops everything; saves what was heard and said. Idempotent."""
         turn = self._turn
         self._feed(machine.Stop())
         self._stop_timer()
-        if turn is not None:
-            waiting = [t for t in (turn.record_task, turn.hear_task, turn.finish_task, turn.end_task) if t]
-            if waiting:
-                await asyncio.wait(waiting, timeout=3)
-            await stop(*waiting)
-        await self._keeping.save_again()
+        left = tuple(self._left)
+        for each in (turn, *left):
+            if each is not None:
+                await each.close()
+        for each in left:
+            await each.keep()
+        if (thrown := self._take_thrown()) is not None:
+            await _forget(thrown)
+        self._turns.leave_link()
+        while self._aside:
+            await asyncio.wait(self._aside)
+        await self._saver.save_again()
 
     # -- the machine ----------------------------------------------------------------------------------------
 
@@ -175,14 +244,9 @@ class Engine(Driver):
         turn = self._turn
         match command:
             case machine.OpenMic():
-                self._open(command.turn)
+                self._open(command.turn, None)
             case machine.TakeUtterance():
                 self._open(command.turn, self._utterance)
-            case machine.Prepare() if turn is not None:
-                self._prepare(turn)
-            case machine.DropPrepared() if turn is not None and turn.prepared is not None:
-                spawn(turn.prepared.drop(), name="drop a prepared answer")
-                turn.prepared = None
             case machine.RetryHearing():
                 self._rehear(command.turn)
             case machine.Ask():
@@ -190,103 +254,164 @@ class Engine(Driver):
             case machine.Fail():
                 self.events.emit(Trouble(error=CompanionError(command.kind), turn=command.turn))
             case machine.Tell():
-                lingers = PhaseLingers(turn=command.turn, phase=command.phase, left_s=command.left_s)
+                lingers = PhaseLingers(
+                    turn=command.turn,
+                    phase=command.phase,
+                    lasted_s=command.lasted_s,
+                    left_s=command.left_s,
+                )
                 self.events.emit(lingers)
+            case _ if turn is not None:
+                self._carry_out_for(turn, command)
+
+    def _carry_out_for(self, turn: LiveTurn, command: machine.Command) -> None:
+        match command:
+            case machine.Prepare():
+                turn.prepare()
+            case machine.DropPrepared():
+                turn.drop_prepared()
             case machine.Carry():
-                self._carried = turn
-            case machine.Transcribe() if turn is not None:
+                turn.is_carried, self._carried = True, turn
+            case machine.Transcribe():
                 turn.mark(Mark.RELEASED)
-                turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
-            case machine.DiscardTake() if turn is not None:
-                spawn(self._drop(turn, keep=False), name="discard take")
-                self.events.emit(TakeDiscarded(turn=turn.number))
-            case machine.KeepTake() if turn is not None:
+                turn.finish_task = self._work(turn, turn.finish(), "finish take")
+            case machine.KeepWords():
+                turn.is_left = True
+                self._leave(turn)
+            case machine.DiscardTake():
+                self._discard(turn, on_purpose=command.on_purpose)
+            case machine.KeepTake():
                 self._failed = turn
-                spawn(self._drop(turn, keep=True), name="keep take")
-            case machine.Flush() if turn is not None:
-                self._flush(turn)
-            case machine.CancelReply() if turn is not None and turn.answer_task is not None:
-                self._cancel_answer(turn, turn.answer_task)
+                self._set_aside(_keep(turn), "keep take")
+            case machine.Flush() if turn.answer is not None:
+                turn.answer.flush()
+            case machine.CancelReply():
+                turn.interrupt()
 
-    def _plain_turn(self, number: int, recording: Recording) -> LiveTurn:
-        return LiveTurn(
-            number,
-            self._organs.engines(self._offline),
-            recording,
-            events=self.events,
-            keeping=self._keeping,
-            history=self.history,
-            stays_here=bool(self._offline),
-        )
+    def _phase_changed(self) -> None:
+        self._turns.is_idle(is_idle=self.state.phase is Phase.READY)
 
-    def _new_turn(self, number: int, recording: Recording) -> LiveTurn:
-        """A turn that this engine answers."""
-        return self._plain_turn(number, recording)
+    def _broke(self, turn: LiveTurn) -> None:
+        super()._broke(turn)
+        if turn is not self._turn and turn.finish_task is not None:  # it was carried or left
+            self._set_aside(_keep(turn), "keep take")
 
-    # -- hearing --------------------------------------------------------------------------------------------
+    # -- turns ----------------------------------------------------------------------------------------------
 
-    def _open(self, number: int, utterance: Take | None = None) -> None:
+    def _open(self, number: int, utterance: Take | None) -> None:
         """Starts to hear a take: of the microphone, or an utterance that has begun by itself."""
-        turn = self._heard_turn(number)
+        if self._carried is None:  # else it belongs to the take before
+            self._begin_anew_if_due()
+        turn = self._turns.take(number, self._carried)
         turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
         turn.before, turn.take = self._carried, utterance
         self._carried, self._utterance, self._turn = None, None, turn
         self.events.emit(TroubleCleared())
         turn.mark(Mark.PRESSED)
-        turn.record_task = self._work(turn, self._record(turn), "record")
-
-    def _heard_turn(self, number: int) -> LiveTurn:
-        """A turn for a take that begins now."""
-        return self._plain_turn(number, Recording())
-
-    def _speech_heard(self, turn: LiveTurn) -> None:
-        self._hearing.start(turn)
-
-    async def _drop(self, turn: LiveTurn, *, keep: bool) -> None:
-        await self._hearing.drop(turn, keep=keep)
-
-    async def _record(self, turn: LiveTurn) -> None:
-        if not await self._hearing.open(turn):
-            self._feed(machine.MicFailed(turn.number))
-            return
-        self._feed(machine.MicOpened(turn.number))
-        if not await self._hearing.record(turn):  # what was said up to then is used
-            self._feed(machine.MicLost(turn.number))
-
-    async def _finish_take(self, turn: LiveTurn) -> str:
-        """Closes the microphone, waits for the words and hands them to the machine; returns them."""
-        if turn.take is not None:
-            await turn.take.close()
-        if turn.record_task is not None:
-            await asyncio.wait([turn.record_task])
-        own = await self._hearing.words(turn)
-        if own is None:
-            self._failed = turn
-        before = await turn.before.finish_task if turn.before is not None and turn.before.finish_task else ""
-        turn.text = " ".join(part for part in (before, own) if part)
-        if turn.number != self.state.turn:  # carried: the next take brings these words with it
-            return turn.text
-        if turn.text and self._organs.review_first():
-            for spool in turn.spools():
-                await turn.keeping.finish(spool, turn.number)
-            turn.keeping.unsent += turn.spools()
-            self.events.emit(DraftOffered(turn=turn.number, text=turn.text))
-            self._feed(machine.Heard(turn.number, ""))
-        else:
-            self._feed(machine.Heard(turn.number, turn.text))
-        return turn.text
+        turn.record_task = self._work(turn, turn.listen(), "record")
 
     def _rehear(self, number: int) -> None:
-        kept = self._failed
+        kept, self._failed = self._failed, None
         assert kept is not None
-        self._failed = None
-        turn = self._plain_turn(number, kept.recording)
-        turn.spool, turn.gate, turn.before, self._turn = kept.spool, kept.gate, kept.before, turn
-        turn.recording.end()
+        self._forget(kept)
+        self._turn = turn = self._start_again(kept, number)
+        turn.is_carried = False
         self.events.emit(TroubleCleared())
         turn.mark(Mark.RELEASED)
-        self._hearing.start(turn)
-        turn.finish_task = self._work(turn, self._finish_take(turn), "finish take")
+
+    def _start_again(self, kept: LiveTurn, number: int = 0) -> LiveTurn:
+        """The recordings of `kept` whose words are not known are heard anew; the words of the others stay."""
+        turn = self._turns.again(kept, number)
+        turn.spool, turn.gate, turn.is_carried, turn.began = kept.spool, kept.gate, True, kept.began
+        if kept.before is not None:
+            is_known = kept.before.own_words is not None and kept.before.before is None
+            turn.before = kept.before if is_known else self._start_again(kept.before)
+        turn.own_words = kept.own_words
+        if kept.own_words is None:
+            turn.record_task = self._work(turn, turn.listen_again(), "listen to the recording")
+        turn.finish_task = self._work(turn, turn.finish(), "finish take")
+        return turn
+
+    def _ask(self, command: machine.Ask) -> None:
+        turn, failed = self._turn, self._failed
+        is_new = turn is None or turn.number != command.turn
+        if is_new and not command.again:
+            self._begin_anew_if_due()
+        turn = self._turns.turn(command.turn) if turn is None or is_new else self._turns.answered_aloud(turn)
+        if turn is not self._turn:
+            turn.mark(Mark.RELEASED)
+        turn.text = command.text
+        if command.again and failed is not None:
+            turn.id, turn.at, turn.offset_s, turn.is_again = failed.id, failed.at, failed.offset_s, True
+            turn.began = failed.began
+            turn.session, turn.spool, turn.own_words = failed.session, failed.spool, command.text
+            turn.before = turn.before or failed.before
+            turn.continues = failed.record if command.goes_on else None
+            self._forget(failed)
+        self._turn, self._failed = turn, None
+        self.events.emit(TroubleCleared())
+        previous = self._ending
+        turn.ask(previous)
+        self._ending = turn.end_task
+
+    def _forget(self, failed: LiveTurn) -> None:
+        """It is tried again, so nobody is told of the first attempt, and it is not saved any more."""
+        self._saver.replaced(failed)
+        if failed.record is not None and failed.record in failed.session.history:
+            failed.session.history.remove(failed.record)
+
+    def _wants_retry(self, turn: LiveTurn) -> None:
+        if turn.session is self._turns.session:
+            self._failed = turn
+
+    def _over(self, turn: LiveTurn) -> None:
+        self._feed(machine.TurnOver(turn.number))
+        if turn.session is self._turns.session:
+            self.tell_practice()
+        if turn.then is not None:
+            turn.then()
+
+    # -- takes that go --------------------------------------------------------------------------------------
+
+    def _discard(self, turn: LiveTurn, *, on_purpose: bool) -> None:
+        thrown = turn
+        if turn.before is not None and turn.finish_task is None:  # what it carries is heard all the same
+            self._turn = rest = self._turns.like(turn)
+            rest.before, turn.before = turn.before, None
+        can_undo = on_purpose and thrown.heard_speech
+        self._forget_thrown()
+        if can_undo:
+            self._thrown = thrown
+            self._set_aside(thrown.halt(), "stop a take")
+            loop = asyncio.get_running_loop()
+            self._thrown_timer = loop.call_later(UNDO_S, self._forget_thrown)
+        else:
+            self._set_aside(_forget(thrown), "discard take")
+        self.events.emit(TakeDiscarded(turn=turn.number, can_undo=can_undo))
+
+    def _take_thrown(self) -> LiveTurn | None:
+        thrown, self._thrown = self._thrown, None
+        if self._thrown_timer is not None:
+            self._thrown_timer.cancel()
+            self._thrown_timer = None
+        return thrown
+
+    def _forget_thrown(self) -> None:
+        if (thrown := self._take_thrown()) is not None:
+            self._set_aside(_forget(thrown), "discard take")
+
+    def _leave(self, turn: LiveTurn) -> None:
+        self._left.add(turn)
+        if turn.finish_task is not None:
+            turn.finish_task.add_done_callback(lambda _: self._left.discard(turn))
+            self._aside.add(turn.finish_task)
+            turn.finish_task.add_done_callback(self._aside.discard)
+
+    def _set_aside(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Work that belongs to no turn any more; the end of the app waits for it."""
+        task = spawn(work, name=name)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     # -- hands-free -----------------------------------------------------------------------------------------
 
@@ -311,122 +436,12 @@ class Engine(Driver):
                 turn.marks[Mark.RELEASED] = at_s
                 self._feed(machine.SpeechEnded(turn.number))
 
-    def _prepare(self, turn: LiveTurn) -> None:
-        """Asks with the words so far, where there are any and nothing stands before them."""
-        words = turn.heard_so_far.strip()
-        if words and turn.prepared is None and turn.before is None and not self._organs.review_first():
-            messages = self._messages(words)
-            turn.prepared = Prepared(words, turn.engines.think(messages, self.practice.name))
-
-    def _messages(self, words: str, kept: str = "") -> tuple[Message, ...]:
-        """What the model is sent; `kept` is the beginning of an answer that it is to go on with."""
-        now = datetime.now().astimezone()
-        messages = build_messages(self.practice, len(self.history), self.history, words, now=now)
-        return going_on(messages, kept) if kept.strip() else messages
-
-    # -- answering ------------------------------------------------------------------------------------------
-
-    def _ask(self, command: machine.Ask) -> None:
+    @property
+    def _fails_aloud(self) -> LiveTurn | None:
+        """The turn whose answer has failed and is still being spoken as far as it came."""
         turn = self._turn
-        if turn is None or turn.number != command.turn:
-            turn = self._plain_turn(command.turn, Recording())
-            turn.mark(Mark.RELEASED)
-        turn.text = command.text
-        self._begin_answer(turn, command)
-        # Not the turn's own work: they are saved whatever becomes of the answer.
-        turn.save_task = spawn(turn.keeping.save_user(turn), name="save words")
-        previous = self._ending
-        turn.answer_task = self._work(turn, self._answer(turn, turn.save_task, previous), "answer")
-        turn.end_task = self._ending = spawn(self._end(turn, turn.answer_task, previous), name="end turn")
-
-    def _begin_answer(self, turn: LiveTurn, command: machine.Ask) -> None:
-        """`turn` is the one now; where its words were asked before, it takes the place of that attempt."""
-        failed = self._failed
-        if command.again and failed is not None:
-            turn.id, turn.at = failed.id, failed.at
-            turn.continues = failed.record if command.goes_on else None
-            self._forget(failed)
-        self._turn, self._failed = turn, None
-        self.events.emit(TroubleCleared())
-
-    def _forget(self, failed: LiveTurn) -> None:
-        """It is tried again, so nobody is told of the first attempt."""
-        if self.history and self.history[-1] is failed.record:
-            self.history.pop()
-
-    async def _answer(
-        self, turn: LiveTurn, saving: asyncio.Task[None], previous: asyncio.Task[None] | None
-    ) -> None:
-        # What was heard of the turn before belongs into this prompt, and the words are committed before they are sent.
-        kept = kept_of(turn.continues.heard_text) if turn.continues is not None else ""
-        is_alone = previous is None or previous.done()
-        messages = self._messages(turn.text, kept) if is_alone else ()  # while the words are being committed
-        await asyncio.wait([saving, *([previous] if previous is not None else [])])
-        prepared, turn.prepared = turn.prepared, None
-        if prepared is not None and prepared.words == turn.text:
-            turn.engines = replace(turn.engines, think=lambda *_: prepared.take())
-        elif prepared is not None:
-            await prepared.drop()
-        if turn.continues is not None:
-            await turn.keeping.reopen(turn, kept)
-            self.events.emit(ReplyContinued(turn=turn.number, text=kept))
-        turn.reply = self._reply(turn, kept)
-        await turn.reply.run(messages or self._messages(turn.text, kept), self.practice.name)
-
-    async def _end(
-        self, turn: LiveTurn, answer: asyncio.Task[None], previous: asyncio.Task[None] | None
-    ) -> None:
-        """Turns end in the order they began, each with what was heard of it; cancelling the answer does not skip this."""
-        await asyncio.wait([answer, *([previous] if previous is not None else [])])
-        if answer.cancelled() and turn.reply is not None:
-            turn.reply.state = ReplyState.INTERRUPTED
-        await self._finish(turn, is_interrupted=answer.cancelled())
-        self._over(turn)
-
-    def _over(self, turn: LiveTurn) -> None:
-        self._feed(machine.TurnOver(turn.number))
-        if turn.then is not None:
-            turn.then()
-
-    def _reply(self, turn: LiveTurn, kept: str) -> Reply:
-        def keep(sentence: Sentence) -> None:
-            turn.saves.append(spawn(turn.keeping.save_sentence(turn, sentence), name="save sentence"))
-
-        return Reply(
-            turn=turn.number,
-            engines=turn.engines,
-            player=self._organs.player(),
-            events=self.events,
-            mark=turn.mark,
-            on_sentence=keep,
-            on_sound=lambda: self._feed(machine.SoundStarted(turn.number)),
-            kept=kept,
-        )
-
-    def _flush(self, turn: LiveTurn) -> None:
-        if turn.reply is not None:
-            turn.reply.flush()
-
-    def _cancel_answer(self, turn: LiveTurn, answering: asyncio.Task[None]) -> None:
-        answering.cancel()
-
-    async def _finish(self, turn: LiveTurn, *, is_interrupted: bool) -> None:
-        """What is left to do for a turn that ended, however it did."""
-        waiting = [task for task in (turn.save_task, *turn.saves) if task is not None]
-        if waiting:
-            await asyncio.wait(waiting)
-        turn.record = _recorded(turn)
-        turn.history.append(turn.record)
-        is_bad = (not is_interrupted or turn.then) and (turn.reply is None or turn.has_failed)
-        if is_bad or turn.has_slept:
-            self._failed = turn
-        saved = await turn.keeping.save(turn)
-        self.events.emit(TurnFinished(turn=turn.number, record=turn.record, saved=saved))
-        self.tell_practice()
-
-    def tell_practice(self) -> None:
-        """Emits where in which practice this session stands."""
-        self.events.emit(standing(self.practice, len(self.history)))
+        is_answering = self.state.phase in (Phase.THINKING, Phase.SPEAKING)
+        return turn if turn is not None and is_answering and turn.has_failed else None
 
 
 class _SpeechForSure:
@@ -439,22 +454,19 @@ class _SpeechForSure:
         """It was listened to before."""
 
 
-def _recorded(turn: LiveTurn) -> TurnRecord:
-    """The turn as it ended. Of an answer that went on: the times of its beginning, the cost of both parts."""
-    reply, before = turn.reply, turn.continues
-    cost_usd = turn.engines.cost_usd(reply.usage) if reply and reply.usage else None
-    if before is not None and before.cost_usd is not None:
-        cost_usd = before.cost_usd + (cost_usd or 0.0)
-    return TurnRecord(
-        id=turn.id or 0,
-        session_id=turn.keeping.session_id or 0,
-        at=turn.at,
-        user_text=turn.text,
-        reply_text=reply.text if reply else before.reply_text if before else "",
-        heard_text=reply.heard_text if reply else before.heard_text if before else "",
-        reply_state=reply.state if reply else ReplyState.INTERRUPTED,
-        reply_at=time.time(),
-        engines=dict(turn.engines.names),
-        timeline_ms=before.timeline_ms if before else turn.timeline_ms(),
-        cost_usd=cost_usd,
-    )
+async def _keep(turn: LiveTurn) -> None:
+    await turn.halt()
+    await turn.keep()
+
+
+async def _forget(turn: LiveTurn) -> None:
+    await turn.halt()
+    for each in turn.chain():
+        await each.forget()
+
+
+async def _close(link: VoiceLink, *after: asyncio.Task[Any] | None) -> None:
+    """Words of turns that are ending may still come, and belong into the session before."""
+    for task in after:
+        await over(task)
+    await link.close()

@@ -28,6 +28,7 @@ class Following:
 
     Args:
         on_sound: the first sound has left the speaker.
+        on_progress: something new of it is heard.
         on_stall: nothing moves though there is something to play; nothing is followed any more.
     """
 
@@ -39,13 +40,15 @@ class Following:
         track: SpokenTrack | GuessedTrack,
         events: Events,
         on_sound: Callable[[], None],
+        on_progress: Callable[[], None],
         on_stall: Callable[[], None],
     ) -> None:
         self.has_sounded = False
         self._turn, self._player, self._track, self._events = turn, player, track, events
-        self._on_sound, self._on_stall = on_sound, on_stall
+        self._on_sound, self._on_progress, self._on_stall = on_sound, on_progress, on_stall
         self._made = asyncio.Event()
         self._starved_s = 0.0
+        self._heard_s = 0.0
         self._sentence: Sentence | None = None
         self._word: tuple[int, int] | None = None
 
@@ -78,12 +81,17 @@ class Following:
         before_s = self._starved_s
         self._starved_s = before_s + pause_s if heard_s >= self._track.total_s - 0.05 else 0.0
         if before_s < STARVED_S <= self._starved_s:
-            self._events.emit(PhaseLingers(turn=self._turn, phase=Phase.SPEAKING, left_s=0.0))
+            self._events.emit(
+                PhaseLingers(turn=self._turn, phase=Phase.SPEAKING, lasted_s=STARVED_S, left_s=0.0)
+            )
 
     def _tell(self, heard_s: float) -> None:
         if not self.has_sounded:
             self.has_sounded = True
             self._on_sound()
+        if heard_s > self._heard_s:
+            self._heard_s = heard_s
+            self._on_progress()
         self._events.emit(LevelMeasured(level_db=self._player.level_db, is_input=False))
         sentence = self._track.at(heard_s)
         if sentence is not None and sentence is not self._sentence:

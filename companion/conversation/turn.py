@@ -2,12 +2,15 @@
 
 Pure: `step(state, input, now_s, limits) -> (state, commands)`. Times are seconds on one monotonic clock. `engine.py`
 carries commands out and feeds back what happened; whatever belongs to an older turn is ignored here. Every phase but
-READY has a deadline, so no state outlives what it waits for, and a moment before it at which the person is told.
+READY has a deadline, so no state outlives what it waits for, and moments before it at which the person is told.
 
     READY -Press-> ARMING -MicOpened-> LISTENING -tail ends-> TRANSCRIBING -Heard-> THINKING -SoundStarted-> SPEAKING
       ^                                                                               |                        |
       +------------------------------ TurnOver, Cancel, a deadline, Stop -------------+------------------------+
     Press in THINKING or SPEAKING is barge-in: [Flush, CancelReply, OpenMic] of the next turn.
+
+Only `Cancel` (Esc) throws a take away. Everything else that comes between silences an answer and finishes a take: `Hush`
+lets its turn go on, `Leave` frees the machine for another session while the words are still being written down.
 """
 
 from __future__ import annotations
@@ -19,21 +22,19 @@ from companion.events import Phase
 
 ARMING_S = 8.0
 """Longest wait for a microphone to open."""
-HEARING_S = 20.0
-"""Longest wait for a transcript, besides the length of the take itself."""
-THINKING_S = 150.0
-"""Longest wait for the first sound or the end of an answer; providers have shorter clocks of their own."""
 SPEAKING_S = 660.0
-"""Longest answer that is spoken."""
+"""Longest stretch of speech without anything new in it."""
 PATIENCE_S = {Phase.ARMING: 1.5, Phase.TRANSCRIBING: 4.0, Phase.THINKING: 6.0}
 """After so long the person is told what is being waited for."""
+TELL_AGAIN_S = 10.0
+"""And so often again, while recogniser or model are still at work."""
 WARNING_S = 30.0
 """So long before the end of the longest take the person is told; of a short one, in its last fifth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a person can set about takes."""
+    """What a person can set about takes, and how long those who have a part in the turn may work."""
 
     tap_s: float = 0.25
     """A press shorter than this latches; the next press stops."""
@@ -43,6 +44,10 @@ class Limits:
     """Longest take; it is sent then, not lost."""
     hold_only: bool = False
     """A tap is a very short take instead of a latch."""
+    hearing_s: float = 600.0
+    """Longest wait for a transcript, besides the length of the take: what the recogniser's own clocks allow, and more."""
+    thinking_s: float = 300.0
+    """Longest wait for something new of an answer; the provider's own clocks are shorter."""
 
 
 # -- inputs -------------------------------------------------------------------------------------------------
@@ -80,7 +85,17 @@ class Slept:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Esc."""
+    """Esc: the only way to throw words away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Something else wants to be heard or seen: an answer is silenced, a take is finished, hearing goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Another session begins: as `Hush`, but what is still being heard is only kept, and the machine is free at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """Something new of the answer was written or heard."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class SoundStarted:
     turn: int
 
@@ -191,6 +213,7 @@ Report = (
     | MicFailed
     | MicLost
     | Heard
+    | Progressed
     | SoundStarted
     | TurnOver
     | Broken
@@ -204,6 +227,8 @@ Input = (
     | Locked
     | Slept
     | Cancel
+    | Hush
+    | Leave
     | Submit
     | Rehear
     | SpeechBegan
@@ -259,8 +284,16 @@ class Carry(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepWords(Command):
+    """The turn goes on by itself until its words are kept; nobody answers them."""
+
+
+@dataclass(frozen=True, slots=True)
 class DiscardTake(Command):
-    """Close the microphone and forget the take."""
+    """Close the microphone and forget the take; what this turn carries of an earlier one is not touched."""
+
+    on_purpose: bool = False
+    """The person threw it away, and may take that back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +313,7 @@ class Tell(Command):
     """The phase takes long, or will end by itself: say what it waits for, or when."""
 
     phase: Phase
+    lasted_s: float
     left_s: float
 
 
@@ -312,6 +346,8 @@ class State:
     pressed_s: float | None = None
     """When the key that is still down went down."""
     latched: bool = False
+    carries: bool = False
+    """The words of an earlier take, which is still being heard, belong to this turn too."""
     stop_asked: bool = False
     """Released before the microphone was open."""
     closing_s: float | None = None
@@ -350,9 +386,13 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
     if isinstance(given, Release | FocusLost):
         return _release(state, now_s, limits, is_tap_allowed=isinstance(given, Release))
     if isinstance(given, Cancel):
-        return (_ready(state, now_s), _abandon(state)) if state.phase is not Phase.READY else (state, ())
+        return _cancel(state, now_s, limits)
+    if isinstance(given, Hush):
+        return _hush(state, now_s, limits)
+    if isinstance(given, Leave):
+        return _leave(state, now_s)
     if isinstance(given, Submit | Rehear):
-        return _submit(state, given, now_s)
+        return _submit(state, given, now_s, limits)
     return _tick(state, now_s, limits)
 
 
@@ -361,10 +401,8 @@ def _press(state: State, now_s: float, limits: Limits) -> Step:
     if state.pressed_s is not None:  # a second press without release: auto-repeat that slipped through
         return state, ()
     if phase in (Phase.READY, Phase.THINKING, Phase.SPEAKING, Phase.TRANSCRIBING):
-        before = (Carry(state.turn),) if phase is Phase.TRANSCRIBING else _abandon(state)
-        turn = state.turn + 1
-        armed = _enter(state, Phase.ARMING, turn, now_s, ARMING_S)
-        return replace(armed, pressed_s=now_s), (*before, OpenMic(turn))
+        armed, commands = _next(state, Phase.ARMING, now_s, ARMING_S)
+        return replace(armed, pressed_s=now_s), (*commands, OpenMic(armed.turn))
     if state.latched and state.closing_s is None and not state.stop_asked:
         return _close(replace(state, latched=False), now_s, limits), ()
     resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
@@ -384,9 +422,56 @@ def _toggle(state: State, now_s: float, limits: Limits, *, may_begin: bool) -> S
 def _speech_began(state: State, now_s: float, limits: Limits) -> Step:
     if state.phase in (Phase.ARMING, Phase.LISTENING):
         return state, ()  # the key is being talked with
-    before = (Carry(state.turn),) if state.phase is Phase.TRANSCRIBING else _abandon(state)
-    turn = state.turn + 1
-    return _enter(state, Phase.LISTENING, turn, now_s, limits.take_s), (*before, TakeUtterance(turn))
+    begun, commands = _next(state, Phase.LISTENING, now_s, limits.take_s)
+    return begun, (*commands, TakeUtterance(begun.turn))
+
+
+def _next(state: State, phase: Phase, now_s: float, limit_s: float) -> Step:
+    """A take of the next turn begins: an answer is interrupted, a take that is being heard is carried along."""
+    is_heard = state.phase is Phase.TRANSCRIBING
+    begun = replace(_enter(state, phase, state.turn + 1, now_s, limit_s), carries=is_heard)
+    return begun, (Carry(state.turn),) if is_heard else _abandon(state)
+
+
+def _cancel(state: State, now_s: float, limits: Limits) -> Step:
+    match state.phase:
+        case Phase.READY:
+            return state, ()
+        case Phase.ARMING | Phase.LISTENING:
+            return _without_take(state, now_s, limits, DiscardTake(state.turn, on_purpose=True))
+        case Phase.TRANSCRIBING:
+            return _ready(state, now_s), (DiscardTake(state.turn, on_purpose=True),)
+    return _ready(state, now_s), _abandon(state)
+
+
+def _without_take(state: State, now_s: float, limits: Limits, *commands: Command) -> Step:
+    """The take of this turn comes to nothing; what it carries is heard all the same."""
+    if not state.carries:
+        return _ready(state, now_s), commands
+    return _transcribing(replace(state, since_s=now_s), now_s, limits, *commands)
+
+
+def _hush(state: State, now_s: float, limits: Limits) -> Step:
+    match state.phase:
+        case Phase.ARMING | Phase.LISTENING:
+            return _toggle(state, now_s, limits, may_begin=False)
+        case Phase.THINKING | Phase.SPEAKING:
+            return _ready(state, now_s), _abandon(state)
+    return state, ()
+
+
+def _leave(state: State, now_s: float) -> Step:
+    turn = state.turn
+    match state.phase:
+        case Phase.ARMING if not state.carries:
+            return _ready(state, now_s), (DiscardTake(turn),)
+        case Phase.ARMING:
+            return _ready(state, now_s), (DiscardTake(turn), Transcribe(turn), KeepWords(turn))
+        case Phase.LISTENING:
+            return _ready(state, now_s), (Transcribe(turn), KeepWords(turn))
+        case Phase.TRANSCRIBING:
+            return _ready(state, now_s), (KeepWords(turn),)
+    return _ready(state, now_s), _abandon(state)
 
 
 def _release(state: State, now_s: float, limits: Limits, *, is_tap_allowed: bool) -> Step:
@@ -408,14 +493,14 @@ def _close(state: State, now_s: float, limits: Limits) -> State:
     return replace(state, closing_s=now_s + limits.tail_s)
 
 
-def _submit(state: State, given: Submit | Rehear, now_s: float) -> Step:
+def _submit(state: State, given: Submit | Rehear, now_s: float, limits: Limits) -> Step:
     if state.phase in (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING):
         return state, ()  # a take is under way; the window keeps the draft
     turn = state.turn + 1
     if isinstance(given, Rehear):
-        state_now = _enter(state, Phase.TRANSCRIBING, turn, now_s, HEARING_S + given.take_s)
+        state_now = _enter(state, Phase.TRANSCRIBING, turn, now_s, limits.hearing_s + given.take_s)
         return state_now, (*_abandon(state), RetryHearing(turn))
-    state_now = _enter(state, Phase.THINKING, turn, now_s, THINKING_S)
+    state_now = _enter(state, Phase.THINKING, turn, now_s, limits.thinking_s)
     return state_now, (*_abandon(state), Ask(turn, given.text, given.again, given.goes_on))
 
 
@@ -438,17 +523,21 @@ def _report(
             )
             return (_close(listening, now_s, limits) if state.stop_asked else listening), ()
         case MicFailed(), Phase.ARMING:
-            return _ready(state, now_s), (DiscardTake(turn),)
+            return _without_take(state, now_s, limits, DiscardTake(turn))
         case MicLost() | SpeechEnded(), Phase.LISTENING:
-            return _transcribing(state, now_s)
+            return _transcribing(state, now_s, limits)
         case SpeechPaused(), Phase.LISTENING:
             return state, (Prepare(turn),)
         case SpeechResumed(), Phase.LISTENING:
             return state, (DropPrepared(turn),)
         case Heard(), Phase.TRANSCRIBING if given.text.strip():
-            return _enter(state, Phase.THINKING, turn, now_s, THINKING_S), (Ask(turn, given.text),)
+            return _enter(state, Phase.THINKING, turn, now_s, limits.thinking_s), (Ask(turn, given.text),)
         case Heard(), Phase.TRANSCRIBING:
             return _ready(state, now_s), ()
+        case Progressed(), Phase.THINKING:
+            return replace(state, deadline_s=now_s + limits.thinking_s, tell_s=None), ()
+        case Progressed(), Phase.SPEAKING:
+            return replace(state, deadline_s=now_s + SPEAKING_S), ()
         case SoundStarted(), Phase.THINKING:
             return _enter(state, Phase.SPEAKING, turn, now_s, SPEAKING_S), ()
         case TurnOver(), Phase.THINKING | Phase.SPEAKING:
@@ -460,29 +549,30 @@ def _report(
 
 def _tick(state: State, now_s: float, limits: Limits) -> Step:
     if state.closing_s is not None and now_s >= state.closing_s:
-        return _transcribing(state, now_s)
+        return _transcribing(state, now_s, limits)
     if state.deadline_s is None or now_s < state.deadline_s:
         if state.tell_s is None or now_s < state.tell_s or state.deadline_s is None:
             return state, ()
-        told = Tell(state.turn, state.phase, state.deadline_s - now_s)
-        return replace(state, tell_s=None), (told,)
+        told = Tell(state.turn, state.phase, now_s - state.since_s, state.deadline_s - now_s)
+        goes_on = state.phase in (Phase.TRANSCRIBING, Phase.THINKING)
+        return replace(state, tell_s=now_s + TELL_AGAIN_S if goes_on else None), (told,)
     turn = state.turn
     match state.phase:
         case Phase.LISTENING:  # the longest take: what was said is used
-            return _transcribing(state, now_s)
+            return _transcribing(state, now_s, limits)
         case Phase.ARMING:
-            return _ready(state, now_s), (DiscardTake(turn), Fail(turn, Kind.MICROPHONE_BUSY))
+            failed = (DiscardTake(turn), Fail(turn, Kind.MICROPHONE_BUSY))
+            return _without_take(state, now_s, limits, *failed)
         case Phase.TRANSCRIBING:
             return _ready(state, now_s), (KeepTake(turn), Fail(turn, Kind.HEARING_FAILED))
         case _:
             return _ready(state, now_s), (*_abandon(state), Fail(turn, Kind.TIMEOUT))
 
 
-def _transcribing(state: State, now_s: float) -> Step:
+def _transcribing(state: State, now_s: float, limits: Limits, *first: Command) -> Step:
     length_s = now_s - state.since_s
-    return _enter(state, Phase.TRANSCRIBING, state.turn, now_s, HEARING_S + length_s), (
-        Transcribe(state.turn),
-    )
+    heard = _enter(state, Phase.TRANSCRIBING, state.turn, now_s, limits.hearing_s + length_s)
+    return heard, (*first, Transcribe(state.turn))
 
 
 def _abandon(state: State, *, keep_take: bool = False) -> tuple[Command, ...]:

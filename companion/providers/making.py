@@ -171,7 +171,7 @@ async def settle(provider: AIProvider, config: Mapping[str, Any]) -> None:
     provider._made_with = {**kept, **arguments}
     provider.policy = policy
     provider.defaults = {**provider.defaults, **defaults}
-    provider.__dict__.pop("_stacks", None)
+    provider._stacks.clear()
 
 
 def _role_of(provider: AIProvider, model: str) -> Role | None:

@@ -8,14 +8,16 @@ Errors are `AIProviderError`.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from companion.errors import (
     AIProviderKeyMissingError,
     AIProviderNotSupportedError,
+    AIProviderTimeoutError,
     AIProviderUnavailableError,
 )
 from companion.flow import (
@@ -27,8 +29,10 @@ from companion.flow import (
     Role,
     SpeakRequest,
     Transcript,
+    Usage,
     VoiceInfo,
 )
+from companion.hosts import host_of, is_own_network
 from companion.log import Secret
 from companion.providers import written
 from companion.providers.simple import SimpleMethods, opened, simple_request
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
+    from companion.providers.middleware import Budget, CallFigures
 
 FROM_ENVIRONMENT = Secret("")
 """No key was given, and none was refused: the vendor's variables may hold one."""
@@ -51,6 +56,10 @@ __all__ = [
 ]
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
+AnswerT = TypeVar("AnswerT")
+
+QUESTION_S = 30.0
+"""Longest wait for the answer to a small question beside the calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +117,8 @@ class Policy:
     """To the first word or sound."""
     idle_s: float = 10.0
     """Between two pieces of the answer; keep-alives are no pieces."""
-    total_s: float = 120.0
+    total_s: float = 1800.0
+    """Altogether: ends what never ends. An answer that is being written is not cut by it."""
     attempts: int = 3
     """How often a request is sent at most; 1: no retry."""
     backoff_s: float = 0.5
@@ -129,8 +139,24 @@ class Policy:
     max_audio_s: float = 600.0
     """Longest speech of one request."""
 
+    @property
+    def thinking_s(self) -> float:
+        """To the first word of a model that is known to think before it answers."""
+        return max(self.first_s, min(THINKING * self.first_s, LONGEST_THOUGHT_S))
 
-LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
+    def waiting(self, seconds: float) -> Policy:
+        """The same for who wants to wait that long: a short wait shortens the clocks, a long one lengthens them."""
+        if seconds > USUAL_WAIT_S:
+            return replace(self, first_s=max(self.first_s, seconds), idle_s=max(self.idle_s, seconds))
+        return replace(self, first_s=min(self.first_s, seconds), idle_s=min(self.idle_s, seconds))
+
+
+USUAL_WAIT_S = 60.0
+"""What nobody has set; the clocks of a policy are then as they are."""
+THINKING = 8.0
+"""A model that thinks may be silent for so many times as long as another."""
+LONGEST_THOUGHT_S = 120.0
+LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
 
@@ -159,6 +185,8 @@ class AIProvider(SimpleMethods):
     """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    budget: Budget | None = None
+    """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
     api_key: Secret | None
     """A program's own class may keep it as a string, for a library of its own."""
     base_url: str
@@ -180,6 +208,7 @@ class AIProvider(SimpleMethods):
     _turn: Transcript | None
     _closes: bool
     _made_with: dict[str, Any]
+    _stacks: dict[object, tuple[object, Call[Any, Any]]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -206,6 +235,7 @@ class AIProvider(SimpleMethods):
         self.defaults, self.settings, self.config = {}, {}, None
         self._role = self._voice = self._stand_in = self._net = self._turn = None
         self._owns_net, self._connected, self._closes = True, False, False
+        self._stacks = {}
         return self
 
     def __init__(
@@ -336,22 +366,91 @@ class AIProvider(SimpleMethods):
         return self._net
 
     def stacked(self, call: Call[RequestT, ChunkT], policy: Policy | None = None) -> Call[RequestT, ChunkT]:
-        """`call`, one of this provider's own, behind its policy: `provider.stacked(provider.chat)`.
+        """`call`, one of this provider's own, behind its policy and its budget: `provider.stacked(provider.chat)`.
 
-        The same call gives the same stack again, so the circuit breaker and the rate limit remember. What a request
-        leaves open is filled in from `defaults`.
+        The same call gives the same stack again, so the circuit breaker and the rate limit remember; another policy makes
+        a new one in its place. What a request leaves open is filled in from `defaults`.
 
         Args:
-            policy: instead of the provider's own.
+            policy: instead of the provider's own; its stack is kept beside that one.
         """
-        from companion.providers.middleware import stack
+        place = (call, policy is not None)
+        made_for, stacked = self._stacks.get(place, (None, call))
+        if made_for != (wanted := (policy or self.policy, self.budget)):
+            stacked = self._stacked_anew(call, policy or self.policy)
+            self._stacks[place] = wanted, stacked
+        return stacked
 
-        policy = policy or self.policy
-        stacks: dict[object, Call[Any, Any]] = self.__dict__.setdefault("_stacks", {})
-        key = (call, policy)
-        if key not in stacks:
-            stacks[key] = written.filling(self, stack(written.as_call(self, call), policy, self.spec))
-        return stacks[key]
+    def _stacked_anew(self, call: Call[RequestT, ChunkT], policy: Policy) -> Call[RequestT, ChunkT]:
+        from companion.providers.middleware import affordable, measured, stack
+
+        call = written.as_call(self, call)
+        if self.budget is not None:  # inside, because every attempt is paid for
+            call = measured(call, self.budget, spec=self.spec, price=self.price, default_model=self._model_of)
+        call = stack(call, policy, self.spec, thinks=self._thinks)
+        if self.budget is not None and self.may_cost:
+            call = affordable(call, self.budget, spec=self.spec)
+        return written.filling(self, call)
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether its calls may cost money: there is a key, and whoever wants it is no machine of one's own."""
+        if self.spec.needs_key:
+            return True
+        return self.api_key is not None and not all(
+            is_own_network(host_of(address)) for address in self.base_url.split()
+        )
+
+    def price(self, figures: CallFigures) -> float | None:
+        """What a call cost, by the catalogue; None: not known."""
+        from companion.providers.middleware.figures import catalogue_price
+
+        return catalogue_price(figures) if self.may_cost else 0.0
+
+    def knows_price(self, role: Role, model: str = "") -> bool:
+        """Whether it is known what a request to `model` (empty: the default) costs, be it nothing."""
+        from companion.providers.middleware import CallFigures
+
+        name, usage = model or self._model_of(role), Usage(input_tokens=1, output_tokens=1)
+        usage_of = usage if role not in (Role.HEARS, Role.SPEAKS) else None
+        call = CallFigures(
+            provider=self.spec.name, model=name, role=role, usage=usage_of, sound_s=1.0, chars=1
+        )
+        return self.price(call) is not None
+
+    def _model_of(self, role: Role) -> str:
+        return self.models.get(role, "")
+
+    def _thinks(self, request: object) -> bool:
+        """Whether the model that is asked is known to think before it answers."""
+        if not isinstance(request, ChatRequest) or request.reasoning_effort == "none":
+            return False
+        from companion.providers.catalogue import Catalogue
+
+        entry = Catalogue.load().find(request.model or self.models[Role.THINKS], self.spec.name)
+        return entry is not None and "reasoning" in entry.abilities
+
+    async def asked(self, question: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """What a small question beside the calls is answered (which models, which voices); asked twice if need be.
+
+        Raises:
+            AIProviderError: what `question` raises; TIMEOUT.
+        """
+        from companion.providers.middleware import retry
+
+        async def once(_: None) -> AsyncGenerator[AnswerT, None]:
+            try:
+                async with asyncio.timeout(QUESTION_S):
+                    answer = await question()
+            except TimeoutError as error:
+                raise AIProviderTimeoutError("", self.spec.name, error, who=self.spec.display_name) from error
+            yield answer
+
+        policy = self.policy
+        attempts = min(2, policy.attempts)
+        call = retry(once, attempts, backoff_s=policy.backoff_s, patience_s=5.0, within_s=policy.first_s / 2)
+        async with opened(call, None) as answers:
+            return await anext(answers)
 
     def require_key(self) -> str:
         """The key, revealed for one request.

@@ -11,7 +11,6 @@ import pytest
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
-from companion.conversation.realtime import RealtimeEngine
 from companion.errors import Action, CompanionError, Kind
 from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Trouble, TurnFinished
 from companion.flow import TurnRecord
@@ -90,6 +89,21 @@ async def test_turns_are_there_at_the_next_start(home: Home) -> None:
         assert second.of(JournalOpened)[0].storage == "keyring"
 
 
+async def test_what_is_carried_into_a_journal_stays_on_its_day(
+    home: Home, travel: Callable[[str], None]
+) -> None:
+    async with running(home, NoKeyring()) as first:
+        travel("<+1345>-13:45")
+        said = await first.turn("Said before the passphrase, and before the flight.")
+        (before,) = await first.app.sessions()
+        travel("PST8")
+        await first.app.use_passphrase("four unrelated words here")
+        (session,) = await first.app.sessions()
+        (turn,) = await first.app.turns(session.id)
+        assert (turn.at, turn.offset_s) == (said.at, 13 * 3600 + 45 * 60)
+        assert (session.started_at, session.offset_s) == (before.started_at, 13 * 3600 + 45 * 60)
+
+
 async def test_without_a_keyring_a_passphrase_takes_what_was_said_meanwhile(home: Home) -> None:
     async with running(home, NoKeyring()) as first:
         assert first.of(JournalOpened)[0].storage == "memory"
@@ -141,17 +155,16 @@ async def test_speech_to_speech_is_chosen_and_left_like_any_other_engine(home: H
         vault = KeepingVault(environment={"openai": key})
         async with running(home, vault, providers__llm__openai__base_url=server.url) as watched:
             app = watched.app
-            assert not isinstance(app.engine, RealtimeEngine)
-            await watched.turn("To the guide.")
+            first = await watched.turn("To the guide.")
             await app.change({"talk.engine": "openai-realtime"})
-            assert isinstance(app.engine, RealtimeEngine)
             assert {event.label for event in watched.of(EngineInUse)[-3:]} == {"GPT Realtime 2.1"}
             record = await watched.turn("To the voice model.")
-            assert record.reply_text
+            assert record.engines["llm"].startswith("openai/")
             await app.change({"talk.engine": "separate"})
-            assert not isinstance(app.engine, RealtimeEngine)
-            await watched.turn("To the guide again.")
-            assert sorted(await texts(app)) == ["To the guide again.", "To the guide.", "To the voice model."]
+            last = await watched.turn("To the guide again.")
+            assert last.engines["llm"].startswith("guide")
+            assert first.session_id == record.session_id == last.session_id, "the conversation goes on"
+            assert await texts(app) == ["To the guide.", "To the voice model.", "To the guide again."]
             assert watched.of(Trouble) == []
 
 
@@ -172,15 +185,14 @@ async def test_one_voice_model_follows_another_in_the_same_conversation(home: Ho
             app = watched.app
             await app.change({"talk.engine": "openai-realtime", "talk.realtime_voice": "cedar"})
             first = await watched.turn("To one of them.")
-            engine = app.engine
             await app.change({"talk.engine": "google-realtime"})
             second = await watched.turn("To the other.")
-            assert app.engine is engine, "the conversation goes on"
             assert first.engines["llm"].startswith("openai/")
             assert second.engines["llm"].startswith("google/")
             assert first.session_id == second.session_id
             await app.change({"talk.engine": "nobody-realtime"})
-            assert not isinstance(app.engine, RealtimeEngine), "a voice model nobody knows is none"
+            third = await watched.turn("To nobody of that name.")
+            assert third.engines["llm"].startswith("guide"), "a voice model nobody knows is none"
             assert watched.of(Trouble) == []
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from companion.app.staff import Staff, instead
-from companion.conversation.reply import Engines
+from companion.app.pool import ProviderPool, instead
+from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, Trouble
 from companion.flow import Message, Role, Speaker
@@ -44,9 +44,9 @@ class Vendors:
         self.told: list[Event] = []
         self._folder = folder
         self._net = Net()
-        self.staff: Staff | None = None
+        self.staff: ProviderPool | None = None
 
-    def engines(self, **settings: object) -> Engines:
+    def engines(self, **settings: object) -> TurnProviders:
         """This turn's engines under such settings (dots written as two underscores)."""
         addresses = {
             f"providers.{role}.{name}.base_url": server.url
@@ -70,7 +70,7 @@ class Vendors:
 
         events = Events(report)
         events.watch(self.told.append)
-        self.staff = Staff(
+        self.staff = ProviderPool(
             settings=lambda: chosen, vault=opened, net=self._net, events=events, models=self._folder
         )
         return self.staff.engines(frozenset())
@@ -93,7 +93,7 @@ async def vendors(folder: Path) -> AsyncIterator[Vendors]:
         await found.close()
 
 
-async def text_of(engines: Engines) -> str:
+async def text_of(engines: TurnProviders) -> str:
     return "".join([delta.text async for delta in engines.think(HELLO, "open-reflection")])
 
 
@@ -102,7 +102,7 @@ async def frames(count: int = 100) -> AsyncIterator[bytes]:
         yield b"\x05\x01" * 320
 
 
-async def heard(engines: Engines) -> list[Any]:
+async def heard(engines: TurnProviders) -> list[Any]:
     return [transcript async for transcript in engines.hear(frames())]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
-from companion.conversation.seam import GO_ON, Seam, going_on, kept_of
+from companion.conversation.continuation import GO_ON, Continuation, going_on, kept_of
 from companion.errors import Action, Kind
 from companion.events import Event, Phase, ReplyContinued, ReplyDelta, SentenceHeard, Trouble, TurnFinished
 from companion.flow import Message, ReplyState, Speaker, TurnRecord
@@ -22,6 +22,7 @@ from companion.vault import EnvironmentKey, MemoryVault, Vault
 from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
 
+pytestmark = pytest.mark.virtual_clock
 REPLY = (
     "You kept the promise to leave early. It sounds as if the walk was real, and the emails were too. "
     "What would have told you that the day was over?"
@@ -64,7 +65,7 @@ def test_half_a_word_is_written_again(cut: str, kept: str) -> None:
 )
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_the_parts_join_without_a_word_twice(kept: str, comes: str, whole: str, size: int) -> None:
-    seam = Seam(kept)
+    seam = Continuation(kept)
     told = "".join(seam.feed(comes[at : at + size]) for at in range(0, len(comes), size)) + seam.finish()
     assert kept + told == whole
 
@@ -75,7 +76,7 @@ def test_any_cut_of_an_answer_comes_back_whole() -> None:
         cut = dice.randrange(1, len(REPLY))
         kept = kept_of(REPLY[:cut])
         repeated = dice.choice((0, 0, 20, len(kept)))
-        seam = Seam(kept)
+        seam = Continuation(kept)
         rest = REPLY[max(0, len(kept) - repeated) :]
         assert kept + seam.feed(rest) + seam.finish() == REPLY, (cut, repeated)
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from companion import days
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.calls import RealtimeChoice
-from companion.conversation import realtime, spoken
-from companion.conversation.engine import Organs
-from companion.conversation.realtime import RealtimeEngine
-from companion.conversation.reply import Engines
-from companion.conversation.seam import kept_of
-from companion.conversation.spoken import UNKNOWN_WORDS
+from companion.conversation import spoken_answer, spoken_turn, voice_link
+from companion.conversation.continuation import kept_of
+from companion.conversation.engine import Engine, Organs
+from companion.conversation.spoken_turn import UNKNOWN_WORDS
 from companion.conversation.turn import Limits
+from companion.conversation.written_answer import TurnProviders
+from companion.days import When
 from companion.errors import AIProviderAuthError, Kind
 from companion.events import (
     DraftOffered,
@@ -60,6 +62,7 @@ from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
 
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 REPLY = "Good. What stayed with you?"
 LONG = "You noticed something today, and that counts for a lot. Let us stay with it for a while. What would you keep?"
@@ -81,9 +84,9 @@ class Desk:
     microphone: FileMicrophone
     choice: RealtimeChoice = RealtimeChoice()  # noqa: RUF009 - frozen
     review: bool = False
-    engines: Callable[[frozenset[Role]], Engines] = field(default_factory=lambda: _nobody)
+    engines: Callable[[frozenset[Role]], TurnProviders] = field(default_factory=lambda: _nobody)
     seen: list[Event] = field(default_factory=list)
-    engine: RealtimeEngine = field(init=False)
+    engine: Engine = field(init=False)
 
     def build(self) -> Desk:
         def fail(error: BaseException) -> None:
@@ -96,19 +99,22 @@ class Desk:
             player=lambda: self.player,
             gate=SpeechGate,
             journal=self._journal,
-            engines=self._engines,
+            providers=self._engines,
             limits=lambda: Limits(tail_s=0.02, tap_s=0.0),
             review_first=lambda: self.review,
+            voice_choice=lambda: self.choice,
+            voice_model=self._vendor,
+            voice_cost_usd=_price,
         )
-        practice = find_practice("open-reflection")
-        self.engine = RealtimeEngine(organs, events, practice, self._vendor, _price)
+        self.engine = Engine(organs, events, find_practice("open-reflection"))
         return self
 
-    def _engines(self, offline: frozenset[Role]) -> Engines:
+    def _engines(self, offline: frozenset[Role]) -> TurnProviders:
         return self.engines(offline)
 
-    async def _journal(self) -> SqlJournal:
-        return self.journal
+    @asynccontextmanager
+    async def _journal(self) -> AsyncIterator[SqlJournal]:
+        yield self.journal
 
     async def _vendor(self) -> SpeechToSpeech:
         return OpenAIRealtime(self.provider, self.choice)
@@ -151,7 +157,7 @@ def _price(name: str, usage: Usage) -> float | None:
     return cost_usd(Catalogue.load().find(model, provider), usage)
 
 
-def _nobody(offline: frozenset[Role]) -> Engines:
+def _nobody(offline: frozenset[Role]) -> TurnProviders:
     """Nobody of the ordinary engines has a part in it, unless the person wants to stay on this computer."""
 
     def never(*_: object) -> Any:
@@ -159,10 +165,10 @@ def _nobody(offline: frozenset[Role]) -> Engines:
 
     if offline:
         return here()
-    return Engines(think=never, hear=never, speak=never, names={})
+    return TurnProviders(think=never, hear=never, speak=never, names={})
 
 
-def here() -> Engines:
+def here() -> TurnProviders:
     """The engines of this computer."""
 
     async def think(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
@@ -177,7 +183,7 @@ def here() -> Engines:
     async def speak(text: str) -> AsyncIterator[Audio]:
         yield tone(0.2)
 
-    return Engines(think=think, hear=hear, speak=speak, names={"llm": "guide"})
+    return TurnProviders(think=think, hear=hear, speak=speak, names={"llm": "guide"})
 
 
 @pytest.fixture
@@ -380,8 +386,8 @@ async def test_words_that_do_not_come_leave_the_recording(desk: Desk) -> None:
 async def test_a_vendor_that_falls_silent_is_not_waited_for(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spoken, "IDLE_S", 0.3)
-    monkeypatch.setattr(spoken, "WORDS_S", 0.2)
+    monkeypatch.setattr(spoken_answer, "IDLE_S", 0.3)
+    monkeypatch.setattr(spoken_turn, "WORDS_S", 0.2)
     desk.server.script.stall_after = 20
     await desk.talk()
     finished = await desk.until(TurnFinished)
@@ -528,7 +534,7 @@ async def test_what_an_answer_cost_is_told_where_the_price_is_known(desk: Desk) 
 async def test_a_conversation_nobody_goes_on_with_is_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(realtime, "KEEP_OPEN_S", 0.05)
+    monkeypatch.setattr(voice_link, "KEEP_OPEN_S", 0.05)
     await desk.talk()
     await desk.until(TurnFinished)
     await desk.server.until(lambda: not desk.server.open_sockets)
@@ -547,6 +553,20 @@ async def test_a_new_session_is_a_new_conversation(desk: Desk) -> None:
     await desk.until(TurnFinished, count=2)
     assert not desk.server.of("conversation.item.create")
     assert len(await desk.journal.sessions()) == 2
+
+
+async def test_words_of_another_day_are_another_conversation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.talk()
+    last = (await desk.until(TurnFinished)).record
+    morning = When(last.at + 9 * 3600, last.offset_s or 0)
+    monkeypatch.setattr(days, "now", lambda: morning)
+    await desk.talk()
+    await desk.until(TurnFinished, count=2)
+    assert not desk.server.of("conversation.item.create"), "nothing of the day before is told"
+    kept = [await desk.journal.turns(session.id) for session in await desk.journal.sessions()]
+    assert [[turn.at for turn in turns] for turns in kept] == [[morning.at], [last.at]]
 
 
 async def test_closing_in_the_middle_saves_what_was_heard(desk: Desk) -> None:

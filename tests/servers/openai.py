@@ -376,7 +376,9 @@ class OpenAIServer(VendorServer):
             "b64_json": base64.b64encode(_PNG).decode(),
             "revised_prompt": f"{asked['prompt']}, in soft light",
         }
-        return web.json_response({"created": 1, "data": [picture], "output_format": "png"})
+        usage = {"input_tokens": 12, "output_tokens": 1056, "total_tokens": 1068}
+        drawn = {"created": 1, "data": [picture], "output_format": "png", "usage": usage}
+        return web.json_response(drawn)
 
 
 _SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}

@@ -9,15 +9,15 @@ Every one works alone and for any chunk type:
     measured    figures.py      counts, times, tokens, cost                budgeted   budget.py      so much a month
     logged      figures.py      one line per call, no words                validated  checks.py      JSON as asked
     observed    figures.py      each step, told as it happens              traced     tracing.py     OpenTelemetry's spans
-    kept_in     memory.py       `cached`, in a cache of one's own
+    kept_in     memory.py       `cached`, in a cache of one's own          affordable  budget.py      while there is money
 
 For `Client.use` the same come as `RetryMiddleware(3)`, `CircuitBreakerMiddleware(5)`, `RateLimitMiddleware(10)`,
 `CachingMiddleware`, `MetricsMiddleware`, `LoggingMiddleware` and `TracingMiddleware`.
 
 `reactions.py` holds the one table of what each fault leads to. `stack` composes what a policy says, outside in: cap,
-retry, breaker, limit, timeouts; around whole stacks go budget, metrics and log, cache, fallback and split. All clocks are
-the event loop's. Nothing is sent again once a piece of the answer was delivered, and closing the outer iterator, or
-cancelling its reader, always closes the inner one.
+retry, breaker, limit, timeouts; a provider with a budget measures each attempt inside and asks the budget outside. Around
+whole stacks go metrics and log, cache, fallback and split. All clocks are the event loop's. Nothing is sent again once a
+piece of the answer was delivered, and closing the outer iterator, or cancelling its reader, always closes the inner one.
 
 No library stands behind them: stamina retries calls, not streams that may only be retried before their first piece;
 aiolimiter waits and cannot say how long that would be; purgatory judges by exception and does not see a stream given up.
@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 
 from companion.ports import Call
 from companion.providers.middleware.attempts import RetryMiddleware, retry
-from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, budgeted
+from companion.providers.middleware.budget import Budget, MemoryPurse, Purse, affordable, budgeted
 from companion.providers.middleware.caps import capped
 from companion.providers.middleware.checks import validated
 from companion.providers.middleware.circuit import CircuitBreakerMiddleware, breaker
@@ -51,7 +51,7 @@ from companion.providers.middleware.figures import (
 from companion.providers.middleware.memory import Cache, CachingMiddleware, cached, kept_in
 from companion.providers.middleware.rate import RateLimitMiddleware, limit
 from companion.providers.middleware.reactions import Middleware
-from companion.providers.middleware.standins import Engine, Outcome, fallback
+from companion.providers.middleware.standins import Candidate, Outcome, fallback
 from companion.providers.middleware.tracing import TracingMiddleware, traced
 from companion.providers.provider import AIProvider, Policy, Spec
 
@@ -60,9 +60,9 @@ __all__ = [
     "Cache",
     "CachingMiddleware",
     "CallFigures",
+    "Candidate",
     "CircuitBreakerMiddleware",
     "Collector",
-    "Engine",
     "Figures",
     "LoggingMiddleware",
     "MemoryPurse",
@@ -74,6 +74,7 @@ __all__ = [
     "RateLimitMiddleware",
     "RetryMiddleware",
     "TracingMiddleware",
+    "affordable",
     "breaker",
     "budgeted",
     "cached",
@@ -100,10 +101,25 @@ CRAWL = 3.0
 """How many gaps between pieces make the stretch in which next to nothing may not come."""
 
 
-def stack(call: Call[RequestT, ChunkT], policy: Policy, spec: Spec | None = None) -> Call[RequestT, ChunkT]:
-    """`call` of one provider behind everything its policy asks for. `spec` names it in the errors."""
+def stack(
+    call: Call[RequestT, ChunkT],
+    policy: Policy,
+    spec: Spec | None = None,
+    *,
+    thinks: Callable[[RequestT], bool] = lambda _: False,
+) -> Call[RequestT, ChunkT]:
+    """`call` of one provider behind everything its policy asks for.
+
+    Args:
+        spec: names it in the errors.
+        thinks: whether a request goes to a model that is known to think before it answers.
+    """
+
+    def first_s(request: RequestT) -> float:
+        return policy.thinking_s if thinks(request) else policy.first_s
+
     crawl_s = CRAWL * policy.idle_s
-    call = timeouts(call, policy.first_s, policy.idle_s, policy.total_s, crawl_s=crawl_s, spec=spec)
+    call = timeouts(call, first_s, policy.idle_s, policy.total_s, crawl_s=crawl_s, spec=spec)
     if policy.requests_per_minute:
         call = limit(call, policy.requests_per_minute, burst=policy.requests_at_once, spec=spec)
     if policy.breaker:
@@ -129,6 +145,7 @@ def composed(
     own = [each for each in middleware if isinstance(each, Middleware)]
     instead = {name: value for each in own for name, value in each.instead_of.items()}
     whole: Call[Any, Any] = provider.stacked(call, replace(provider.policy, **instead))
+    spec = replace(provider.spec, default_models=provider.models)
     for each in middleware:
-        whole = each.wrap(whole, provider.spec) if isinstance(each, Middleware) else each(whole)
+        whole = each.wrap(whole, spec) if isinstance(each, Middleware) else each(whole)
     return whole

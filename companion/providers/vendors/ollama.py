@@ -26,11 +26,12 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import Told, told, until_over
 from companion.providers.wire.sse import parsed
+from companion.providers.wire.usage import tokens, usage_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -260,7 +261,7 @@ class OllamaProvider(AIProvider):
     async def check(self) -> Health:
         started = time.perf_counter()
         try:
-            models = await self._installed()
+            models = await self.asked(self._installed)
         except CompanionError as error:
             return Health(ok=False, detail=self._nearer(error).message, kind=error.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -505,9 +506,7 @@ class _Reply:
             raise call.cut()
         if not call.said and not self._calls:
             raise AIProviderEmptyReplyError("", call.spec.name, who=call.spec.display_name)
-        usage = Usage(
-            input_tokens=end.get("prompt_eval_count") or 0, output_tokens=end.get("eval_count") or 0
-        )
+        usage = usage_of(read=tokens(end.get("prompt_eval_count")), written=tokens(end.get("eval_count")))
         ended = "length" if end.get("done_reason") == "length" else "stop"
         return ChatDelta(
             finish_reason="tool_calls" if self._calls else ended,

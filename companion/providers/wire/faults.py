@@ -41,7 +41,7 @@ from companion.log import redact
 if TYPE_CHECKING:
     import httpx2
 
-    from companion.providers.provider import Spec
+    from companion.providers.provider import AIProvider, Spec
 
 T = TypeVar("T")
 
@@ -345,12 +345,16 @@ async def until_over(chunks: AsyncIterator[T], over: Callable[[], bool]) -> Asyn
         yield chunk
 
 
-async def health(spec: Spec, list_models: Callable[[], Any]) -> Health:
-    """Times one call that lists the models; a failure becomes its sentence."""
-    started = time.perf_counter()
-    try:
+async def health(provider: AIProvider, list_models: Callable[[], Any]) -> Health:
+    """Times a question for the models there are; a failure becomes its sentence."""
+    spec, started = provider.spec, time.perf_counter()
+
+    async def listed() -> tuple[str, ...]:
         with told(spec):
-            models = tuple(await list_models())
+            return tuple(await list_models())
+
+    try:
+        models = await provider.asked(listed)
     except AIProviderModelNotFoundError:  # the list itself is missing: no service lives at this address
         detail = CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name)
         return Health(ok=False, detail=detail, kind=Kind.NOT_AN_API)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderEmptyReplyError, AIProviderNotSupportedError
-from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
 from companion.providers.fitting import left_out, notice, require_abilities
 from companion.providers.provider import Spec
 from companion.providers.wire.faults import Told
 from companion.providers.wire.sse import ServerSentEvent, parsed
+from companion.providers.wire.usage import figure, tokens, usage_of
 
 if TYPE_CHECKING:
     from companion.calls import Picture, Tool, ToolCall
@@ -265,7 +266,9 @@ class Reply:
         self._stopped = False
         self._reason = ""
         self._model = self._id = ""
-        self._input = self._cached = self._output = 0
+        self._input: int | None = None
+        self._output: int | None = None
+        self._cached: object = None
         self._blocks: dict[int, _Block] = {}
         self._last: Mapping[str, Any] | None = None
 
@@ -317,15 +320,14 @@ class Reply:
             block.signature += delta["signature"]
         return None
 
-    def _count(self, usage: Mapping[str, Any] | None) -> None:
+    def _count(self, told: object) -> None:
         """Takes the newest figures; those of `message_delta` are cumulative and may leave the input out."""
-        if usage is None:
-            return
-        cached = usage.get("cache_read_input_tokens") or 0
-        if usage.get("input_tokens") is not None:
-            self._input = usage["input_tokens"] + cached + (usage.get("cache_creation_input_tokens") or 0)
+        fresh, cached = figure(told, "input_tokens"), figure(told, "cache_read_input_tokens")
+        if fresh is not None:
+            self._input = tokens(fresh, cached, figure(told, "cache_creation_input_tokens"))
             self._cached = cached
-        self._output = usage.get("output_tokens") or self._output
+        written = figure(told, "output_tokens")
+        self._output = self._output if written is None else tokens(written)
 
     def last(self, notices: Sequence[str] = ()) -> ChatDelta:
         """The closing delta.
@@ -341,7 +343,7 @@ class Reply:
             if self._reason == "refusal":
                 raise call.inside({"code": "content_filter"})
             raise AIProviderEmptyReplyError("", spec.name, who=spec.display_name)
-        usage = Usage(input_tokens=self._input, output_tokens=self._output, cached_tokens=self._cached)
+        usage = usage_of(read=self._input, written=self._output, cached=self._cached)
         finish = "tool_calls" if calls and self._reason == "tool_use" else _FINISH.get(self._reason, "stop")
         return ChatDelta(
             finish_reason=finish,

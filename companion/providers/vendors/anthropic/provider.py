@@ -89,13 +89,19 @@ class AnthropicProvider(AIProvider):
         Raises:
             AIProviderError: as `chat`.
         """
-        with told(self.spec):
-            body, _ = self._compose(request)
-            counted = {name: body[name] for name in _COUNTED if name in body}
-            client = await self._sdk()
-            # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
-            answer = await client.messages.count_tokens(model=body["model"], messages=[], extra_body=counted)
-            return answer.input_tokens
+
+        async def count() -> int:
+            with told(self.spec):
+                body, _ = self._compose(request)
+                counted = {name: body[name] for name in _COUNTED if name in body}
+                client = await self._sdk()
+                # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
+                answer = await client.messages.count_tokens(
+                    model=body["model"], messages=[], extra_body=counted
+                )
+                return answer.input_tokens
+
+        return await self.asked(count)
 
     def _compose(self, request: ChatRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
         model = request.model or self.models[Role.THINKS]
@@ -136,7 +142,7 @@ class AnthropicProvider(AIProvider):
         async def models() -> Sequence[str]:
             return [model.id for model in (await (await self._sdk()).models.list(limit=1000)).data]
 
-        return await health(self.spec, models)
+        return await health(self, models)
 
     async def warm(self) -> None:
         if self.api_key is not None:

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, CompanionError, Kind
@@ -27,6 +28,7 @@ from companion.flow import (
 from companion.net import MAX_LINE, MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.usage import figure, tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -149,7 +151,7 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.EMBEDS]
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with told(self.spec) as call:
             for at in range(0, len(request.texts), VECTORS_AT_ONCE):
                 texts = request.texts[at : at + VECTORS_AT_ONCE]
@@ -160,8 +162,8 @@ class GoogleProvider(AIProvider):
                 if len(made) != len(texts):
                     raise call.inside({"code": "server_error"})
                 vectors += made
-                tokens += int((found.get("usageMetadata") or {}).get("promptTokenCount") or 0)
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(figure(found, "usageMetadata", "promptTokenCount")) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.providers.vendors.google.wire import Drawing, draw_body
@@ -172,6 +174,10 @@ class GoogleProvider(AIProvider):
             drawing = Drawing(call)
             pictures = drawing.take(answer)
             drawing.require_end()
+            if took := drawing.usage:
+                pictures[0] = replace(
+                    pictures[0], input_tokens=took.input_tokens, output_tokens=took.output_tokens
+                )
         for picture in pictures:
             yield picture
 
@@ -184,11 +190,15 @@ class GoogleProvider(AIProvider):
         """Also those a person made there; without a key, or when the list cannot be had, those that are known."""
         if self.api_key is None:
             return self.spec.voices
-        with suppress(CompanionError), told(self.spec) as call:
-            own = [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
+        with suppress(CompanionError):
+            own = await self.asked(self._own_voices)
             known = {voice.id for voice in self.spec.voices}
             return (*self.spec.voices, *(voice for voice in own if voice.id not in known))
         return self.spec.voices
+
+    async def _own_voices(self) -> Sequence[VoiceInfo]:
+        with told(self.spec) as call:
+            return [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
@@ -198,7 +208,7 @@ class GoogleProvider(AIProvider):
                     async for each in self._listed(call, "models", _MODEL_PAGE)
                 ]
 
-        return await health(self.spec, list_models)
+        return await health(self, list_models)
 
     async def warm(self) -> None:
         if self.api_key is not None:
@@ -220,10 +230,14 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import compose
 
         model = request.model or self.models[Role.THINKS]
-        with told(self.spec) as call:
-            asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
-            counted = await self._post(call, f"{_path(model)}:countTokens", {"generateContentRequest": asked})
-            return int(counted["totalTokens"])
+
+        async def count() -> int:
+            with told(self.spec) as call:
+                asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
+                path = f"{_path(model)}:countTokens"
+                return int((await self._post(call, path, {"generateContentRequest": asked}))["totalTokens"])
+
+        return await self.asked(count)
 
     # -- the wire -------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class Hearing(Reading):
         """
         if self.require_end() != "stop":
             raise self.call.cut()
-        return Transcript(text=self.text, is_final=True, committed_chars=len(self.text))
+        return Transcript(text=self.text, is_final=True, committed_chars=len(self.text), usage=self.usage)
 
 
 # -- speaking -----------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Speech(Reading):
                 self._half = pcm[whole:]
                 if whole:
                     self.call.said = True
-                    yield Audio(pcm=pcm[:whole], rate_hz=self._rate_hz)
+                    yield Audio(pcm=pcm[:whole], rate_hz=self._rate_hz, usage=self.usage)
 
     def _samples(self, blob: Mapping[str, Any]) -> bytes:
         media_type = str(blob.get("mimeType", "")).lower()

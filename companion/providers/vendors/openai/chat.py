@@ -20,6 +20,7 @@ from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.faults import Told
 from companion.providers.wire.sse import parsed
+from companion.providers.wire.usage import figure, tokens, usage_of
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
@@ -216,7 +217,7 @@ class Reply:
         if not choices or "error" in chunk:
             self._take_bare(chunk)
         self._last = chunk
-        if usage := chunk.get("usage") or (chunk.get("x_groq") or _NOTHING).get("usage"):
+        if usage := chunk.get("usage") or figure(chunk, "x_groq", "usage"):
             self._usage = _usage(usage)
         if not choices:
             return None
@@ -344,13 +345,14 @@ class _Pieces:
         return True
 
 
-def _usage(counted: Mapping[str, Any]) -> Usage:
-    details = counted.get("prompt_tokens_details") or _NOTHING
-    cached = details.get("cached_tokens") or counted.get("prompt_cache_hit_tokens")
-    return Usage(
-        input_tokens=counted.get("prompt_tokens") or 0,
-        output_tokens=counted.get("completion_tokens") or 0,
-        cached_tokens=cached or 0,
+def _usage(counted: object) -> Usage | None:
+    cached = figure(counted, "prompt_tokens_details", "cached_tokens")
+    return usage_of(
+        read=tokens(figure(counted, "prompt_tokens")),
+        written=tokens(figure(counted, "completion_tokens")),
+        cached=cached if cached is not None else figure(counted, "prompt_cache_hit_tokens"),
+        heard=figure(counted, "prompt_tokens_details", "audio_tokens"),
+        spoken=figure(counted, "completion_tokens_details", "audio_tokens"),
     )
 
 

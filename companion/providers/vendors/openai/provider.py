@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
 from companion.providers.wire.faults import Told, health, told, until_over
 from companion.providers.wire.sse import Splitter
+from companion.providers.wire.usage import tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -307,14 +309,18 @@ class OpenAIProvider(AIProvider):
         """The known ones, or those the server lists; none where it does not."""
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
-        with suppress(CompanionError), told(self.spec) as call:
+        with suppress(CompanionError):
+            return await self.asked(self._listed_voices)
+        return ()
+
+    async def _listed_voices(self) -> Sequence[VoiceInfo]:
+        with told(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
-        return ()
 
     # -- vectors and pictures ---------------------------------------------------------------------------------
 
@@ -322,7 +328,7 @@ class OpenAIProvider(AIProvider):
         from companion.calls import Embeddings
 
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with told(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
@@ -340,8 +346,8 @@ class OpenAIProvider(AIProvider):
                 if len(found) != len(batch):
                     raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
                 vectors += [_of_length_one(one.embedding) for one in found]
-                tokens += answer.usage.prompt_tokens if answer.usage else 0
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(getattr(answer.usage, "prompt_tokens", None)) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
@@ -364,6 +370,11 @@ class OpenAIProvider(AIProvider):
             ]
             if not drawn:
                 raise ValueError("no picture")
+            drawn[0] = replace(
+                drawn[0],
+                input_tokens=tokens(getattr(answer.usage, "input_tokens", None)) or 0,
+                output_tokens=tokens(getattr(answer.usage, "output_tokens", None)) or 0,
+            )
         for picture in drawn:
             yield picture
 
@@ -423,7 +434,7 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self.spec, self._models)
+        return await health(self, self._models)
 
     async def warm(self) -> None:
         if self.api_key is not None or not self.spec.needs_key:

@@ -9,7 +9,7 @@ GO_ON = (
     "mention the interruption."
 )
 _LEAST_OVERLAP = 8
-"""Fewer equal characters at the seam are chance."""
+"""Fewer equal characters where they join are chance."""
 _MOST_OVERLAP = 400
 _UNSPACED = "\u2e80"
 """From here on scripts write without spaces between words."""
@@ -28,13 +28,13 @@ def going_on(messages: tuple[Message, ...], kept: str) -> tuple[Message, ...]:
     return (*messages, Message(Speaker.ASSISTANT, kept.strip()), Message(Speaker.USER, GO_ON))
 
 
-class Seam:
+class Continuation:
     """Joins what comes to what is kept: without the words that a model repeats, with a space where one is missing."""
 
     def __init__(self, kept: str) -> None:
         self._kept = kept
         self._held: str | None = ""
-        """What came so far, while it may still be a repetition; None: the seam is passed."""
+        """What came so far, while it may still be a repetition; None: the place where they join is passed."""
 
     def feed(self, text: str) -> str:
         """What to add to the answer."""

@@ -14,7 +14,7 @@ from companion.flow import ChatDelta
 from companion.tasks import spawn, stop
 
 
-class Prepared:
+class SpeculativeAnswer:
     """The deltas of an answer that nobody has asked for yet."""
 
     def __init__(self, words: str, deltas: AsyncGenerator[ChatDelta, None]) -> None:
@@ -45,8 +45,8 @@ class Prepared:
                     raise delta
                 yield delta
         finally:
-            await self.drop()
+            await stop(self._task)
 
-    async def drop(self) -> None:
+    def cancel(self) -> None:
         """Ends the request unheard. Idempotent."""
-        await stop(self._task)
+        self._task.cancel()

@@ -1,4 +1,4 @@
-"""The line to a vendor that hears and answers in one go: who opens and leaves a conversation.
+"""The connection to a vendor that hears and answers in one go: who opens and leaves a conversation.
 
 In: what was said so far, when a conversation is opened. Out: what the vendor tells, each with its turn. At most one
 conversation is open; a new one is told the session as words. Runs on the loop's thread.
@@ -13,7 +13,7 @@ from contextlib import aclosing
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Message
-from companion.ports import Conversation, SpeechToSpeech, Told
+from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent
 from companion.tasks import spawn
 
 LONGEST_S = 50 * 60.0
@@ -21,7 +21,7 @@ LONGEST_S = 50 * 60.0
 _log = logging.getLogger(__name__)
 
 
-class Line:
+class Connection:
     """At most one open conversation."""
 
     def __init__(
@@ -29,18 +29,19 @@ class Line:
         vendor: Callable[[], Awaitable[SpeechToSpeech]],
         *,
         prompt: Callable[[], tuple[Message, ...]],
-        on_told: Callable[[int, Told], None],
+        on_event: Callable[[int, VoiceModelEvent], None],
         on_lost: Callable[[Conversation, CompanionError], None],
     ) -> None:
         """`vendor()` and `prompt()` (system prompt, then the session so far) are asked whenever one is opened."""
         self.conversation: Conversation | None = None
         self._vendor = vendor
         self._prompt = prompt
-        self._on_told = on_told
+        self._on_event = on_event
         self._on_lost = on_lost
         self._opened_s = 0.0
         self._opening = asyncio.Lock()
         self._listening: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def open(self) -> Conversation:
         """The open conversation, or a new one.
@@ -54,6 +55,9 @@ class Line:
             self.hang_up()
             system, *earlier = self._prompt()
             conversation = await (await self._vendor()).connect(system.content)
+            if self._is_closed:  # while it was being opened
+                await conversation.close()
+                raise CompanionError(Kind.UNAVAILABLE)
             self.conversation = conversation
             self._opened_s = asyncio.get_running_loop().time()
             self._listening = spawn(self._listen(conversation), name="listen to the vendor")
@@ -80,7 +84,8 @@ class Line:
             self.hang_up()
 
     async def close(self) -> None:
-        """Hangs up and waits for the last words of the listener."""
+        """Hangs up for good and waits for the last words of the listener."""
+        self._is_closed = True
         self.hang_up()
         if self._listening is not None:
             await asyncio.wait([self._listening])
@@ -89,8 +94,8 @@ class Line:
         lost = CompanionError(Kind.UNAVAILABLE)
         try:
             async with aclosing(conversation.events()) as events:
-                async for turn, told in events:
-                    self._on_told(turn, told)
+                async for turn, what in events:
+                    self._on_event(turn, what)
         except CompanionError as error:
             lost = error
         if self.conversation is conversation:

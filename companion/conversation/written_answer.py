@@ -1,0 +1,172 @@
+"""One answer of a model that writes: its stream is cut into sentences, each is spoken while the next is written.
+
+In: the prompt and who thinks and speaks in this turn. Out: events, sound in the player, and what was written and heard.
+Runs on the event loop; cancelling `run` is barge-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from companion.conversation.answer import Answer
+from companion.conversation.heard import SpokenTrack
+from companion.errors import Action, CompanionError, Kind
+from companion.events import Mark, ReplyEnded, Trouble
+from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
+from companion.tasks import spawn, stop
+
+GUIDE = "guide/"
+"""Begins the name of the written rules that stand in for a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnProviders:
+    """Who thinks, hears and speaks in one turn; taken once, so that switching never tears a turn."""
+
+    think: Callable[[tuple[Message, ...], str], AsyncGenerator[ChatDelta, None]]
+    """(messages, practice) -> the answer."""
+    hear: Callable[[AsyncIterator[bytes]], AsyncGenerator[Transcript, None]]
+    speak: Callable[[str], AsyncGenerator[Audio, None]] | None
+    """None: answers are not spoken."""
+    speak_stream: Callable[[AsyncIterator[str]], AsyncGenerator[Audio, None]] | None = None
+    """For a voice that takes the text while it is written; it then speaks instead of `speak`."""
+    hears_live: bool = True
+    """Its recogniser works while the person speaks; another is given a long take in stretches."""
+    names: Mapping[str, str]
+    """Role value -> "provider/model"."""
+    cost_usd: Callable[[Usage], float | None] = lambda _: None
+
+
+class WrittenAnswer(Answer):
+    """An answer that is written, and spoken by a voice of its own."""
+
+    def __init__(self, providers: TurnProviders, **shared: Any) -> None:
+        """`shared`: as `Answer`."""
+        track = SpokenTrack()
+        super().__init__(track, **shared)
+        self._sound = track
+        self._providers = providers
+        self.is_aloud = providers.speak is not None
+        self._queue: asyncio.Queue[Sentence | None] = asyncio.Queue()  # bounded by the longest reply
+
+    async def run(self, messages: tuple[Message, ...], practice: str) -> None:
+        """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
+        voice = spawn(self._speak(), name="speak") if self.is_aloud else None
+        follow = spawn(self._following.run(), name="follow playback")
+        self._begin()
+        try:
+            try:
+                await self._think(messages, practice)
+            except CompanionError as error:
+                self._end_badly(error)
+            self._queue.put_nowait(None)
+            self._mark(Mark.REPLY_DONE)
+            self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
+            if voice is not None:
+                await voice
+            self._look_once_more()
+        finally:
+            await stop(voice, follow)
+
+    async def _think(self, messages: tuple[Message, ...], practice: str) -> None:
+        self._mark(Mark.ASKED)
+        finish = ""
+        try:
+            async with aclosing(self._providers.think(messages, practice)) as deltas:
+                async for delta in deltas:
+                    self._refuse_stand_in()
+                    if delta.text and self._take(delta.text):
+                        await asyncio.sleep(
+                            0
+                        )  # the voice begins now, also where a model writes faster than we read
+                    finish = delta.finish_reason or finish
+                    self.usage = delta.usage or self.usage
+        finally:
+            self._take_rest()
+            self._finish_sentences()
+        if not self._has_come:
+            raise CompanionError(Kind.EMPTY_REPLY)
+        if not finish:
+            raise CompanionError(Kind.CUT_OFF)
+        if finish == "length":
+            raise _too_long()
+        self.state = ReplyState.WHOLE
+
+    def _refuse_stand_in(self) -> None:
+        """The offline guide answers instead of a model, but does not end its sentence."""
+        if self._kept and self._providers.names.get(Role.THINKS.value, "").startswith(GUIDE):
+            raise CompanionError(Kind.UNAVAILABLE)
+
+    def _written(self, text: str, sentences: list[Sentence]) -> None:
+        for sentence in sentences:
+            self._queue.put_nowait(sentence)
+
+    def _end_badly(self, error: CompanionError) -> None:
+        self.error = error
+        self.state = ReplyState.CUT_OFF if self.text else ReplyState.PARTIAL
+        self._events.emit(Trouble(error=error, turn=self._turn, role=Role.THINKS))
+
+    async def _speak(self) -> None:
+        try:
+            if self._providers.speak_stream is not None:
+                await self._say_stream(self._providers.speak_stream)
+            else:
+                while (sentence := await self._queue.get()) is not None:
+                    if sentence.spoken:
+                        await self._say(sentence)
+            await self._player.drain(self._turn)
+        except CompanionError as error:
+            self._fall_silent(error)
+
+    async def _say(self, sentence: Sentence) -> None:
+        assert self._providers.speak is not None
+        self._sound.request()
+        self._sound.begin(sentence)
+        async with aclosing(self._providers.speak(sentence.spoken)) as chunks:
+            async for audio in chunks:
+                await self._play(audio)
+        self._sound.end()
+
+    async def _say_stream(
+        self, speak_stream: Callable[[AsyncIterator[str]], AsyncGenerator[Audio, None]]
+    ) -> None:
+        given: list[Sentence] = []
+
+        async def pieces() -> AsyncGenerator[str, None]:
+            while (sentence := await self._queue.get()) is not None:
+                if sentence.spoken:
+                    given.append(sentence)
+                    yield sentence.spoken
+
+        sounding = -1
+        async with aclosing(speak_stream(pieces())) as chunks:
+            async for audio in chunks:
+                while sounding < audio.piece:
+                    if sounding >= 0:
+                        self._sound.end()
+                    sounding += 1
+                    self._sound.begin(given[sounding])
+                await self._play(audio)
+        if sounding >= 0:
+            self._sound.end()
+
+    async def _play(self, audio: Audio) -> None:
+        if not self._sound.total_s:
+            self._mark(Mark.FIRST_AUDIO)
+        self._sound.add(audio)
+        await self._player.write(self._turn, audio)
+        self._following.made()
+
+
+def _too_long() -> CompanionError:
+    error = CompanionError(
+        Kind.CUT_OFF,
+        "The answer has reached the longest length that is set.",
+        hint="What arrived is kept; the limit is in the settings under Thinking.",
+    )
+    error.actions = (Action.CONTINUE,)
+    return error
