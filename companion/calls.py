@@ -61,10 +61,16 @@ class Tool:
         return self
 
     @staticmethod
-    def of(value: Tool | Mapping[str, Any]) -> Tool:
+    def of(value: Any) -> Tool:
         """A tool written as a dictionary: OpenAI's shape, with or without its `function`, or Anthropic's."""
         if isinstance(value, Tool):
             return value
+        if not isinstance(value, Mapping):
+            from companion.errors import AIProviderInvalidRequestError
+
+            raise AIProviderInvalidRequestError(
+                f"{value!r} is no description of a tool.", hint="Give functions to Client.request().tools()."
+            )
         inner = value.get("function") or value
         parameters = inner.get("parameters") or inner.get("input_schema") or {}
         return Tool(

@@ -55,6 +55,8 @@ class Client:
         self._by_role: dict[Role, str] = {}
         """Who has a role, where a `Config` says so."""
         self._configs: list[Config] = []
+        self._wanted: dict[str, str] = {}
+        """As whom those are created that were only named."""
         self._own: dict[str, AIProvider] = {}
         self._middleware: tuple[Middleware | Callable[[Any], Any], ...] = ()
         self._calls: dict[object, Call[Any, Any]] = {}
@@ -70,16 +72,27 @@ class Client:
 
     def _take(self, one: AIProvider | str, name: str = "") -> str:
         """Remembers somebody who may be asked; their name here."""
-        from companion.providers import registry
+        from companion.providers.config import meant
 
-        spec = registry.find(one) if isinstance(one, str) else one.spec
-        name, number = name or spec.name, 1
+        if isinstance(one, AIProvider):
+            wanted, spec = one.spec.name, one.spec
+        else:
+            spec, model = meant(one)
+            wanted = one.strip().lower() if model else spec.name
+        name, number = name or wanted, 1
         while name in self._specs:
-            name, number = f"{spec.name}-{number + 1}", number + 1
+            name, number = f"{wanted}-{number + 1}", number + 1
         self._specs[name] = spec
         if isinstance(one, AIProvider):
             self._providers[name] = one
+        else:
+            self._wanted[name] = wanted
         return name
+
+    def name_of(self, provider: AIProvider) -> str:
+        """The name a provider has here; one the client did not know may be asked from now on."""
+        known = (name for name, each in self._providers.items() if each is provider)
+        return next(known, "") or self._take(provider)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -191,18 +204,15 @@ class Client:
 
     def _provider(self, name: str, role: Role = Role.THINKS) -> AIProvider:
         """The provider of that name; empty: chosen by the environment."""
-        from companion.providers.config import AIProviderFactory, chosen_provider, named_for
+        from companion.providers.config import AIProviderFactory, chosen_provider, meant, named_for
 
         name = name or (named_for(role) if role is not Role.THINKS else "") or chosen_provider()
         if name not in self._specs:
-            from companion.providers.config import meant
-
             spec, model = meant(name, role)
             name = spec.name if not model else name
         found = self._providers.get(name) or self._own.get(name)
         if found is None:
-            wanted = self._specs[name].name if name in self._specs else name
-            found = self._own[name] = AIProviderFactory.create(wanted)
+            found = self._own[name] = AIProviderFactory.create(self._wanted.get(name, name), role=role)
         return found
 
     async def embed(self, *texts: str, model: str = "", dimensions: int | None = None) -> Embeddings:

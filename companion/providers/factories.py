@@ -122,17 +122,15 @@ class LLMFactory(_RoleFactory):
 
 
 register_text_provider = LLMFactory.register
+_OF_ONE_REQUEST = frozenset({"tools", "tool_choice", "user", "metadata", "schema", "json"})
 
 
 def get_text_provider(settings: Any) -> AIProvider:
     """The provider of a model: its name, or settings with a `model`, whose temperature and length are kept too."""
+    from companion.providers.catalogue import Catalogue
+
     model = settings if isinstance(settings, str) else settings.model
+    vendor = Catalogue.load().resolve(model, Role.THINKS)
     given = settings.fields() if hasattr(settings, "fields") else {"model": model}
-    return AIProviderFactory.create(
-        role=Role.THINKS,
-        **{
-            name: value
-            for name, value in given.items()
-            if name not in ("tools", "tool_choice", "user", "metadata")
-        },
-    )
+    kept = {name: value for name, value in given.items() if name not in _OF_ONE_REQUEST}
+    return AIProviderFactory.create(vendor.provider, role=Role.THINKS, **{**kept, "model": vendor.model})

@@ -227,6 +227,10 @@ class AIProvider(SimpleMethods):
 
     def __new__(cls, *_: Any, **arguments: Any) -> Self:
         """An instance that is whole even where a program's own class never calls `super().__init__`."""
+        if not hasattr(cls, "spec"):
+            raise TypeError(
+                f"{cls.__name__} is nobody in particular: subclass it, or ask AIProviderFactory for one"
+            )
         self = super().__new__(cls)
         key = arguments.get("api_key")
         self._made_with = {**arguments, **({"api_key": Secret(key)} if isinstance(key, str) and key else {})}

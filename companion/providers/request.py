@@ -106,9 +106,9 @@ class RequestBuilder:
         """Which model: an id, an alias or `provider/model`. It chooses the provider."""
         return self._with(model=model)
 
-    def provider(self, name: str) -> RequestBuilder:
-        """Which provider, whatever the model."""
-        return replace(self, _provider=name)
+    def provider(self, name: str | AIProvider) -> RequestBuilder:
+        """Which provider, whatever the model: by its name in the client, or itself."""
+        return replace(self, _provider=name if isinstance(name, str) else self.client.name_of(name))
 
     def options(self, options: ChatOptions) -> RequestBuilder:
         """Everything of `options` that is set."""

@@ -65,6 +65,11 @@ class ChatResponse:
         return self.usage.total_tokens if self.usage else 0
 
     @property
+    def total_tokens(self) -> int:
+        """The same as `tokens_used`."""
+        return self.tokens_used
+
+    @property
     def raw_response(self) -> Mapping[str, Any] | None:
         """The same as `raw`."""
         return self.raw

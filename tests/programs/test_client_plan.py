@@ -218,11 +218,37 @@ async def test_two_keys_of_one_vendor_in_one_client(vendor: Vendors) -> None:
         await client.request().user("hi").send()
         await client.request().user("hi").provider("openai-2").send()
         await named.request().user("hi").provider("home").send()
-        await named.request().user("hi").model("gpt-6-sol").provider("work").send()
+        await named.request().user("hi").model("gpt-6-sol").provider(work).send()
     keys = [seen.headers["authorization"].split("-")[1] for seen in server.asked("/chat/completions")]
     keys = keys or [seen.headers["authorization"].split("-")[1] for seen in server.requests]
     assert keys == ["work", "home", "home", "work"]
     await asyncio.gather(work.aclose(), home.aclose())
+
+
+async def test_the_short_name_of_a_model_is_enough(vendor: Vendors) -> None:
+    server = await vendor("anthropic")
+    async with Client("haiku") as client:
+        await client.request().user("hi").send()
+    assert server.requests[-1].body["model"] == "claude-haiku-5-5"
+
+
+async def test_a_class_that_only_takes_words_refuses_what_it_would_lose() -> None:
+    class Words(AIProvider):
+        async def generate_completion(
+            self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
+        ) -> str:
+            return user_prompt
+
+    asked = Client(Words()).request().user("And then?")
+    assert (await asked.send()).text == "And then?"
+    with pytest.raises(NotImplementedError, match="tools"):
+        await asked.tools({"name": "look"}).send()
+    earlier = Client(Words()).request().user("Hi").assistant("Hello.").user("And then?")
+    assert (await earlier.send()).text == "User: Hi\n\nAssistant: Hello.\n\nUser: And then?"
+    with pytest.raises(TypeError, match="subclass"):
+        AIProvider()
+    with pytest.raises(ValueError, match="no description of a tool"):
+        ChatRequest(messages=(), tools=(print,))  # type: ignore[arg-type]
 
 
 async def test_ready_requests_dictionaries_and_options(vendor: Vendors) -> None:

@@ -248,9 +248,12 @@ async def test_models_made_known_find_their_provider(monkeypatch: pytest.MonkeyP
     ALL_MODELS.update({"model-name": {"provider": "newprovider", "config": PROVIDER_MODELS["model-id-1"]}})
     assert ALL_MODELS["model-name"].id == ALL_MODELS["model-id-1"].id == "model-id-1"
     assert "model-id-1" in set(ALL_MODELS)
+    monkeypatch.setenv("AI_PROVIDER", "mock")
+    assert get_text_provider("claude-haiku-5-5").name == "anthropic"
     provider = get_text_provider(GenerationSettings(model="model-name", temperature=0.3))
     assert isinstance(provider, NewProviderTextProvider)
     assert (provider.name, provider.defaults) == ("newprovider", {"temperature": 0.3})
+    monkeypatch.delenv("AI_PROVIDER")
     async with Client() as client:
         found, model = client.provider_for("model-id-1")
     assert (found.name, model) == ("newprovider", "model-id-1")
