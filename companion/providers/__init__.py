@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     )
     from companion.providers.here.mock import MockAIProvider, MockProvider
     from companion.providers.middleware import (
+        Cache,
         CachingMiddleware,
         CircuitBreakerMiddleware,
         LoggingMiddleware,
@@ -192,6 +193,7 @@ __all__ = [
     "BaseTTSProvider",
     "BaseTextProvider",
     "BaseVoiceProvider",
+    "Cache",
     "CachingMiddleware",
     "CartesiaTTSProvider",
     "Catalogue",
@@ -334,6 +336,7 @@ _HOMES = {
         "MockProvider",
     ),
     "companion.providers.middleware": (
+        "Cache",
         "CachingMiddleware",
         "CircuitBreakerMiddleware",
         "LoggingMiddleware",

@@ -19,6 +19,7 @@ from companion.flow import Role
 from companion.providers import written
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.simple import require_encoding, require_rate
+from companion.providers.voice_config import config_named
 
 MODEL_ARGUMENTS: Mapping[Role, str] = {
     Role.THINKS: "model",
@@ -134,7 +135,7 @@ def make(
     if not overrides_configuration(cls):
         taken |= {name: value for name, value in rest.items() if name in chosen}
     wanted = _config_class(cls)
-    needs_key = inspect.signature(cls).parameters.get("api_key")
+    needs_key = _parameters(cls).get("api_key")
     if needs_key is not None and needs_key.default is needs_key.empty and not taken.get("api_key"):
         raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
     provider = cls(_config(wanted, spec, written_so), **taken) if wanted else cls(**taken)
@@ -208,9 +209,15 @@ def _named(cls: type[AIProvider]) -> set[str]:
     return found
 
 
+def _parameters(cls: type[AIProvider]) -> Mapping[str, inspect.Parameter]:
+    """What the constructor takes, by name."""
+    _, *known = inspect.signature(cls.__init__).parameters.values()
+    return {each.name: each for each in known}
+
+
 def _accepted(cls: type[AIProvider], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the constructor takes, and the rest."""
-    known = inspect.signature(cls).parameters.values()
+    known = _parameters(cls).values()
     arguments = bare(arguments)  # a program's own class hands the key to a library of its own
     if any(each.kind is each.VAR_KEYWORD for each in known) and _config_class(cls) is None:
         return arguments, {}
@@ -225,13 +232,13 @@ def _config_class(cls: type[AIProvider]) -> type | None:
     """The class of the one value a program's own class is made with; None: it takes arguments."""
     if cls.__init__ is AIProvider.__init__:
         return None
-    if "config" not in inspect.signature(cls.__init__).parameters:
+    named = _parameters(cls).get("config")
+    if named is None:
         return None
     try:
-        hints = typing.get_type_hints(cls.__init__)
-    except (NameError, TypeError):
-        hints = {}
-    wanted = hints.get("config")
+        wanted = typing.get_type_hints(cls.__init__).get("config")
+    except (NameError, TypeError):  # a class inside a function, which its module does not know by its name
+        wanted = config_named(str(named.annotation))
     if isinstance(wanted, type) and not issubclass(wanted, Mapping):
         return wanted
     return dict
@@ -254,7 +261,7 @@ def _config(wanted: type, spec: Spec, arguments: Mapping[str, Any]) -> object:
             values[each.name] = _as(each.default, each.name, text)
         elif each.name == "provider_name" and each.default is each.empty:
             values[each.name] = spec.name
-        elif each.name == "api_key" and each.default in (each.empty, ""):
+        elif each.name == "api_key" and each.default is each.empty:
             raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
     return wanted(**values)
 

@@ -40,3 +40,11 @@ class VoiceProviderConfig(_Named):
     def __repr__(self) -> str:
         shown: list[str] = [each.name for each in fields(self) if "key" not in each.name.lower()]
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+def config_named(name: str) -> type[VoiceProviderConfig] | None:
+    """The newest class of that name; None: there is none."""
+    kinds = [VoiceProviderConfig]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    return next((kind for kind in reversed(kinds) if kind.__name__ == name), None)

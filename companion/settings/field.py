@@ -138,7 +138,8 @@ class Field:
         if self.declared.environment_unit == 1.0:
             return self.parse(text)
         try:
-            return self.check(self.kind(round(finite(text) * self.declared.environment_unit)))
+            value = finite(text) * self.declared.environment_unit
+            return self.check(self.kind(round(value) or math.ceil(value)))  # a little is not nothing
         except ValueError as error:
             if "possible" in str(error):
                 raise

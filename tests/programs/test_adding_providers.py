@@ -224,6 +224,24 @@ def test_the_environment_of_the_document(prefix: str, monkeypatch: pytest.Monkey
     assert "myprovider" in VoiceProviderFactory.list_providers()
 
 
+def test_a_config_inside_a_function_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LocalConfig(VoiceProviderConfig):
+        pitch: int = 3
+
+    class Local(BaseVoiceProvider):
+        def __init__(self, config: LocalConfig) -> None:
+            super().__init__(config)
+
+        async def text_to_speech(self, text: str, stream: bool = True) -> AsyncIterator[bytes]:
+            yield b""
+
+    monkeypatch.setenv("LOCALVOICE_PITCH", "5")
+    VoiceProviderFactory.register("localvoice", Local)
+    made = VoiceProviderFactory.create("localvoice", {"voice_id": "calm"})
+    assert isinstance(made.config, LocalConfig)
+    assert (made.config.pitch, made.config.voice) == (5, "calm")
+
+
 def test_an_unknown_voice_provider_and_a_missing_key_are_value_errors() -> None:
     with pytest.raises(ValueError, match="hal9000"):
         VoiceProviderFactory.create_provider("hal9000")

@@ -51,6 +51,7 @@ from companion.providers import (
     registry,
 )
 from tests.programs.conftest import KEYS, Vendors
+from tests.providers.scripted import now, on_jumping_clock
 from tests.servers import Script
 
 ENVIRONMENT = """\
@@ -385,6 +386,24 @@ async def test_the_middleware_example(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage().split()[1] for record in caplog.records if record.name == "program"] == [
         "provider=mock"
     ] * 3
+
+
+@pytest.mark.parametrize("by", ["middleware", "environment", "argument"])
+@on_jumping_clock
+async def test_a_rate_limit_is_so_many_a_second_one_after_the_other(by: str) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        if by == "environment":
+            environment.setenv("AI_RATE_LIMIT", "2")
+        provider = AIProviderFactory.create("mock", **({"rate_limit": 2} if by == "argument" else {}))
+    client = Client(provider)
+    if by == "middleware":
+        client.use(RateLimitMiddleware(2.0))
+    began, began_at = now(), []
+    for _ in range(4):
+        async with client.new_request().user("Hello").stream() as stream:
+            await stream.recv()
+        began_at.append(round(now() - began, 3))
+    assert began_at == [0.0, 0.5, 1.0, 1.5]
 
 
 async def test_retries_of_the_client_take_the_place_of_the_providers_own() -> None:
