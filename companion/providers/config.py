@@ -373,7 +373,7 @@ class AIProviderFactory:
         if isinstance(key := arguments.get("api_key"), str):
             arguments["api_key"] = Secret(key) if key else None
         arguments.setdefault("api_key", None)  # the environment was asked
-        _spell_out_models(spec, arguments)
+        spell_out_models(spec, arguments)
         provider = make(cls, spec, arguments, chosen=chosen, role=Role(role) if role else None)
         provider.policy = policy
         return provider
@@ -426,7 +426,7 @@ def _vendor_of(arguments: dict[str, Any]) -> str:
     return named.provider
 
 
-def _spell_out_models(spec: Spec, arguments: dict[str, Any]) -> None:
+def spell_out_models(spec: Spec, arguments: dict[str, Any]) -> None:
     """Short names become ids, and a model that is about to end is told in the log."""
     from companion.providers.catalogue import Catalogue
 

@@ -151,13 +151,14 @@ async def settle(provider: AIProvider, config: Mapping[str, Any]) -> None:
     Raises:
         AIProviderInvalidRequestError: one that makes no sense, or that it does not know.
     """
-    from companion.providers.config import refined_policy
+    from companion.providers.config import refined_policy, spell_out_models
 
     cls = type(provider)
     role = provider._role or _role_of(provider, str(config.get("model_id") or config.get("model") or ""))
     arguments = {constructor_name(role, name): value for name, value in config.items() if value is not None}
     policy = refined_policy(provider.policy, arguments)
     defaults = taken_defaults(cls, arguments)
+    spell_out_models(provider.spec, arguments)
     kept = provider._made_with
     key = arguments.get("api_key")
     if isinstance(key, str):

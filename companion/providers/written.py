@@ -386,6 +386,15 @@ async def _ready(provider: AIProvider) -> None:
     """A class that has to connect or to be configured first has done so."""
     if provider._connected or provider.is_connected:
         return
+    import asyncio
+
+    lock: asyncio.Lock = vars(provider).setdefault("_begins", asyncio.Lock())
+    async with lock:  # two first calls at once begin it once
+        if not provider._connected:
+            await _begin(provider)
+
+
+async def _begin(provider: AIProvider) -> None:
     cls = type(provider)
     with _ours(provider):
         if overrides(cls, "initialize"):

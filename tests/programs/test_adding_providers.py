@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import AsyncIterator
@@ -186,6 +187,21 @@ async def test_the_contracts_calls_work_too(my_provider: MyProvider) -> None:
     async with opened(my_provider.stacked(my_provider.speak), SpeakRequest(text="one")) as sound:
         assert [chunk.rate_hz async for chunk in sound] == [24_000]
     assert (await my_provider.generate_tts("one two"))[:1] in (b"I", b"\xff")
+
+
+async def test_two_first_calls_at_once_connect_once(my_provider: MyProvider) -> None:
+    connected = []
+    connect = my_provider.connect
+
+    async def slowly() -> None:
+        connected.append(1)
+        await asyncio.sleep(0)
+        await connect()
+
+    my_provider.connect = slowly  # type: ignore[method-assign]
+    client = Client(my_provider)
+    await asyncio.gather(client.speak("one"), client.speak("two"), client.transcribe(take()))
+    assert connected == [1]
 
 
 async def test_its_faults_are_ours(my_provider: MyProvider) -> None:
