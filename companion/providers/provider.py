@@ -204,7 +204,8 @@ class AIProvider(SimpleMethods):
     _stand_in: AIProvider | None
     _net: Net | None
     _owns_net: bool
-    _connected: bool
+    _is_open: bool
+    """Between `connect` and `disconnect`; a program's own class may keep that as `_connected`."""
     _turn: Transcript | None
     _closes: bool
     _made_with: dict[str, Any]
@@ -238,7 +239,7 @@ class AIProvider(SimpleMethods):
         self.models = dict.fromkeys(Role, "")
         self.defaults, self.settings, self.config = {}, {}, None
         self._role = self._voice = self._stand_in = self._net = self._turn = None
-        self._owns_net, self._connected, self._closes = True, False, False
+        self._owns_net, self._is_open, self._closes = True, False, False
         self._stacks = {}
         return self
 

@@ -128,7 +128,7 @@ class SimpleMethods:
         defaults: Mapping[str, Any]
         config: Any
         _voice: Any
-        _connected: bool
+        _is_open: bool
         _turn: Transcript | None
 
         def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]: ...
@@ -384,7 +384,7 @@ class SimpleMethods:
     @property
     def is_connected(self) -> bool:
         """Between `connect` and `disconnect`. Calls work without both."""
-        return self._connected
+        return bool(vars(self).get("_connected", self._is_open))
 
     async def connect(self) -> None:
         """Prepares connections, so that the next call is quick.
@@ -395,11 +395,11 @@ class SimpleMethods:
         if self.spec.needs_key:
             self.require_key()
         await self.warm()
-        self._connected = True
+        self._is_open = True
 
     async def disconnect(self) -> None:
         """Closes connections. Idempotent; the next call opens them again."""
-        self._connected = False
+        self._is_open = False
         await self.aclose()
 
     async def cleanup(self) -> None:

@@ -140,7 +140,9 @@ async def close(provider: AIProvider) -> None:
             if overrides(type(provider), name):
                 with _ours(provider):
                     await _awaited(getattr(provider, name)())
-        provider._connected = False
+        provider._is_open = False
+        if "_connected" in vars(provider):
+            vars(provider)["_connected"] = False
     finally:
         provider._closes = False
 
@@ -384,13 +386,13 @@ async def draw(provider: AIProvider, request: DrawRequest) -> AsyncGenerator[Pic
 
 async def _ready(provider: AIProvider) -> None:
     """A class that has to connect or to be configured first has done so."""
-    if provider._connected or provider.is_connected:
+    if provider.is_connected:
         return
     import asyncio
 
     lock: asyncio.Lock = vars(provider).setdefault("_begins", asyncio.Lock())
     async with lock:  # two first calls at once begin it once
-        if not provider._connected:
+        if not provider.is_connected:
             await _begin(provider)
 
 
@@ -403,7 +405,9 @@ async def _begin(provider: AIProvider) -> None:
             await _awaited(provider.initialize(bare(provider.settings)))
         if overrides(cls, "connect"):
             await _awaited(provider.connect())
-    provider._connected = True
+    provider._is_open = True
+    if "_connected" in vars(provider):
+        vars(provider)["_connected"] = True
 
 
 def _given(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -77,7 +77,7 @@ class WyomingProvider(AIProvider):
             asked["language"] = request.language.split("-")[0].lower()
         if model := request.model or self.models[Role.HEARS]:
             asked["name"] = model
-        async with self._connection(Role.HEARS) as (call, link):
+        async with self._connected(Role.HEARS) as (call, link):
             sending = spawn(_send_take(link, asked, request), name="wyoming: take", is_awaited=True)
             try:
                 async with aclosing(_words(call, link, sending)) as transcripts:
@@ -97,7 +97,7 @@ class WyomingProvider(AIProvider):
         if voice := request.voice or self.tts_voice:
             name, _, speaker = voice.partition("#")
             asked["voice"] = {"name": name, **({"speaker": speaker} if speaker else {})}
-        async with self._connection(Role.SPEAKS) as (call, link):
+        async with self._connected(Role.SPEAKS) as (call, link):
             await link.send(Event("synthesize", asked).encoded())
             async with aclosing(_events(call, link)) as events:
                 async for event in events:
@@ -112,7 +112,7 @@ class WyomingProvider(AIProvider):
                 raise _no_voice(call, "no sound")
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        async with self._connection(Role.SPEAKS) as (call, link):
+        async with self._connected(Role.SPEAKS) as (call, link):
             return _voices((await _describe(call, link)).get("tts"))
 
     async def check(self) -> Health:
@@ -123,7 +123,7 @@ class WyomingProvider(AIProvider):
         refusal: CompanionError | None = None
         for role in PORTS:
             try:
-                async with self._connection(role) as (call, link):
+                async with self._connected(role) as (call, link):
                     info = await _describe(call, link)
             except CompanionError as error:
                 refusal = error
@@ -138,7 +138,7 @@ class WyomingProvider(AIProvider):
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
 
     @asynccontextmanager
-    async def _connection(self, role: Role) -> AsyncIterator[tuple[Told, Connection]]:
+    async def _connected(self, role: Role) -> AsyncIterator[tuple[Told, Connection]]:
         with told(self.spec) as call:
             try:
                 link = await dial(self.net, self._address(role), who=self.spec.display_name)
