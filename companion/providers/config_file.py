@@ -131,7 +131,10 @@ class Config:
                 *path, last = key.removeprefix(f"{name}.").split(".")
                 inner = group
                 for part in path:
-                    inner = inner.setdefault(part, {})
+                    found = inner.setdefault(part, {})
+                    inner = (
+                        found if isinstance(found, dict) else {}
+                    )  # a name with a dot in it stands in its way
                 inner[last] = self._shown(key)
         return group or default
 

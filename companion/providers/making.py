@@ -46,6 +46,25 @@ def _whole(name: str, value: object) -> int:
     return int(number)
 
 
+def _between(low: float, high: float) -> Callable[[str, object], float]:
+    def read(name: str, value: object) -> float:
+        number = _number(name, value)
+        if not low <= number <= high:
+            raise AIProviderInvalidRequestError(
+                f"{name} must be between {low:g} and {high:g}, not {number:g}."
+            )
+        return number
+
+    return read
+
+
+def _some(name: str, value: object) -> int:
+    number = _whole(name, value)
+    if number < 1:
+        raise AIProviderInvalidRequestError(f"{name} must be 1 or more, not {number}.")
+    return number
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise AIProviderInvalidRequestError(f"{name} must be a text, not {str(value)[:40]!r}.")
@@ -60,16 +79,16 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
 
 
 _DEFAULTS: Mapping[str, Callable[[str, object], Any]] = {
-    "temperature": _number,
-    "max_tokens": _whole,
-    "top_p": _number,
-    "frequency_penalty": _number,
-    "presence_penalty": _number,
+    "temperature": _between(0, 2),
+    "max_tokens": _some,
+    "top_p": _between(0, 1),
+    "frequency_penalty": _between(-2, 2),
+    "presence_penalty": _between(-2, 2),
     "seed": _whole,
     "stop": _texts,
     "reasoning_effort": _text,
     "language": _text,
-    "speed": _number,
+    "speed": _between(0.25, 4),
     "sample_rate": lambda name, value: require_rate(_whole(name, value)),
 }
 """What a provider's requests can be given beforehand, and how it is read."""

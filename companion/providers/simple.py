@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.calls import EmbedRequest
@@ -136,6 +137,7 @@ class SimpleMethods:
         def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]: ...
         def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]: ...
         def require_key(self) -> str: ...
+        def _thinks(self, request: object) -> bool: ...
         async def voices(self) -> Sequence[VoiceInfo]: ...
         async def warm(self) -> None: ...
         async def aclose(self) -> None: ...
@@ -173,17 +175,20 @@ class SimpleMethods:
             messages: ours, or dictionaries in OpenAI's shape.
             system_prompt: stands before them.
             temperature: None: what the provider was configured with, else 0.7.
-            max_tokens: None: what the provider was configured with, else a reply short enough to be spoken.
+            max_tokens: None: what the provider was configured with, else a reply short enough to be spoken; no limit for
+                a model that thinks first, whose thoughts would use it up.
             options: any other field of `ChatRequest`: `model`, `stop`, `top_p`, `seed` ...
         """
         system = [Message(Speaker.SYSTEM, system_prompt)] if system_prompt else []
-        usual = {"temperature": USUAL_TEMPERATURE, "max_tokens": SHORT_REPLY, **self.defaults}
+        usual = {"temperature": USUAL_TEMPERATURE, **self.defaults}
         request = ChatRequest(
             messages=(*system, *map(Message.of, messages)),
             temperature=usual["temperature"] if temperature is None else temperature,
-            max_tokens=usual["max_tokens"] if max_tokens is None else max_tokens,
+            max_tokens=usual.get("max_tokens") if max_tokens is None else max_tokens,
             **{name: value for name, value in options.items() if value is not None},
         )
+        if request.max_tokens is None and not self._thinks(request):
+            request = replace(request, max_tokens=SHORT_REPLY)
         async with opened(self.stacked(self.chat), request) as deltas:
             async for delta in deltas:
                 if delta.text:
@@ -296,8 +301,6 @@ class SimpleMethods:
         self, request: SpeakRequest, call: Call[SpeakRequest, Audio] | None = None
     ) -> AsyncGenerator[Audio, None]:
         """The sound of a request; where its voice is refused, that of the default voice, which the log tells."""
-        from dataclasses import replace
-
         call = call or self.stacked(self.speak)
         came = False
         try:

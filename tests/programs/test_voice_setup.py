@@ -70,6 +70,9 @@ def test_the_configuration_of_the_document(folder: Path) -> None:
     assert config.get("websocket.max_connections") == 1000
     assert config.get("performance") == {"latency_target_ms": 300, "max_concurrent_calls": 100}
     assert config.get("nothing.here", "else") == "else"
+    (folder / "default.yaml").write_text("a: {b.c: 1, b: {c: {d: 2}}}\n")
+    assert load_config(folder).get("a.b.c") == 1
+    assert load_config(folder).get("a") is not None
     assert config.get_provider_config("llm") == {
         "api_key": KEYS["GROQ_API_KEY"],
         "model": "llama-3.1-8b-instant",
@@ -117,7 +120,10 @@ def test_files_are_merged_in_the_documents_order(folder: Path, monkeypatch: pyte
         ("sample_rate: fast", "sample_rate"),
         ("sample_rate: 7", "8000 to 48000"),
         ("temperature: warm", "temperature"),
+        ("temperature: 3", "between 0 and 2"),
         ("max_tokens: 1.5", "max_tokens"),
+        ("max_tokens: 0", "1 or more"),
+        ("speed: 9", "between"),
         ("stop: 7", "stop"),
     ],
 )
@@ -286,6 +292,19 @@ async def test_the_classes_themselves(folder: Path) -> None:
     assert stt.models[Role.HEARS] == "flux-general-en"
     assert (tts.models[Role.SPEAKS], tts.models[Role.HEARS], tts.tts_voice) == ("sonic-3", "ink-2", TESSA)
     assert (llm.models[Role.THINKS], llm.defaults["max_tokens"]) == ("llama-3.1-8b-instant", 150)
+
+
+@pytest.mark.parametrize(("model", "limit"), [("llama-3.1-8b-instant", 150), ("openai/gpt-oss-20b", None)])
+async def test_a_spoken_reply_is_short_but_thoughts_do_not_use_it_up(
+    model: str, limit: int | None, vendor: Vendors
+) -> None:
+    server = await vendor("groq")
+    server.script.models = [model]
+    async with LLMFactory.create("groq", {"model": model}) as provider:
+        async for _ in provider.stream_chat([{"role": "user", "content": "Hello"}]):
+            pass
+    body = server.asked("/chat/completions")[-1].body
+    assert (body.get("max_tokens") or body.get("max_completion_tokens")) == limit
 
 
 async def test_initialize_without_a_key_is_a_value_error() -> None:
