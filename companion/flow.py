@@ -8,12 +8,14 @@ Values only: frozen, no behaviour beyond what follows from their own fields, no 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from companion.calls import Spelling
+
 if TYPE_CHECKING:
-    from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
+    from companion.calls import ChatOptions, JsonSchema, Picture, SoundFile, Tool, ToolCall
     from companion.errors import Kind
 
 CAPTURE_RATE_HZ = 16_000
@@ -67,6 +69,31 @@ class Audio:
     def seconds(self) -> float:
         return len(self.pcm) / 2 / self.rate_hz
 
+    @property
+    def data(self) -> bytes:
+        """The same as `pcm`."""
+        return self.pcm
+
+    @property
+    def sample_rate(self) -> int:
+        """The same as `rate_hz`."""
+        return self.rate_hz
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+
+class AudioChunk(Audio, metaclass=Spelling):
+    """`Audio`, as a program's own voice or microphone writes it."""
+
+    def __new__(cls, data: bytes, sample_rate: int = CAPTURE_RATE_HZ, channels: int = 1) -> Audio:  # type: ignore[misc]
+        if channels != 1:
+            raise ValueError(
+                f"sound is mono here, not of {channels} channels: mix it with companion.pcm.to_mono"
+            )
+        return Audio(pcm=data, rate_hz=sample_rate)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HearRequest:
@@ -114,6 +141,9 @@ class Transcript:
     """Of a model that charges for hearing by tokens; on the final one."""
 
 
+TranscriptChunk = TranscriptionResult = Transcript
+
+
 # -- thinking -----------------------------------------------------------------------------------------------
 
 
@@ -124,6 +154,9 @@ class Speaker(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     TOOL = "tool"
+
+
+MessageRole = Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +173,74 @@ class Message:
     """Of the assistant: what it asked for."""
     tool_call_id: str = ""
     """Of a tool's answer: the call it answers."""
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The program's own notes; they stay here."""
+
+    def __post_init__(self) -> None:
+        if type(self.role) is not Speaker:
+            object.__setattr__(self, "role", _speaker(self.role))
+
+    @staticmethod
+    def of(value: Message | Mapping[str, Any]) -> Message:
+        """A message written as a dictionary, in OpenAI's shape.
+
+        Raises:
+            AIProviderInvalidRequestError: it is none; says what is missing.
+        """
+        if isinstance(value, Message):
+            return value
+        if not isinstance(value, Mapping) or "role" not in value:
+            from companion.errors import AIProviderInvalidRequestError
+
+            raise AIProviderInvalidRequestError("A message has a role and a content.")
+        from companion.calls import ToolCall
+
+        text, images = _content(value.get("content"))
+        return Message(
+            value["role"],
+            text,
+            name=str(value.get("name") or ""),
+            images=(*images, *value.get("images", ())),
+            sounds=tuple(value.get("sounds", ())),
+            tool_calls=tuple(map(ToolCall.of, value.get("tool_calls") or ())),
+            tool_call_id=str(value.get("tool_call_id") or ""),
+            metadata=value.get("metadata") or {},
+        )
+
+
+def _speaker(role: str) -> Speaker:
+    try:
+        return Speaker(role)
+    except ValueError as error:
+        from companion.errors import AIProviderInvalidRequestError
+
+        roles = ", ".join(each.value for each in Speaker)
+        raise AIProviderInvalidRequestError(
+            f"Nobody in a conversation is called {str(role)[:40]!r}: there are {roles}."
+        ) from error
+
+
+def _content(content: Any) -> tuple[str, tuple[Picture, ...]]:
+    """Text and pictures of a dictionary's content: a text, nothing, or a list of OpenAI's parts."""
+    if content is None or isinstance(content, str):
+        return content or "", ()
+    from base64 import b64decode
+
+    from companion.calls import Picture
+
+    texts: list[str] = []
+    images: list[Picture] = []
+    for part in content:
+        image = part.get("image_url") if isinstance(part, Mapping) else None
+        url = str(image.get("url", "") if isinstance(image, Mapping) else image or "")
+        if url.startswith("data:"):
+            label, _, data = url.partition(",")
+            images.append(Picture(data=b64decode(data), media_type=label[5:].partition(";")[0]))
+        elif url:
+            images.append(Picture(url=url))
+        else:
+            texts.append(part if isinstance(part, str) else str(part.get("text") or ""))
+    return "".join(texts), tuple(images)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +275,44 @@ class ChatRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     practice: str = ""
     """Name of the guided practice, which the offline guide follows; models are told through the system prompt."""
+    options: InitVar[ChatOptions | None] = None
+    """The other fields in one value, for programs that keep them so; what it sets wins."""
+
+    def __post_init__(self, options: ChatOptions | None) -> None:
+        if options is not None:
+            for name, value in options.fields().items():
+                object.__setattr__(self, name, value)
+        if type(self.messages) is not tuple or any(type(each) is not Message for each in self.messages):
+            object.__setattr__(self, "messages", tuple(map(Message.of, self.messages)))
+        if self.tools:
+            from companion.calls import Tool
+
+            object.__setattr__(self, "tools", tuple(map(Tool.of, self.tools)))
+        stop: Any = self.stop
+        if type(stop) is not tuple:
+            object.__setattr__(self, "stop", (stop,) if isinstance(stop, str) else tuple(stop or ()))
+        if isinstance(self.tool_choice, Mapping):
+            chosen = self.tool_choice.get("function") or self.tool_choice
+            object.__setattr__(self, "tool_choice", str(chosen.get("name") or chosen.get("type") or "auto"))
+
+
+class CompletionRequest(ChatRequest, metaclass=Spelling):
+    """`ChatRequest`, written as two prompts."""
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        system_prompt: str,
+        user_prompt: str,
+        max_tokens: int = 500,
+        temperature: float = 0.7,
+        stop_sequences: list[str] | None = None,
+    ) -> ChatRequest:
+        return ChatRequest(
+            messages=(Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt)),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=tuple(stop_sequences or ()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +328,20 @@ class Usage:
     audio_output_tokens: int = 0
     cached_audio_tokens: int = 0
     """The part of `cached_tokens` that was sound."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The same as `input_tokens`."""
+        return self.input_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """The same as `output_tokens`."""
+        return self.output_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
 
     @property
     def is_plausible(self) -> bool:
@@ -231,6 +384,26 @@ class ChatDelta:
     raw: Mapping[str, Any] | None = None
     """The vendor's last event as it came, for what has no field here."""
 
+    @property
+    def content(self) -> str:
+        """The same as `text`."""
+        return self.text
+
+    @property
+    def delta(self) -> ChatDelta:
+        """The same, for programs that look for what is new inside a chunk."""
+        return self
+
+
+ChatStreamChunk = ChatDelta
+
+
+class TextChunk(ChatDelta, metaclass=Spelling):
+    """`ChatDelta`, as a program's own model writes it."""
+
+    def __new__(cls, content: str = "", finish_reason: str | None = None) -> ChatDelta:  # type: ignore[misc]
+        return ChatDelta(text=content, finish_reason=finish_reason)
+
 
 # -- speaking -----------------------------------------------------------------------------------------------
 
@@ -263,6 +436,13 @@ class SpeakRequest:
     model: str = ""
 
 
+class TTSRequest(SpeakRequest, metaclass=Spelling):
+    """`SpeakRequest`, by position."""
+
+    def __new__(cls, text: str, voice: str = "", speed: float = 1.0) -> SpeakRequest:  # type: ignore[misc]
+        return SpeakRequest(text=text, voice=voice, speed=speed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceInfo:
     """A voice a person can choose."""
@@ -273,16 +453,16 @@ class VoiceInfo:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model as its provider tells it (features B1)."""
 
     provider: str
     model_name: str
     supports_tts: bool = False
-    max_tokens: int | None = None
-    """Longest answer."""
-    context_window: int | None = None
+    max_tokens: int = 4096
+    """Longest answer; where nobody knows it, what every model of that kind can."""
+    context_window: int = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

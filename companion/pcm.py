@@ -138,6 +138,24 @@ def read_file(path: Path, rate_hz: int = CAPTURE_RATE_HZ) -> Audio:
     return Audio(pcm=_pcm(mono), rate_hz=rate_hz)
 
 
+def decoded(file: bytes) -> Audio:
+    """The sound of a file that libsndfile reads, mixed to mono at its own rate.
+
+    Raises:
+        CompanionError: BAD_FILE when it is no recording, or an empty one.
+    """
+    import numpy as np
+    import soundfile
+
+    try:
+        data, rate_hz = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise CompanionError(Kind.BAD_FILE, "That is no recording.", cause=error) from error
+    if not data.size:
+        raise CompanionError(Kind.BAD_FILE, "There is no sound in it.")
+    return Audio(pcm=_pcm(np.nan_to_num(data.mean(axis=1))), rate_hz=rate_hz)
+
+
 class Resampler:
     """A stream of int16 mono from one rate to another, band-limited (soxr, HQ). Equal rates pass through."""
 

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
     **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
-    **dict.fromkeys(("days", "practices", "templates", "tokens", "memory"), 1),
+    **dict.fromkeys(("days", "practices", "templates", "tokens", "memory", "durations"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,
@@ -49,6 +49,7 @@ HOMES = {
     "faster_whisper": ("providers/here/",),
     "huggingface_hub": ("providers/here/",),
     "piper": ("providers/here/process/worker.py",),
+    "opentelemetry": ("providers/middleware/tracing.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

@@ -716,7 +716,7 @@ async def test_the_simple_way_to_speak_gives_an_mp3(provider: OpenAIProvider) ->
 async def test_thirteen_voices_are_known_without_asking(
     provider: OpenAIProvider, server: OpenAIServer
 ) -> None:
-    voices = await provider.get_available_voices()
+    voices = provider.get_available_voices()
     assert len(voices) == len(set(voices)) == 13
     assert not server.requests
     for voice in voices:

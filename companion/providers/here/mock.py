@@ -10,7 +10,7 @@ import array
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError
@@ -62,12 +62,17 @@ class MockAIProvider(AIProvider):
     """Scripted thinking, hearing, speaking, and the rest. Vectors of texts with words in common are near each other.
 
     Args:
-        responses: `completion` (text; several in a list are given in turn), `tool_calls` (pairs of a tool's name and its
-            arguments, asked for whenever tools are offered and not yet answered), `transcript` (text), `tts` (bytes that
-            `generate_tts` returns as they are) and `picture` (bytes of a PNG). What is missing has a fixed default.
+        responses: `completion` (text; several in a list are given in turn; or a function, as `chat_func`),
+            `tool_calls` (pairs of a tool's name and its arguments, asked for whenever tools are offered and not yet
+            answered), `transcript` (text), `tts` (bytes that `generate_tts` returns as they are) and `picture` (bytes
+            of a PNG). What is missing has a fixed default.
         failure: raised by every call; after `fail_after` chunks, 0 before the first.
         fail_times: how many calls fail before the rest succeed; None: all.
         delay_s: pause before each chunk.
+        chat_func: gives the answer to a request instead: a text, a message, a `ChatResponse` or an iterator of pieces,
+            plain or to be awaited.
+        chat_stream_func: the same, where the answer is streamed; None: `chat_func`.
+        name_func: what `name` says.
     """
 
     spec: ClassVar[Spec] = SPEC
@@ -75,16 +80,22 @@ class MockAIProvider(AIProvider):
 
     def __init__(
         self,
-        *,
         responses: Mapping[str, Any] | None = None,
+        *,
         failure: AIProviderError | None = None,
         fail_after: int = 0,
         fail_times: int | None = None,
         delay_s: float = 0.0,
+        chat_func: Callable[[ChatRequest], Any] | None = None,
+        chat_stream_func: Callable[[ChatRequest], Any] | None = None,
+        name_func: Callable[[], str] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.responses = dict(responses or {})
+        scripted = self.responses.get("completion")
+        self.chat_func = chat_stream_func or chat_func or (scripted if callable(scripted) else None)
+        self._name_func = name_func
         self.failure = failure
         self.fail_after = fail_after
         self.fail_times = fail_times
@@ -97,6 +108,10 @@ class MockAIProvider(AIProvider):
         """Forgets the calls; a list of completions starts again from its first."""
         self.call_history.clear()
         self._answers = self._count = 0
+
+    @property
+    def name(self) -> str:
+        return self._name_func() if self._name_func else super().name
 
     # -- the calls ------------------------------------------------------------------------------------------
 
@@ -122,6 +137,10 @@ class MockAIProvider(AIProvider):
 
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         fails = self._fails()
+        if self.chat_func is not None:
+            async for delta in self._told(request, fails):
+                yield delta
+            return
         calls = self._next_calls(request)
         words = _words(self._next_completion()) if not calls else []
         for index, word in enumerate(words):
@@ -139,6 +158,25 @@ class MockAIProvider(AIProvider):
             id=f"mock-{self._count}",
             tool_calls=calls,
         )
+
+    async def _told(self, request: ChatRequest, fails: bool) -> AsyncGenerator[ChatDelta, None]:
+        """What the program's own function says."""
+        from companion.providers.written import deltas_of, pieces_of
+
+        assert self.chat_func is not None
+        given = self.chat_func(request)
+        is_whole = not hasattr(given, "__aiter__") and not isinstance(given, list | Iterator)
+        last, index = ChatDelta(finish_reason="stop", model=request.model or self.models[Role.THINKS]), 0
+        async for piece in pieces_of(given):
+            for delta in deltas_of(piece, ends=is_whole):
+                await self._before_chunk(index, fails)
+                index += 1
+                if delta.finish_reason:
+                    last = delta
+                else:
+                    yield delta
+        await self._before_chunk(index, fails)
+        yield last
 
     async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         fails = self._fails()
@@ -313,4 +351,4 @@ def _little_endian(samples: array.array[int]) -> bytes:
     return samples.tobytes()
 
 
-PROVIDER = MockAIProvider
+PROVIDER = MockProvider = MockAIProvider

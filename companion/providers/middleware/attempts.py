@@ -11,7 +11,7 @@ from typing import TypeVar
 from companion.errors import CompanionError, Kind
 from companion.flow import Role
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_live, is_meaningful, reaction, role_of
+from companion.providers.middleware.reactions import Middleware, is_live, is_meaningful, reaction, role_of
 from companion.providers.provider import opened
 from companion.providers.replay import repeatable
 
@@ -74,6 +74,13 @@ def retry(
                 await asyncio.sleep(pause_s)
 
     return run
+
+
+def RetryMiddleware(max_retries: int = 2, backoff: float = 0.5) -> Middleware:
+    """`retry` for `Client.use`, with so many further attempts after pauses from `backoff` seconds on."""
+    return Middleware(
+        lambda call, _: retry(call, max_retries + 1, backoff_s=backoff), {"attempts": 1, "backoff_s": backoff}
+    )
 
 
 def _may_pass(request: object, error: CompanionError) -> bool:

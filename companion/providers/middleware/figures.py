@@ -12,13 +12,13 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Role, SpeakRequest, Transcript, Usage
 from companion.log import redact
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_meaningful, role_of
+from companion.providers.middleware.reactions import Middleware, is_meaningful, role_of
 from companion.providers.provider import Spec, opened
 
 RequestT = TypeVar("RequestT")
@@ -58,10 +58,24 @@ class CallFigures:
     """None: nobody knows."""
 
 
+@runtime_checkable
 class Collector(Protocol):
     """Where figures go. Called on the loop's thread, at the end of each call; must be quick."""
 
     def record(self, figures: CallFigures, /) -> None: ...
+
+
+class MetricsCollector(Protocol):
+    """Where each step of a call goes, as it happens. Called on the loop's thread; must be quick."""
+
+    def record_request(self, provider: str, model: str, /) -> None: ...
+
+    def record_response(
+        self, provider: str, model: str, duration: float, tokens: int, error: BaseException | None, /
+    ) -> None:
+        """A call has ended, after `duration` seconds: well, with an error, or given up (`GeneratorExit`)."""
+
+    def record_stream_chunk(self, provider: str, model: str, /) -> None: ...
 
 
 Price = Callable[[CallFigures], float | None]
@@ -127,6 +141,34 @@ def measured(
     return run
 
 
+def observed(
+    call: Call[RequestT, ChunkT], metrics: MetricsCollector, *, spec: Spec | None = None
+) -> Call[RequestT, ChunkT]:
+    """Tells a `MetricsCollector` of each request, piece and end."""
+
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
+        clock = asyncio.get_running_loop().time
+        watch, began, error = _Watch(request, spec, None), clock(), None
+        provider, model = watch.who
+        metrics.record_request(provider, model)
+        try:
+            async with opened(call, request) as chunks:
+                async for chunk in chunks:
+                    watch.take(chunk)
+                    if is_meaningful(chunk):
+                        metrics.record_stream_chunk(provider, model)
+                    yield chunk
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            told = watch.figures(WELL, lambda _: None)
+            tokens = told.usage.total_tokens if told.usage and told.pieces else 0
+            metrics.record_response(provider, model, clock() - began, tokens, error)
+
+    return run
+
+
 class _Watch:
     """One call being measured."""
 
@@ -147,6 +189,11 @@ class _Watch:
         self._sound_s = self._waited_s = self._began_s = 0.0
         self._first_s: float | None = None
         self._usage: Usage | None = None
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """Provider and model, as far as they are known."""
+        return self._provider, self._model
 
     def waits(self) -> None:
         self._began_s = asyncio.get_running_loop().time()
@@ -323,6 +370,18 @@ def logged(
             itself.
     """
     return measured(_aloud(call, log) if content else call, _Line(log), spec=spec, price=price)
+
+
+def MetricsMiddleware(metrics: MetricsCollector | Collector) -> Middleware:
+    """`observed` for `Client.use`, or `measured` for a collector of figures."""
+    if not isinstance(metrics, Collector):
+        return Middleware(lambda call, spec: observed(call, metrics, spec=spec))
+    return Middleware(lambda call, spec: measured(call, metrics, spec=spec))
+
+
+def LoggingMiddleware(logger: logging.Logger | None = None, *, content: bool = False) -> Middleware:
+    """`logged` for `Client.use`."""
+    return Middleware(lambda call, spec: logged(call, spec=spec, log=logger or _log, content=content))
 
 
 class _Line:

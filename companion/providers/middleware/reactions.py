@@ -6,14 +6,15 @@ here what follows from that name. Also what all middleware asks of requests and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import ChatDelta, HearRequest, Role, SpeakRequest
 
 if TYPE_CHECKING:
+    from companion.ports import Call
     from companion.providers.provider import Spec
 
 
@@ -98,3 +99,18 @@ def role_of(request: object) -> Role:
 def names_of(spec: Spec | None) -> tuple[str, str]:
     """Registered and display name, as errors take them."""
     return (spec.name, spec.display_name) if spec else ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Middleware:
+    """Something for `Client.use`, before it knows whose calls it stands around."""
+
+    wrap: Callable[[Call[Any, Any], Spec], Call[Any, Any]]
+    instead_of: Mapping[str, Any] = field(default_factory=dict)
+    """What of the provider's own policy it takes the place of."""
+
+    def __call__(self, call: Call[Any, Any]) -> Call[Any, Any]:
+        """The same around a call of nobody in particular."""
+        from companion.providers.provider import Spec
+
+        return self.wrap(call, Spec(name="", display_name="", roles=frozenset()))

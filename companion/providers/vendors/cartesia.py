@@ -202,7 +202,7 @@ class CartesiaProvider(AIProvider):
             return response.json()
 
 
-PROVIDER = CartesiaProvider
+PROVIDER = CartesiaTTSProvider = CartesiaProvider
 
 
 def _reason(body: Any) -> Any:

@@ -308,7 +308,7 @@ class OllamaProvider(AIProvider):
         await super().aclose()
 
 
-PROVIDER = OllamaProvider
+PROVIDER = LocalProvider = OllamaProvider
 
 
 # -- the question -------------------------------------------------------------------------------------------

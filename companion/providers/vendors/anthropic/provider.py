@@ -50,16 +50,25 @@ SPEC = Spec(
     key_page="https://console.anthropic.com/settings/keys",
     base_url="https://api.anthropic.com",
     default_models={Role.THINKS: "claude-haiku-5-5"},
+    usual_window=200_000,
     summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
 )
 
 
 class AnthropicProvider(AIProvider):
-    """Claude, through the Messages API at `base_url`."""
+    """Claude, through the Messages API at `base_url`.
+
+    Args:
+        version: of the API, as a date; the one this was written for unless a program needs another.
+    """
 
     spec = SPEC
     _http: httpx2.AsyncClient | None = None
     _client: AsyncAnthropic | None = None
+
+    def __init__(self, *, version: str = VERSION, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.version = version
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with in_call(self.spec) as call:
@@ -113,7 +122,7 @@ class AnthropicProvider(AIProvider):
             self._http = self.net.client()
         headers = {
             "Authorization": f"Bearer {key}",
-            "anthropic-version": VERSION,
+            "anthropic-version": self.version,
             "Content-Type": "application/json",
         }
         url = self.base_url.rstrip("/") + "/v1/messages"
@@ -137,6 +146,7 @@ class AnthropicProvider(AIProvider):
                 http_client=http,
                 timeout=http.timeout,
                 max_retries=0,
+                default_headers={"anthropic-version": self.version},
                 open_telemetry=False,  # what is said here is in nobody's traces
             )
         return self._client

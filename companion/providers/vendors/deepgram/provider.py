@@ -255,7 +255,7 @@ class DeepgramProvider(AIProvider):
         return {"Authorization": f"Token {self.require_key()}"}
 
 
-PROVIDER = DeepgramProvider
+PROVIDER = DeepgramFluxSTTProvider = DeepgramSTT = DeepgramProvider
 
 
 def _language(request: HearRequest) -> str:

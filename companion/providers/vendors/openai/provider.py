@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -115,14 +115,33 @@ SPEC = Spec(
 
 
 class OpenAIProvider(AIProvider):
-    """OpenAI or a compatible server at `base_url`."""
+    """OpenAI or a compatible server at `base_url`.
+
+    Args:
+        organization: whose account is charged, where a key belongs to several; likewise `project`.
+        api_version: of a server that wants it in every address, as Azure's dated ones do.
+    """
 
     spec = SPEC
     dialect: ClassVar[Dialect] = OPENAI
+    headers: Mapping[str, str]
+    """Sent with every request, besides the dialect's."""
+    query: Mapping[str, str]
+    """Added to every address."""
     _client: AsyncOpenAI | None = None
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        organization: str = "",
+        project: str = "",
+        api_version: str = "",
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
+        named = {"OpenAI-Organization": organization, "OpenAI-Project": project}
+        self.headers = {name: value for name, value in named.items() if value}
+        self.query = {"api-version": api_version} if api_version else {}
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)

@@ -21,7 +21,7 @@ from companion.providers.wire.faults import CallContext, our_own, when_loaded
 if TYPE_CHECKING:
     import httpx2
 
-    from companion.providers.provider import AIProvider
+    from companion.providers.vendors.openai.provider import OpenAIProvider
 
 _CONCESSIONS = 2
 """How often one call gives up a parameter that the server says it does not know."""
@@ -59,7 +59,7 @@ Made = tuple[dict[str, Any], Iterable[str]]
 class Requests:
     """One provider's; reads its address and key anew for each request."""
 
-    def __init__(self, provider: AIProvider, dialect: Dialect) -> None:
+    def __init__(self, provider: OpenAIProvider, dialect: Dialect) -> None:
         self._provider = provider
         self._dialect = dialect
         self._http: httpx2.AsyncClient | None = None
@@ -122,17 +122,19 @@ class Requests:
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
-        request = self._http.build_request(method, address, headers=headers, params=query or None, **content)
+        asked = {**(query or {}), **self._provider.query}
+        request = self._http.build_request(method, address, headers=headers, params=asked or None, **content)
         request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
         return await self._http.send(request, stream=True)
 
     def headers(self) -> dict[str, str]:
         """The vendor's own, and the one with the key where there is one."""
         key = self.key()
+        own = {**self._dialect.headers, **self._provider.headers}
         if not key:
-            return dict(self._dialect.headers)
+            return own
         name = self._dialect.key_header
-        return {**self._dialect.headers, **({name: key} if name else {"Authorization": f"Bearer {key}"})}
+        return {**own, **({name: key} if name else {"Authorization": f"Bearer {key}"})}
 
     def key(self) -> str:
         """Empty: the server wants none.
