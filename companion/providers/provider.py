@@ -283,13 +283,12 @@ class AIProvider:
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
     ) -> str:
         """The whole answer as text."""
-        parts = [
-            part
-            async for part in self.generate_completion_stream(
-                system_prompt, user_prompt, max_tokens, temperature
-            )
-        ]
-        return "".join(parts)
+        from companion.providers.response import said
+
+        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
+        async with opened(self.stacked(self.chat), request) as deltas:
+            came = [delta async for delta in deltas]
+        return "".join(delta.text for delta in said(came))
 
     async def generate_completion_stream(
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7

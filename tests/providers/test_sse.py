@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from companion.net import MAX_EVENT, MAX_LINE
-from companion.providers.wire.sse import ServerSentEvent, events
+from companion.providers.wire.sse import AnswerSplitter, ServerSentEvent, events
 
 
 async def read(blocks: Iterable[bytes]) -> list[ServerSentEvent]:
@@ -30,7 +30,6 @@ STREAM = (
 )
 EXPECTED = [
     message("Grüße 🌿\n\n two", "add", "7"),
-    message("", event_id="7"),
     message("[DONE]", event_id="7"),
 ]
 
@@ -56,9 +55,39 @@ async def test_an_event_ended_by_carriage_returns_does_not_wait_for_more() -> No
         assert await anext(found) == message("next")
 
 
-async def test_what_ends_in_the_middle_is_no_event() -> None:
-    assert await read([b"data: whole\n\n", b"data: half"]) == [message("whole")]
-    assert await read([b"data: no empty line after it\n"]) == []
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
+async def test_the_last_event_needs_no_empty_line(end: str) -> None:
+    assert await read([b"data: one\n\n", b"data: two" + end.encode()]) == [message("one"), message("two")]
+
+
+@pytest.mark.parametrize(
+    "sign", ["data:\n\n", "data: \n\n", "data\n\n", ": hello\n\n", "event: ping\ndata:\n\n", "\n\n"]
+)
+async def test_an_event_that_says_nothing_is_none(sign: str) -> None:
+    assert await read([b"data: one\n\n", sign.encode(), b"data: two\n\n"]) == [message("one"), message("two")]
+
+
+ONE, TWO = '{"a": "one"}', '{"a": "two"}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"data: {ONE}\n\ndata: {TWO}", [ONE, TWO]),
+        (f": hello\n\ndata: {ONE}\n\n", [ONE]),
+        (f"\ufeff{ONE}", [ONE]),
+        (f"\n\n{ONE}\n{TWO}\n", [ONE, TWO]),
+        ('{\n  "a": "one"\n}\n', ['{\n  "a": "one"\n}']),
+        (f"[{ONE},\n{TWO}]", [f"[{ONE},\n{TWO}]"]),
+        ("", []),
+    ],
+    ids=["events", "comment first", "one value", "one a line", "one over lines", "list", "nothing"],
+)
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_what_is_no_event_stream_is_read_as_what_it_is(raw: str, expected: list[str], size: int) -> None:
+    splitter, whole = AnswerSplitter(), raw.encode()
+    found = [event for at in range(0, len(whole), size) for event in splitter.feed(whole[at : at + size])]
+    assert [event.data for event in (*found, *splitter.rest())] == expected
 
 
 async def test_only_one_byte_order_mark_and_only_at_the_start_is_left_out() -> None:

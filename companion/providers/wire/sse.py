@@ -7,10 +7,11 @@ LF, CR or CRLF, blocks may end anywhere, also inside a character (WHATWG HTML, "
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, NamedTuple
 
-from companion.net import MAX_EVENT, MAX_LINE
+from companion.net import MAX_BODY, MAX_EVENT, MAX_LINE
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -28,6 +29,14 @@ def parsed(data: str) -> Any:
     return value if end == len(data) else json.loads(data)
 
 
+def says_nothing(data: str) -> bool:
+    """Whether the data of an event is only a sign of life, or the word with which OpenAI's dialect ends."""
+    return bool(_NOTHING_SAID.fullmatch(data))
+
+
+_NOTHING_SAID = re.compile(r"[\s\[(\"':]*(?:ping|heartbeat|keep-?alive|null|done)[\s\])\"'.]*", re.IGNORECASE)
+
+
 class ServerSentEvent(NamedTuple):
     """One event; comments and times to wait are left out."""
 
@@ -39,7 +48,7 @@ class ServerSentEvent(NamedTuple):
 
 
 async def events(blocks: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a stream. One without the empty line after it is no event; whoever gave `blocks` closes them.
+    """The events of a stream, the last one also without its empty line; whoever gave `blocks` closes them.
 
     Raises:
         ValueError: a line or an event is longer than an answer can be.
@@ -48,14 +57,25 @@ async def events(blocks: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent
     async for block in blocks:
         for event in splitter.feed(block):
             yield event
+    for event in splitter.rest():
+        yield event
 
 
 class Splitter:
-    """The same without waiting: `feed` gives the events that a block completes."""
+    """The same without waiting: `feed` gives the events that a block completes, `rest` what the end of the stream does.
 
-    def __init__(self, max_line: int = 0) -> None:
-        """`max_line`: as the client was asked for (`Net.client`)."""
+    An event without data, or with nothing but space in it, is a sign of life and left out.
+    """
+
+    def __init__(self, max_line: int = 0, *, escapes: bool = False) -> None:
+        """`max_line`: as the client was asked for (`Net.client`).
+
+        Args:
+            escapes: bytes that are no UTF-8 come out as Python's surrogate escapes, so that the halves of a character
+                can find each other (`words.Characters`); otherwise as the replacement character.
+        """
         self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
+        self._errors = "surrogateescape" if escapes else "replace"
         self._rest = b""
         """The line under way."""
         self._is_first = True
@@ -76,7 +96,7 @@ class Splitter:
         if len(self._rest) > self._max_line:
             raise ValueError("a line of the event stream is too long")
         if self._is_first and lines:
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            lines[0] = lines[0].removeprefix(_BOM)
             self._is_first = False
         found: list[ServerSentEvent] = []
         for line in lines:
@@ -86,6 +106,12 @@ class Splitter:
                 self._add(line[6:])
             else:
                 self._field(line)
+        return found
+
+    def rest(self) -> list[ServerSentEvent]:
+        """What the stream ended in the middle of. The standard drops it; servers that forget the empty line are many."""
+        found = self.feed(b"\n") if self._rest else []
+        self._finish(found)
         return found
 
     def _add(self, data: bytes) -> None:
@@ -106,8 +132,51 @@ class Splitter:
 
     def _finish(self, found: list[ServerSentEvent]) -> None:
         if self._data:
-            data = b"\n".join(self._data).decode("utf-8", "replace")
-            found.append(ServerSentEvent(self._event or "message", data, self._id))
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            if data and not data.isspace():
+                text = data.decode("utf-8", self._errors)
+                found.append(ServerSentEvent(self._event or "message", text, self._id))
             self._data = []
             self._size = 0
         self._event = ""
+
+
+class AnswerSplitter(Splitter):
+    """A splitter for answers that may be no event stream, whatever their label says: one JSON value, or one a line.
+
+    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line.
+    """
+
+    def __init__(self, max_line: int = 0) -> None:
+        super().__init__(max_line, escapes=True)
+        self._bare = bytearray()
+        """What came while it was no event stream, or might be none."""
+        self._is_events = self._is_bare = False
+
+    def feed(self, block: bytes) -> list[ServerSentEvent]:
+        if self._is_events:
+            return super().feed(block)
+        self._bare += block
+        if len(self._bare) > MAX_BODY:
+            raise ValueError("an answer in one piece is too long")
+        if self._is_bare or _BOM.startswith(self._bare):
+            return []
+        begins = self._bare.removeprefix(_BOM).lstrip()[:1]
+        if not begins or begins in b"{[":
+            self._is_bare = bool(begins)
+            return []
+        self._is_events = True
+        return super().feed(bytes(self._bare))
+
+    def rest(self) -> list[ServerSentEvent]:
+        if self._is_events:
+            return super().rest()
+        text = self._bare.removeprefix(_BOM).decode("utf-8", self._errors).strip()
+        try:
+            json.loads(text)
+        except ValueError:
+            return [ServerSentEvent("message", line, "") for line in text.split("\n") if line.strip()]
+        return [ServerSentEvent("message", text, "")]
+
+
+_BOM = b"\xef\xbb\xbf"

@@ -31,6 +31,12 @@ class Dialect:
     """`reasoning.effort`: an object of that name with the effort in it."""
     asks_for_usage: bool = True
     """Counts tokens of a stream only when asked (`stream_options`)."""
+    call_ids: str = r".{1,40}"
+    """Pattern of the ids of tool calls that it takes; those of other vendors may be longer or of other signs."""
+    thoughts_back: str = ""
+    """Field for the model's thoughts that every message with tool calls must have, if only empty."""
+    answers_first: bool = False
+    """After the answers of tools the assistant speaks, nobody else."""
     required_tool: str = "required"
     """The word for "use any of the tools"."""
     leaves_out: frozenset[str] = frozenset()

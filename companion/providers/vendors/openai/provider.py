@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from companion.errors import (
     AIProviderError,
+    AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
     CompanionError,
     Kind,
@@ -37,12 +38,13 @@ from companion.net import media_type
 from companion.pcm import to_wav
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.vendors.openai.chat import Asked, Reply, compose
+from companion.providers.vendors.openai.chat import Asked, Reply, compose, ended
 from companion.providers.vendors.openai.dialect import OPENAI, Dialect
 from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
-from companion.providers.wire.faults import Told, health, told, until_over
-from companion.providers.wire.sse import Splitter
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, health, in_call, until_over
+from companion.providers.wire.sse import AnswerSplitter
 
 if TYPE_CHECKING:
     import httpx2
@@ -122,12 +124,14 @@ class OpenAIProvider(AIProvider):
         self._requests = Requests(self, self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
+        self._begin_in_thought: dict[str, bool] = {}
+        """Model -> whether its last answer began with thoughts that nothing opened."""
         self._links: Links | None = None
 
     # -- thinking -------------------------------------------------------------------------------------------
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
             entry = _entry(model, self.spec.name)
             asked: Asked | None = None
@@ -139,20 +143,21 @@ class OpenAIProvider(AIProvider):
 
             response = await self._requests.answer(call, "/chat/completions", model, make)
             assert asked is not None
-            reply = Reply(call)
+            reply = Reply(call, model, begins_in_thought=self._begin_in_thought.get(model))
+            splitter = AnswerSplitter()
             async with aclosing(response):
-                if media_type(response) == "application/json":  # it does not stream, whatever it was asked
-                    if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
-                        yield whole
-                else:
-                    splitter = Splitter()
-                    blocks = until_over(response.aiter_bytes(), reply.is_over)
-                    async with aclosing(blocks):
-                        async for block in blocks:
-                            for event in splitter.feed(block):
-                                if delta := reply.take(event.data):
-                                    yield delta
-            yield reply.last(asked.notices)
+                blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
+                async with aclosing(blocks):
+                    async for block in blocks:
+                        for event in splitter.feed(block):
+                            if delta := reply.take(event.data, event.event):
+                                yield delta
+            for delta in ended(reply, splitter):
+                yield delta
+            last = reply.last(asked.notices)
+            if (learned := reply.begins_in_thought()) is not None:
+                self._begin_in_thought[model] = learned
+            yield last
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -168,7 +173,7 @@ class OpenAIProvider(AIProvider):
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.HEARS, request.model)
             file = ("take.wav", to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz)), "audio/wav")
 
@@ -210,7 +215,7 @@ class OpenAIProvider(AIProvider):
     # -- speaking -------------------------------------------------------------------------------------------
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.SPEAKS, request.model)
             voice = request.voice or self.tts_voice or await self._first_voice()
             if model in self.spec.realtime:
@@ -244,7 +249,7 @@ class OpenAIProvider(AIProvider):
             self._links = links_of(self)
         return read_out(self, self._links, request, model, voice)
 
-    async def _sound(self, call: Told, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
+    async def _sound(self, call: CallContext, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
         samples = Samples(_rate_of(response))
         try:
             async with aclosing(self._sound_blocks(call, response)) as blocks:
@@ -256,7 +261,9 @@ class OpenAIProvider(AIProvider):
         except NoSound as error:
             raise self._no_voice(str(error)) from error
 
-    async def _sound_blocks(self, call: Told, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    async def _sound_blocks(
+        self, call: CallContext, response: httpx2.Response
+    ) -> AsyncGenerator[bytes, None]:
         kind = media_type(response)
         if kind == "application/json":
             yield _sound_in(call, await response.aread())
@@ -288,7 +295,7 @@ class OpenAIProvider(AIProvider):
         """The known ones, or those the server lists; none where it does not."""
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
-        with suppress(CompanionError), told(self.spec) as call:
+        with suppress(CompanionError), in_call(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
@@ -304,7 +311,7 @@ class OpenAIProvider(AIProvider):
 
         vectors: list[tuple[float, ...]] = []
         tokens = 0
-        with told(self.spec):
+        with in_call(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
             extra: dict[str, Any] = {}
@@ -327,7 +334,7 @@ class OpenAIProvider(AIProvider):
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
 
-        with told(self.spec):
+        with in_call(self.spec):
             model = await self._model(Role.DRAWS, request.model)
             client, headers = await self._sdk()
             size: dict[str, Any] = {"size": request.size} if request.size else {}
@@ -404,11 +411,29 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self.spec, self._models)
+        return await health(self.spec, self._models, self._knock if Role.THINKS in self.spec.roles else None)
+
+    async def _knock(self, call: CallContext) -> None:
+        """A question without a message: it costs nothing, and is refused only by who accepts key and address.
+
+        Raises:
+            AIProviderError: it was refused for another reason.
+        """
+        model = self.models[Role.THINKS] or "none"
+        body = json_body({"model": model, "messages": []}, self.spec)
+        response = await self._requests.send("POST", "/chat/completions", content=body)
+        if response.status_code in (400, 422):
+            error = await call.refusal(response)
+            if isinstance(error, AIProviderInvalidRequestError):
+                return
+            raise error
+        if response.status_code > 400:
+            raise await call.refusal(response)
+        await response.aclose()
 
     async def warm(self) -> None:
         if self.api_key is not None or not self.spec.needs_key:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 _entry(self.models[Role.THINKS], self.spec.name)  # the catalogue is read once
                 await self.net.warm(self.base_url)
 
@@ -440,7 +465,7 @@ def _entry(model: str, provider: str) -> ModelEntry | None:
     return Catalogue.load().find(model, provider)
 
 
-def _sound_in(call: Told, body: bytes) -> bytes:
+def _sound_in(call: CallContext, body: bytes) -> bytes:
     """The sound of a server that packs it into JSON.
 
     Raises:

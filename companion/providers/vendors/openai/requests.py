@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from companion import net
-from companion.errors import AIProviderUnavailableError, Kind
+from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
+from companion.providers.vendors.openai.chat import WANTS_THOUGHTS
 from companion.providers.vendors.openai.dialect import Dialect
-from companion.providers.wire.faults import Told
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, our_own, when_loaded
 
 if TYPE_CHECKING:
     import httpx2
@@ -23,6 +25,27 @@ if TYPE_CHECKING:
 
 _CONCESSIONS = 2
 """How often one call gives up a parameter that the server says it does not know."""
+_OF_PARAMETER = re.compile(
+    r"unsupported parameter|un(?:known|recogni[sz]ed|expected)|extra (?:inputs|fields)|extra_forbidden|additional propert"
+    r"|not permitted|only the default|is unsupported|not supported with this model|parameter is not supported",
+    re.IGNORECASE,
+)
+"""How servers say that they do not know a parameter, or do not take it with this model."""
+_OF_VALUE = re.compile(
+    r"must be|should be|(?:supported|valid|allowed) values|one of\b|expected|out of range|at most|at least"
+    r"|too (?:large|long|small|high|low|many)|(?:less|greater) than|between|(?:invalid|unsupported) value|(?:max|min)imum",
+    re.IGNORECASE,
+)
+"""How they say that they know it well, and not this value of it."""
+_NO_STREAM = re.compile(
+    r"verified to stream|stream(?:ing)? (?:is |mode )?(?:not (?:supported|allowed|available|permitted|enabled)|disabled)"
+    r"|(?:not|n't) (?:support|allow) stream",
+    re.IGNORECASE,
+)
+_THOUGHTS_MISSING = re.compile(
+    r"reasoning_content\b.*(?:passed back|missing|required|must be)|missing.*reasoning_content",
+    re.IGNORECASE | re.DOTALL,
+)
 
 Made = tuple[dict[str, Any], Iterable[str]]
 """What a request is sent with, and the names in it that may be left out."""
@@ -40,7 +63,7 @@ class Requests:
 
     async def answer(
         self,
-        call: Told,
+        call: CallContext,
         path: str,
         model: str,
         make: Callable[[frozenset[str]], Made],
@@ -49,24 +72,34 @@ class Requests:
     ) -> httpx2.Response:
         """An answer that has begun; the caller closes it.
 
-        What the server says it does not know is left out in a second attempt, and from then on. `make` gives the content
-        without the names it is told.
+        What the server says it does not know is left out in a second attempt, and from then on; a value that it does not
+        take is not. While it loads its model it is asked again, as long as the provider's policy waits for a first word.
+        `make` gives the content without the names it is told.
 
         Raises:
             AIProviderError: it was refused.
         """
         for attempt in range(_CONCESSIONS + 1):
             refused = self._refused.get(model, frozenset())
-            content, optional = make(refused)
-            response = await self.send("POST", path, query=query, **content)
-            if response.status_code < 400:
-                call.opened = True
-                return response
-            error = await call.refusal(response)
-            name = _named(response.text, optional) if response.status_code in (400, 422) else ""
-            if not name or attempt == _CONCESSIONS:
-                raise error
-            self._refused[model] = refused | {name}
+            with our_own(self._provider.spec):
+                content, optional = make(refused)
+                if (body := content.pop("json", None)) is not None:
+                    content["content"] = json_body(body, self._provider.spec)
+
+            async def ask(content: dict[str, Any] = content) -> httpx2.Response:
+                return await self.send("POST", path, query=query, **content)
+
+            try:
+                response = await when_loaded(call, ask, _PATIENCE * self._provider.policy.first_s)
+            except AIProviderError as error:
+                told = call.refused_with if error.status in (400, 403, 422) else ""
+                name = _named(told, optional)
+                if not name or name in refused or attempt == _CONCESSIONS:
+                    raise
+                self._refused[model] = refused | {name}
+                continue
+            call.opened = True
+            return response
         raise AssertionError
 
     async def send(
@@ -74,6 +107,8 @@ class Requests:
     ) -> httpx2.Response:
         """Whatever is answered; the caller closes it."""
         headers = self.headers()  # first: a missing key is told before anything else
+        if "content" in content:
+            headers["Content-Type"] = "application/json"
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
@@ -115,10 +150,25 @@ class Requests:
         self._http = None
 
 
+_PATIENCE = 0.8
+"""The part of the wait for a first word that a model may take to be loaded."""
+
+
 def _named(text: str, names: Iterable[str]) -> str:
-    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word."""
+    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word.
+
+    None of them where a value is refused: the caller wants that value, and gets to know that it cannot be.
+    """
     text = text.replace("\\", "")
+    if "stream" in names and _NO_STREAM.search(text):
+        return "stream"
+    if _THOUGHTS_MISSING.search(text):
+        return WANTS_THOUGHTS
+    if _OF_VALUE.search(text) and not _OF_PARAMETER.search(text):
+        return ""
     for name in names:
+        if name == "stream":
+            continue
         bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
         if re.search(bare, text, re.IGNORECASE):
             return name
