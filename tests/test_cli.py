@@ -10,7 +10,7 @@ import pytest
 
 from companion import __version__
 from companion.cli import run
-from companion.pcm import read_file
+from companion.decoding import read_file
 
 SPEECH = str(Path(__file__).parent / "data" / "austen-0890.wav")
 

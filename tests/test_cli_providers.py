@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import pytest
 
 from companion.cli import run
+from companion.decoding import read_file
 from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Role
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.providers import AIProvider, AIProviderFactory, Catalogue, ModelEntry, registry
 from tests.servers import OllamaServer, Script, VendorServer
 from tests.servers.compatible import CompatibleServer

@@ -107,7 +107,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
 
 async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
     from companion.conversation.recording import Recording
-    from companion.pcm import read_file
+    from companion.decoding import read_file
     from companion.providers.provider import opened
 
     recording = Recording(read_file(Path(args.file)).pcm)
@@ -237,7 +237,8 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
 
 def _reflect(home: Home, args: argparse.Namespace) -> int:
     from companion.audio.virtual import CapturingPlayer, FileMicrophone
-    from companion.pcm import read_file, write_file
+    from companion.decoding import read_file
+    from companion.pcm import write_file
 
     take = read_file(Path(args.mic))
 

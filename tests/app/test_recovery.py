@@ -11,12 +11,12 @@ import pytest
 
 from companion.app import Companion, recovery
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.events import Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.hosts import origin
 from companion.log import Secret
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.settings import changed
 from companion.vault import EnvironmentKey
 from tests.app.test_companion import KeepingVault, Watched

@@ -11,9 +11,9 @@ import pytest
 from companion.audio.handsfree import OpenMicrophone
 from companion.audio.virtual import FileMicrophone
 from companion.conversation.handsfree import HandsFree
+from companion.decoding import read_file
 from companion.events import HandsFreeChanged, Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.flow import Audio, Transcript
-from companion.pcm import read_file
 from tests.conversation.test_engine import Desk, desk
 
 __all__ = ["desk"]
