@@ -421,8 +421,13 @@ def _soundfile_blocks(file: bytes | bytearray) -> Iterator[tuple[Frames, int, in
 
     with soundfile.SoundFile(io.BytesIO(file)) as sound:
         promised = sound.frames if sound.frames < 2**40 else 0
-        while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
+        # One read where it can be: soundfile seeks after each, which an MP3 does not take well. Of FLAC a read that comes
+        # upon the end of what is there gives nothing.
+        size = _BLOCK if sound.format == "FLAC" or not promised else promised
+        while len(block := sound.read(size, dtype="float32", always_2d=True)):
             yield block, sound.samplerate, promised
+            if size == promised:
+                return
 
 
 def _av_blocks(file: bytes | bytearray) -> Iterator[tuple[Frames, int, int]]:
