@@ -21,6 +21,9 @@ class Picture:
     """An address the vendor fetches itself; nothing here ever opens it."""
     prompt: str = ""
     """What the model made of the request, where it says so."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    """Of one that a model made: what it took, where the vendor says so; on the first of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

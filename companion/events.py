@@ -130,6 +130,8 @@ class UserSaid(Event):
     turn: int
     text: str
     at: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC; None: as this computer's is."""
     saved: bool = True
     """False: the journal could not take them; they are in memory."""
     is_of_before: bool = False
@@ -268,6 +270,20 @@ class PracticeChanged(Event):
     steps: int
     opening: str
     """The question the empty page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBegan(Event):
+    """What is said from now on belongs to a new session, and the page is empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTimeChanged(Event):
+    """It is another hour for the person: time went by, the clock was set, or the computer travelled."""
+
+    is_other_day: bool
+    is_other_zone: bool
+    """Its clock is ahead of UTC by another amount than before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

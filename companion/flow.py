@@ -62,6 +62,8 @@ class Audio:
     words: tuple[SpokenWord, ...] = ()
     notices: tuple[str, ...] = ()
     """What was done otherwise than asked, one sentence each; on the first piece."""
+    usage: Usage | None = None
+    """Of a voice that charges by tokens: for the request so far."""
 
     @property
     def seconds(self) -> float:
@@ -112,6 +114,8 @@ class Transcript:
     """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
     notices: tuple[str, ...] = ()
     """What was done otherwise than asked, one sentence each; on the final one."""
+    usage: Usage | None = None
+    """Of a model that charges for hearing by tokens; on the final one."""
 
 
 # -- thinking -----------------------------------------------------------------------------------------------
@@ -189,6 +193,23 @@ class Usage:
     audio_output_tokens: int = 0
     cached_audio_tokens: int = 0
     """The part of `cached_tokens` that was sound."""
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether these are numbers of tokens. A provider from elsewhere may say anything."""
+        figures = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.audio_input_tokens,
+            self.audio_output_tokens,
+            self.cached_audio_tokens,
+        )
+        return all(type(figure) is int and 0 <= figure <= MOST_TOKENS for figure in figures)
+
+
+MOST_TOKENS = 20_000_000
+"""More than any model reads or writes in one request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +337,8 @@ class TurnRecord:
     """Role value -> "provider/model"."""
     timeline_ms: dict[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC at `at`; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +353,8 @@ class SessionRecord:
     turns: int
     seconds: float
     """From first words to last answer."""
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC when it began; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,3 +364,5 @@ class WaitingTake:
     id: str
     recorded_at: float
     seconds: float
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then; None: not kept."""

@@ -48,8 +48,8 @@ __all__ = [
 ]
 
 CONNECT_S = 5.0
-READ_S = 60.0
-"""Longest silence on the wire; the shorter clocks of a turn are the middleware's."""
+READ_S = 660.0
+"""Longest silence on the wire, longer than a person may want to wait; the clocks that end a turn are the middleware's."""
 KEEP_ALIVE_S = 300.0
 MAX_LINE = 256 * 1024
 """Longest line of an event stream, bytes."""

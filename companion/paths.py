@@ -6,9 +6,12 @@ Otherwise the system's own places apply (XDG base directories, ~/Library, %APPDA
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -95,6 +98,37 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
                 os.unlink(file.name)
             raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path, limit_s: float) -> Iterator[None]:
+    """Within the block no other process holds `path`, a file that is only there to be held. Blocking.
+
+    Raises:
+        OSError: TimeoutError when somebody else holds it for longer than `limit_s`.
+    """
+    with path.open("ab") as file:
+        until = time.monotonic() + limit_s
+        while not _hold(file.fileno()):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path.name} is held by another program")
+            time.sleep(0.01)
+        yield  # closing the file lets go of it
+
+
+def _hold(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # where a file system knows no such thing, nobody else can hold it either
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def sync_folder(folder: Path) -> None:

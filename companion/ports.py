@@ -46,7 +46,7 @@ VoiceModelEvent = Transcript | ChatDelta | Audio | CompanionError
 
 
 class Conversation(Protocol):
-    """An open conversation with a vendor. Turns are our numbers; what was interrupted is not told any more.
+    """An open conversation with a vendor. Turns are our numbers; of what was interrupted only the usage is told.
 
     Raises:
         CompanionError: from every method but `close`, once the connection has ended.
@@ -267,10 +267,11 @@ class Journal(Protocol):
         CompanionError: JOURNAL_UNSAVED, DISK_FULL, JOURNAL_LOCKED.
     """
 
-    async def begin_session(self, practice: str) -> int: ...
+    async def begin_session(self, practice: str, at: float | None = None, offset_s: int | None = None) -> int:
+        """Starts a session at `at` (None: now), where clocks were `offset_s` ahead of UTC; returns its id."""
 
-    async def save_user(self, session_id: int, text: str, at: float) -> int:
-        """Starts a turn with the person's words; returns its id."""
+    async def save_user(self, session_id: int, text: str, at: float, offset_s: int | None = None) -> int:
+        """Starts a turn with the person's words, said where clocks were `offset_s` ahead of UTC; returns its id."""
 
     async def save_sentence(self, turn_id: int, text: str) -> None:
         """Appends to the reply, which stays `partial`."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from companion import days
 from companion.events import PracticeChanged
 from companion.paths import find_home, resources
 
@@ -76,7 +76,7 @@ def standing(practice: Practice, turns: int) -> PracticeChanged:
         title=practice.title,
         step=min(turns + 1, len(practice.steps)),
         steps=len(practice.steps),
-        opening=practice.opening(datetime.now().astimezone().hour),
+        opening=practice.opening(days.now().hour),
     )
 
 

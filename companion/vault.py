@@ -2,7 +2,7 @@
 
 Keys go in and come out as `Secret`, bound to the origin they were entered for. Only known safe backends are used; every
 call runs on one daemon thread with a time limit, because a keyring may wait for an unlock dialog for ever; every write
-is read back. All methods belong to one event loop.
+is read back, and one that was given up and happens all the same is undone. All methods belong to one event loop.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ T = TypeVar("T")
 SERVICE = "reflection-companion"
 LIMIT_S = 5.0
 """Longest wait for the keyring."""
+IDLE_S = 1.0
+"""How long the thread waits for more before it ends."""
 _WAITING = 8
 """Calls that may queue behind a slow one; more are refused at once."""
 SAFE_BACKENDS = frozenset(
@@ -106,7 +108,7 @@ class Vault:
         """A vault over the system's keyring where there is a safe one that answers in time."""
         vault = cls(None, environment, limit_s=limit_s)
         try:
-            vault._backend = await vault._thread.run(find_backend)
+            vault._backend = await vault._thread.run(lambda: (find_backend(), None))
         except CompanionError as error:
             _log.info("no keyring: %s", error.message)
         return vault
@@ -160,9 +162,9 @@ class Vault:
             CompanionError: KEYRING_TIMEOUT, KEYRING_FAILED.
         """
         account = _account(provider)
-        self._memory.pop(account, None)
         if self._backend is not None:
-            await self._thread.run(lambda: _delete(self._need_backend(), account))
+            await self._thread.run(lambda: _change(self._need_backend(), account, None))
+        self._memory.pop(account, None)
 
     async def describe(self, provider: str) -> KeyState:
         """What may be shown of the key that would be used first.
@@ -228,15 +230,14 @@ class Vault:
             return self._memory[account]
         if self._backend is None:
             return None
-        return await self._thread.run(lambda: self._need_backend().get_password(SERVICE, account))
+        return await self._thread.run(lambda: (self._need_backend().get_password(SERVICE, account), None))
 
     async def _write(self, account: str, value: str, *, this_run_only: bool) -> None:
         if this_run_only:
             self._memory[account] = value
             return
         backend = self._need_backend()
-        before = await self._thread.run(lambda: backend.get_password(SERVICE, account))
-        await self._thread.run(lambda: _write_checked(backend, account, value, before))
+        await self._thread.run(lambda: _change(backend, account, value))
         self._memory.pop(account, None)
 
     def _need_backend(self) -> Backend:
@@ -304,43 +305,74 @@ def _unpacked(value: str | None) -> tuple[Secret, str] | None:
     return Secret(key), origin
 
 
-def _write_checked(backend: Backend, account: str, value: str, before: str | None) -> None:
-    backend.set_password(SERVICE, account, value)
-    if backend.get_password(SERVICE, account) == value:
-        return
-    if before is not None:
-        backend.set_password(SERVICE, account, before)
-    raise CompanionError(Kind.KEYRING_FAILED)
+def _change(backend: Backend, account: str, value: str | None) -> tuple[None, _Undo]:
+    """Keeps `value`, or forgets what is there; what undoes it again. Blocking.
+
+    Raises:
+        CompanionError: KEYRING_FAILED, when the keyring does not hold afterwards what it should; what was there is back.
+    """
+    before = backend.get_password(SERVICE, account)
+
+    def undo() -> None:
+        _put(backend, account, before)
+
+    _put(backend, account, value)
+    if backend.get_password(SERVICE, account) != value:
+        if value is None:
+            raise CompanionError(Kind.KEYRING_FAILED, "The system's keyring did not remove the key.")
+        undo()
+        raise CompanionError(Kind.KEYRING_FAILED)
+    return None, undo
 
 
-def _delete(backend: Backend, account: str) -> None:
-    if backend.get_password(SERVICE, account) is None:
-        return
-    backend.delete_password(SERVICE, account)
-    if backend.get_password(SERVICE, account) is not None:
-        raise CompanionError(Kind.KEYRING_FAILED, "The system's keyring did not remove the key.")
+def _put(backend: Backend, account: str, value: str | None) -> None:
+    if value is not None:
+        backend.set_password(SERVICE, account, value)
+    elif backend.get_password(SERVICE, account) is not None:
+        backend.delete_password(SERVICE, account)
+
+
+_Undo = Callable[[], None]
+_Work = Callable[[], tuple[T, _Undo | None]]
 
 
 class _Job:
-    """One call on its way through the thread. `abandoned` before it starts: it never runs."""
+    """One call on its way through the thread. Given up before it starts, it never runs; later, what it did is undone.
 
-    def __init__(self, work: Callable[[], object], loop: asyncio.AbstractEventLoop) -> None:
-        self.work = work
-        self.loop = loop
+    Whether it was given up or came to its end is decided once, whichever comes first: what is told is then what happened.
+    """
+
+    def __init__(self, work: _Work[Any], loop: asyncio.AbstractEventLoop) -> None:
         self.result: asyncio.Future[object] = loop.create_future()
-        self.abandoned = False
+        self._work = work
+        self._loop = loop
+        self._deciding = threading.Lock()
+        self._is_given_up = self._is_done = False
+
+    def give_up(self) -> bool:
+        """Whether nothing of it will have happened; False: it came to its end, and `result` is on its way."""
+        with self._deciding:
+            self._is_given_up = not self._is_done
+            return self._is_given_up
 
     def run(self) -> None:
-        if self.abandoned:
+        if self._is_given_up:
+            return
+        value, undo, error = None, None, None
+        try:
+            value, undo = self._work()
+        except BaseException as raised:  # noqa: BLE001 - carried over to the loop, where it is raised or dropped
+            error = raised
+        with self._deciding:
+            self._is_done = not self._is_given_up
+        if not self._is_done:
+            _undo_late(undo)
             return
         try:
-            value, error = self.work(), None
-        except BaseException as raised:  # noqa: BLE001 - carried over to the loop, where it is raised or dropped
-            value, error = None, raised
-        try:
-            self.loop.call_soon_threadsafe(self._deliver, value, error)
+            self._loop.call_soon_threadsafe(self._deliver, value, error)
         except RuntimeError:
             _log.debug("a keyring call outlived its event loop")
+            _undo_late(undo)
 
     def _deliver(self, value: object, error: BaseException | None) -> None:
         if self.result.done():
@@ -351,61 +383,87 @@ class _Job:
             self.result.set_exception(error)
 
 
+def _undo_late(undo: _Undo | None) -> None:
+    if undo is None:
+        return
+    try:
+        undo()
+        _log.info("a keyring call that was given up happened all the same, and was undone")
+    except Exception as error:  # noqa: BLE001 - backends raise errors of many libraries; nobody waits for this one
+        _log.info("a keyring call that was given up could not be undone: %s", type(error).__name__)
+
+
 class _KeyringThread:
-    """Runs blocking calls one after the other, each with a time limit. A daemon: it never holds up the exit."""
+    """Runs blocking calls one after the other, each with a time limit. A daemon that ends when it has nothing to do."""
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING)
-        self._started = False
+        self._starting = threading.Lock()
+        self._is_running = False
         self._busy_since: float | None = None
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns.
+    async def run(self, work: _Work[T]) -> T:
+        """What `work` returns, beside what would undo it.
 
         Raises:
-            CompanionError: KEYRING_TIMEOUT, at once while an earlier call still hangs; KEYRING_FAILED for any fault.
+            CompanionError: KEYRING_TIMEOUT, at once while an earlier call still hangs; KEYRING_FAILED for any fault. Then
+                nothing is changed, not later either.
         """
         busy_since = self._busy_since
         if busy_since is not None and time.monotonic() - busy_since > self._limit_s:
             raise CompanionError(Kind.KEYRING_TIMEOUT)
         job = _Job(work, asyncio.get_running_loop())
+        self._queue(job)
         try:
-            self._jobs.put_nowait(job)
-        except queue.Full as error:
-            raise CompanionError(Kind.KEYRING_TIMEOUT, cause=error) from error
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._work, name="keyring", daemon=True).start()
-        try:
-            async with asyncio.timeout(self._limit_s):
-                result: Any = await job.result
-                value: T = result
-                return value
-        except TimeoutError as error:
-            raise CompanionError(Kind.KEYRING_TIMEOUT, cause=error) from error
+            await asyncio.wait([job.result], timeout=self._limit_s)
+            if not job.result.done() and job.give_up():
+                raise CompanionError(Kind.KEYRING_TIMEOUT)
+            result: Any = await job.result
+            value: T = result
+            return value
         except CompanionError:
             raise
         except Exception as error:  # backends raise errors of many libraries; all mean the same here
             raise CompanionError(Kind.KEYRING_FAILED, _why(error), cause=error) from error
         finally:
-            job.abandoned = True
+            job.give_up()
+
+    def _queue(self, job: _Job) -> None:
+        with self._starting:
+            try:
+                self._jobs.put_nowait(job)
+            except queue.Full as error:
+                raise CompanionError(Kind.KEYRING_TIMEOUT, cause=error) from error
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._work, name="keyring", daemon=True).start()
 
     def stop(self) -> None:
         """Lets the thread end after what it does now."""
-        if self._started:
-            with suppress(queue.Full):  # it hangs, and ends with the process
-                self._jobs.put_nowait(None)
+        with self._starting:
+            if self._is_running:
+                with suppress(queue.Full):  # it hangs, and ends with the process
+                    self._jobs.put_nowait(None)
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
+        while (job := self._next()) is not None:
             self._busy_since = time.monotonic()
             job.run()
             self._busy_since = None
             del job  # it may hold a key
+
+    def _next(self) -> _Job | None:
+        """What is to be done; None: the thread ends."""
+        try:
+            job = self._jobs.get(timeout=IDLE_S)
+        except queue.Empty:
+            job = None
+        if job is not None:
+            return job
+        with self._starting:
+            self._is_running = not self._jobs.empty()
+            return self._jobs.get_nowait() if self._is_running else None
 
 
 def _why(error: Exception) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from companion.paths import Home, find_home
+from tests.virtual_clock import VirtualClockLoop
 
 _KEPT = ("COMPANION_TEST_",)
 _guard = {"on": False}
@@ -34,6 +37,12 @@ def _refuse_the_world(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_the_world)
 
 
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Which clock the loop of a test has."""
+    is_virtual = item.get_closest_marker("virtual_clock") is not None
+    return {"virtual": VirtualClockLoop} if is_virtual else {"real": asyncio.new_event_loop}
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A private, empty home for the app; environment without keys or choices."""
@@ -48,6 +57,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     _guard["on"] = True
     yield find_home()
     _guard["on"] = False
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Takes this computer into another time zone, named as POSIX does: `travel("NZDT-13")`; home again at the end."""
+
+    def go(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield go
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture(autouse=True)

@@ -264,6 +264,99 @@ async def test_a_call_that_timed_out_while_waiting_never_writes_later(shelf: She
     assert shelf.kept == {}
 
 
+class Slow(Shelf):
+    """Holds a change until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go, self.over = threading.Event(), threading.Event(), threading.Event()
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.begun.set()
+        self.go.wait(10)
+        super().set_password(service, username, password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.begun.set()
+        self.go.wait(10)
+        super().delete_password(service, username)
+
+
+async def _let_go(shelf: Slow, vault: Vault) -> None:
+    """What was given up happens now; returns when the thread is free again."""
+    shelf.go.set()
+    async with asyncio.timeout(5):
+        while True:
+            with suppress(CompanionError):
+                await vault.describe("somebody else")
+                return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("before", [None, "sk-the-key-before"])
+async def test_a_write_that_was_given_up_in_the_middle_is_undone(before: str | None) -> None:
+    shelf = Slow()
+    vault = Vault(shelf, limit_s=0.1)
+    if before is not None:
+        shelf.go.set()
+        await vault.put("openai", Secret(before), OPENAI)
+        shelf.go.clear()
+    with pytest.raises(CompanionError) as caught:
+        await vault.put("openai", Secret(CANARY), OPENAI)
+    assert caught.value.kind is Kind.KEYRING_TIMEOUT
+    await _let_go(shelf, vault)
+    key = await vault.get("openai", OPENAI)
+    assert (key and key.reveal()) == before, "the person was told that it was not kept"
+    await vault.put("openai", Secret(CANARY), OPENAI)
+    kept = await vault.get("openai", OPENAI)
+    assert kept is not None
+    assert kept.reveal() == CANARY, "another try works"
+    vault.close()
+
+
+async def test_a_removal_that_was_given_up_in_the_middle_is_undone() -> None:
+    shelf = Slow()
+    vault = Vault(shelf, limit_s=0.1)
+    shelf.go.set()
+    await vault.put("openai", Secret(CANARY), OPENAI)
+    shelf.go.clear()
+    with pytest.raises(CompanionError):
+        await vault.remove("openai")
+    await _let_go(shelf, vault)
+    assert (await vault.describe("openai")).present
+    vault.close()
+
+
+async def test_a_journal_key_that_was_given_up_is_not_there_at_the_next_try() -> None:
+    shelf = Slow()
+    vault = Vault(shelf, limit_s=0.1)
+    with pytest.raises(CompanionError):
+        await vault.put_journal_key("j", bytes(32))
+    await _let_go(shelf, vault)
+    assert await vault.get_journal_key("j") is None
+    await vault.put_journal_key("j", bytes(range(32)))
+    assert await vault.get_journal_key("j") == bytes(range(32))
+    vault.close()
+
+
+async def test_the_thread_ends_when_there_is_nothing_to_do(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault_module, "IDLE_S", 0.01)
+
+    def threads() -> int:
+        return sum(thread.name == "keyring" for thread in threading.enumerate())
+
+    others = threads()
+    vaults = [Vault(shelf) for _ in range(5)]
+    for each in vaults:
+        await each.put("openai", Secret(CANARY), OPENAI)
+    async with asyncio.timeout(5):
+        while threads() > others:  # noqa: ASYNC110 - a thread has no event
+            await asyncio.sleep(0.01)
+    assert await vaults[0].get("openai", OPENAI) is not None, "and begins again"
+
+
 async def test_more_calls_than_can_wait_are_refused_at_once(shelf: Shelf, vault: Vault) -> None:
     shelf.hangs = threading.Event()
     kinds = await asyncio.gather(*(vault.get(str(n), OPENAI) for n in range(30)), return_exceptions=True)

@@ -3,9 +3,9 @@
 companion   `Companion`, the app as the window and the command line press its buttons
 workbench   what the settings window needs: choices, keys, checks, devices, previews
 roles       who has which role, by the settings alone: what the first frame shows
-staff       who thinks, hears and speaks: providers with their keys, addresses and policies, as this turn's `Engines`
-crew        one role in one turn: the chosen engine and those ticked to stand in; load says how much a request carries
-outgoing    what left this computer today; booked does it for speech to speech; spending adds up what calls cost
+pool        who thinks, hears and speaks: providers with keys, addresses, policies and budget, as this turn's `Engines`
+fallbacks   one role in one turn: the chosen engine and those ticked to stand in; request_size says how much it carries
+outgoing    what left this computer today; metered counts and pays speech to speech; spending keeps what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
 archive     the journal: opened with the keyring or a passphrase, in memory until then

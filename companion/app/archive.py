@@ -162,9 +162,13 @@ async def _carry_over(before: Journal, after: Journal) -> Moved:
     """Copies every turn, oldest session first."""
     moved = Moved({}, {})
     for session in reversed(await before.sessions()):
-        session_id = moved.sessions[session.id] = await after.begin_session(session.practice)
+        session_id = moved.sessions[session.id] = await after.begin_session(
+            session.practice, session.started_at, session.offset_s
+        )
         for turn in await before.turns(session.id):
-            turn_id = moved.turns[turn.id] = await after.save_user(session_id, turn.user_text, turn.at)
+            turn_id = moved.turns[turn.id] = await after.save_user(
+                session_id, turn.user_text, turn.at, turn.offset_s
+            )
             await after.finish_reply(
                 turn_id,
                 reply_text=turn.reply_text,

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 from companion.app import roles, servers
-from companion.app.staff import environment_keys
+from companion.app.pool import environment_keys
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.paths import Home

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.pool import Patience, ProviderPool
     from companion.app.recovery import Recovery
     from companion.app.spending import Spending
-    from companion.app.staff import Staff
     from companion.app.surroundings import Surroundings
     from companion.app.workbench import Workbench
     from companion.conversation.engine import Engine
@@ -78,6 +78,7 @@ class Companion:
         self._warming: list[asyncio.Task[None]] = []
         self._hands_free: HandsFree | None = None
         self._hands_free_as: tuple[bool, str, str] | None = None
+        self._limits: tuple[Settings, Limits] | None = None
         self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
@@ -98,17 +99,16 @@ class Companion:
         return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
 
     @cached_property
-    def staff(self) -> Staff:
-        from companion.app.staff import Staff
-        from companion.providers.middleware import Budget
+    def staff(self) -> ProviderPool:
+        from companion.app.pool import ProviderPool
 
-        return Staff(
+        return ProviderPool(
             settings=lambda: self.settings,
             vault=self.vault,
             net=self.net,
             events=self.events,
             models=self.home.models,
-            budget=Budget(self._spending),
+            purse=self._spending,
         )
 
     @cached_property
@@ -166,7 +166,7 @@ class Companion:
             gate=_new_gate,
             journal=self.archive.using,
             providers=self.staff.engines,
-            limits=lambda: _limits(self.settings.talk),
+            limits=self._turn_limits,
             review_first=lambda: self.settings.talk.review_before_sending,
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
@@ -419,6 +419,12 @@ class Companion:
 
     # -- what the engine works with -------------------------------------------------------------------------
 
+    def _turn_limits(self) -> Limits:
+        """Asked at every step of a turn; worked out when the settings have changed."""
+        if self._limits is None or self._limits[0] is not self.settings:
+            self._limits = (self.settings, _limits(self.settings.talk, self.staff.patience()))
+        return self._limits[1]
+
     def player(self) -> Player:
         """The speaker chosen now."""
         return self.sound.player()
@@ -445,7 +451,7 @@ def _let_out(net: Net, network: Network) -> None:
     net.shut = network.offline
 
 
-def _limits(talk: Talk) -> Limits:
+def _limits(talk: Talk, patience: Patience) -> Limits:
     from companion.conversation.turn import Limits
 
     return Limits(
@@ -453,6 +459,8 @@ def _limits(talk: Talk) -> Limits:
         tail_s=talk.tail_ms / 1000,
         take_s=float(talk.longest_take_s),
         hold_only=talk.mode == "hold",
+        hearing_s=patience.hearing_s,
+        thinking_s=patience.thinking_s,
     )
 
 
@@ -465,7 +473,7 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
 
 async def _open_vault() -> Vault:
-    from companion.app.staff import environment_keys
+    from companion.app.pool import environment_keys
     from companion.vault import Vault
 
     return await Vault.open(environment_keys())

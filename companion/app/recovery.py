@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from companion import tasks
-from companion.app.staff import instead
+from companion.app.pool import instead
 from companion.errors import CompanionError
 from companion.events import Events, Trouble
 from companion.flow import CAPTURE_RATE_HZ, Audio, Role, WaitingTake

@@ -1,6 +1,7 @@
 """What calls cost, month by month, kept in a small file: the purse of the monthly budget.
 
-In: sums as calls end. Out: what was spent in a month. Belongs to the loop's thread; writing happens in another one.
+In: sums as calls end. Out: what was spent in a month. Several programs (the window, commands) share the file: each adds
+what is its own to what it finds there. Belongs to the loop's thread; writing happens in another one.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ import asyncio
 import json
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
-from companion.paths import write_atomically
+from companion.paths import locked, write_atomically
 from companion.tasks import spawn
 
 SOON_S = 2.0
 """How long a sum waits to be kept: calls come together, and none of a turn waits for the disk behind this."""
+LOCK_S = 2.0
+"""Longest wait for another program that is writing."""
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 1024
 _MOST_MONTHS = 24
@@ -30,18 +34,22 @@ class Spending:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._months = _read(file) if file is not None else {}
-        self._is_saved = True
+        self._kept: Mapping[str, float] = {}
+        self._read_as: object = None
+        """What the file looked like when it was read."""
+        self._unkept: dict[str, float] = {}
+        """Of this program, not in the file yet."""
         self._saving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def spent_usd(self, month: str) -> float:
-        return self._months.get(month, 0.0)
+        """By all programs, as far as they have written it down."""
+        self._look()
+        return self._kept.get(month, 0.0) + self._unkept.get(month, 0.0)
 
     def add(self, month: str, usd: float) -> None:
         """Adds to a month, and keeps it soon."""
-        self._months[month] = self.spent_usd(month) + usd
-        self._is_saved = False
+        self._unkept[month] = self._unkept.get(month, 0.0) + usd
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SOON_S, self._begin)
 
@@ -53,20 +61,56 @@ class Spending:
             await asyncio.wait([self._saving])
         await self._save()
 
+    def _look(self) -> None:
+        """Reads the file again if it is another one than before."""
+        seen = _looks_like(self._file) if self._file is not None else None
+        if seen != self._read_as and self._file is not None:
+            self._kept, self._read_as = _read(self._file), seen
+
     def _begin(self) -> None:
         self._timer = None
         if self._saving is None or self._saving.done():
             self._saving = spawn(self._save(), name="keep what was spent")
 
     async def _save(self) -> None:
-        while self._file is not None and not self._is_saved:
-            self._is_saved = True
-            newest = dict(sorted(self._months.items())[-_MOST_MONTHS:])
+        while self._file is not None and self._unkept:
+            adding = dict(self._unkept)
             try:
-                await asyncio.to_thread(write_atomically, self._file, json.dumps(newest).encode())
+                kept = await asyncio.to_thread(_add, self._file, adding)
             except OSError as error:
-                _log.info("what was spent could not be kept: %s", error.strerror)
+                _log.info("what was spent could not be kept: %s", error.strerror or type(error).__name__)
                 return
+            self._kept, self._read_as = kept, None
+            for month, usd in adding.items():
+                left = self._unkept[month] - usd
+                if left > 0:
+                    self._unkept[month] = left
+                else:
+                    del self._unkept[month]
+
+
+def _add(file: Path, adding: Mapping[str, float]) -> Mapping[str, float]:
+    """Adds to the months in the file; returns what is there then. Blocking.
+
+    Raises:
+        OSError: nothing was added.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(file.with_name(f"{file.name}.lock"), LOCK_S):
+        months = _read(file)
+        for month, usd in adding.items():
+            months[month] = months.get(month, 0.0) + usd
+        newest = dict(sorted(months.items())[-_MOST_MONTHS:])
+        write_atomically(file, json.dumps(newest).encode())
+    return newest
+
+
+def _looks_like(file: Path) -> object:
+    try:
+        found = file.stat()
+    except OSError:
+        return "missing"
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _read(file: Path) -> dict[str, float]:

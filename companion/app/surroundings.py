@@ -1,6 +1,6 @@
-"""What happens around the app and matters to a turn: sleep, a locked screen, a clock that was set, a key of the desktop.
+"""What happens around the app and matters to it: sleep, a locked screen, a clock that was set, another hour, a key.
 
-In: what `awake` and `desktop` notice. Out: the engine's buttons, one notice. Event loop's thread.
+In: what `awake` and `desktop` notice. Out: the engine's buttons, events. Event loop's thread.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from companion.app.awake import Awake, Clocks
 from companion.app.desktop import Desktop, Ears, TalkKey
 from companion.errors import CompanionError, Kind
-from companion.events import GlobalKeyChanged, HandsFreeChanged, Note, Trouble
+from companion.events import GlobalKeyChanged, HandsFreeChanged, LocalTimeChanged, Note, Trouble
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     import asyncio
 
     from companion.app.companion import Companion
+    from companion.days import When
     from companion.events import Event
 
 LONG_S = 60.0
@@ -29,7 +30,7 @@ class Surroundings:
 
     def __init__(self, app: Companion, clocks: Clocks | None = None) -> None:
         self._app = app
-        self._awake = Awake(self._woke, self._clock_set, clocks or Clocks())
+        self._awake = Awake(self._woke, self._clock_set, self._hour_changed, clocks or Clocks())
         ears = Ears(sleeps=self._sleeps, wakes=self._wakes, locks=self._locks, unlocks=self._unlocks)
         self._desktop = Desktop(ears)
         self._watching: asyncio.Task[None] | None = None
@@ -95,6 +96,13 @@ class Surroundings:
         self._app.events.emit(
             Note(text="The computer's clock was set; your words stay in the order in which you said them")
         )
+
+    def _hour_changed(self, before: When, now: When) -> None:
+        self._app.engine.tell_practice()  # its question follows the hour
+        changed = LocalTimeChanged(
+            is_other_day=now.day != before.day, is_other_zone=now.offset_s != before.offset_s
+        )
+        self._app.events.emit(changed)
 
     def _locks(self) -> None:
         self._app.engine.locked()

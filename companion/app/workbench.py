@@ -87,9 +87,9 @@ class Workbench:
         return await self._app.staff.key_state(provider)
 
     async def voices(self, provider: str) -> Sequence[VoiceInfo]:
-        engine = await self._app.staff.provider(Role.SPEAKS, provider)
-        with on_errand(Errand(who=engine.spec.display_name)):
-            return await engine.voices()
+        async with self._app.staff.lent(Role.SPEAKS, provider) as engine:
+            with on_errand(Errand(who=engine.spec.display_name)):
+                return await engine.voices()
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
@@ -102,11 +102,14 @@ class Workbench:
         from companion.providers.here.piper import PiperProvider
         from companion.providers.here.whisper import WhisperProvider
 
-        engine = await self._app.staff.provider(Role.SPEAKS if provider == "piper" else Role.HEARS, provider)
-        if not isinstance(engine, WhisperProvider | PiperProvider):
-            raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch.")
-        with on_errand(Errand(who=engine.spec.display_name)):
-            await engine.download(model, on_progress)
+        role = Role.SPEAKS if provider == "piper" else Role.HEARS
+        async with self._app.staff.lent(role, provider) as engine:
+            if not isinstance(engine, WhisperProvider | PiperProvider):
+                raise CompanionError(
+                    Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch."
+                )
+            with on_errand(Errand(who=engine.spec.display_name)):
+                await engine.download(model, on_progress)
 
     async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
         """Asks a server what it can do, whether it is declared or not; without `key`, with the kept one."""
@@ -180,17 +183,18 @@ class Workbench:
 
     async def _preview(self, provider: str, voice: str, speed: float) -> None:
         player = self._app.player()
-        engine = await self._app.staff.provider(Role.SPEAKS, provider)
         model = self.settings.role(Role.SPEAKS).block(provider).model
-        self._app.cancel()
-        try:
-            player.begin(PREVIEW_TURN)
-            request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
-            errand = Errand(who=engine.spec.display_name)
-            async with opened(lambda it: carried(errand, engine.stacked(engine.speak)(it)), request) as sound:
-                async for audio in sound:
-                    await player.write(PREVIEW_TURN, audio)
-            await player.drain(PREVIEW_TURN)
-        except asyncio.CancelledError:
-            player.flush()
-            raise
+        async with self._app.staff.lent(Role.SPEAKS, provider) as engine:
+            self._app.cancel()
+            try:
+                player.begin(PREVIEW_TURN)
+                request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
+                errand = Errand(who=engine.spec.display_name)
+                asked = engine.stacked(engine.speak)
+                async with opened(lambda it: carried(errand, asked(it)), request) as sound:
+                    async for audio in sound:
+                        await player.write(PREVIEW_TURN, audio)
+                await player.drain(PREVIEW_TURN)
+            except asyncio.CancelledError:
+                player.flush()
+                raise

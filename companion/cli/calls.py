@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import mimetypes
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion import days
 from companion.cli.surroundings import Add, Asked, asked, print_json, remark, takes_provider, with_app
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
@@ -161,7 +161,7 @@ def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
     if args.system:
         messages = (Message(Speaker.SYSTEM, args.system), Message(Speaker.USER, args.text))
     else:
-        messages = build_messages(app.engine.practice, 0, (), args.text, now=datetime.now().astimezone())
+        messages = build_messages(app.engine.practice, 0, (), args.text, now=days.now().local)
     *before, last = messages
     return (*before, replace(last, images=tuple(_picture(Path(file)) for file in args.image)))
 

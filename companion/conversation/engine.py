@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver, Organs
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
@@ -19,8 +20,18 @@ from companion.conversation.session import Session
 from companion.conversation.turn_maker import TurnMaker
 from companion.conversation.turn_saver import KeptTake, Moved, TurnSaver
 from companion.conversation.voice_link import VoiceLink
+from companion.days import When
 from companion.errors import CompanionError
-from companion.events import Events, Mark, Phase, PhaseLingers, TakeDiscarded, Trouble, TroubleCleared
+from companion.events import (
+    Events,
+    Mark,
+    Phase,
+    PhaseLingers,
+    SessionBegan,
+    TakeDiscarded,
+    Trouble,
+    TroubleCleared,
+)
 from companion.flow import TURN_ROLES, ReplyState, Role, TurnRecord, TurnSignal
 from companion.ports import Journal, Take
 from companion.practices import Practice, standing
@@ -153,8 +164,9 @@ class Engine(Driver):
         if not pcm:
             await spool.discard()
             return
+        self._begin_anew_if_due()
         kept = self._turns.written(0, Recording(pcm))
-        kept.spool = spool
+        kept.spool, kept.gate = spool, self._organs.gate()
         self._failed = kept
         self.retry()
 
@@ -163,9 +175,27 @@ class Engine(Driver):
     def begin(self, practice: Practice) -> None:
         """A new session. What is being said or heard is kept in the one it was said in; an answer is silenced."""
         self._feed(machine.Leave())
+        self._begin_session(practice)
+
+    def _begin_session(self, practice: Practice) -> None:
+        """What begins from now on belongs to another session; turns under way stay in theirs."""
         self._failed = None
         self._turns.begin(Session(practice))
+        self.events.emit(SessionBegan())
         self.tell_practice()
+
+    def _begin_anew_if_due(self) -> None:
+        """New words on another day than the last, or after long silence, begin another session of the same practice."""
+        last = self._last_words()
+        if last is not None and days.begins_anew(last, days.now()):
+            self._begin_session(self.practice)
+
+    def _last_words(self) -> When | None:
+        """When something was last said in this session."""
+        turn = self._turn
+        if turn is not None and turn.at and turn.session is self._turns.session:
+            return When.of(turn.at, turn.offset_s)
+        return When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
 
     def leave_session(self) -> None:
         """What is said from now on is kept in the journal that is open then; the conversation goes on."""
@@ -270,9 +300,10 @@ class Engine(Driver):
 
     def _open(self, number: int, utterance: Take | None) -> None:
         """Starts to hear a take: of the microphone, or an utterance that has begun by itself."""
+        if self._carried is None:  # else it belongs to the take before
+            self._begin_anew_if_due()
         turn = self._turns.take(number, self._carried)
-        if utterance is not None:
-            turn.gate = _SpeechForSure()
+        turn.gate = self._organs.gate() if utterance is None else _SpeechForSure()
         turn.before, turn.take = self._carried, utterance
         self._carried, self._utterance, self._turn = None, None, turn
         self.events.emit(TroubleCleared())
@@ -291,7 +322,7 @@ class Engine(Driver):
     def _start_again(self, kept: LiveTurn, number: int = 0) -> LiveTurn:
         """The recordings of `kept` whose words are not known are heard anew; the words of the others stay."""
         turn = self._turns.again(kept, number)
-        turn.spool, turn.gate, turn.is_carried = kept.spool, kept.gate, True
+        turn.spool, turn.gate, turn.is_carried, turn.began = kept.spool, kept.gate, True, kept.began
         if kept.before is not None:
             is_known = kept.before.own_words is not None and kept.before.before is None
             turn.before = kept.before if is_known else self._start_again(kept.before)
@@ -304,12 +335,15 @@ class Engine(Driver):
     def _ask(self, command: machine.Ask) -> None:
         turn, failed = self._turn, self._failed
         is_new = turn is None or turn.number != command.turn
+        if is_new and not command.again:
+            self._begin_anew_if_due()
         turn = self._turns.turn(command.turn) if turn is None or is_new else self._turns.answered_aloud(turn)
         if turn is not self._turn:
             turn.mark(Mark.RELEASED)
         turn.text = command.text
         if command.again and failed is not None:
-            turn.id, turn.at, turn.is_again = failed.id, failed.at, True
+            turn.id, turn.at, turn.offset_s, turn.is_again = failed.id, failed.at, failed.offset_s, True
+            turn.began = failed.began
             turn.session, turn.spool, turn.own_words = failed.session, failed.spool, command.text
             turn.before = turn.before or failed.before
             turn.continues = failed.record if command.goes_on else None

@@ -12,11 +12,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.answer import Answer
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.written_answer import TurnProviders
+from companion.days import When
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, LevelMeasured, Mark, TakeDiscarded, TimelineMarked, Trouble, TurnFinished
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
@@ -71,7 +73,7 @@ class LiveTurn:
     stays_here: bool = False
     """The person wants it answered on this computer."""
     marks: dict[Mark, float] = field(default_factory=dict)
-    gate: Gate = field(init=False)
+    gate: Gate = field(default_factory=lambda: NothingHeard())  # noqa: PLW0108 - defined below
     take: Take | None = None
     spool: Spool | None = None
     own_words: str | None = None
@@ -86,8 +88,13 @@ class LiveTurn:
     """Another session began while it was heard: its words are kept, and nobody answers them."""
     is_again: bool = False
     """Another try: its words were told before."""
+    began: When = field(default_factory=lambda: days.now())  # noqa: PLW0108 - tests set another clock
+    """When the person began to speak, or sent what they wrote."""
     text: str = ""
     at: float = 0.0
+    """When the words were committed; 0: not yet."""
+    offset_s: int | None = None
+    """How far the person's clock was ahead of UTC then."""
     id: int | None = None
     """In the journal; None: not saved there yet."""
     continues: TurnRecord | None = None
@@ -107,9 +114,6 @@ class LiveTurn:
     """Saves the turn once the answer is over or cancelled."""
     saves: list[asyncio.Task[None]] = field(default_factory=list)
     progressed_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.gate = self.context.organs.gate()
 
     # -- what the two kinds do each in their way ------------------------------------------------------------
 
@@ -195,6 +199,7 @@ class LiveTurn:
             id=self.id or 0,
             session_id=self.session.id or 0,
             at=self.at,
+            offset_s=self.offset_s,
             user_text=self.text,
             reply_text=answer.text if answer else before.reply_text if before else "",
             heard_text=answer.heard_text if answer else before.heard_text if before else "",
@@ -346,6 +351,16 @@ class LiveTurn:
         waiting = [task for task in (self.save_task, *self.saves) if task is not None]
         if waiting:
             await asyncio.wait(waiting)
+
+
+class NothingHeard:
+    """The gate of a turn without a take: typed words need no speech model."""
+
+    heard_speech = False
+    pause_s = 0.0
+
+    def feed(self, frame: bytes) -> None:
+        """There is nothing to listen to."""
 
 
 async def over(task: asyncio.Task[Any] | None) -> None:

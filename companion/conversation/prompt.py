@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from companion import days
 from companion.conversation.continuation import going_on
 from companion.conversation.session import Session
 from companion.conversation.speech_text import clean_text
+from companion.days import WEEKDAYS
 from companion.flow import Message, Speaker, TurnRecord
 from companion.paths import resources
 from companion.practices import Practice, part_of_day
@@ -22,15 +24,6 @@ from companion.tokens import first_kept
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
 _BLOCK_CHARS = 10_000
-_WEEKDAYS = (
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-)  # strftime's follow the locale
 _VARIABLES = {"part", "date", "title", "summary", "steps", "number", "step", "guidance"}
 
 
@@ -52,7 +45,7 @@ def build_messages(
 
 def messages_of(session: Session, words: str, kept: str = "") -> tuple[Message, ...]:
     """What the model is sent now; `kept` is the beginning of an answer that it is to go on with."""
-    now = datetime.now().astimezone()
+    now = days.now().local
     messages = build_messages(session.practice, len(session.history), session.history, words, now=now)
     return going_on(messages, kept) if kept.strip() else messages
 
@@ -64,7 +57,7 @@ def system_prompt(practice: Practice, step: int, now: datetime) -> str:
     steps = (f"{n}. {each.title}: {each.guidance}".rstrip(": ") for n, each in enumerate(practice.steps, 1))
     return _template().render(
         part=part_of_day(now.hour),
-        date=f"{_WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
+        date=f"{WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
         title=practice.title,
         summary=practice.summary,
         steps="\n".join(steps),

@@ -50,7 +50,6 @@ class SpokenTurn(LiveTurn):
     spoken_answer: SpokenAnswer | None = None
 
     def __post_init__(self) -> None:
-        LiveTurn.__post_init__(self)
         self.link.join(self)
 
     @property

@@ -7,13 +7,13 @@ moved between journals. What cannot be saved stays in memory, is told once, and 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
+from companion import days
 from companion.conversation.session import Session
 from companion.errors import CompanionError
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
@@ -66,7 +66,9 @@ class TurnSaver:
 
     async def save_user(self, turn: LiveTurn) -> None:
         """The person's words are committed before they are sent; where that fails they stay in memory, and it is said."""
-        turn.at = turn.at or time.time()
+        if not turn.at:
+            now = days.now()
+            turn.at, turn.offset_s = now.at, now.offset_s
         try:
             async with self._saving:
                 await self._commit_user(turn)
@@ -80,7 +82,12 @@ class TurnSaver:
         if not turn.is_again:
             is_saved = turn.id is not None
             said = UserSaid(
-                turn=turn.number, text=turn.text, at=turn.at, saved=is_saved, is_of_before=turn.is_left
+                turn=turn.number,
+                text=turn.text,
+                at=turn.at,
+                offset_s=turn.offset_s,
+                saved=is_saved,
+                is_of_before=turn.is_left,
             )
             self._events.emit(said)
 
@@ -217,9 +224,12 @@ class TurnSaver:
                 await self._commit(each)
         async with self.journal_of(turn.session) as journal:
             if turn.session.id is None:
-                turn.session.id = await journal.begin_session(turn.session.practice.name)
+                began = turn.chain()[0].began
+                turn.session.id = await journal.begin_session(
+                    turn.session.practice.name, began.at, began.offset_s
+                )
                 turn.session.journal = journal
-            turn.id = await journal.save_user(turn.session.id, turn.text, turn.at)
+            turn.id = await journal.save_user(turn.session.id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
     def _remember(self, turn: LiveTurn, error: CompanionError) -> None:

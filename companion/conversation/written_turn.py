@@ -145,7 +145,7 @@ class WrittenTurn(LiveTurn):
         # Not the turn's own work: the words are saved whatever becomes of the answer.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
         self.answer_task = self.context.work(self, self._answer(self.save_task, previous), "answer")
-        self.end_task = spawn(self._end(self.answer_task, previous), name="end turn")
+        self.end_task = self.context.work(self, self._end(self.answer_task, previous), "end turn")
 
     def interrupt(self) -> None:
         if self.answer_task is not None:
@@ -186,8 +186,10 @@ class WrittenTurn(LiveTurn):
         await asyncio.wait([answering, *([previous] if previous is not None else [])])
         if answering.cancelled() and self.answer is not None:
             self.answer.state = ReplyState.INTERRUPTED
-        await self._finish(is_interrupted=answering.cancelled())
-        self.context.is_over(self)
+        try:
+            await self._finish(is_interrupted=answering.cancelled())
+        finally:
+            self.context.is_over(self)
 
     async def _finish(self, *, is_interrupted: bool) -> None:
         """What is left to do for a turn that ended, however it did."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
@@ -22,6 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion import days
+from companion.days import When
 from companion.errors import CompanionError
 from companion.flow import SessionRecord
 from companion.gui import icons
@@ -50,11 +51,13 @@ def minutes_of(session: SessionRecord) -> str:
     return f"{max(1, round(session.seconds / 60))} min"
 
 
-def day_of(at: float) -> str:
-    """Thursday 19 November, with the year when it is not this one."""
-    when = datetime.fromtimestamp(at).astimezone()
-    year = "" if when.year == datetime.now().astimezone().year else f" {when.year}"
-    return f"{when:%A} {when.day} {when:%B}{year}"
+def when_of(session: SessionRecord) -> When:
+    """When it began, where the person was then: that day is the one it belongs to."""
+    return When.of(session.started_at, session.offset_s)
+
+
+def day_of(session: SessionRecord) -> str:
+    return when_of(session).day_in_words(days.now().day)
 
 
 class JournalPage(QWidget):
@@ -146,13 +149,14 @@ class JournalPage(QWidget):
         except CompanionError as error:
             self._explain(error.message, error.hint)
             return
-        when = datetime.fromtimestamp(session.started_at).astimezone()
         practice = self._titles.get(session.practice, session.practice)
-        self.header.setText(
-            f"{when:%A}, {when.day} {when:%B} · {when:%H:%M} · {practice} · {minutes_of(session)}"
-        )
+        clock = when_of(session).clock
+        self.header.setText(f"{day_of(session)} · {clock} · {practice} · {minutes_of(session)}")
+        bar = self.script.verticalScrollBar()
+        place = bar.value() if self._shown == session.id else 0
         self._shown = session.id
         self.script.show_turns(turns, title=title_of(session))
+        bar.setValue(place)  # what is read again is not moved
 
     def _explain(self, sentence: str, hint: str) -> None:
         self._sentence.setText(sentence)
@@ -171,7 +175,7 @@ class JournalPage(QWidget):
             if self._shown == _WAITING or not sessions:
                 chosen = item.index()
         for session in sessions:
-            if (this_day := day_of(session.started_at)) != day:
+            if (this_day := day_of(session)) != day:
                 day = this_day
                 self.model.appendRow(self._day_item(day))
             item = self._session_item(session)
@@ -201,7 +205,7 @@ class JournalPage(QWidget):
         detail = f"{self._titles.get(session.practice, session.practice)} · {minutes_of(session)}"
         item.setData(session.id, _SESSION)
         item.setData(detail, _DETAIL)
-        item.setAccessibleText(f"{title_of(session)}, {day_of(session.started_at)}, {detail}")
+        item.setAccessibleText(f"{title_of(session)}, {day_of(session)}, {detail}")
         return item
 
     def _chosen(self, index: _Index, _before: object = None) -> None:

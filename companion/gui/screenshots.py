@@ -76,11 +76,12 @@ async def _picture_settings(theme: str, path: Path) -> Path:
 
 
 def _stage(name: str, theme: str) -> QWidget:
+    from companion.days import When
     from companion.gui.staged import EVENING, SCENES, StagedHost
     from companion.gui.window import Window
 
     host = StagedHost(theme=theme)
-    window = Window(host, now=lambda: EVENING)
+    window = Window(host, now=lambda: When.of(EVENING))
     window.show()
     SCENES[name](host)
     window.page.script.flush()

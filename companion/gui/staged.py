@@ -24,6 +24,7 @@ from companion.events import (
     ReplyDelta,
     ReplyEnded,
     SentenceHeard,
+    SessionBegan,
     TimelineMarked,
     TranscriptHeard,
     Trouble,
@@ -181,9 +182,11 @@ class StagedHost:
 
     def choose_practice(self, name: str) -> None:
         self.pressed.append(("practice", name))
+        self.emit(SessionBegan())
 
     def new_session(self) -> None:
         self.pressed.append("new session")
+        self.emit(SessionBegan())
 
     async def sessions(self) -> Sequence[SessionRecord]:
         if self.trouble is not None:
@@ -285,10 +288,17 @@ class StagedHost:
         practice: str,
         seconds: float,
         turns: Sequence[TurnRecord],
+        offset_s: int | None = None,
     ) -> None:
         """Puts a reflection into the journal."""
         session = SessionRecord(
-            id=number, started_at=at, practice=practice, title=title, turns=len(turns), seconds=seconds
+            id=number,
+            started_at=at,
+            offset_s=offset_s,
+            practice=practice,
+            title=title,
+            turns=len(turns),
+            seconds=seconds,
         )
         self.kept[number] = (session, tuple(turns))
 

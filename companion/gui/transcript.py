@@ -13,6 +13,7 @@ from PySide6.QtCore import QTimer, QUrl, Signal
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QTextEdit, QWidget
 
+from companion.days import When
 from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
 from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, breakable, clean_text, unbroken
@@ -70,7 +71,7 @@ class Script(ReadingPage):
     def has_only_opening(self) -> bool:
         return not self._turns or (len(self._turns) == 1 and not self._turns[0].said and self._live is None)
 
-    def open_with(self, question: str, at: float) -> None:
+    def open_with(self, question: str, at: When) -> None:
         """Begins an empty page with the question the person answers."""
         self._turns = [ShownTurn(told=question, told_at=at, state=ReplyState.WHOLE)]
         self.rebuild()
@@ -95,7 +96,7 @@ class Script(ReadingPage):
 
     # -- the turn that goes on ------------------------------------------------------------------------------
 
-    def hear(self, turn: int, transcript: Transcript, at: float) -> None:
+    def hear(self, turn: int, transcript: Transcript, at: When) -> None:
         """The words so far; those that may still change are paler."""
         live = self._begin_live(turn)
         if live is None or live.told:
@@ -123,7 +124,7 @@ class Script(ReadingPage):
             self._end_live()
             self.rebuild()
 
-    def say(self, turn: int, text: str, at: float) -> None:
+    def say(self, turn: int, text: str, at: When) -> None:
         """The person's words are known, and kept."""
         live = self._begin_live(turn)
         if live is None:
@@ -141,7 +142,7 @@ class Script(ReadingPage):
         self.follows = self._from_below
         self.settle()
 
-    def stream(self, turn: int, text: str, at: float) -> None:
+    def stream(self, turn: int, text: str, at: When) -> None:
         """The next piece of the answer; it appears with the next flush."""
         live = self._begin_live(turn)
         if live is None:
@@ -251,7 +252,7 @@ class Script(ReadingPage):
         bar = self.verticalScrollBar()
         below = bar.maximum() - bar.value()
         self.setUpdatesEnabled(False)
-        self.document().clear()
+        self._setter.begin_page()
         self._said_from = self._told_from = 0
         if self._title:
             self._setter.heading(self._title)

@@ -6,7 +6,7 @@ Everything is appended at the end of the document or replaces its tail; the call
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Literal
 
 from PySide6.QtGui import (
@@ -18,6 +18,8 @@ from PySide6.QtGui import (
     QTextDocument,
 )
 
+from companion import days
+from companion.days import When
 from companion.flow import ReplyState, TurnRecord
 from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, breakable, clean_text
@@ -43,9 +45,9 @@ class ShownTurn:
     """One exchange as it stands on the page."""
 
     said: str = ""
-    said_at: float | None = None
+    said_at: When | None = None
     told: str = ""
-    told_at: float | None = None
+    told_at: When | None = None
     state: ReplyState | None = None
     """None while it goes on."""
     heard: str = ""
@@ -55,19 +57,16 @@ class ShownTurn:
 
     @classmethod
     def of(cls, record: TurnRecord) -> ShownTurn:
+        """With the person's clock of that time: the answer came where the words were said."""
+        is_told = bool(record.reply_text) and record.reply_at is not None
         return cls(
             said=record.user_text,
-            said_at=record.at,
+            said_at=When.of(record.at, record.offset_s),
             told=record.reply_text,
-            told_at=record.reply_at if record.reply_text else None,
+            told_at=When.of(record.reply_at or 0.0, record.offset_s) if is_told else None,
             state=record.reply_state,
             heard=record.heard_text,
         )
-
-
-def clock(at: float | None) -> str:
-    """Time of day, as captions show it."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M") if at is not None else ""
 
 
 class Typesetter:
@@ -76,6 +75,8 @@ class Typesetter:
     def __init__(self, document: QTextDocument, look: Look) -> None:
         self._document = document
         self._look = look
+        self._day: date | None = None
+        """Of the caption above."""
 
     @property
     def end(self) -> int:
@@ -89,11 +90,20 @@ class Typesetter:
         result.setForeground(self._look.colour(_INK[kind]))
         return result
 
-    def caption(self, who: str, at: float | None, *, first: bool = False) -> None:
-        """The small line above somebody's words."""
-        time = clock(at)
+    def begin_page(self) -> None:
+        """The document is empty again."""
+        self._document.clear()
+        self._day = None
+
+    def caption(self, who: str, when: When | None, *, first: bool = False) -> None:
+        """The small line above somebody's words: the time, with the day where another one begins on the page."""
+        words = who
+        if when is not None:
+            is_other_day = self._day not in (None, when.day)
+            day = f"{when.day_in_words(days.now().day)}, " if is_other_day else ""
+            words, self._day = f"{who} · {day}{when.clock}", when.day
         self._begin("caption", above_px=0 if first else _TURN_GAP_PX)
-        self._write(f"{who} · {time}" if time else who, self.chars("caption"))
+        self._write(words, self.chars("caption"))
 
     def begin(self, kind: Kind) -> int:
         """A new paragraph; returns where its text starts."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -22,6 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion import days
+from companion.days import When
 from companion.errors import CompanionError
 from companion.flow import WaitingTake
 from companion.gui.announce import announce
@@ -47,8 +48,8 @@ def length_of(seconds: float) -> str:
 
 def name_of(take: WaitingTake) -> str:
     """Thursday 19 November, 21:05 · 42 s."""
-    when = datetime.fromtimestamp(take.recorded_at).astimezone()
-    return f"{when:%A} {when.day} {when:%B}, {when:%H:%M} · {length_of(take.seconds)}"
+    when = When.of(take.recorded_at, take.offset_s)
+    return f"{when.day_in_words(days.now().day)}, {when.clock} · {length_of(take.seconds)}"
 
 
 class WaitingPage(QWidget):

@@ -6,7 +6,6 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from companion import days
 from companion import events as e
+from companion.days import When
 from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role
 from companion.gui.announce import announce
@@ -73,7 +74,7 @@ class Window(QMainWindow):
         *,
         look: Look | None = None,
         geometry: Path | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], When] = days.now,
     ) -> None:
         super().__init__()
         self._host = host
@@ -261,16 +262,17 @@ class Window(QMainWindow):
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
-        self._show_new_session()
+        self.show_page("talk")
 
     def _begin_anew(self) -> None:
         self._host.new_session()
-        self._show_new_session()
-
-    def _show_new_session(self) -> None:
         self.show_page("talk")
+
+    def _clear_page(self) -> None:
+        """Another session begins, and its page with its question."""
         self.notices.close_turn()
-        self.page.script.forget()
+        if self.page.has_script:
+            self.page.script.forget()
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
@@ -336,7 +338,7 @@ class Window(QMainWindow):
             case e.UserSaid():
                 self._begin_turn(event.turn)
                 self._begin_script()
-                script.say(event.turn, event.text, event.at)
+                script.say(event.turn, event.text, When.of(event.at, event.offset_s))
                 self.status.show_saved(event.saved)
             case e.ReplyContinued():
                 self._begin_script()
@@ -370,6 +372,10 @@ class Window(QMainWindow):
                 self._opening = event.opening
                 self.bar.show_practice(event.name, event.title, event.step, event.steps)
                 self.page.show_opening(event.opening)
+            case e.SessionBegan():
+                self._clear_page()
+            case e.LocalTimeChanged():
+                self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
             case e.GlobalKeyChanged():
@@ -379,6 +385,10 @@ class Window(QMainWindow):
                 self.page.area.show_hands_free(is_on=event.is_on, is_muted=event.is_muted)
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
+
+    def _show_other_time(self, event: e.LocalTimeChanged) -> None:
+        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
+            self._journal.refresh()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase

@@ -37,6 +37,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT""",
         "CREATE INDEX turn_of_session ON turn (session_id, id)",
     ),
+    (  # seconds ahead of UTC where it was said; NULL: kept before this version, shown in the computer's own time zone
+        "ALTER TABLE session ADD COLUMN offset_s INTEGER",
+        "ALTER TABLE turn ADD COLUMN offset_s INTEGER",
+    ),
 )
 
 

@@ -14,12 +14,12 @@ import re
 import secrets
 import struct
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
+from companion import days
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ, WaitingTake
 from companion.journal.writer import Writer
@@ -34,7 +34,8 @@ _NONCE_BYTES = 12
 _SEAL_BYTES = _NONCE_BYTES + 16
 _MOST_RECORD_BYTES = _BYTES_PER_S
 _MOST_HELD_BYTES = 600 * _BYTES_PER_S
-_ID = re.compile(r"\d{13,16}-[0-9a-f]{8}")
+_ID = re.compile(r"(\d{13,16})([+-]\d{1,5})?-[0-9a-f]{8}")
+"""Milliseconds since the epoch, seconds ahead of UTC (not in older ones), and what makes it unique."""
 
 
 class Takes(Protocol):
@@ -249,12 +250,16 @@ class MemoryTake:
 
 
 def _new_id() -> str:
-    """Sorts by time; the name tells when it was recorded."""
-    return f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(4)}"
+    """Sorts by time; the name tells when it was recorded, and where."""
+    now = days.now()
+    return f"{max(0, int(now.at * 1000)):013d}{now.offset_s:+d}-{secrets.token_hex(4)}"
 
 
 def _waiting(take_id: str, seconds: float) -> WaitingTake:
-    return WaitingTake(id=take_id, recorded_at=int(take_id.partition("-")[0]) / 1000, seconds=seconds)
+    name = _ID.fullmatch(take_id)
+    assert name is not None, "only what has such a name is listed"
+    offset_s = int(name[2]) if name[2] else None
+    return WaitingTake(id=take_id, recorded_at=int(name[1]) / 1000, offset_s=offset_s, seconds=seconds)
 
 
 def _gone() -> CompanionError:

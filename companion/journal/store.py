@@ -41,16 +41,27 @@ if TYPE_CHECKING:
 
 _TITLE_CHARS = 60
 _SESSIONS = """
-    SELECT session.id, started_at, practice, count(*),
+    SELECT session.id, started_at, session.offset_s, practice, count(*),
         (SELECT substr(user_text, 1, 400) FROM turn WHERE session_id = session.id ORDER BY id LIMIT 1),
         max(max(at, coalesce(reply_at, at))) - min(at)
     FROM session JOIN turn ON turn.session_id = session.id
     GROUP BY session.id ORDER BY session.id DESC LIMIT ?
 """
-_TURNS = """
-    SELECT id, session_id, at, user_text, reply_text, heard_text, reply_state, reply_at, engines, timeline_ms, cost_usd
-    FROM turn WHERE session_id = ? ORDER BY id
-"""
+_TURN_COLUMNS = (
+    *(
+        "id",
+        "session_id",
+        "at",
+        "offset_s",
+        "user_text",
+        "reply_text",
+        "heard_text",
+        "reply_state",
+        "reply_at",
+    ),
+    *("engines", "timeline_ms", "cost_usd"),
+)
+_TURNS = f"SELECT {', '.join(_TURN_COLUMNS)} FROM turn WHERE session_id = ? ORDER BY id"
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
         cost_usd = ?
@@ -181,12 +192,13 @@ class SqlJournal:
 
     # -- turns ----------------------------------------------------------------------------------------------
 
-    async def begin_session(self, practice: str) -> int:
-        sql = "INSERT INTO session (started_at, practice) VALUES (?, ?)"
-        return await self._writer.run(lambda: self._insert(sql, time.time(), practice))
+    async def begin_session(self, practice: str, at: float | None = None, offset_s: int | None = None) -> int:
+        sql = "INSERT INTO session (started_at, offset_s, practice) VALUES (?, ?, ?)"
+        started_at = time.time() if at is None else at
+        return await self._writer.run(lambda: self._insert(sql, started_at, offset_s, practice))
 
-    async def save_user(self, session_id: int, text: str, at: float) -> int:
-        return await self._writer.run(lambda: self._insert_turn(session_id, _storable(text), at))
+    async def save_user(self, session_id: int, text: str, at: float, offset_s: int | None = None) -> int:
+        return await self._writer.run(lambda: self._insert_turn(session_id, _storable(text), at, offset_s))
 
     async def save_sentence(self, turn_id: int, text: str) -> None:
         """A sentence that comes after `finish_reply` is already in the finished reply and changes nothing."""
@@ -267,12 +279,11 @@ class SqlJournal:
 
     # -- on the writer thread -------------------------------------------------------------------------------
 
-    def _insert_turn(self, session_id: int, text: str, at: float) -> int:
+    def _insert_turn(self, session_id: int, text: str, at: float, offset_s: int | None) -> int:
         if self._slots_file:
             self._slots_file.mark_entries()
-        return self._insert(
-            "INSERT INTO turn (session_id, at, user_text) VALUES (?, ?, ?)", session_id, at, text
-        )
+        sql = "INSERT INTO turn (session_id, at, offset_s, user_text) VALUES (?, ?, ?, ?)"
+        return self._insert(sql, session_id, at, offset_s, text)
 
     def _append(self, turn_id: int, text: str) -> None:
         self._change(
@@ -342,10 +353,11 @@ async def _new(
 
 
 def _session(row: tuple[Any, ...]) -> SessionRecord:
-    session_id, started_at, practice, turns, first_words, seconds = row
+    session_id, started_at, offset_s, practice, turns, first_words, seconds = row
     return SessionRecord(
         id=session_id,
         started_at=started_at,
+        offset_s=offset_s,
         practice=practice,
         title=_title(first_words),
         turns=turns,
@@ -354,32 +366,10 @@ def _session(row: tuple[Any, ...]) -> SessionRecord:
 
 
 def _turn(row: tuple[Any, ...]) -> TurnRecord:
-    (
-        turn_id,
-        session_id,
-        at,
-        user_text,
-        reply_text,
-        heard_text,
-        state,
-        reply_at,
-        engines,
-        timeline_ms,
-        cost_usd,
-    ) = row
-    return TurnRecord(
-        id=turn_id,
-        session_id=session_id,
-        at=at,
-        user_text=user_text,
-        reply_text=reply_text,
-        heard_text=heard_text,
-        reply_state=ReplyState(state),
-        reply_at=reply_at,
-        engines=json.loads(engines),
-        timeline_ms=json.loads(timeline_ms),
-        cost_usd=cost_usd,
-    )
+    kept = dict(zip(_TURN_COLUMNS, row, strict=True))
+    kept["reply_state"] = ReplyState(kept["reply_state"])
+    kept["engines"], kept["timeline_ms"] = json.loads(kept["engines"]), json.loads(kept["timeline_ms"])
+    return TurnRecord(**kept)
 
 
 def _title(text: str) -> str:

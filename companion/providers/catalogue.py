@@ -216,44 +216,45 @@ def _today() -> datetime.date:
 def cost_usd(
     entry: ModelEntry | None, usage: Usage | None = None, *, seconds: float = 0.0, chars: int = 0
 ) -> float | None:
-    """What a request cost, in US dollars: tokens for thinking, `seconds` of sound, `chars` spoken. None: not known."""
-    if entry is None:
+    """What a request cost, in US dollars: by tokens where they were counted and are what is charged for, else by `chars`
+    spoken or `seconds` of sound. None: not known."""
+    if entry is None or (usage is not None and not usage.is_plausible):
         return None
-    cost = 0.0
-    if usage is not None:
-        if entry.price_in is None or entry.price_out is None:
-            return None
-        cost += _tokens_cost(
-            usage.input_tokens - usage.audio_input_tokens,
-            usage.cached_tokens - usage.cached_audio_tokens,
-            usage.output_tokens - usage.audio_output_tokens,
-            prices=(entry.price_in, entry.price_cached, entry.price_out),
-        )
-        cost += _tokens_cost(
-            usage.audio_input_tokens,
-            usage.cached_audio_tokens,
-            usage.audio_output_tokens,
-            prices=(
-                entry.price_in if entry.price_audio_in is None else entry.price_audio_in,
-                entry.price_cached if entry.price_audio_cached is None else entry.price_audio_cached,
-                entry.price_out if entry.price_audio_out is None else entry.price_audio_out,
-            ),
-        )
-    if seconds or chars:
-        if entry.price_mchars is not None:
-            cost += chars * entry.price_mchars
-        elif entry.price_hour is not None:
-            cost += seconds / 3600 * entry.price_hour * 1e6
-        else:
-            return None
-    return cost / 1e6
+    if usage is not None and entry.price_in is not None and entry.price_out is not None:
+        return _cost_of_tokens(entry, usage, entry.price_in, entry.price_out)
+    if chars and entry.price_mchars is not None:
+        return chars * entry.price_mchars / 1e6
+    if seconds and entry.price_hour is not None:
+        return seconds / 3600 * entry.price_hour
+    return None if usage is not None or seconds or chars else 0.0
+
+
+def _cost_of_tokens(entry: ModelEntry, usage: Usage, price_in: float, price_out: float) -> float:
+    words = _tokens_cost(
+        usage.input_tokens - usage.audio_input_tokens,
+        usage.cached_tokens - usage.cached_audio_tokens,
+        usage.output_tokens - usage.audio_output_tokens,
+        prices=(price_in, entry.price_cached, price_out),
+    )
+    sound = _tokens_cost(
+        usage.audio_input_tokens,
+        usage.cached_audio_tokens,
+        usage.audio_output_tokens,
+        prices=(
+            price_in if entry.price_audio_in is None else entry.price_audio_in,
+            entry.price_cached if entry.price_audio_cached is None else entry.price_audio_cached,
+            price_out if entry.price_audio_out is None else entry.price_audio_out,
+        ),
+    )
+    return (words + sound) / 1e6
 
 
 def _tokens_cost(read: int, cached: int, written: int, *, prices: tuple[float, float | None, float]) -> float:
     """`read` tokens, of which `cached` came from the vendor's cache, and `written` ones, in millionths of a dollar."""
     price_in, price_cached, price_out = prices
+    cached = max(0, min(cached, read))
     fresh = max(0, read - cached) * price_in
-    return fresh + cached * (price_in if price_cached is None else price_cached) + written * price_out
+    return fresh + cached * (price_in if price_cached is None else price_cached) + max(0, written) * price_out
 
 
 def parse(text: str) -> list[dict[str, Any]]:

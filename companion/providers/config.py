@@ -151,8 +151,7 @@ def refined_policy(policy: Policy, arguments: dict[str, Any]) -> Policy:
 
 
 def _timeout(policy: Policy, seconds: float) -> Policy:
-    first_s, idle_s = min(policy.first_s, seconds), min(policy.idle_s, seconds)
-    return replace(policy, total_s=seconds, first_s=first_s, idle_s=idle_s)
+    return replace(policy.waiting(seconds), total_s=seconds)
 
 
 def _seconds(source: str, value: object) -> float:

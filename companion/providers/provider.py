@@ -7,13 +7,15 @@ provider is cheap: SDKs and connections come with the first call. Errors are `AI
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.errors import (
     AIProviderAuthError,
     AIProviderNotSupportedError,
+    AIProviderTimeoutError,
     AIProviderUnavailableError,
     Kind,
 )
@@ -29,17 +31,24 @@ from companion.flow import (
     Speaker,
     SpeakRequest,
     Transcript,
+    Usage,
     VoiceInfo,
 )
+from companion.hosts import host_of, is_own_network
 from companion.log import Secret
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
+    from companion.providers.middleware import Budget, CallFigures
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
+AnswerT = TypeVar("AnswerT")
+
+QUESTION_S = 30.0
+"""Longest wait for the answer to a small question beside the calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +104,8 @@ class Policy:
     """To the first word or sound."""
     idle_s: float = 10.0
     """Between two pieces of the answer; keep-alives are no pieces."""
-    total_s: float = 120.0
+    total_s: float = 1800.0
+    """Altogether: ends what never ends. An answer that is being written is not cut by it."""
     attempts: int = 3
     """How often a request is sent at most; 1: no retry."""
     backoff_s: float = 0.5
@@ -114,8 +124,24 @@ class Policy:
     max_audio_s: float = 600.0
     """Longest speech of one request."""
 
+    @property
+    def thinking_s(self) -> float:
+        """To the first word of a model that is known to think before it answers."""
+        return max(self.first_s, min(THINKING * self.first_s, LONGEST_THOUGHT_S))
 
-LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0, total_s=600.0)
+    def waiting(self, seconds: float) -> Policy:
+        """The same for who wants to wait that long: a short wait shortens the clocks, a long one lengthens them."""
+        if seconds > USUAL_WAIT_S:
+            return replace(self, first_s=max(self.first_s, seconds), idle_s=max(self.idle_s, seconds))
+        return replace(self, first_s=min(self.first_s, seconds), idle_s=min(self.idle_s, seconds))
+
+
+USUAL_WAIT_S = 60.0
+"""What nobody has set; the clocks of a policy are then as they are."""
+THINKING = 8.0
+"""A model that thinks may be silent for so many times as long as another."""
+LONGEST_THOUGHT_S = 120.0
+LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
 
@@ -139,6 +165,8 @@ class AIProvider:
     spec: ClassVar[Spec]
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    budget: Budget | None = None
+    """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -179,6 +207,7 @@ class AIProvider:
         self._voice = voice
         self._net = net
         self._owns_net = net is None
+        self._stacks: dict[object, tuple[object, Call[Any, Any]]] = {}
 
     # -- what a dialect overrides ---------------------------------------------------------------------------
 
@@ -242,27 +271,99 @@ class AIProvider:
         return self._net
 
     def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
-        """`call`, one of this provider's own, behind its policy: `provider.stacked(provider.chat)`.
+        """`call`, one of this provider's own, behind its policy and its budget: `provider.stacked(provider.chat)`.
 
-        The same call gives the same stack again, so the circuit breaker and the rate limit remember.
+        The same call gives the same stack again, so the circuit breaker and the rate limit remember; another policy makes
+        a new one in its place.
         """
-        from companion.providers.middleware import stack
+        made_for, stacked = self._stacks.get(call, (None, call))
+        if made_for != (wanted := (self.policy, self.budget)):
+            stacked = self._stacked_anew(call)
+            self._stacks[call] = wanted, stacked
+        return stacked
 
-        stacks: dict[object, Call[Any, Any]] = self.__dict__.setdefault("_stacks", {})
-        key = (call, self.policy)
-        if key not in stacks:
-            stacks[key] = stack(call, self.policy, self.spec)
-        return stacks[key]
+    def _stacked_anew(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
+        from companion.providers.middleware import affordable, measured, stack
+
+        if self.budget is not None:  # inside, because every attempt is paid for
+            call = measured(call, self.budget, spec=self.spec, price=self.price, default_model=self._model_of)
+        call = stack(call, self.policy, self.spec, thinks=self._thinks)
+        if self.budget is not None and self.may_cost:
+            call = affordable(call, self.budget, spec=self.spec)
+        return call
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether its calls may cost money: there is a key, and whoever wants it is no machine of one's own."""
+        if self.spec.needs_key:
+            return True
+        return self.api_key is not None and not all(
+            is_own_network(host_of(address)) for address in self.base_url.split()
+        )
+
+    def price(self, figures: CallFigures) -> float | None:
+        """What a call cost, by the catalogue; None: not known."""
+        from companion.providers.middleware.figures import catalogue_price
+
+        return catalogue_price(figures) if self.may_cost else 0.0
+
+    def knows_price(self, role: Role, model: str = "") -> bool:
+        """Whether it is known what a request to `model` (empty: the default) costs, be it nothing."""
+        from companion.providers.middleware import CallFigures
+
+        name, usage = model or self._model_of(role), Usage(input_tokens=1, output_tokens=1)
+        usage_of = usage if role not in (Role.HEARS, Role.SPEAKS) else None
+        call = CallFigures(
+            provider=self.spec.name, model=name, role=role, usage=usage_of, sound_s=1.0, chars=1
+        )
+        return self.price(call) is not None
+
+    def _model_of(self, role: Role) -> str:
+        return self.models.get(role, "")
+
+    def _thinks(self, request: object) -> bool:
+        """Whether the model that is asked is known to think before it answers."""
+        if not isinstance(request, ChatRequest) or request.reasoning_effort == "none":
+            return False
+        from companion.providers.catalogue import Catalogue
+
+        entry = Catalogue.load().find(request.model or self.models[Role.THINKS], self.spec.name)
+        return entry is not None and "reasoning" in entry.abilities
+
+    async def asked(self, question: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """What a small question beside the calls is answered (which models, which voices); asked twice if need be.
+
+        Raises:
+            AIProviderError: what `question` raises; TIMEOUT.
+        """
+        from companion.providers.middleware import retry
+
+        async def once(_: None) -> AsyncGenerator[AnswerT, None]:
+            try:
+                async with asyncio.timeout(QUESTION_S):
+                    answer = await question()
+            except TimeoutError as error:
+                raise AIProviderTimeoutError("", self.spec.name, error, who=self.spec.display_name) from error
+            yield answer
+
+        policy = self.policy
+        attempts = min(2, policy.attempts)
+        call = retry(once, attempts, backoff_s=policy.backoff_s, patience_s=5.0, within_s=policy.first_s / 2)
+        async with opened(call, None) as answers:
+            return await anext(answers)
 
     def require_key(self) -> str:
         """The key, revealed for one request.
 
         Raises:
-            AIProviderAuthError: KEY_MISSING when there is none.
+            AIProviderAuthError: KEY_MISSING when there is none, KEY_MALFORMED when it cannot be one.
         """
         if self.api_key is None:
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MISSING, who=self.spec.display_name)
-        return self.api_key.reveal()
+        key = self.api_key.reveal().strip()
+        if not (key.isascii() and key.isprintable()):  # no header can carry it
+            raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
+        return key
 
     def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
         name = self.spec.display_name

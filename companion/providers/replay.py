@@ -1,4 +1,4 @@
-"""Frames of a take or pieces of a text that come only once, kept so that another reader can begin with the first of them.
+"""Frames of a take or pieces of a text that come only once, kept so that they can be read again from the first.
 
 In: an async iterator. Out: any number of readers, one after the other. A reader may be cancelled or closed at any moment
 without harm to the source. Event loop's thread.
@@ -7,12 +7,48 @@ without harm to the source. Event loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Generic, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, cast
 
+from companion.flow import HearRequest, SpeakRequest
 from companion.tasks import spawn, stop
 
 T = TypeVar("T")
+U = TypeVar("U")
+RequestT = TypeVar("RequestT")
+
+
+class Reading(AsyncIterator[T]):
+    """One reading of a source that can be read `again`."""
+
+    def __init__(self, begin: Callable[[], AsyncGenerator[T, None]]) -> None:
+        self._begin = begin
+        self._items: AsyncGenerator[T, None] | None = None
+
+    def __anext__(self) -> Awaitable[T]:
+        if self._items is None:
+            self._items = self._begin()
+        return self._items.__anext__()
+
+    def again(self) -> Reading[T]:
+        """Another reading, from the first item."""
+        return Reading(self._begin)
+
+    async def aclose(self) -> None:
+        """Ends this reading; the source stays as it is."""
+        if self._items is not None:
+            await self._items.aclose()
+
+
+def through(
+    source: AsyncIterator[T], wrapped: Callable[[AsyncIterator[T]], AsyncGenerator[U, None]]
+) -> AsyncIterator[U]:
+    """`wrapped(source)`, which can be read again if `source` can."""
+    if isinstance(source, Reading):
+        return Reading(lambda: wrapped(source.again()))
+    return wrapped(source)
 
 
 class Replay(Generic[T]):
@@ -24,13 +60,15 @@ class Replay(Generic[T]):
         self._is_over = False
         self._next: asyncio.Task[None] | None = None
 
-    async def again(self, start: int = 0) -> AsyncGenerator[T, None]:
+    def again(self, start: int = 0) -> Reading[T]:
         """All items from the one of index `start`, then those still to come.
 
         Raises:
             Exception: what the source raises, when its turn has come.
         """
-        at = start
+        return Reading(lambda: self._read_from(start))
+
+    async def _read_from(self, at: int) -> AsyncGenerator[T, None]:
         while True:
             while at < len(self.items):
                 yield self.items[at]
@@ -58,3 +96,24 @@ class Replay(Generic[T]):
             self.items.append(await anext(self._source))
         except StopAsyncIteration:
             self._is_over = True
+
+
+@asynccontextmanager
+async def repeatable(request: RequestT) -> AsyncGenerator[Callable[[], RequestT], None]:
+    """Makes `request` as often as it is wanted, also one whose sound or text comes only once."""
+    if isinstance(request, HearRequest):
+        name, source = "frames", request.frames
+    elif isinstance(request, SpeakRequest) and request.pieces is not None:
+        name, source = "pieces", cast(Any, request.pieces)
+    else:
+        yield lambda: request
+        return
+    made = cast(Any, request)
+    if isinstance(source, Reading):
+        yield lambda: replace(made, **{name: source.again()})
+        return
+    replay = Replay[Any](source)
+    try:
+        yield lambda: replace(made, **{name: replay.again()})
+    finally:
+        await replay.aclose()

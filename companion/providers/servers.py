@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
     from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, SpeakRequest, Transcript
     from companion.ports import Call
-    from companion.providers.middleware import Engine, Outcome
+    from companion.providers.middleware import Candidate, Outcome
 
 KINDS = {
     "openai": frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
@@ -237,9 +237,9 @@ class Cluster(AIProvider):
 
         async def run(make: Callable[[], Any]) -> AsyncGenerator[Any, None]:
             refusals: list[CompanionError] = []
-            engines = [self._engine(member, verb, refusals) for member in self._in_turn()]
+            candidates = [self._candidate(member, verb, refusals) for member in self._in_turn()]
             try:
-                async with opened(fallback(engines, on_outcome=told), make) as chunks:
+                async with opened(fallback(candidates, on_outcome=told), make) as chunks:
                     async for chunk in chunks:
                         yield chunk
             except CompanionError as error:
@@ -247,11 +247,11 @@ class Cluster(AIProvider):
 
         return run
 
-    def _engine(
+    def _candidate(
         self, member: AIProvider, verb: str, refusals: list[CompanionError]
-    ) -> Engine[Callable[[], Any], Any]:
+    ) -> Candidate[Callable[[], Any], Any]:
         from companion.ledger import Cargo
-        from companion.providers.middleware import Engine, timeouts
+        from companion.providers.middleware import Candidate, timeouts
 
         policy = self.policy
         share_s = policy.first_s / len(self.members)  # one that is silent must leave time for the others
@@ -266,7 +266,7 @@ class Cluster(AIProvider):
                 refusals.append(error)
                 raise
 
-        return Engine(name=member.spec.display_name, call=run, may_see=frozenset(Cargo))
+        return Candidate(name=member.spec.display_name, call=run, may_see=frozenset(Cargo))
 
 
 def _most_telling(refusals: Sequence[CompanionError], usual: CompanionError) -> CompanionError:

@@ -89,6 +89,21 @@ async def test_turns_are_there_at_the_next_start(home: Home) -> None:
         assert second.of(JournalOpened)[0].storage == "keyring"
 
 
+async def test_what_is_carried_into_a_journal_stays_on_its_day(
+    home: Home, travel: Callable[[str], None]
+) -> None:
+    async with running(home, NoKeyring()) as first:
+        travel("<+1345>-13:45")
+        said = await first.turn("Said before the passphrase, and before the flight.")
+        (before,) = await first.app.sessions()
+        travel("PST8")
+        await first.app.use_passphrase("four unrelated words here")
+        (session,) = await first.app.sessions()
+        (turn,) = await first.app.turns(session.id)
+        assert (turn.at, turn.offset_s) == (said.at, 13 * 3600 + 45 * 60)
+        assert (session.started_at, session.offset_s) == (before.started_at, 13 * 3600 + 45 * 60)
+
+
 async def test_without_a_keyring_a_passphrase_takes_what_was_said_meanwhile(home: Home) -> None:
     async with running(home, NoKeyring()) as first:
         assert first.of(JournalOpened)[0].storage == "memory"

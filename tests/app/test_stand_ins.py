@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from companion.app.staff import Staff, instead
+from companion.app.pool import ProviderPool, instead
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, Trouble
@@ -44,7 +44,7 @@ class Vendors:
         self.told: list[Event] = []
         self._folder = folder
         self._net = Net()
-        self.staff: Staff | None = None
+        self.staff: ProviderPool | None = None
 
     def engines(self, **settings: object) -> TurnProviders:
         """This turn's engines under such settings (dots written as two underscores)."""
@@ -70,7 +70,7 @@ class Vendors:
 
         events = Events(report)
         events.watch(self.told.append)
-        self.staff = Staff(
+        self.staff = ProviderPool(
             settings=lambda: chosen, vault=opened, net=self._net, events=events, models=self._folder
         )
         return self.staff.engines(frozenset())

@@ -11,13 +11,24 @@ from typing import Any
 
 import pytest
 
+from companion import days
 from companion.app import Companion
 from companion.app.awake import LOOK_S, Awake, Clocks
 from companion.app.desktop import Desktop, Ears, TalkKey
 from companion.app.surroundings import Surroundings
 from companion.audio.virtual import CapturingPlayer
+from companion.days import When
 from companion.errors import Action, Kind
-from companion.events import Event, Note, Phase, ReplyDelta, Trouble, TurnFinished
+from companion.events import (
+    Event,
+    LocalTimeChanged,
+    Note,
+    Phase,
+    PracticeChanged,
+    ReplyDelta,
+    Trouble,
+    TurnFinished,
+)
 from companion.flow import ReplyState, Role
 from companion.log import Secret
 from companion.net import origin
@@ -41,10 +52,16 @@ class Time:
     awake: float = 100.0
     with_sleep: float = 500.0
     day: float = 1_795_000_000.0
+    """11:06:40 in the morning, UTC."""
+    offset_s: int = 0
 
     @property
     def clocks(self) -> Clocks:
-        return Clocks(awake=lambda: self.awake, with_sleep=lambda: self.with_sleep, day=lambda: self.day)
+        return Clocks(awake=lambda: self.awake, with_sleep=lambda: self.with_sleep, day=lambda: self.when)
+
+    @property
+    def when(self) -> When:
+        return When(self.day, self.offset_s)
 
     def work(self, seconds: float) -> None:
         self.awake += seconds
@@ -63,9 +80,14 @@ class Watch:
     time: Time = field(default_factory=Time)
     woke: list[float] = field(default_factory=list)
     was_set: list[float] = field(default_factory=list)
+    hours: list[tuple[int, int]] = field(default_factory=list)
+    """From which hour to which."""
 
     def __post_init__(self) -> None:
-        self.awake = Awake(self.woke.append, self.was_set.append, self.time.clocks)
+        self.awake = Awake(self.woke.append, self.was_set.append, self._hour, self.time.clocks)
+
+    def _hour(self, before: When, now: When) -> None:
+        self.hours.append((before.hour, now.hour))
 
     def look(self) -> None:
         self.time.work(LOOK_S)
@@ -107,6 +129,36 @@ def test_where_no_clock_counts_sleep_a_late_timer_does() -> None:
     watch.time.work(HOUR_S)
     watch.look()
     assert watch.woke == [pytest.approx(HOUR_S)]
+
+
+def test_every_hour_is_told_once_midnight_too() -> None:
+    watch = Watch()
+    for _ in range(int(14 * HOUR_S / LOOK_S)):
+        watch.look()
+    assert watch.hours == [(hour % 24, (hour + 1) % 24) for hour in range(11, 25)]
+    assert (watch.woke, watch.was_set) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "offset_s", [13 * 3600, -12 * 3600, 14 * 3600, 5 * 3600 + 45 * 60, -3 * 3600 - 30 * 60, 3600]
+)
+def test_another_time_zone_is_another_hour_and_no_sleep(offset_s: int) -> None:
+    watch = Watch()
+    watch.time.offset_s = offset_s
+    watch.look()
+    watch.look()
+    assert watch.hours == [(11, (11 * 3600 + 400 + offset_s) // 3600 % 24)]
+    assert (watch.woke, watch.was_set) == ([], [])
+
+
+def test_a_sleep_that_is_known_already_still_ends_in_another_hour() -> None:
+    watch = Watch()
+    watch.time.sleep(8 * HOUR_S)
+    watch.time.offset_s = -5 * 3600
+    watch.awake.forget()
+    watch.look()
+    assert watch.hours == [(11, 14)]
+    assert watch.woke == []
 
 
 # -- the app ------------------------------------------------------------------------------------------------
@@ -207,6 +259,32 @@ async def test_a_clock_that_goes_back_changes_no_order(room: Room, monkeypatch: 
     kept = [t.user_text for s in await room.app.sessions() for t in await room.app.turns(s.id)]
     assert kept == ["First.", "Second.", "Third."]
     assert "order" in room.of(Note)[0].text
+
+
+async def test_question_and_page_follow_the_hour_while_the_window_stays_open(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "now", lambda: room.time.when)
+    room.app.settings = changed(room.app.settings, {"practice.current": "open-reflection"})
+    for hours, part, is_other_day in ((11, "tonight", False), (8, "this morning", True)):
+        room.seen.clear()
+        room.time.work(hours * HOUR_S)
+        room.app.surroundings.look()
+        assert room.of(PracticeChanged)[-1].opening == f"What is on your mind {part}?"
+        (told,) = room.of(LocalTimeChanged)
+        assert (told.is_other_day, told.is_other_zone) == (is_other_day, False)
+
+
+async def test_a_flight_is_noticed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(days, "now", lambda: room.time.when)
+    room.time.offset_s = 13 * 3600
+    room.time.work(LOOK_S)
+    room.app.surroundings.look()
+    (told,) = room.of(LocalTimeChanged)
+    assert told.is_other_day
+    assert told.is_other_zone
+    assert room.of(PracticeChanged)[-1].opening == "What is on your mind tonight?"
+    assert not room.of(Note)
 
 
 # -- a real bus ---------------------------------------------------------------------------------------------

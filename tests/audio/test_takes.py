@@ -6,6 +6,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from companion.audio.capture import DeviceMicrophone
 from companion.decoding import read_file
 from companion.flow import Audio
@@ -16,12 +18,12 @@ from tests.audio.signals import DATA, find, samples
 from tests.audio.test_capture import read_all
 from tests.whole.sound import SoundServer
 
-TAKES = 20
 EDGE = 16_000 // 4
 """A quarter of a second: a first or last word."""
 
 
-async def test_first_and_last_words_survive_twenty_takes(sound: SoundServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("takes", [4, pytest.param(20, marks=pytest.mark.long)])
+async def test_first_and_last_words_survive(sound: SoundServer, tmp_path: Path, takes: int) -> None:
     whole, dice = read_file(DATA / "austen-0890.wav"), random.Random(3)
     spoken = Audio(pcm=whole.pcm[32_000:57_600], rate_hz=whole.rate_hz)
     write_file(tmp_path / "spoken.wav", spoken)
@@ -42,5 +44,5 @@ async def test_first_and_last_words_survive_twenty_takes(sound: SoundServer, tmp
         assert find(words[-EDGE:], heard)[1] > 0.95, "last word"
         assert len(heard) >= at + len(words), "the end"
 
-    for _ in range(TAKES):
+    for _ in range(takes):
         await on_a_calm_machine(one_take)

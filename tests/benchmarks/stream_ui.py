@@ -17,6 +17,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QTextBrowser
 
+from companion.days import When
 from companion.events import ReplyDelta
 from companion.flow import ReplyState
 from companion.gui.staged import EVENING, StagedHost
@@ -91,7 +92,7 @@ def stream(
 
 def in_script(words: tuple[str, ...]) -> dict[str, float]:
     host = StagedHost()
-    window = Window(host, now=lambda: EVENING)
+    window = Window(host, now=lambda: When.of(EVENING))
     window.show()
     QApplication.processEvents()
     host.say("Tell me a long story.")

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from companion import tasks
+from companion import days, tasks
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.conversation import following
 from companion.conversation.engine import Engine, Organs
 from companion.conversation.turn import Limits
 from companion.conversation.written_answer import TurnProviders
+from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import (
     DraftOffered,
@@ -41,6 +42,7 @@ from companion.journal.store import SqlJournal, open_in_memory
 from companion.pcm import tone
 from companion.practices import find_practice
 
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 ANSWER = "You noticed something today. That counts for a lot. What would you like to keep of it?"
 T = TypeVar("T", bound=Event)
@@ -180,6 +182,53 @@ async def test_typed_words_are_answered_like_spoken_ones(desk: Desk) -> None:
     assert finished.record.user_text == "I wrote this."
     assert [m.role for m in desk.prompts[0]] == [Speaker.SYSTEM, Speaker.USER]
     assert not desk.engine.submit("   "), "nothing to send"
+
+
+async def test_what_is_said_on_another_day_belongs_to_another_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = None
+    for number in (1, 2):
+        await desk.talk()
+        record = (await desk.until(TurnFinished, count=number)).record
+        tomorrow = When(record.at + 24 * 3600, record.offset_s or 0)
+        monkeypatch.setattr(days, "now", lambda: tomorrow)  # noqa: B023 - the next one is set after it was read
+        assert record.session_id != last
+        last = record.session_id
+    assert [m.role for m in desk.prompts[1]] == [Speaker.SYSTEM, Speaker.USER], "nothing of the day before"
+
+
+async def test_a_take_across_midnight_belongs_to_the_day_it_began(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = When(1_773_619_190.0, 0), When(1_773_619_210.0, 0)
+    monkeypatch.setattr(days, "now", lambda: before)
+    desk.engine.press()
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+    monkeypatch.setattr(days, "now", lambda: after)
+    await desk.microphone.ended.wait()
+    desk.engine.release()
+    record = (await desk.until(TurnFinished)).record
+    (session,) = await desk.journal.sessions()
+    assert (session.started_at, record.at) == (before.at, after.at)
+    assert When.of(session.started_at, session.offset_s).weekday == "Sunday"
+
+
+async def test_a_barge_in_after_midnight_leaves_the_answer_in_its_own_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.player = CapturingPlayer(realtime=True)
+    desk.engine.submit("Late words.")
+    await desk.until(SentenceHeard)
+    said = desk.of(UserSaid)[0]
+    monkeypatch.setattr(days, "now", lambda: When(said.at + 24 * 3600, said.offset_s or 0))
+    desk.engine.submit("Early words.")
+    first = await desk.until(TurnFinished)
+    second = await desk.until(TurnFinished, count=2)
+    assert (first.record.user_text, first.record.reply_state) == ("Late words.", ReplyState.INTERRUPTED)
+    assert (second.record.user_text, second.record.reply_state) == ("Early words.", ReplyState.WHOLE)
+    kept = [await desk.journal.turns(session.id) for session in await desk.journal.sessions()]
+    assert [[turn.user_text for turn in turns] for turns in kept] == [["Early words."], ["Late words."]]
 
 
 async def test_words_are_in_the_journal_before_they_are_sent(desk: Desk) -> None:

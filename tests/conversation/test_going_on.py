@@ -22,6 +22,7 @@ from companion.vault import EnvironmentKey, MemoryVault, Vault
 from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
 
+pytestmark = pytest.mark.virtual_clock
 REPLY = (
     "You kept the promise to leave early. It sounds as if the walk was real, and the emails were too. "
     "What would have told you that the day was over?"

@@ -17,6 +17,7 @@ from companion.flow import Audio, Transcript
 from tests.conversation.test_engine import Desk, desk
 
 __all__ = ["desk"]
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from companion import days
 from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.calls import RealtimeChoice
@@ -20,6 +21,7 @@ from companion.conversation.engine import Engine, Organs
 from companion.conversation.spoken_turn import UNKNOWN_WORDS
 from companion.conversation.turn import Limits
 from companion.conversation.written_answer import TurnProviders
+from companion.days import When
 from companion.errors import AIProviderAuthError, Kind
 from companion.events import (
     DraftOffered,
@@ -60,6 +62,7 @@ from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
 
+pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 REPLY = "Good. What stayed with you?"
 LONG = "You noticed something today, and that counts for a lot. Let us stay with it for a while. What would you keep?"
@@ -550,6 +553,20 @@ async def test_a_new_session_is_a_new_conversation(desk: Desk) -> None:
     await desk.until(TurnFinished, count=2)
     assert not desk.server.of("conversation.item.create")
     assert len(await desk.journal.sessions()) == 2
+
+
+async def test_words_of_another_day_are_another_conversation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.talk()
+    last = (await desk.until(TurnFinished)).record
+    morning = When(last.at + 9 * 3600, last.offset_s or 0)
+    monkeypatch.setattr(days, "now", lambda: morning)
+    await desk.talk()
+    await desk.until(TurnFinished, count=2)
+    assert not desk.server.of("conversation.item.create"), "nothing of the day before is told"
+    kept = [await desk.journal.turns(session.id) for session in await desk.journal.sessions()]
+    assert [[turn.at for turn in turns] for turns in kept] == [[morning.at], [last.at]]
 
 
 async def test_closing_in_the_middle_saves_what_was_heard(desk: Desk) -> None:

@@ -17,6 +17,8 @@ from tests.conversation.test_realtime import LONG, REPLY, SPEECH, Desk
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.script import TRANSCRIPT, Script
 
+pytestmark = pytest.mark.virtual_clock
+
 
 class GeminiDesk(Desk):
     server: GeminiLiveServer  # type: ignore[assignment]

@@ -24,6 +24,7 @@ from tests.servers.cartesia import CartesiaServer
 from tests.servers.elevenlabs import ElevenLabsServer
 from tests.servers.server import VendorServer
 
+pytestmark = pytest.mark.virtual_clock
 REPLY = "You kept the **promise**, today. The walk was real, and so were the emails you wrote."
 VOICES: dict[str, type[VendorServer]] = {"cartesia": CartesiaServer, "elevenlabs": ElevenLabsServer}
 

@@ -28,6 +28,7 @@ from tests.conversation.test_engine import Desk, desk
 from tests.conversation.waiting import until
 
 __all__ = ["desk"]
+pytestmark = pytest.mark.virtual_clock
 WORDS = "something precious that I said"
 SILENCE = Audio(pcm=bytes(64_000), rate_hz=16_000)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from PySide6.QtCore import Qt
@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TurnRecord
-from companion.gui.journal import JournalPage, day_of
+from companion.events import LocalTimeChanged
+from companion.flow import ReplyState, TurnRecord
+from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
 
@@ -50,7 +51,7 @@ async def test_reflections_stand_by_day_newest_first(page: JournalPage) -> None:
 
 
 async def test_the_newest_is_open(page: JournalPage) -> None:
-    assert page.header.text() == "Thursday, 19 November · 21:05 · Evening review · 8 min"
+    assert page.header.text() == "Thursday 19 November · 21:05 · Evening review · 8 min"
     assert "You kept the promise to leave" in page.script.text()
     assert page.script.verticalScrollBar().value() == 0
 
@@ -70,7 +71,7 @@ async def test_a_finished_turn_appears(window: Window, host: StagedHost, page: J
     host.end("Yes.")
     await settle()
     assert "New words" in rows(page)
-    assert page.header.text().startswith("Thursday, 19 November · 21:05 · Evening review")
+    assert page.header.text().startswith("Thursday 19 November · 21:05 · Evening review")
 
 
 async def test_an_empty_journal_explains_itself(qtbot: QtBot, window: Window, host: StagedHost) -> None:
@@ -97,5 +98,78 @@ async def test_a_screen_reader_hears_the_whole_line(page: JournalPage) -> None:
     assert spoken == "I did leave early, actually, Thursday 19 November, Evening review · 8 min"
 
 
-def test_another_year_is_named() -> None:
-    assert day_of(0.0).endswith(("1970", "1969"))
+# -- days ---------------------------------------------------------------------------------------------------
+
+AUCKLAND_S = 13 * 3600
+SUNDAY_0930 = 1_773_520_200.0
+"""In Auckland, 15 March 2026; Saturday afternoon in Los Angeles."""
+
+
+def keep_said(host: StagedHost, number: int, at: float, offset_s: int | None) -> None:
+    turn = TurnRecord(
+        id=number,
+        session_id=number,
+        at=at,
+        offset_s=offset_s,
+        user_text="Words",
+        reply_text="An answer",
+        reply_at=at + 60,
+        reply_state=ReplyState.WHOLE,
+    )
+    title = f"Words {number}"
+    host.keep(number, title, at=at, offset_s=offset_s, practice="gratitude", seconds=60, turns=[turn])
+
+
+@pytest.mark.parametrize("zone", ["PST8PDT,M3.2.0,M11.1.0", "NZDT-13", "<-12>12", "<+14>-14"])
+async def test_sunday_in_auckland_is_sunday_wherever_it_is_read(
+    window: Window, host: StagedHost, travel: Callable[[str], None], zone: str
+) -> None:
+    travel(zone)
+    keep_said(host, 1, SUNDAY_0930, AUCKLAND_S)
+    window.show_page("journal")
+    await settle()
+    page = window._journal
+    assert page is not None
+    assert rows(page) == ["Sunday 15 March", "Words 1"]
+    assert page.header.text() == "Sunday 15 March · 09:30 · Gratitude · 1 min"
+    assert "You · 09:30" in page.script.text()
+    assert "Companion · 09:31" in page.script.text()
+    await page.close_reading()
+
+
+async def test_a_flight_moves_nothing_but_what_has_no_place(
+    window: Window, host: StagedHost, travel: Callable[[str], None]
+) -> None:
+    """What was kept before places were is shown as the computer has it, and follows it."""
+    travel("NZDT-13")
+    keep_said(host, 1, SUNDAY_0930 - 100, AUCKLAND_S)
+    keep_said(host, 2, SUNDAY_0930, None)
+    window.show_page("journal")
+    await settle()
+    page = window._journal
+    assert page is not None
+    assert rows(page) == ["Sunday 15 March", "Words 2", "Words 1"]
+    travel("PST8PDT,M3.2.0,M11.1.0")
+    host.emit(LocalTimeChanged(is_other_day=True, is_other_zone=True))
+    await settle()
+    assert rows(page) == ["Saturday 14 March", "Words 2", "Sunday 15 March", "Words 1"]
+    assert page.header.text().startswith("Saturday 14 March · 13:30")
+    await page.close_reading()
+
+
+async def test_another_hour_leaves_the_reader_alone(
+    window: Window, host: StagedHost, page: JournalPage
+) -> None:
+    long = "Many words that fill a line of the page, and then some. " * 200
+    turn = TurnRecord(id=9, session_id=4, at=EVENING, user_text=long)
+    host.kept[4] = (host.kept[4][0], (turn,))
+    page.refresh()
+    await settle()
+    bar = page.script.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    place = bar.value()
+    assert place > 0
+    for is_other_day in (False, True):
+        host.emit(LocalTimeChanged(is_other_day=is_other_day, is_other_zone=False))
+        await settle()
+        assert bar.value() == place

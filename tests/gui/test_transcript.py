@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QTextDocument, QTextFormat
 from pytestqt.qtbot import QtBot
 
+from companion import days
+from companion.days import When
 from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
 from companion.gui.clean import SHOWN_CHARS
 from companion.gui.theme import LIGHT, Look
 from companion.gui.transcript import Script
 from companion.gui.typesetting import EARLIER
 
-AT = 1_763_586_300.0
+AT = When(1_763_586_300.0, 0)
 REPLY = ("You kept it. ", "The walk was real. ", "What now?")
 
 
@@ -69,12 +73,12 @@ def record(
     return TurnRecord(
         id=1,
         session_id=1,
-        at=AT,
+        at=AT.at,
         user_text=said,
         reply_text=reply,
         heard_text=reply if heard is None else heard,
         reply_state=state,
-        reply_at=AT,
+        reply_at=AT.at,
     )
 
 
@@ -370,3 +374,34 @@ def test_an_answer_that_goes_on_joins_what_is_there(script: Script) -> None:
     script.finish(2, record("".join(REPLY), ReplyState.WHOLE))
     assert script.text().count("Companion") == 1
     assert "".join(REPLY) in script.text()
+
+
+# -- days ---------------------------------------------------------------------------------------------------
+
+
+def test_a_caption_names_the_day_where_another_one_begins(script: Script) -> None:
+    late = When.of(1_773_619_140.0, 0)
+    """Sunday, 15 March 2026, 23:59."""
+    script.say(1, "Late", late)
+    script.stream(1, "Still here.", When(late.at + 120, 0))
+    script.end_reply(1, "Still here.", ReplyState.WHOLE)
+    script.say(2, "More", When(late.at + 180, 0))
+    lines = ["You · 23:59", "Late", f"Companion · {day_in_words(late.at + 120)}, 00:01", "Still here."]
+    lines += ["You · 00:02", "More"]
+    assert script.text().split("\n") == lines
+    script.rebuild()
+    assert script.text().split("\n") == lines
+
+
+def day_in_words(at: float) -> str:
+    return When(at, 0).day_in_words(days.now().day)
+
+
+def test_captions_stay_as_they_were_when_the_computer_travels(
+    script: Script, travel: Callable[[str], None]
+) -> None:
+    script.say(1, "Before the flight", When(AT.at, 13 * 3600))
+    before = script.text()
+    travel("PST8")
+    script.rebuild()
+    assert script.text() == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from PySide6.QtCore import Qt
@@ -16,7 +16,7 @@ from companion.flow import WaitingTake
 from companion.gui import waiting as waiting_module
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
-from companion.gui.waiting import WaitingPage, length_of
+from companion.gui.waiting import WaitingPage, length_of, name_of
 from companion.gui.window import Window
 
 TAKES = [
@@ -176,3 +176,10 @@ def test_a_page_without_recordings_is_calm(qapp: QApplication) -> None:
     page = WaitingPage(StagedHost().recovery)
     assert page.heading.text() == "No recording waits."
     page.deleteLater()
+
+
+def test_a_recording_is_named_by_the_clock_of_where_it_was_made(travel: Callable[[str], None]) -> None:
+    travel("PST8")
+    take = WaitingTake(id="c", recorded_at=1_773_520_200.0, offset_s=13 * 3600, seconds=42)
+    assert name_of(take).startswith("Sunday 15 March")
+    assert name_of(take).endswith(", 09:30 · 42 s")

@@ -34,7 +34,9 @@ from companion.events import (
     Note,
     Phase,
     PhaseLingers,
+    PracticeChanged,
     ReplyContinued,
+    SessionBegan,
     TakeDiscarded,
     TimelineMarked,
 )
@@ -511,3 +513,18 @@ def test_importing_the_window_stays_light() -> None:
     code = f"import sys, companion.gui.window; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_session_that_begins_by_itself_has_an_empty_page_with_its_question(
+    window: Window, host: StagedHost
+) -> None:
+    speaking(host)
+    host.end("".join(TOLD))
+    question = "What is on your mind this morning?"
+    told = PracticeChanged(name="open-reflection", title="Open reflection", step=1, steps=4, opening=question)
+    host.emit(SessionBegan(), told)
+    assert window.page.welcome.isVisible()
+    assert window.page.opening.text() == question
+    host.say("Good morning.", turn=2)
+    text = window.page.script.text()
+    assert text == f"Companion · 21:05\n{question}\nYou · 21:05\nGood morning."

@@ -2,6 +2,7 @@
 
     python child.py write HOME        turns and a recording without end; one line after each COMMIT
     python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
+    python child.py migrate HOME N    opens the journal, and is killed before the N-th statement that brings it up to date
     python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
 
 LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
@@ -12,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from companion.errors import CompanionError
 from companion.flow import FRAME_BYTES, ReplyState
@@ -122,7 +125,27 @@ def make_room(home: Path, limit: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
+def die_in_migration(statement: int) -> None:
+    from companion.journal import database, migrations
+
+    statements: list[str] = []
+
+    def look(sql: str) -> None:
+        if not sql.startswith("--"):  # what a statement does inside
+            statements.append(sql)
+        if len(statements) == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def migrate(connection: Any) -> None:
+        connection.set_trace_callback(look)
+        migrations.migrate(connection)
+
+    database.migrate = migrate
+
+
 async def main(what: str, home: str, *more: str) -> None:
+    if what == "migrate":
+        die_in_migration(int(more[0]))
     journal = await open_journal(find_home(home), wrapping_key=KEY)
     ack("open")
     if what == "fill":

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from companion.flow import FRAME_BYTES, ReplyState
 from companion.journal.store import open_journal
 from companion.paths import find_home
 from tests.journal import child
-
-ROUNDS = 30
 
 
 @contextmanager
@@ -39,13 +39,14 @@ def lines_until_killed(home: Path, after_s: float) -> list[str]:
     return whole
 
 
-async def test_thirty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [8, pytest.param(30, marks=pytest.mark.long)])
+async def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, rounds: int) -> None:
     root = tmp_path / "kills"
     random_ = random.Random(20)
     said: dict[int, str] = {}
     sentences: dict[int, int] = {}
     whole: set[int] = set()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for line in lines_until_killed(root, random_.uniform(0.0, 0.12)):
             what, turn, *rest = line.split(" ", 2)
             if what == "said":
@@ -59,7 +60,7 @@ async def test_thirty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -
         turn.id: turn for session in await journal.sessions() for turn in await journal.turns(session.id)
     }
     await journal.close()
-    assert len(said) > ROUNDS
+    assert len(said) > rounds
     assert {turn_id: turns[turn_id].user_text for turn_id in said} == said
     assert {turn_id for turn_id, turn in turns.items() if turn.reply_state is ReplyState.WHOLE} >= whole
     for turn_id, count in sentences.items():

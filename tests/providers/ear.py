@@ -8,7 +8,7 @@ from pathlib import Path
 from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio, ChatDelta, Transcript
-from companion.ports import Conversation, Told
+from companion.ports import Conversation, VoiceModelEvent
 
 KEY = "sk-realtime-0123456789"
 TAKE = read_file(Path(__file__).parent.parent / "data" / "austen-0890.wav").pcm
@@ -20,7 +20,7 @@ class Ear:
 
     def __init__(self, link: Conversation) -> None:
         self.link = link
-        self.came: list[tuple[int, Told]] = []
+        self.came: list[tuple[int, VoiceModelEvent]] = []
         self.error: CompanionError | None = None
         self.task = asyncio.get_running_loop().create_task(self._read())
 
@@ -61,3 +61,8 @@ class Ear:
     async def __aexit__(self, *_: object) -> None:
         await self.link.close()
         await asyncio.wait_for(self.task, 5)
+
+
+def is_unheard(what: VoiceModelEvent) -> bool:
+    """Nothing of an answer: words that were said, or what it took."""
+    return isinstance(what, Transcript) or what == ChatDelta(usage=getattr(what, "usage", None))

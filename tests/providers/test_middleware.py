@@ -15,6 +15,7 @@ from companion.errors import (
     AIProviderAuthError,
     AIProviderCircuitOpenError,
     AIProviderContentRefusedError,
+    AIProviderEmptyReplyError,
     AIProviderError,
     AIProviderQuotaError,
     AIProviderRateLimitError,
@@ -28,6 +29,7 @@ from companion.flow import (
     Audio,
     ChatDelta,
     ChatRequest,
+    HearRequest,
     Message,
     Speaker,
     SpeakRequest,
@@ -38,10 +40,11 @@ from companion.ports import Call
 from companion.providers import middleware
 from companion.providers.middleware import (
     Budget,
-    Engine,
+    Candidate,
     Figures,
     MemoryPurse,
     Outcome,
+    affordable,
     breaker,
     budgeted,
     cached,
@@ -154,11 +157,94 @@ async def test_a_nonsensical_pause_is_replaced_by_our_own(asked_s: float) -> Non
     assert now() == 1.0
 
 
+def failing_at_first(fault: CompanionError, call: Call[Any, Any], *, after: int = 0) -> Call[Any, Any]:
+    """Fails once, after it has read so many frames or pieces, or all."""
+    asked = 0
+
+    async def run(request: Any) -> AsyncIterator[Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            source = request.frames if isinstance(request, HearRequest) else request.pieces
+            count = 0
+            async for _ in source:
+                count += 1
+                if count == after:
+                    break
+            raise fault
+        async for chunk in call(request):
+            yield chunk
+
+    return run
+
+
+@pytest.mark.parametrize("after", [1, 2, 0])
 @on_jumping_clock
-async def test_a_live_take_is_never_sent_again() -> None:
-    vendor = Vendor([DOWN], [Transcript(text="x", is_final=True)])
+async def test_a_take_begins_again_from_its_first_frame(after: int) -> None:
+    ended: list[bool] = []
+    call = retry(failing_at_first(DOWN, recogniser(0.0), after=after), 3)
+    heard = await collect(call, hear_request(frames=3, ended=ended))
+    assert heard[-1].text == "3 frames"
+    assert ended == [True], "the microphone is let go of"
+
+
+@on_jumping_clock
+async def test_the_time_for_another_attempt_begins_when_the_take_has_ended() -> None:
+    call = retry(failing_at_first(DOWN, recogniser(0.0)), 3, within_s=7.5)
+    heard = await collect(call, hear_request(frames=300, each_s=1.0))
+    assert heard[-1].text == "300 frames"
+
+
+@on_jumping_clock
+async def test_a_pause_a_recogniser_asks_for_is_kept() -> None:
+    call = retry(failing_at_first(busy(retry_after_s=4.0), recogniser(0.0)), 3)
+    await collect(call, hear_request(frames=1, each_s=0.0))
+    assert now() == 4.0
+
+
+@on_jumping_clock
+async def test_words_that_were_shown_are_not_asked_for_again() -> None:
+    vendor = Vendor([Transcript(text="I had"), DOWN], [Transcript(text="other", is_final=True)])
     assert await raised_by(collect(retry(vendor, 3), hear_request())) is DOWN
     assert len(vendor.begun_at) == 1
+
+
+@on_jumping_clock
+async def test_text_that_is_still_written_begins_again_too() -> None:
+    async def pieces() -> AsyncIterator[str]:
+        for word in ("Good ", "evening."):
+            await asyncio.sleep(1.0)
+            yield word
+
+    async def voice(request: SpeakRequest) -> AsyncIterator[Any]:
+        assert request.pieces is not None
+        yield "".join([piece async for piece in request.pieces])
+
+    call = retry(failing_at_first(DOWN, voice, after=1), 2)
+    assert await collect(call, SpeakRequest(pieces=pieces())) == ["Good evening."]
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_again"),
+    [
+        (DOWN, True),
+        (busy(), True),
+        (AIProviderTimeoutError(), False),
+        (AIProviderStreamCutError(retryable=True), False),
+        (AIProviderEmptyReplyError(retryable=True), False),
+    ],
+)
+@on_jumping_clock
+async def test_a_picture_that_may_have_been_drawn_is_not_paid_for_twice(
+    fault: CompanionError, is_again: bool
+) -> None:
+    vendor = Vendor([fault], ["picture"])
+    call = retry(vendor, 3)
+    if is_again:
+        await collect(call, DrawRequest(prompt="x"))
+    else:
+        assert await raised_by(collect(call, DrawRequest(prompt="x"))) is fault
+    assert len(vendor.begun_at) == 1 + is_again
 
 
 # -- timeouts -----------------------------------------------------------------------------------------------
@@ -174,6 +260,32 @@ async def test_silence_before_the_first_word_ends_at_its_limit() -> None:
     assert isinstance(await raised_by(collect(patient(vendor))), AIProviderTimeoutError)
     assert now() == 15.0
     assert vendor.closed == 1
+
+
+@on_jumping_clock
+async def test_who_is_known_to_think_may_be_silent_for_longer() -> None:
+    policy = Policy(attempts=1)
+    thinking = Vendor([100.0, "thought through", END])
+    assert await text_of(stack(thinking, policy, thinks=lambda _: True)) == "thought through"
+    assert isinstance(await raised_by(collect(stack(thinking, policy))), AIProviderTimeoutError)
+    for_ever = stack(Vendor([1e4, END]), policy, thinks=lambda _: True)
+    assert isinstance(await raised_by(collect(for_ever)), AIProviderTimeoutError)
+
+
+@on_jumping_clock
+async def test_between_two_thoughts_the_clock_is_that_of_the_first_word() -> None:
+    thought = ChatDelta(reasoning="Let me see. ")
+    vendor = Vendor([thought, 40.0, thought, 40.0, thought, 40.0, "It is so.", 1.0, END])
+    call = stack(vendor, Policy(attempts=1), thinks=lambda _: True)
+    assert "".join(delta.text for delta in await collect(call)) == "It is so."
+
+
+@on_jumping_clock
+async def test_an_answer_that_is_being_written_is_not_cut_however_long_it_takes() -> None:
+    sentences = [step for n in range(100) for step in (8.0, f"this is sentence {n:3} of an answer. ")]
+    assert (await text_of(stack(Vendor([*sentences, END]), Policy(attempts=1)))).endswith(
+        " 99 of an answer. "
+    )
 
 
 @on_jumping_clock
@@ -410,8 +522,8 @@ async def test_an_absurd_pause_does_not_shut_the_bucket(asked_s: float | None) -
 # -- fallback -----------------------------------------------------------------------------------------------
 
 
-def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Engine[Any, Any]:
-    return Engine(name=name, call=call, may_see=frozenset(may_see))
+def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Candidate[Any, Any]:
+    return Candidate(name=name, call=call, may_see=frozenset(may_see))
 
 
 @on_jumping_clock
@@ -503,13 +615,12 @@ async def test_when_nobody_can_the_fault_of_ones_own_choice_is_told() -> None:
     assert await raised_by(collect(call)) is DOWN
 
 
+@pytest.mark.parametrize("fault", [DOWN, AIProviderCircuitOpenError()])
 @on_jumping_clock
-async def test_a_live_take_goes_on_only_to_whom_nothing_was_lost() -> None:
-    second = engine("B", recogniser(0.0), Cargo.VOICE)
-    assert await raised_by(collect(fallback([engine("A", Vendor([DOWN])), second]), hear_request())) is DOWN
-    never_began = Vendor([AIProviderCircuitOpenError()])
-    heard = await collect(fallback([engine("A", never_began), second]), hear_request())
-    assert heard[-1].text == "3 frames"
+async def test_a_take_goes_on_to_the_next_from_its_first_frame(fault: CompanionError) -> None:
+    first = failing_at_first(fault, recogniser(0.0), after=2)
+    call = fallback([engine("A", first), engine("B", recogniser(0.0), Cargo.VOICE)])
+    assert (await collect(call, hear_request()))[-1].text == "3 frames"
 
 
 # -- caps ---------------------------------------------------------------------------------------------------
@@ -567,6 +678,7 @@ EACH: dict[str, Callable[[Call[Any, Any]], Call[Any, Any]]] = {
     "logged": lambda call: logged(call, content=True),
     "cached": cached,
     "split": lambda call: split({"a": (1.0, call)}, key=lambda _: "me"),
+    "affordable": lambda call: affordable(call, Budget(MemoryPurse(), 1.0)),
     "budgeted": lambda call: budgeted(call, Budget(MemoryPurse(), 1.0)),
     "stack": lambda call: stack(call, Policy(requests_per_minute=60)),
 }

@@ -40,6 +40,7 @@ from companion.providers.middleware import (
     validated,
 )
 from companion.providers.provider import Spec
+from companion.tokens import estimate_request
 from tests.providers.scripted import (
     DOWN,
     END,
@@ -112,9 +113,8 @@ async def test_a_fault_and_an_answer_given_up_are_told_too() -> None:
     failed, given_up = kept.all
     assert (failed.outcome, failed.first_s, failed.cost_usd) == ("unavailable", None, 0.0)
     assert (given_up.outcome, given_up.is_estimate) == ("given up", True)
-    assert given_up.usage == Usage(
-        input_tokens=1, output_tokens=5
-    )  # what was written is paid for all the same
+    asked = estimate_request(REQUEST)  # what was written is paid for all the same
+    assert given_up.usage == Usage(input_tokens=asked, output_tokens=5)
     assert given_up.cost_usd
     assert given_up.cost_usd > 0
 

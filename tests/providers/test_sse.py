@@ -41,6 +41,12 @@ async def test_events_are_the_same_however_the_bytes_arrive(end: str, size: int)
     assert await read(raw[at : at + size] for at in range(0, len(raw), size)) == EXPECTED
 
 
+async def test_an_event_that_is_a_block_of_its_own_is_the_same_event() -> None:
+    blocks = [b"data: a\n\n", b"data: b\r\r", b"data: c\n\n", b"\n", b"data:  \n\n", b"id: 7\ndata: d\n\n", b"data: e\n\n",
+              b"data: f\ndata: g\n\n", b"data: h\n", b"data: i\n\n", b"data: a\xffb\n\n"]  # fmt: skip
+    assert await read(blocks) == await read([b"".join(blocks)])
+
+
 async def test_an_event_ended_by_carriage_returns_does_not_wait_for_more() -> None:
     gate: list[str] = []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.app.staff import Staff, instead
+from companion.app.pool import ProviderPool, instead
 from companion.events import DataSent, Events
 from companion.flow import Message, Role, Speaker
 from companion.hosts import origin
@@ -30,7 +30,7 @@ async def _frames(count: int) -> AsyncIterator[bytes]:
         yield b"\x05\x01" * 320
 
 
-async def _turn(staff: Staff, number: int) -> None:
+async def _turn(staff: ProviderPool, number: int) -> None:
     """One turn; the vendors take turns, too."""
     chosen = {
         Role.THINKS: ("openai", "anthropic")[number % 2],
@@ -101,7 +101,9 @@ async def test_the_page_shows_what_crossed_the_wire(
     assert receipts == of_theirs, "every byte of theirs has its receipt"
 
 
-def _staff(net: Net, addresses: dict[str, str], folder: Path, tell: Callable[[DataSent], None]) -> Staff:
+def _staff(
+    net: Net, addresses: dict[str, str], folder: Path, tell: Callable[[DataSent], None]
+) -> ProviderPool:
     changes = {
         f"providers.{role}.{name}.base_url": address
         for name, address in addresses.items()
@@ -122,4 +124,4 @@ def _staff(net: Net, addresses: dict[str, str], folder: Path, tell: Callable[[Da
 
     events = Events(report)
     events.watch(lambda event: tell(event) if isinstance(event, DataSent) else None)
-    return Staff(settings=lambda: settings, vault=opened, net=net, events=events, models=folder)
+    return ProviderPool(settings=lambda: settings, vault=opened, net=net, events=events, models=folder)

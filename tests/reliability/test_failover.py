@@ -11,7 +11,7 @@ import pytest
 from companion.chaos import Chaos, Way
 from companion.flow import ChatDelta
 from companion.ledger import Cargo
-from companion.providers.middleware import Engine, Outcome, fallback
+from companion.providers.middleware import Candidate, Outcome, fallback
 from companion.providers.provider import Policy
 from tests.reliability.clients import provider_at, request_for
 from tests.reliability.proof import prove
@@ -43,13 +43,13 @@ async def test_the_next_answers_soon_and_nobody_unticked_is_asked(count: int) ->
             async with Chaos(then=death) as dying, provider_at("openai", dying.url, policy=policy) as first:
                 call = fallback(
                     [
-                        Engine(name="A", call=first.stacked(first.chat)),
-                        Engine(
+                        Candidate(name="A", call=first.stacked(first.chat)),
+                        Candidate(
                             name="unticked",
                             call=second.stacked(second.chat),
                             may_see=frozenset({Cargo.ANSWERS}),
                         ),
-                        Engine(name="B", call=third.stacked(third.chat), may_see=frozenset({Cargo.WORDS})),
+                        Candidate(name="B", call=third.stacked(third.chat), may_see=frozenset({Cargo.WORDS})),
                     ],
                     on_outcome=outcomes.append,
                 )

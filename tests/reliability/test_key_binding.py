@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from companion.app.staff import Staff
+from companion.app.pool import ProviderPool
 from companion.errors import CompanionError, Kind
 from companion.events import Events
 from companion.flow import ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
@@ -108,14 +108,16 @@ async def test_no_key_arrives_where_a_redirect_leads(spec: Spec, monkeypatch: py
 # -- another address ----------------------------------------------------------------------------------------
 
 
-def staff_of(settings: Settings, vault: MemoryVault, folder: Path) -> Staff:
+def staff_of(settings: Settings, vault: MemoryVault, folder: Path) -> ProviderPool:
     async def opened() -> MemoryVault:
         return vault
 
     def report(error: BaseException) -> None:
         raise error
 
-    return Staff(settings=lambda: settings, vault=opened, net=Net(), events=Events(report), models=folder)
+    return ProviderPool(
+        settings=lambda: settings, vault=opened, net=Net(), events=Events(report), models=folder
+    )
 
 
 @pytest.mark.parametrize("where", ["keyring", "environment"])

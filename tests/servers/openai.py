@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 import time
 import zlib
@@ -80,6 +81,12 @@ class Ways:
     """The first chunk has no choices."""
     comments: bool = False
     any_tool: str = "required"
+    call_ids: str = ".{1,40}"
+    """Pattern of the ids of tool calls."""
+    thoughts_back: str = ""
+    """Field that an answer with tool calls must bring back: `reasoning_content`, `reasoning_details`, `extra_content`."""
+    answers_first: bool = False
+    """The user may not speak right after a tool."""
     numbers_tools: bool = True
     """Pieces of tool calls have an id and an index of their own."""
     whole_tools: bool = False
@@ -376,7 +383,9 @@ class OpenAIServer(VendorServer):
             "b64_json": base64.b64encode(_PNG).decode(),
             "revised_prompt": f"{asked['prompt']}, in soft light",
         }
-        return web.json_response({"created": 1, "data": [picture], "output_format": "png"})
+        usage = {"input_tokens": 12, "output_tokens": 1056, "total_tokens": 1068}
+        drawn = {"created": 1, "data": [picture], "output_format": "png", "usage": usage}
+        return web.json_response(drawn)
 
 
 _SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
@@ -384,6 +393,7 @@ _SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
 
 def _problem_of_messages(messages: list[dict[str, Any]], ways: Ways) -> tuple[str, str] | None:
     open_calls: set[str] = set()
+    last = ""
     for message in messages:
         if message.get("role") not in ("system", "user", "assistant", "tool"):
             return "messages", f"Invalid value: '{message.get('role')}'."
@@ -395,17 +405,34 @@ def _problem_of_messages(messages: list[dict[str, Any]], ways: Ways) -> tuple[st
                 return "messages", "Invalid content part."
         elif not isinstance(content, str) and not message.get("tool_calls"):
             return "messages", "Invalid type for 'content'."
+        if problem := _problem_of_calls(message, last, ways):
+            return "messages", problem
+        last = message["role"]
         if message["role"] == "tool" and message.get("tool_call_id") not in open_calls:
             return "messages", "'tool' must be a response to a preceding message with 'tool_calls'."
         open_calls |= {call["id"] for call in message.get("tool_calls", ())}
     return None
 
 
+def _problem_of_calls(message: dict[str, Any], last: str, ways: Ways) -> str:
+    """What a strict vendor has against a message that calls tools or answers one."""
+    if ways.answers_first and (last, message["role"]) == ("tool", "user"):
+        return "Unexpected role 'user' after role 'tool'"
+    calls = message.get("tool_calls", ())
+    for call_id in [*(call["id"] for call in calls), *filter(None, [message.get("tool_call_id")])]:
+        if not re.fullmatch(ways.call_ids, call_id):
+            return f"Tool call id was {call_id} but must be of the form {ways.call_ids}."
+    name = ways.thoughts_back
+    if calls and name and not (message.get(name) is not None or all(call.get(name) for call in calls)):
+        return f"The {name} in the thinking mode must be passed back to the API."
+    return ""
+
+
 def _tool_deltas(calls: list[tuple[str, str]], ways: Ways) -> Iterator[dict[str, Any]]:
     for index, (name, arguments) in enumerate(calls):
         if ways.whole_tools:
             whole = {"name": name, "arguments": arguments}
-            yield {"tool_calls": [{"index": index, "id": f"call_{index + 1}", "function": whole}]}
+            yield {"tool_calls": [{"index": index, "id": f"call{index + 1:05}", "function": whole}]}
             continue
         half = len(arguments) // 2
         first: dict[str, Any] = {"function": {"name": name, "arguments": ""}, "type": "function"}

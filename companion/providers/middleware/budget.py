@@ -6,9 +6,10 @@ The sums are kept by a `Purse`, which the program persists as it likes; a `Budge
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Protocol, TypeVar
 
+from companion import days
 from companion.errors import AIProviderQuotaError, Kind
 from companion.ports import Call
 from companion.providers.middleware.figures import CallFigures, Price, catalogue_price, measured
@@ -18,6 +19,8 @@ from companion.providers.provider import Spec, opened
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 
+MOST_USD = 1000.0
+"""No single call costs more; whoever says so has counted wrongly."""
 NEARLY = 0.8
 """From this share of the limit on a person should know."""
 
@@ -49,7 +52,8 @@ class Budget:
     Args:
         purse: where the sums are kept.
         limit_usd: per calendar month; None: no limit. May be changed at any time.
-        today: the day, as people count it.
+        today: the day, as the person counts it where they are.
+        limit: says the limit whenever it matters, instead of `limit_usd`.
     """
 
     def __init__(
@@ -57,11 +61,22 @@ class Budget:
         purse: Purse,
         limit_usd: float | None = None,
         *,
-        today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
+        today: Callable[[], date] = lambda: days.now().day,
+        limit: Callable[[], float | None] | None = None,
     ) -> None:
-        self.limit_usd = limit_usd
+        self._limit = limit or (lambda: limit_usd)
+        self.unpriced = 0
+        """Calls of this run whose cost nobody knows; the sums are without them."""
         self._purse = purse
         self._today = today
+
+    @property
+    def limit_usd(self) -> float | None:
+        return self._limit()
+
+    @limit_usd.setter
+    def limit_usd(self, usd: float | None) -> None:
+        self._limit = lambda: usd
 
     @property
     def month(self) -> str:
@@ -74,35 +89,62 @@ class Budget:
 
     @property
     def is_nearly_spent(self) -> bool:
-        return self.limit_usd is not None and self.spent_usd >= NEARLY * self.limit_usd
+        limit_usd = self.limit_usd
+        return limit_usd is not None and self.spent_usd >= NEARLY * limit_usd
 
     @property
     def is_spent(self) -> bool:
-        return self.limit_usd is not None and self.spent_usd >= self.limit_usd
+        limit_usd = self.limit_usd
+        return limit_usd is not None and self.spent_usd >= limit_usd
 
     def record(self, figures: CallFigures) -> None:
         """Adds what a call cost, also one that failed or was given up after it had begun to answer."""
-        if figures.cost_usd:
-            self._purse.add(self.month, figures.cost_usd)
+        self.add(figures.cost_usd)
+
+    def add(self, usd: float | None) -> None:
+        """Adds a cost to the month; None, or what is no sum of money, is one that nobody knows."""
+        if usd is None or not 0 <= usd <= MOST_USD:
+            self.unpriced += 1
+        elif usd:
+            self._purse.add(self.month, usd)
+
+    def refuse(self, spec: Spec | None) -> None:
+        """Returns as long as there is money.
+
+        Raises:
+            AIProviderQuotaError: BUDGET_SPENT.
+        """
+        if self.is_spent:
+            name, who = names_of(spec)
+            raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)
+
+
+def affordable(
+    call: Call[RequestT, ChunkT], budget: Budget, *, spec: Spec | None = None
+) -> Call[RequestT, ChunkT]:
+    """Asks no more once the month's budget is spent. The call that crosses it is finished.
+
+    Raises:
+        AIProviderQuotaError: BUDGET_SPENT, before anything is sent.
+    """
+
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
+        budget.refuse(spec)
+        async with opened(call, request) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    return run
 
 
 def budgeted(
     call: Call[RequestT, ChunkT], budget: Budget, *, spec: Spec | None = None, price: Price = catalogue_price
 ) -> Call[RequestT, ChunkT]:
-    """Counts what calls cost and asks no more once the month's budget is spent. The call that crosses it is finished.
+    """`affordable`, and counts what calls cost. A provider with a `budget` does the same by itself.
 
     Raises:
         AIProviderQuotaError: BUDGET_SPENT, before anything is sent. An engine without a key costs nothing and may be asked.
     """
     counted = measured(call, budget, spec=spec, price=price)
     is_free = spec is not None and not spec.needs_key
-
-    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
-        if budget.is_spent and not is_free:
-            name, who = names_of(spec)
-            raise AIProviderQuotaError("", name, kind=Kind.BUDGET_SPENT, who=who)
-        async with opened(counted, request) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    return run
+    return counted if is_free else affordable(counted, budget, spec=spec)

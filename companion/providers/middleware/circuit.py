@@ -51,7 +51,7 @@ def breaker(
         except CompanionError as error:
             if reaction(error).counts:
                 circuit.failed()
-            else:
+            elif not reaction(error).unasked:
                 circuit.succeeded()
             raise
         finally:

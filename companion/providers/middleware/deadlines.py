@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -24,28 +24,32 @@ LEAST_SOUND_S = 0.5
 
 def timeouts(
     call: Call[RequestT, ChunkT],
-    first_s: float = 15.0,
+    first_s: float | Callable[[RequestT], float] = 15.0,
     idle_s: float = 10.0,
-    total_s: float = 120.0,
+    total_s: float = 1800.0,
     *,
     crawl_s: float = 30.0,
     spec: Spec | None = None,
 ) -> Call[RequestT, ChunkT]:
     """Ends a call that makes us wait too long: for the first piece, between pieces, or altogether.
 
-    A delta without text and finish reason is no piece. Pieces that keep coming and together are next to nothing in
-    `crawl_s` of waiting end it too. Time in which the caller is busy with a chunk does not count. For a live take the
-    clocks stand still while the recogniser waits for the microphone and begin anew with each frame, so they run from the
-    end of the take, or from where the recogniser stopped listening; likewise for a voice that is given its text while it
-    is written.
+    A delta without text and finish reason is no piece; between thoughts the clock of the first piece goes on. Pieces
+    that keep coming and together are next to nothing in `crawl_s` of waiting end it too. Time in which the caller is
+    busy with a chunk does not count. For a live take the clocks stand still while the recogniser waits for the
+    microphone and begin anew with each frame, so they run from the end of the take, or from where the recogniser stopped
+    listening; likewise for a voice that is given its text while it is written.
+
+    Args:
+        first_s: may depend on the request, where it goes to a model that thinks before it answers.
 
     Raises:
         AIProviderTimeoutError: what arrived before was delivered.
     """
 
     async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
-        clock = _Clock(first_s, idle_s, total_s)
-        pace = _Pace(crawl_s)
+        longest_s = first_s(request) if callable(first_s) else first_s
+        clock = _Clock(longest_s, idle_s, total_s)
+        pace = _Pace(crawl_s, max(crawl_s, longest_s))
         if isinstance(request, HearRequest):
             request = cast(RequestT, replace(request, frames=_unclocked(request.frames, clock)))
         elif isinstance(request, SpeakRequest) and request.pieces is not None:
@@ -62,12 +66,16 @@ def timeouts(
                         raise
                     raise _too_late(spec, error) from error
                 if is_meaningful(chunk):
-                    clock.next_piece()
+                    clock.next_piece(is_thought=_is_thought(chunk))
                 yield chunk
                 if pace.is_a_crawl(chunk, clock.waited_s):
                     raise _too_late(spec)
 
     return run
+
+
+def _is_thought(chunk: object) -> bool:
+    return isinstance(chunk, ChatDelta) and not (chunk.text or chunk.finish_reason or chunk.tool_calls)
 
 
 def _too_late(spec: Spec | None, error: BaseException | None = None) -> AIProviderTimeoutError:
@@ -87,8 +95,8 @@ class _Clock:
         self.expired = False
         self.waited_s = 0.0
 
-    def next_piece(self) -> None:
-        self._piece_left_s = self._idle_s
+    def next_piece(self, *, is_thought: bool) -> None:
+        self._piece_left_s = self._first_s if is_thought else self._idle_s
 
     def pause(self) -> None:
         self._paused = True
@@ -127,8 +135,9 @@ class _Clock:
 class _Pace:
     """How long we have waited for a bit that is worth the name. Transcripts have no pace: a person may be silent."""
 
-    def __init__(self, crawl_s: float) -> None:
-        self._crawl_s = crawl_s
+    def __init__(self, crawl_s: float, thinking_s: float) -> None:
+        """`thinking_s`: the same while there are only thoughts."""
+        self._crawl_s, self._limit_s = crawl_s, thinking_s
         self._since_s: float | None = None
         """On the clock of waiting."""
         self._share = 0.0
@@ -141,10 +150,12 @@ class _Pace:
             share = chunk.seconds / LEAST_SOUND_S
         else:
             return False
+        if self._limit_s != self._crawl_s and not _is_thought(chunk):
+            self._limit_s, self._since_s = self._crawl_s, None  # what counts begins here
         self._share += share
         if self._share >= 1.0 or self._since_s is None:
             self._since_s, self._share = waited_s, 0.0
-        return waited_s - self._since_s >= self._crawl_s
+        return waited_s - self._since_s >= self._limit_s
 
 
 async def _unclocked(frames: AsyncIterator[T], clock: _Clock) -> AsyncGenerator[T, None]:

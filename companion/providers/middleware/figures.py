@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Role, SpeakRequest, Transcript, Usage
 from companion.log import redact
 from companion.ports import Call
@@ -28,6 +29,8 @@ WELL, GIVEN_UP = "ok", "given up"
 CHARS_PER_TOKEN = 4
 """For answers that were given up before the vendor counted; English prose has 4 to 5."""
 MOST_TIMES = 512
+_MAY_BE_CHARGED = (WELL, GIVEN_UP, Kind.TIMEOUT.value, Kind.CUT_OFF.value)
+"""How calls end that the vendor may have worked on though nothing came of it; what it refuses is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ def catalogue_price(figures: CallFigures) -> float | None:
             return None if registry.find(figures.provider).needs_key else 0.0
         except CompanionError:
             return None
+    if figures.usage is None and figures.role not in (Role.HEARS, Role.SPEAKS):
+        return None
     return cost_usd(entry, figures.usage, seconds=figures.sound_s, chars=figures.chars)
 
 
@@ -83,11 +88,16 @@ def measured(
     *collectors: Collector,
     spec: Spec | None = None,
     price: Price = catalogue_price,
+    default_model: Callable[[Role], str] | None = None,
 ) -> Call[RequestT, ChunkT]:
-    """Tells the collectors what each call was like. Outermost, so that it sees what the caller sees."""
+    """Tells the collectors what each call was like: outermost what the caller sees, innermost what each attempt took.
+
+    Args:
+        default_model: which model a request without one goes to; by default as `spec` says.
+    """
 
     async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
-        watch = _Watch(request, spec)
+        watch = _Watch(request, spec, default_model)
         if isinstance(request, HearRequest):
             request = cast(RequestT, replace(request, frames=watch.heard(request.frames, request.rate_hz)))
         elif isinstance(request, SpeakRequest) and request.pieces is not None:
@@ -120,15 +130,19 @@ def measured(
 class _Watch:
     """One call being measured."""
 
-    def __init__(self, request: object, spec: Spec | None) -> None:
+    def __init__(
+        self, request: object, spec: Spec | None, default_model: Callable[[Role], str] | None
+    ) -> None:
+        self._request = request
         self._role = role_of(request)
-        asked: str = getattr(request, "model", "")
+        asked: object = getattr(request, "model", "")
         self._provider = spec.name if spec else ""
-        self._model = asked or (spec.default_models.get(self._role, "") if spec else "")
+        default = default_model or (spec.default_models.get if spec else None)
+        self._model = asked if isinstance(asked, str) else ""
+        self._model = self._model or (default and default(self._role)) or ""
+        self._hears_live = spec is not None and (spec.hears_live or self._model in spec.live_models)
+        self._is_all_heard = False
         self._chars = len(request.text) if isinstance(request, SpeakRequest) else 0
-        self._asked_chars = (
-            sum(len(m.content) for m in request.messages) if isinstance(request, ChatRequest) else 0
-        )
         self._said_chars = self._pieces = 0
         self._sound_s = self._waited_s = self._began_s = 0.0
         self._first_s: float | None = None
@@ -146,12 +160,10 @@ class _Watch:
             self._first_s = self._waited_s if self._first_s is None else self._first_s
         if isinstance(chunk, ChatDelta):
             self._said_chars += len(chunk.text) + len(chunk.reasoning)
-            self._usage = chunk.usage or self._usage
             self._model = self._model or chunk.model
         elif isinstance(chunk, Audio):
             self._sound_s += chunk.seconds
-        elif tokens := getattr(chunk, "input_tokens", 0):
-            self._usage = Usage(input_tokens=tokens)
+        self._usage = _usage_of(chunk) or self._usage
 
     async def heard(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncGenerator[bytes, None]:
         """The frames of a take, their seconds counted."""
@@ -159,6 +171,7 @@ class _Watch:
             async for frame in frames:
                 self._sound_s += len(frame) / 2 / rate_hz
                 yield frame
+            self._is_all_heard = True
 
     async def read(self, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
         """The text of a voice while it is written, its characters counted."""
@@ -168,12 +181,10 @@ class _Watch:
                 yield piece
 
     def figures(self, outcome: str, price: Price) -> CallFigures:
+        was_served = self._was_served(outcome)
         usage = self._usage
-        if is_guess := usage is None and self._said_chars > 0:
-            usage = Usage(
-                input_tokens=self._asked_chars // CHARS_PER_TOKEN,
-                output_tokens=-(-self._said_chars // CHARS_PER_TOKEN),
-            )
+        if is_guess := usage is None and was_served:
+            usage = self._guessed()
         figures = CallFigures(
             provider=self._provider,
             model=self._model,
@@ -183,12 +194,55 @@ class _Watch:
             waited_s=self._waited_s,
             pieces=self._pieces,
             usage=usage,
-            is_estimate=is_guess,
+            is_estimate=is_guess and usage is not None,
             sound_s=self._sound_s,
-            chars=self._chars if self._pieces else 0,
+            chars=self._chars if was_served else 0,
         )
-        was_served = usage is not None or figures.sound_s > 0 or figures.chars > 0
-        return replace(figures, cost_usd=price(figures) if was_served else 0.0)
+        return replace(figures, cost_usd=_sane(price(figures)) if was_served else 0.0)
+
+    def _was_served(self, outcome: str) -> bool:
+        """Whether the vendor has done something that it charges for, as far as that shows here."""
+        if not self._is_a_call:
+            return False
+        if self._usage is not None or self._pieces:
+            return True
+        if outcome not in _MAY_BE_CHARGED:
+            return False
+        if self._role is Role.HEARS:  # most take the whole recording, and have nothing before its end
+            return self._sound_s > 0 and (self._hears_live or self._is_all_heard)
+        return self._role in (Role.THINKS, Role.DRAWS)
+
+    @property
+    def _is_a_call(self) -> bool:
+        """False for what is no request of a role, such as the opening of a conversation."""
+        return isinstance(self._request, ChatRequest) or self._role is not Role.THINKS
+
+    def _guessed(self) -> Usage | None:
+        """Tokens by the length of the text, for calls that are charged by them and were not counted."""
+        from companion.calls import EmbedRequest
+        from companion.tokens import estimate_request
+
+        request, asked = self._request, 0
+        if isinstance(request, ChatRequest):
+            asked = estimate_request(request)
+        elif isinstance(request, EmbedRequest):
+            asked = -(-sum(map(len, request.texts)) // CHARS_PER_TOKEN)
+        else:
+            return None
+        return Usage(input_tokens=asked, output_tokens=-(-self._said_chars // CHARS_PER_TOKEN))
+
+
+def _usage_of(chunk: object) -> Usage | None:
+    """What a chunk says of what the call took; None where it says nothing, or nonsense."""
+    usage: object = getattr(chunk, "usage", None)
+    if not isinstance(usage, Usage):
+        read, written = (getattr(chunk, name, 0) for name in ("input_tokens", "output_tokens"))
+        usage = Usage(input_tokens=read, output_tokens=written) if read or written else None
+    return usage if isinstance(usage, Usage) and usage.is_plausible else None
+
+
+def _sane(cost_usd: float | None) -> float | None:
+    return cost_usd if cost_usd is not None and 0 <= cost_usd < math.inf else None
 
 
 @asynccontextmanager

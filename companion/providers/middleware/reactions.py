@@ -28,7 +28,7 @@ class Reaction:
     elsewhere: bool = True
     """Somebody else may be asked."""
     unasked: bool = False
-    """Nothing was sent, so even a live take may go on to somebody else."""
+    """Nothing was sent, so it says nothing about whether anybody is there."""
 
 
 _UNWELL = Reaction(counts=True)

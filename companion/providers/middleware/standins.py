@@ -10,8 +10,9 @@ from companion.errors import CompanionError
 from companion.flow import ChatDelta, ChatRequest, HearRequest, SpeakRequest
 from companion.ledger import Cargo
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_live, is_meaningful, reaction
+from companion.providers.middleware.reactions import is_meaningful, reaction
 from companion.providers.provider import opened
+from companion.providers.replay import repeatable
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -32,7 +33,7 @@ def carried_by(request: object) -> frozenset[Cargo]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine(Generic[RequestT, ChunkT]):
+class Candidate(Generic[RequestT, ChunkT]):
     """One who may be asked."""
 
     name: str
@@ -52,15 +53,15 @@ class Outcome:
 
 
 def fallback(
-    engines: Sequence[Engine[RequestT, ChunkT]],
+    candidates: Sequence[Candidate[RequestT, ChunkT]],
     *,
     carries: Callable[[RequestT], frozenset[Cargo]] = carried_by,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Call[RequestT, ChunkT]:
-    """Asks the next engine when one fails before it delivered anything.
+    """Asks the next candidate when one fails before it delivered anything.
 
     Nobody is asked who is not ticked for everything the request carries. A refusal to answer is an answer and is not
-    taken elsewhere. A live take is only passed on by an engine that was never asked. The last delta of an answer by
+    taken elsewhere. Sound and text that come only once are kept meanwhile and begin again. The last delta of an answer by
     somebody else says so in its `notices`.
 
     Args:
@@ -73,25 +74,26 @@ def fallback(
 
     async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
         cargo = carries(request)
-        allowed = [engine for n, engine in enumerate(engines) if n == 0 or cargo <= engine.may_see]
+        allowed = [one for n, one in enumerate(candidates) if n == 0 or cargo <= one.may_see]
         failed: list[tuple[str, CompanionError]] = []
-        for engine in allowed:
-            delivered = False
-            try:
-                async with opened(engine.call, request) as chunks:
-                    async for chunk in chunks:
-                        if not delivered and is_meaningful(chunk):
-                            delivered = True
-                            if on_outcome is not None:
-                                on_outcome(Outcome(answered_by=engine.name, instead_of=tuple(failed)))
-                        yield _told(chunk, engine.name) if failed else chunk
-                return
-            except CompanionError as error:
-                if delivered:
-                    raise
-                failed.append((engine.name, error))
-                if not _may_be_taken_elsewhere(request, error):
-                    break
+        async with repeatable(request) as make:
+            for one in allowed:
+                delivered = False
+                try:
+                    async with opened(one.call, make()) as chunks:
+                        async for chunk in chunks:
+                            if not delivered and is_meaningful(chunk):
+                                delivered = True
+                                if on_outcome is not None:
+                                    on_outcome(Outcome(answered_by=one.name, instead_of=tuple(failed)))
+                            yield _told(chunk, one.name) if failed else chunk
+                    return
+                except CompanionError as error:
+                    if delivered:
+                        raise
+                    failed.append((one.name, error))
+                    if not reaction(error).elsewhere:
+                        break
         raise failed[0][1]
 
     return run
@@ -101,8 +103,3 @@ def _told(chunk: ChunkT, name: str) -> ChunkT:
     if isinstance(chunk, ChatDelta) and chunk.finish_reason:
         return replace(chunk, notices=(*chunk.notices, f"Answered by {name}."))
     return chunk
-
-
-def _may_be_taken_elsewhere(request: object, error: CompanionError) -> bool:
-    what = reaction(error)
-    return what.unasked if is_live(request) else what.elsewhere

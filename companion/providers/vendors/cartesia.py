@@ -145,7 +145,7 @@ class CartesiaProvider(AIProvider):
     async def voices(self) -> Sequence[VoiceInfo]:
         if self.api_key is not None:
             with suppress(CompanionError):
-                return await self._list_voices() or self.spec.voices
+                return await self.asked(self._list_voices) or self.spec.voices
         return self.spec.voices
 
     async def _list_voices(self) -> tuple[VoiceInfo, ...]:
@@ -168,7 +168,7 @@ class CartesiaProvider(AIProvider):
             await self._get("/voices?limit=1")
             return ()
 
-        return await health(self.spec, list_models)
+        return await health(self, list_models)
 
     async def warm(self) -> None:
         if self.api_key is not None:

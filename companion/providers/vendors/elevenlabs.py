@@ -219,10 +219,14 @@ class ElevenLabsProvider(AIProvider):
 
     async def voices(self) -> Sequence[VoiceInfo]:
         if self.api_key is not None:
-            with suppress(CompanionError), in_call(self.spec) as call:
-                listed = (await self._get(call, "/v2/voices?page_size=100"))["voices"]
-                return tuple(_voice(voice) for voice in listed) or self.spec.voices
+            with suppress(CompanionError):
+                return await self.asked(self._listed_voices) or self.spec.voices
         return self.spec.voices
+
+    async def _listed_voices(self) -> Sequence[VoiceInfo]:
+        with in_call(self.spec) as call:
+            listed = (await self._get(call, "/v2/voices?page_size=100"))["voices"]
+            return tuple(_voice(voice) for voice in listed)
 
     # -- connections ----------------------------------------------------------------------------------------
 
@@ -236,7 +240,7 @@ class ElevenLabsProvider(AIProvider):
                         raise  # otherwise a good key that may speak and hear but not look at the account
             return ()
 
-        return await health(self.spec, list_models)
+        return await health(self, list_models)
 
     async def warm(self) -> None:
         model = self.models[Role.SPEAKS]

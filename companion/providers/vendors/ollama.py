@@ -25,12 +25,13 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, in_call, our_own, until_over, when_loaded
 from companion.providers.wire.sse import parsed
+from companion.providers.wire.usage import tokens, usage_of
 from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class OllamaProvider(AIProvider):
 
     def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
-            key = self.api_key.reveal() if self.api_key is not None else ""
+            key = self.require_key() if self.api_key is not None else ""
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             self._client = self.net.client(self.base_url, headers)
         return self._client
@@ -278,7 +279,7 @@ class OllamaProvider(AIProvider):
     async def check(self) -> Health:
         started = time.perf_counter()
         try:
-            models = await self._installed()
+            models = await self.asked(self._installed)
         except CompanionError as error:
             return Health(ok=False, detail=self._nearer(error).message, kind=error.kind)
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -498,9 +499,8 @@ class _Reply:
         if calls := message.get("tool_calls"):
             self._note(calls)
         thought = message.get("thinking") or ""
-        if not text and not thought:
-            return None
-        return self._noted(self.words.take(text, thought if isinstance(thought, str) else ""))
+        delta = self.words.take(text, thought if isinstance(thought, str) else "")
+        return delta if self._call.said and not thought else self._noted(delta)
 
     def _noted(self, delta: ChatDelta | None) -> ChatDelta | None:
         if delta is not None and delta.reasoning:
@@ -540,9 +540,7 @@ class _Reply:
         ended = "length" if end.get("done_reason") == "length" else "stop"
         if not self.words.has_words and not self._calls:
             raise call.empty(ended, thought=self.words.has_thoughts)
-        usage = Usage(
-            input_tokens=end.get("prompt_eval_count") or 0, output_tokens=end.get("eval_count") or 0
-        )
+        usage = usage_of(read=tokens(end.get("prompt_eval_count")), written=tokens(end.get("eval_count")))
         return ChatDelta(
             finish_reason="tool_calls" if self._calls else ended,
             usage=usage,

@@ -49,7 +49,7 @@ from companion.providers.wire.refusals import (
 if TYPE_CHECKING:
     import httpx2
 
-    from companion.providers.provider import Spec
+    from companion.providers.provider import AIProvider, Spec
 
 T = TypeVar("T")
 
@@ -286,26 +286,31 @@ async def when_loaded(
 
 
 async def health(
-    spec: Spec,
+    provider: AIProvider,
     list_models: Callable[[], Any],
     knock: Callable[[CallContext], Awaitable[object]] | None = None,
 ) -> Health:
-    """Times one call that lists the models; a failure becomes its sentence.
+    """Times a question for the models there are; a failure becomes its sentence.
 
     Args:
         knock: a call that costs nothing and shows that key and address are right, for servers without such a list and
             keys that may not read it.
     """
-    started = time.perf_counter()
-    models: tuple[str, ...] = ()
-    try:
-        with in_call(spec) as call:
-            try:
-                models = tuple(await list_models())
-            except AIProviderError as error:
-                if knock is None or error.kind not in _NO_LIST:
-                    raise
+    spec, started = provider.spec, time.perf_counter()
+
+    async def listed() -> tuple[str, ...]:
+        try:
+            with in_call(spec):
+                return tuple(await list_models())
+        except AIProviderError as error:
+            if knock is None or error.kind not in _NO_LIST:
+                raise
+            with in_call(spec) as call:
                 await knock(call)
+            return ()
+
+    try:
+        models = await provider.asked(listed)
     except AIProviderModelNotFoundError as error:
         if knock is None:  # the list itself is missing: no service lives at this address
             detail = CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name)

@@ -79,6 +79,8 @@ class Splitter:
         self._rest = b""
         """The line under way."""
         self._is_first = True
+        self._is_between = False
+        """No line and no event is under way."""
         self._after_cr = False
         self._event = ""
         self._data: list[bytes] = []
@@ -86,6 +88,8 @@ class Splitter:
         self._id = ""
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
+        if self._is_between and block[:6] == b"data: " and (event := self._only_event(block)) is not None:
+            return [event]
         if self._after_cr and block.startswith(b"\n"):  # CR ended the line at once; this belongs to it
             block = block[1:]
         if not block:
@@ -93,6 +97,7 @@ class Splitter:
         lines = (self._rest + block).splitlines(keepends=False)
         self._after_cr = block.endswith(b"\r")
         self._rest = b"" if block.endswith((b"\n", b"\r")) else lines.pop()
+        self._is_between = False
         if len(self._rest) > self._max_line:
             raise ValueError("a line of the event stream is too long")
         if self._is_first and lines:
@@ -106,7 +111,22 @@ class Splitter:
                 self._add(line[6:])
             else:
                 self._field(line)
+        self._is_between = not (self._rest or self._data or self._event)
         return found
+
+    def _only_event(self, block: bytes) -> ServerSentEvent | None:
+        """The event of a block that is exactly one, of one line: nearly all of them, and in half the time."""
+        size = len(block)
+        is_one = block.find(b"\n") == size - 2 and block[-1:] == b"\n"
+        if not is_one or size < 9 or size > self._max_line or b"\r" in block:
+            return None
+        data = block[6:-2]
+        self._after_cr = False
+        return (
+            None
+            if data.isspace()
+            else ServerSentEvent("message", data.decode("utf-8", self._errors), self._id)
+        )
 
     def rest(self) -> list[ServerSentEvent]:
         """What the stream ended in the middle of. The standard drops it; servers that forget the empty line are many."""
@@ -144,18 +164,19 @@ class Splitter:
 class AnswerSplitter(Splitter):
     """A splitter for answers that may be no event stream, whatever their label says: one JSON value, or one a line.
 
-    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line.
+    What begins like JSON is kept until the end; `rest` then gives it as one event, or as one for each line. `is_events`
+    tells whether it was an event stream: what such a stream ends in the middle of is half an event and as good as none.
     """
 
     def __init__(self, max_line: int = 0) -> None:
         super().__init__(max_line, escapes=True)
         self._bare = bytearray()
         """What came while it was no event stream, or might be none."""
-        self._is_events = self._is_bare = False
+        self.is_events = self._is_bare = False
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
-        if self._is_events:
-            return super().feed(block)
+        if self.is_events:
+            return Splitter.feed(self, block)
         self._bare += block
         if len(self._bare) > MAX_BODY:
             raise ValueError("an answer in one piece is too long")
@@ -165,11 +186,11 @@ class AnswerSplitter(Splitter):
         if not begins or begins in b"{[":
             self._is_bare = bool(begins)
             return []
-        self._is_events = True
-        return super().feed(bytes(self._bare))
+        self.is_events = True
+        return Splitter.feed(self, bytes(self._bare))
 
     def rest(self) -> list[ServerSentEvent]:
-        if self._is_events:
+        if self.is_events:
             return super().rest()
         text = self._bare.removeprefix(_BOM).decode("utf-8", self._errors).strip()
         try:

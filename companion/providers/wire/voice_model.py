@@ -6,8 +6,8 @@ Instructions in, an open link out. A vendor's dialect only dials. Everything bel
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from companion.errors import AIProviderUnavailableError
 from companion.providers.provider import AIProvider, opened
@@ -40,11 +40,25 @@ class VoiceModel(Generic[LinkT]):
         Raises:
             AIProviderError: of the kind that fits.
         """
-        async with opened(self._provider.stacked(self._dial), instructions) as links:
+        async with opened(self._provider.stacked(_dialled), _Dial(self, instructions)) as links:
+            link: LinkT
             async for link in links:
                 return link
         raise AIProviderUnavailableError("", self._provider.spec.name, who=self._provider.spec.display_name)
 
-    def _dial(self, instructions: str) -> AsyncGenerator[LinkT, None]:
+    def dial(self, instructions: str) -> AsyncGenerator[LinkT, None]:
         """One attempt; yields the link."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Dial:
+    """A conversation that is to be opened."""
+
+    model: VoiceModel[Any]
+    instructions: str
+
+
+def _dialled(wanted: _Dial) -> AsyncGenerator[Any, None]:
+    """One call for all voice models of a provider, so that its breaker knows them together."""
+    return wanted.model.dial(wanted.instructions)

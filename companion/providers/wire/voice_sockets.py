@@ -20,8 +20,8 @@ from companion.providers.wire.sockets import CLEAN, Exchange, Outgoing, close_so
 from companion.providers.wire.sound import no_voice
 from companion.tasks import spawn, stop
 
-SILENCE_S = 15.0
-"""How long a voice that was given all its text may send nothing."""
+SILENCE_S = 660.0
+"""How long a voice that was given all its text may send nothing; the policy of its provider is less patient."""
 IDLE_S = 60.0
 """How long an unused voice connection is kept."""
 CLEAR_S = 2.0

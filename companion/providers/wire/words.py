@@ -319,18 +319,20 @@ class Words:
         self.has_thoughts = False
         self._thoughts = thoughts
         self._said, self._thought = Characters(), Characters()
+        self._told = None if thoughts is None else thoughts.told
         self._is_calm = thoughts is None
 
     def take(self, text: str, thought: str = "") -> ChatDelta | None:
         """What a piece of text, and one of what the vendor itself calls thought, add."""
         if self._is_calm and not thought and text.isascii():
-            thoughts = self._thoughts
-            if thoughts is None:
-                if text and not self.has_words:
+            if not text:
+                return None
+            if self._told is None:
+                if not self.has_words:
                     self.has_words = not text.isspace()
-                return ChatDelta(text=text) if text else None
-            if text and "<" not in text and "[" not in text:
-                thoughts.told.append(text)
+                return ChatDelta(text=text)
+            if "<" not in text and "[" not in text:
+                self._told.append(text)
                 return ChatDelta(text=text)
         return self._take(text, thought)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
 
+from companion.days import When
 from companion.events import DataSent
 from companion.flow import TURN_ROLES, Role
 from companion.gui.settings.form import dress, text_label
@@ -165,7 +164,7 @@ class Today(QFrame):
     def _add(self, line: int, destination: Destination) -> None:
         who = destination.who or destination.host
         name = text_label(f"{who} · {destination.host}" if destination.who else who, "small")
-        when = text_label(f"last at {_clock(destination.total.last_at)}", "small")
+        when = text_label(f"last at {When.of(destination.total.last_at).clock}", "small")
         when.setWordWrap(False)
         for label in (name, when):
             label.setContentsMargins(0, 6 if line else 0, 0, 0)
@@ -202,11 +201,7 @@ def _carried(kind: Cargo, traffic: Traffic) -> str:
 
 
 def _line(receipt: DataSent) -> str:
-    return f"{_clock(receipt.at)}  {receipt.what} → {receipt.host} ({receipt.who}), {size_of(receipt.sent_bytes)}"
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M", datetime.fromtimestamp(at).astimezone().timetuple())
+    return f"{When.of(receipt.at).clock}  {receipt.what} → {receipt.host} ({receipt.who}), {size_of(receipt.sent_bytes)}"
 
 
 PAGE = PageInfo(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderNotSupportedError
-from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
 from companion.providers.fitting import (
     fitting_id,
     kept_by,
@@ -27,6 +27,7 @@ from companion.providers.fitting import (
 from companion.providers.provider import Spec
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import ServerSentEvent, parsed, says_nothing
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.words import Words, whole
 
 if TYPE_CHECKING:
@@ -320,7 +321,9 @@ class Reply:
         self._stopped = False
         self._reason = ""
         self._model = self._id = ""
-        self._input = self._cached = self._output = 0
+        self._input: int | None = None
+        self._output: int | None = None
+        self._cached: object = None
         self._blocks: dict[int, _Block] = {}
         self._last: Mapping[str, Any] | None = None
 
@@ -371,7 +374,7 @@ class Reply:
             text: str = delta["text"]
             if block is not None:
                 block.pieces.append(text)
-            return self._said(self._words.take(text))
+            return self._words.take(text) if self._call.said else self._said(self._words.take(text))
         if kind == "thinking_delta":
             thought: str = delta["thinking"]
             if block is not None:
@@ -413,19 +416,14 @@ class Reply:
         """What was held back until the end."""
         return self._said(self._words.rest())
 
-    def is_empty(self) -> bool:
-        """Whether nothing of the answer has come."""
-        return not (self._blocks or self._id or self._last)
-
-    def _count(self, usage: Mapping[str, Any] | None) -> None:
+    def _count(self, told: object) -> None:
         """Takes the newest figures; those of `message_delta` are cumulative and may leave the input out."""
-        if usage is None:
-            return
-        cached = usage.get("cache_read_input_tokens") or 0
-        if usage.get("input_tokens") is not None:
-            self._input = usage["input_tokens"] + cached + (usage.get("cache_creation_input_tokens") or 0)
+        fresh, cached = figure(told, "input_tokens"), figure(told, "cache_read_input_tokens")
+        if fresh is not None:
+            self._input = tokens(fresh, cached, figure(told, "cache_creation_input_tokens"))
             self._cached = cached
-        self._output = usage.get("output_tokens") or self._output
+        written = figure(told, "output_tokens")
+        self._output = self._output if written is None else tokens(written)
 
     def last(self, notices: Sequence[str] = ()) -> ChatDelta:
         """The closing delta.
@@ -442,7 +440,7 @@ class Reply:
             if finish == "content_filter":
                 raise call.inside({"code": "content_filter"})
             raise call.empty(finish, thought=self._words.has_thoughts)
-        usage = Usage(input_tokens=self._input, output_tokens=self._output, cached_tokens=self._cached)
+        usage = usage_of(read=self._input, written=self._output, cached=self._cached)
         finish = "tool_calls" if calls else finish
         return ChatDelta(
             finish_reason=finish,

@@ -75,7 +75,7 @@ class AnthropicProvider(AIProvider):
                             if delta := reply.take(event):
                                 yield delta
             for event in splitter.rest():
-                with suppress(*() if reply.is_empty() else (ValueError,)):  # half an event is as good as none
+                with suppress(*[ValueError] * splitter.is_events):
                     if delta := reply.take(event):
                         yield delta
             if delta := reply.rest():
@@ -88,13 +88,19 @@ class AnthropicProvider(AIProvider):
         Raises:
             AIProviderError: as `chat`.
         """
-        with in_call(self.spec):
-            body, _ = self._compose(request)
-            counted = {name: body[name] for name in _COUNTED if name in body}
-            client = await self._sdk()
-            # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
-            answer = await client.messages.count_tokens(model=body["model"], messages=[], extra_body=counted)
-            return answer.input_tokens
+
+        async def count() -> int:
+            with in_call(self.spec):
+                body, _ = self._compose(request)
+                counted = {name: body[name] for name in _COUNTED if name in body}
+                client = await self._sdk()
+                # What goes through extra_body is sent as it is: the SDK walks typed arguments message by message.
+                answer = await client.messages.count_tokens(
+                    model=body["model"], messages=[], extra_body=counted
+                )
+                return answer.input_tokens
+
+        return await self.asked(count)
 
     def _compose(self, request: ChatRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
         model = request.model or self.models[Role.THINKS]
@@ -145,7 +151,7 @@ class AnthropicProvider(AIProvider):
             with suppress(AIProviderInvalidRequestError):
                 await (await self._ask(call, body)).aclose()
 
-        return await health(self.spec, models, knock)
+        return await health(self, models, knock)
 
     async def warm(self) -> None:
         if self.api_key is not None:

@@ -251,7 +251,7 @@ class DeepgramProvider(AIProvider):
                     raise call.status(answer.status_code, refusal(body), answer.headers)
             return ()
 
-        return await health(self.spec, ask)
+        return await health(self, ask)
 
     async def warm(self) -> None:
         if self.api_key is None:

@@ -65,7 +65,7 @@ LinkEvent = tuple[int, Event]
 class GeminiLive(VoiceModel["GeminiLink"]):
     """Opens conversations. The pace of the voice and who writes down what is said cannot be chosen."""
 
-    async def _dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
+    async def dial(self, instructions: str) -> AsyncGenerator[GeminiLink, None]:
         provider = self._provider
         with socket_faults(provider.spec) as call:
             socket = await dialled(call, provider, _setup(self._choice, instructions))
@@ -75,7 +75,7 @@ class GeminiLive(VoiceModel["GeminiLink"]):
 class GeminiLink:
     """An open conversation. One reader of `events`; everything else may be called while it reads.
 
-    Turns are numbers the caller chooses. What comes for a turn that was interrupted is left out here. Every method but
+    Turns are numbers the caller chooses. Of a turn that was interrupted only what it took is told. Every method but
     `close` raises an AIProviderError when the socket has ended.
     """
 
@@ -329,6 +329,9 @@ class GeminiLink:
     def _end(self, answer: _Answer, how: Event) -> Iterator[LinkEvent]:
         """An answer is over, and so the words of its takes are known."""
         yield from self._settle_all(answer)
+        took = usage(answer.counted)
+        if took is not None and (answer.turn in self._interrupted or not isinstance(how, ChatDelta)):
+            yield answer.turn, ChatDelta(usage=took)
         if answer.turn not in self._interrupted:
             yield answer.turn, how
 
@@ -352,7 +355,7 @@ class _Answer:
         self.has_begun = False
         self.text = ""
         self.seconds = 0.0
-        self.counted: Mapping[str, Any] = _NOTHING
+        self.counted: object = None
 
     def add(self, text: str, sound: Audio | None) -> None:
         self.has_begun = True

@@ -31,6 +31,8 @@ from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
 from companion.providers.wire.languages import Language, heard_in_any_language
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
+from companion.providers.wire.usage import figure, tokens
 from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
@@ -175,7 +177,7 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.EMBEDS]
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with in_call(self.spec) as call:
             for at in range(0, len(request.texts), VECTORS_AT_ONCE):
                 texts = request.texts[at : at + VECTORS_AT_ONCE]
@@ -186,8 +188,8 @@ class GoogleProvider(AIProvider):
                 if len(made) != len(texts):
                     raise call.inside({"code": "server_error"})
                 vectors += made
-                tokens += int((found.get("usageMetadata") or {}).get("promptTokenCount") or 0)
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(figure(found, "usageMetadata", "promptTokenCount")) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.providers.vendors.google.wire import Drawing, draw_body
@@ -198,6 +200,10 @@ class GoogleProvider(AIProvider):
             drawing = Drawing(call)
             pictures = drawing.take(answer)
             drawing.require_end()
+            if took := drawing.usage:
+                pictures[0] = replace(
+                    pictures[0], input_tokens=took.input_tokens, output_tokens=took.output_tokens
+                )
         for picture in pictures:
             yield picture
 
@@ -210,11 +216,15 @@ class GoogleProvider(AIProvider):
         """Also those a person made there; without a key, or when the list cannot be had, those that are known."""
         if self.api_key is None:
             return self.spec.voices
-        with suppress(CompanionError), in_call(self.spec) as call:
-            own = [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
+        with suppress(CompanionError):
+            own = await self.asked(self._own_voices)
             known = {voice.id for voice in self.spec.voices}
             return (*self.spec.voices, *(voice for voice in own if voice.id not in known))
         return self.spec.voices
+
+    async def _own_voices(self) -> Sequence[VoiceInfo]:
+        with in_call(self.spec) as call:
+            return [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
@@ -229,7 +239,7 @@ class GoogleProvider(AIProvider):
             with suppress(AIProviderInvalidRequestError):
                 await self._post(call, f"{_path(self.models[Role.THINKS])}:countTokens", {"contents": []})
 
-        return await health(self.spec, list_models, knock)
+        return await health(self, list_models, knock)
 
     async def warm(self) -> None:
         if self.api_key is not None:
@@ -251,10 +261,14 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import compose
 
         model = request.model or self.models[Role.THINKS]
-        with in_call(self.spec) as call:
-            asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
-            counted = await self._post(call, f"{_path(model)}:countTokens", {"generateContentRequest": asked})
-            return int(counted["totalTokens"])
+
+        async def count() -> int:
+            with in_call(self.spec) as call:
+                asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
+                path = f"{_path(model)}:countTokens"
+                return int((await self._post(call, path, {"generateContentRequest": asked}))["totalTokens"])
+
+        return await self.asked(count)
 
     # -- the wire -------------------------------------------------------------------------------------------
 
@@ -266,8 +280,6 @@ class GoogleProvider(AIProvider):
         self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
-        from companion.providers.wire.sse import AnswerSplitter
-
         address = f"{_path(model)}:streamGenerateContent?alt=sse"
         raw = json_body(body, self.spec)
         asked = self._http(max_line).stream("POST", address, content=raw, headers=_JSON)
@@ -280,9 +292,12 @@ class GoogleProvider(AIProvider):
                     if (found := _event(event.data)) is not None:
                         yield found
             for event in splitter.rest():
-                found = _event(event.data)
-                for each in found if isinstance(found, list) else (found,):
-                    yield each
+                last: Any = None
+                with suppress(*[ValueError] * splitter.is_events):
+                    last = _event(event.data)
+                for each in last if isinstance(last, list) else (last,):
+                    if each is not None:
+                        yield each
 
     async def _post(self, call: CallContext, address: str, body: Mapping[str, Any]) -> Any:
         response = await self._http().post(address, content=json_body(body, self.spec), headers=_JSON)
@@ -338,8 +353,6 @@ def _unit(values: Sequence[float]) -> tuple[float, ...]:
 
 def _event(data: str) -> Any:
     """None: only a sign of life."""
-    from companion.providers.wire.sse import parsed, says_nothing
-
     try:
         return parsed(data)
     except ValueError:

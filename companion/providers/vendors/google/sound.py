@@ -94,7 +94,7 @@ class Hearing(Reading):
         """
         if self.require_end() != "stop":
             raise self.call.cut()
-        return Transcript(text=self.text, is_final=True, committed_chars=len(self.text))
+        return Transcript(text=self.text, is_final=True, committed_chars=len(self.text), usage=self.usage)
 
 
 # -- speaking -----------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Speech(Reading):
         except NoSound as error:
             raise no_voice(self.call, str(error)) from error
         self.call.said = self.call.said or bool(pcm)
-        return Audio(pcm=pcm, rate_hz=decoder.rate_hz) if pcm else None
+        return Audio(pcm=pcm, rate_hz=decoder.rate_hz, usage=self.usage) if pcm else None
 
     def end(self) -> Audio | None:
         """The rest of the sound, when all was said.

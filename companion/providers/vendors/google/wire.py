@@ -19,6 +19,7 @@ from companion.errors import AIProviderEmptyReplyError, AIProviderError, AIProvi
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.providers.catalogue import Catalogue
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.words import Words, whole
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ class Reading:
         self._is_open = True
         """More may come: no finish reason yet, or content came after it."""
         self._blocked = ""
-        self._usage: Mapping[str, Any] = _NOTHING
+        self._usage: object = None
 
     def is_over(self) -> bool:
         return not self._is_open
@@ -323,7 +324,7 @@ class Reading:
 
     @property
     def usage(self) -> Usage | None:
-        return usage(self._usage) if self._usage else None
+        return usage(self._usage)
 
 
 class Reply(Reading):
@@ -346,7 +347,8 @@ class Reply(Reading):
                 reasoning += part.get("text") or ""
             elif said := part.get("text"):
                 text += said
-        return self._said(self._words.take(text, reasoning)) if text or reasoning else None
+        delta = self._words.take(text, reasoning)
+        return delta if self.call.said else self._said(delta)
 
     def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
         if not self.call.said and self._words.has_words:
@@ -389,17 +391,28 @@ def _call(part: Mapping[str, Any]) -> ToolCall:
     )
 
 
-def usage(counted: Mapping[str, Any]) -> Usage:
+def usage(counted: object) -> Usage | None:
     """Tokens; what was thought is output too."""
 
-    def of(*names: str) -> int:
-        return sum(int(counted.get(name) or 0) for name in names)
+    def of(*names: str) -> int | None:
+        return tokens(*(figure(counted, name) for name in names))
 
-    return Usage(
-        input_tokens=of("promptTokenCount", "toolUsePromptTokenCount"),
-        output_tokens=of("candidatesTokenCount", "responseTokenCount", "thoughtsTokenCount"),
-        cached_tokens=of("cachedContentTokenCount"),
+    return usage_of(
+        read=of("promptTokenCount", "toolUsePromptTokenCount"),
+        written=of("candidatesTokenCount", "responseTokenCount", "thoughtsTokenCount"),
+        cached=of("cachedContentTokenCount"),
+        heard=_sound_in(counted, "promptTokensDetails"),
+        spoken=_sound_in(counted, "responseTokensDetails") or _sound_in(counted, "candidatesTokensDetails"),
+        cached_heard=_sound_in(counted, "cacheTokensDetails"),
     )
+
+
+def _sound_in(counted: object, details: str) -> int | None:
+    """The part of the tokens that was sound, where the vendor splits them by modality."""
+    parts = figure(counted, details)
+    if not isinstance(parts, list):
+        return None
+    return tokens(*(figure(part, "tokenCount") for part in parts if figure(part, "modality") == "AUDIO"))
 
 
 # -- vectors and pictures -----------------------------------------------------------------------------------

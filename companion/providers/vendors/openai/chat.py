@@ -28,7 +28,8 @@ from companion.providers.fitting import (
 from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sse import Splitter, parsed, says_nothing
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.words import Characters, Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
@@ -313,10 +314,6 @@ class Reply:
         """Whether the server said itself that nothing follows."""
         return self._is_done
 
-    def is_empty(self) -> bool:
-        """Whether no event has come."""
-        return self._last is None
-
     def begins_in_thought(self) -> bool | None:
         """What was learned of the model; None: nothing."""
         return self._words.began_in_thought if self._words.has_words else None
@@ -344,7 +341,7 @@ class Reply:
         if not choices or "error" in chunk:
             self._take_bare(chunk)
         self._last = chunk
-        if usage := chunk.get("usage") or (chunk.get("x_groq") or _NOTHING).get("usage"):
+        if usage := chunk.get("usage") or figure(chunk, "x_groq", "usage"):
             self._usage = _usage(usage)
             self._is_counted = not choices
         if not choices:
@@ -356,11 +353,11 @@ class Reply:
         delta = choice.get("delta") or choice.get("message")
         if not delta:
             return None
-        if finish in _NO_FINISH and not self._is_open:
+        if not self._is_open and finish in _NO_FINISH:
             self._is_open = True
         content = delta.get("content")
-        if len(delta) == 1 and type(content) is str:  # nearly all of them
-            return self._said(self._words.take(content)) if content else None
+        if self._call.said and len(delta) == 1 and type(content) is str:  # nearly all of them
+            return self._words.take(content)
         return self._take_delta(delta)
 
     def _end(self, finish: object, choice: Mapping[str, Any]) -> None:
@@ -435,10 +432,10 @@ class Reply:
 _NOTHING: Mapping[str, Any] = {}
 
 
-def ended(reply: Reply, splitter: Splitter) -> Iterator[ChatDelta]:
+def ended(reply: Reply, splitter: AnswerSplitter) -> Iterator[ChatDelta]:
     """What the end of the stream brings: its last event, even one that broke off, and what was held back."""
     for event in splitter.rest():
-        with suppress(*() if reply.is_empty() else (ValueError,)):  # half an event is as good as none
+        with suppress(*[ValueError] * splitter.is_events):
             if delta := reply.take(event.data, event.event):
                 yield delta
     if delta := reply.rest():
@@ -565,13 +562,14 @@ class _Pieces:
         return True
 
 
-def _usage(counted: Mapping[str, Any]) -> Usage:
-    details = counted.get("prompt_tokens_details") or _NOTHING
-    cached = details.get("cached_tokens") or counted.get("prompt_cache_hit_tokens")
-    return Usage(
-        input_tokens=counted.get("prompt_tokens") or 0,
-        output_tokens=counted.get("completion_tokens") or 0,
-        cached_tokens=cached or 0,
+def _usage(counted: object) -> Usage | None:
+    cached = figure(counted, "prompt_tokens_details", "cached_tokens")
+    return usage_of(
+        read=tokens(figure(counted, "prompt_tokens")),
+        written=tokens(figure(counted, "completion_tokens")),
+        cached=cached if cached is not None else figure(counted, "prompt_cache_hit_tokens"),
+        heard=figure(counted, "prompt_tokens_details", "audio_tokens"),
+        spoken=figure(counted, "completion_tokens_details", "audio_tokens"),
     )
 
 

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ from companion.providers.wire.faults import CallContext, health, in_call, until_
 from companion.providers.wire.languages import for_whisper, heard_in_any_language
 from companion.providers.wire.sound import no_voice
 from companion.providers.wire.sse import AnswerSplitter
+from companion.providers.wire.usage import tokens
 from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
@@ -222,14 +224,18 @@ class OpenAIProvider(AIProvider):
         """The known ones, or those the server lists; none where it does not."""
         if self.spec.voices or not self.dialect.voices_path or Role.SPEAKS not in self.spec.roles:
             return await super().voices()
-        with suppress(CompanionError), in_call(self.spec) as call:
+        with suppress(CompanionError):
+            return await self.asked(self._listed_voices)
+        return ()
+
+    async def _listed_voices(self) -> Sequence[VoiceInfo]:
+        with in_call(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
             async with aclosing(response):
                 listed = json.loads(await response.aread())
             return tuple(_voices_of(listed.get("voices") if isinstance(listed, dict) else listed))
-        return ()
 
     # -- vectors and pictures ---------------------------------------------------------------------------------
 
@@ -237,7 +243,7 @@ class OpenAIProvider(AIProvider):
         from companion.calls import Embeddings
 
         vectors: list[tuple[float, ...]] = []
-        tokens = 0
+        read = 0
         with in_call(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
@@ -255,8 +261,8 @@ class OpenAIProvider(AIProvider):
                 if len(found) != len(batch):
                     raise ValueError(f"{len(found)} vectors for {len(batch)} texts")
                 vectors += [_of_length_one(one.embedding) for one in found]
-                tokens += answer.usage.prompt_tokens if answer.usage else 0
-        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=tokens)
+                read += tokens(getattr(answer.usage, "prompt_tokens", None)) or 0
+        yield Embeddings(vectors=tuple(vectors), model=model, input_tokens=read)
 
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
@@ -279,6 +285,11 @@ class OpenAIProvider(AIProvider):
             ]
             if not drawn:
                 raise ValueError("no picture")
+            drawn[0] = replace(
+                drawn[0],
+                input_tokens=tokens(getattr(answer.usage, "input_tokens", None)) or 0,
+                output_tokens=tokens(getattr(answer.usage, "output_tokens", None)) or 0,
+            )
         for picture in drawn:
             yield picture
 
@@ -338,7 +349,7 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self.spec, self._models, self._knock if Role.THINKS in self.spec.roles else None)
+        return await health(self, self._models, self._knock if Role.THINKS in self.spec.roles else None)
 
     async def _knock(self, call: CallContext) -> None:
         """A question without a message: it costs nothing, and is refused only by who accepts key and address.

@@ -48,6 +48,7 @@ from companion.providers.wire.sockets import (
     parsed,
 )
 from companion.providers.wire.sockets import hear as hear_take
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.voice_model import VoiceModel
 
 HEARING_MODEL = "gpt-live-transcribe"
@@ -141,7 +142,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
     def __init__(self, provider: AIProvider, choice: RealtimeChoice) -> None:
         super().__init__(provider, replace(choice, hearing_model=choice.hearing_model or HEARING_MODEL))
 
-    async def _dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
+    async def dial(self, instructions: str) -> AsyncGenerator[RealtimeLink, None]:
         with live(self._provider.spec) as call:
             socket = await _open(self._provider, {"model": self._choice.model})
             try:
@@ -156,7 +157,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
 class RealtimeLink:
     """An open conversation. One reader of `events`; everything else may be called while it reads.
 
-    Turns are numbers the caller chooses. What comes for a turn that was interrupted is left out here. Every method but
+    Turns are numbers the caller chooses. Of a turn that was interrupted only what it took is told. Every method but
     `close` raises an AIProviderError when the socket has ended.
     """
 
@@ -349,8 +350,10 @@ class RealtimeLink:
     def _end_response(self, response: Mapping[str, Any]) -> Sequence[LinkEvent]:
         self._is_idle.set()
         turn = self._turn_of.pop(str(response.get("id", "")), 0)
+        usage = _usage(response.get("usage"))
+        took: Sequence[LinkEvent] = ((turn, ChatDelta(usage=usage)),) if usage is not None else ()
         if turn in self._interrupted:
-            return ()
+            return took
         details = response.get("status_details") or {}
         match response.get("status"):
             case "completed":
@@ -358,10 +361,10 @@ class RealtimeLink:
             case "incomplete":
                 finish = "content_filter" if details.get("reason") == "content_filter" else "length"
             case "failed":
-                return ((turn, self._call.inside(details)),)
+                return (*took, (turn, self._call.inside(details)))
             case _:
-                return ((turn, self._call.cut()),)
-        return ((turn, ChatDelta(finish_reason=finish, usage=_usage(response.get("usage") or {}))),)
+                return (*took, (turn, self._call.cut()))
+        return ((turn, ChatDelta(finish_reason=finish, usage=usage)),)
 
     def _read_error(self, event: Mapping[str, Any]) -> Sequence[LinkEvent]:
         """A refusal of something that was sent; its id says of what."""
@@ -449,13 +452,13 @@ def _text(event: Mapping[str, Any], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _usage(told: Mapping[str, Any]) -> Usage:
-    details = told.get("input_token_details") or {}
-    return Usage(
-        input_tokens=int(told.get("input_tokens") or 0),
-        output_tokens=int(told.get("output_tokens") or 0),
-        cached_tokens=int(details.get("cached_tokens") or 0),
-        audio_input_tokens=int(details.get("audio_tokens") or 0),
-        audio_output_tokens=int((told.get("output_token_details") or {}).get("audio_tokens") or 0),
-        cached_audio_tokens=int((details.get("cached_tokens_details") or {}).get("audio_tokens") or 0),
+def _usage(told: object) -> Usage | None:
+    read = "input_token_details"
+    return usage_of(
+        read=tokens(figure(told, "input_tokens")),
+        written=tokens(figure(told, "output_tokens")),
+        cached=figure(told, read, "cached_tokens"),
+        heard=figure(told, read, "audio_tokens"),
+        spoken=figure(told, "output_token_details", "audio_tokens"),
+        cached_heard=figure(told, read, "cached_tokens_details", "audio_tokens"),
     )

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from companion import net
 from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
 from companion.providers.vendors.openai.chat import WANTS_THOUGHTS
 from companion.providers.vendors.openai.dialect import Dialect
@@ -112,9 +111,6 @@ class Requests:
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
-        if not self._provider.spec.needs_key:
-            # Somebody's own machine loads a model first, as `LOCAL_POLICY` knows.
-            content["timeout"] = (net.CONNECT_S, 2 * net.READ_S, net.READ_S, net.CONNECT_S)
         request = self._http.build_request(method, address, headers=headers, params=query or None, **content)
         request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
         return await self._http.send(request, stream=True)

@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from companion.flow import ChatRequest, HearRequest, SpeakRequest
+from companion.providers.replay import through
 
 
-class Load:
+class RequestSize:
     """What one request carried; parts that come as they are made are counted as they pass."""
 
     def __init__(self) -> None:
         self._words = 0
+        self._read_words = 0
+        """Of text that comes as it is written."""
         self._bytes = 0
         self._rate_hz = 0
 
@@ -23,11 +26,11 @@ class Load:
             self._words = sum(len(message.content.split()) for message in request.messages)
         elif isinstance(request, HearRequest):
             self._rate_hz = request.rate_hz
-            return replace(request, frames=self._counted(request.frames))
+            return replace(request, frames=through(request.frames, self._counted))
         elif isinstance(request, SpeakRequest):
             self._words = len(request.text.split())
             if request.pieces is not None:
-                return replace(request, pieces=self._counted(request.pieces))
+                return replace(request, pieces=through(request.pieces, self._counted))
         return request
 
     @property
@@ -38,12 +41,17 @@ class Load:
         return f"{self._words:,} words" if self._words != 1 else "1 word"
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        self._bytes = 0  # another attempt carries the same again, not more
+        self._words -= self._read_words
+        self._read_words = 0
         try:
             async for part in parts:
                 if isinstance(part, bytes):
                     self._bytes += len(part)
                 else:
-                    self._words += len(part.split())
+                    words = len(part.split())
+                    self._words += words
+                    self._read_words += words
                 yield part
         finally:
             close = getattr(parts, "aclose", None)

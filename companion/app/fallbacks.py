@@ -16,7 +16,7 @@ from companion.events import Events, Trouble
 from companion.flow import Role
 from companion.ledger import Cargo
 from companion.ports import Call
-from companion.providers.middleware import Engine, Outcome, fallback
+from companion.providers.middleware import Candidate, Outcome, fallback
 from companion.providers.middleware.reactions import reaction
 from companion.providers.provider import opened
 from companion.providers.replay import Replay
@@ -36,7 +36,7 @@ class Member(Generic[RequestT, ChunkT]):
     call: Call[RequestT, ChunkT]
 
 
-class Crew(Generic[RequestT, ChunkT]):
+class Fallbacks(Generic[RequestT, ChunkT]):
     """Whoever has a role in one turn. The first member is the person's choice, the others are ticked, in order."""
 
     def __init__(
@@ -59,11 +59,11 @@ class Crew(Generic[RequestT, ChunkT]):
                 taken = next(each for each in self._members if each.label == label)
                 self._switch_to(taken, outcome.instead_of[0][1])
 
-        engines = [
-            Engine(name=member.label, call=_made(member.call), may_see=frozenset(Cargo))
+        candidates = [
+            Candidate(name=member.label, call=_made(member.call), may_see=frozenset(Cargo))
             for member in self._members
         ]
-        async with opened(fallback(engines, on_outcome=told), make) as chunks:
+        async with opened(fallback(candidates, on_outcome=told), make) as chunks:
             async for chunk in chunks:
                 yield chunk
 

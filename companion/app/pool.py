@@ -1,7 +1,9 @@
 """Who thinks, hears and speaks: settings and keys in, `TurnProviders` for one turn out.
 
 Providers are made on first use and kept as long as name, address and key stay the same, so connections, circuit breakers
-and the worker process live on from turn to turn. Belongs to the loop's thread.
+and the worker process live on from turn to turn; those that nobody wants any more are closed once nobody uses them. Every
+one of them is handed out with the month's budget, so that whatever goes through it is paid from there. Belongs to the
+loop's thread.
 """
 
 from __future__ import annotations
@@ -9,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from companion.app import roles
-from companion.app.booked import Booked
-from companion.app.crew import Crew, Member
-from companion.app.load import Load
+from companion.app.fallbacks import Fallbacks, Member
+from companion.app.metered import UNPRICED, MeteredVoiceModel
+from companion.app.request_size import RequestSize
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import DataSent, Events
@@ -45,8 +48,8 @@ from companion.pcm import scaled
 from companion.ports import Call
 from companion.providers import registry
 from companion.providers.config import key_variables
-from companion.providers.middleware import Budget, MemoryPurse, budgeted
-from companion.providers.provider import AIProvider, Policy, Spec, opened
+from companion.providers.middleware import Budget, MemoryPurse, Purse
+from companion.providers.provider import USUAL_WAIT_S, AIProvider, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 5.0
 """A vendor that asks for a longer pause is not waited for in silence: somebody else answers, or the person is told."""
+MOST_UNWANTED = 4
+"""So many providers that were only looked at in the settings are kept."""
 _CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
 _CARGO = {Role.THINKS: Cargo.WORDS, Role.HEARS: Cargo.VOICE, Role.SPEAKS: Cargo.ANSWERS}
 _instead: ContextVar[Mapping[Role, str]] = ContextVar("instead", default=MappingProxyType({}))
@@ -72,7 +77,7 @@ def instead(chosen: Mapping[Role, str]) -> Iterator[None]:
         _instead.reset(token)
 
 
-class Staff:
+class ProviderPool:
     """The providers of one app."""
 
     def __init__(
@@ -83,17 +88,24 @@ class Staff:
         net: Net,
         events: Events,
         models: Path,
-        budget: Budget | None = None,
+        purse: Purse | None = None,
     ) -> None:
-        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models. `budget`: of the month."""
+        """`vault()` is awaited: it may still be opening. `models`: folder of downloaded models. `purse`: of the month."""
         self._settings = settings
         self._vault = vault
         self._net = net
         self._events = events
         self._models = models
-        self._voice_model: Booked | None = None
-        self._budget = budget or Budget(MemoryPurse())
-        self._hired: dict[tuple[object, ...], AIProvider] = {}
+        self._voice_model: MeteredVoiceModel | None = None
+        self.budget = Budget(
+            purse or MemoryPurse(), limit=lambda: self._settings().reply.monthly_budget_usd or None
+        )
+        """Of the month, for everything that is asked through this pool."""
+        self._hired: dict[_Hired, AIProvider] = {}
+        """By whom it is and with what; the one that was wanted latest is the last."""
+        self._lent: Counter[AIProvider] = Counter()
+        self._leaving: set[AIProvider] = set()
+        """No longer wanted, still used."""
         self._keys: dict[tuple[str, str], Secret | None] = {}
         """Provider and origin -> its key, as the vault gave it."""
 
@@ -105,7 +117,7 @@ class Staff:
         names = {role: instead.get(role) or roles.name_of(settings, role, offline) for role in TURN_ROLES}
         full_names = {role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES}
         thinkers, hearers, speakers = (
-            self._crew(settings, role, names[role], full_names) for role in TURN_ROLES
+            self._fallbacks(settings, role, names[role], full_names) for role in TURN_ROLES
         )
         volume = settings.sound.volume
 
@@ -135,7 +147,9 @@ class Staff:
             cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
 
-    def _crew(self, settings: Settings, role: Role, name: str, full_names: dict[str, str]) -> Crew[Any, Any]:
+    def _fallbacks(
+        self, settings: Settings, role: Role, name: str, full_names: dict[str, str]
+    ) -> Fallbacks[Any, Any]:
         """Who has a role in a turn; `full_names` follows who really does."""
         members = [
             Member(each, _spec(each).display_name, self._call(settings, role, each))
@@ -145,36 +159,49 @@ class Staff:
         def switched(to: str) -> None:
             full_names[role.value] = roles.full_name_of(settings, role, to)
 
-        return Crew(role, members, self._events, switched)
+        return Fallbacks(role, members, self._events, switched)
+
+    def patience(self) -> Patience:
+        """How long the turns that begin now may wait."""
+        settings = self._settings()
+        return Patience(
+            hearing_s=self._longest_s(settings, Role.HEARS, lambda policy: policy.first_s),
+            thinking_s=self._longest_s(settings, Role.THINKS, lambda policy: policy.thinking_s),
+        )
+
+    def _longest_s(self, settings: Settings, role: Role, wait_s: Callable[[Policy], float]) -> float:
+        """Until everybody who may be asked was asked as often as their policies allow, and did not answer."""
+        name = roles.name_of(settings, role)
+        known = [_spec(each) for each in (name, *roles.stand_ins(settings, role, name))]
+        policies = [_policy(settings, spec) for spec in known if spec.roles]
+        # `retry` begins no attempt later than half of the first wait, or than the vendor asked for.
+        return sum(1.5 * wait_s(each) + each.attempts * each.patience_s for each in policies)
 
     def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
         """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
 
         async def run(request: Any) -> AsyncGenerator[Any, None]:
             block = settings.role(role).block(name)
-            provider = await self.provider(role, name)
-            asked = provider.stacked(getattr(provider, _CALLS[role]))
-            if provider.spec.needs_key:  # what costs nothing may always be asked
-                self._budget.limit_usd = settings.reply.monthly_budget_usd or None
-                asked = budgeted(asked, self._budget, spec=provider.spec)
-            if role is Role.SPEAKS:
-                request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
-                if request.pieces is not None and not provider.spec.streams_text:
-                    asked = _each_piece(asked)
-            else:
-                request = replace(request, model=block.model)
-            errand = Errand(who=provider.spec.display_name, cargo=_CARGO[role])
-            load = Load()
-            try:
-                async with opened(lambda it: carried(errand, asked(load.weighed(it))), request) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-            finally:
-                self._tell_sent(role, errand, load)
+            async with self.lent(role, name) as provider:
+                asked = provider.stacked(getattr(provider, _CALLS[role]))
+                if role is Role.SPEAKS:
+                    request = replace(request, voice=block.voice, speed=block.speed, model=block.model)
+                    if request.pieces is not None and not provider.spec.streams_text:
+                        asked = _each_piece(asked)
+                else:
+                    request = replace(request, model=block.model)
+                errand, size = Errand(who=provider.spec.display_name, cargo=_CARGO[role]), RequestSize()
+                try:
+                    async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                finally:
+                    is_priced = provider.knows_price(role, request.model)
+                    self._tell_sent(role, errand, size.in_words + ("" if is_priced else UNPRICED))
 
         return run
 
-    def _tell_sent(self, role: Role, errand: Errand, load: Load) -> None:
+    def _tell_sent(self, role: Role, errand: Errand, what: str) -> None:
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
                 self._events.emit(
@@ -182,7 +209,7 @@ class Staff:
                         role=role,
                         who=errand.who,
                         host=host,
-                        what=load.in_words,
+                        what=what,
                         sent_bytes=traffic.sent,
                         at=traffic.last_at,
                     )
@@ -196,48 +223,108 @@ class Staff:
 
     # -- who that is ----------------------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def lent(
+        self, role: Role, name: str, key: Secret | None = None
+    ) -> AsyncGenerator[AIProvider, None]:
+        """As `provider`, which is not closed within the block, whatever is changed meanwhile."""
+        provider = await self._chosen(role, name, key)
+        self._lent[provider] += 1
+        try:
+            await self._dismiss(provider)
+            yield provider
+        finally:
+            await self._give_back(provider)
+
+    async def _give_back(self, provider: AIProvider) -> None:
+        self._lent[provider] -= 1
+        await self._close_unused(provider)
+
     async def provider(self, role: Role, name: str, key: Secret | None = None) -> AIProvider:
-        """The provider `name`, with its key from the vault unless one is given.
+        """The provider `name`, with its key from the vault unless one is given, and with the month's budget.
 
         Raises:
             CompanionError: PROVIDER_UNKNOWN; KEY_MISSING, KEY_ELSEWHERE, KEYRING_TIMEOUT, KEYRING_FAILED.
         """
+        provider = await self._chosen(role, name, key)
+        await self._dismiss(provider)
+        return provider
+
+    async def _chosen(self, role: Role, name: str, key: Secret | None) -> AIProvider:
         settings = self._settings()
         spec = registry.find(name)
         address = roles.address_of(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
             key = await self._key(spec, address)
-        models = {each: settings.role(each).block(spec.name).model for each in TURN_ROLES}
-        hired = (registry.provider_class(spec.name), address, key, *models.values())
-        if hired not in self._hired:
-            self._hired[hired] = self._hire(spec, address, key, models)
-        if role in TURN_ROLES and (model := self._hired[hired].models[role]):
+        hired = _Hired(registry.provider_class(spec.name), address, key)
+        provider = self._hired.pop(hired, None) or self._hire(spec, address, key)
+        self._hired[hired] = provider  # the last in line is the one that was wanted latest
+        chosen = {each: settings.role(each).block(spec.name).model for each in TURN_ROLES}
+        defaults = {each: spec.default_models.get(each, "") for each in TURN_ROLES}
+        provider.models = {**provider.models, **{each: chosen[each] or defaults[each] for each in TURN_ROLES}}
+        provider.policy = _policy(settings, spec)
+        provider.budget = self.budget
+        if role in TURN_ROLES and (model := provider.models[role]):
             from companion.providers.catalogue import Catalogue  # a window that starts does not wait for it
 
             Catalogue.load().warn_once(model, spec.name)
-        self._hired[hired].policy = _policy(settings, spec)
-        return self._hired[hired]
+        return provider
+
+    async def _dismiss(self, newest: AIProvider) -> None:
+        """Closes those that the settings do not mean any more, but for a few that were wanted lately."""
+        if len(self._hired) == 1:
+            return
+        settings = self._settings()
+        unwanted = [
+            hired
+            for hired, each in self._hired.items()
+            if each is not newest and not self._is_meant(settings, each, hired)
+        ]
+        same = [hired for hired in unwanted if self._hired[hired].spec.name == newest.spec.name]
+        others = [hired for hired in unwanted if hired not in same]
+        leaving = [self._hired.pop(hired) for hired in (*same, *others[:-MOST_UNWANTED])]
+        self._leaving.update(leaving)
+        for provider in leaving:
+            await self._close_unused(provider)
+
+    async def _close_unused(self, provider: AIProvider) -> None:
+        if provider in self._leaving and not self._lent[provider]:
+            self._leaving.discard(provider)
+            del self._lent[provider]
+            await provider.aclose()
+
+    def _is_meant(self, settings: Settings, provider: AIProvider, hired: _Hired) -> bool:
+        """Whether the settings, with the keys as they are, would make this one."""
+        name, voice_model = provider.spec.name, roles.speech_to_speech(settings)
+        for role in TURN_ROLES:
+            in_charge = settings.role(role).active
+            names = (in_charge, *roles.stand_ins(settings, role, in_charge), voice_model and voice_model.name)
+            if name not in names:
+                continue
+            address = roles.address_of(settings, role, name)
+            if address == hired.address and self._keys.get((name, origin(address)), hired.key) == hired.key:
+                return True
+        return False
 
     async def _key(self, spec: Spec, address: str) -> Secret | None:
         place = (spec.name, origin(address))
         if place not in self._keys:  # the keyring is a process of its own: asked once, not in every turn
+            keys = self._keys
             vault: Vault = await self._vault()
             key = await vault.get(*place)
             if key is None and spec.needs_key:
                 raise AIProviderAuthError("", spec.name, kind=Kind.KEY_MISSING, who=spec.display_name)
-            self._keys[place] = key
+            keys[place] = key  # not among those that were read after a change meanwhile
+            return key
         return self._keys[place]
 
-    def _hire(self, spec: Spec, address: str, key: Secret | None, models: Mapping[Role, str]) -> AIProvider:
+    def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
         folders = {"whisper": self._models, "piper": self._models / "piper"}
         options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
         return registry.provider_class(spec.name)(
             api_key=key,
             base_url=address,
             net=self._net,
-            model=models[Role.THINKS],
-            stt_model=models[Role.HEARS],
-            tts_model=models[Role.SPEAKS],
             **options,
         )
 
@@ -255,15 +342,17 @@ class Staff:
         if self._voice_model is not None:
             self._voice_model.forget()
         model = provider.realtime(roles.realtime_choice(settings, spec))
-        self._voice_model = Booked(model, spec.display_name, self._events)
+        self._voice_model = MeteredVoiceModel(
+            model, spec.display_name, self._events, self.budget, lambda: self.lent(Role.THINKS, spec.name)
+        )
         return self._voice_model
 
     async def warm(self, role: Role) -> None:
         """A use that finds everything in place; whatever is wrong is said when it is really used."""
         try:
-            provider = await self.provider(role, roles.name_of(self._settings(), role))
-            with on_errand(Errand(who=provider.spec.display_name)):
-                await provider.warm()
+            async with self.lent(role, roles.name_of(self._settings(), role)) as provider:
+                with on_errand(Errand(who=provider.spec.display_name)):
+                    await provider.warm()
         except CompanionError as error:
             _log.info("not warmed: %s", error.message)
 
@@ -272,10 +361,10 @@ class Staff:
     async def check(self, name: str, role: Role, key: Secret | None) -> Health:
         """Asks the provider whether key, address and model work. Never raises a `CompanionError`."""
         try:
-            provider = await self.provider(role, name, key)
+            async with self.lent(role, name, key) as provider:
+                return await provider.check()
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
-        return await provider.check()
 
     async def discover(self, server: OwnServer, key: Secret | None) -> Discovery:
         """What a server can do, declared or not. Never raises a `CompanionError`."""
@@ -308,12 +397,14 @@ class Staff:
         vault: Vault = await self._vault()
         address = self._key_address(spec)
         await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
-        self._keys.clear()
+        self._keys = {}
 
     async def remove_key(self, name: str) -> None:
         vault: Vault = await self._vault()
-        self._keys.clear()
-        await vault.remove(registry.find(name).name)
+        try:
+            await vault.remove(registry.find(name).name)
+        finally:
+            self._keys = {}
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
@@ -327,15 +418,34 @@ class Staff:
 
     async def renew(self) -> None:
         """Gives up connections that may be dead; the next request makes new ones."""
-        hired, self._hired = self._hired, {}
-        for provider in hired.values():
-            await provider.aclose()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Ends connections and the worker process."""
-        for provider in self._hired.values():
-            await provider.aclose()
+        everybody = (*self._hired.values(), *self._leaving)
         self._hired.clear()
+        self._leaving.clear()
+        for provider in everybody:
+            await provider.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hired:
+    """What tells one hired provider from another."""
+
+    cls: type[AIProvider]
+    address: str
+    key: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a turn may wait, as the policies of whoever may be asked say."""
+
+    hearing_s: float
+    """From the end of a take to its words."""
+    thinking_s: float
+    """From the question to the first word."""
 
 
 async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncGenerator[Audio, None]:
@@ -385,10 +495,9 @@ def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, Envi
 
 def _policy(settings: Settings, spec: Spec) -> Policy:
     network = settings.network
-    patience = registry.provider_class(spec.name).policy  # engines of this computer are slow, not gone
-    if spec.needs_key:
-        longest_s = max(120.0, network.timeout_s)
-        patience = replace(patience, first_s=min(15.0, network.timeout_s), total_s=longest_s)
+    patience = registry.provider_class(spec.name).policy
+    if spec.needs_key or network.timeout_s > USUAL_WAIT_S:  # engines of this computer are slow, not gone
+        patience = patience.waiting(network.timeout_s)
     return replace(
         patience,
         attempts=network.max_retries + 1,
