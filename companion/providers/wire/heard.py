@@ -64,10 +64,12 @@ def words_in(call: CallContext, body: bytes) -> str:
     kind = media_type_of(body.lstrip()) if text else ""
     if kind == "text/html" or "\x00" in text:
         raise ValueError("no transcript")
+    if body and not text:
+        return ""
     try:
-        answer = json.loads(text) if text else {}
+        answer = json.loads(text)
     except (ValueError, RecursionError):
-        if (kind == "application/json" and not text.startswith("[")) or not text:
+        if not text or text.startswith("{"):
             raise
         return clean(text)
     return words_of(call, answer)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderModelNotFoundError
 from companion.flow import HearRequest, Transcript
+from companion.net import HandshakeRefused
 from companion.providers.provider import AIProvider
 from companion.providers.replay import Replay
 
@@ -191,6 +192,6 @@ def is_about_language(error: AIProviderError) -> bool:
     told = [error.message, error.hint]
     link: BaseException | None = error.__cause__
     while link is not None:
-        told += [str(link), str(getattr(link, "body", "")), str(getattr(link, "reason", ""))]
+        told.append(str(link.body if isinstance(link, HandshakeRefused) else link))
         link = link.__cause__
     return "language" in " ".join(told).lower()

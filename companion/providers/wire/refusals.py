@@ -144,7 +144,6 @@ _BY_NAME: Mapping[str, Verdict] = {
     "audio_too_long": TAKE_TOO_LONG,
     "audio_too_large": TAKE_TOO_LONG,
     "audio_duration_too_long": TAKE_TOO_LONG,
-    "session_time_limit_exceeded": TAKE_TOO_LONG,
     "audio_decode_error": _UNREADABLE,
 }
 """Codes and types that say more than the status, in vendors' own words; also the only clue inside an open stream."""

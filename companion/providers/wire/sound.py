@@ -41,7 +41,7 @@ _TELLING = 16
 _URL = re.compile(r"data:([^,]*?)(;base64)?,", re.IGNORECASE)
 _RATE = re.compile(r"(?:sample_?)?rate=\"?(\d{4,6})", re.IGNORECASE)
 _CHANNELS = re.compile(r"channels=\"?(\d{1,2})", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{16,}={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\r\n]{16,}={0,2}\s*")
 _EVENTS = re.compile(r"\s*(?:data|event|id|retry)?:")
 
 
@@ -105,7 +105,8 @@ async def _head(blocks: AsyncIterator[bytes]) -> bytes:
 async def _sound_in_text(
     call: CallContext, head: bytes, blocks: AsyncIterator[bytes], bare: Bare | None, kind: str
 ) -> AsyncGenerator[Audio, None]:
-    if kind == "text/plain" and _EVENTS.match(head[:64].decode("utf-8", "replace")):
+    start = head[:64].decode("utf-8", "replace")
+    if _EVENTS.match(start) and not _URL.match(start):
         async with aclosing(_sound_in_events(call, head, blocks, bare)) as sound:
             async for audio in sound:
                 yield audio
