@@ -56,6 +56,7 @@ HOMES = {
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",
     "providers/vendors/openai/requests.py",
+    "providers/vendors/openai/sound.py",
     "providers/vendors/anthropic/provider.py",
     "providers/vendors/google/provider.py",
     "providers/vendors/ollama.py",

@@ -92,6 +92,8 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         player.begin(0)
     async with opened(who.provider.stacked(who.provider.speak), request) as sound:
         async for audio in sound:
+            for notice in audio.notices:
+                remark(notice)
             if player is None:
                 chunks.append(audio)
             else:
@@ -118,9 +120,12 @@ async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
         model=who.model,
     )
     text = ""
+    notices: tuple[str, ...] = ()
     async with opened(who.provider.stacked(who.provider.transcribe), request) as transcripts:
         async for transcript in transcripts:
-            text = transcript.text
+            text, notices = transcript.text, transcript.notices
+    for notice in notices:
+        remark(notice)
     if args.json:
         name, model = who.provider.spec.name, who.full_model(Role.HEARS)
         print_json({"transcript": text, "provider": name, "model": model, "seconds": recording.seconds})
@@ -169,14 +174,14 @@ def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
 def _picture(path: Path) -> Picture:
     from companion.calls import Picture
 
-    media_type = mimetypes.guess_type(path.name)[0] or ""
-    if not media_type.startswith("image/"):
-        raise CompanionError(Kind.BAD_FILE, f"{path} has no ending of a picture.", hint="Use .png or .jpg.")
     try:
-        return Picture(data=path.read_bytes(), media_type=media_type)
+        picture = Picture(data=path.read_bytes(), media_type="")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CompanionError(Kind.BAD_FILE, f"{path} could not be read: {reason}.") from error
+    if not picture.media_type.startswith("image/"):
+        raise CompanionError(Kind.BAD_FILE, f"{path} is no picture.", hint="Use PNG, JPEG, GIF or WebP.")
+    return picture
 
 
 def _answer(who: Asked, text: str, last: ChatDelta) -> dict[str, object]:
@@ -229,6 +234,8 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CompanionError(Kind.BAD_FILE, f"{args.out} could not be written: {reason}.") from error
+    if mimetypes.guess_type(args.out)[0] != drawn[0].media_type:
+        remark(f"{args.out} holds a picture of the type {drawn[0].media_type}.")
     return 0
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         AIProviderStreamCutError,
         AIProviderTimeoutError,
         AIProviderUnavailableError,
+        AIProviderVoiceNotFoundError,
         CompanionError,
         Kind,
     )
@@ -104,6 +105,7 @@ __all__ = [
     "AIProviderStreamCutError",
     "AIProviderTimeoutError",
     "AIProviderUnavailableError",
+    "AIProviderVoiceNotFoundError",
     "Audio",
     "Catalogue",
     "ChatDelta",

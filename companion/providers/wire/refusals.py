@@ -208,7 +208,8 @@ _OF_SOUND: tuple[tuple[re.Pattern[str], Verdict], ...] = (
         re.compile(
             r"(?:could not|cannot|failed to|unable to) (?:decode|process|read|parse)\w* (?:the )?(?:audio|file|media)"
             r"|(?:audio|media|file) (?:file )?(?:could not be|might be|is) (?:decoded|corrupt\w*|unsupported)"
-            r"|(?:invalid|unsupported|unrecogni[sz]ed) (?:file|audio|media) (?:format|type)|corrupt or unsupported data",
+            r"|(?:invalid|unsupported|unrecogni[sz]ed) (?:file|audio|media) (?:format|type)|corrupt or unsupported data"
+            r"|\bDATA-0000\b",
             re.IGNORECASE,
         ),
         _UNREADABLE,

@@ -38,7 +38,7 @@ _NAMED = (
 _DEEP = 5
 _TELLING = 16
 """Bytes that tell text from sound; more of them may tell otherwise."""
-_URL = re.compile(r"data:([^,]*?)(;base64)?,", re.IGNORECASE)
+_URL = re.compile(r"data:((?:[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[^;,\s{]*)*)(;base64)?,", re.IGNORECASE)
 _RATE = re.compile(r"(?:sample_?)?rate=\"?(\d{4,6})", re.IGNORECASE)
 _CHANNELS = re.compile(r"channels=\"?(\d{1,2})", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\r\n]{16,}={0,2}\s*")

@@ -203,8 +203,6 @@ class DeepgramProvider(AIProvider):
     # -- speaking -------------------------------------------------------------------------------------------
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        if not (request.voice or self.tts_voice):
-            request = replace(request, voice=request.model)
         return said_in_any_voice(
             self, request, self._speak, self._default_voice, AIProviderModelNotFoundError
         )
@@ -214,7 +212,7 @@ class DeepgramProvider(AIProvider):
 
     async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with live(self.spec, refusal) as call:
-            voice = request.voice or self.models[Role.SPEAKS]
+            voice = request.voice or request.model or self.models[Role.SPEAKS]
             is_flux = voice.startswith("flux")
             url = self._spoken_at = self._voice_url(voice, request.speed)
 

@@ -118,6 +118,8 @@ async def follow_words(call: CallContext, blocks: AsyncIterator[bytes]) -> Async
                 yield told
     if stream.has_begun:
         yield stream.end()
+    elif not body:
+        raise call.cut()
     else:
         yield Transcript(text=words_in(call, body), is_final=True)
 
@@ -153,6 +155,8 @@ class _Words:
         try:
             told = parsed(data)
         except ValueError:
+            if data.lstrip().startswith(("{", "[")):
+                raise
             told = data
         kind = str(told.get("type") or name or "") if isinstance(told, dict) else ""
         if isinstance(told, dict) and (kind == "error" or told.get("error") or told.get("object") == "error"):
