@@ -117,7 +117,7 @@ SIDES: dict[str, Side] = {
     ),
     "flux speaks": Side(
         provider="deepgram", server=DeepgramServer, role=MOUTHS, at="/v2/speak", noticed=was_told("Interrupt"),
-        asks={"voice": "flux-alexis-en"},
+        asks={"model": "flux-alexis-en"},
     ),
     "sonic speaks": Side(
         provider="cartesia", server=CartesiaServer, role=MOUTHS, at="/tts", noticed=was_cancelled

@@ -287,4 +287,4 @@ def _form(model: str, tag: str) -> str:
     base = Language.of(tag).base
     if model.startswith("flux"):
         return base if model.endswith("-en") or base in _FLUX else ""
-    return nearest(tag, {*_NOVA, base})
+    return nearest(tag, _NOVA) or base
