@@ -103,7 +103,9 @@ class Decoder:
         """
         if self._reader is None:
             self._head += block
-            if not self._head or not (self._at_once or _is_telling(self._head)):
+            if not self._head or may_become_sound(self._head):
+                return b""
+            if not self._at_once and not _is_telling(self._head):
                 return b""
             block, self._head = self._head, b""
             self._begin(block)
@@ -148,8 +150,6 @@ class Decoder:
 
 def _is_telling(head: bytes) -> bool:
     """Whether the beginning is long enough to be judged."""
-    if may_become_sound(head):
-        return False
     if len(head) >= 12 and (kind := media_type_of(head)) and not is_textual(kind):
         return True
     return len(head) >= _JUDGED

@@ -126,7 +126,9 @@ def mp3_frame(data: bytes | bytearray, at: int = 0) -> int:
 
 
 def may_become_sound(data: bytes) -> bool:
-    """Whether a beginning that is not recognised yet may be that of an MP3 or AAC of which more must come."""
+    """Whether a beginning that is not recognised yet may be that of a WAV, MP3 or AAC of which more must come."""
+    if len(data) < 12 and data[:4] in (b"RIFF", b"RF64", b"BW64", b"FORM"):
+        return True
     return any(frame(data, 0) > 0 and len(data) < frame(data, 0) + 4 for frame in (mp3_frame, _adts_frame))
 
 
