@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from companion.media import LONGEST_HEAD, is_textual, media_type_of
+
 
 class Spelling(type):
     """Of a class that is only another way to write one of ours: calling it gives ours, and ours are its instances."""
@@ -24,6 +26,7 @@ class Picture:
     data: bytes = b""
     """The file's bytes."""
     media_type: str = "image/png"
+    """What the bytes are counts, whatever is given here."""
     url: str = ""
     """An address the vendor fetches itself; nothing here ever opens it."""
     prompt: str = ""
@@ -32,6 +35,16 @@ class Picture:
     output_tokens: int = 0
     """Of one that a model made: what it took, where the vendor says so; on the first of several."""
 
+    def __post_init__(self) -> None:
+        _named_by_bytes(self)
+
+
+def _named_by_bytes(file: Picture | SoundFile) -> None:
+    """Sets the media type that the bytes have: labels and endings are often wrong, and vendors refuse the whole request."""
+    found = media_type_of(file.data[:LONGEST_HEAD]) if file.data else ""
+    if found and (not is_textual(found) or found == "image/svg+xml"):
+        object.__setattr__(file, "media_type", found)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundFile:
@@ -39,7 +52,10 @@ class SoundFile:
 
     data: bytes
     media_type: str = "audio/wav"
-    """`audio/wav` or `audio/mpeg`."""
+    """`audio/wav` or `audio/mpeg`; what the bytes are counts, whatever is given here."""
+
+    def __post_init__(self) -> None:
+        _named_by_bytes(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -505,6 +505,10 @@ class AIProviderModelNotFoundError(AIProviderError):
     default_kind = Kind.MODEL_UNKNOWN
 
 
+class AIProviderVoiceNotFoundError(AIProviderModelNotFoundError):
+    """The vendor has no such voice."""
+
+
 class AIProviderContentRefusedError(AIProviderError):
     """The vendor or model declined the content."""
 

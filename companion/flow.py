@@ -62,6 +62,8 @@ class Audio:
     piece: int = 0
     """Which piece of a request's `pieces` it says, counted from 0; never goes back."""
     words: tuple[SpokenWord, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What was done otherwise than asked, one sentence each; on the first piece."""
     usage: Usage | None = None
     """Of a voice that charges by tokens: for the request so far."""
 
@@ -137,6 +139,8 @@ class Transcript:
     """0..1, where the recogniser says."""
     signal: TurnSignal | None = None
     """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
+    notices: tuple[str, ...] = ()
+    """What was done otherwise than asked, one sentence each; on the final one."""
     usage: Usage | None = None
     """Of a model that charges for hearing by tokens; on the final one."""
 

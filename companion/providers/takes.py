@@ -19,13 +19,14 @@ def request_of(sound: Audio | bytes | Path | AsyncIterator[bytes], **fields: Any
     """
     if isinstance(sound, AsyncIterator):
         return HearRequest(frames=sound, **fields)
-    from companion import pcm
+    from companion.decoding import read_bytes, read_file
+    from companion.pcm import Resampler
 
     if isinstance(sound, Path):
-        sound = pcm.read_file(sound)
+        sound = read_file(sound)
     elif isinstance(sound, (bytes, bytearray, memoryview)):
-        sound = pcm.decoded(bytes(sound))
-    change = pcm.Resampler(sound.rate_hz, CAPTURE_RATE_HZ)
+        sound = read_bytes(bytes(sound))
+    change = Resampler(sound.rate_hz, CAPTURE_RATE_HZ)
     return HearRequest(frames=_frames(change.process(sound.pcm, last=True)), **fields)
 
 

@@ -336,14 +336,14 @@ def _rate_of(provider: AIProvider) -> int:
 
 
 def _read(provider: AIProvider, file: bytes) -> Audio:
-    from companion.pcm import decoded
+    from companion.decoding import NoSound, decoded
 
     try:
         return decoded(file)
-    except CompanionError as error:
+    except NoSound as error:
         who = provider.spec.display_name
         raise AIProviderError(
-            f"What {who} spoke is no sound.", provider.spec.name, error, kind=Kind.VOICE_FAILED, who=who
+            f"{who} sent {error}.", provider.spec.name, error, kind=Kind.VOICE_FAILED, who=who
         ) from error
 
 

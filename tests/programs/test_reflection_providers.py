@@ -123,7 +123,7 @@ async def test_an_unknown_voice_is_replaced_by_the_default_and_that_is_told(
     async with AIProviderFactory.create("openai", tts_voice="sage") as provider:
         assert await provider.generate_tts("Hello", "voice-of-god")
     assert [seen.body["voice"] for seen in server.asked("/audio/speech")] == ["voice-of-god", "sage"]
-    assert "no voice 'voice-of-god'" in caplog.text
+    assert "no voice “voice-of-god”" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ class CallContext:
     """Something was delivered."""
     verdict: Verdict | None = None
     """On the last refusal."""
+    refused_for_size: bool = False
+    """That was what it was refused for."""
     refused_with: str = ""
     """Its body."""
 
@@ -125,6 +127,7 @@ class CallContext:
         """A vendor's refusal, from its parts. `body` is the parsed JSON, or the text where it is none."""
         reason = Reason.of(body)
         verdict = self.verdict = reason.verdict(status)
+        self.refused_for_size = status == 413
         wait_s = retry_after_s(headers)
         wait_s = reason.wait_s if wait_s is None else wait_s
         hint = ""

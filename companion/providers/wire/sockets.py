@@ -54,11 +54,14 @@ _AS_STATUS = dict.fromkeys((1002, 1003, 1007, 1008, 1009, 1010), 400) | {3000: 4
 """Close codes (RFC 6455, and 3000-3008 of the IANA registry) as the HTTP status that means the same; others: 503."""
 _BY_REASON = (
     (("api key", "api_key", "unauthor", "authenticat", "credential", "invalid_auth"), 401),
+    (("per day", "daily", "rate limit", "too many", "concurren"), 429),
     (("quota", "credit", "payment", "billing"), 402),
-    (("rate limit", "too many", "concurren"), 429),
-    (("model not", "no such model"), 404),
+    (("model not", "no such model", "is not found for api", "voice"), 404),
+    (("permission", "forbidden", "not allowed", "access denied", "not enabled"), 403),
+    (("language", "data-0000", "decode", "unsupported", "invalid"), 400),
 )
-"""1008 says "policy" for anything; its reason says which."""
+"""Some say "policy" (1008), "data" (1007) or "internal" (1011) for anything; the reason says what it is."""
+_VAGUE = (1007, 1008, 1011)
 
 
 # -- failures -----------------------------------------------------------------------------------------------
@@ -116,7 +119,7 @@ def closed(call: CallContext, error: SocketClosed) -> AIProviderError:
     answer cut off after that.
     """
     status = _AS_STATUS.get(error.code, error.code - 4000 if 4400 <= error.code < 4600 else 503)
-    if error.code == 1008:
+    if error.code in _VAGUE:
         lowered = error.reason.lower()
         status = next(
             (known for words, known in _BY_REASON if any(word in lowered for word in words)), status

@@ -25,6 +25,7 @@ from companion.ports import VoiceModelEvent as Event
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.google.wire import contents, raise_failure, reason_of, usage
 from companion.providers.wire.faults import CallContext
+from companion.providers.wire.languages import Language
 from companion.providers.wire.sockets import address, closed, connect, let_go, live, parsed
 from companion.providers.wire.voice_model import VoiceModel
 
@@ -373,7 +374,8 @@ class _Answer:
 
 
 def _setup(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
-    language = {"languageCodes": [choice.language]} if choice.language else {}
+    tag = Language.of(choice.language).tag
+    language = {"languageCodes": [tag]} if tag else {}
     voice = {"prebuiltVoiceConfig": {"voiceName": choice.voice}}
     return {
         "model": f"models/{choice.model}",

@@ -30,8 +30,10 @@ from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
+from companion.providers.wire.languages import Language, heard_in_any_language
 from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 from companion.providers.wire.usage import figure, tokens
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     import httpx2
@@ -108,8 +110,13 @@ class GoogleProvider(AIProvider):
                 yield delta
             yield reply.end()
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        from companion.providers.vendors.google.sound import Hearing, hear_body
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        form = lambda tag: Language.of(tag).tag  # noqa: E731 - BCP 47
+        return heard_in_any_language(self, request, self._hear, form)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        from companion.pcm import split_at_pauses
+        from companion.providers.vendors.google.sound import LONGEST_TAKE_S, Hearing, hear_body
 
         model = request.model or self.models[Role.HEARS]
         if model in self.spec.live_models:
@@ -123,22 +130,34 @@ class GoogleProvider(AIProvider):
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
         with in_call(self.spec) as call:
-            hearing = Hearing(call)
-            body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
-            async with (
-                aclosing(self._stream(call, model, body)) as chunks,
-                aclosing(until_over(chunks, hearing.is_over)) as events,
-            ):
-                async for event in events:
-                    if hearing.take(event):
-                        yield Transcript(text=hearing.text, committed_chars=len(hearing.text))
-            yield hearing.end()
+            parts = split_at_pauses(Audio(pcm=pcm, rate_hz=request.rate_hz), LONGEST_TAKE_S)
+            before = ""
+            for part in parts:
+                hearing = Hearing(call)
+                body = hear_body(request, model, part)
+                async with (
+                    aclosing(self._stream(call, model, body)) as chunks,
+                    aclosing(until_over(chunks, hearing.is_over)) as events,
+                ):
+                    async for event in events:
+                        if hearing.take(event):
+                            text = f"{before} {hearing.text}".strip()
+                            yield Transcript(text=text, committed_chars=len(text))
+                last = hearing.end()
+                before = f"{before} {last.text}".strip()
+            yield replace(last, text=before, committed_chars=len(before))
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(self, request, self._speak, self._default_voice)
+
+    async def _default_voice(self) -> str:
+        return SPEC.voices[0].id
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         from companion.providers.vendors.google.sound import Speech, speak_body
 
         model = request.model or self.models[Role.SPEAKS]
-        voice = request.voice or self.tts_voice or SPEC.voices[0].id
+        voice = request.voice or SPEC.voices[0].id
         with in_call(self.spec) as call:
             speech = Speech(call)
             body = speak_body(request, model, voice)
@@ -149,7 +168,8 @@ class GoogleProvider(AIProvider):
                 async for event in events:
                     for audio in speech.take(event):
                         yield audio
-            speech.end()
+            if (rest := speech.end()) is not None:
+                yield rest
 
     async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         from companion.calls import Embeddings

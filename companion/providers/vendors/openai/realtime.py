@@ -36,6 +36,7 @@ from companion.net import Socket, SocketClosed
 from companion.pcm import Resampler
 from companion.providers.provider import AIProvider
 from companion.providers.wire.faults import CallContext
+from companion.providers.wire.languages import for_whisper
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
@@ -414,7 +415,7 @@ async def _until_ready(call: CallContext, socket: Socket) -> None:
 
 def _session(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
     turns = {"type": "server_vad"} if choice.follows_turns else None
-    hearing = _hearing(choice.hearing_model, choice.language, "")
+    hearing = _hearing(choice.hearing_model, for_whisper(choice.language), "")
     output: dict[str, Any] = {"format": _FORMAT, "voice": choice.voice}
     if choice.speed != 1.0:
         output["speed"] = choice.speed
@@ -432,7 +433,7 @@ def _session(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
 def _hearing(model: str, language: str, context: str) -> dict[str, Any]:
     found = {"model": model}
     if language:
-        found["language"] = language.split("-", maxsplit=1)[0].lower()
+        found["language"] = language
     if context and model != "gpt-realtime-whisper":  # it takes no prompt
         found["prompt"] = context
     return found
