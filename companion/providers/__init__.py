@@ -66,6 +66,14 @@ if TYPE_CHECKING:
         Usage,
         VoiceInfo,
     )
+    from companion.jobs import (
+        BatchAnswer,
+        BatchProgress,
+        BatchRequest,
+        Video,
+        VideoProgress,
+        VideoRequest,
+    )
     from companion.providers.catalogue import Catalogue, ModelEntry
     from companion.providers.client import ChatStream, Client, RequestBuilder
     from companion.providers.config import (
@@ -105,6 +113,9 @@ __all__ = [
     "AIProviderTimeoutError",
     "AIProviderUnavailableError",
     "Audio",
+    "BatchAnswer",
+    "BatchProgress",
+    "BatchRequest",
     "Catalogue",
     "ChatDelta",
     "ChatRequest",
@@ -141,6 +152,9 @@ __all__ = [
     "Transcript",
     "Usage",
     "Verdict",
+    "Video",
+    "VideoProgress",
+    "VideoRequest",
     "VoiceInfo",
     "estimate_request",
     "estimate_tokens",
@@ -166,6 +180,14 @@ _HOMES = {
         "SoundFile",
         "Tool",
         "ToolCall",
+    ),
+    "companion.jobs": (
+        "BatchAnswer",
+        "BatchProgress",
+        "BatchRequest",
+        "Video",
+        "VideoProgress",
+        "VideoRequest",
     ),
     "companion.templates": ("PromptTemplate", "TemplateError"),
     "companion.tokens": ("estimate_request", "estimate_tokens", "trim_messages"),

@@ -25,6 +25,7 @@ MODEL_ARGUMENTS: Mapping[Role, str] = {
     Role.SPEAKS: "tts_model",
     Role.EMBEDS: "embedding_model",
     Role.DRAWS: "image_model",
+    Role.FILMS: "video_model",
 }
 """The argument of a provider's constructor that names its model for a role."""
 _SETTINGS = {name: name.upper() for name in (*MODEL_ARGUMENTS.values(), "tts_voice")}

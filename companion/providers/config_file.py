@@ -47,6 +47,7 @@ _ACTIVE = {
     "AI_TTS_PROVIDER": Role.SPEAKS,
     "AI_EMBEDDING_PROVIDER": Role.EMBEDS,
     "AI_IMAGE_PROVIDER": Role.DRAWS,
+    "AI_VIDEO_PROVIDER": Role.FILMS,
 }
 _DEFAULTS = {Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 PER_REQUEST = frozenset({"speed", "language"})

@@ -8,6 +8,7 @@ waits for: the list of models and the count of tokens. Speech is another provide
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic import AsyncAnthropic
 
+    from companion.jobs import BatchProgress, BatchRequest
     from companion.providers.catalogue import ModelEntry
 
 VERSION = "2026-10-21"
@@ -49,6 +51,7 @@ SPEC = Spec(
     key_page="https://console.anthropic.com/settings/keys",
     base_url="https://api.anthropic.com",
     default_models={Role.THINKS: "claude-haiku-5-5"},
+    batches=True,
     summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
 )
 
@@ -73,6 +76,16 @@ class AnthropicProvider(AIProvider):
                             if delta := reply.take(event):
                                 yield delta
             yield reply.last(notices)
+
+    async def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.providers.vendors.anthropic.batch import MOST_REQUESTS, batch
+        from companion.providers.wire.batches import requests_of
+
+        default = self.models[Role.THINKS]
+        asked = () if request.job else requests_of(request, default, self.spec, MOST_REQUESTS)
+        async with aclosing(batch(self, self._send, request, asked, self._compose)) as progress:
+            async for each in progress:
+                yield each
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """The vendor's own count; free of charge, and a request over the network.
@@ -100,13 +113,23 @@ class AnthropicProvider(AIProvider):
 
     async def _ask(self, call: Told, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
+        raw = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return await self._send(call, "POST", "/v1/messages", raw)
+
+    async def _send(
+        self, call: Told, method: str, path: str, body: bytes = b"", *, max_body: int = 0
+    ) -> httpx2.Response:
+        """As `_ask`, for whatever is asked. `max_body`: as `Net.client` takes it."""
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
         headers = {"Authorization": f"Bearer {key}", "anthropic-version": VERSION}
-        url = self.base_url.rstrip("/") + "/v1/messages"
-        request = self._http.build_request("POST", url, headers=headers, json=body)
-        response = await self._http.send(request, stream=True)
+        if body:
+            headers["Content-Type"] = "application/json"
+        http = self.net.client(max_body=max_body) if max_body else self._http
+        url = self.base_url.rstrip("/") + path
+        request = http.build_request(method, url, headers=headers, content=body or None)
+        response = await http.send(request, stream=True)
         if response.status_code >= 400:
             raise await call.refusal(response)
         return response

@@ -4,6 +4,7 @@ provider    who it is, and its calls          requests    sent to one server, wi
 chat        bodies and streams of chat        dialect     how a server differs from OpenAI, as data
 sound       sound and words of audio calls    voice       voices behind the realtime socket
 realtime    live transcription, and speech to speech
+video       jobs that make a video            batch       many requests in one job
 """
 
 from companion.providers.vendors.openai.provider import PROVIDER, SPEC

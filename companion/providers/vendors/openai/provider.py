@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
+"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures, videos, batches.
 
 The calls of a turn are requests of our own (`requests` says why). The SDK is for what no turn waits for: the list of
 models, vectors and pictures; it is imported on a thread. How a server differs from OpenAI is a `Dialect`, data.
@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
     from companion.ports import SpeechToSpeech
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.vendors.openai.batch import Line
     from companion.providers.wire.voice_sockets import Links
 
 _VOICES = (
@@ -78,13 +80,14 @@ _EMBED_BATCH = 256
 SPEC = Spec(
     name="openai",
     display_name="OpenAI",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS}),
     needs_key=True,
     key_env=("OPENAI_API_KEY",),
     key_prefixes=("sk-",),
     key_page="https://platform.openai.com/api-keys",
     base_url="https://api.openai.com/v1",
     live_models=_LIVE_HEARING,
+    batches=True,
     realtime=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2"),
     realtime_voices=(
         "marin",
@@ -358,6 +361,51 @@ class OpenAIProvider(AIProvider):
             )
         for picture in drawn:
             yield picture
+
+    # -- jobs -----------------------------------------------------------------------------------------------
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        model = request.model or self.models[Role.FILMS]
+        if Role.FILMS not in self.spec.roles:
+            return super().film(request)
+        if not model and not request.job:
+            hint = "Choose another provider for videos, or name a model if a gateway still has one."
+            raise self._unsupported("make videos any more", hint)
+        from companion.providers.vendors.openai.video import film
+
+        return film(self, self._requests, request, model)
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        if not self.spec.batches:
+            return super().batch(request)
+        return self._batch(request)
+
+    async def _batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.providers.vendors.openai.batch import MOST_REQUESTS, batch
+        from companion.providers.wire.batches import requests_of
+
+        default = await self._model(Role.THINKS, request.model)
+        asked = () if request.job else requests_of(request, default, self.spec, MOST_REQUESTS)
+        compose, read = self._batch_line, self._batch_answer
+        begun = batch(self, self._requests, request, asked, compose=compose, read=read)
+        async with aclosing(begun) as progress:
+            async for each in progress:
+                yield each
+
+    def _batch_line(self, request: ChatRequest) -> Line:
+        from companion.providers.vendors.openai.batch import Line
+
+        model = self._successor(request.model)
+        asked = compose(request, self.spec, self.dialect, model, entry=_entry(model, self.spec.name))
+        body = {name: value for name, value in asked.body.items() if name not in ("stream", "stream_options")}
+        return Line("/v1/chat/completions", body, asked.notices)
+
+    def _batch_answer(self, call: Told, body: Mapping[str, Any]) -> ChatDelta:
+        from companion.providers.wire.batches import whole
+
+        reply = Reply(call)
+        first = reply.take(json.dumps(body))
+        return whole((first,), reply.last())
 
     # -- talking to the server --------------------------------------------------------------------------------
 
