@@ -452,12 +452,14 @@ class AIProvider:
         from companion.jobs import VideoRequest
 
         request = VideoRequest(prompt=prompt, out=Path(out), **wanted)
+        video = None
         async with opened(self.stacked(self.film), request) as progress:
             async for each in progress:
                 on_progress(each)
-                if each.video is not None:
-                    return each.video
-        raise AIProviderEmptyReplyError("", self.spec.name, who=self.spec.display_name)
+                video = each.video
+        if video is None:
+            raise AIProviderEmptyReplyError("", self.spec.name, who=self.spec.display_name)
+        return video
 
     def get_model_info(self) -> ModelInfo:
         """The chat model this provider uses, with what the catalogue knows of it."""

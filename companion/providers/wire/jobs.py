@@ -180,7 +180,7 @@ async def _within(seconds: float, question: Awaitable[AnswerT], spec: Spec) -> A
 
 def _too_long(spec: Spec, job: str, request: VideoRequest | BatchRequest) -> AIProviderTimeoutError:
     minutes = max(1, round(request.wait_s / 60))
-    hint = _again(job) if request.keeps_running else "It was cancelled. Allow it more time."
+    hint = _again(job) if request.keeps_running else "Allow it more time, or have it go on without you."
     return AIProviderTimeoutError(
         f"{spec.display_name} was not done with the job within {minutes} min.",
         spec.name,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from companion.errors import AIProviderInvalidRequestError
 from companion.jobs import VideoProgress, VideoRequest
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai.requests import Made, Requests
@@ -24,6 +26,7 @@ from companion.providers.wire.videos import MOST_VIDEO, fetched, require_writabl
 if TYPE_CHECKING:
     import httpx2
 
+_log = logging.getLogger(__name__)
 _POLL_AFTER = "openai-poll-after-ms"
 
 
@@ -108,7 +111,10 @@ class _Videos:
 
     async def cancel(self, job: str) -> None:
         with told(self._spec) as call:
-            await (await self._requests.get(call, _path(job), method="DELETE")).aclose()
+            try:
+                await (await self._requests.get(call, _path(job), method="DELETE")).aclose()
+            except AIProviderInvalidRequestError:  # it is being worked on: the vendor finishes it
+                _log.info("video %s is finished by %s all the same", job, self._spec.display_name)
 
 
 def _path(job: str) -> str:
