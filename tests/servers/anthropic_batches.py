@@ -28,6 +28,8 @@ class AnthropicBatches:
     """How often a batch is asked for before it has ended."""
     outcome: dict[int, str] = field(default_factory=dict)
     """Requests that do not succeed: their place -> `errored`, `expired`, or `refused`."""
+    is_silent: bool = False
+    """The results have no lines."""
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: dict[str, tuple[Seen, list[dict[str, Any]]]] = field(default_factory=dict)
     _looked: Counter[str] = field(default_factory=Counter)
@@ -73,7 +75,7 @@ class AnthropicBatches:
             batch |= {"processing_status": "ended", "request_counts": {**_NONE, **counts}}
             batch["results_url"] = f"https://api.anthropic.com{PATH}/{batch['id']}/results"
             batch["ended_at"] = "2026-11-20T11:00:00Z"
-            batch["rows"] = rows
+            batch["rows"] = [] if self.is_silent else rows
         return web.json_response({name: batch[name] for name in batch if name != "rows"})
 
     async def _cancel(self, request: web.Request) -> web.Response:

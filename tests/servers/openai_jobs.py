@@ -33,6 +33,8 @@ class OpenAIJobs:
     """Requests of a batch that fail: their place -> status and code."""
     unasked: int = 0
     """So many of the last requests of a batch are not got to."""
+    is_silent: bool = False
+    """The results of a batch have no lines."""
     video: bytes = MP4
     poll_after_ms: str = ""
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -146,7 +148,7 @@ class OpenAIJobs:
         batch["status"] = status
         batch["request_counts"] = {"total": len(lines), "completed": len(good), "failed": len(bad)}
         for name, rows in (("output_file_id", good), ("error_file_id", bad)):
-            if rows:  # in no order
+            if rows and not self.is_silent:  # in no order
                 batch[name] = self._keep(b"".join(json.dumps(row).encode() + b"\n" for row in rows[::-1]))
 
     def _wrong(self, lines: list[dict[str, Any]], endpoint: str) -> list[dict[str, Any]]:
