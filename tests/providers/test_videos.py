@@ -106,7 +106,7 @@ async def test_a_picture_can_be_its_beginning(studio: Studio) -> None:
         assert begun.files["input_reference"] == picture.data
         assert begun.body["input_reference"]["content_type"] == "image/png"
     else:
-        assert [part["type"] for part in begun.body["input"]] == ["image", "text"]
+        assert [part["type"] for part in begun.body["input"][0]["content"]] == ["image", "text"]
 
 
 async def test_one_that_was_begun_before_is_taken_up_by_its_id(studio: Studio) -> None:

@@ -61,7 +61,7 @@ def video_body(request: VideoRequest, model: str) -> dict[str, Any]:
     if request.image is not None:
         data = base64.b64encode(request.image.data).decode()
         picture = {"type": "image", "mime_type": request.image.media_type, "data": data}
-        asked = [picture, {"type": "text", "text": request.prompt}]
+        asked = [{"type": "user_input", "content": [picture, {"type": "text", "text": request.prompt}]}]
     return {"model": model, "input": asked, "background": True, "store": True, "response_format": form}
 
 
