@@ -30,6 +30,7 @@ class Kind(StrEnum):
     MICROPHONE_DENIED = "microphone_denied"
     MICROPHONE_SILENT = "microphone_silent"
     MICROPHONE_LOST = "microphone_lost"
+    HEARS_ITSELF = "hears_itself"
     NO_SPEAKER = "no_speaker"
     SPEAKER_LOST = "speaker_lost"
     NO_AUDIO_SYSTEM = "no_audio_system"
@@ -77,6 +78,7 @@ class Kind(StrEnum):
     ALREADY_RUNNING = "already_running"
     BAD_FILE = "bad_file"
     TAKES_WAITING = "takes_waiting"
+    TAKE_DAMAGED = "take_damaged"
     SLEPT = "slept"
     INTERNAL = "internal"
 
@@ -145,6 +147,11 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.MICROPHONE_LOST: Card(
         "The microphone went away.", "What you said up to then is kept.", (_A.CHOOSE_MICROPHONE, _A.RETRY)
+    ),
+    Kind.HEARS_ITSELF: Card(
+        "Companion was answering its own voice, so the microphone was closed.",
+        "Use headphones, install echo cancellation, or choose another microphone; Ctrl+M opens it again.",
+        (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.NO_SPEAKER: Card(
         "No speaker or headphones were found.", "The answer is shown as text.", (_A.CHOOSE_SPEAKER,)
@@ -337,6 +344,11 @@ CARDS: Mapping[Kind, Card] = {
         "A recording waits for its words.",
         "It was made when Companion ended too early, or when nobody could make it out.",
         (_A.HEAR_WAITING, _A.SHOW_WAITING),
+    ),
+    Kind.TAKE_DAMAGED: Card(
+        "A recording is damaged and cannot be opened.",
+        "The others are not affected. It stays in the list until you discard it.",
+        (_A.SHOW_WAITING,),
     ),
     Kind.SLEPT: Card(
         "Welcome back.",

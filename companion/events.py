@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.flow import ReplyState, Role, Sentence, Transcript, TurnRecord
 
 
@@ -78,6 +78,9 @@ class HandsFreeChanged(Event):
 
     is_on: bool
     is_muted: bool = False
+    """By the person; the microphone is closed."""
+    is_paused: bool = False
+    """While a dialog is in front, the screen is locked or the talk key is used; the microphone is closed."""
     cancels_echo: bool = True
     """False: with loudspeakers the answer cannot be talked over; headphones are better."""
 
@@ -215,10 +218,14 @@ class Trouble(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleCleared(Event):
-    """What was wrong with the last turn is right again; its card may go."""
+    """What was wrong with the last turn is right again; its cards may go. With a field: only what the field names."""
 
     is_all: bool = False
-    """So is what was wrong with the app: a missing keyring, a journal that did not open."""
+    """What was wrong with the app: a missing keyring, a journal that did not open."""
+    role: Role | None = None
+    """What was wrong with this role, in a turn or outside."""
+    kinds: frozenset[Kind] = frozenset()
+    """Cards of these kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +300,8 @@ class JournalOpened(Event):
     storage: str
     """How its key is kept: "keyring", "passphrase" or "memory"."""
     waiting_takes: int = 0
+    is_by_choice: bool = False
+    """It is in memory because nothing is to be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -304,6 +304,18 @@ class Journal(Protocol):
     async def read_take(self, take_id: str) -> bytes:
         """int16 mono at 16 kHz; as much as can be opened."""
 
+    async def take_damage(self, take_id: str) -> float:
+        """Seconds of a recording that are damaged, though the rest of it opens.
+
+        Raises:
+            CompanionError: TAKE_DAMAGED when nothing opens, BAD_FILE when it is gone.
+        """
+
     async def discard_take(self, take_id: str) -> None: ...
+
+    async def keep_draft(self, text: str) -> None:
+        """Words that were not sent, for the next start; empty: none. A journal in memory keeps none."""
+
+    async def draft(self) -> str: ...
 
     async def close(self) -> None: ...

@@ -65,6 +65,36 @@ async def stop(*tasks: asyncio.Task[Any] | None) -> None:
         await asyncio.wait(waiting)
 
 
+async def detached(work: Coroutine[Any, Any, T], *, name: str) -> T:
+    """What `work` returns. A caller that is cancelled leaves it running; the reporter then hears what it raises."""
+    import asyncio
+
+    task = spawn(work, name=name, is_awaited=True)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.add_done_callback(_finished)
+        raise
+    return task.result()
+
+
+async def unbroken(work: Coroutine[Any, Any, T], *, name: str) -> T:
+    """What `work` returns. It runs to its end even where the caller is cancelled, who hears of that afterwards."""
+    import asyncio
+
+    task, is_cancelled = spawn(work, name=name, is_awaited=True), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        if not task.cancelled():
+            task.exception()  # seen; the cancellation is what the caller hears
+        raise asyncio.CancelledError
+    return task.result()
+
+
 def alive() -> tuple[asyncio.Task[Any], ...]:
     """What runs now, for the devtools and for leak checks."""
     return tuple(_alive)

@@ -118,6 +118,12 @@ class Vault:
         """`keyring`, or `memory` where there is none."""
         return "keyring" if self._backend is not None else "memory"
 
+    async def look_again(self) -> None:
+        """Looks for a keyring once more where there was none: it may have come up since. What is kept stays kept."""
+        if self._backend is None:
+            with suppress(CompanionError):  # still none: whoever needs it is told
+                self._backend = await self._thread.run(lambda: (find_backend(), None))
+
     def close(self) -> None:
         """Forgets what was kept for this run and lets the thread end."""
         self._memory.clear()
@@ -248,6 +254,9 @@ class Vault:
 
 class MemoryVault(Vault):
     """A vault that keeps everything for this run only: for tests, incognito, and by choice where no keyring is."""
+
+    async def look_again(self) -> None:
+        """It wants none."""
 
     async def _write(self, account: str, value: str, *, this_run_only: bool) -> None:
         await super()._write(account, value, this_run_only=True)

@@ -31,7 +31,7 @@ HOMES = {
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),
-    "socket": ("net.py", "gui/main.py"),
+    "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/vendors/openai/provider.py",),
     "anthropic": ("providers/vendors/anthropic/provider.py",),
     "jsonschema_rs": ("providers/schema.py",),

@@ -1,14 +1,19 @@
 """The composition root: everybody meets here, and nowhere else. No Qt.
 
 companion   `Companion`, the app as the window and the command line press its buttons
-workbench   what the settings window needs: choices, keys, checks, devices, previews
+settings_backend what the settings window needs: choices, keys, checks, devices, previews
+remedies    what a card's button does; errands begins it and tells its faults
+live_settings the settings of this run: changed at once, followed, saved
 roles       who has which role, by the settings alone: what the first frame shows
 pool        who thinks, hears and speaks: providers with keys, addresses, policies and budget, as this turn's `Engines`
 fallbacks   one role in one turn: the chosen engine and those ticked to stand in; request_size says how much it carries
+warming     what the next turn needs, made ready while the person speaks
 outgoing    what left this computer today; metered counts and pays speech to speech; spending keeps what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
+played      sound that is no answer: a preview, a recording
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
-archive     the journal: opened with the keyring or a passphrase, in memory until then
+keys        the vault, opened at the first need
+archive     the journal and its one owner: opened with the keyring or a passphrase, in memory until then or by choice
 """
 
 from companion.app.companion import Companion

@@ -1,182 +1,427 @@
-"""The journal as the app opens it: with the keyring, with a passphrase, or in memory until one of them is there.
+"""The journal of a run and its one owner: on disk, or in memory until a key is there, or in memory by choice.
 
-The person can talk before it is open and when it cannot be opened; what was said meanwhile is carried over into the
-journal on disk as soon as that opens.
+    OPENING -keyring answers-> OPEN                  what is said meanwhile waits for the journal
+        |
+        +-no key-> MEMORY -keyring, passphrase, a new journal-> OPEN          what memory holds moves into it
+
+Wishes are carried out one at a time, so that overlapping ones end in the last; slow work (the keyring, checking a
+passphrase) happens before anything is touched, and the person goes on meanwhile. Only the move itself keeps everybody out
+of `using()`. Where the person wants nothing kept, another journal in memory is the current one; it never goes to disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
 
-from companion.errors import CompanionError, Kind
-from companion.events import Events, JournalOpened, Trouble
+from companion.errors import Action, CompanionError, Kind
+from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.paths import Home
-from companion.ports import Journal, Spool
+from companion.ports import Journal
+from companion.tasks import report, spawn, stop, unbroken
 
 if TYPE_CHECKING:
-    from companion.journal.store import SqlJournal
+    from companion.journal.store import JournalState, Moved, SqlJournal
     from companion.vault import Vault
 
+_log = logging.getLogger(__name__)
+CLOSE_S = 5.0
+"""Longest wait for a disk that does not answer, at the end."""
+_KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED)
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Old id -> new id of what was carried from one journal to another."""
 
-    sessions: dict[int, int]
-    turns: dict[int, int]
-    takes: dict[str, Spool] = field(default_factory=dict)
+class Place(StrEnum):
+    """Where what is to be kept goes now."""
+
+    OPENING = "opening"
+    MEMORY = "memory"
+    OPEN = "open"
 
 
 class Archive:
-    """The one journal of a run."""
+    """One per app.
+
+    Args:
+        vault: the keys.
+        in_memory: nothing of this run ever goes to disk.
+        keeps: what the person wants at first; see `keep`.
+        moved: told, while nobody is inside `using()`, that one journal was moved into another and where everything went.
+        left: told that another journal is the current one from now on.
+    """
 
     def __init__(
-        self, home: Home, *, vault: Callable[[], Any], events: Events, in_memory: bool = False
+        self,
+        home: Home,
+        *,
+        vault: Callable[[], Awaitable[Vault]],
+        events: Events,
+        in_memory: bool = False,
+        keeps: bool = True,
+        moved: Callable[[Journal, Journal, Moved], None] = lambda *_: None,
+        left: Callable[[], None] = lambda: None,
     ) -> None:
-        """`in_memory`: nothing of this run is kept on disk, by choice."""
-        self.is_open = asyncio.Event()
-        self.storage = ""
-        """"keyring", "passphrase" or "memory", once open."""
-        self._home = home
-        self._vault = vault
-        self._events = events
-        self._in_memory = in_memory
-        self._journal: SqlJournal | None = None
+        self._home, self._vault, self._events = home, vault, events
+        self._tell_moved, self._tell_left = moved, left
+        self._may_keep = not in_memory
+        self._keeps = keeps and not in_memory
+        self._kept: SqlJournal | None = None
+        """The one on disk."""
+        self._meanwhile: SqlJournal | None = None
+        """What is said until that opens; it moves into it."""
+        self._private: asyncio.Task[SqlJournal] | None = None
+        """What is said while nothing is to be kept; it goes nowhere."""
+        self._one_at_a_time = asyncio.Lock()
+        self._steps: set[asyncio.Task[None]] = set()
+        self._inside = 0
+        self._is_moving = self._is_closed = False
+        self._news = asyncio.Event()
+
+    # -- what there is --------------------------------------------------------------------------------------
 
     @property
-    def needs(self) -> str:
-        """ "choose" a passphrase for a journal still to be made, "enter" that of one that is locked, "" nothing."""
-        from companion.journal.store import look_at
+    def place(self) -> Place:
+        if self._kept is not None:
+            return Place.OPEN
+        return Place.OPENING if self._current is None else Place.MEMORY
 
-        if self.storage != "memory" or self._in_memory:
-            return ""
-        try:
-            return "choose" if look_at(self._home).is_new else "enter"
-        except CompanionError:  # damaged or missing: no passphrase helps
-            return ""
-
-    async def journal(self) -> Journal:
-        """The journal, as soon as there is one."""
-        await self.is_open.wait()
-        assert self._journal is not None
-        return self._journal
+    @property
+    def storage(self) -> str:
+        """ "keyring", "passphrase" or "memory", of the current journal; empty while there is none."""
+        return self._current.storage if self._current is not None else ""
 
     @asynccontextmanager
     async def using(self) -> AsyncGenerator[Journal, None]:
-        """The journal now; nothing is moved while inside."""
-        yield await self.journal()
+        """The current journal, as soon as there is one. Nothing is moved while anybody is inside.
+
+        Raises:
+            CompanionError: JOURNAL_LOCKED when the app is closed before there is one.
+        """
+        await self._until(lambda: self._is_closed or (self._current is not None and not self._is_moving))
+        journal = self._current
+        if journal is None:
+            raise _closed()
+        self._inside += 1
+        try:
+            yield journal
+        finally:
+            self._inside -= 1
+            self._news.set()
+
+    async def needs(self) -> str:
+        """What a passphrase would do: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
+        await self._until(lambda: self._is_closed or self._current is not None)
+        return await self._purpose() if self._kept is None and self._wants_disk else ""
+
+    # -- what is wished -------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Opens the journal with what this computer offers; tells what is missing. Always ends with a journal."""
-        try:
-            if self._in_memory:
-                return
-            self._journal = await self._with_keyring()
-        except CompanionError as error:
-            self._events.emit(Trouble(error=error))
-        except OSError as error:
-            fault = CompanionError(Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error)
-            self._events.emit(Trouble(error=fault))
-        finally:
-            if self._journal is None:
-                await self._begin_in_memory()
-            await self._opened()
+        """Opens the journal with what this computer offers; tells what is missing. Ends with a journal."""
+        await self._do(self._open_first)
 
-    async def use_passphrase(self, passphrase: str) -> Moved:
+    async def try_again(self) -> None:
+        """Asks the keyring again; tells what is still missing."""
+        await self._do(self._ask_again)
+
+    async def use_passphrase(self, passphrase: str) -> None:
         """Opens the journal with a passphrase, or makes one; what this run has kept in memory moves into it.
 
-        Returns where everything went, for who holds ids of it.
+        Raises:
+            CompanionError: WRONG_PASSPHRASE; JOURNAL_LOCKED where the journal has no passphrase; all that opening and
+                moving can raise. Everything is as before then.
+        """
+        if not self._wants_disk:
+            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="That was chosen.")
+        await self._do(partial(self._open_with_passphrase, passphrase, await self._purpose()))
+
+    async def start_anew(self) -> None:
+        """Moves a journal that does not open beside and makes a new one; nothing where it is open.
 
         Raises:
-            CompanionError: WRONG_PASSPHRASE, and all that opening can raise; nothing is lost then.
+            CompanionError: NO_KEYRING where a passphrase must be chosen first; all that opening and moving can raise.
         """
-        from companion.journal.store import open_journal
+        await self._do(self._make_anew)
 
-        await self.is_open.wait()
-        assert self._journal is not None
-        if self.storage != "memory":
-            await self._journal.set_passphrase(passphrase)
-            return Moved({}, {})
-        return await self._move_into(await open_journal(self._home, passphrase=passphrase))
-
-    async def start_anew(self) -> Moved:
-        """Moves a journal that does not open beside and makes a new one.
-
-        Raises:
-            CompanionError: NO_KEYRING where a passphrase must be chosen first; all that opening can raise.
-        """
-        from companion.journal.store import set_aside
-
-        await asyncio.to_thread(set_aside, self._home)
-        return await self._move_into(await self._with_keyring())
-
-    async def _move_into(self, journal: SqlJournal) -> Moved:
-        before = self._journal
-        assert before is not None
-        moved = await _carry_over(before, journal)
-        self._journal = journal
-        await before.close()
-        await self._opened()
-        return moved
+    def keep(self, is_kept: bool) -> None:
+        """What is said from now on is kept on disk, or is not. What is under way stays where it began."""
+        if self._is_closed or not self._may_keep or is_kept == self._keeps:
+            return
+        self._keeps = is_kept
+        if not is_kept:
+            self._make_private()
+        self._tell_left()
+        self._news.set()
+        text = "Your reflections are kept from now on" if is_kept else "Nothing is kept from now on"
+        self._events.emit(Note(text=text))
+        self._begin(self._open_first, is_awaited=False)
 
     async def close(self) -> None:
-        if self._journal is not None:
-            await self._journal.close()
+        """Ends what is under way and closes every journal. Idempotent."""
+        self._is_closed = True
+        self._news.set()
+        await asyncio.wait([spawn(stop(*self._steps), name="stop journal steps")], timeout=CLOSE_S)
+        if self._private is not None:
+            await asyncio.wait([self._private], timeout=CLOSE_S)
+        for journal in (self._kept, self._meanwhile, _result(self._private)):
+            if journal is not None:
+                await journal.close()
+
+    # -- the steps ------------------------------------------------------------------------------------------
+
+    async def _open_first(self) -> None:
+        """Brings about what is wanted now, which may be something else again than when this was asked for."""
+        if not self._keeps:
+            await asyncio.wait([self._make_private()])
+        elif self._kept is None and self._meanwhile is None:
+            await self._open_or_tell()
+        await self._announce()
+
+    async def _ask_again(self) -> None:
+        if self._kept is None and self._wants_disk:
+            await (await self._vault()).look_again()
+            if not await self._open_or_tell():
+                return
+        await self._is_open_now()
+
+    async def _open_with_passphrase(self, passphrase: str, purpose: str) -> None:
+        """`purpose`: what a passphrase was good for when this was wished."""
+        from companion.journal.keys import SlotKind
+        from companion.journal.store import open_journal
+
+        if self._kept is not None:  # opened meanwhile, by another wish
+            if purpose == "choose":  # the last one chosen is the one
+                await self._kept.set_passphrase(passphrase)
+            elif SlotKind.PASSPHRASE in self._kept.opens_with:
+                await self._kept.check_passphrase(passphrase)
+            else:
+                raise _no_passphrase(is_open=True)
+            return
+        state = await self._look()
+        if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
+            raise _no_passphrase(is_open=False)
+        await self._open(partial(open_journal, self._home, passphrase=passphrase))
+        await self._is_open_now()
+
+    async def _make_anew(self) -> None:
+        if self._kept is None and self._wants_disk:
+            if await self._purpose() != "choose":
+                await _set_aside(self._home)
+            await self._open(self._with_keyring)
+        await self._is_open_now()
+
+    # -- opening and moving ---------------------------------------------------------------------------------
+
+    async def _open_or_tell(self) -> bool:
+        """Opens the journal on disk. False: that failed and was told; there is one in memory."""
+        try:
+            await self._open(self._with_keyring)
+        except CompanionError as error:
+            if self._meanwhile is None:
+                self._meanwhile = await _in_memory()
+            error.actions = await self._helpful(error)
+            self._events.emit(Trouble(error=error))
+            return False
+        return True
+
+    async def _open(self, opening: Callable[[], Awaitable[SqlJournal]]) -> None:
+        """Opens the journal on disk and moves into it what memory holds: whole, or all is as it was."""
+        was_new, journal = (await self._look()).is_new, None
+        try:
+            journal = await opening()
+            await self._move_into(journal)
+        except BaseException:
+            if self._kept is None:  # else it is moved already, and that stays
+                if journal is not None:
+                    await unbroken(journal.close(), name="close journal")
+                if was_new:
+                    await unbroken(asyncio.to_thread(_forget_new, self._home), name="forget new journal")
+            raise
+
+    async def _move_into(self, journal: SqlJournal) -> None:
+        before = self._meanwhile
+        if before is None:
+            self._kept = journal
+            return
+        await self._until(lambda: not self._inside)
+        self._is_moving = True
+        try:
+            await unbroken(self._carry(before, journal), name="move journal")
+        finally:
+            self._is_moving = False
+            self._news.set()
+
+    async def _carry(self, before: SqlJournal, after: SqlJournal) -> None:
+        moved = await after.take_in(before)
+        self._kept, self._meanwhile = after, None
+        try:
+            self._tell_moved(before, after, moved)
+            for take_id in before.discarded_of(moved.takes):  # while they were being sealed
+                await after.discard_take(take_id)
+        except CompanionError as error:
+            self._events.emit(Trouble(error=error))
+        finally:
+            await before.close()
 
     async def _with_keyring(self) -> SqlJournal:
         from companion.journal.keys import SlotKind
-        from companion.journal.store import look_at, open_journal
+        from companion.journal.store import open_journal
 
-        state = await asyncio.to_thread(look_at, self._home)
-        vault: Vault = await self._vault()
+        state = await self._look()
+        vault = await self._vault()
         if state.is_new:
             journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
-            await vault.put_journal_key(
-                journal_id, key
-            )  # first, so that no journal is made that cannot be opened
+            # First, so that no journal is made that cannot be opened.
+            await vault.put_journal_key(journal_id, key)
             return await open_journal(self._home, wrapping_key=key, journal_id=journal_id)
         if SlotKind.KEYRING not in state.opens_with:
             raise CompanionError(Kind.JOURNAL_LOCKED)
         return await open_journal(self._home, wrapping_key=await vault.get_journal_key(state.journal_id))
 
-    async def _begin_in_memory(self) -> None:
-        from companion.journal.store import open_in_memory
+    async def _look(self) -> JournalState:
+        from companion.journal.store import look_at
 
-        self._journal = await open_in_memory()
+        return await asyncio.to_thread(look_at, self._home)
 
-    async def _opened(self) -> None:
-        assert self._journal is not None
-        self.storage = self._journal.storage
-        self.is_open.set()
-        waiting = len(await self._journal.waiting_takes())
-        self._events.emit(JournalOpened(storage=self.storage, waiting_takes=waiting))
+    async def _purpose(self) -> str:
+        """What a passphrase is to the journal on disk, as `needs` says it."""
+        from companion.journal.keys import SlotKind
 
+        try:
+            state = await self._look()
+        except CompanionError:  # damaged or missing: no passphrase helps
+            return ""
+        if state.is_new:
+            return "choose"
+        return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
 
-async def _carry_over(before: Journal, after: Journal) -> Moved:
-    """Copies every turn, oldest session first."""
-    moved = Moved({}, {})
-    for session in reversed(await before.sessions()):
-        session_id = moved.sessions[session.id] = await after.begin_session(
-            session.practice, session.started_at, session.offset_s
-        )
-        for turn in await before.turns(session.id):
-            turn_id = moved.turns[turn.id] = await after.save_user(
-                session_id, turn.user_text, turn.at, turn.offset_s
+    async def _helpful(self, error: CompanionError) -> tuple[Action, ...]:
+        """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen."""
+        if error.kind not in _KEYRING_KINDS or await self._purpose():
+            return error.actions
+        if error.kind is Kind.JOURNAL_LOCKED:
+            return (Action.RETRY, Action.NEW_JOURNAL)
+        return (Action.RETRY,)
+
+    # -- in memory ------------------------------------------------------------------------------------------
+
+    @property
+    def _current(self) -> SqlJournal | None:
+        return (self._kept or self._meanwhile) if self._keeps else _result(self._private)
+
+    @property
+    def _wants_disk(self) -> bool:
+        """Something of this run is to be kept."""
+        return self._may_keep and (self._keeps or self._meanwhile is not None)
+
+    def _make_private(self) -> asyncio.Task[SqlJournal]:
+        if self._private is None:
+            self._private = spawn(_in_memory(), name="journal in memory")
+            self._private.add_done_callback(lambda _: self._news.set())
+        return self._private
+
+    # -- telling and waiting --------------------------------------------------------------------------------
+
+    async def _is_open_now(self) -> None:
+        self._events.emit(TroubleCleared(is_all=True))
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Tells which journal is the current one, unless that is another one before it can be told."""
+        journal = self._current
+        self._news.set()
+        if journal is None:
+            return
+        waiting = len(await journal.waiting_takes())
+        if journal is self._current:
+            opened = JournalOpened(
+                storage=journal.storage, waiting_takes=waiting, is_by_choice=not self._keeps
             )
-            await after.finish_reply(
-                turn_id,
-                reply_text=turn.reply_text,
-                heard_text=turn.heard_text,
-                state=turn.reply_state,
-                reply_at=turn.reply_at or turn.at,
-                engines=turn.engines,
-                timeline_ms=turn.timeline_ms,
-                cost_usd=turn.cost_usd,
-            )
-    return moved
+            self._events.emit(opened)
+            if waiting:
+                self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            self._news.clear()
+            await self._news.wait()
+
+    def _begin(self, step: Callable[[], Awaitable[None]], *, is_awaited: bool) -> asyncio.Task[None]:
+        task = spawn(self._in_turn(step), name="journal step", is_awaited=is_awaited)
+        self._steps.add(task)
+        task.add_done_callback(self._steps.discard)
+        return task
+
+    async def _in_turn(self, step: Callable[[], Awaitable[None]]) -> None:
+        async with self._one_at_a_time:
+            await step()
+
+    async def _do(self, step: Callable[[], Awaitable[None]]) -> None:
+        if self._is_closed:
+            raise _closed()
+        task = self._begin(step, is_awaited=True)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:  # the step goes on without its caller
+            task.add_done_callback(_report)
+            raise
+        if task.cancelled():
+            raise _closed()
+        await task
+
+
+async def _in_memory() -> SqlJournal:
+    from companion.journal.store import open_in_memory
+
+    return await open_in_memory()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        report(error)
+
+
+def _forget_new(home: Home) -> None:
+    from companion.journal.store import forget_new
+
+    try:
+        forget_new(home)
+    except OSError as error:  # it is empty, and opens with what it was made with
+        _log.info("an empty journal stays: %s", error.strerror)
+
+
+async def _set_aside(home: Home) -> None:
+    from companion.journal.store import set_aside
+
+    try:
+        await asyncio.to_thread(set_aside, home)
+    except OSError as error:
+        raise CompanionError(
+            Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error
+        ) from error
+
+
+def _result(task: asyncio.Task[SqlJournal] | None) -> SqlJournal | None:
+    return task.result() if task is not None and task.done() and not task.cancelled() else None
+
+
+def _no_passphrase(*, is_open: bool) -> CompanionError:
+    hint = "It opens with the system's keyring"
+    error = CompanionError(
+        Kind.JOURNAL_LOCKED,
+        "This journal has no passphrase.",
+        hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
+    )
+    error.actions = (Action.RETRY,)
+    return error
+
+
+def _closed() -> CompanionError:
+    error = CompanionError(Kind.JOURNAL_LOCKED, "The journal is closed.", hint="Companion was closed.")
+    error.actions = ()
+    return error

@@ -87,11 +87,13 @@ async def _sound() -> Finding:
 
     found = await in_thread(list_devices, limit_s=5.0)
     missing = [
-        name for name, devices in (("microphone", found.inputs), ("speaker", found.outputs)) if not devices
+        name
+        for name, devices in (("microphone", found.microphones), ("speaker", found.outputs))
+        if not devices
     ]
     if missing:
         return Finding("Sound", "hint", f"No {' and no '.join(missing)} was found; writing still works.")
-    return Finding("Sound", "ok", f"{len(found.inputs)} microphones, {len(found.outputs)} speakers.")
+    return Finding("Sound", "ok", f"{len(found.microphones)} microphones, {len(found.outputs)} speakers.")
 
 
 async def _keyring() -> Finding:

@@ -7,45 +7,44 @@ is on screen: keyring, journal, offline engines. Belongs to one event loop's thr
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
 from companion.app import roles, servers
+from companion.app.errands import Errands, RecentTroubles
+from companion.app.keys import Keys
+from companion.app.live_settings import LiveSettings
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, SettingsChanged, Trouble, TroubleCleared
-from companion.flow import TURN_ROLES, Role, SessionRecord, TurnRecord, Usage
+from companion.events import Events, Phase, Trouble
+from companion.flow import TURN_ROLES, SessionRecord, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.settings import Settings, changed, load_settings, save
+from companion.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
     from companion.app.outgoing import Outgoing
+    from companion.app.played import Played
     from companion.app.pool import Patience, ProviderPool
     from companion.app.recovery import Recovery
+    from companion.app.remedies import Remedies
+    from companion.app.settings_backend import SettingsBackend
     from companion.app.spending import Spending
     from companion.app.surroundings import Surroundings
-    from companion.app.workbench import Workbench
+    from companion.app.warming import Warming
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
+    from companion.journal.store import Moved
     from companion.net import Net
-    from companion.ports import Gate, Microphone, Player
+    from companion.ports import Gate, Journal, Microphone, Player
     from companion.settings.declared import Network, Talk
     from companion.vault import Vault
-
-_log = logging.getLogger(__name__)
-
-
-WARM_AGAIN_S = 30.0
-"""Connections may have closed themselves after this long."""
 
 
 class Companion:
@@ -64,22 +63,14 @@ class Companion:
         self.home = home
         self._own_practices = home.config / "practices"
         self.events = Events(tasks.report)
-        loaded = load_settings(home)
-        self.settings: Settings = loaded.settings
-        self.loaded = loaded
+        self._troubles, self._errands = RecentTroubles(self.events), Errands(self.events)
+        self._live = LiveSettings(home, self.events, self._followers)
         self._undeclared = servers.declare(self.settings)
         self._in_memory = in_memory
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
-        self._open_vault = vault or _open_vault
-        self._vault_task: asyncio.Task[Vault] | None = None
+        self.vault = Keys(vault)
         self._opening: asyncio.Task[None] | None = None
-        self._warming_sound: asyncio.Task[None] | None = None
-        self._warmed_s = float("-inf")
-        self._warming: list[asyncio.Task[None]] = []
-        self._hands_free: HandsFree | None = None
-        self._hands_free_as: tuple[bool, str, str] | None = None
         self._limits: tuple[Settings, Limits] | None = None
-        self._stop_watching = self.events.watch(self._watch)
 
     # -- the parts ------------------------------------------------------------------------------------------
 
@@ -96,11 +87,11 @@ class Companion:
         """What left this computer today."""
         from companion.app.outgoing import Outgoing
 
-        return Outgoing(self.home, self.events, is_kept=self.settings.journal.keep and not self._in_memory)
+        return Outgoing(self.home, self.events, is_kept=lambda: self._keeps)
 
     @cached_property
     def staff(self) -> ProviderPool:
-        from companion.app.pool import Patience, ProviderPool
+        from companion.app.pool import ProviderPool
 
         return ProviderPool(
             settings=lambda: self.settings,
@@ -112,18 +103,39 @@ class Companion:
         )
 
     @cached_property
+    def _warming(self) -> Warming:
+        from companion.app.warming import Warming
+
+        return Warming(self.staff)
+
+    @cached_property
     def _spending(self) -> Spending:
         from companion.app.spending import Spending
 
-        is_kept = self.settings.journal.keep and not self._in_memory
-        return Spending(self.home.state / "spent.json" if is_kept else None)
+        return Spending(self.home.state / "spent.json", is_kept=lambda: self._keeps)
 
     @cached_property
-    def bench(self) -> Workbench:
+    def settings_backend(self) -> SettingsBackend:
         """What the settings window needs beyond the settings."""
-        from companion.app.workbench import Workbench
+        from companion.app.settings_backend import SettingsBackend
 
-        return Workbench(self)
+        return SettingsBackend(
+            settings=lambda: self.settings,
+            events=self.events,
+            change=self.change,
+            pool=self.staff,
+            outgoing=self.outgoing,
+            sound=self.sound,
+            lend=self.hands_free.lend,
+            global_key=lambda: self.surroundings.key,
+            played=self._played,
+        )
+
+    @cached_property
+    def _played(self) -> Played:
+        from companion.app.played import Played
+
+        return Played(self.events, self.player, hush=lambda: self.engine.hush())  # noqa: PLW0108 - whoever it is then
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -131,19 +143,44 @@ class Companion:
         from companion.app.recovery import Recovery
 
         return Recovery(
-            journal=self.archive.journal,
-            player=self.player,
-            hear=lambda take_id: self.engine.hear_waiting(take_id),  # noqa: PLW0108 - whoever is the engine then
-            hush=self.cancel,
+            journal=self.archive.using,
+            played=self._played,
+            hear=lambda take_id: self.engine.hear_waiting(take_id),  # noqa: PLW0108 - as above
+            is_busy=lambda: self.engine.state.phase in (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING),
             hearers=self.staff.hearers,
             events=self.events,
+        )
+
+    @cached_property
+    def _remedies(self) -> Remedies:
+        from companion.app.remedies import Remedies
+
+        return Remedies(
+            self.events,
+            engine=lambda: self.engine,
+            archive=self.archive,
+            recovery=self.recovery,
+            begin=self._errands.begin,
+            open_microphone=self._open_microphone,
+            change=self.change,
+            save_again=self._live.saver.save_again,
+            download_again=self.settings_backend.download_again,
         )
 
     @cached_property
     def surroundings(self) -> Surroundings:
         from companion.app.surroundings import Surroundings
 
-        return Surroundings(self)
+        return Surroundings(
+            self.events,
+            engine=lambda: self.engine,
+            talk=lambda: self.settings.talk,
+            press=self.press_talk,
+            release=self.release_talk,
+            pause=self.pause_hands_free,
+            resume=self.resume_hands_free,
+            renew=self.renew_connections,
+        )
 
     @cached_property
     def archive(self) -> Archive:
@@ -153,7 +190,10 @@ class Companion:
             self.home,
             vault=self.vault,
             events=self.events,
-            in_memory=self._in_memory or not self.settings.journal.keep,
+            in_memory=self._in_memory,
+            keeps=self.settings.journal.keep,
+            moved=self._journal_moved,
+            left=self._journal_left,
         )
 
     @cached_property
@@ -161,7 +201,7 @@ class Companion:
         from companion.conversation.engine import Engine, Organs
 
         organs = Organs(
-            microphone=self.sound.microphone,
+            microphone=lambda: self.hands_free.lend(self.sound.microphone()),
             player=self.player,
             gate=_new_gate,
             journal=self.archive.using,
@@ -174,6 +214,12 @@ class Companion:
         )
         return Engine(organs, self.events, self._first_practice())
 
+    @cached_property
+    def hands_free(self) -> HandsFree:
+        from companion.conversation.handsfree import HandsFree
+
+        return HandsFree(self.sound.ear, lambda: self.engine, self.events)
+
     # -- beginning and end ----------------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -183,7 +229,7 @@ class Companion:
         from companion.memory import give_back
 
         give_back()
-        if (trouble := self.loaded.trouble) is not None:
+        if (trouble := self._live.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         if self._undeclared:
             self.events.emit(
@@ -191,91 +237,64 @@ class Companion:
             )
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
-        self._warm()
+        self._warming.warm()
         if self.sound.has_device_microphone:
-            self._warming_sound = tasks.spawn(self._warm_sound(), name="warm sound")
+            self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
             from companion.app.cues import Cues
 
             Cues(self.events, self.player, lambda: self.settings.sound.cues)
             self.surroundings.open()
-        await self._follow_talk_mode()
+        self._follow_talk_mode()
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
-        for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
+        self._tell_roles()
         if "engine" in self.__dict__:
             self.engine.tell_practice()
         else:  # nothing has been said yet
             self.events.emit(standing(self._first_practice(), 0))
 
+    def _tell_roles(self) -> None:
+        for role in TURN_ROLES:
+            self.events.emit(roles.in_use(self.settings, role))
+
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
         import asyncio
 
-        self.bench.stop_preview()
         await self.surroundings.close()
-        if self._hands_free is not None:
-            await self._hands_free.stop()
+        await self.hands_free.close()
+        await self._played.close()
         await self.engine.close()
-        if "recovery" in self.__dict__:
-            await self.recovery.close()
-        self._stop_watching()
-        await tasks.stop(self._opening, *self._warming)  # what is made ready now would outlive the end
-        if self._warming_sound is not None:
-            await asyncio.wait([self._warming_sound])  # PortAudio must not be left in the middle of its start
+        await self._errands.stop()
+        await self.recovery.close()
+        await tasks.stop(self._opening)
+        await self._warming.stop()
         await self.staff.aclose()
         await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
+        await self._live.close()
         await asyncio.to_thread(self.outgoing.save)
         await self._spending.close()
-
-    async def vault(self) -> Vault:
-        """The keys; opened once, at the first need."""
-        import asyncio
-
-        if self._vault_task is None:
-            self._vault_task = tasks.spawn(self._open_vault(), name="open vault")
-        return await asyncio.shield(self._vault_task)
-
-    def _warm(self) -> None:
-        """Connections and engines of the next turn are made ready while the person still speaks."""
-        now_s = time.monotonic()
-        if now_s - self._warmed_s > WARM_AGAIN_S:
-            self._warmed_s = now_s
-            self._warming = [task for task in self._warming if not task.done()]
-            for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-                self._warming.append(tasks.spawn(self.staff.warm(role), name=f"warm {role}"))
+        await self.vault.close()
 
     async def renew_connections(self) -> None:
         """Those that were open while the computer slept are gone, whatever they seem; new ones are made at once."""
         self.engine.renew()
-        await tasks.stop(*self._warming)
-        await self.staff.renew()
-        self._warmed_s = float("-inf")
-        self._warm()
-
-    async def _warm_sound(self) -> None:
-        """The first look at the devices costs a fifth of a second; better now than at the first press."""
-        try:
-            await self.bench.devices()
-        except (CompanionError, TimeoutError) as error:
-            _log.info("no sound yet: %s", error)
+        await self._warming.renew()
 
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
-        self.bench.stop_preview()
         self.engine.press()
-        self._warm()
+        self._warming.warm()
 
     def toggle_talk(self) -> None:
         """A key that knows no release: begins a take, or ends the open one."""
-        self.bench.stop_preview()
         self.engine.toggle()
-        self._warm()
+        self._warming.warm()
 
     def release_talk(self) -> None:
         self.engine.release()
@@ -284,65 +303,66 @@ class Companion:
         self.engine.focus_lost()
 
     def cancel(self) -> None:
+        """Esc: throws the open take away, which can be undone for a moment, or silences what sounds."""
+        self._played.stop()
         self.engine.cancel()
+
+    def undo_discard(self) -> bool:
+        """The take that was thrown away last is heard after all; False when there is none any more."""
+        return self.engine.undo_discard()
+
+    def hush(self) -> None:
+        """Silences what sounds, for whatever comes instead; an open take is finished, and no word is lost."""
+        self._played.stop()
+        self.engine.hush()
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()
+
+    async def keep_draft(self, text: str) -> None:
+        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
+        if self.archive.storage:
+            async with self.archive.using() as journal:
+                await journal.keep_draft(text if self.settings.journal.keep else "")
+
+    async def draft(self) -> str:
+        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
+        if not self.archive.storage:
+            return ""
+        async with self.archive.using() as journal:
+            return await journal.draft()
 
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
 
-    def act(self, action: Action) -> None:
-        """A card's button that is not about choosing something in the settings."""
-        offline = {
-            Action.RETRY: frozenset[Role](),
-            Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
-            Action.HEAR_OFFLINE: frozenset({Role.HEARS}),
-            Action.SPEAK_OFFLINE: frozenset({Role.SPEAKS}),
-        }.get(action)
-        if action is Action.HEAR_WAITING:
-            tasks.spawn(self.engine.hear_waiting(), name="hear a waiting recording")
-        elif action is Action.CONTINUE:
-            self.engine.go_on()
-        elif action is Action.NEW_JOURNAL:
-            tasks.spawn(self._start_new_journal(), name="new journal")
-        if offline is None:
-            return
-        if action is Action.SPEAK_OFFLINE:
-            tasks.spawn(
-                self.change({"providers.tts.active": roles.OFFLINE[Role.SPEAKS]}), name="speak offline"
-            )
-            self.events.emit(TroubleCleared())
-        else:
-            self.engine.retry(offline)
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
+        self._remedies.act(action, self._troubles.of(action, about))
 
     # -- hands-free -----------------------------------------------------------------------------------------
 
-    async def _follow_talk_mode(self) -> None:
-        """Starts or stops hands-free listening as the settings say."""
-        talk = self.settings.talk
-        sound = self.settings.sound
-        wanted = (talk.headphones, sound.microphone, sound.speaker) if talk.mode == "free" else None
-        if wanted == self._hands_free_as:
-            return
-        self._hands_free_as = wanted
-        if self._hands_free is not None:
-            await self._hands_free.stop()
-            self._hands_free = None
-        if wanted is not None:
-            from companion.audio.handsfree import OpenMicrophone
-            from companion.conversation.handsfree import HandsFree
+    def _follow_talk_mode(self) -> None:
+        """Listens by itself, or no longer, as the settings say."""
+        self.hands_free.want(self.sound.wish())
 
-            player: Any = None if talk.headphones else self.player()
-            ear = OpenMicrophone(self.sound.microphone(), player, tell=self.events.emit)
-            self._hands_free = HandsFree(ear, self.engine, self.events)
-            await self._hands_free.start()
+    def _open_microphone(self) -> None:
+        """The one that could not be opened: of hands-free mode, or for a take."""
+        if not self.hands_free.try_again():
+            self.toggle_talk()
 
     def mute(self, is_muted: bool) -> None:
         """Closes the open microphone of hands-free mode and nothing else, or opens it again."""
-        if self._hands_free is not None:
-            tasks.spawn(self._hands_free.mute(is_muted=is_muted), name="mute")
+        self.hands_free.mute(is_muted)
+
+    def pause_hands_free(self, reason: str) -> None:
+        """Hears nothing that is not asked for until `resume_hands_free` with the same reason."""
+        self.hands_free.pause(reason)
+
+    def resume_hands_free(self, reason: str) -> None:
+        self.hands_free.resume(reason)
+
+    label_of = staticmethod(roles.label_of)
 
     # -- practices and sessions -----------------------------------------------------------------------------
 
@@ -351,71 +371,73 @@ class Companion:
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""
+        self._played.stop()
         self.engine.begin(find_practice(name, self._own_practices))
-        tasks.spawn(self._remember_practice(name), name="remember practice")
+        self._errands.begin(self.change({"practice.current": name}), "remember practice")
 
     def new_session(self) -> None:
+        self._played.stop()
         self.engine.begin(self.engine.practice)
 
     async def sessions(self) -> Sequence[SessionRecord]:
-        return await (await self.archive.journal()).sessions()
+        async with self.archive.using() as journal:
+            return await journal.sessions()
 
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        return await (await self.archive.journal()).turns(session_id)
+        async with self.archive.using() as journal:
+            return await journal.turns(session_id)
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
-        await self.archive.is_open.wait()
-        return self.archive.needs
+        return await self.archive.needs()
 
     async def use_passphrase(self, passphrase: str) -> None:
-        """Opens or makes the journal with a passphrase.
+        """Opens or makes the journal with a passphrase; what is under way goes on.
 
         Raises:
-            CompanionError: WRONG_PASSPHRASE and all that opening can raise.
+            CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
         """
-        self.engine.hush()
-        await self.engine.settle()
-        before = await self.archive.journal()
-        moved = await self.archive.use_passphrase(passphrase)
-        self.engine.moved(before, await self.archive.journal(), moved)
-        self.events.emit(TroubleCleared(is_all=True))
+        await self.archive.use_passphrase(passphrase)
 
-    async def _start_new_journal(self) -> None:
-        """The journal that does not open is moved beside; what this run kept goes into the new one."""
-        self.engine.hush()
-        await self.engine.settle()
-        before = await self.archive.journal()
-        try:
-            moved = await self.archive.start_anew()
-        except CompanionError as error:
-            self.events.emit(Trouble(error=error))
-        else:
-            self.engine.moved(before, await self.archive.journal(), moved)
-            self.events.emit(TroubleCleared(is_all=True))
+    def _journal_moved(self, before: Journal, after: Journal, moved: Moved) -> None:
+        if "engine" in self.__dict__:
+            self.engine.moved(before, after, moved)
+
+    def _journal_left(self) -> None:
+        if "engine" in self.__dict__:
+            self.engine.leave_session()
 
     # -- settings -------------------------------------------------------------------------------------------
 
+    @property
+    def settings(self) -> Settings:
+        """Those of now."""
+        return self._live.now
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        """For this run only, before anything is begun."""
+        self._live.now = settings
+
     async def change(self, changes: Mapping[str, object]) -> None:
-        """Switches live and saves.
+        """As `LiveSettings.change`."""
+        await self._live.change(changes)
 
-        Raises:
-            CompanionError: SETTINGS_UNSAVED; a valid value then holds for this run.
-        """
-        import asyncio
-
-        before, self.settings = self.settings, changed(self.settings, changes)
+    def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
         if self.settings.servers != before.servers:
-            servers.declare(self.settings)
-        _let_out(self.net, self.settings.network)
-        self.events.emit(SettingsChanged(names=tuple(changes)))
-        for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
-        self.sound.follow()
+            yield lambda: servers.declare(self.settings)
+        yield lambda: _let_out(self.net, self.settings.network)
+        yield self._tell_roles
+        yield self.sound.follow
         if self._opening is not None:
-            await self._follow_talk_mode()
-            self.surroundings.follow_settings()
-        await asyncio.to_thread(save, self.home, changes)
+            yield lambda: self.archive.keep(self.settings.journal.keep)
+            yield self.surroundings.follow_settings
+            yield self._follow_talk_mode
+
+    @property
+    def _keeps(self) -> bool:
+        """Something of this run goes to disk."""
+        return self.settings.journal.keep and not self._in_memory
 
     # -- what the engine works with -------------------------------------------------------------------------
 
@@ -431,16 +453,6 @@ class Companion:
 
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)
-
-    async def _remember_practice(self, name: str) -> None:
-        try:
-            await self.change({"practice.current": name})
-        except CompanionError as error:
-            self.events.emit(Trouble(error=error))
-
-    def _watch(self, event: Event) -> None:
-        if isinstance(event, JournalOpened) and event.waiting_takes:
-            self.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
 
 
 def _let_out(net: Net, network: Network) -> None:
@@ -470,13 +482,6 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
     provider, _, model = name.partition("/")
     return cost_usd(Catalogue.load().find(model, provider), usage)
-
-
-async def _open_vault() -> Vault:
-    from companion.app.pool import environment_keys
-    from companion.vault import Vault
-
-    return await Vault.open(environment_keys())
 
 
 def _new_gate() -> Gate:

@@ -26,13 +26,18 @@ class Outgoing:
     """One per app."""
 
     def __init__(
-        self, home: Home, events: Events, *, is_kept: bool, now: Callable[[], float] = time.time
+        self,
+        home: Home,
+        events: Events,
+        *,
+        is_kept: Callable[[], bool],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`is_kept`: False where a person wants nothing of this run on disk."""
+        """`is_kept`: False while a person wants nothing of this run on disk."""
         self._file = home.state / "sent-today.json"
         self._is_kept = is_kept
         self._now = now
-        self.ledger = Ledger(_read(self._file, day_of(now())) if is_kept else None, now=now)
+        self.ledger = Ledger(_read(self._file, day_of(now())), now=now)
         self.receipts: deque[DataSent] = deque(maxlen=MOST_RECEIPTS)
         """The latest things sent, newest last."""
         events.watch(self._watch)
@@ -47,7 +52,7 @@ class Outgoing:
             [account.who, account.host, account.cargo, each.sent, each.received, each.requests, each.last_at]
             for account, each in self.ledger.today.items()
         ]
-        if not self._is_kept or not accounts:
+        if not self._is_kept() or not accounts:
             return
         try:
             content = json.dumps({"day": day_of(self._now()), "accounts": accounts})

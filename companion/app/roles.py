@@ -94,6 +94,21 @@ def realtime_choice(settings: Settings, spec: Spec) -> RealtimeChoice:
     )
 
 
+def label_of(full_name: str) -> str:
+    """How a person knows "provider/model": by the model where it is asked at an address, else by the provider."""
+    from companion.providers.catalogue import Catalogue
+
+    name, _, model = full_name.partition("/")
+    try:
+        spec = registry.find(name)
+    except CompanionError:
+        return model or name
+    if not spec.base_url:
+        return spec.display_name
+    entry = Catalogue.load().find(model, name)
+    return entry.label if entry is not None else model or spec.display_name
+
+
 def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
     """Which voice model a person talks to, and how; None: recogniser, model and voice are three."""
     spec = speech_to_speech(settings)

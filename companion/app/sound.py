@@ -6,7 +6,7 @@ Belongs to the loop's thread. Files or other parts given in their place always w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.events import Events
 from companion.settings import Settings
@@ -15,7 +15,8 @@ from companion.tasks import spawn
 if TYPE_CHECKING:
     from companion.audio.capture import DeviceMicrophone
     from companion.audio.playback import DevicePlayer
-    from companion.ports import Microphone, Player
+    from companion.conversation.handsfree import Wish
+    from companion.ports import Ear, Microphone, Player
 
 QUIET_S = 0.7
 """A room rings on after the last sound; a take that reached back into it would bring the app's own words."""
@@ -71,8 +72,24 @@ class Sound:
             self._player = DevicePlayer(self._settings().sound.speaker, tell=self._events.emit)
         return self._player
 
+    def wish(self) -> Wish | None:
+        """How hands-free listens by the settings; None: not at all."""
+        from companion.conversation.handsfree import Wish
+
+        talk, sound = self._settings().talk, self._settings().sound
+        if talk.mode != "free":
+            return None
+        return Wish(headphones=talk.headphones, microphone=sound.microphone, speaker=sound.speaker)
+
+    def ear(self, wish: Wish) -> Ear:
+        """The open microphone of hands-free mode, not opened yet."""
+        from companion.audio.handsfree import OpenMicrophone
+
+        player: Any = None if wish.headphones else self.player()
+        return OpenMicrophone(self.microphone(), player, tell=self._events.emit)
+
     def follow(self) -> None:
-        """Lets go of what is not the chosen one any more."""
+        """Closes what is not the chosen one any more."""
         microphone, player = self._microphone, self._player
         if microphone is not None and (microphone.device_name, microphone.keeps_open) != self._chosen:
             self._microphone = None

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from companion.paths import locked, write_atomically
@@ -29,11 +29,12 @@ class Spending:
     """One per app.
 
     Args:
-        file: where the sums are kept; None: for this run only.
+        file: where the sums are kept.
+        is_kept: False while a person wants nothing of this run on disk.
     """
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
+    def __init__(self, file: Path, *, is_kept: Callable[[], bool] = lambda: True) -> None:
+        self._file, self._is_kept = file, is_kept
         self._kept: Mapping[str, float] = {}
         self._read_as: object = None
         """What the file looked like when it was read."""
@@ -63,8 +64,8 @@ class Spending:
 
     def _look(self) -> None:
         """Reads the file again if it is another one than before."""
-        seen = _looks_like(self._file) if self._file is not None else None
-        if seen != self._read_as and self._file is not None:
+        seen = _looks_like(self._file)
+        if seen != self._read_as:
             self._kept, self._read_as = _read(self._file), seen
 
     def _begin(self) -> None:
@@ -73,7 +74,7 @@ class Spending:
             self._saving = spawn(self._save(), name="keep what was spent")
 
     async def _save(self) -> None:
-        while self._file is not None and self._unkept:
+        while self._is_kept() and self._unkept:
             adding = dict(self._unkept)
             try:
                 kept = await asyncio.to_thread(_add, self._file, adding)

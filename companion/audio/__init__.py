@@ -1,6 +1,7 @@
 """The ears and the mouth: everything between the machine's sound devices and the house's frames of speech.
 
 devices    the home of PortAudio: which devices there are, opening one by name, what a refusal means
+pulse      what PulseAudio or PipeWire knows: sources and sinks by name, monitors, where a stream belongs
 ring       sound that waits between a device's callback and the loop, in memory that never grows
 remarks    what a person is told of their devices without being stopped
 capture    DeviceMicrophone: a take from a real microphone

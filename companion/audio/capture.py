@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any
 
-from companion.audio.devices import Stream, in_thread, let_go, open_stream
+from companion.audio.devices import Stream, close_within_limit, in_thread, open_stream
+from companion.audio.pulse import Watch
 from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
@@ -45,6 +46,10 @@ class _Input:
         self.called_back_s = time.monotonic()
         self.has_sound = False
         self.has_finished = False
+        self.is_misplaced = False
+        """Another device should record: the chosen one is back, the default is another one, or this one is gone."""
+        self.is_unplugged = False
+        self._watch: Watch | None = None
         self.overflows = 0
         """Times the system lost samples before they came here."""
         self._block_bytes = 0
@@ -65,9 +70,13 @@ class _Input:
         self.called_back_s = time.monotonic()
         stream.start()
         self.stream = stream
+        if stream.node:
+            self._watch = Watch("input", device_name, stream.node, self._on_misplaced)
         return self
 
     def close(self) -> None:
+        if self._watch is not None:
+            self._watch.end()
         if self.stream is not None:
             self.stream.close()
 
@@ -77,7 +86,15 @@ class _Input:
 
     @property
     def is_dead(self) -> bool:
-        return self.has_finished or time.monotonic() - self.called_back_s > LOST_AFTER_S
+        """Nothing more comes of it, or nothing that is wanted."""
+        is_late = time.monotonic() - self.called_back_s > LOST_AFTER_S
+        return self.has_finished or self.is_misplaced or is_late
+
+    @property
+    def went_away(self) -> str:
+        """What a person reads of a device that is gone; empty while it is there, and wanted no longer."""
+        is_there = self.is_misplaced and not self.is_unplugged
+        return "" if is_there or self.stream is None else self.stream.device.full_label
 
     @property
     def label(self) -> str:
@@ -100,6 +117,11 @@ class _Input:
         self.called_back_s = time.monotonic()
         if status.input_overflow:
             self.overflows += 1
+        if (wake := self.wake) is not None:
+            wake()
+
+    def _on_misplaced(self, is_unplugged: bool) -> None:
+        self.is_unplugged, self.is_misplaced = is_unplugged, True
         if (wake := self.wake) is not None:
             wake()
 
@@ -176,7 +198,7 @@ class DeviceMicrophone:
         """Closes a device that was kept open; the next take opens it again."""
         kept, self._kept = self._kept, None
         if kept is not None:
-            await let_go(kept.close, kept.label)
+            await close_within_limit(kept.close, kept.label)
 
 
 class DeviceTake:
@@ -202,8 +224,8 @@ class DeviceTake:
         self.fell_back = False
         """The chosen device is not there; the system's default one records."""
 
-    async def open(self, limit_s: float = OPEN_LIMIT_S, *, instead_of: str = "") -> None:
-        """Opens the device, or another in its place.
+    async def open(self, limit_s: float = OPEN_LIMIT_S, *, after: _Input | None = None) -> None:
+        """Opens the device, or another in place of the one `after` which this take goes on.
 
         Raises:
             CompanionError: as `DeviceMicrophone.open`.
@@ -213,11 +235,13 @@ class DeviceTake:
         await in_thread(lambda: fresh.open(name), limit_s=limit_s, discard=_Input.close)
         if self._is_closing:
             fresh.wake = None
-            await let_go(fresh.close, fresh.label)
+            await close_within_limit(fresh.close, fresh.label)
         else:
             self._use(fresh)
             if fresh.stream is not None:
-                self._microphone.remarks.opened(fresh.stream, instead_of=instead_of)
+                self._microphone.remarks.opened(
+                    fresh.stream, instead_of=after.went_away if after else "", has_moved=after is not None
+                )
 
     def take_over(self, kept: _Input, pre_roll_s: float) -> None:
         """Begins on a device that is open, so much before now."""
@@ -283,7 +307,7 @@ class DeviceTake:
                     self._collect()
                 self._had_sound, self._input = not self.is_silent, _Input()
             else:
-                await let_go(used.close, used.label)
+                await close_within_limit(used.close, used.label)
         finally:
             self._microphone.remarks.lost(
                 self.device_label, self.dropped_frames * FRAME_MS / 1000, used.overflows
@@ -301,14 +325,15 @@ class DeviceTake:
     async def _go_on(self) -> bool:
         """Finds a device in place of the one that died; False when there is none, True also when the take was closed."""
         dead, until_s = self._input, time.monotonic() + GO_ON_S
-        if not dead.ring.written or not await let_go(dead.close, dead.label, limit_s=GO_ON_S):
+        was_heard = dead.ring.written or dead.is_misplaced  # else the next would bring nothing, either
+        if not was_heard or not await close_within_limit(dead.close, dead.label, limit_s=GO_ON_S):
             return self._is_closing
         while not self._is_closing:
             left_s = until_s - time.monotonic()
             if left_s <= 0:
                 return False
             try:
-                await self.open(left_s, instead_of=dead.label)
+                await self.open(left_s, after=dead)
             except (CompanionError, TimeoutError):
                 await asyncio.sleep(TRY_AGAIN_S)
             else:

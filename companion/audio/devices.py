@@ -3,6 +3,7 @@
 PortAudio keeps one global state that two threads must not touch at once, and reads the list of devices only when it is
 initialised. So opening, closing and listing take one lock, the list is read anew when no stream runs, and callers on
 the loop come through `in_thread`. Devices are known by name, never by number: numbers change when something is plugged in.
+Behind a sound server (`pulse`) every source and sink is a device of its own; a monitor is opened only by its own name.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
+from companion.audio import pulse
+from companion.audio.pulse import Direction, SoundServer
 from companion.errors import CompanionError, Kind
 
 T = TypeVar("T")
-Direction = Literal["input", "output"]
 _MISSING: Mapping[Direction, Kind] = {"input": Kind.NO_MICROPHONE, "output": Kind.NO_SPEAKER}
 _log = logging.getLogger(__name__)
 
@@ -37,6 +41,12 @@ _LABELS = {
     "pipewire": "PipeWire",
     "jack": "JACK",
 }
+_SERVED = ("pulse", "pipewire", "default")
+"""What PortAudio calls the whole sound server, the most dependable first."""
+_SERVER_API = "Sound server"
+_USB = re.compile(r"alsa_(?:in|out)put\.usb-(.+?)(?:-\d\d)?\..*")
+_described: dict[str, str] = {}
+"""What the sound server's devices are called, also those that were unplugged since."""
 _WASAPI = "Windows WASAPI"
 # PortAudio's error numbers (portaudio.h, PaErrorCode).
 _HOST_ERROR = -9999
@@ -49,7 +59,9 @@ _PHONE_RATE_HZ = 16_000
 
 def label_of(name: str) -> str:
     """How a person reads a device's name."""
-    return _LABELS.get(name, name)
+    usb = _USB.fullmatch(name)
+    guess = usb[1].replace("_", " ") if usb else name
+    return _LABELS.get(name) or _described.get(name, guess)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +74,20 @@ class Device:
     channels: int
     default_rate_hz: int
     is_default: bool
+    description: str = ""
+    """The sound server's own, where it stands behind the device."""
+    is_monitor: bool = False
+    """No microphone: what a speaker plays."""
 
     @property
     def label(self) -> str:
         """What a person reads."""
         return label_of(self.name)
+
+    @property
+    def full_label(self) -> str:
+        """What a person reads where "System default" is not enough."""
+        return self.description or self.label
 
     @property
     def is_phone_quality(self) -> bool:
@@ -79,18 +100,27 @@ class DeviceList:
     """What is plugged in now."""
 
     inputs: tuple[Device, ...] = ()
+    """Microphones first, then monitors."""
     outputs: tuple[Device, ...] = ()
+
+    @property
+    def microphones(self) -> tuple[Device, ...]:
+        return tuple(device for device in self.inputs if not device.is_monitor)
 
 
 class Stream:
     """One running PortAudio stream."""
 
-    def __init__(self, stream: Any, direction: Direction, device: Device, *, fell_back: bool) -> None:
+    def __init__(
+        self, stream: Any, direction: Direction, device: Device, *, fell_back: bool, node: str = ""
+    ) -> None:
         self._stream = stream
         self._direction: Direction = direction
         self.device = device
         self.fell_back = fell_back
         """The device that was asked for is not there; this is the default one."""
+        self.node = node
+        """The sound server's source or sink that it was opened on; empty: the server decides, or there is none."""
         self.rate_hz = round(stream.samplerate)
         self.latency_s = float(stream.latency)
         self.is_resting = False
@@ -140,15 +170,15 @@ class Stream:
         with self._turning:
             stream.stop()
         with _lock:
-            self._let_go(stream)
+            self._release(stream)
 
     def close_at_rest(self) -> None:
         """The same for a stream at rest; the caller holds the lock."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            self._let_go(stream)
+            self._release(stream)
 
-    def _let_go(self, stream: Any) -> None:
+    def _release(self, stream: Any) -> None:
         stream.close()
         _streams.discard(self)
         self.is_closed = True
@@ -163,9 +193,9 @@ def list_devices() -> DeviceList:
     with _lock:
         portaudio = _portaudio()
         _read_anew(portaudio)
+        server = pulse.look()
         return DeviceList(
-            inputs=tuple(device for _, device in _devices(portaudio, "input")),
-            outputs=tuple(device for _, device in _devices(portaudio, "output")),
+            inputs=_listed(portaudio, "input", server), outputs=_listed(portaudio, "output", server)
         )
 
 
@@ -183,7 +213,8 @@ def open_stream(
 
     Takes the device's own rate where it refuses `rate_hz`. A device that is not there, or that does not open, gives way
     to the default one; where that does not open either, the list of devices is read anew, once. A microphone that is
-    busy or forbidden is told and not replaced: its sentence helps more than another device would.
+    busy or forbidden is told and not replaced: its sentence helps more than another device would. Where the default
+    source is a monitor, the first real one takes its place.
 
     Args:
         callback: PortAudio's raw callback; runs on PortAudio's thread.
@@ -194,19 +225,28 @@ def open_stream(
     """
     options = {"latency": latency_s, "callback": callback, "finished_callback": finished}
 
-    def attempt() -> Stream:
+    def attempt(server: SoundServer | None) -> Stream:
         refused = CompanionError(_MISSING[direction])
-        for index, device in _candidates(portaudio, direction, name):
+        for index, device, node in _candidates(portaudio, direction, name, server):
             try:
-                stream = _open(
-                    portaudio, direction, index, device, rate_hz=rate_hz, block_ms=block_ms, options=options
-                )
+                with _pinned(direction, node):
+                    stream = _open(
+                        portaudio,
+                        direction,
+                        index,
+                        device,
+                        rate_hz=rate_hz,
+                        block_ms=block_ms,
+                        options=options,
+                    )
             except CompanionError as error:
                 if error.kind is not _MISSING[direction]:
                     raise
                 refused = error
             else:
-                return Stream(stream, direction, device, fell_back=bool(name) and device.name != name)
+                return Stream(
+                    stream, direction, device, fell_back=bool(name) and device.name != name, node=node
+                )
         raise refused
 
     with _lock:
@@ -214,19 +254,22 @@ def open_stream(
         if sys.platform != "linux" and not _streams:
             # There the default device is fixed when PortAudio starts.
             _read_anew(portaudio)
+        server = pulse.look()
         try:
-            if name and not any(device.name == name for _, device in _devices(portaudio, direction)):
+            if name and not _knows(portaudio, direction, name, server):
                 _read_anew(portaudio)
-            stream = attempt()
+            stream = attempt(server)
         except CompanionError:
             if not _read_anew(portaudio):
                 raise
-            stream = attempt()
+            stream = attempt(pulse.look())
         _streams.add(stream)
         return stream
 
 
-async def let_go(close: Callable[[], None], label: str, *, limit_s: float = CLOSE_LIMIT_S) -> bool:
+async def close_within_limit(
+    close: Callable[[], None], label: str, *, limit_s: float = CLOSE_LIMIT_S
+) -> bool:
     """Runs a blocking `close` for `limit_s` at most; a sound system that hangs keeps nobody waiting, and gives False."""
     try:
         await in_thread(close, limit_s=limit_s)
@@ -347,11 +390,86 @@ def _default_index(portaudio: Any, direction: Direction, api: Mapping[str, Any] 
     return int(portaudio.default.device[direction])
 
 
-def _candidates(portaudio: Any, direction: Direction, name: str) -> list[tuple[int, Device]]:
-    """The device called `name`, where there is one, then the default one."""
+def _listed(portaudio: Any, direction: Direction, server: SoundServer | None) -> tuple[Device, ...]:
+    found = [device for _, device in _devices(portaudio, direction)]
+    if server is None:
+        return tuple(found)
+    nodes = server.inputs if direction == "input" else server.outputs
+    own = [_device_of(node) for node in nodes]
+    names = {node.name for node in nodes}
+    if server.usual(direction) is None:  # what leads to the server leads to no microphone
+        names |= set(_SERVED)
+    return tuple(
+        sorted([*(device for device in found if device.name not in names), *own], key=lambda d: d.is_monitor)
+    )
+
+
+def _device_of(node: pulse.Node) -> Device:
+    _described[node.name] = node.description
+    return Device(
+        name=node.name,
+        host_api=_SERVER_API,
+        channels=node.channels,
+        default_rate_hz=node.rate_hz,
+        is_default=False,
+        description=node.description,
+        is_monitor=node.is_monitor,
+    )
+
+
+def _knows(portaudio: Any, direction: Direction, name: str, server: SoundServer | None) -> bool:
+    is_served = server is not None and server.node(direction, name) is not None
+    return is_served or any(device.name == name for _, device in _devices(portaudio, direction))
+
+
+def _candidates(
+    portaudio: Any, direction: Direction, name: str, server: SoundServer | None
+) -> list[tuple[int, Device, str]]:
+    """PortAudio's number of each device to be tried, the device, and the server's node behind it: first what is called
+    `name`, where there is such a thing, then the default one."""
     found = _devices(portaudio, direction)
-    named = [entry for entry in found if name and entry[1].name == name][:1]
-    return named + [entry for entry in found if entry[1].is_default and entry not in named]
+    named = [(index, device, "") for index, device in found if name and device.name == name][:1]
+    usual = [(index, device, "") for index, device in found if device.is_default and device.name != name]
+    if server is None:
+        return named + usual
+    if (node := server.node(direction, name)) is not None and (carrier := _carrier(found)) is not None:
+        named = [(carrier, _device_of(node), node.name)]
+    # What is played on the default speaker the server moves by itself; what is recorded it may move to a monitor.
+    is_pinned = direction == "input" or bool(name)
+    place = server.usual(direction)
+    return [*_behind(named, place, is_pinned=is_pinned), *_behind(usual, place, is_pinned=is_pinned)]
+
+
+def _behind(
+    candidates: Sequence[tuple[int, Device, str]], place: pulse.Node | None, *, is_pinned: bool
+) -> Iterator[tuple[int, Device, str]]:
+    """The same, with the node `place` behind the server's own devices; without them where there is none."""
+    for index, device, node in candidates:
+        if node or device.name not in _SERVED:
+            yield index, device, node
+        elif place is not None:
+            yield index, replace(device, description=place.description), place.name if is_pinned else ""
+
+
+def _carrier(found: Sequence[tuple[int, Device]]) -> int | None:
+    numbers = {device.name: index for index, device in found}
+    return next((numbers[name] for name in _SERVED if name in numbers), None)
+
+
+@contextmanager
+def _pinned(direction: Direction, node: str) -> Iterator[None]:
+    """What is opened meanwhile belongs to the server's source or sink `node`; empty: where the server puts it."""
+    before = {name: os.environ.get(name) for name in (pulse.PIN[direction], pulse.PIPEWIRE_PIN)}
+    if node:
+        os.environ.update(dict.fromkeys(before, node))
+    try:
+        yield
+    finally:
+        for name, value in before.items() if node else ():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _open(

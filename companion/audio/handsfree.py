@@ -201,8 +201,8 @@ class OpenMicrophone:
         """
         try:
             while take := await self._next_take():
-                async with aclosing(self._follow(take)) as told:
-                    async for signal in told:
+                async with aclosing(self._follow(take)) as signals:
+                    async for signal in signals:
                         yield signal
         finally:
             await self.mute()
@@ -229,7 +229,7 @@ class OpenMicrophone:
         self._is_waiting, self._frames_of_take = True, 0
         self._pre_roll.clear()
         watchdog = tasks.spawn(self._watch(take), name="watch the open microphone")
-        lost: CompanionError | None = None
+        fault: Exception | None = None
         try:
             async with aclosing(take.frames()) as frames:
                 async for frame in frames:
@@ -237,16 +237,16 @@ class OpenMicrophone:
                     for signal in self._hear(frame, take):
                         yield signal
                     self._is_waiting = True
-        except CompanionError as error:
-            lost = error
+        except Exception as error:  # noqa: BLE001 - raised below, once the turn under way has ended
+            fault = error
         finally:
             await tasks.stop(watchdog)
             await take.close()
         if endpoint := self._endpoints.close():
-            yield self._told(endpoint)
-        if lost or self._is_lost:
+            yield self._signal(endpoint)
+        if fault or self._is_lost:
             self.is_muted = True
-            raise lost or CompanionError(Kind.MICROPHONE_LOST)
+            raise fault or CompanionError(Kind.MICROPHONE_LOST)
 
     async def _watch(self, take: Take) -> None:
         """Closes a take that brings nothing. Looks twice: a loop that was busy finds its frames at the first look."""
@@ -274,7 +274,7 @@ class OpenMicrophone:
         for probability in self._probabilities.feed(frame):
             endpoint = self._endpoints.add(0.0 if is_deaf else probability, is_guarded=is_guarded)
             if endpoint is not None:
-                yield self._told(endpoint)
+                yield self._signal(endpoint)
 
     def _without_echo(self, frame: bytes, at_s: float) -> tuple[bytes, bool]:
         """The frame, and whether the app's own voice may still be in it."""
@@ -285,7 +285,7 @@ class OpenMicrophone:
             self._sounds_until_s = starts_s + audio.seconds
         return self._canceller.near(frame, at_s), at_s < self._sounds_until_s + GUARD_S
 
-    def _told(self, endpoint: Endpoint) -> Signal:
+    def _signal(self, endpoint: Endpoint) -> Signal:
         ago_s = endpoint.at_s - endpoint.since_s
         if endpoint.signal is TurnSignal.STARTED:
             whole = round((ago_s + endpoint.pre_roll_s) / _FRAME_S)

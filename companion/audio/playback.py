@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from companion import tasks
-from companion.audio.devices import Stream, in_thread, let_go, open_stream
+from companion.audio.devices import Stream, close_within_limit, in_thread, open_stream
+from companion.audio.pulse import Watch
 from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
@@ -59,10 +60,12 @@ class _Output:
         self.stream: Stream | None = None
         self._called_back_s = 0.0
         self._has_finished = False
+        self._is_misplaced = self._is_unplugged = False
+        self._watch: Watch | None = None
         self._notes: list[tuple[float, int, int]] = [(0.0, 0, 0)] * _NOTES
         self._noted = 0
-        self._told = 0
-        """How many of the notes `played` has told; belongs to the loop."""
+        self._notes_read = 0
+        """How many of the notes `played` has given; belongs to the loop."""
         self._was_sounding = False
         self._ramp: Any = None
         self._finished = finished
@@ -84,6 +87,8 @@ class _Output:
         self.ring = Ring(self.rate_hz * 2 * (QUEUE_S + _PLAYED_S))
         self._ramp = np.linspace(1.0, 0.0, self.rate_hz * FADE_MS // 1000, dtype=np.float32)
         self.stream = stream
+        if stream.node:
+            self._watch = Watch("output", device_name, stream.node, self._on_misplaced)
         return stream
 
     def run(self) -> None:
@@ -100,6 +105,8 @@ class _Output:
 
     def close(self) -> None:
         self.is_running = False
+        if self._watch is not None:
+            self._watch.end()
         if self.stream:
             self.stream.close()
 
@@ -109,8 +116,15 @@ class _Output:
 
     @property
     def is_dead(self) -> bool:
+        """It plays no more, or where nobody wants it."""
         is_late = time.monotonic() - self._called_back_s > LOST_AFTER_S
-        return self.is_running and (self._has_finished or is_late)
+        return self._is_misplaced or (self.is_running and (self._has_finished or is_late))
+
+    @property
+    def went_away(self) -> str:
+        """What a person reads of a device that is gone; empty while it is there, and wanted no longer."""
+        is_gone = self._is_unplugged or (self.is_dead and not self._is_misplaced)
+        return self.stream.device.full_label if is_gone and self.stream else ""
 
     @property
     def room(self) -> int:
@@ -133,8 +147,8 @@ class _Output:
         for number in range(newest - 1, max(newest - _NOTES, -1), -1):
             at_s, start, length = self._notes[number % _NOTES]
             if at_s <= now_s:
-                gone = int((now_s - at_s) * self.rate_hz) * 2
-                return start + min(gone, length), gone < length
+                heard = int((now_s - at_s) * self.rate_hz) * 2
+                return start + min(heard, length), heard < length
         return 0, False
 
     @property
@@ -149,8 +163,10 @@ class _Output:
 
     def played(self) -> list[tuple[float, Audio]]:
         newest = self._noted
-        notes = [self._notes[number % _NOTES] for number in range(max(self._told, newest - _NOTES), newest)]
-        self._told = newest
+        notes = [
+            self._notes[number % _NOTES] for number in range(max(self._notes_read, newest - _NOTES), newest)
+        ]
+        self._notes_read = newest
         return [
             (at_s, Audio(pcm=self.ring.copy(start, start + length), rate_hz=self.rate_hz))
             for at_s, start, length in notes
@@ -187,6 +203,10 @@ class _Output:
         samples = np.frombuffer(self.ring.copy(start, end), dtype="<i2")
         self.ring.read = cut_to
         return bytes((samples * self._ramp[: len(samples)]).astype("<i2").tobytes())
+
+    def _on_misplaced(self, is_unplugged: bool) -> None:
+        self._is_unplugged, self._is_misplaced = is_unplugged, True
+        self._finished()
 
     def _on_finished(self) -> None:
         self._has_finished = True
@@ -311,7 +331,7 @@ class DevicePlayer:
         if self._timer:
             self._timer.cancel()
         async with self._opening:
-            await self._let_go()
+            await self._release()
 
     def _cut(self) -> None:
         self._resampler = None
@@ -372,10 +392,10 @@ class DevicePlayer:
     async def _replace(self, dead: _Output) -> _Output:
         """Opens what there is now, and queues what the dead one had not played yet."""
         turn, self._heard_before_s = self._turn, self.heard_s
-        gone = dead.label if dead.is_dead else ""  # else it rested, and was closed to look for devices
+        went_away = dead.went_away  # empty also where it rested, and was closed to look for devices
         unheard = dead.ring.copy(max(dead.sounding()[0], self._starts_at), dead.ring.written)
-        await self._let_go()
-        output = await self._open_again(dead, instead_of=gone)
+        await self._release()
+        output = await self._open_again(dead, instead_of=went_away)
         self._resampler = None
         if turn is not None and turn == self._turn:
             output.ring.write(memoryview(Resampler(dead.rate_hz, output.rate_hz).process(unheard, last=True)))
@@ -392,10 +412,10 @@ class DevicePlayer:
                     raise CompanionError(Kind.SPEAKER_LOST, who=dead.label, cause=error) from error
             await asyncio.sleep(TRY_AGAIN_S)
 
-    async def _let_go(self) -> None:
+    async def _release(self) -> None:
         output, self._output = self._output, None
         if output:
-            await let_go(output.close, output.label)
+            await close_within_limit(output.close, output.label)
 
     def _on_finished(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         def wake() -> None:
@@ -435,10 +455,10 @@ class DevicePlayer:
     async def _rest(self, output: _Output) -> None:
         async with self._opening:
             if not output.is_running and self._output is output:
-                await let_go(output.rest, output.label)
+                await close_within_limit(output.rest, output.label)
 
     async def _close_quietly(self) -> None:
         async with self._opening:
             if self._output and not self._output.is_running and self._output.is_quiet:
                 self._heard_before_s = self.heard_s
-                await self._let_go()
+                await self._release()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from companion.audio.devices import Direction, Stream, label_of
+from companion.audio.devices import Stream, label_of
+from companion.audio.pulse import Direction
 from companion.events import DeviceNoted, Event
 
 _log = logging.getLogger(__name__)
@@ -33,16 +34,19 @@ class Remarks:
         self._fell_back = False
         self._has_hinted = False
 
-    def opened(self, stream: Stream, *, instead_of: str = "") -> None:
-        """A stream runs; `instead_of` is the device that went away under it."""
+    def opened(self, stream: Stream, *, instead_of: str = "", has_moved: bool = False) -> None:
+        """A stream runs; `instead_of` is the device that went away under it, or it `has_moved` from one that is there."""
         label, does = stream.device.label, _DOES[self._direction]
         fell_back, self._fell_back = self._fell_back, stream.fell_back
         if instead_of:
-            self._say(f"The {_NAME[self._direction]} went away; {_or_again(label, instead_of)}.", stream)
+            again = _or_again(stream.device.full_label, instead_of)
+            self._say(f"The {_NAME[self._direction]} went away; {again}.", stream)
         elif stream.fell_back and not fell_back:
             self._say(f"{label_of(self._chosen)} is not there; {label} {does} instead.", stream)
         elif fell_back and not stream.fell_back:
             self._say(f"{label} is back.", stream)
+        elif has_moved:
+            self._say(f"{stream.device.full_label} {does} now.", stream)
         elif self._direction == "input" and stream.device.is_phone_quality and not self._has_hinted:
             self._has_hinted = True
             self._say(
@@ -61,10 +65,8 @@ class Remarks:
 
     def _say(self, text: str, stream: Stream) -> None:
         _log.info("%s: %s", self._direction, text)
-        is_input = self._direction == "input"
-        self._tell(
-            DeviceNoted(text=text, is_input=is_input, device=stream.device.label, fell_back=stream.fell_back)
-        )
+        is_input, device = self._direction == "input", stream.device.full_label
+        self._tell(DeviceNoted(text=text, is_input=is_input, device=device, fell_back=stream.fell_back))
 
 
 def _or_again(label: str, instead_of: str) -> str:

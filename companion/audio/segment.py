@@ -154,7 +154,7 @@ class Endpoints:
             return self.close()
         if speech.pause_s >= rules.eager_pause_s and not self._is_eager:
             self._is_eager = True
-            return self._told(TurnSignal.EAGER_END, speech.pause_s)
+            return self._endpoint(TurnSignal.EAGER_END, speech.pause_s)
         return None
 
     def close(self) -> Endpoint | None:
@@ -162,10 +162,10 @@ class Endpoints:
         if not self.is_in_turn:
             return None
         self._waits_for_quiet = self._speech.pause_s < self._rules.eager_pause_s
-        told = self._told(TurnSignal.ENDED, self._speech.pause_s)
+        endpoint = self._endpoint(TurnSignal.ENDED, self._speech.pause_s)
         self.is_in_turn = False
         self._earliest_s = self._speech.heard_s
-        return told
+        return endpoint
 
     @property
     def _turn_speech_s(self) -> float:
@@ -176,15 +176,15 @@ class Endpoints:
         self.is_in_turn, self._is_eager = True, False
         self._spoken_before_s = speech.speech_s - speech.run_s
         before_s = speech.heard_s - speech.run_s - self._earliest_s
-        return self._told(
+        return self._endpoint(
             TurnSignal.STARTED, speech.run_s, pre_roll_s=max(0.0, min(self._rules.pre_roll_s, before_s))
         )
 
     def _resume(self) -> Endpoint:
         self._is_eager = False
-        return self._told(TurnSignal.RESUMED, self._speech.run_s)
+        return self._endpoint(TurnSignal.RESUMED, self._speech.run_s)
 
-    def _told(self, signal: TurnSignal, ago_s: float, pre_roll_s: float = 0.0) -> Endpoint:
+    def _endpoint(self, signal: TurnSignal, ago_s: float, pre_roll_s: float = 0.0) -> Endpoint:
         now_s = self._speech.heard_s
         return Endpoint(
             signal=signal,

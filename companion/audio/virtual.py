@@ -135,7 +135,7 @@ class CapturingPlayer:
         """Where in it the turn begins."""
         self._heard_bytes = 0
         """Where in it the clock stood at `_at_s`."""
-        self._told_bytes = 0
+        self._played_bytes = 0
         """Where in it `played` has come to."""
         self._at_s = 0.0
         self._resampler: Resampler | None = None
@@ -175,9 +175,9 @@ class CapturingPlayer:
     def played(self) -> list[tuple[float, Audio]]:
         """What is heard since the last call, and when each piece is, as a real speaker tells it."""
         self._advance()
-        start = min(self._told_bytes, len(self._kept))
+        start = min(self._played_bytes, len(self._kept))
         ahead = int(_AHEAD_S * self._rate_hz) * 2
-        self._told_bytes = end = min(len(self._kept), self._heard_bytes + ahead)
+        self._played_bytes = end = min(len(self._kept), self._heard_bytes + ahead)
         if end <= start:
             return []
         at_s = self._at_s + (start - self._heard_bytes) / 2 / self._rate_hz

@@ -134,7 +134,8 @@ def _devices(home: Home, args: argparse.Namespace) -> int:
     for title, devices in (("Microphones", found.inputs), ("Speakers", found.outputs)):
         print(f"{title}:")
         for device in devices:
-            print(f"  {'*' if device.is_default else ' '} {device.name}")
+            label = f"  ({device.label})" if device.label != device.name else ""
+            print(f"  {'*' if device.is_default else ' '} {device.name}{label}")
         if not devices:
             print("    none")
     return 0

@@ -75,8 +75,8 @@ async def _add(app: Companion, args: argparse.Namespace) -> int:
     addresses, notice = servers.read_addresses(text, kind)
     server = servers.drafted(app.settings, args.name, addresses, kind)
     key = os.environ.get(key_variable(server.name), "").strip()
-    found = await app.bench.discover(server, Secret(key) if key else None)
-    await app.bench.add_server(replace(server, roles=found.roles), found.roles)
+    found = await app.settings_backend.discover(server, Secret(key) if key else None)
+    await app.settings_backend.add_server(replace(server, roles=found.roles), found.roles)
     if notice:
         remark(notice)
     print(f"{server.name} is a provider now. {found.sentence}")
@@ -96,6 +96,6 @@ async def _remove(app: Companion, args: argparse.Namespace) -> int:
         raise CompanionError(
             Kind.PROVIDER_UNKNOWN, f"There is no server called {args.name}.", hint=f"There are: {names}."
         )
-    await app.bench.remove_server(args.name)
+    await app.settings_backend.remove_server(args.name)
     print(f"{args.name} is a provider no longer; its key is forgotten.")
     return 0

@@ -9,7 +9,8 @@ spoken_turn    heard and answered by a voice model; voice_link and connection ar
 answer         what every answer is: written_answer and spoken_answer; continuation joins one that was cut off
 following      the sound of it as it is heard; heard maps sound back to sentences and words
 turn_saver     what is committed when, and tried again
-handsfree      turns that begin by speaking; speculative is an answer asked for in a pause
+handsfree      the open microphone and the turns that begin by speaking; own_voice notices an app that talks to itself;
+               speculative is an answer asked for in a pause
 sentences      how text is cut for speech; speech_text cleans it; prompt is what a model is sent
 timeline       where the time of a turn went
 """

@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from companion import days
 from companion.conversation.session import Session
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
@@ -23,6 +23,9 @@ from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.conversation.live_turn import LiveTurn
+
+_UNSAVED = frozenset({Kind.JOURNAL_UNSAVED, Kind.DISK_FULL})
+"""What is right again when everything is saved."""
 
 
 class Moved(Protocol):
@@ -195,7 +198,7 @@ class TurnSaver:
         except CompanionError:
             return
         if finished and not self._unsaved:
-            self._events.emit(TroubleCleared())
+            self._events.emit(TroubleCleared(kinds=_UNSAVED))
 
     async def _commit(self, turn: LiveTurn) -> None:
         record = turn.record

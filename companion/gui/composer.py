@@ -73,6 +73,14 @@ class Composer(QFrame):
         cursor.movePosition(cursor.MoveOperation.End)
         self.field.setTextCursor(cursor)
 
+    def bring_back(self, text: str) -> None:
+        """A draft of the last run, before what has been written since."""
+        draft = self.draft
+        self.field.setPlainText(breakable(f"{text}\n{draft}" if draft.strip() else text)[0])
+        cursor = self.field.textCursor()
+        cursor.movePosition(cursor.MoveOperation.End)
+        self.field.setTextCursor(cursor)
+
     def take_back_offer(self) -> bool:
         """The words that were heard go again, unsent; False: there are none, or they have been worked on."""
         if not self._with_offer or self.draft != self._with_offer:

@@ -102,7 +102,7 @@ class Gallery(QWidget):
         return hint
 
     def _notice(self, kind: Kind) -> QWidget:
-        def nothing(action: Action, role: Role | None) -> None:
+        def nothing(action: Action, trouble: Trouble) -> None:
             """The gallery only shows."""
 
         bar = NoticeBar(self._look)

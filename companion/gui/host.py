@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from companion.errors import Action
+from companion.errors import Action, CompanionError
 from companion.events import Events
 from companion.flow import SessionRecord, TurnRecord, WaitingTake
 
@@ -139,5 +139,14 @@ class WindowHost(Protocol):
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
 
-    def act(self, action: Action) -> None:
-        """A card's button that is not about choosing something in the settings."""
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
+        """A card's button that leads nowhere in the window; `about`: what the card tells."""
+
+    def undo_discard(self) -> bool:
+        """The take that Esc threw away is heard after all; False when there is none any more."""
+
+    def toggle_talk(self) -> None:
+        """Ends the open take, or begins one that goes on without a key held."""
+
+    def label_of(self, full_name: str) -> str:
+        """How a person knows "provider/model", as a turn keeps it: "Offline guide", "Claude Haiku 5.5"."""

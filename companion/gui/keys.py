@@ -1,28 +1,34 @@
-"""The talk key: real key events in, press and release of a take out. Main thread.
+"""The talk key: Qt's key events in, press and release of a take out. Main thread.
 
-Two traps decide the shape. X11 repeats a held key as release and press pairs, unmarked: a release counts only when no
-press follows within `_RELEASE_MS`. And when the window loses the focus while a key is held, its release never comes:
-the take ends then.
+Which key talks, and where, is decided here; what its events mean is decided in `hold`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 
+from companion.gui import hold
+from companion.gui.positions import alive, is_same_place
 from companion.gui.talk import TalkButton
 
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
 GO_ON_KEY = "Ctrl+G"
 """Goes on with an answer that was cut off."""
-_RELEASE_MS = 40
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
 _KEY_BITS = 0x01FFFFFF
 """Of a key with its modifiers: the key."""
+_HARMLESS = (
+    Qt.KeyboardModifier.KeypadModifier
+    | Qt.KeyboardModifier.ShiftModifier
+    | Qt.KeyboardModifier.GroupSwitchModifier
+)
+"""With these a key is still the same; with Ctrl, Alt or Meta it belongs to a shortcut."""
 _KINDS = (QEvent.Type.KeyPress, QEvent.Type.KeyRelease, QEvent.Type.ShortcutOverride)
 _OWN_USE = (
     "QAbstractButton",
@@ -45,7 +51,7 @@ def key_named(name: str) -> int:
     if sequence.count() != 1:
         return _SPACE
     key: int = sequence[0].toCombined() & _KEY_BITS  # type: ignore[index]  # the stubs do not know that a sequence is one
-    return _SPACE if key == _UNKNOWN else key
+    return _SPACE if key == _UNKNOWN else alive(key)
 
 
 def has_own_use(widget: QWidget | None) -> bool:
@@ -76,16 +82,32 @@ class TalkKeys(QObject):
         lost: Callable[[], None],
     ) -> None:
         super().__init__(window)
-        self.key = _SPACE
+        self._key = _SPACE
         self._everywhere = key_named(EVERYWHERE)
         self._window = window
-        self._may_talk, self._pressed, self._released, self._lost = may_talk, pressed, released, lost
-        self._held: int | None = None
-        self._release = QTimer(self)
-        self._release.setSingleShot(True)
-        self._release.setInterval(_RELEASE_MS)
-        self._release.setTimerType(Qt.TimerType.PreciseTimer)
-        self._release.timeout.connect(self._let_go)
+        self._may_talk = may_talk
+        self._calls = {hold.Change.DOWN: pressed, hold.Change.UP: released, hold.Change.LOST: lost}
+        self._state = hold.State()
+        self._number: int | None = None
+        """Where the talk key lies on this keyboard, once it was seen."""
+        self._last = (0, 0)
+        self._marks_are_true = QGuiApplication.platformName() != "xcb"
+        self._due = QTimer(self)
+        self._due.setSingleShot(True)
+        self._due.setInterval(round(hold.RELEASE_S * 1000) + 1)
+        self._due.setTimerType(Qt.TimerType.PreciseTimer)
+        self._due.timeout.connect(self._look_once_more)
+
+    @property
+    def key(self) -> int:
+        """The talk key, as Qt numbers keys by what they write."""
+        return self._key
+
+    @key.setter
+    def key(self, key: int) -> None:
+        if key != self._key:
+            self._key = key
+            self._number = self._last[1] if self._last[0] == key else None  # it was pressed to be chosen
 
     def start(self) -> None:
         """Keys talk from now on. Not before the first frame: from here on every event of Qt passes through Python."""
@@ -99,52 +121,91 @@ class TalkKeys(QObject):
         app = QApplication.instance()
         if app is not None:
             app.removeEventFilter(self)
-        self._release.stop()
-        self._held = None
+        self._due.stop()
+        self._state = hold.State()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() not in _KINDS or not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
+        kind = event.type()
+        if kind not in _KINDS or not isinstance(event, QKeyEvent):
             return False
-        key = event.key()
-        if self._held is not None and key == self._held:
-            return self._of_held_key(event)
-        if self._held is not None or not self._talks(key, event):
+        number = _number(event)
+        if not isinstance(watched, QWidget):
+            if kind is QEvent.Type.KeyRelease:  # it may reach no widget at all, behind another dialog
+                self._step(_released(event, number))
             return False
-        if event.type() is QEvent.Type.KeyPress and not event.isAutoRepeat():
-            self._held = key
-            self._pressed()
-        event.accept()
-        return True
+        is_held = number == self._state.held
+        if kind is QEvent.Type.KeyRelease:
+            self._step(_released(event, number))
+            if is_held:
+                event.accept()
+            return is_held
+        talks = self._talks(event, number)
+        if kind is QEvent.Type.KeyPress:
+            self._step(
+                hold.Pressed(
+                    key=number,
+                    at_s=time.monotonic(),
+                    stamp_s=_stamp_s(event),
+                    is_repeat=self._marks_are_true and event.isAutoRepeat(),
+                    talks=talks,
+                )
+            )
+        if is_held or talks:
+            event.accept()
+        return is_held or talks
 
-    def _of_held_key(self, event: QKeyEvent) -> bool:
-        if event.type() is QEvent.Type.KeyRelease and not event.isAutoRepeat():
-            self._release.start()
-        elif event.type() is QEvent.Type.KeyPress:
-            self._release.stop()
-        event.accept()
-        return True
-
-    def _talks(self, key: int, event: QKeyEvent) -> bool:
-        if event.modifiers() & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier):
-            return False
-        if QApplication.activePopupWidget() is not None:
+    def _talks(self, event: QKeyEvent, number: int) -> bool:
+        key = alive(event.key())
+        self._last = key, number
+        if key == self.key:
+            self._number = number
+        if event.modifiers() & ~_HARMLESS or QApplication.activePopupWidget() is not None:
             return False
         if key == self._everywhere:
             return True
-        focus = QApplication.focusWidget()
         in_window = QApplication.activeWindow() in (self._window, None)
-        return key == self.key and in_window and self._may_talk() and not has_own_use(focus)
+        if not (in_window and self._means(key, number) and self._may_talk()):
+            return False
+        return not has_own_use(QApplication.focusWidget())
 
-    def _let_go(self) -> None:
-        self._held = None
-        self._released()
+    def _means(self, key: int, number: int) -> bool:
+        """Whether it is the talk key: by what it writes, or by where it lies when it writes another script."""
+        if key == self.key or number == self._number:
+            return True
+        return is_same_place(self.key, key, number)
+
+    def _step(self, given: hold.Input) -> None:
+        self._state, changes = hold.step(self._state, given)
+        if self._state.up_s is None:
+            self._due.stop()
+        elif not self._due.isActive():
+            self._due.start()
+        for change in changes:
+            self._calls[change]()
+
+    def _look_once_more(self) -> None:
+        """Whatever has waited in the queue meanwhile goes first: a repeat that came late is no release."""
+        QTimer.singleShot(0, self, lambda: self._step(hold.Tick(time.monotonic())))
 
     def _state_changed(self, state: Qt.ApplicationState) -> None:
         if state is Qt.ApplicationState.ApplicationActive:
             return
-        self._release.stop()
-        self._held = None
-        self._lost()
+        self._state, _ = hold.step(self._state, hold.FocusLost())
+        self._due.stop()
+        self._calls[hold.Change.LOST]()  # the button, too, may be held
+
+
+def _number(event: QKeyEvent) -> int:
+    """What tells the key from all others, whatever it writes."""
+    return event.nativeScanCode() or event.nativeVirtualKey() or alive(event.key())
+
+
+def _stamp_s(event: QKeyEvent) -> float | None:
+    return event.timestamp() / 1000 if event.timestamp() else None
+
+
+def _released(event: QKeyEvent, number: int) -> hold.Released:
+    return hold.Released(key=number, at_s=time.monotonic(), stamp_s=_stamp_s(event))
 
 
 def key_name(key: int) -> str:

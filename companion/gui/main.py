@@ -12,20 +12,20 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLockFile, QSocketNotifier
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
 from companion.app import Companion
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
+from companion.gui.door import RAISE, TOGGLE_TALK, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.log import describe, hold_log, start_log
@@ -34,21 +34,15 @@ from companion.paths import Home, find_home
 if TYPE_CHECKING:
     import asyncio
 
-    from PySide6.QtNetwork import QLocalServer, QLocalSocket
-
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
     "There is no display here, so the window cannot open. What works without one: "
     "`companion reflect --mic FILE --speaker FILE` and `companion demo --screenshots DIR`."
 )
 NOT_RUNNING = "Companion is not open, so there is nothing to talk to. Start it with `companion`."
+TOO_BUSY = "Companion is open but did not answer in time, so nothing was begun or ended. Try again."
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
-KNOCK_MS = 1000
-"""Longest wait for the first instance to hear a knock."""
-RAISE, TOGGLE_TALK = "raise", "toggle-talk"
-"""What another instance may ask for: come to the front; begin a take or end it."""
-_MOST_ASKED = 64
 
 
 def has_display() -> bool:
@@ -99,8 +93,10 @@ def run(
     door = Door(home) if is_alone else None
     if door is not None and not door.enter():
         card = CARDS[Kind.ALREADY_RUNNING]
-        print(f"{card.sentence} {card.hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
-        return 0
+        is_raised = knock(home.data, RAISE) is Answer.DONE
+        hint = card.hint if is_raised else "It does not answer just now."
+        print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
+        return 0 if is_raised else 1
 
     try:
         app = make()
@@ -159,14 +155,21 @@ async def _live(
     if not shell.window.isVisible():  # closed already
         closing.set()
     signals = _Signals(closing.set)
+    qt = QApplication.instance()
+    assert isinstance(qt, QApplication)
+    qt.commitDataRequest.connect(shell.leave_soon)
     if door is not None:
         door.answers = {RAISE: shell.bring_to_front, TOGGLE_TALK: app.toggle_talk}
         door.listen()
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
     await closing.wait()
+    if door is not None:
+        door.answers = {}
     shell.hide()
-    await tasks.stop(opening, show)
+    await tasks.stop(show)
+    await shell.keep_draft()
+    await tasks.stop(opening)
     await app.close()
     shell.close()
     signals.close()
@@ -220,87 +223,17 @@ class _Signals:
         self._stop()
 
 
-class Door:
-    """One instance per home: a lock beside the data, and a local socket on which the next instance knocks."""
-
-    def __init__(self, home: Home) -> None:
-        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.answers: Mapping[str, Callable[[], None]] = {}
-        """What is done when it is asked for."""
-        self._lock = QLockFile(str(home.data / "companion.lock"))
-        self._lock.setStaleLockTime(0)  # a lock is stale when its process is gone, never because it is old
-        self._data = home.data
-        self._server: QLocalServer | None = None
-
-    def enter(self) -> bool:
-        """False: another instance has this home, and was asked to come to the front."""
-        if not self._lock.tryLock(0) and not self._break_stale():
-            knock(self._data, RAISE)
-            return False
-        return True
-
-    def listen(self) -> None:
-        """From now on the next instance is heard; not needed for the first frame."""
-        from PySide6.QtNetwork import QLocalServer
-
-        address = _address(self._data)
-        QLocalServer.removeServer(address)
-        self._server = QLocalServer()
-        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.newConnection.connect(self._knocked)
-        if not self._server.listen(address):
-            _log.info("no local socket: %s", self._server.errorString())
-
-    def leave(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._lock.unlock()
-
-    def _break_stale(self) -> bool:
-        return self._lock.removeStaleLockFile() and self._lock.tryLock(0)
-
-    def _knocked(self) -> None:
-        assert self._server is not None
-        while (connection := self._server.nextPendingConnection()) is not None:
-            connection.readyRead.connect(lambda heard=connection: self._answer(heard))
-            connection.disconnected.connect(connection.deleteLater)
-            if connection.bytesAvailable():
-                self._answer(connection)
-
-    def _answer(self, connection: QLocalSocket) -> None:
-        asked = bytes(connection.read(_MOST_ASKED).data()).decode("utf-8", "replace").strip()
-        if asked in self.answers:
-            self.answers[asked]()
-
-
-def knock(data: Path, what: str) -> bool:
-    """Asks the instance that has this home for something; False: none runs, or it does not hear."""
-    from PySide6.QtNetwork import QLocalSocket
-
-    connection = QLocalSocket()
-    connection.connectToServer(_address(data))
-    if not connection.waitForConnected(KNOCK_MS):
-        return False
-    connection.write(f"{what}\n".encode())
-    is_told = connection.waitForBytesWritten(KNOCK_MS)
-    connection.disconnectFromServer()
-    return is_told
-
-
 def toggle_talk(home: Home) -> int:
     """Begins a take in the running app, or ends the open one; the exit code. For a key of the desktop."""
-    if knock(home.data, TOGGLE_TALK):
-        return 0
-    print(NOT_RUNNING, file=sys.stderr)  # noqa: T201 - a command without a window
+    match knock(home.data, TOGGLE_TALK):
+        case Answer.DONE:
+            return 0
+        case Answer.LATE | Answer.SILENT:
+            says = TOO_BUSY
+        case _:
+            says = NOT_RUNNING
+    print(says, file=sys.stderr)  # noqa: T201 - a command without a window
     return 1
-
-
-def _address(data: Path) -> str:
-    """A name for the local socket that is short enough for every system and the same for the same home."""
-    import hashlib
-
-    owner = str(os.getuid()) if hasattr(os, "getuid") else ""
-    return "companion-" + hashlib.sha256(f"{owner}:{data}".encode()).hexdigest()[:24]
 
 
 class _Faults:

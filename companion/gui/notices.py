@@ -1,17 +1,27 @@
 """The banner under the top bar: one sentence, what is safe, one or two buttons. Never modal. Main thread.
 
-One notice per kind; a newer one of the same kind takes its place, the newest of all is shown.
+One notice per kind and role; a newer one of the same takes its place. The two newest are shown, so that a turn in which
+thinking and voice both fail tells both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.errors import Action, Kind
 from companion.events import Trouble
@@ -41,7 +51,9 @@ ACTION_LABELS = {
     Action.SHOW_WAITING: "Show recordings",
     Action.CONTINUE: "Continue",
 }
+_ROLES = {Role.THINKS: "Thinking", Role.HEARS: "Hearing", Role.SPEAKS: "Voice"}
 _MOST_BUTTONS = 2
+_MOST_SHOWN = 2
 _MOST_WAITING = 8
 
 
@@ -60,12 +72,22 @@ class Notice:
     stops_turn: bool = False
     """The turn waits for the person."""
 
+    role: Role | None = None
+    """Whose trouble it is."""
+    stays_s: float = 0.0
+    """It goes by itself after so long; 0: it stays."""
+
+    @property
+    def key(self) -> tuple[str, Role | None]:
+        """What a newer notice must have in common to take this one's place."""
+        return self.kind, self.role
+
     @classmethod
-    def of(cls, trouble: Trouble, act: Callable[[Action, Role | None], None]) -> Notice:
-        """The card of an error; `act` is called with the button pressed and the role that failed."""
+    def of(cls, trouble: Trouble, act: Callable[[Action, Trouble], None]) -> Notice:
+        """The card of an error; `act` is called with the button pressed and the trouble it is about."""
         error = trouble.error
         buttons = tuple(
-            (ACTION_LABELS[action], lambda action=action: act(action, trouble.role))
+            (ACTION_LABELS[action], lambda action=action: act(action, trouble))
             for action in error.actions[:_MOST_BUTTONS]
         )
         hint = clean_text(error.hint)
@@ -73,6 +95,7 @@ class Notice:
             hint = f"{hint} {GO_ON_KEY} goes on."
         return cls(
             kind=error.kind.value,
+            role=trouble.role,
             sentence=clean_text(error.message),
             hint=hint,
             buttons=buttons,
@@ -85,34 +108,20 @@ class Notice:
         )
 
 
-class NoticeBar(QFrame):
-    """Shows the newest notice; hidden while there is none."""
+class NoticeBar(QWidget):
+    """The newest notices, one below the other; hidden while there is none."""
 
     changed = Signal()
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
-        self._notices: dict[str, Notice] = {}
-        self.setProperty("notice", "warn")
-        self._picture = QLabel()
-        self._sentence = label("", "notice-sentence", wraps=True)
-        self._hint = label("", "notice-hint", wraps=True)
-        self._buttons: list[QPushButton] = []
-        self._more = label("", "notice-hint")
-        self.close_button = QToolButton()
-        self.close_button.setProperty("tone", "plain")
-        self.close_button.setAccessibleName("Close this notice")
-        self.close_button.setToolTip("Close")
-        self.close_button.clicked.connect(self._close_current)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(17, 9, 12, 9)
-        self._row.setSpacing(12)
-        self._row.addWidget(self._picture)
-        words = _Words(self._sentence, self._hint)
-        self._row.addWidget(words, 1)
-        self._row.addWidget(self._more)
-        self._row.addWidget(self.close_button)
+        self._notices: dict[tuple[str, Role | None], Notice] = {}
+        self.cards: list[NoticeCard] = []
+        """What is shown, the newest first."""
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
         look.changed.connect(self._show)
         self.hide()
 
@@ -130,76 +139,125 @@ class NoticeBar(QFrame):
         return {notice.kind for notice in self._notices.values() if notice.stops_turn} == {kind.value}
 
     def tell(self, notice: Notice) -> None:
-        """Shows it now, before the ones that are there."""
-        self._notices.pop(notice.kind, None)
-        self._notices[notice.kind] = notice
+        """Shows it now, above the ones that are there."""
+        self._notices.pop(notice.key, None)
+        self._notices[notice.key] = notice
         while len(self._notices) > _MOST_WAITING:
             del self._notices[next(iter(self._notices))]
         self._show()
+        if notice.stays_s:
+            QTimer.singleShot(round(notice.stays_s * 1000), self, lambda: self.close_one(notice))
         announce(self, f"{notice.sentence} {notice.hint}", urgent=notice.tone == "warn")
         from PySide6.QtGui import QAccessible, QAccessibleEvent
 
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
-    def close_all(self) -> None:
-        """What was wrong is right again."""
-        self._keep(lambda notice: notice.tone == "plain")
+    def has(self, kind: str) -> bool:
+        return any(notice.kind == kind for notice in self._notices.values())
 
-    def close_kind(self, kind: str) -> None:
-        self._keep(lambda notice: notice.kind != kind)
+    def close_kinds(self, kinds: Container[str]) -> None:
+        self._keep(lambda notice: notice.kind not in kinds)
+
+    def close_role(self, role: Role) -> None:
+        self._keep(lambda notice: notice.role is not role)
 
     def close_turn(self) -> None:
         """Something new begins; what was said about the last turn goes."""
         self._keep(lambda notice: not notice.is_about_turn)
 
+    def close_one(self, gone: Notice) -> None:
+        self._keep(lambda notice: notice is not gone)
+
     def _keep(self, stays: Callable[[Notice], bool]) -> None:
-        kept = {kind: notice for kind, notice in self._notices.items() if stays(notice)}
+        kept = {key: notice for key, notice in self._notices.items() if stays(notice)}
         if len(kept) != len(self._notices):
             self._notices = kept
             self._show()
 
-    def _close_current(self) -> None:
-        if self.current is not None:
-            self.close_kind(self.current.kind)
-
     def _press(self, notice: Notice, action: Callable[[], None]) -> None:
-        self.close_kind(notice.kind)
+        self.close_one(notice)
         action()
 
     def _show(self) -> None:
-        notice = self.current
-        self.setVisible(notice is not None)
-        for button in self._buttons:
-            self._row.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self._buttons.clear()
-        if notice is not None:
-            self._fill(notice)
+        newest = list(reversed(self._notices.values()))
+        self.setVisible(bool(newest))
+        for card in self.cards:
+            self._column.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self.cards = [
+            NoticeCard(
+                self._look,
+                notice,
+                says_role=self._is_one_of_two(notice),
+                press=self._press,
+                close=self.close_one,
+            )
+            for notice in newest[:_MOST_SHOWN]
+        ]
+        for card in self.cards:
+            self._column.addWidget(card)
+            card.show()
+        if len(newest) > _MOST_SHOWN:
+            self.cards[-1].show_more(len(newest) - _MOST_SHOWN)
         self.changed.emit()
 
-    def _fill(self, notice: Notice) -> None:
-        tone = "warn" if notice.tone == "warn" else "accent"
+    def _is_one_of_two(self, notice: Notice) -> bool:
+        """Whether the same went wrong with another role, so that the sentence alone does not tell them apart."""
+        same = [other for other in self._notices.values() if other.kind == notice.kind]
+        return notice.role is not None and len(same) > 1
+
+
+class NoticeCard(QFrame):
+    """One notice: a picture, its words, its buttons."""
+
+    def __init__(
+        self,
+        look: Look,
+        notice: Notice,
+        *,
+        says_role: bool,
+        press: Callable[[Notice, Callable[[], None]], None],
+        close: Callable[[Notice], None],
+    ) -> None:
+        super().__init__()
         self.setProperty("notice", notice.tone)
-        for part in (self, self._sentence, self._hint, self._more):
-            part.style().unpolish(part)
-            part.style().polish(part)
-        self._sentence.setText(notice.sentence)
-        self._hint.setText(notice.hint)
-        self.setAccessibleName(notice.sentence)
+        tone = look.colour("warn" if notice.tone == "warn" else "accent")
+        role = f"{_ROLES[notice.role]}: " if says_role and notice.role in _ROLES else ""
+        sentence = label(f"{role}{notice.sentence}", "notice-sentence", wraps=True)
+        self.hint = label(notice.hint, "notice-hint", wraps=True)
+        self.setAccessibleName(sentence.text())
         self.setAccessibleDescription(notice.hint)
-        ratio = self.devicePixelRatioF()
-        self._picture.setPixmap(icons.pixmap(notice.icon, self._look.colour(tone), 18, ratio))
-        waiting = len(self._notices) - 1
-        self._more.setText(f"+{waiting}" if waiting else "")
-        self._more.setVisible(waiting > 0)
+        picture = QLabel()
+        picture.setPixmap(icons.pixmap(notice.icon, tone, 18, self.devicePixelRatioF()))
+        self.more = label("", "notice-hint")
+        self.more.hide()
+        self.close_button = QToolButton()
+        self.close_button.setProperty("tone", "plain")
+        self.close_button.setAccessibleName("Close this notice")
+        self.close_button.setToolTip("Close")
+        self.close_button.setIcon(icons.icon("close", tone, 16))
+        self.close_button.setIconSize(QSize(16, 16))
+        self.close_button.clicked.connect(lambda: close(notice))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(17, 9, 12, 9)
+        row.setSpacing(12)
+        row.addWidget(picture)
+        row.addWidget(_Words(sentence, self.hint), 1)
+        self.buttons: list[QPushButton] = []
         for text, action in notice.buttons:
             button = QPushButton(text)
-            button.clicked.connect(lambda _=False, action=action: self._press(notice, action))
-            self._row.insertWidget(self._row.count() - 2, button)
-            self._buttons.append(button)
-        self.close_button.setIcon(icons.icon("close", self._look.colour(tone), 16))
-        self.close_button.setIconSize(QSize(16, 16))
+            button.clicked.connect(lambda _=False, action=action: press(notice, action))
+            row.addWidget(button)
+            self.buttons.append(button)
+        row.addWidget(self.more)
+        row.addWidget(self.close_button)
+
+    def show_more(self, count: int) -> None:
+        """So many wait behind this one."""
+        self.more.setText(f"+{count}")
+        self.more.setToolTip(f"{count} more" if count > 1 else "One more")
+        self.more.show()
 
 
 class _Words(QWidget):

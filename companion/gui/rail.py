@@ -13,19 +13,20 @@ _BUTTON_PX = 44
 
 
 class Rail(QWidget):
-    """One button per page, settings at the foot."""
+    """One button per page; at the foot the sign of the microphone and the settings."""
 
     page_chosen = Signal(str)
     settings_requested = Signal(str)
 
-    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+    def __init__(self, look: Look, sign: QWidget, parent: QWidget | None = None) -> None:
+        """`sign` tells on every page whether the microphone is open."""
         super().__init__(parent)
         self._look = look
         self.setProperty("rail", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH_PX)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(12, 18, 12, 18)
+        self._column.setContentsMargins(4, 18, 4, 18)
         self._column.setSpacing(6)
         self._pages = QButtonGroup(self)
         self._pages.setExclusive(True)
@@ -39,11 +40,13 @@ class Rail(QWidget):
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, page=page: self.page_chosen.emit(page))
             self._pages.addButton(button)
-            self._column.addWidget(button)
+            self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
+        self._column.addWidget(sign, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._column.addSpacing(8)
         settings = self._button("settings", "settings", "Settings", "Ctrl+,")
         settings.clicked.connect(lambda: self.settings_requested.emit(""))
-        self._column.addWidget(settings)
+        self._column.addWidget(settings, 0, Qt.AlignmentFlag.AlignHCenter)
         look.changed.connect(self._dress)
         self._dress()
 

@@ -63,10 +63,12 @@ async def _picture_settings(theme: str, path: Path) -> Path:
     with TemporaryDirectory() as folder:
         app = Companion(find_home(folder), vault=vault, in_memory=True)
         app.settings = changed(app.settings, {"providers.llm.active": "anthropic"})
-        await app.bench.save_key("anthropic", Secret("sk-ant-picture-of-a-key-7f3a"), this_run_only=True)
+        await app.settings_backend.save_key(
+            "anthropic", Secret("sk-ant-picture-of-a-key-7f3a"), this_run_only=True
+        )
         look = Look(theme=theme, font_scale=1.0, reduced_motion=True)
         look.wear()
-        dialog = SettingsDialog(app.bench, look)
+        dialog = SettingsDialog(app.settings_backend, look)
         dialog.show_page("thinking")
         dialog.show()
         await asyncio.sleep(_SETTLE_S)

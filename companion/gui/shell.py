@@ -5,19 +5,30 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
-from companion.events import Event, SettingsChanged
+from companion.errors import CompanionError, Kind
+from companion.events import Event, JournalOpened, Note, SettingsChanged, UserSaid
+from companion.gui.infront import InFront
+from companion.gui.microphone import SignOn
 from companion.gui.window import Window
+from companion.log import describe
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.gui.devtools import Devtools
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
+
+_log = logging.getLogger(__name__)
+_DIALOG, _TEST = "a dialog is in front", "the microphone is tested"
+"""Why hands-free listening is paused."""
 
 
 class Shell:
@@ -28,10 +39,13 @@ class Shell:
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
         self.devtools: Devtools | None = None
+        self._paused: set[str] = set()
+        self._is_draft_read = self._is_draft_kept = False
         self.window = Window(app, geometry=app.home.state / "window.json")
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
         self.window.folder_wanted.connect(self._show_folder)
+        self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
         self._unwatch = app.events.watch(self._watch)
         app.tell()
@@ -41,21 +55,28 @@ class Shell:
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
-        for dialog in (self.settings, self.passphrase):
+        for dialog in (self.settings, self.passphrase, self.devtools):
             if dialog is not None:
                 dialog.close()
+        self.window.remember_place()
         self.window.hide()
+
+    def leave_soon(self) -> None:
+        """The session of the desktop ends; what comes after this may not be waited for."""
+        self.window.remember_place()
+        spawn(self.keep_draft(), name="keep draft")
 
     def close(self) -> None:
         self._unwatch()
         self.window.deleteLater()
 
     def bring_to_front(self) -> None:
-        if self.window.isMinimized():
-            self.window.showNormal()
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
         self.window.show()
         self.window.raise_()
         self.window.activateWindow()
+
+    # -- dialogs --------------------------------------------------------------------------------------------
 
     def open_settings(self, page: str = "") -> None:
         """Opens the settings at a page; a second request brings the open dialog there."""
@@ -63,10 +84,15 @@ class Shell:
             from companion.gui.settings.dialog import SettingsDialog
 
             state = self._app.home.state / "settings-window.json"
-            self.settings = SettingsDialog(self._app.bench, self.window.look, self.window, state=state)
+            self.settings = SettingsDialog(
+                self._app.settings_backend, self.window.look, self.window, state=state
+            )
             self.settings.finished.connect(self._forget_settings)
+            self.settings.turned.connect(self._follow_test)
+            self._take_in(self.settings)
         self.settings.show_page(page)
         self.settings.open()
+        self._follow_test()
 
     def toggle_devtools(self) -> None:
         """Opens the developer tools, or closes them; they remember nothing."""
@@ -83,6 +109,7 @@ class Shell:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
         if not purpose:
+            self._app.events.emit(Note(text="No passphrase is needed now"))
             return
         if self.passphrase is None:
             from companion.gui.passphrase import PassphraseDialog
@@ -91,22 +118,45 @@ class Shell:
                 purpose, self._app.use_passphrase, self.window.look, self.window
             )
             self.passphrase.finished.connect(self._forget_passphrase)
+            self._take_in(self.passphrase)
         self.passphrase.open()
 
-    def _show_folder(self) -> None:
+    def _take_in(self, dialog: QDialog) -> None:
+        """A dialog shows whether the microphone is open, and hands-free mode does not listen while it is in front."""
+        SignOn(self.window.microphone, self.window.look, dialog)
+        self._front.add(dialog)
+
+    def _front_changed(self, dialog: QDialog | None) -> None:
+        self._pause(_DIALOG, is_paused=dialog is not None)
+
+    def _follow_test(self) -> None:
+        self._pause(_TEST, is_paused=self.settings is not None and self.settings.tests_microphone)
+
+    def _pause(self, reason: str, *, is_paused: bool) -> None:
+        if is_paused == (reason in self._paused):
+            return
+        if is_paused:
+            self._paused.add(reason)
+            self._app.pause_hands_free(reason)
+        else:
+            self._paused.discard(reason)
+            self._app.resume_hands_free(reason)
+        self.window.show_paused(is_paused=bool(self._paused))
+
+    def _show_folder(self, kind: str) -> None:
         from PySide6.QtCore import QUrl
         from PySide6.QtGui import QDesktopServices
 
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._app.home.data)))
-
-    def _watch(self, event: Event) -> None:
-        if isinstance(event, SettingsChanged):
-            self.window.settings_changed()
+        home = self._app.home
+        folder = home.config if kind == Kind.SETTINGS_BROKEN else home.data
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _forget_settings(self) -> None:
         if self.settings is not None:
-            self.settings.deleteLater()
-            self.settings = None
+            gone, self.settings = self.settings, None
+            self._front.remove(gone)
+            self._follow_test()
+            gone.deleteLater()
 
     def _forget_devtools(self) -> None:
         if self.devtools is not None:
@@ -115,5 +165,36 @@ class Shell:
 
     def _forget_passphrase(self) -> None:
         if self.passphrase is not None:
-            self.passphrase.deleteLater()
-            self.passphrase = None
+            gone, self.passphrase = self.passphrase, None
+            self._front.remove(gone)
+            gone.deleteLater()
+
+    # -- words that were not sent ---------------------------------------------------------------------------
+
+    async def keep_draft(self) -> None:
+        """What stands in the composer is there again at the next start, where anything is kept."""
+        try:
+            if not self._is_draft_read:
+                await self._read_draft()
+            text = self.window.draft
+            if text or self._is_draft_kept:
+                await self._app.keep_draft(text)
+                self._is_draft_kept = bool(text)
+        except CompanionError as error:  # the window is closing: there is nobody to tell
+            _log.warning("the draft could not be kept: %s", describe(error))
+
+    async def _read_draft(self) -> None:
+        text = await self._app.draft()
+        if text and not self._is_draft_read:
+            self._is_draft_kept = True
+            self.window.bring_back(text)
+        self._is_draft_read = True
+
+    def _watch(self, event: Event) -> None:
+        match event:
+            case SettingsChanged():
+                self.window.settings_changed()
+            case JournalOpened() if event.storage != "memory" and not self._is_draft_read:
+                spawn(self._read_draft(), name="read draft")
+            case UserSaid() if self._is_draft_kept:
+                spawn(self.keep_draft(), name="keep draft")

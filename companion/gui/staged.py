@@ -152,7 +152,8 @@ class StagedHost:
         self.kept: dict[int, tuple[SessionRecord, tuple[TurnRecord, ...]]] = {}
         self.trouble: CompanionError | None = None
         """What the journal answers instead of its content."""
-        self.takes_words = True
+        self.takes_words = self.can_undo = True
+        self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
 
     def press_talk(self) -> None:
@@ -168,7 +169,7 @@ class StagedHost:
         self.pressed.append("forget draft")
 
     def mute(self, is_muted: bool) -> None:
-        """Nothing listens here."""
+        self.pressed.append(("mute", is_muted))
 
     def focus_lost(self) -> None:
         self.pressed.append("focus lost")
@@ -196,8 +197,19 @@ class StagedHost:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         return self.kept[session_id][1]
 
-    def act(self, action: Action) -> None:
+    def act(self, action: Action, about: CompanionError | None = None) -> None:
         self.pressed.append(("act", action))
+        self.acted_on.append(about)
+
+    def undo_discard(self) -> bool:
+        self.pressed.append("undo")
+        return self.can_undo
+
+    def toggle_talk(self) -> None:
+        self.pressed.append("toggle")
+
+    def label_of(self, full_name: str) -> str:
+        return {"guide": "Offline guide"}.get(full_name, full_name)
 
     def emit(self, *events: Event) -> None:
         for event in events:
@@ -255,6 +267,7 @@ class StagedHost:
         said: str = SAID,
         cost_usd: float | None = None,
         timeline_ms: Mapping[str, float] | None = None,
+        engines: Mapping[str, str] | None = None,
         saved: bool = True,
     ) -> None:
         """The answer is written, and the turn over."""
@@ -269,6 +282,7 @@ class StagedHost:
             reply_at=EVENING,
             cost_usd=cost_usd,
             timeline_ms=dict(timeline_ms or {}),
+            engines=dict(engines or {}),
         )
         self.emit(
             ReplyEnded(turn=turn, text=text, state=state),

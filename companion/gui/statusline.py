@@ -84,9 +84,9 @@ class StatusLine(QWidget):
         if not self._back.isActive():  # a remark stays its time
             self._show_right()
 
-    def show_waiting(self, text: str) -> None:
-        """What the state waits for, until `show_standing`."""
-        self._waiting = text
+    def show_waiting(self, text: str, lasted_s: float = 0.0) -> None:
+        """What the state waits for, and for how long it has, until `show_standing`."""
+        self._waiting = f"{text} · {_duration(lasted_s)}" if lasted_s >= 1 else text
         self._show_right()
 
     def show_budget(self, timeline_ms: Mapping[str, float]) -> None:
@@ -117,9 +117,11 @@ class StatusLine(QWidget):
             case Phase.LISTENING:
                 return f"The microphone closes in {left_s:.0f} seconds; what you said is sent then"
             case Phase.TRANSCRIBING:
-                return f"Waiting for {names.get(Role.HEARS, 'the recogniser')} to write down your words"
+                return f"{names.get(Role.HEARS, 'The recogniser')} is still writing down your words"
             case Phase.THINKING if Mark.FIRST_CLAUSE in self._marks:
                 return f"Waiting for the voice, {names.get(Role.SPEAKS, 'which is slow')}"
+            case Phase.THINKING if Mark.FIRST_TOKEN in self._marks:
+                return f"{names.get(Role.THINKS, 'The companion')} is still writing"
             case Phase.THINKING:
                 return f"Waiting for {names.get(Role.THINKS, 'an answer')} to answer"
             case Phase.SPEAKING:
@@ -196,3 +198,9 @@ class StatusLine(QWidget):
 
     def _show_tip(self) -> None:
         self.note.setToolTip("\n".join(part for part in (self._tip, *self._sent) if part))
+
+
+def _duration(seconds: float) -> str:
+    """ "8 s", "2 min 5 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -135,14 +135,14 @@ class TalkButton(QAbstractButton):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._is_held and event.button() is Qt.MouseButton.LeftButton:
-            self._let_go()
+            self._release()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """A held button stays held wherever the pointer goes."""
 
     def hideEvent(self, event: QHideEvent) -> None:
         if self._is_held:
-            self._let_go()
+            self._release()
         self._turning.stop()
         super().hideEvent(event)
 
@@ -164,7 +164,7 @@ class TalkButton(QAbstractButton):
         self._shows_focus = False
         super().focusOutEvent(event)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._is_held = False
         self.talk_released.emit()
         self.update()

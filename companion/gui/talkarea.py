@@ -38,6 +38,7 @@ _READY_HINTS = {
     "free": "Just speak · [Ctrl+M] closes the microphone",
 }
 _MUTED = ("Microphone closed", "[Ctrl+M] opens it · hold [{key}] to speak")
+_PAUSED = "Hands-free is paused · hold [{key}] to speak"
 _FREE = "{time} · pause to send · [Esc] discards"
 _LATCHED = "{time} · press again to send · [Esc] discards"
 _MAKES_ROOM = frozenset({Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING})
@@ -57,7 +58,7 @@ class TalkArea(QWidget):
         self._is_offering = self._owes_focus = False
         self._seconds = 0
         self._talk_key, self._other_key, self._mode = "Space", "F9", "auto"
-        self._is_free = self._is_muted = False
+        self._is_free = self._is_muted = self._is_paused = False
         self.button = TalkButton(look, self)
         self.composer = Composer(look, self)
         self.words = QWidget(self)
@@ -95,8 +96,8 @@ class TalkArea(QWidget):
         self._talk_key, self._other_key, self._mode = talk, other, mode
         self._show()
 
-    def show_hands_free(self, *, is_on: bool, is_muted: bool) -> None:
-        self._is_free, self._is_muted = is_on, is_muted
+    def show_hands_free(self, *, is_on: bool, is_muted: bool, is_paused: bool) -> None:
+        self._is_free, self._is_muted, self._is_paused = is_on, is_muted, is_paused
         self._show()
 
     def show_phase(self, phase: Phase, *, latched: bool) -> None:
@@ -134,6 +135,8 @@ class TalkArea(QWidget):
             hint = _FREE
         elif face is Face.READY and self._is_muted:
             state, hint = _MUTED
+        elif face is Face.READY and self._is_free and self._is_paused:
+            hint = _PAUSED
         elif face is Face.READY:
             # hands-free that is not on, for want of a microphone or because a voice model wants the key, promises nothing
             mode = "hold" if self._mode == "free" and not self._is_free else self._mode

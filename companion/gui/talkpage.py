@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
+from companion import events as e
+from companion.days import When
 from companion.flow import Role
 from companion.gui.labels import label
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
@@ -44,9 +46,10 @@ class TalkPage(QWidget):
 
     link_followed = Signal(str)
 
-    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+    def __init__(self, look: Look, now: Callable[[], When], parent: QWidget | None = None) -> None:
+        """`now`: the clock of the captions."""
         super().__init__(parent)
-        self._look = look
+        self._look, self._now = look, now
         self._shows_script = False
         self.welcome = QWidget(self)
         self.area = TalkArea(look, self)
@@ -102,6 +105,49 @@ class TalkPage(QWidget):
         if is_shown or self.has_script:
             self.script.setVisible(is_shown)
         self.welcome.setVisible(not is_shown)
+
+    def follow(self, event: e.Event) -> None:
+        """Shows what is said and answered, as it happens."""
+        match event:
+            case e.LevelMeasured():
+                self.area.button.show_level(event.level_db)
+            case e.TranscriptHeard():
+                self._begin().hear(event.turn, event.transcript, self._now())
+            case e.UserSaid(is_of_before=True):
+                self._forget(event.turn)  # they stand in the journal, not on this page
+            case e.UserSaid():
+                self._begin().say(event.turn, event.text, When.of(event.at, event.offset_s))
+            case e.ReplyContinued():
+                self._begin().go_on(event.turn, event.text)
+            case e.ReplyDelta():
+                self._begin().stream(event.turn, event.text, self._now())
+            case e.SentenceHeard():
+                self.script.speak(event.turn, event.sentence)
+            case e.WordHeard():
+                self.script.speak_word(event.turn, event.start, event.end)
+            case e.ReplyEnded():
+                self.script.end_reply(event.turn, event.text, event.state)
+            case e.TakeDiscarded():
+                self._forget(event.turn)
+            case e.DraftOffered():
+                self._forget(event.turn)
+                self.area.offer(event.text)
+            case e.PhaseChanged(phase=e.Phase.READY) if self.has_script:
+                self.script.quiet()
+
+    def _begin(self) -> Script:
+        """The script; an empty one begins with the question that is being answered."""
+        if self.script.is_empty and self.opening.text():
+            self.script.open_with(self.opening.text(), self._now())
+        self.show_script(True)
+        return self.script
+
+    def _forget(self, turn: int) -> None:
+        """Words that were not sent; where there is nothing else, the page is empty again."""
+        self.script.discard(turn)
+        if self.script.has_only_opening:
+            self.script.forget()
+            self.show_script(False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -173,7 +173,7 @@ class Script(ReadingPage):
         room = SHOWN_CHARS - len(live.told)
         live.told += raw
         if not self._told_from:
-            self._setter.caption("Companion", live.told_at)
+            self._setter.caption(live.teller, live.told_at)
             self._told_from = self._setter.begin("told")
             self._run, self._paragraph, self._is_exact = 0, 0, True
         shown, self._run = breakable(clean_text(raw[: max(0, room)]), self._run)
@@ -224,19 +224,24 @@ class Script(ReadingPage):
             self._rewrite_told(live)
         self.settle()
 
-    def finish(self, turn: int, record: TurnRecord) -> None:
-        """The turn is over: what was not heard turns pale, a broken answer gets its mark."""
+    def finish(self, turn: int, record: TurnRecord, who: str = "") -> None:
+        """The turn is over: what was not heard turns pale, a broken answer gets its mark.
+
+        `who` answered, where it was not the one who was chosen.
+        """
         if turn != self._live or not self._turns:
             return
         self.flush()
         live = self._turns[-1]
-        live.state, live.heard = record.reply_state, record.heard_text
+        live.state, live.heard, live.who = record.reply_state, record.heard_text, who
         self.quiet()
         if self._told_from:
             self._mark_ending(live, self._told_from)
         self._end_live()
-        if len(self._turns) - self._first > _MOST_TURNS:
+        is_long = len(self._turns) - self._first > _MOST_TURNS
+        if is_long:
             self._first = len(self._turns) - _TURNS_AT_ONCE
+        if is_long or who:
             self.rebuild()
         self.settle()
 
@@ -275,7 +280,7 @@ class Script(ReadingPage):
             said_from = self._setter.begin("said")
             self._setter.write_long("said", turn.said, turn.pieces, place)
         if turn.told:
-            self._setter.caption("Companion", turn.told_at, first=self.document().isEmpty())
+            self._setter.caption(turn.teller, turn.told_at, first=self.document().isEmpty())
             told_from = self._setter.begin("told")
             self._setter.write_long("told", turn.told, turn.pieces, place)
             if not is_live:
@@ -290,7 +295,7 @@ class Script(ReadingPage):
 
     def _rewrite_told(self, live: ShownTurn) -> None:
         if not self._told_from:
-            self._setter.caption("Companion", live.told_at, first=self.document().isEmpty())
+            self._setter.caption(live.teller, live.told_at, first=self.document().isEmpty())
             self._told_from = self._setter.begin("told")
         spoken = self._words_in(self._spoken)
         self._setter.cut(self._told_from)

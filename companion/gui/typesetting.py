@@ -54,6 +54,13 @@ class ShownTurn:
     """The part of `told` that reached the person; only looked at when `state` is INTERRUPTED."""
     pieces: int = 1
     """How many pieces of `SHOWN_CHARS` of a very long text are shown."""
+    who: str = ""
+    """Who answered, where it was not the one who was chosen."""
+
+    @property
+    def teller(self) -> str:
+        """Whose words stand in `told`."""
+        return f"Companion · {self.who}" if self.who else "Companion"
 
     @classmethod
     def of(cls, record: TurnRecord) -> ShownTurn:

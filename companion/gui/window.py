@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
+    QGuiApplication,
     QKeySequence,
     QPaintEvent,
     QShortcut,
@@ -24,30 +25,25 @@ from companion import days
 from companion import events as e
 from companion.days import When
 from companion.errors import Action, Kind
-from companion.flow import ReplyState, Role
+from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
+from companion.gui.cards import Cards
 from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
-from companion.gui.notices import Notice, NoticeBar
+from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
+from companion.gui.notices import NoticeBar
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
-from companion.gui.topbar import TopBar, settings_page
+from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
 
-_LEAST_PX = (720, 560)
+_LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
-_PAGES = {
-    Action.CHOOSE_MICROPHONE: "sound",
-    Action.CHOOSE_SPEAKER: "sound",
-    Action.CHOOSE_HEARING: "hearing",
-    Action.CHOOSE_VOICE: "voice",
-}
-"""Where a card's button leads; keys and models are on the page of the role that failed."""
 
 
 class Window(QMainWindow):
@@ -64,8 +60,8 @@ class Window(QMainWindow):
     """A settings page by name; empty: the first."""
     passphrase_wanted = Signal()
     """The card of a locked journal or a missing keyring asks for it."""
-    folder_wanted = Signal()
-    """The card of a file that does not open asks to see it."""
+    folder_wanted = Signal(str)
+    """The card of a file that does not open, by its kind, asks to see it."""
     closed = Signal()
 
     def __init__(
@@ -91,16 +87,16 @@ class Window(QMainWindow):
         self._phase = e.Phase.READY
         self.is_painted = False
         """The first frame is done."""
-        self._opening = ""
         self._turn = -1
         self._was_spoken = False
+        self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
         self._connect()
-        restore(self, geometry)
+        restore(self, geometry, QSize(*_USUAL_PX))
         self._unwatch = host.events.watch(self._on_event)
 
     # -- pages ----------------------------------------------------------------------------------------------
@@ -137,11 +133,30 @@ class Window(QMainWindow):
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        remember(self, self._geometry_file)
+        self.remember_place()
         self._unwatch()
+        self.microphone.stop()
         self.keys.stop()
         super().closeEvent(event)
         self.closed.emit()
+
+    def remember_place(self) -> None:
+        """For the next start."""
+        remember(self, self._geometry_file)
+
+    @property
+    def draft(self) -> str:
+        """What was written and not sent."""
+        return self.page.area.composer.draft.strip()
+
+    def bring_back(self, draft: str) -> None:
+        """What was written in the last run and not sent."""
+        self.page.area.composer.bring_back(draft)
+
+    def show_paused(self, *, is_paused: bool) -> None:
+        """Hands-free listening is paused while a dialog is in front, or goes on."""
+        self.microphone.pause(is_paused=is_paused)
+        self._show_standing()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -150,10 +165,14 @@ class Window(QMainWindow):
     # -- building -------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.rail = Rail(self.look)
+        self.microphone = MicrophoneState(
+            self._host.events, end_take=self._host.toggle_talk, mute=self._host.mute
+        )
+        self.rail = Rail(self.look, MicrophoneSign(self.microphone, self.look, is_upright=True))
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
-        self.page = TalkPage(self.look)
+        self.cards = Cards(self.notices, self._host, self)
+        self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
         margins = QWidget()
@@ -191,12 +210,12 @@ class Window(QMainWindow):
         self.keys = TalkKeys(
             self,
             may_talk=lambda: self._stack.currentWidget() is self._talk_side,
-            pressed=self._press_talk,
+            pressed=host.press_talk,
             released=host.release_talk,
             lost=host.focus_lost,
         )
         self.settings_changed()
-        area.button.talk_pressed.connect(self._press_talk)
+        area.button.talk_pressed.connect(host.press_talk)
         area.button.talk_released.connect(host.release_talk)
         area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
@@ -207,6 +226,11 @@ class Window(QMainWindow):
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
         self.notices.changed.connect(self._trouble_changed)
+        self.cards.settings_requested.connect(self.settings_requested)
+        self.cards.passphrase_wanted.connect(self.passphrase_wanted)
+        self.cards.folder_wanted.connect(self.folder_wanted)
+        self.cards.waiting_wanted.connect(self._show_waiting_takes)
+        self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
         for keys, action in (
             ("Ctrl+,", lambda: self.settings_requested.emit("")),
             ("Ctrl+N", self._begin_anew),
@@ -242,18 +266,22 @@ class Window(QMainWindow):
 
     # -- what the person does -------------------------------------------------------------------------------
 
-    def _press_talk(self) -> None:
+    def _come_forward(self) -> None:
+        """A take was begun with a key, here or elsewhere: the page that shows it is seen, and nobody loses the focus."""
         if not self.shows_talk:
             self.show_page("talk")
-        self._host.press_talk()
+        if QGuiApplication.applicationState() is not Qt.ApplicationState.ApplicationActive:
+            if self.isMinimized():
+                self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+            self.raise_()
 
     def _escape(self) -> None:
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
             self.status.show_note("Thrown away; nothing was sent")
             return
-        if self._phase is e.Phase.READY and (notice := self.notices.current) is not None:
-            self.notices.close_kind(notice.kind)
+        if self._phase is e.Phase.READY:
+            self.cards.dismiss()
         self._host.cancel()
 
     def _submit(self, text: str) -> None:
@@ -277,84 +305,46 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self.status.begin_turn()
 
-    def _act(self, action: Action, role: Role | None) -> None:
-        if action in (Action.OPEN_KEYS, Action.CHOOSE_MODEL):
-            self.settings_requested.emit(settings_page(role))
-        elif action in _PAGES:
-            self.settings_requested.emit(_PAGES[action])
-        elif action is Action.SHOW_WAITING:
-            self.show_page("journal")
-            self._journal_page().show_waiting()
-        elif action is Action.USE_PASSPHRASE:
-            self.passphrase_wanted.emit()
-        elif action is Action.SHOW_FILE:
-            self.folder_wanted.emit()
-        else:
-            self._host.act(action)
+    def _show_waiting_takes(self) -> None:
+        self.show_page("journal")
+        self._journal_page().show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
-        from companion.gui.links import ask
-
         if not self.shows_talk:
             self.show_page("talk")
-        self.notices.tell(ask(address))
+        self.cards.ask_about_link(address)
 
     # -- what happened --------------------------------------------------------------------------------------
 
     def _on_event(self, event: e.Event) -> None:
+        self.page.follow(event)
         match event:
-            case e.LevelMeasured():
-                self.page.area.button.show_level(event.level_db)
-            case e.ReplyDelta():
-                self._begin_script()
-                self.page.script.stream(event.turn, event.text, self._now())
             case e.PhaseChanged():
                 self._show_phase(event)
-            case e.TranscriptHeard():
-                self._begin_script()
-                self.page.script.hear(event.turn, event.transcript, self._now())
             case e.SentenceHeard():
                 self._was_spoken = True
-                self.page.script.speak(event.turn, event.sentence)
-            case e.WordHeard():
-                self.page.script.speak_word(event.turn, event.start, event.end)
             case e.TimelineMarked():
                 self._begin_turn(event.turn)
                 self.status.mark(event.mark, event.at_s)
-            case e.Trouble() | e.TroubleCleared():
-                self._show_trouble(event)
+            case e.Trouble():
+                self.cards.tell(event)
+            case e.TroubleCleared():
+                self.cards.clear(event)
             case e.PhaseLingers():
                 self._show_lingering(event)
-            case e.UserSaid() | e.ReplyContinued() | e.ReplyEnded() | e.TurnFinished():
-                self._show_turn(event)
-            case e.TakeDiscarded() | e.DraftOffered():
-                self._show_turn(event)
-            case _:
-                self._show_surroundings(event)
-
-    def _show_turn(self, event: e.Event) -> None:
-        script = self.page.script
-        match event:
+            case e.UserSaid(is_of_before=True):
+                self.status.show_note("What you said last is in the reflection before this one")
             case e.UserSaid():
                 self._begin_turn(event.turn)
-                self._begin_script()
-                script.say(event.turn, event.text, When.of(event.at, event.offset_s))
                 self.status.show_saved(event.saved)
-            case e.ReplyContinued():
-                self._begin_script()
-                script.go_on(event.turn, event.text)
-            case e.ReplyEnded():
-                script.end_reply(event.turn, event.text, event.state)
             case e.TurnFinished():
                 self._finish(event)
             case e.DraftOffered():
-                script.discard(event.turn)
-                self._end_script_if_empty()
-                self.page.area.offer(event.text)
                 self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
-            case e.TakeDiscarded():
-                script.discard(event.turn)
-                self._end_script_if_empty()
+            case e.TakeDiscarded(can_undo=True):
+                self.cards.offer_undo()
+            case _:
+                self._show_surroundings(event)
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
@@ -369,7 +359,6 @@ class Window(QMainWindow):
                 self._show_standing()
                 self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
-                self._opening = event.opening
                 self.bar.show_practice(event.name, event.title, event.step, event.steps)
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
@@ -382,7 +371,10 @@ class Window(QMainWindow):
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
                 self._is_muted = event.is_muted
-                self.page.area.show_hands_free(is_on=event.is_on, is_muted=event.is_muted)
+                self.page.area.show_hands_free(
+                    is_on=event.is_on, is_muted=event.is_muted, is_paused=event.is_paused
+                )
+                self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
@@ -392,24 +384,16 @@ class Window(QMainWindow):
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
-        if event.phase is e.Phase.ARMING:
+        self._waited_for = ""
+        if event.phase is e.Phase.ARMING and before is not e.Phase.ARMING:
             self._begin_turn(event.turn)
             self.notices.close_turn()
-        if event.phase is e.Phase.READY and self.page.has_script:
-            self.page.script.quiet()
+            self._come_forward()
         area = self.page.area
         area.show_phase(event.phase, latched=event.latched)
         if event.phase is not before:
             announce(area.button, f"{area.state.text()}. {area.hint.text}")
         self._show_standing()
-
-    def _show_trouble(self, event: e.Event) -> None:
-        if isinstance(event, e.Trouble):
-            self.notices.tell(Notice.of(event, self._act))
-        elif isinstance(event, e.TroubleCleared) and event.is_all:
-            self.notices.close_all()
-        else:
-            self.notices.close_turn()
 
     def _trouble_changed(self) -> None:
         self.page.area.show_trouble(self.notices.stops_turn)
@@ -417,7 +401,9 @@ class Window(QMainWindow):
 
     def _show_standing(self) -> None:
         hears = self._engines.get(Role.HEARS)
-        if self.notices.stops_turn and self._phase is e.Phase.READY:
+        if self.microphone.open is Open.PAUSED:
+            text = "Hands-free listening is paused while a dialog is in front"
+        elif self.notices.stops_turn and self._phase is e.Phase.READY:
             text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
         elif self._phase is e.Phase.LISTENING and hears is not None and hears.host:
             text = f"{hears.label} · live"
@@ -428,11 +414,14 @@ class Window(QMainWindow):
         self.status.show_standing(text)
 
     def _show_lingering(self, event: e.PhaseLingers) -> None:
-        """What the state waits for, or that it ends soon."""
+        """What the state waits for and for how long, or that it ends soon; read aloud once for each thing waited for."""
         names = {role: engine.label for role, engine in self._engines.items()}
         text = self.status.waiting_for(event.phase, event.left_s, names)
-        if text:
-            self.status.show_waiting(text)
+        if not text:
+            return
+        self.status.show_waiting(text, 0.0 if event.phase is e.Phase.LISTENING else event.lasted_s)
+        if text != self._waited_for:
+            self._waited_for = text
             announce(self.page.area.button, text)
 
     def _begin_turn(self, turn: int) -> None:
@@ -441,20 +430,9 @@ class Window(QMainWindow):
             self._was_spoken = False
             self.status.begin_turn()
 
-    def _begin_script(self) -> None:
-        script = self.page.script
-        if script.is_empty and self._opening:
-            script.open_with(self._opening, self._now())
-        self.page.show_script(True)
-
-    def _end_script_if_empty(self) -> None:
-        if self.page.script.has_only_opening:
-            self.page.script.forget()
-            self.page.show_script(False)
-
     def _finish(self, event: e.TurnFinished) -> None:
         record = event.record
-        self.page.script.finish(event.turn, record)
+        self.page.script.finish(event.turn, record, self._answered_instead(record))
         self.status.show_saved(event.saved)
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
@@ -464,3 +442,9 @@ class Window(QMainWindow):
             announce(self.page.script, f"Companion: {record.reply_text}")
         if self._journal is not None and not self.shows_talk:
             self._journal.refresh()
+
+    def _answered_instead(self, record: TurnRecord) -> str:
+        """Who answered, where it was not the one who is chosen."""
+        who, chosen = record.engines.get(Role.THINKS.value, ""), self._engines.get(Role.THINKS)
+        is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
+        return self._host.label_of(who) if is_other and record.reply_text else ""

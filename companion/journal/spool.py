@@ -14,8 +14,9 @@ import re
 import secrets
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -44,6 +45,7 @@ class Takes(Protocol):
     def new(self) -> Spool: ...
     async def waiting(self) -> Sequence[WaitingTake]: ...
     async def read(self, take_id: str) -> bytes: ...
+    async def damage(self, take_id: str) -> float: ...
     async def discard(self, take_id: str) -> None: ...
 
     def close(self) -> None:
@@ -60,8 +62,9 @@ class SealedTakes:
         self._writer = writer
         self._open: dict[str, SealedTake] = {}
 
-    def new(self) -> SealedTake:
-        take_id = _new_id()
+    def new(self, take_id: str = "") -> SealedTake:
+        """A new recording; `take_id` of one that is moved here, which keeps its name."""
+        take_id = take_id or _new_id()
         take = SealedTake(take_id, self._path(take_id), self._key, self._writer, self._open)
         self._open[take_id] = take
         return take
@@ -73,7 +76,16 @@ class SealedTakes:
 
     async def read(self, take_id: str) -> bytes:
         path = self._path(take_id)
-        return await self._writer.run(lambda: _open_all(path, self._key, take_id))
+        return (await self._writer.run(lambda: _open_all(path, self._key, take_id))).pcm
+
+    async def damage(self, take_id: str) -> float:
+        """Seconds that are damaged, though the rest opens.
+
+        Raises:
+            CompanionError: as `read`.
+        """
+        path = self._path(take_id)
+        return (await self._writer.run(lambda: _open_all(path, self._key, take_id))).lost_s
 
     async def discard(self, take_id: str) -> None:
         if take := self._open.get(take_id):
@@ -221,6 +233,14 @@ class MemoryTakes:
             raise _gone()
         return bytes(self._kept[take_id].pcm)
 
+    async def damage(self, take_id: str) -> float:
+        """Memory does not rot."""
+        return 0.0
+
+    def finished(self) -> Mapping[str, bytes]:
+        """The sound of those that are over, by id."""
+        return {take.id: bytes(take.pcm) for take in self._kept.values() if take.is_over and take.pcm}
+
     async def discard(self, take_id: str) -> None:
         self._kept.pop(take_id, None)
 
@@ -280,43 +300,73 @@ def _bound_to(take_id: str, number: int) -> bytes:
     return f"companion take {take_id} record {number}".encode()
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    """The sealed records of a file, up to where it makes sense."""
+@dataclass(slots=True)
+class _Found:
+    """What a recording's file holds."""
+
+    sealed: list[bytes] = field(default_factory=list)
+    """Its records, up to where it makes sense."""
+    rest_bytes: int = 0
+    """What follows, and is more than the torn end of a program that was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    pcm: bytes
+    lost_s: float
+    """How much of it is damaged."""
+
+
+def _look_into(path: Path) -> _Found:
+    """Raises OSError."""
+    found = _Found()
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            return
+            return found
         while len(head := file.read(4)) == 4:
             (size,) = struct.unpack(">I", head)
-            if (
-                not _SEAL_BYTES < size <= _MOST_RECORD_BYTES + _SEAL_BYTES
-                or len(record := file.read(size)) < size
-            ):
-                return
-            yield record
+            if not _SEAL_BYTES < size <= _MOST_RECORD_BYTES + _SEAL_BYTES:
+                break
+            if len(record := file.read(size)) < size:
+                return found
+            found.sealed.append(record)
+        rest = os.fstat(file.fileno()).st_size - file.tell()
+    found.rest_bytes = rest if rest > _RECORD_BYTES else 0
+    return found
 
 
 def _seconds(path: Path) -> float:
     try:
-        return sum(len(record) - _SEAL_BYTES for record in _records(path)) / _BYTES_PER_S
+        found = _look_into(path)
     except OSError:  # removed or unreadable: not one to offer
         return 0.0
+    return (sum(len(record) - _SEAL_BYTES for record in found.sealed) + found.rest_bytes) / _BYTES_PER_S
 
 
-def _open_all(path: Path, key: bytes, take_id: str) -> bytes:
+def _open_all(path: Path, key: bytes, take_id: str) -> _Opened:
+    """As much as can be opened."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    if not path.exists():
-        raise _gone()
-    pcm = bytearray()
-    for number, record in enumerate(_records(path)):
-        with suppress(InvalidTag):
+    try:
+        found = _look_into(path)
+    except FileNotFoundError as error:
+        raise _gone() from error
+    except OSError as error:
+        raise CompanionError(
+            Kind.TAKE_DAMAGED, "That recording cannot be read from the disk.", cause=error
+        ) from error
+    pcm, lost_bytes = bytearray(), found.rest_bytes
+    for number, record in enumerate(found.sealed):
+        try:
             pcm += AESGCM(key).decrypt(
                 record[:_NONCE_BYTES], record[_NONCE_BYTES:], _bound_to(take_id, number)
             )
+        except InvalidTag:
+            lost_bytes += len(record) - _SEAL_BYTES
     if not pcm:
-        raise CompanionError(Kind.JOURNAL_DAMAGED, "That recording is damaged.")
-    return bytes(pcm)
+        raise CompanionError(Kind.TAKE_DAMAGED)
+    return _Opened(bytes(pcm), lost_bytes / _BYTES_PER_S)
 
 
 def _remove(path: Path) -> None:

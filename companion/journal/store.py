@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from sqlcipher3 import dbapi2
 from companion.errors import CompanionError, Kind
 from companion.flow import ReplyState, SessionRecord, TurnRecord, WaitingTake
 from companion.journal.database import check_present, open_database
+from companion.journal.draft import SealedDraft
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -39,6 +40,7 @@ from companion.ports import Spool
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+_Rows = list[dict[str, Any]]
 _TITLE_CHARS = 60
 _SESSIONS = """
     SELECT session.id, started_at, session.offset_s, practice, count(*),
@@ -119,6 +121,14 @@ async def open_journal(
             JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN, DISK_FULL, JOURNAL_UNSAVED.
     """
     writer = Writer()
+    opened: list[Connection] = []
+
+    def opening(slots: KeySlots, key: Secret) -> Connection:
+        opened.append(
+            open_database(home.journal, key=key, journal_id=slots.journal_id, has_entries=slots.has_entries)
+        )
+        return opened[0]
+
     try:
         slots = await writer.run(lambda: _read(home))
         if slots is None:
@@ -126,25 +136,45 @@ async def open_journal(
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
-        opening = partial(
-            open_database, home.journal, key=key, journal_id=slots.journal_id, has_entries=slots.has_entries
-        )
-        connection = await writer.run(opening)
-    except BaseException:
-        await writer.close(lambda: None)
+        connection = await writer.run(partial(opening, slots, key))
+    except BaseException:  # also cancelled in the middle: what was queued is done first, then closed
+        await writer.close(lambda: _close(opened))
         raise
     takes = SealedTakes(home.takes, derive(key, "takes"), writer)
     return SqlJournal(
-        writer, connection, takes, storage=kind, slots_file=SlotsFile(home.key_slots, slots, key)
+        writer,
+        connection,
+        takes,
+        storage=kind,
+        slots_file=SlotsFile(home.key_slots, slots, key),
+        draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
     )
 
 
 async def open_in_memory() -> SqlJournal:
     """A journal that works like any other and is gone when it is closed."""
     writer = Writer()
+    opened: list[Connection] = []
     slots, key = new_slots()
-    opening = partial(open_database, None, key=key, journal_id=slots.journal_id, has_entries=False)
-    return SqlJournal(writer, await writer.run(opening), MemoryTakes(), storage="memory")
+
+    def opening() -> Connection:
+        opened.append(open_database(None, key=key, journal_id=slots.journal_id, has_entries=False))
+        return opened[0]
+
+    try:
+        return SqlJournal(writer, await writer.run(opening), MemoryTakes(), storage="memory")
+    except BaseException:
+        await writer.close(lambda: _close(opened))
+        raise
+
+
+def forget_new(home: Home) -> None:
+    """Removes a journal that was made a moment ago and never held a word, so that the next one is new again.
+
+    Only for who has just made it and closed it again. Raises OSError.
+    """
+    for path in (home.key_slots, *_database_files(home)):
+        path.unlink(missing_ok=True)
 
 
 def set_aside(home: Home) -> Path:
@@ -154,16 +184,27 @@ def set_aside(home: Home) -> Path:
     """
     folder = home.data / time.strftime("set-aside-%Y%m%d-%H%M%S", time.gmtime())
     folder.mkdir(parents=True, mode=0o700)
-    names = ("", "-wal", "-shm")
-    for path in (
-        home.key_slots,
-        home.takes,
-        *(home.journal.with_name(home.journal.name + end) for end in names),
-    ):
+    for path in (home.key_slots, home.takes, *_database_files(home)):
         with suppress(FileNotFoundError):
             path.rename(folder / path.name)
     sync_folder(home.data)
     return folder
+
+
+def _database_files(home: Home) -> list[Path]:
+    return [home.journal.with_name(home.journal.name + end) for end in ("", "-wal", "-shm")]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where everything of one journal went in another."""
+
+    sessions: Mapping[int, int]
+    """Old id -> new id."""
+    turns: Mapping[int, int]
+    """Old id -> new id."""
+    takes: Mapping[str, Spool]
+    """Recordings that were over: id -> the sealed one."""
 
 
 class SqlJournal:
@@ -177,11 +218,13 @@ class SqlJournal:
         *,
         storage: str,
         slots_file: SlotsFile | None = None,
+        draft: SealedDraft | None = None,
     ) -> None:
         self._writer = writer
         self._connection = connection
         self._takes = takes
         self._slots_file = slots_file
+        self._draft = draft
         self.storage = storage
         """What opened it: "keyring", "passphrase" or "memory"."""
 
@@ -246,8 +289,55 @@ class SqlJournal:
     async def read_take(self, take_id: str) -> bytes:
         return await self._takes.read(take_id)
 
+    async def take_damage(self, take_id: str) -> float:
+        return await self._takes.damage(take_id)
+
     async def discard_take(self, take_id: str) -> None:
         await self._takes.discard(take_id)
+
+    # -- words that were not sent ---------------------------------------------------------------------------
+
+    async def keep_draft(self, text: str) -> None:
+        """For the next start; a journal in memory keeps none. Empty: there is none any more."""
+        if (draft := self._draft) is not None:
+            await self._writer.run(lambda: draft.write(text))
+
+    async def draft(self) -> str:
+        """Empty: there is none."""
+        return await self._writer.run(self._draft.read) if self._draft is not None else ""
+
+    # -- moving ---------------------------------------------------------------------------------------------
+
+    async def take_in(self, other: SqlJournal) -> Moved:
+        """Keeps everything of a journal in memory here too, at once or not at all; `other` stays as it is.
+
+        Nobody may write to `other` meanwhile. A recording that goes on there is left to whoever records it.
+
+        Raises:
+            CompanionError: DISK_FULL, JOURNAL_UNSAVED; nothing was kept here then.
+        """
+        assert isinstance(self._takes, SealedTakes), "a journal in memory takes nothing in"
+        assert isinstance(other._takes, MemoryTakes), "only what is in memory is moved"
+        sealed: dict[str, Spool] = {}
+        try:
+            for take_id, pcm in other._takes.finished().items():
+                sealed[take_id] = copy = self._takes.new(take_id)
+                copy.write(pcm)
+                await copy.finish()
+            tables = await other._writer.run(other._dump)
+            sessions, turns = await self._writer.run(lambda: self._insert_all(*tables))
+        except BaseException:
+            for spool in sealed.values():
+                with suppress(CompanionError):  # the disk that failed; the first failure is told
+                    await spool.discard()
+            raise
+        return Moved(sessions, turns, sealed)
+
+    def discarded_of(self, take_ids: Iterable[str]) -> list[str]:
+        """Those of them that do not wait in this journal in memory any more."""
+        assert isinstance(self._takes, MemoryTakes), "on disk nothing is moved"
+        waiting = self._takes.finished()
+        return [take_id for take_id in take_ids if take_id not in waiting]
 
     # -- keys -----------------------------------------------------------------------------------------------
 
@@ -277,7 +367,48 @@ class SqlJournal:
         """Saves what is queued or being recorded, then closes the file. Idempotent; waits five seconds at most."""
         await self._writer.close(self._end)
 
+    async def check_passphrase(self, passphrase: str) -> None:
+        """Returns when `passphrase` opens it.
+
+        Raises:
+            CompanionError: WRONG_PASSPHRASE.
+        """
+        await self._keys().slots.unlock_with_passphrase(passphrase)
+
     # -- on the writer thread -------------------------------------------------------------------------------
+
+    def _dump(self) -> tuple[_Rows, _Rows]:
+        return self._all("session"), self._all("turn")
+
+    def _all(self, table: str) -> _Rows:
+        cursor = self._connection.execute(f"SELECT * FROM {table} ORDER BY id")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _insert_all(self, sessions: _Rows, turns: _Rows) -> tuple[dict[int, int], dict[int, int]]:
+        """In one transaction; old id -> new id of both."""
+        if self._slots_file and turns:
+            self._slots_file.mark_entries()
+        new_sessions, new_turns = dict[int, int](), dict[int, int]()
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for row in sessions:
+                new_sessions[row["id"]] = self._insert_row("session", row)
+            for row in turns:
+                moved = row | {"session_id": new_sessions[row["session_id"]]}
+                new_turns[row["id"]] = self._insert_row("turn", moved)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return new_sessions, new_turns
+
+    def _insert_row(self, table: str, row: dict[str, Any]) -> int:
+        names = [name for name in row if name != "id"]
+        marks = ", ".join("?" * len(names))
+        values = (row[name] for name in names)
+        return self._insert(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", *values)
 
     def _insert_turn(self, session_id: int, text: str, at: float, offset_s: int | None) -> int:
         if self._slots_file:
@@ -325,6 +456,11 @@ class SqlJournal:
         if self._slots_file is None:
             raise RuntimeError("a journal in memory has no keys to change")
         return self._slots_file
+
+
+def _close(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _read(home: Home) -> KeySlots | None:

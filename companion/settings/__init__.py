@@ -3,6 +3,7 @@
     declared   every setting: a field with its label, help, unit, range and page is the whole declaration
     field      what such a field is, and how it checks a value
     layers     defaults < settings.<COMPANION_ENV>.yaml < settings.yaml < environment; loading, saving, describing
+    saver      changes on their way to the file while the app runs: one write at a time
     address    what a person types as a server address, made plain
 
 Loading never raises: a fault costs one field its value and becomes a `SettingsProblem`. A secret is never read from or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.errors import Action, CompanionError, Kind
-from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Trouble, TurnFinished
-from companion.flow import TurnRecord
+from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Note, Trouble, TurnFinished
+from companion.flow import ReplyState, TurnRecord
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
-from companion.settings import changed
+from companion.settings import changed, load_settings, value_of
+from companion.tasks import report_to, spawn
 from companion.vault import EnvironmentKey, MemoryVault, Vault
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
@@ -71,9 +73,11 @@ async def running(home: Home, vault: Vault | None = None, **settings: object) ->
     app = Companion(home, vault=opened, player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {name.replace("__", "."): value for name, value in settings.items()})
     watched = Watched(app)
-    await app.open()
-    yield watched
-    await app.close()
+    try:
+        await app.open()
+        yield watched
+    finally:
+        await app.close()
 
 
 async def texts(app: Companion) -> list[str]:
@@ -202,8 +206,141 @@ async def test_hands_free_without_a_microphone_says_so_and_the_rest_works(home: 
             raise CompanionError(Kind.NO_MICROPHONE)
 
     async with running(home) as watched:
-        watched.app._microphone = Broken()
+        watched.app.sound._given_microphone = Broken()
         await watched.app.change({"talk.mode": "free"})
+        await watched.until(lambda: watched.of(HandsFreeChanged))
         assert watched.of(Trouble)[-1].error.kind is Kind.NO_MICROPHONE
         assert not watched.of(HandsFreeChanged)[-1].is_on
         await watched.turn("I write.")
+
+
+# -- at the same time ---------------------------------------------------------------------------------------
+
+
+async def test_a_passphrase_lets_what_is_under_way_go_on(home: Home) -> None:
+    async with running(home, NoKeyring()) as first:
+        await first.app.use_passphrase("four unrelated words here")
+        await first.turn("Old.")
+    async with running(home, NoKeyring()) as second:
+        opening = spawn(second.app.use_passphrase("four unrelated words here"), name="passphrase")
+        record = await second.turn("Said while it was checked.")
+        await opening
+        assert record.reply_state is ReplyState.WHOLE
+        await second.turn("Said after it.")
+        assert [trouble.error.kind for trouble in second.of(Trouble)] == [Kind.JOURNAL_LOCKED]
+    async with running(home, NoKeyring()) as third:
+        await third.app.use_passphrase("four unrelated words here")
+        assert sorted(await texts(third.app)) == ["Old.", "Said after it.", "Said while it was checked."]
+
+
+async def test_keeping_nothing_holds_from_the_next_turn_on(home: Home) -> None:
+    vault = KeepingVault()
+    async with running(home, vault) as first:
+        app = first.app
+        await first.turn("Kept.")
+        await app.change({"journal.keep": False})
+        assert first.of(Note)[-1].text == "Nothing is kept from now on"
+        await first.turn("Private.")
+        assert await texts(app) == ["Private."]
+        assert first.of(JournalOpened)[-1].is_by_choice
+        await app.change({"journal.keep": True})
+        await first.turn("Kept again.")
+        assert sorted(await texts(app)) == ["Kept again.", "Kept."]
+        assert first.of(Trouble) == []
+        await app.change({"journal.keep": False})
+    assert b"Private" not in b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+    async with running(home, vault, journal__keep=True) as second:
+        assert sorted(await texts(second.app)) == ["Kept again.", "Kept."]
+
+
+async def test_who_keeps_nothing_leaves_no_sums_either(home: Home) -> None:
+    async with running(home) as watched:
+        await watched.app.change({"journal.keep": False})
+        watched.app._spending.add("2026-11", 1.0)
+    assert not (home.state / "spent.json").exists()
+
+
+async def test_settings_changed_at_once_are_all_in_the_file_and_in_the_window(home: Home) -> None:
+    wishes = {
+        "talk.tail_ms": 333,
+        "sound.volume": 0.5,
+        "talk.review_before_sending": True,
+        "journal.keep": False,
+    }
+    async with running(home) as watched:
+        await asyncio.gather(*(watched.app.change({name: value}) for name, value in wishes.items()))
+        watched.app.choose_practice("gratitude")
+        shown = watched.app.settings
+    on_disk = load_settings(home, {}).settings
+    assert {name: value_of(on_disk, name) for name in wishes} == wishes
+    assert watched.app.settings == on_disk
+    assert shown.talk.tail_ms == 333
+    assert on_disk.practice.current == "gratitude", "pressed in the last moment"
+
+
+async def test_a_fault_of_what_follows_a_setting_does_not_keep_it_from_the_file(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[BaseException] = []
+
+    def fails() -> None:
+        raise RuntimeError("a speaker that nobody foresaw")
+
+    async with running(home) as watched:
+        monkeypatch.setattr(watched.app.sound, "follow", fails)
+        report_to(reported.append)
+        try:
+            await watched.app.change({"sound.volume": 0.5})
+        finally:
+            report_to(None)
+        monkeypatch.undo()
+    assert load_settings(home, {}).settings.sound.volume == 0.5
+    assert [str(error) for error in reported] == ["a speaker that nobody foresaw"]
+
+
+async def passphrase_is_checked(watched: Watched) -> None:
+    spawn(watched.app.use_passphrase("four unrelated words here"), name="dialog")
+    await asyncio.sleep(0)
+
+
+async def settings_change(watched: Watched) -> None:
+    for keeps in (False, True, False):
+        spawn(watched.app.change({"journal.keep": keeps}), name="dialog")
+    await asyncio.sleep(0)
+
+
+async def an_answer_is_written(watched: Watched) -> None:
+    assert watched.app.submit("In the last moment.")
+
+
+async def a_voice_is_previewed(watched: Watched) -> None:
+    spawn(watched.app.settings_backend.preview_voice("builtin", "", 1.0), name="dialog")
+    await asyncio.sleep(0.05)
+
+
+async def buttons_are_pressed(watched: Watched) -> None:
+    for action in (Action.NEW_JOURNAL, Action.RETRY, Action.HEAR_WAITING, Action.SPEAK_OFFLINE):
+        watched.app.act(action)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [passphrase_is_checked, settings_change, an_answer_is_written, a_voice_is_previewed, buttons_are_pressed],
+)
+async def test_the_end_in_any_moment_leaves_nothing_running(home: Home, moment: Any) -> None:
+    reported: list[BaseException] = []
+    report_to(reported.append)
+    try:
+        async with running(home, NoKeyring()) as watched:
+            await watched.turn("Said before.")
+            await moment(watched)
+        await asyncio.sleep(0)
+        assert [each for each in asyncio.all_tasks() if each is not asyncio.current_task()] == []
+        async with asyncio.timeout(5):
+            while {each.name for each in threading.enumerate()} & {"journal", "keyring"}:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # a thread that ends tells nobody
+    finally:
+        report_to(None)
+    assert [error for error in reported if not isinstance(error, CompanionError)] == []
+    on_disk = load_settings(home, {}).settings
+    assert on_disk == watched.app.settings

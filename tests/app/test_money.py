@@ -137,7 +137,7 @@ async def speak(desk: Desk) -> None:
 
 
 async def preview(desk: Desk) -> None:
-    await desk.app.bench.preview_voice("openai", "alloy", 1.0)
+    await desk.app.settings_backend.preview_voice("openai", "alloy", 1.0)
 
 
 async def say(desk: Desk) -> None:

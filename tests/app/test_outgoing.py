@@ -27,7 +27,7 @@ def outgoing(home: Home, *, at: float = NOON, is_kept: bool = True) -> Outgoing:
     def report(error: BaseException) -> None:
         raise error
 
-    return Outgoing(home, Events(report), is_kept=is_kept, now=lambda: at)
+    return Outgoing(home, Events(report), is_kept=lambda: is_kept, now=lambda: at)
 
 
 def send(run: Outgoing, count: int, host: str = "api.example") -> None:

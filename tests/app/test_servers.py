@@ -60,13 +60,13 @@ async def test_a_server_added_while_the_app_runs_thinks_with_its_own_key(home: H
         CompatibleServer(Script(keys=[KEY], reply="From the attic.")) as attic,
         running(home, vault) as app,
     ):
-        bench = app.app.bench
+        backend = app.app.settings_backend
         server = servers.drafted(app.app.settings, "The attic", (attic.url,), "openai")
-        refused = await bench.discover(server)
+        refused = await backend.discover(server)
         assert refused.health.kind in (Kind.KEY_REFUSED, Kind.KEY_MISSING)
-        found = await bench.discover(server, Secret(KEY))
+        found = await backend.discover(server, Secret(KEY))
         assert "think" in found.sentence
-        await bench.add_server(server, found.roles, Secret(KEY))
+        await backend.add_server(server, found.roles, Secret(KEY))
         await app.app.change({"providers.llm.active": "the-attic"})
         record = await app.turn("Hello?")
         assert record.reply_text == "From the attic."
@@ -84,7 +84,7 @@ async def test_a_key_does_not_follow_its_server_to_another_address(home: Home) -
         running(home) as app,
     ):
         server = servers.drafted(app.app.settings, "attic", (attic.url,), "openai")
-        await app.app.bench.add_server(server, frozenset(), Secret(KEY))
+        await app.app.settings_backend.add_server(server, frozenset(), Secret(KEY))
         await app.app.change({"providers.llm.active": "attic", "servers.attic.address": cellar.url})
         assert app.app.submit("Hello?")
         await app.until(lambda: app.of(Trouble))
@@ -94,12 +94,12 @@ async def test_a_key_does_not_follow_its_server_to_another_address(home: Home) -
 
 async def test_a_renamed_server_is_called_so_at_once_and_keeps_its_key(home: Home) -> None:
     async with CompatibleServer(Script(keys=[KEY])) as attic, running(home) as app:
-        bench = app.app.bench
+        backend = app.app.settings_backend
         server = servers.drafted(app.app.settings, "attic", (attic.url,), "openai")
-        await bench.add_server(server, frozenset(), Secret(KEY))
+        await backend.add_server(server, frozenset(), Secret(KEY))
         await app.app.change({"providers.llm.active": "attic"})
         await app.turn("Hello?")
-        await bench.add_server(replace(server, label="Loft"), frozenset())
+        await backend.add_server(replace(server, label="Loft"), frozenset())
         assert registry.find("attic").display_name == "Loft"
         attic.script = Script(keys=[KEY], status=402)
         assert app.app.submit("And now?")
@@ -111,7 +111,7 @@ async def test_a_server_that_is_ticked_stands_in_for_another(home: Home) -> None
     async with CompatibleServer(Script(reply="From the cellar.")) as cellar, running(home) as app:
         for name, address in (("attic", "http://127.0.0.1:9/v1"), ("cellar", cellar.url)):
             server = servers.drafted(app.app.settings, name, (address,), "openai")
-            await app.app.bench.add_server(server, frozenset())
+            await app.app.settings_backend.add_server(server, frozenset())
         await app.app.change(
             {
                 "providers.llm.active": "attic",
@@ -129,7 +129,7 @@ async def test_removing_a_server_gives_its_roles_back_and_forgets_its_key(home: 
     vault = KeepingVault()
     async with CompatibleServer() as attic, running(home, vault) as app:
         server = servers.drafted(app.app.settings, "attic", (attic.url,), "openai")
-        await app.app.bench.add_server(server, frozenset(), Secret(KEY))
+        await app.app.settings_backend.add_server(server, frozenset(), Secret(KEY))
         await app.app.change(
             {
                 "providers.llm.active": "attic",
@@ -137,7 +137,7 @@ async def test_removing_a_server_gives_its_roles_back_and_forgets_its_key(home: 
                 "providers.stt.stand_ins": "attic whisper",
             }
         )
-        await app.app.bench.remove_server("attic")
+        await app.app.settings_backend.remove_server("attic")
         settings = app.app.settings
         assert settings.providers.llm.active == "guide"
         assert settings.providers.stt.stand_ins == "whisper"

@@ -35,7 +35,7 @@ async def test_it_is_kept_soon_not_only_at_the_end(tmp_path: Path, monkeypatch: 
 
 
 async def test_who_keeps_nothing_leaves_no_file(tmp_path: Path) -> None:
-    spending = Spending(None)
+    spending = Spending(tmp_path / "spent.json", is_kept=lambda: False)
     spending.add("2026-11", 1.0)
     assert spending.spent_usd("2026-11") == 1.0
     await spending.close()

@@ -197,7 +197,17 @@ async def room(home: Home) -> AsyncIterator[Room]:
         choice = {"providers.llm.active": "openai", "providers.llm.openai.base_url": server.url}
         app.settings = changed(app.settings, {**choice, "sound.speak_answers": False})
         time = Time()
-        app.__dict__["surroundings"] = Surroundings(app, time.clocks)
+        app.__dict__["surroundings"] = Surroundings(
+            app.events,
+            engine=lambda: app.engine,
+            talk=lambda: app.settings.talk,
+            press=app.press_talk,
+            release=app.release_talk,
+            pause=app.pause_hands_free,
+            resume=app.resume_hands_free,
+            renew=app.renew_connections,
+            clocks=time.clocks,
+        )
         made = Room(app, server, time)
         app.events.watch(made.seen.append)
         await app.open()

@@ -41,8 +41,8 @@ def texts(told: list[Event]) -> list[str]:
 async def test_a_device_that_is_not_there_is_told_once_and_again_when_it_is_back(
     tmp_path: Path, sound: SoundServer, told: list[Event]
 ) -> None:
-    name_device(tmp_path / "home", "headset")
-    microphone = DeviceMicrophone("headset", tell=told.append)
+    name_device(tmp_path / "home", "studio")
+    microphone = DeviceMicrophone("studio", tell=told.append)
     player = DevicePlayer(GONE, tell=told.append)
     for _ in range(2):
         await (await microphone.open()).close()
@@ -51,14 +51,14 @@ async def test_a_device_that_is_not_there_is_told_once_and_again_when_it_is_back
     await player.drain(1)
     await player.close()
     assert texts(told) == [
-        "headset is not there; System default listens instead.",
+        "studio is not there; System default listens instead.",
         f"{GONE} is not there; System default speaks instead.",
     ]
-    modules = sound.plug_microphone("headset")
+    modules = sound.plug_microphone("studio")
     take = await microphone.open()
-    assert (take.device_label, take.fell_back) == ("headset", False)
+    assert (take.device_label, take.fell_back) == ("Studio", False)
     await take.close()
-    assert texts(told)[2:] == ["headset is back."]
+    assert texts(told)[2:] == ["Studio is back."]
     sound.unplug(modules)
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from companion import tasks
 from companion.audio.handsfree import OpenMicrophone
-from companion.audio.virtual import FileMicrophone
-from companion.conversation.handsfree import HandsFree
+from companion.audio.virtual import FileMicrophone, FileTake
+from companion.conversation import handsfree
+from companion.conversation.handsfree import HandsFree, Wish
+from companion.errors import CompanionError, Kind
 from companion.events import HandsFreeChanged, Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.flow import Audio, Transcript
 from companion.pcm import read_file
+from companion.ports import Take
 from tests.conversation.test_engine import Desk, desk
 
 __all__ = ["desk"]
@@ -36,19 +42,31 @@ async def live(frames: AsyncIterator[bytes]) -> AsyncIterator[Transcript]:
     yield Transcript(text="rather cold hearted", is_final=True)
 
 
+WISH = Wish(headphones=True, microphone="", speaker="")
+
+
 @pytest.fixture
 async def free(desk: Desk) -> AsyncIterator[HandsFree]:
-    mode = HandsFree(OpenMicrophone(spoken_then_quiet()), desk.engine, desk.engine.events)
+    mode = HandsFree(lambda _: OpenMicrophone(spoken_then_quiet()), lambda: desk.engine, desk.engine.events)
     yield mode
-    await mode.stop()
+    await mode.close()
+
+
+@pytest.fixture
+def reported() -> Iterator[list[BaseException]]:
+    """Errors that nobody caught."""
+    errors: list[BaseException] = []
+    tasks.report_to(errors.append)
+    yield errors
+    tasks.report_to(None)
 
 
 async def test_speech_begins_and_ends_a_turn_and_the_prepared_answer_is_used(
     desk: Desk, free: HandsFree
 ) -> None:
     desk.hear = live
-    await free.start()
-    assert desk.of(HandsFreeChanged)[-1].is_on
+    free.want(WISH)
+    assert (await desk.until(HandsFreeChanged)).is_on
     finished = await desk.until(TurnFinished)
     assert desk.of(UserSaid)[0].text == "rather cold hearted"
     assert finished.record.reply_text
@@ -67,7 +85,7 @@ async def test_words_that_change_after_the_pause_throw_the_prepared_answer_away(
             yield Transcript(text=text, is_final=transcript.is_final)
 
     desk.hear = changing
-    await free.start()
+    free.want(WISH)
     finished = await desk.until(TurnFinished)
     assert finished.record.user_text == "rather cold hearted and selfish"
     assert [prompt[-1].content for prompt in desk.prompts] == [
@@ -80,7 +98,8 @@ async def test_words_that_change_after_the_pause_throw_the_prepared_answer_away(
 
 
 async def test_the_talk_key_comes_before_what_begins_by_itself(desk: Desk, free: HandsFree) -> None:
-    await free.start()
+    free.want(WISH)
+    await desk.until(HandsFreeChanged, is_on=True)
     desk.engine.press()
     await desk.until(PhaseChanged, phase=Phase.LISTENING)
     await asyncio.sleep(2.0)
@@ -89,9 +108,88 @@ async def test_the_talk_key_comes_before_what_begins_by_itself(desk: Desk, free:
 
 
 async def test_muted_nothing_is_heard(desk: Desk, free: HandsFree) -> None:
-    await free.start()
-    await free.mute(is_muted=True)
-    assert desk.of(HandsFreeChanged)[-1].is_muted
+    free.want(WISH)
+    await desk.until(HandsFreeChanged, is_on=True)
+    free.mute(True)
+    await desk.until(HandsFreeChanged, is_muted=True)
     await asyncio.sleep(2.0)
     assert desk.of(PhaseChanged) == []
     assert desk.of(Trouble) == []
+
+
+async def test_an_error_nobody_foresaw_ends_the_turn_under_way_and_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reported: list[BaseException]
+) -> None:
+    broken = OpenMicrophone(spoken_then_quiet())
+    ears = iter([broken, OpenMicrophone(spoken_then_quiet())])
+    free = HandsFree(lambda _: next(ears), lambda: desk.engine, desk.engine.events)
+    free.want(WISH)
+    await desk.until(PhaseChanged, phase=Phase.LISTENING)
+
+    def fail(_: bytes) -> Iterator[float]:
+        raise ValueError("a frame of an odd length")
+
+    monkeypatch.setattr(broken._probabilities, "feed", fail)
+    await desk.until(HandsFreeChanged, is_on=False)
+    assert [str(error) for error in reported] == ["a frame of an odd length"]
+    assert desk.of(Trouble)[-1].error.kind is Kind.INTERNAL
+    assert not broken.is_open
+    await desk.until(PhaseChanged, phase=Phase.TRANSCRIBING)
+    await desk.until(TurnFinished)
+    free.mute(True)  # the button's press, whatever it says
+    await desk.until(HandsFreeChanged, 2, is_on=True, is_muted=False)
+    await free.close()
+    assert not desk.of(HandsFreeChanged)[-1].is_on
+
+
+class Chaotic(FileMicrophone):
+    """Opens slowly or not at all, and breaks while it is heard."""
+
+    def __init__(self, dice: random.Random) -> None:
+        super().__init__(Audio(pcm=bytes(64_000), rate_hz=16_000), realtime=False)
+        self.dice: random.Random | None = dice
+        self.takes: list[Take] = []
+
+    async def open(self) -> FileTake:
+        for _ in range(self.dice.randrange(6) if self.dice else 0):
+            await asyncio.sleep(0)
+        if self.dice and self.dice.random() < 0.2:
+            raise self.dice.choice([CompanionError(Kind.MICROPHONE_BUSY), OSError("gone")])
+        take = await super().open()
+        if self.dice and self.dice.random() < 0.2:
+            take._frames = [b"odd"] * 9
+        self.takes.append(take)
+        assert sum(take.is_open for take in self.takes) == 1, "two microphones at once"
+        return take
+
+
+async def test_storms_of_wishes_leave_no_real_take_open(
+    desk: Desk, reported: list[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handsfree, "AGAIN_S", 0.001)
+    opened = 0
+    for seed in range(12):
+        dice = random.Random(seed)
+        microphone = Chaotic(dice)
+        mode = HandsFree(
+            lambda _, its=microphone: OpenMicrophone(its),  # type: ignore[misc]
+            lambda: desk.engine,
+            desk.engine.events,
+        )
+        for _ in range(20):
+            match dice.randrange(4):
+                case 0:
+                    mode.want(dice.choice([None, WISH, replace(WISH, microphone="Two")]))
+                case 1:
+                    mode.mute(dice.random() < 0.4)
+                case 2:
+                    mode.pause("settings")
+                case _:
+                    mode.resume("settings")
+            for _ in range(dice.choice([0, 1, 5, 30])):
+                await asyncio.sleep(0)
+        await mode.close()
+        opened += len(microphone.takes)
+        assert not any(take.is_open for take in microphone.takes), seed
+    assert opened > 12
+    assert not any(isinstance(error, AssertionError) for error in reported)

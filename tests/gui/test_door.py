@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from companion.cli import run as run_command
-from companion.gui.main import RAISE, TOGGLE_TALK, Door, knock
+from companion.gui.door import FRESH_S, RAISE, TOGGLE_TALK, Answer, Door, knock
 from companion.paths import Home, find_home
+
+
+class Asked(threading.Thread):
+    """Another program that asks; the window's loop goes on meanwhile."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._ask = ask
+        self.got: object = None
+        self.start()
+
+    def run(self) -> None:
+        self.got = self._ask()
+
+    def answer(self, qtbot: QtBot) -> object:
+        qtbot.waitUntil(lambda: not self.is_alive())
+        return self.got
+
+
+class Clock:
+    """The window's, which may be ahead of the clock of those who ask."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
 
 
 @pytest.fixture
@@ -24,8 +52,13 @@ def heard() -> list[str]:
 
 
 @pytest.fixture
-def door(qapp: object, home: Home, heard: list[str]) -> Iterator[Door]:
-    made = Door(home)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def door(qapp: object, home: Home, heard: list[str], clock: Clock) -> Iterator[Door]:
+    made = Door(home, now=clock)
     assert made.enter()
     made.answers = {name: lambda name=name: heard.append(name) for name in (RAISE, TOGGLE_TALK)}
     made.listen()
@@ -33,21 +66,71 @@ def door(qapp: object, home: Home, heard: list[str]) -> Iterator[Door]:
     made.leave()
 
 
-def test_a_second_instance_brings_the_first_to_the_front(
+def test_a_second_instance_finds_the_first_and_can_ask_it(
     qtbot: QtBot, door: Door, home: Home, heard: list[str]
 ) -> None:
     assert not Door(home).enter()
-    qtbot.waitUntil(lambda: heard == [RAISE])
+    assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.DONE
+    assert heard == [RAISE]
 
 
 def test_the_command_of_a_desktop_key_talks_in_the_open_window(
     qtbot: QtBot, door: Door, home: Home, heard: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = str(home.data.parent)
+    command = ["--home", str(home.data.parent), "toggle-talk"]
     for times in (1, 2):
-        assert run_command(["--home", folder, "toggle-talk"]) == 0
-        qtbot.waitUntil(lambda times=times: heard == [TOGGLE_TALK] * times)
+        assert Asked(lambda: run_command(command)).answer(qtbot) == 0
+        assert heard == [TOGGLE_TALK] * times
     assert capsys.readouterr().out == ""
+
+
+def test_the_window_is_found_from_elsewhere_and_by_another_road(
+    qtbot: QtBot, tmp_path: Path, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = tmp_path.joinpath(*["a folder with a long name"] * 8)
+    far.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(far)
+    door = Door(find_home(str(far)))
+    door.answers = {TOGGLE_TALK: lambda: heard.append(TOGGLE_TALK)}
+    door.listen()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for road in (far, tmp_path / "link", tmp_path / "link" / ".." / far.name):
+        assert (
+            Asked(lambda road=road: knock(find_home(str(road)).data, TOGGLE_TALK)).answer(qtbot)
+            is Answer.DONE
+        )
+    door.leave()
+    assert heard == [TOGGLE_TALK] * 3
+
+
+def test_what_is_read_too_late_is_not_done_and_said(
+    qtbot: QtBot, door: Door, home: Home, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[str] = []
+    door.answers = {TOGGLE_TALK: lambda: begun.append(TOGGLE_TALK)}
+    command = ["--home", str(home.data.parent), "toggle-talk"]
+    for clock.ahead_s in (FRESH_S + 1, -FRESH_S - 1):
+        assert Asked(lambda: run_command(command)).answer(qtbot) == 1
+        assert "nothing was begun" in capsys.readouterr().err
+    assert begun == []
+
+
+def test_a_window_that_does_not_answer_is_not_waited_for(
+    qtbot: QtBot, door: Door, home: Home, heard: list[str], clock: Clock
+) -> None:
+    assert (
+        knock(home.data, TOGGLE_TALK, wait_s=0.03) is Answer.SILENT
+    )  # this thread is the window's, and it is busy
+    clock.ahead_s = FRESH_S + 1
+    assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.LATE
+    assert heard == []
+
+
+def test_a_window_that_is_closing_does_nothing_more(
+    qtbot: QtBot, door: Door, home: Home, heard: list[str]
+) -> None:
+    door.answers = {}
+    assert Asked(lambda: knock(home.data, TOGGLE_TALK)).answer(qtbot) is Answer.UNKNOWN
 
 
 def test_without_an_open_window_the_command_says_so(
@@ -57,11 +140,12 @@ def test_without_an_open_window_the_command_says_so(
     assert "not open" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", ["", "delete everything", "x" * 10_000, "raise; toggle-talk"])
+@pytest.mark.parametrize(
+    "word", ["", "delete everything", "x" * 10_000, "raise; toggle-talk", "raise 1e999\nraise"]
+)
 def test_what_nobody_knows_does_nothing(
     qtbot: QtBot, door: Door, home: Home, heard: list[str], word: str
 ) -> None:
-    knock(home.data, word)
-    knock(home.data, RAISE)
-    qtbot.waitUntil(lambda: bool(heard))
+    assert Asked(lambda: knock(home.data, word)).answer(qtbot) is not Answer.DONE
+    assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.DONE
     assert heard == [RAISE]

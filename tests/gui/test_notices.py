@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from companion.errors import Action, AIProviderAuthError, CompanionError, Kind
-from companion.events import Phase, TroubleCleared
+from companion.events import Phase, TakeDiscarded, TroubleCleared
 from companion.flow import Role
+from companion.gui import cards
 from companion.gui.notices import ACTION_LABELS
 from companion.gui.staged import AWAY, StagedHost, trouble
 from companion.gui.window import Window
 
 
 def press(window: Window, text: str) -> None:
-    button = next(button for button in window.notices._buttons if button.text() == text)
+    button = next(button for card in window.notices.cards for button in card.buttons if button.text() == text)
     button.click()
 
 
@@ -26,7 +27,7 @@ def test_a_refused_key_has_its_card(qtbot: QtBot, window: Window, host: StagedHo
     assert notice is not None
     assert notice.sentence == "Anthropic did not accept the key."
     assert notice.hint == "What you said is kept."
-    assert [button.text() for button in window.notices._buttons] == ["Open keys", "Answer offline"]
+    assert [button.text() for button in window.notices.cards[0].buttons] == ["Open keys", "Answer offline"]
     assert window.notices.isVisible()
     assert not window.isModal()
     assert window.status.note.text() == "Not sent"
@@ -43,7 +44,6 @@ def test_the_keys_of_the_role_that_failed_are_opened(qtbot: QtBot, window: Windo
 def test_each_card_opens_its_own_role(qtbot: QtBot, window: Window, host: StagedHost) -> None:
     host.fail(AIProviderAuthError(provider="anthropic", who="Anthropic"), role=Role.THINKS)
     host.fail(CompanionError(Kind.VOICE_FAILED, who="Sonic"), role=Role.SPEAKS)
-    window.notices.close_button.click()
     with qtbot.waitSignal(window.settings_requested) as asked:
         press(window, "Open keys")
     assert asked.args == ["thinking"]
@@ -85,11 +85,109 @@ def test_a_newer_card_of_the_same_kind_takes_its_place(window: Window, host: Sta
     host.fail(CompanionError(Kind.UNREACHABLE, who="Groq"))
     assert window.notices.current is not None
     assert window.notices.current.sentence == "Groq cannot be reached."
-    assert window.notices._more.text() == "+1"
-    window.notices.close_button.click()
+    assert [card.accessibleName() for card in window.notices.cards] == [
+        "Groq cannot be reached.",
+        "Sonic could not speak the answer.",
+    ]
+    window.notices.cards[0].close_button.click()
     assert window.notices.current.sentence == "Sonic could not speak the answer."
-    window.notices.close_button.click()
+    window.notices.cards[0].close_button.click()
     assert not window.notices.isVisible()
+
+
+def test_when_two_roles_fail_in_one_turn_both_are_told(window: Window, host: StagedHost) -> None:
+    host.fail(CompanionError(Kind.UNREACHABLE, who="OpenAI"), role=Role.THINKS)
+    host.fail(CompanionError(Kind.UNREACHABLE, who="OpenAI"), role=Role.SPEAKS)
+    shown = [card.accessibleName() for card in window.notices.cards if card.isVisible()]
+    assert shown == ["Voice: OpenAI cannot be reached.", "Thinking: OpenAI cannot be reached."]
+
+
+def test_each_card_acts_on_its_own_error(window: Window, host: StagedHost) -> None:
+    thinking, voice = (CompanionError(Kind.UNREACHABLE, who=who) for who in ("OpenAI", "Sonic"))
+    host.fail(thinking, role=Role.THINKS)
+    host.fail(voice, role=Role.SPEAKS)
+    window.notices.cards[1].buttons[0].click()
+    assert host.acted_on == [thinking]
+    window.notices.cards[0].buttons[0].click()
+    assert host.acted_on == [thinking, voice]
+
+
+@pytest.mark.parametrize(
+    ("cleared", "left"),
+    [
+        (TroubleCleared(), {Kind.NO_KEYRING, Kind.NO_MICROPHONE, Kind.SETTINGS_BROKEN}),
+        (TroubleCleared(is_all=True), {Kind.NO_MICROPHONE, Kind.SETTINGS_BROKEN, Kind.VOICE_FAILED}),
+        (TroubleCleared(role=Role.HEARS), {Kind.NO_KEYRING, Kind.SETTINGS_BROKEN, Kind.VOICE_FAILED}),
+        (
+            TroubleCleared(kinds=frozenset({Kind.SETTINGS_BROKEN})),
+            {Kind.NO_KEYRING, Kind.NO_MICROPHONE, Kind.VOICE_FAILED},
+        ),
+    ],
+)
+def test_what_is_right_again_takes_its_own_cards_away(
+    window: Window, host: StagedHost, cleared: TroubleCleared, left: set[Kind]
+) -> None:
+    host.fail(CompanionError(Kind.NO_KEYRING), turn=None, role=None)
+    host.fail(CompanionError(Kind.SETTINGS_BROKEN), turn=None, role=None)
+    host.fail(CompanionError(Kind.NO_MICROPHONE), turn=None, role=Role.HEARS)
+    host.fail(CompanionError(Kind.VOICE_FAILED), role=Role.SPEAKS)
+    host.emit(cleared)
+    assert {kind for kind in Kind if window.notices.has(kind)} == left
+
+
+# -- a take that was thrown away -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_a_take_that_was_thrown_away_can_be_taken_back(
+    qtbot: QtBot, window: Window, host: StagedHost, *, by_key: bool
+) -> None:
+    host.emit(TakeDiscarded(turn=1, can_undo=True))
+    qtbot.keyClick(window.page.area.button, Qt.Key.Key_Escape)
+    assert window.notices.isVisible(), "a second Esc does not take the way back"
+    if by_key:
+        qtbot.keyClick(window.page.area.button, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    else:
+        press(window, "Undo")
+    assert host.pressed[-1] == "undo"
+    assert not window.notices.isVisible()
+    qtbot.keyClick(window.page.area.button, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert host.pressed.count("undo") == 1
+
+
+def test_in_a_text_field_the_key_undoes_what_was_typed(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    field = window.page.area.composer.field
+    field.setFocus()
+    qtbot.keyClicks(field, "word")
+    host.emit(TakeDiscarded(turn=1, can_undo=True))
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert field.toPlainText() == ""
+    assert "undo" not in host.pressed
+
+
+def test_the_way_back_goes_by_itself(
+    qtbot: QtBot, window: Window, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "UNDO_S", 0.03)
+    host.emit(TakeDiscarded(turn=1, can_undo=True))
+    qtbot.waitUntil(lambda: not window.notices.isVisible())
+
+
+def test_a_take_that_is_gone_says_so(window: Window, host: StagedHost) -> None:
+    host.can_undo = False
+    host.emit(TakeDiscarded(turn=1, can_undo=True))
+    press(window, "Undo")
+    assert "gone" in window.status.note.text()
+
+
+def test_a_take_without_speech_is_not_talked_about(window: Window, host: StagedHost) -> None:
+    host.emit(TakeDiscarded(turn=1))
+    assert not window.notices.isVisible()
+
+
+# -- what is right again ---------------------------------------------------------------------------------------
 
 
 def test_it_goes_when_all_is_right_again(window: Window, host: StagedHost) -> None:
@@ -119,7 +217,7 @@ def test_a_long_card_keeps_every_word_in_a_small_window(
     host.begin(AWAY)
     host.fail(CompanionError(Kind.NO_AUDIO_SYSTEM), turn=None, role=None)
     qtbot.wait(50)
-    hint = window.notices._hint
+    hint = window.notices.cards[0].hint
     assert hint.height() >= hint.heightForWidth(hint.width()) - 1
     assert hint.width() > 200
 
@@ -150,4 +248,4 @@ def test_other_addresses_have_no_open_button(window: Window, address: str) -> No
     window.page.script.link_followed.emit(address)
     assert window.notices.current is not None
     assert window.notices.current.sentence == "This link is not opened."
-    assert window.notices._buttons == []
+    assert window.notices.cards[0].buttons == []

@@ -49,7 +49,7 @@ async def open_dialog(home: Home) -> AsyncIterator[tuple[SettingsDialog, Servers
     await app.open()
     look = Look()
     look.wear()
-    dialog = SettingsDialog(app.bench, look)
+    dialog = SettingsDialog(app.settings_backend, look)
     dialog.show()
     dialog.show_page("servers")
     page = dialog.page

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from companion.errors import Action, CompanionError, Kind
+from companion.errors import CompanionError, Kind
 from companion.events import Trouble
 from companion.flow import WaitingTake
 from companion.gui import waiting as waiting_module
@@ -36,7 +36,9 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[JournalPage]:
     journal(host)
     host.recovery.takes = list(TAKES)
     host.events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
-    window._act(Action.SHOW_WAITING, None)
+    window.notices.cards[0].buttons[
+        [button.text() for button in window.notices.cards[0].buttons].index("Show recordings")
+    ].click()
     await settle()
     assert window._journal is not None
     yield window._journal
@@ -100,7 +102,7 @@ async def test_another_recogniser_can_be_chosen(page: JournalPage, host: StagedH
 
 
 async def test_what_fails_is_said_and_the_recording_stays(page: JournalPage, host: StagedHost) -> None:
-    host.recovery.trouble = CompanionError(Kind.JOURNAL_DAMAGED, "That recording is damaged.")
+    host.recovery.trouble = CompanionError(Kind.TAKE_DAMAGED, "That recording is damaged.")
     page.waiting.rows["a"].again.click()
     await settle()
     assert page.waiting.trouble.text().startswith("That recording is damaged.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ from companion.events import (
     SessionBegan,
     TakeDiscarded,
     TimelineMarked,
+    UserSaid,
 )
 from companion.flow import ReplyState, Role
 from companion.gui.staged import (
@@ -356,7 +358,7 @@ def test_a_cut_answer_offers_to_go_on_by_button_and_by_key(
     [
         (Phase.ARMING, (), "microphone to open"),
         (Phase.LISTENING, (), "closes in 30 seconds"),
-        (Phase.TRANSCRIBING, (Mark.RELEASED,), "Flux to write down your words"),
+        (Phase.TRANSCRIBING, (Mark.RELEASED,), "Flux is still writing down your words"),
         (Phase.THINKING, (Mark.ASKED,), "Claude Haiku to answer"),
         (Phase.THINKING, (Mark.ASKED, Mark.FIRST_TOKEN, Mark.FIRST_CLAUSE), "the voice, Sonic"),
         (Phase.SPEAKING, (Mark.FIRST_SOUND,), "the rest of the answer"),
@@ -442,6 +444,44 @@ def test_tab_reaches_every_control_and_comes_back(qtbot: QtBot, window: Window, 
     assert set(window.rail.buttons.values()) & set(seen)
 
 
+# -- who answered ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answered", "caption"),
+    [("guide", "Companion · Offline guide · "), ("staged/some-model", "Companion · "), ("", "Companion · ")],
+)
+def test_a_turn_is_labelled_with_who_answered_it_instead(
+    window: Window, host: StagedHost, answered: str, caption: str
+) -> None:
+    SCENES["thinking"](host)
+    host.tell(TOLD[0])
+    host.end(TOLD[0], engines={Role.THINKS.value: answered})
+    lines = window.page.script.toPlainText().splitlines()
+    (above,) = (lines[place - 1] for place, line in enumerate(lines) if line.startswith(TOLD[0][:20]))
+    assert re.fullmatch(f"{caption}\\d\\d:\\d\\d", above)
+
+
+def test_waiting_says_for_how_long(window: Window, host: StagedHost) -> None:
+    host.begin(AWAY)
+    host.phase(Phase.TRANSCRIBING)
+    for lasted_s, says in ((8.2, "· 8 s"), (75.0, "· 1 min 15 s")):
+        host.emit(PhaseLingers(turn=1, phase=Phase.TRANSCRIBING, lasted_s=lasted_s, left_s=60.0))
+        assert says in window.status.note.text()
+    host.phase(Phase.THINKING)
+    assert "min" not in window.status.note.text()
+
+
+async def test_words_of_the_reflection_before_do_not_stand_on_the_new_page(
+    window: Window, host: StagedHost
+) -> None:
+    idle(host)
+    host.hear("said before", turn=1)
+    host.emit(UserSaid(turn=1, text="said before", at=0.0, is_of_before=True))
+    assert "said before" not in window.page.script.toPlainText()
+    assert "before this one" in window.status.note.text()
+
+
 # -- the window itself -----------------------------------------------------------------------------------------
 
 
@@ -449,7 +489,6 @@ def test_size_and_place_are_remembered(qtbot: QtBot, host: StagedHost, tmp_path:
     file = tmp_path / "state" / "window.json"
     first = Window(host, geometry=file)
     qtbot.addWidget(first)
-    assert (first.width(), first.height()) == (1160, 780)
     first.show()
     first.resize(760, 640)
     first.close()

@@ -141,7 +141,7 @@ async def test_records_cannot_be_swapped_or_moved_to_another_take(opened: Opener
     paths[first].write_bytes(paths[second].read_bytes())
     with pytest.raises(CompanionError) as caught:
         await journal.read_take(first)
-    assert caught.value.kind is Kind.JOURNAL_DAMAGED
+    assert caught.value.kind is Kind.TAKE_DAMAGED
     one, other = [paths[second].read_bytes()[len(spool.MAGIC) :]] * 2
     paths[second].write_bytes(spool.MAGIC + one + other)
     assert await journal.read_take(second) == b"".join(FRAMES[25:50])

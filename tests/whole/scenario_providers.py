@@ -124,7 +124,7 @@ class Person:
 
 async def live(app: Companion, options: argparse.Namespace, found: Found) -> None:
     person = Person(app, options)
-    await app.archive.is_open.wait()
+    await app.sessions()  # returns once the journal is open
     dialog, page = await person.open_page("thinking")
     await person.choose(page, "openai", OPENAI_KEY)
     person.shot(dialog, "settings-thinking")

@@ -153,7 +153,11 @@ class SoundServer:
         )
         return [
             self.pactl(
-                "load-module", "module-remap-source", f"master={name}_in.monitor", f"source_name={name}"
+                "load-module",
+                "module-remap-source",
+                f"master={name}_in.monitor",
+                f"source_name={name}",
+                f"source_properties=device.description={name.capitalize()}",
             ),
             inlet,
         ]
@@ -161,7 +165,14 @@ class SoundServer:
     def plug_speaker(self, name: str) -> list[str]:
         """A further speaker; gives what `unplug` wants."""
         return [
-            self.pactl("load-module", "module-null-sink", f"sink_name={name}", "rate=48000", "norewinds=1")
+            self.pactl(
+                "load-module",
+                "module-null-sink",
+                f"sink_name={name}",
+                "rate=48000",
+                "norewinds=1",
+                f"sink_properties=device.description={name.capitalize()}",
+            )
         ]
 
     def unplug(self, modules: list[str]) -> None:

@@ -44,6 +44,10 @@ def hold_and_say(place: Desk, app: RunningApp, *, microphone: str = "vmic") -> s
     return str(said["text"])
 
 
+def kinds_of_trouble(app: RunningApp) -> list[str]:
+    return [event["error"]["kind"] for event in app.of("Trouble")]
+
+
 def first_half(place: Desk) -> Path:
     whole = read_file(DATA / "austen-0870.wav")
     path = place.folder / "half.wav"
@@ -81,7 +85,7 @@ def test_a_microphone_that_goes_in_the_middle_of_a_take_gives_way_to_another_and
     since = app.mark()
     assert likeness(hold_and_say(place, app, microphone="headset_in"), AUSTEN) > 0.6
     back = app.wait_for("DeviceNoted", since=since)
-    assert (back["text"], back["fell_back"]) == ("headset is back.", False)
+    assert (back["text"], back["fell_back"]) == ("Headset is back.", False)
     assert app.close() == 0
 
 
@@ -167,8 +171,9 @@ def test_another_default_is_used_by_the_next_take_and_the_next_answer_and_a_chos
     assert place.sound.open_microphones() == ["headset"]
     place.sound.speak_into_mic(DATA / "austen-0870.wav", wait=True, microphone="headset_in")
     place.release()
-    assert likeness(app.wait_for("UserSaid", since=since)["text"], AUSTEN) > 0.6
-    app.wait_for("TurnFinished", since=since)
+    said = app.wait_for("UserSaid", since=since)
+    assert likeness(said["text"], AUSTEN) > 0.6
+    app.wait_for("TurnFinished", since=since, turn=said["turn"])
     assert sounding_s(new.stop()) > 1.0
     assert sounding_s(old.stop()) == 0.0
     assert app.close() == 0
@@ -206,4 +211,58 @@ def test_a_microphone_that_gives_only_zeros_is_named_within_three_seconds_hands_
     trouble = app.wait_for("Trouble")
     assert trouble["error"]["kind"] == "microphone_silent"
     assert trouble["t"] - opened_s < 3.5
+    assert app.close() == 0
+
+
+def test_the_monitor_that_is_left_when_the_microphone_is_unplugged_is_not_listened_to(place: Desk) -> None:
+    place.settle("talk: {mode: free, headphones: true}\n" + QUIET % "")
+    app = place.start_ready()
+    app.wait_for("HandsFreeChanged", is_on=True)
+    since = app.mark()
+    modules = [line.split("\t") for line in place.sound.pactl("list", "short", "modules").splitlines()]
+    place.sound.unplug([number for number, name, *_ in modules if name == "module-remap-source"])
+    app.wait_for("HandsFreeChanged", is_on=False, since=since)
+    assert "microphone_lost" in kinds_of_trouble(app)
+    assert place.sound.open_microphones() == []
+    place.write("I worry about the meeting")
+    record = app.wait_for("TurnFinished", since=since)["record"]
+    assert record["heard_text"] == record["reply_text"], "nothing interrupts it"
+    assert len(app.of("UserSaid", since)) == 1
+    since = app.mark()
+    place.sound.plug_microphone("headset")
+    app.wait_for("HandsFreeChanged", is_on=True, is_muted=False, since=since)
+    assert place.sound.open_microphones() == ["headset"]
+    assert app.close() == 0
+
+
+def test_hands_free_follows_the_default_and_goes_back_to_the_chosen_microphone(place: Desk) -> None:
+    place.settle("talk: {mode: free}\n" + QUIET % ", microphone: desk")
+    app = place.start_ready()
+    app.wait_for("HandsFreeChanged", is_on=True)
+    assert place.sound.open_microphones() == ["mic"]
+    for name, microphone in (("headset", "headset_in"), ("desk", "desk_in")):
+        since = app.mark()
+        place.sound.plug_microphone(name)
+        if name == "headset":
+            place.sound.pactl("set-default-source", name)
+        app.wait_for("DeviceNoted", device=name.capitalize(), since=since)
+        assert place.sound.open_microphones() == [name]
+        place.sound.speak_into_mic(DATA / "austen-0870.wav", microphone=microphone)
+        assert likeness(app.wait_for("UserSaid", since=since)["text"], AUSTEN) > 0.5
+        place.tap("Escape")
+        app.wait_for("PhaseChanged", phase="ready", since=since)
+        assert app.of("Trouble", since) == []
+    assert app.close() == 0
+
+
+def test_an_app_that_hears_its_own_loudspeaker_is_muted_and_told(place: Desk) -> None:
+    place.settle("talk: {mode: free, headphones: true}\n" + QUIET % ", microphone: vspk.monitor")
+    app = place.start_ready()
+    app.wait_for("HandsFreeChanged", is_on=True)
+    assert place.sound.open_microphones() == ["vspk.monitor"], "it was chosen by its own name"
+    place.write("I worry about the meeting")
+    app.wait_for("HandsFreeChanged", is_on=True, is_muted=True)
+    assert "hears_itself" in kinds_of_trouble(app)
+    assert place.sound.open_microphones() == []
+    assert len(app.of("UserSaid")) < 12
     assert app.close() == 0

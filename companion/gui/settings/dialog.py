@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -30,18 +30,23 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
 from companion.paths import write_atomically
+from companion.settings import Page
 
 _SIZE = QSize(900, 660)
 _SMALLEST = QSize(620, 420)
+_FRAME = QSize(8, 40)
+"""About what a title bar and borders need."""
 _LIST_PX = 196
 
 
 class SettingsDialog(QDialog):
-    """One per window.
+    """One per window; `turned` tells that another page is shown.
 
     Args:
         state: a file that remembers the size; None: it is not remembered.
     """
+
+    turned = Signal()
 
     def __init__(
         self, host: SettingsHost, look: Look, parent: QWidget | None = None, *, state: Path | None = None
@@ -49,8 +54,10 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self._host, self._look, self._state = host, look, state
         self.setWindowTitle("Settings")
-        self.setMinimumSize(_SMALLEST)
-        self.resize(_read_size(state) or QSize(look.px(_SIZE.width()), look.px(_SIZE.height())))
+        usual = QSize(look.px(_SIZE.width()), look.px(_SIZE.height()))
+        room = self.screen().availableSize() - _FRAME if state is not None else usual
+        self.setMinimumSize(_SMALLEST.boundedTo(room))
+        self.resize((_read_size(state) or usual).boundedTo(room))
         self.pages: dict[str, SettingsPage] = {}
         self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
         self._scrolls: dict[str, QScrollArea] = {}
@@ -85,6 +92,12 @@ class SettingsDialog(QDialog):
         self.search.clear()
         self.list.setCurrentRow(list(self._infos).index(name))
         self.list.setFocus()
+
+    @property
+    def tests_microphone(self) -> bool:
+        """Whether the page is shown on which one speaks to try the microphone."""
+        item = self.list.currentItem()
+        return self.isVisible() and item is not None and item.data(Qt.ItemDataRole.UserRole) == Page.SOUND
 
     @property
     def page(self) -> SettingsPage | None:
@@ -143,14 +156,15 @@ class SettingsDialog(QDialog):
             return
         name = str(item.data(Qt.ItemDataRole.UserRole))
         if name in self.pages and self.pages[name].is_outdated():
-            self._let_go(name)
+            self._drop_page(name)
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
+        self.turned.emit()
 
-    def _let_go(self, name: str) -> None:
+    def _drop_page(self, name: str) -> None:
         self.pages.pop(name).work.stop()
         scroll = self._scrolls.pop(name)
         self._stack.removeWidget(scroll)
@@ -208,5 +222,5 @@ def _read_size(state: Path | None) -> QSize | None:
         with suppress(OSError, ValueError):
             width, _, height = state.read_text(encoding="ascii").strip().partition("x")
             wished = QSize(int(width), int(height))
-            return wished.expandedTo(_SMALLEST).boundedTo(QSize(4000, 3000))
+            return wished.expandedTo(_SMALLEST)
     return None

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QPushButton
 
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, key_name, key_named, talks_everywhere
+from companion.gui.positions import alive
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
@@ -16,6 +17,7 @@ from companion.settings import Page, find_field
 _FIXED = (
     ("Escape", "Throw the recording away, or silence the answer"),
     (EVERYWHERE, "Talk from anywhere, in text fields too"),
+    ("Ctrl+Z", "Take back the recording that was just thrown away"),
     (GO_ON_KEY, "Go on with an answer that was cut off"),
     ("Ctrl+M", "Close the open microphone of hands-free talking, or open it again"),
     ("Ctrl+N", "New reflection"),
@@ -60,7 +62,7 @@ class KeyButton(QPushButton):
             return
         self._stop()
         if key is not Qt.Key.Key_Escape and key not in _TAKEN:
-            self.taken.emit(QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText))
+            self.taken.emit(QKeySequence(alive(key)).toString(QKeySequence.SequenceFormat.PortableText))
 
     def focusNextPrevChild(self, next: bool) -> bool:
         return not self.is_waiting and super().focusNextPrevChild(next)

@@ -1,19 +1,17 @@
 """What the settings window needs of the app: who can be chosen, keys, checks, devices, previews.
 
-`Workbench` is the settings window's host; changing a setting itself is the app's. Belongs to the loop's thread.
+Belongs to the loop's thread.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from companion import tasks
 from companion.app import servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events
-from companion.flow import Health, Role, SpeakRequest, VoiceInfo
+from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.providers import registry
@@ -21,37 +19,58 @@ from companion.providers.provider import Spec, opened
 from companion.settings import Settings
 
 if TYPE_CHECKING:
-    from companion.app.companion import Companion
+    from companion.app.outgoing import Outgoing
+    from companion.app.played import Played
+    from companion.app.pool import ProviderPool
+    from companion.app.sound import Sound
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
+    from companion.ports import Microphone
     from companion.providers.catalogue import ModelEntry
     from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
 
-PREVIEW_TURN = -1
-"""The preview's own turn number in the player."""
 _PREVIEW = "Hello. This is how I sound when we think something over together."
 
 
-class Workbench:
-    """One per app."""
+class SettingsBackend:
+    """The settings window's host; one per app.
 
-    def __init__(self, app: Companion) -> None:
-        self._app = app
-        self._preview_task: asyncio.Task[None] | None = None
+    Args:
+        settings: those of now.
+        change: saves settings by dotted name and makes them hold at once.
+        lend: a microphone for a test, while hands-free mode does not listen.
+        global_key: the desktop's name of the key that talks in every window; empty: it gives none; None: not asked.
+        played: plays sounds that are no answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Callable[[], Settings],
+        events: Events,
+        change: Callable[[Mapping[str, object]], Awaitable[None]],
+        pool: ProviderPool,
+        outgoing: Outgoing,
+        sound: Sound,
+        lend: Callable[[Microphone], Microphone],
+        global_key: Callable[[], str | None],
+        played: Played,
+    ) -> None:
+        self._settings, self._change, self._pool = settings, change, pool
+        self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
+        self.events = events
+        self._lend = lend
+        self._failed_download: tuple[str, str] | None = None
 
     @property
     def settings(self) -> Settings:
-        return self._app.settings
-
-    @property
-    def events(self) -> Events:
-        return self._app.events
+        return self._settings()
 
     async def change(self, changes: Mapping[str, object]) -> None:
         """As `Companion.change`."""
-        await self._app.change(changes)
+        await self._change(changes)
 
     def provider_specs(self, role: Role) -> tuple[Spec, ...]:
         """Who can be chosen for a role; the mock is for tests."""
@@ -64,30 +83,30 @@ class Workbench:
 
     def destinations(self) -> Sequence[Destination]:
         """Who got something today, as the gate booked it."""
-        return self._app.outgoing.destinations()
+        return self._outgoing.destinations()
 
     @property
     def global_key(self) -> str | None:
-        return self._app.surroundings.key
+        return self._global_key()
 
     def receipts(self) -> Sequence[DataSent]:
         """The latest things sent, newest last."""
-        return tuple(self._app.outgoing.receipts)
+        return tuple(self._outgoing.receipts)
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
-        return await self._app.staff.check(provider, role, key)
+        return await self._pool.check(provider, role, key)
 
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
-        await self._app.staff.save_key(provider, key, this_run_only=this_run_only)
+        await self._pool.save_key(provider, key, this_run_only=this_run_only)
 
     async def remove_key(self, provider: str) -> None:
-        await self._app.staff.remove_key(provider)
+        await self._pool.remove_key(provider)
 
     async def key_state(self, provider: str) -> KeyState:
-        return await self._app.staff.key_state(provider)
+        return await self._pool.key_state(provider)
 
     async def voices(self, provider: str) -> Sequence[VoiceInfo]:
-        async with self._app.staff.lent(Role.SPEAKS, provider) as engine:
+        async with self._pool.lent(Role.SPEAKS, provider) as engine:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.voices()
 
@@ -103,17 +122,30 @@ class Workbench:
         from companion.providers.here.whisper import WhisperProvider
 
         role = Role.SPEAKS if provider == "piper" else Role.HEARS
-        async with self._app.staff.lent(role, provider) as engine:
+        async with self._pool.lent(role, provider) as engine:
             if not isinstance(engine, WhisperProvider | PiperProvider):
                 raise CompanionError(
                     Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch."
                 )
+            self._failed_download = (provider, model)
             with on_errand(Errand(who=engine.spec.display_name)):
                 await engine.download(model, on_progress)
+        self._failed_download = None
+
+    async def download_again(self) -> bool:
+        """Fetches the model whose fetching failed last; False: there is none.
+
+        Raises:
+            CompanionError: as `download_model`.
+        """
+        if self._failed_download is None:
+            return False
+        await self.download_model(*self._failed_download)
+        return True
 
     async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
         """Asks a server what it can do, whether it is declared or not; without `key`, with the kept one."""
-        return await self._app.staff.discover(server, key)
+        return await self._pool.discover(server, key)
 
     async def add_server(self, server: OwnServer, roles: frozenset[Role], key: Secret | None = None) -> None:
         """Declares a server, or declares it anew, and keeps its key.
@@ -121,7 +153,7 @@ class Workbench:
         Raises:
             CompanionError: SETTINGS_UNSAVED; of the keyring, the server is then declared without its key.
         """
-        await self._app.change(servers.changes_for(server, roles))
+        await self._change(servers.changes_for(server, roles))
         if key is not None:
             await self.save_key(server.name, key)
 
@@ -133,21 +165,21 @@ class Workbench:
         """
         if (await self.key_state(name)).where in ("keyring", "memory"):
             await self.remove_key(name)
-        await self._app.change(servers.changes_without(self.settings, name))
+        await self._change(servers.changes_without(self.settings, name))
 
     # -- sound ----------------------------------------------------------------------------------------------
 
     async def devices(self) -> DeviceList:
         from companion.audio import devices
 
-        await self._app.sound.rest()
+        await self._sound.rest()
         return await devices.in_thread(devices.list_devices, limit_s=5.0)
 
     async def meter(self, device_name: str) -> AsyncGenerator[float, None]:
-        """The level of a microphone in dB, until the iterator is closed."""
+        """The level of a microphone in dB, until the iterator is closed. Hands-free waits so long: no word is a turn."""
         from companion.audio.capture import DeviceMicrophone
 
-        take = await DeviceMicrophone(device_name).open()
+        take = await self._lend(DeviceMicrophone(device_name)).open()
         try:
             async for _ in take.frames():
                 yield take.level_db
@@ -169,32 +201,17 @@ class Workbench:
 
     async def preview_voice(self, provider: str, voice: str, speed: float) -> None:
         """Speaks a sentence with a voice; a new preview stops the last. Returns when it is over."""
-        self.stop_preview()
-        self._preview_task = tasks.spawn(
-            self._preview(provider, voice, speed), name="preview", is_awaited=True
-        )
-        await asyncio.wait([self._preview_task])
-        if not self._preview_task.cancelled() and (error := self._preview_task.exception()) is not None:
-            raise error
+        await self._played.play(self._preview(provider, voice, speed))
 
     def stop_preview(self) -> None:
-        if self._preview_task is not None and not self._preview_task.done():
-            self._preview_task.cancel()
+        """Silence, now."""
+        self._played.stop()
 
-    async def _preview(self, provider: str, voice: str, speed: float) -> None:
-        player = self._app.player()
+    async def _preview(self, provider: str, voice: str, speed: float) -> AsyncGenerator[Audio, None]:
         model = self.settings.role(Role.SPEAKS).block(provider).model
-        async with self._app.staff.lent(Role.SPEAKS, provider) as engine:
-            self._app.cancel()
-            try:
-                player.begin(PREVIEW_TURN)
-                request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
-                errand = Errand(who=engine.spec.display_name)
-                asked = engine.stacked(engine.speak)
-                async with opened(lambda it: carried(errand, asked(it)), request) as sound:
-                    async for audio in sound:
-                        await player.write(PREVIEW_TURN, audio)
-                await player.drain(PREVIEW_TURN)
-            except asyncio.CancelledError:
-                player.flush()
-                raise
+        request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
+        async with self._pool.lent(Role.SPEAKS, provider) as engine:
+            errand, asked = Errand(who=engine.spec.display_name), engine.stacked(engine.speak)
+            async with opened(lambda it: carried(errand, asked(it)), request) as sound:
+                async for audio in sound:
+                    yield audio

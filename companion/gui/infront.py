@@ -1,0 +1,48 @@
+"""Which dialog of the app is in front, so that hands-free mode does not listen to what is said to it. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QDialog
+
+
+class InFront(QObject):
+    """Tells `changed` the dialog that is in front, None for none. A dialog stays in front while another program is."""
+
+    def __init__(self, changed: Callable[[QDialog | None], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._changed = changed
+        self._dialog: QDialog | None = None
+        self._dialogs: list[QDialog] = []
+        app = QApplication.instance()
+        assert isinstance(app, QGuiApplication)
+        app.focusWindowChanged.connect(self.look)
+
+    def add(self, dialog: QDialog) -> None:
+        """One that counts from now on, until `remove`."""
+        self._dialogs.append(dialog)
+        dialog.installEventFilter(self)
+
+    def remove(self, dialog: QDialog) -> None:
+        self._dialogs.remove(dialog)
+        self.look()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
+            self.look()
+        return False
+
+    def look(self) -> None:
+        """Compares what was in front with what is."""
+        active = QApplication.activeWindow()
+        shown = [dialog for dialog in self._dialogs if dialog.isVisible()]
+        before = self._dialog
+        if before not in shown or active is not None:
+            self._dialog = next((dialog for dialog in shown if dialog is active), None)
+            if self._dialog is None and active is None and shown:
+                self._dialog = shown[-1]
+        if self._dialog is not before:
+            self._changed(self._dialog)

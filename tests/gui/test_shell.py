@@ -1,0 +1,118 @@
+"""The window with its dialogs on the real app: drafts that wait for the next start, and ears that pause for a dialog."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from companion.app import Companion
+from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.flow import Audio
+from companion.gui.shell import Shell
+from companion.paths import Home
+from companion.vault import MemoryVault, Vault
+
+UNSENT = "I meant to say that"
+Start = Callable[..., Any]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it never was")
+
+
+@pytest.fixture
+def start(qtbot: QtBot, home: Home) -> Start:
+    vault = MemoryVault()
+
+    async def open_vault() -> Vault:
+        return vault
+
+    @asynccontextmanager
+    async def started(settings: str = "") -> AsyncIterator[tuple[Shell, Companion]]:
+        home.config.mkdir(parents=True, exist_ok=True)
+        home.settings.write_text("providers:\n  tts: {active: mock}\n" + settings)
+        silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
+        app = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
+        shell = Shell(app)
+        qtbot.addWidget(shell.window)
+        shell.show()
+        await app.open()
+        await until(lambda: shell._is_draft_read or app.archive.storage == "memory")
+        try:
+            yield shell, app
+        finally:
+            shell.hide()
+            await shell.keep_draft()
+            await app.close()
+            shell.close()
+
+    return started
+
+
+async def test_what_was_not_sent_is_there_again_until_it_is(start: Start) -> None:
+    async with start() as (shell, _):
+        shell.window.page.area.composer.field.setPlainText(UNSENT)
+    async with start() as (shell, _):
+        assert shell.window.draft == UNSENT
+    async with start() as (shell, _):
+        assert shell.window.draft == UNSENT, "nobody touched it"
+        shell.window.page.area.composer.field.setPlainText("")
+    async with start() as (shell, _):
+        assert shell.window.draft == ""
+
+
+async def test_a_desktop_that_ends_its_session_is_not_waited_for(start: Start, home: Home) -> None:
+    async with start() as (shell, _):
+        shell.window.page.area.composer.field.setPlainText(UNSENT)
+        shell.leave_soon()
+        await until((home.takes / "draft").exists)
+        assert (home.state / "window.json").exists()
+
+
+async def test_a_window_that_is_closed_before_the_journal_is_open_loses_nothing(start: Start) -> None:
+    async with start() as (shell, _):
+        shell.window.page.area.composer.field.setPlainText(UNSENT)
+
+    async with start() as (shell, _):
+        shell._is_draft_read = False
+        shell.window.page.area.composer.field.setPlainText("and this")
+    async with start() as (shell, _):
+        assert shell.window.draft == f"{UNSENT}\nand this"
+
+
+async def test_where_nothing_is_kept_no_word_is_written(start: Start, home: Home) -> None:
+    async with start("journal: {keep: false}\n") as (shell, _):
+        shell.window.page.area.composer.field.setPlainText(UNSENT)
+    assert not list(home.takes.glob("*"))
+    assert not any(UNSENT.encode() in path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+
+
+async def test_hands_free_listening_pauses_for_a_dialog(
+    qtbot: QtBot, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: set[str] = set()
+    async with start() as (shell, app):
+        monkeypatch.setattr(app, "pause_hands_free", paused.add)
+        monkeypatch.setattr(app, "resume_hands_free", paused.remove)
+        shell.window.activateWindow()
+        qtbot.waitUntil(shell.window.isActiveWindow)
+        shell.open_settings()
+        assert shell.settings is not None
+        qtbot.waitUntil(lambda: len(paused) == 1)
+        shell.window.activateWindow()  # it is still open, but not in front
+        qtbot.waitUntil(lambda: not paused)
+        shell.settings.show_page("sound")  # there one speaks to try the microphone, whatever is in front
+        assert len(paused) == 1
+        shell.settings.activateWindow()
+        qtbot.waitUntil(lambda: len(paused) == 2)
+        shell.settings.close()
+        assert not paused
