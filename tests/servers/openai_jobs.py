@@ -37,6 +37,7 @@ class OpenAIJobs:
     """The results of a batch have no lines."""
     video: bytes = MP4
     poll_after_ms: str = ""
+    """When the next question is wanted."""
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class OpenAIJobs:
             "errors": None, "output_file_id": None, "error_file_id": None,
             "request_counts": {"total": total, "completed": 0, "failed": 0},
         }  # fmt: skip
-        return web.json_response(self.batches[name])
+        return self._told(self.batches[name])
 
     async def _look_at_batch(self, request: web.Request) -> web.Response:
         batch = self.batches.get(request.match_info["id"])
@@ -111,7 +112,7 @@ class OpenAIJobs:
                 batch["status"] = "cancelling" if batch["status"] == "cancelling" else "in_progress"
             else:
                 self._finish(batch, request)
-        return web.json_response(batch)
+        return self._told(batch)
 
     async def _cancel_batch(self, request: web.Request) -> web.Response:
         batch = self.batches.get(request.match_info["id"])
@@ -206,9 +207,9 @@ class OpenAIJobs:
         }  # fmt: skip
         return self._told(self.videos[name])
 
-    def _told(self, video: dict[str, Any]) -> web.Response:
-        headers = {"openai-poll-after-ms": self.poll_after_ms} if self.poll_after_ms else {}
-        return web.json_response(video, headers=headers)
+    def _told(self, job: dict[str, Any]) -> web.Response:
+        name = "openai-poll-after-ms" if job["object"] == "video" else "retry-after-ms"
+        return web.json_response(job, headers={name: self.poll_after_ms} if self.poll_after_ms else {})
 
     async def _look_at_video(self, request: web.Request) -> web.Response:
         video = self.videos.get(request.match_info["id"])
