@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from companion.calls import JsonSchema, Tool
+from companion.calls import JsonSchema, SoundFile, Tool
 from companion.errors import (
     AIProviderContentRefusedError,
     AIProviderError,
@@ -127,7 +127,7 @@ async def test_what_fails_fails_alone(desk: Desk) -> None:
 async def test_an_answer_that_is_none_does_not_take_the_others_with_it(desk: Desk) -> None:
     desk.server.script.reply = ""
     if isinstance(desk.server, OpenAIServer):
-        desk.jobs._answer = lambda index, *_: (200, {"choices": "none"} if index == 1 else {"oddly": index})
+        desk.jobs._answer = lambda index, *_: (200, {"choices": "none"} if index else {"object": "response"})
         found = await desk.answers(*QUESTIONS[:3])
         assert all(isinstance(each.error, AIProviderError) for each in found)
         return
@@ -254,6 +254,20 @@ async def test_what_was_left_out_of_a_request_is_told_with_its_answer(desk: Desk
     assert found[1].answer is not None
     assert not found[0].answer.notices
     assert "temperature" in found[1].answer.notices[0]
+
+
+async def test_a_batch_goes_where_its_model_would_be_asked() -> None:
+    async with OpenAIServer() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
+        provider.policy = QUICK
+        server.script.models = ["gpt-6-luna", "gpt-hears"]
+        desk = Desk(provider, server)
+        await desk.answers(*QUESTIONS[:2])
+        spoken = Message(Speaker.USER, "What is said?", sounds=(SoundFile(data=b"RIFF"),))
+        (found,) = await desk.answers(ChatRequest(messages=(spoken,), model="gpt-hears"))
+        begun = [seen.body["endpoint"] for seen in server.asked("/batches") if seen.method == "POST"]
+    assert begun == ["/v1/responses", "/v1/chat/completions"]
+    assert found.answer is not None
+    assert "What is said?" in found.answer.text
 
 
 async def test_tools_and_thoughts_come_back_from_a_batch() -> None:

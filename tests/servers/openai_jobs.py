@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.servers import openai_responses as responses
 from tests.servers.script import SCRIPT, SEEN, pieces
 from tests.servers.stream import Body
 
@@ -143,7 +144,7 @@ class OpenAIJobs:
                 row["error"] = {"code": left, "message": "This request could not be executed."}
                 bad.append(row)
                 continue
-            code, body = self._answer(index, line["body"], request)
+            code, body = self._answer(index, line, request)
             row["response"] = {"status_code": code, "request_id": f"req_{index}", "body": body}
             (good if code == 200 else bad).append(row)
         batch["status"] = status
@@ -172,14 +173,19 @@ class OpenAIJobs:
                 return [{"code": why, "message": f"Line refused: {why}.", "line": number, "param": None}]
         return []
 
-    def _answer(self, index: int, asked: dict[str, Any], request: web.Request) -> tuple[int, dict[str, Any]]:
-        server, script = self.server, request[SCRIPT]
+    def _answer(self, index: int, line: dict[str, Any], request: web.Request) -> tuple[int, dict[str, Any]]:
+        server, script, url, asked = self.server, request[SCRIPT], line["url"], line["body"]
         if index in self.failing:
             status, code = self.failing[index]
             return status, server.error_body(status, code, "")
-        if problem := server._problem(asked):
-            return 400, server.error_body(400, "invalid_value", problem[1])
-        words = pieces(f"{script.reply} ({asked['messages'][-1]['content']})")
+        is_response = url.endswith("/responses")
+        if problem := responses.problem(asked) if is_response else server._problem(asked):
+            return 400, server.error_body(400, "invalid_value", problem[-1])
+        said = asked["input"] if is_response else asked["messages"]
+        script = replace(script, reply=f"{script.reply} ({_words(said[-1]['content'])})")
+        if is_response:
+            return 200, responses.answer_of(asked, script)
+        words = pieces(script.reply)
         message = {"role": "assistant", "content": "".join(words), "refusal": None}
         usage = {"prompt_tokens": 10, "completion_tokens": len(words), "total_tokens": 10 + len(words)}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
@@ -242,3 +248,7 @@ class OpenAIJobs:
         await body.open()
         await body.contents(self.video[at : at + 4096] for at in range(0, len(self.video), 4096))
         return await body.close()
+
+
+def _words(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.jobs import Video, VideoProgress, VideoRequest
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, told
+from companion.providers.wire.faults import CallContext, in_call
 
 if TYPE_CHECKING:
     import httpx2
@@ -121,7 +121,10 @@ def _type_of(path: Path) -> str:
 
 
 async def fetched(
-    provider: AIProvider, request: VideoRequest, job: str, ask: Callable[[Told], Awaitable[httpx2.Response]]
+    provider: AIProvider,
+    request: VideoRequest,
+    job: str,
+    ask: Callable[[CallContext], Awaitable[httpx2.Response]],
 ) -> AsyncGenerator[VideoProgress, None]:
     """The file of a finished job, asked for again where it is cut off; the last progress has the video.
 
@@ -131,7 +134,7 @@ async def fetched(
     written = 0
     for attempt in range(1, MOST_DOWNLOADS + 1):
         try:
-            with told(provider.spec) as call:
+            with in_call(provider.spec) as call:
                 async with aclosing(await ask(call)) as response:
                     call.opened = True
                     async with aclosing(saved(response.aiter_bytes(), request.out, provider.spec)) as sizes:

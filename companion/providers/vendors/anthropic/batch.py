@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +25,8 @@ from companion.providers.wire.batches import (
     require_size,
     whole,
 )
-from companion.providers.wire.faults import Told, retry_after_s, told
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, in_call, our_own, retry_after_s
 from companion.providers.wire.jobs import follow
 from companion.providers.wire.sse import ServerSentEvent
 
@@ -43,7 +44,7 @@ class Send(Protocol):
     """Asks the vendor: an answer that has begun and is no refusal; the caller closes it."""
 
     async def __call__(
-        self, call: Told, method: str, path: str, body: bytes = b"", *, max_body: int = 0
+        self, call: CallContext, method: str, path: str, body: bytes = b"", *, max_body: int = 0
     ) -> httpx2.Response: ...
 
 
@@ -78,7 +79,8 @@ async def batch(
 ) -> AsyncGenerator[BatchProgress, None]:
     """`asked`: the requests of the batch, each with its model; none where it is taken up again."""
     spec = provider.spec
-    composed = [compose(each) for each in asked]
+    with our_own(spec):
+        composed = [compose(each) for each in asked]
     work = _Batches(spec, send, [body for body, _ in composed])
     state: _State | None = None
     async with aclosing(follow(work, spec, request, provider.policy.poll_s)) as states:
@@ -87,7 +89,7 @@ async def batch(
                 yield state.progress()
     assert state is not None
     results = Results(spec)
-    with told(spec) as call:
+    with in_call(spec) as call:
         path = f"{_path(state.job)}/results"
         async with aclosing(await send(call, "GET", path, max_body=MOST_RESULTS)) as response:
             call.opened = True
@@ -102,7 +104,7 @@ async def batch(
 
 def _result(spec: Spec, result: Mapping[str, Any]) -> ChatDelta | AIProviderError:
     """What came of one request."""
-    call = Told(spec)
+    call = CallContext(spec)
     match result.get("type"):
         case "succeeded":
             try:
@@ -116,34 +118,10 @@ def _result(spec: Spec, result: Mapping[str, Any]) -> ChatDelta | AIProviderErro
     return call.inside(result.get("error") or {"type": "api_error"})
 
 
-def _whole(call: Told, message: Mapping[str, Any]) -> ChatDelta:
+def _whole(call: CallContext, message: Mapping[str, Any]) -> ChatDelta:
     reply = Reply(call)
-    deltas = [reply.take(event) for event in _events(message)]
-    return whole(deltas, reply.last())
-
-
-def _events(message: Mapping[str, Any]) -> Iterable[ServerSentEvent]:
-    """A whole message as the stream would have told it, so that one reader reads both."""
-
-    def event(kind: str, **fields: Any) -> ServerSentEvent:
-        return ServerSentEvent(kind, json.dumps({"type": kind, **fields}), "")
-
-    yield event("message_start", message={**message, "content": []})
-    for index, block in enumerate(message.get("content") or ()):
-        empty = {**block, **{name: "" for name in ("text", "thinking", "signature") if name in block}}
-        yield event("content_block_start", index=index, content_block=empty)
-        for name, kind in (
-            ("text", "text_delta"),
-            ("thinking", "thinking_delta"),
-            ("signature", "signature_delta"),
-        ):
-            if block.get(name):
-                yield event("content_block_delta", index=index, delta={"type": kind, name: block[name]})
-        yield event("content_block_stop", index=index)
-    yield event(
-        "message_delta", delta={"stop_reason": message.get("stop_reason")}, usage=message.get("usage")
-    )
-    yield event("message_stop")
+    first = reply.take(ServerSentEvent("message", json.dumps(message), ""))
+    return whole((first, reply.rest()), reply.last())
 
 
 class _Batches:
@@ -157,17 +135,17 @@ class _Batches:
             {"custom_id": id_of(index), "params": {name: body[name] for name in body if name != "stream"}}
             for index, body in enumerate(self._bodies)
         ]
-        raw = json.dumps({"requests": requests}, ensure_ascii=False, separators=(",", ":")).encode()
+        raw = json_body({"requests": requests}, self._spec)
         require_size(len(raw), self._spec)
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             return await _state(await self._send(call, "POST", PATH, raw))
 
     async def look(self, job: str) -> _State:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             return await _state(await self._send(call, "GET", _path(job)))
 
     async def cancel(self, job: str) -> None:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             await (await self._send(call, "POST", f"{_path(job)}/cancel")).aclose()
 
 

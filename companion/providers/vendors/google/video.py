@@ -20,7 +20,7 @@ from companion.flow import Usage
 from companion.jobs import Video, VideoProgress, VideoRequest
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.google.wire import refusal
-from companion.providers.wire.faults import Told, retry_after_s, told
+from companion.providers.wire.faults import CallContext, in_call, retry_after_s
 from companion.providers.wire.jobs import follow
 from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.videos import MOST_VIDEO, fetched, require_writable, saved, video_type
@@ -39,7 +39,7 @@ class Send(Protocol):
 
     async def __call__(
         self,
-        call: Told,
+        call: CallContext,
         method: str,
         address: str,
         body: Mapping[str, Any] | None = None,
@@ -119,7 +119,7 @@ async def film(
             if not state.is_over:
                 yield VideoProgress(job=state.job)
     assert state is not None
-    with told(spec) as call:
+    with in_call(spec) as call:
         _require_video(call, state)
     usage = state.usage
     if not state.file:
@@ -127,7 +127,7 @@ async def film(
         return
     address = f"files/{state.file}:download?alt=media"
 
-    async def ask(call: Told) -> httpx2.Response:
+    async def ask(call: CallContext) -> httpx2.Response:
         return await send(call, "GET", address, max_body=MOST_VIDEO)
 
     async with aclosing(fetched(provider, request, state.job, ask)) as progress:
@@ -141,7 +141,7 @@ async def _written(spec: Spec, request: VideoRequest, state: _State) -> VideoPro
     async def block() -> AsyncIterator[bytes]:
         yield data
 
-    with told(spec):
+    with in_call(spec):
         data = base64.b64decode(state.video.get("data") or "", validate=True)
         async with aclosing(saved(block(), request.out, spec)) as sizes:
             size = [each async for each in sizes][-1]
@@ -149,7 +149,7 @@ async def _written(spec: Spec, request: VideoRequest, state: _State) -> VideoPro
     return VideoProgress(job=state.job, share=1.0, received_bytes=size, video=video, usage=state.usage)
 
 
-def _require_video(call: Told, state: _State) -> None:
+def _require_video(call: CallContext, state: _State) -> None:
     """Raises for an interaction that came to no video."""
     spec, status = call.spec, state.told["status"]
     faults = [step.get("error") for step in state.told.get("steps") or () if step.get("error")]
@@ -167,7 +167,7 @@ def _require_video(call: Told, state: _State) -> None:
     )
 
 
-def _failure(call: Told, fault: Mapping[str, Any]) -> AIProviderError:
+def _failure(call: CallContext, fault: Mapping[str, Any]) -> AIProviderError:
     """What a failed interaction says: a google.rpc.Status, or a word and a sentence."""
     code, message = fault.get("code"), fault.get("message") or ""
     if _OF_CONTENT.search(f"{code} {message}"):
@@ -188,12 +188,12 @@ class _Interactions:
         self._spec, self._send, self._request, self._model = spec, send, request, model
 
     async def begin(self) -> _State:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             body = video_body(self._request, self._model)
             return await _state(await self._send(call, "POST", "interactions", body))
 
     async def look(self, job: str) -> _State:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             state = await _state(await self._send(call, "GET", _path(job)))
             if state.told["status"] != "completed" or not state.file:
                 return state
@@ -206,7 +206,7 @@ class _Interactions:
             return replace(state, is_stored=stored != "PROCESSING")
 
     async def cancel(self, job: str) -> None:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             await (await self._send(call, "POST", f"{_path(job)}/cancel")).aclose()
 
 

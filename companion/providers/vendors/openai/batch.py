@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from companion.errors import AIProviderError
-from companion.flow import ChatDelta, ChatRequest
+from companion.flow import ChatDelta, ChatRequest, Role
 from companion.jobs import BatchAnswer, BatchProgress, BatchRequest
+from companion.providers.catalogue import Catalogue
 from companion.providers.provider import AIProvider, Spec
+from companion.providers.vendors.openai import chat, responses
+from companion.providers.vendors.openai.chat import Asked
+from companion.providers.vendors.openai.dialect import OPENAI
+from companion.providers.vendors.openai.endpoints import Endpoint
 from companion.providers.vendors.openai.requests import Requests
 from companion.providers.wire.batches import (
     MOST_RESULTS,
@@ -22,9 +27,12 @@ from companion.providers.wire.batches import (
     expired,
     id_of,
     lines,
+    requests_of,
     require_size,
+    whole,
 )
-from companion.providers.wire.faults import Told, retry_after_s, told
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, in_call, our_own, retry_after_s
 from companion.providers.wire.jobs import follow
 
 if TYPE_CHECKING:
@@ -36,21 +44,6 @@ MOST_REQUESTS = 50_000
 _OVER = ("failed", "completed", "expired", "cancelled")
 _BATCH_CODES = {"batch_expired": expired, "batch_cancelled": cancelled}
 """Why a request of a batch was not asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A request as it goes into the file."""
-
-    path: str
-    """Where it would be asked, such as `/v1/chat/completions`; the same for all of a batch."""
-    body: Mapping[str, Any]
-    notices: tuple[str, ...] = ()
-
-
-Compose = Callable[[ChatRequest], Line]
-Read = Callable[[Told, Mapping[str, Any]], ChatDelta]
-"""The whole answer in the body of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +84,46 @@ async def batch(
     provider: AIProvider,
     requests: Requests,
     request: BatchRequest,
-    asked: tuple[ChatRequest, ...],
     *,
-    compose: Compose,
-    read: Read,
+    successor: Callable[[str], str],
+    endpoint: Callable[[str, ChatRequest], Endpoint],
 ) -> AsyncGenerator[BatchProgress, None]:
-    """`asked`: the requests of the batch, each with its model; none where it is taken up again."""
+    """`successor`: the model to ask in place of one that has ended; `endpoint`: where a request to a model is asked."""
     spec = provider.spec
-    composed = [compose(each) for each in asked]
-    work = _Batches(spec, requests, composed)
+    path, composed = Endpoint.RESPONSES, list[Asked]()
+    if not request.job:
+        default = provider.models[Role.THINKS]
+        asked = requests_of(request, default, spec, MOST_REQUESTS)
+        with our_own(spec):
+            path, composed = _composed(asked, spec, successor(asked[0].model), endpoint)
+    work = _Batches(spec, requests, path, composed)
     state: _State | None = None
     async with aclosing(follow(work, spec, request, provider.policy.poll_s)) as states:
         async for state in states:
             if not state.is_over:
                 yield state.progress()
     assert state is not None
-    with told(spec) as call:
+    with in_call(spec) as call:
         if state.told["status"] == "failed":
             raise call.inside(_failure(state.told.get("errors")))
         results = Results(spec)
         for name in ("output_file_id", "error_file_id"):
             if file := state.told.get(name):
-                await _read_file(call, requests, str(file), results, read)
-    total = len(asked) or len(request.requests) or state.total
+                await _read_file(call, requests, str(file), results)
+    total = len(request.requests) or state.total
     why = {"expired": expired, "cancelled": cancelled}.get(state.told["status"])
-    notices = (line.notices for line in composed)
+    notices = (each.notices for each in composed)
     yield state.progress(results.in_order(total, why(spec) if why else None, notices))
+
+
+def _composed(
+    asked: Sequence[ChatRequest], spec: Spec, model: str, endpoint: Callable[[str, ChatRequest], Endpoint]
+) -> tuple[Endpoint, list[Asked]]:
+    """The requests as they go out, all to one endpoint."""
+    entry = Catalogue.load().find(model, spec.name)
+    if {endpoint(model, each) for each in asked} == {Endpoint.RESPONSES}:
+        return Endpoint.RESPONSES, [responses.compose(each, spec, model, entry=entry) for each in asked]
+    return Endpoint.COMPLETIONS, [chat.compose(each, spec, OPENAI, model, entry=entry) for each in asked]
 
 
 def _failure(errors: object) -> object:
@@ -128,19 +135,19 @@ def _failure(errors: object) -> object:
     return {"error": {"code": first.get("code"), "type": "invalid_request_error", "message": message}}
 
 
-async def _read_file(call: Told, requests: Requests, file: str, results: Results, read: Read) -> None:
+async def _read_file(call: CallContext, requests: Requests, file: str, results: Results) -> None:
     path = f"/files/{quote(file, safe='')}/content"
     async with aclosing(await requests.get(call, path, max_body=MOST_RESULTS)) as response:
         call.opened = True
         async with aclosing(lines(response.aiter_bytes())) as found:
             async for line in found:
                 told_of = json.loads(line)
-                results.add(told_of.get("custom_id"), _result(call.spec, told_of, read))
+                results.add(told_of.get("custom_id"), _result(call.spec, told_of))
 
 
-def _result(spec: Spec, line: Mapping[str, Any], read: Read) -> ChatDelta | AIProviderError:
+def _result(spec: Spec, line: Mapping[str, Any]) -> ChatDelta | AIProviderError:
     """What came of one request."""
-    call = Told(spec)
+    call = CallContext(spec)
     response, error = line.get("response") or {}, line.get("error")
     status, body = response.get("status_code"), response.get("body")
     if error and (why := _BATCH_CODES.get(str(error.get("code")))):
@@ -150,7 +157,7 @@ def _result(spec: Spec, line: Mapping[str, Any], read: Read) -> ChatDelta | AIPr
     if error or not isinstance(body, dict):
         return call.inside({"error": error or {"code": "server_error"}})
     try:
-        return read(call, body)
+        return _whole(call, body)
     except AIProviderError as found:
         return found
     except Exception as found:  # one answer that is none does not take the others with it
@@ -160,40 +167,54 @@ def _result(spec: Spec, line: Mapping[str, Any], read: Read) -> ChatDelta | AIPr
         return failure
 
 
+def _whole(call: CallContext, body: Mapping[str, Any]) -> ChatDelta:
+    """The answer in the body of one."""
+    kind = responses.Reply if body.get("object") == "response" else chat.Reply
+    reply = kind(call, str(body.get("model") or ""))
+    first = reply.take(json.dumps(body))
+    return whole((first, reply.rest()), reply.last())
+
+
 class _Batches:
     """The batch of one request."""
 
-    def __init__(self, spec: Spec, requests: Requests, composed: list[Line]) -> None:
+    def __init__(self, spec: Spec, requests: Requests, endpoint: Endpoint, composed: list[Asked]) -> None:
         self._spec, self._requests, self._composed = spec, requests, composed
+        self._url = f"/v1{endpoint}"
 
     async def begin(self) -> _State:
         rows = [
-            {"custom_id": id_of(index), "method": "POST", "url": line.path, "body": line.body}
-            for index, line in enumerate(self._composed)
+            {"custom_id": id_of(index), "method": "POST", "url": self._url, "body": _body(each)}
+            for index, each in enumerate(self._composed)
         ]
-        file = b"".join(_line(row, self._spec) for row in rows)
+        file = b"".join(json_body(row, self._spec) + b"\n" for row in rows)
         require_size(len(file), self._spec)
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             form = {"purpose": (None, "batch"), "file": ("batch.jsonl", file, "application/jsonl")}
             stored = await _json(await self._requests.get(call, "/files", method="POST", files=form))
             asked = {
                 "input_file_id": stored["id"],
-                "endpoint": self._composed[0].path,
+                "endpoint": self._url,
                 "completion_window": "24h",
             }
-            return await _state(await self._requests.get(call, "/batches", method="POST", json=asked))
+            return await _state(
+                await self._requests.get(
+                    call, "/batches", method="POST", content=json_body(asked, self._spec)
+                )
+            )
 
     async def look(self, job: str) -> _State:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             return await _state(await self._requests.get(call, _path(job)))
 
     async def cancel(self, job: str) -> None:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             await (await self._requests.get(call, f"{_path(job)}/cancel", method="POST")).aclose()
 
 
-def _line(row: Mapping[str, Any], spec: Spec) -> bytes:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+def _body(asked: Asked) -> dict[str, Any]:
+    """As it is asked, but for the stream: the answers of a batch come whole."""
+    return {name: value for name, value in asked.body.items() if name not in ("stream", "stream_options")}
 
 
 def _path(job: str) -> str:

@@ -19,7 +19,7 @@ from companion.errors import AIProviderInvalidRequestError
 from companion.jobs import VideoProgress, VideoRequest
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai.requests import Made, Requests
-from companion.providers.wire.faults import Told, retry_after_s, told
+from companion.providers.wire.faults import CallContext, in_call, retry_after_s
 from companion.providers.wire.jobs import follow
 from companion.providers.wire.videos import MOST_VIDEO, fetched, require_writable
 
@@ -69,12 +69,12 @@ async def film(
             if not state.is_over:
                 yield VideoProgress(job=state.job, share=state.share)
     assert state is not None
-    with told(provider.spec) as call:
+    with in_call(provider.spec) as call:
         if state.told["status"] != "completed":
             raise call.inside({"error": state.told.get("error") or {"code": "server_error"}})
     path, seconds = f"{_path(state.job)}/content", state.seconds
 
-    async def ask(call: Told) -> httpx2.Response:
+    async def ask(call: CallContext) -> httpx2.Response:
         return await requests.get(call, path, max_body=MOST_VIDEO)
 
     async with aclosing(fetched(provider, request, state.job, ask)) as progress:
@@ -102,15 +102,15 @@ class _Videos:
             kept = {name: value for name, value in form.items() if name not in refused}
             return {"files": kept}, ()
 
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             return await _state(await self._requests.answer(call, "/videos", self._model, make))
 
     async def look(self, job: str) -> _State:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             return await _state(await self._requests.get(call, _path(job)))
 
     async def cancel(self, job: str) -> None:
-        with told(self._spec) as call:
+        with in_call(self._spec) as call:
             try:
                 await (await self._requests.get(call, _path(job), method="DELETE")).aclose()
             except AIProviderInvalidRequestError:  # it is being worked on: the vendor finishes it
