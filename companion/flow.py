@@ -33,6 +33,7 @@ class Role(StrEnum):
     SPEAKS = "tts"
     EMBEDS = "embeddings"
     DRAWS = "images"
+    FILMS = "videos"
 
 
 TURN_ROLES = (Role.THINKS, Role.HEARS, Role.SPEAKS)

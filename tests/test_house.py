@@ -11,7 +11,7 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
         ("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "decoding", "yaml_file"), 1
     ),
@@ -22,7 +22,15 @@ FLOOR = {
     "cli": 5,
     "__main__": 6,
 }
-WORDS = ("errors", "media", "calls", "flow", "events", "ports")  # each may import only those before it
+WORDS = (
+    "errors",
+    "media",
+    "calls",
+    "flow",
+    "jobs",
+    "events",
+    "ports",
+)  # each may import only those before it
 
 HOMES = {
     "sounddevice": ("audio/devices.py",),
@@ -58,6 +66,11 @@ MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",
     "providers/vendors/openai/requests.py",
     "providers/vendors/openai/sound.py",
+    "providers/vendors/openai/video.py",
+    "providers/vendors/openai/batch.py",
+    "providers/vendors/anthropic/batch.py",
+    "providers/vendors/google/video.py",
+    "providers/wire/videos.py",
     "providers/vendors/anthropic/provider.py",
     "providers/vendors/google/provider.py",
     "providers/vendors/ollama.py",

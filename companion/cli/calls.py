@@ -173,10 +173,10 @@ def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
     else:
         messages = build_messages(app.engine.practice, 0, (), args.text, now=days.now().local)
     *before, last = messages
-    return (*before, replace(last, images=tuple(_picture(Path(file)) for file in args.image)))
+    return (*before, replace(last, images=tuple(picture_of(Path(file)) for file in args.image)))
 
 
-def _picture(path: Path) -> Picture:
+def picture_of(path: Path) -> Picture:
     from companion.calls import Picture
 
     try:

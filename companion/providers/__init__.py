@@ -90,6 +90,14 @@ if TYPE_CHECKING:
         Usage,
         VoiceInfo,
     )
+    from companion.jobs import (
+        BatchAnswer,
+        BatchProgress,
+        BatchRequest,
+        Video,
+        VideoProgress,
+        VideoRequest,
+    )
     from companion.providers.catalogue import (
         ALL_MODELS,
         Catalogue,
@@ -195,6 +203,9 @@ __all__ = [
     "BaseTTSProvider",
     "BaseTextProvider",
     "BaseVoiceProvider",
+    "BatchAnswer",
+    "BatchProgress",
+    "BatchRequest",
     "Cache",
     "CachingMiddleware",
     "CartesiaTTSProvider",
@@ -280,6 +291,9 @@ __all__ = [
     "VADInfo",
     "ValidationError",
     "Verdict",
+    "Video",
+    "VideoProgress",
+    "VideoRequest",
     "VoiceInfo",
     "VoiceProviderConfig",
     "VoiceProviderFactory",
@@ -310,6 +324,14 @@ _HOMES = {
         "ModelEntry",
     ),
     "companion.providers.client": ("Client",),
+    "companion.jobs": (
+        "BatchAnswer",
+        "BatchProgress",
+        "BatchRequest",
+        "Video",
+        "VideoProgress",
+        "VideoRequest",
+    ),
     "companion.providers.config": (
         "AIProviderFactory",
         "PROVIDER_CONFIGS",

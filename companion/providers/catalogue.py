@@ -34,6 +34,8 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(eleven_|scribe_)"), "elevenlabs"),
 )
 """How vendors name their models, for those the file does not hold yet."""
+BATCH_SHARE = 0.5
+"""What vendors with batches ask for an answer in one, of its price."""
 SOON = datetime.timedelta(days=60)
 """How long before its end a model is warned of."""
 _HINT = "Put back the models.yaml that came with Companion."
@@ -60,13 +62,13 @@ class ModelEntry:
     price_cached: float | None = None
     """Per million tokens read from the vendor's prompt cache."""
     price_out: float | None = None
-    """Per million tokens; of a model that draws, per million tokens of picture."""
+    """Per million tokens; of a model that draws or films, per million tokens of picture or video."""
     price_audio_in: float | None = None
     """Per million tokens of sound, where it has a price of its own."""
     price_audio_cached: float | None = None
     price_audio_out: float | None = None
     price_hour: float | None = None
-    """Per hour of sound, heard or spoken."""
+    """Per hour of sound, heard or spoken, or of video."""
     price_mchars: float | None = None
     """Per million characters spoken."""
     price_rises: bool = False

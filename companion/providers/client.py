@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from companion.errors import (
     AIProviderEmptyReplyError,
+    AIProviderError,
     AIProviderInvalidRequestError,
     AIProviderStreamCutError,
 )
 from companion.flow import Audio, ChatRequest, Message, Role, SpeakRequest, Transcript
 from companion.providers.provider import AIProvider, Spec, opened
 from companion.providers.request import ChatStream, RequestBuilder
-from companion.providers.response import ChatResponse
+from companion.providers.response import ChatResponse, Collected
 
 if TYPE_CHECKING:
     from companion.calls import ChatOptions, Embeddings, EmbedRequest, Picture
+    from companion.jobs import BatchAnswer, BatchProgress, BatchRequest, Video
     from companion.ports import Call
     from companion.providers.config_file import Config
     from companion.providers.middleware import Middleware
@@ -296,6 +298,55 @@ class Client:
         request = DrawRequest(prompt=prompt, model=model, size=size)
         return await _only(provider, self.call(provider, provider.draw), request)
 
+    async def generate_video(self, prompt: str, out: Path | str, *, model: str = "", **wanted: Any) -> Video:
+        """A video in the file `out`, once it is made; patient as its provider.
+
+        Args:
+            wanted: what else `AIProvider.generate_video` takes, such as `seconds`, `on_progress` and `keeps_running`; with
+                `job` one that was begun before is taken up again.
+
+        Raises:
+            AIProviderInvalidRequestError: the prompt is empty.
+        """
+        if not prompt.strip() and not wanted.get("job"):
+            raise AIProviderInvalidRequestError("There is nothing to make a video of.")
+        provider, model = self.provider_for(model, role=Role.FILMS)
+        return await provider.generate_video(prompt, out, model=model, **wanted)
+
+    async def batch(
+        self,
+        *requests: RequestBuilder,
+        provider: str = "",
+        on_progress: Callable[[BatchProgress], object] = lambda _: None,
+        **wanted: Any,
+    ) -> tuple[ChatResponse | AIProviderError, ...]:
+        """The answers to many requests in one job, in their order; in the place of one that failed stands its error.
+
+        Args:
+            provider: by name; needed where nothing but the id of a job is given.
+            on_progress: hears how far it is.
+            wanted: what else `BatchRequest` has: `job`, `keeps_running`, `wait_s`.
+
+        Raises:
+            AIProviderError: the batch as a whole was refused.
+        """
+        from companion.jobs import BatchRequest
+
+        addressed = [request._addressed() for request in requests]
+        asked = [(who if not provider else self.provider_for(name=provider)[0]) for who, _ in addressed]
+        chosen = asked[0] if asked else self.provider_for(name=provider)[0]
+        if any(who is not chosen for who in asked):
+            raise AIProviderInvalidRequestError("The requests of a batch go to one provider.")
+        batch = BatchRequest(requests=tuple(request for _, request in addressed), **wanted)
+        found: tuple[BatchAnswer, ...] | None = None
+        async with opened(self.call(chosen, chosen.batch), batch) as progress:
+            async for each in progress:
+                on_progress(each)
+                found = each.answers
+        if found is None:
+            raise AIProviderEmptyReplyError("", chosen.spec.name, who=chosen.spec.display_name)
+        return tuple(_outcome(chosen, each, requests, batch) for each in found)
+
     async def aclose(self) -> None:
         """Closes the providers the client made itself, and those of a `Config`. Idempotent."""
         while self._own:
@@ -321,3 +372,26 @@ async def _only(provider: AIProvider, call: Call[RequestT, ChunkT], request: Req
         async for chunk in chunks:
             return chunk
     raise AIProviderEmptyReplyError("", provider.spec.name, who=provider.spec.display_name)
+
+
+def _outcome(
+    provider: AIProvider, found: BatchAnswer, builders: tuple[RequestBuilder, ...], batch: BatchRequest
+) -> ChatResponse | AIProviderError:
+    """What came of one request of a batch, read in the form it was asked for."""
+    known = found.index < len(builders)
+    asked = batch.requests[found.index] if known else ChatRequest(messages=())
+    collected = Collected()
+    if found.answer is not None:
+        collected.add(found.answer)
+    response = collected.whole(provider.spec.name, asked.messages)
+    if response is None:
+        return found.error or AIProviderEmptyReplyError(
+            "", provider.spec.name, who=provider.spec.display_name
+        )
+    if not known or response.tool_calls:
+        return response
+    try:
+        value = builders[found.index]._read(response.text, provider=provider, request=asked)
+    except AIProviderError as error:
+        return error
+    return replace(response, parsed=value)

@@ -41,6 +41,7 @@ CHOICES: Mapping[Role, tuple[str, ...]] = {
     Role.SPEAKS: ("AI_TTS_PROVIDER", "VOICE_PROVIDER"),
     Role.EMBEDS: ("AI_EMBEDDING_PROVIDER",),
     Role.DRAWS: ("AI_IMAGE_PROVIDER",),
+    Role.FILMS: ("AI_VIDEO_PROVIDER",),
 }
 """The variables that name who has a role; the first that is set, and can do it, wins."""
 

@@ -27,9 +27,10 @@ MODEL_ARGUMENTS: Mapping[Role, str] = {
     Role.SPEAKS: "tts_model",
     Role.EMBEDS: "embedding_model",
     Role.DRAWS: "image_model",
+    Role.FILMS: "video_model",
 }
 """The argument of a provider's constructor that names its model for a role."""
-_ROLES_BY_WEIGHT = (Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS)
+_ROLES_BY_WEIGHT = (Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS)
 
 
 def _number(name: str, value: object) -> float:

@@ -41,6 +41,7 @@ from companion.providers.simple import SimpleMethods, opened, simple_request
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
     from companion.providers.middleware import Budget, CallFigures
@@ -104,6 +105,8 @@ class Spec:
     """Its recogniser tells when a turn begins and ends (`Transcript.signal`)."""
     streams_text: bool = False
     """Its voice takes the text while it is written (`SpeakRequest.pieces`)."""
+    batches: bool = False
+    """Takes many chat requests at once (`AIProvider.batch`)."""
     realtime: tuple[str, ...] = ()
     """Models that hear, think and speak in one go (`AIProvider.realtime`), the default first; empty: none."""
     realtime_voices: tuple[str, ...] = ()
@@ -145,11 +148,18 @@ class Policy:
     """Longest answer."""
     max_audio_s: float = 600.0
     """Longest speech of one request."""
+    poll_s: float = 2.0
+    """Pause before a job at the vendor is looked at again; grows up to fifteen times as long."""
 
     @property
     def thinking_s(self) -> float:
         """To the first word of a model that is known to think before it answers."""
         return max(self.first_s, min(THINKING * self.first_s, LONGEST_THOUGHT_S))
+
+    @property
+    def of_jobs(self) -> Policy:
+        """For work that takes minutes or hours and has clocks of its own: only what says nothing at all is ended."""
+        return replace(self, first_s=JOB_SILENCE_S, idle_s=JOB_SILENCE_S, total_s=JOB_TOTAL_S)
 
     def waiting(self, seconds: float) -> Policy:
         """The same for who wants to wait that long: a short wait shortens the clocks, a long one lengthens them."""
@@ -163,6 +173,8 @@ USUAL_WAIT_S = 60.0
 THINKING = 8.0
 """A model that thinks may be silent for so many times as long as another."""
 LONGEST_THOUGHT_S = 120.0
+JOB_SILENCE_S = 900.0
+JOB_TOTAL_S = 7 * 86_400.0
 LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
@@ -181,6 +193,7 @@ class AIProvider(SimpleMethods):
         tts_voice: default voice.
         embedding_model: default for `embed`.
         image_model: default for `draw`.
+        video_model: default for `film`.
         stt_model: default for `transcribe`.
         voice: who speaks for a vendor without speech; it is closed together with this provider.
         options: what a dialect understands besides; unknown names are refused by it.
@@ -264,6 +277,7 @@ class AIProvider(SimpleMethods):
         stt_model: str = "",
         embedding_model: str = "",
         image_model: str = "",
+        video_model: str = "",
         voice: AIProvider | None = None,
         **options: Any,
     ) -> None:
@@ -288,6 +302,7 @@ class AIProvider(SimpleMethods):
             Role.SPEAKS: tts_model or defaults.get(Role.SPEAKS, ""),
             Role.EMBEDS: embedding_model or defaults.get(Role.EMBEDS, ""),
             Role.DRAWS: image_model or defaults.get(Role.DRAWS, ""),
+            Role.FILMS: video_model or defaults.get(Role.FILMS, ""),
         }
         self.tts_voice = tts_voice or str(getattr(config, "voice", None) or "")
         self._voice = voice
@@ -339,6 +354,15 @@ class AIProvider(SimpleMethods):
         if written.method(type(self), Role.DRAWS):
             return written.draw(self, request)
         raise self._unsupported("draw pictures", "Choose another provider for images.")
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        """Makes a video into a file; yields how far it is, at last with the video."""
+        raise self._unsupported("make videos", "Choose another provider for videos: Google, for instance.")
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        """Has many chat requests answered in one job; yields how far it is, at last with the answers in order."""
+        hint = "Ask one by one, or choose a provider with batches: OpenAI or Anthropic."
+        raise self._unsupported("answer requests in batches", hint)
 
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
         """Who opens conversations with a model that hears, thinks and speaks in one go (`Spec.realtime`)."""
@@ -396,6 +420,7 @@ class AIProvider(SimpleMethods):
     def _stacked_anew(self, call: Call[RequestT, ChunkT], policy: Policy) -> Call[RequestT, ChunkT]:
         from companion.providers.middleware import affordable, measured, stack
 
+        policy = policy.of_jobs if call in (self.film, self.batch) else policy
         call = written.as_call(self, call)
         if self.budget is not None:  # inside, because every attempt is paid for
             call = measured(call, self.budget, spec=self.spec, price=self.price, default_model=self._model_of)

@@ -7,13 +7,13 @@ override any of them instead of those three (`written` reads it the other way ro
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from companion.calls import EmbedRequest
-from companion.errors import AIProviderInvalidRequestError
+from companion.errors import AIProviderEmptyReplyError, AIProviderInvalidRequestError
 from companion.flow import (
     CAPTURE_RATE_HZ,
     Audio,
@@ -31,7 +31,10 @@ from companion.flow import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from companion.calls import ChatOptions, Embeddings, VADInfo
+    from companion.jobs import Video, VideoProgress, VideoRequest
     from companion.log import Secret
     from companion.ports import Call
     from companion.providers.provider import Policy, Spec
@@ -132,6 +135,7 @@ class SimpleMethods:
         def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]: ...
         def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]: ...
         def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]: ...
+        def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]: ...
         def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]: ...
         def require_key(self) -> str: ...
         def _thinks(self, request: object) -> bool: ...
@@ -305,6 +309,35 @@ class SimpleMethods:
                 for notice in chunk.notices:
                     _log.info("%s", notice)
                 yield chunk
+
+    # -- videos ---------------------------------------------------------------------------------------------
+
+    async def generate_video(
+        self,
+        prompt: str,
+        out: Path | str,
+        *,
+        on_progress: Callable[[VideoProgress], object] = lambda _: None,
+        **wanted: Any,
+    ) -> Video:
+        """A video in the file `out`, when it is made; `on_progress` hears how far it is.
+
+        Args:
+            wanted: what else `VideoRequest` has: `model`, `size`, `seconds`, `image`, `job`, `keeps_running`, `wait_s`.
+        """
+        from pathlib import Path
+
+        from companion.jobs import VideoRequest
+
+        request = VideoRequest(prompt=prompt, out=Path(out), **wanted)
+        video = None
+        async with opened(self.stacked(self.film), request) as progress:
+            async for each in progress:
+                on_progress(each)
+                video = each.video
+        if video is None:
+            raise AIProviderEmptyReplyError("", self.spec.name, who=self.spec.display_name)
+        return video
 
     # -- hearing --------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ _OWN: Mapping[Role, tuple[str, ...]] = {
     Role.SPEAKS: ("speak",),
     Role.EMBEDS: ("embed",),
     Role.DRAWS: ("draw",),
+    Role.FILMS: ("film",),
 }
 """The calls themselves: a class that overrides one needs nothing from here."""
 _SIMPLE: Mapping[Role, tuple[str, ...]] = {

@@ -30,6 +30,7 @@ from companion.providers.provider import AIProvider, Policy, Spec, opened, simpl
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, ToolCall
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
 
 SPEC = Spec(
     name="mock",
@@ -41,7 +42,9 @@ SPEC = Spec(
         Role.SPEAKS: "mock-voice",
         Role.EMBEDS: "mock-vectors",
         Role.DRAWS: "mock-pencil",
+        Role.FILMS: "mock-camera",
     },
+    batches=True,
     voices=(VoiceInfo(id="hum", name="Hum"), VoiceInfo(id="hum-low", name="Low hum")),
     summary="Says what it was told to say. For tests; nothing leaves this computer.",
 )
@@ -56,6 +59,10 @@ _CHUNK_S = 0.1
 DIMENSIONS = 64
 PICTURE_SIZE = "64x64"
 _LARGEST_SIDE = 1024
+MP4 = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2\0\0\0\x08mdat"
+"""The smallest that is known as a video by its bytes; nothing can be seen in it."""
+MOST_REQUESTS = 1000
+"""Of one batch."""
 
 
 class MockAIProvider(AIProvider):
@@ -64,8 +71,9 @@ class MockAIProvider(AIProvider):
     Args:
         responses: `completion` (text; several in a list are given in turn; or a function, as `chat_func`),
             `tool_calls` (pairs of a tool's name and its arguments, asked for whenever tools are offered and not yet
-            answered), `transcript` (text), `tts` (bytes that `generate_tts` returns as they are) and `picture` (bytes
-            of a PNG). What is missing has a fixed default.
+            answered), `transcript` (text), `tts` (bytes that `generate_tts` returns as they are), `picture` (bytes of a
+            PNG) and `video` (bytes of an MP4). What is missing has a fixed default. A completion that is an error fails
+            its request of a batch.
         failure: raised by every call; after `fail_after` chunks, 0 before the first.
         fail_times: how many calls fail before the rest succeed; None: all.
         delay_s: pause before each chunk.
@@ -102,7 +110,7 @@ class MockAIProvider(AIProvider):
         self.delay_s = delay_s
         self.call_history: list[dict[str, Any]] = []
         """One entry per call in order: `method` and its arguments by name."""
-        self._answers = self._count = 0
+        self._answers = self._count = self._jobs = 0
 
     def reset_history(self) -> None:
         """Forgets the calls; a list of completions starts again from its first."""
@@ -134,6 +142,14 @@ class MockAIProvider(AIProvider):
     def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         self._record("draw", request=request)
         return self._paint(request)
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        self._record("film", request=request)
+        return self._shoot(request)
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        self._record("batch", request=request)
+        return self._answer_all(request)
 
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         fails = self._fails()
@@ -218,6 +234,43 @@ class MockAIProvider(AIProvider):
         data = _png(request.prompt, request.size or PICTURE_SIZE) if scripted is None else bytes(scripted)
         yield Picture(data=data, prompt=request.prompt)
 
+    async def _shoot(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        from companion.jobs import Video, VideoProgress
+        from companion.paths import write_atomically
+
+        fails, job = self._fails(), request.job or self._new_job()
+        for index in range(3):
+            await self._before_chunk(index, fails)
+            yield VideoProgress(job=job, share=index / 2)
+        data = bytes(self.responses.get("video", MP4))
+        write_atomically(request.out, data)
+        video = Video(
+            path=request.out, media_type="video/mp4", size_bytes=len(data), seconds=request.seconds or 4
+        )
+        yield VideoProgress(job=job, share=1.0, received_bytes=len(data), video=video)
+
+    async def _answer_all(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.jobs import BatchAnswer, BatchProgress
+        from companion.providers.wire.batches import requests_of, whole
+
+        asked = requests_of(request, self.models[Role.THINKS], self.spec, MOST_REQUESTS)
+        fails, job, failed = self._fails(), request.job or self._new_job(), 0
+        found: list[BatchAnswer] = []
+        for index, each in enumerate(asked):
+            await self._before_chunk(index, fails)
+            yield BatchProgress(job=job, total=len(asked), done=index, failed=failed)
+            try:
+                *deltas, last = [delta async for delta in self._answer(each)]
+                found.append(BatchAnswer(index=index, answer=whole(deltas, last)))
+            except AIProviderError as error:
+                failed += 1
+                found.append(BatchAnswer(index=index, error=error))
+        yield BatchProgress(job=job, total=len(asked), done=len(asked), failed=failed, answers=tuple(found))
+
+    def _new_job(self) -> str:
+        self._jobs += 1
+        return f"mock-job-{self._jobs}"
+
     # -- the simple face, written down under its own names --------------------------------------------------
 
     async def generate_completion(
@@ -264,10 +317,12 @@ class MockAIProvider(AIProvider):
 
     def _next_completion(self) -> str:
         scripted = self.responses.get("completion", COMPLETION)
-        if isinstance(scripted, str):
-            return scripted
-        self._answers += 1
-        return str(scripted[(self._answers - 1) % len(scripted)])
+        if not isinstance(scripted, str):
+            self._answers += 1
+            scripted = scripted[(self._answers - 1) % len(scripted)]
+        if isinstance(scripted, AIProviderError):
+            raise scripted
+        return str(scripted)
 
     def _next_calls(self, request: ChatRequest) -> tuple[ToolCall, ...]:
         wanted = self.responses.get("tool_calls", ())

@@ -76,6 +76,13 @@ def is_live(request: object) -> bool:
     )
 
 
+def is_job(request: object) -> bool:
+    """Whether it asks for work that goes on at the vendor while nobody waits."""
+    from companion.jobs import BatchRequest, VideoRequest
+
+    return isinstance(request, BatchRequest | VideoRequest)
+
+
 def is_meaningful(chunk: object) -> bool:
     """Whether a chunk carries something: an empty delta without finish reason is only a sign of life."""
     if not isinstance(chunk, ChatDelta):
@@ -90,10 +97,10 @@ def role_of(request: object) -> Role:
     if isinstance(request, SpeakRequest):
         return Role.SPEAKS
     from companion.calls import DrawRequest, EmbedRequest
+    from companion.jobs import VideoRequest
 
-    if isinstance(request, EmbedRequest):
-        return Role.EMBEDS
-    return Role.DRAWS if isinstance(request, DrawRequest) else Role.THINKS
+    found = {EmbedRequest: Role.EMBEDS, DrawRequest: Role.DRAWS, VideoRequest: Role.FILMS}
+    return found.get(type(request), Role.THINKS)
 
 
 def names_of(spec: Spec | None) -> tuple[str, str]:

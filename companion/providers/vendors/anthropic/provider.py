@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic import AsyncAnthropic
 
+    from companion.jobs import BatchProgress, BatchRequest
     from companion.providers.catalogue import ModelEntry
 
 VERSION = "2026-10-21"
@@ -51,6 +52,7 @@ SPEC = Spec(
     base_url="https://api.anthropic.com",
     default_models={Role.THINKS: "claude-haiku-5-5"},
     usual_window=200_000,
+    batches=True,
     summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
 )
 
@@ -91,6 +93,16 @@ class AnthropicProvider(AIProvider):
                 yield delta
             yield reply.last(notices)
 
+    async def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.providers.vendors.anthropic.batch import MOST_REQUESTS, batch
+        from companion.providers.wire.batches import requests_of
+
+        default = self.models[Role.THINKS]
+        asked = () if request.job else requests_of(request, default, self.spec, MOST_REQUESTS)
+        async with aclosing(batch(self, self._send, request, asked, self._compose)) as progress:
+            async for each in progress:
+                yield each
+
     async def count_tokens(self, request: ChatRequest) -> int:
         """The vendor's own count; free of charge, and a request over the network.
 
@@ -117,18 +129,22 @@ class AnthropicProvider(AIProvider):
 
     async def _ask(self, call: CallContext, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
+        return await self._send(call, "POST", "/v1/messages", json_body(body, self.spec))
+
+    async def _send(
+        self, call: CallContext, method: str, path: str, body: bytes = b"", *, max_body: int = 0
+    ) -> httpx2.Response:
+        """As `_ask`, for whatever is asked. `max_body`: as `Net.client` takes it."""
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
-        headers = {
-            "Authorization": f"Bearer {key}",
-            "anthropic-version": self.version,
-            "Content-Type": "application/json",
-        }
-        url = self.base_url.rstrip("/") + "/v1/messages"
-        raw = json_body(body, self.spec)
-        request = self._http.build_request("POST", url, headers=headers, content=raw)
-        response = await self._http.send(request, stream=True)
+        headers = {"Authorization": f"Bearer {key}", "anthropic-version": self.version}
+        if body:
+            headers["Content-Type"] = "application/json"
+        http = self.net.client(max_body=max_body) if max_body else self._http
+        url = self.base_url.rstrip("/") + path
+        request = http.build_request(method, url, headers=headers, content=body or None)
+        response = await http.send(request, stream=True)
         if response.status_code >= 400:
             raise await call.refusal(response)
         return response

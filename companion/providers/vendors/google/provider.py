@@ -1,4 +1,4 @@
-"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures and live conversations.
+"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures, videos, live talk.
 
 Requests go out through the gate's HTTP client with the key in a header; chat, hearing and speech are event streams that
 end with a finish reason and EOF. The words of the wire are in `wire`, live conversations in `live`.
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import VideoProgress, VideoRequest
     from companion.ports import SpeechToSpeech
 
 API_VERSION = "v1"
@@ -64,7 +65,7 @@ _VOICES = (
 SPEC = Spec(
     name="google",
     display_name="Google Gemini",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS}),
     aliases=("gemini",),
     needs_key=True,
     key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
@@ -77,6 +78,7 @@ SPEC = Spec(
         Role.SPEAKS: "gemini-3.8-flash-lite-tts",
         Role.EMBEDS: "gemini-embedding-2",
         Role.DRAWS: "gemini-3.1-flash-lite-image",
+        Role.FILMS: "gemini-omni-1.2-flash",
     },
     voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
     live_models=frozenset({"gemini-3.5-transcribe-live"}),
@@ -207,6 +209,11 @@ class GoogleProvider(AIProvider):
         for picture in pictures:
             yield picture
 
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        from companion.providers.vendors.google.video import film
+
+        return film(self, self._send, request, request.model or self.models[Role.FILMS])
+
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
         from companion.providers.vendors.google.live import GeminiLive
 
@@ -272,9 +279,29 @@ class GoogleProvider(AIProvider):
 
     # -- the wire -------------------------------------------------------------------------------------------
 
-    def _http(self, max_line: int = 0) -> httpx2.AsyncClient:
+    def _http(self, max_line: int = 0, max_body: int = 0) -> httpx2.AsyncClient:
         base = f"{self.base_url.rstrip('/')}/{API_VERSION}/"
-        return self.net.client(base, {KEY_HEADER: self.require_key()}, max_line=max_line)
+        key = {KEY_HEADER: self.require_key()}
+        return self.net.client(base, key, max_line=max_line, max_body=max_body)
+
+    async def _send(
+        self,
+        call: CallContext,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        max_body: int = 0,
+    ) -> httpx2.Response:
+        """An answer that has begun and is no refusal; the caller closes it."""
+        http = self._http(max_body=max_body)
+        response = await http.send(http.build_request(method, address, json=body), stream=True)
+        try:
+            await _require_success(call, response)
+        except CompanionError:
+            await response.aclose()
+            raise
+        return response
 
     async def _stream(
         self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0

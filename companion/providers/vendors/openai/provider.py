@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
+"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures, videos, batches.
 
 The calls of a turn are requests of our own (`requests` says why). The SDK is for what no turn waits for: the list of
 models, vectors and pictures; it is imported on a thread. How a server differs from OpenAI is a `Dialect`, data.
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
     from companion.ports import SpeechToSpeech
     from companion.providers.catalogue import ModelEntry
     from companion.providers.wire.voice_sockets import Links
@@ -81,13 +82,14 @@ _EMBED_BATCH = 256
 SPEC = Spec(
     name="openai",
     display_name="OpenAI",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS}),
     needs_key=True,
     key_env=("OPENAI_API_KEY",),
     key_prefixes=("sk-",),
     key_page="https://platform.openai.com/api-keys",
     base_url="https://api.openai.com/v1",
     live_models=_LIVE_HEARING,
+    batches=True,
     realtime=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2"),
     realtime_voices=(
         "marin",
@@ -347,6 +349,29 @@ class OpenAIProvider(AIProvider):
             )
         for picture in drawn:
             yield picture
+
+    # -- jobs -----------------------------------------------------------------------------------------------
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        model = request.model or self.models[Role.FILMS]
+        if Role.FILMS not in self.spec.roles:
+            return super().film(request)
+        if not model and not request.job:
+            hint = "Choose another provider for videos, or name a model if a gateway still has one."
+            raise self._unsupported("make videos any more", hint)
+        from companion.providers.vendors.openai.video import film
+
+        return film(self, self._requests, request, model)
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        if not self.spec.batches:
+            return super().batch(request)
+        from companion.providers.vendors.openai.batch import batch
+
+        def endpoint(model: str, asked: ChatRequest) -> Endpoint:
+            return self._endpoints.route(self.base_url, model, asked, _entry(model, self.spec.name))[0]
+
+        return batch(self, self._requests, request, successor=self._successor, endpoint=endpoint)
 
     # -- talking to the server --------------------------------------------------------------------------------
 

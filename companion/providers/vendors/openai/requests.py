@@ -112,10 +112,29 @@ class Requests:
             return response
         raise AssertionError
 
-    async def send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **content: Any
+    async def get(
+        self, call: CallContext, path: str, *, method: str = "GET", max_body: int = 0, **content: Any
     ) -> httpx2.Response:
-        """Whatever is answered; the caller closes it."""
+        """The answer to a question beside the calls, begun; the caller closes it.
+
+        Raises:
+            AIProviderError: it was refused.
+        """
+        response = await self.send(method, path, max_body=max_body, **content)
+        if response.status_code >= 400:
+            raise await call.refusal(response)
+        return response
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        max_body: int = 0,
+        **content: Any,
+    ) -> httpx2.Response:
+        """Whatever is answered; the caller closes it. `max_body`: as `Net.client` takes it."""
         headers = self.headers()  # first: a missing key is told before anything else
         if "content" in content:
             headers["Content-Type"] = "application/json"
@@ -123,9 +142,10 @@ class Requests:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
         asked = {**(query or {}), **self._provider.query}
-        request = self._http.build_request(method, address, headers=headers, params=asked or None, **content)
+        http = self._provider.net.client(max_body=max_body) if max_body else self._http
+        request = http.build_request(method, address, headers=headers, params=asked or None, **content)
         request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
-        return await self._http.send(request, stream=True)
+        return await http.send(request, stream=True)
 
     def headers(self) -> dict[str, str]:
         """The vendor's own, and the one with the key where there is one."""
