@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -539,12 +540,13 @@ async def test_a_refusal_of_anything_else_is_asked_once(
 async def test_a_server_that_refuses_without_end_is_left_after_a_few_tries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Picky, "refused", ("stream_options", "top_p", "temperature", "seed"))
-    request = ChatRequest(messages=REQUEST.messages, model="gpt-7", temperature=0.5, top_p=0.5, seed=1)
+    numbers = ("top_p", "temperature", "seed", "frequency_penalty", "presence_penalty", "max_tokens")
+    monkeypatch.setattr(Picky, "refused", ("stream_options", *numbers[:-1], "max_completion_tokens"))
+    request = replace(REQUEST, model="gpt-7", **dict.fromkeys(numbers, 1))
     async with Picky() as server, OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
         with pytest.raises(AIProviderInvalidRequestError):
             await _ask(provider, request)
-        assert len(server.asked("chat")) == 3
+        assert len(server.asked("chat")) == 6
 
 
 # -- vectors and pictures -----------------------------------------------------------------------------------

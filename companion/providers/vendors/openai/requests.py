@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from companion.providers.vendors.openai.provider import OpenAIProvider
 
-_CONCESSIONS = 2
+_CONCESSIONS = 5
 """How often one call gives up a parameter that the server says it does not know."""
 _OF_PARAMETER = re.compile(
     r"unsupported parameter|un(?:known|recogni[sz]ed|expected)|extra (?:inputs|fields)|extra_forbidden|additional propert"
@@ -38,8 +38,10 @@ _OF_VALUE = re.compile(
 )
 """How they say that they know it well, and not this value of it."""
 _NO_STREAM = re.compile(
-    r"verified to stream|stream(?:ing)? (?:is |mode )?(?:not (?:supported|allowed|available|permitted|enabled)|disabled)"
-    r"|(?:not|n't) (?:support|allow) stream",
+    r"verified to stream|(?:not|n't) (?:support|allow) stream"
+    r"|['\"`]?stream['\"`]? (?:does(?: not|n't) support|must be false)"
+    r"|stream(?:ing)?(?:=true| mode| responses?| requests?)? (?:(?:is|are) )?"
+    r"(?:(?:not |un)(?:supported|allowed|available|permitted|enabled)|disabled)",
     re.IGNORECASE,
 )
 _THOUGHTS_MISSING = re.compile(
