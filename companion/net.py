@@ -26,7 +26,7 @@ from companion.errors import (
 )
 from companion.hosts import host_of, is_own_network, is_this_computer, origin
 from companion.ledger import Booking, Ledger, Traffic, current_errand
-from companion.tasks import spawn
+from companion.tasks import Wait, spawn
 
 if TYPE_CHECKING:
     import ssl
@@ -322,35 +322,39 @@ class _Pool:
 
 
 class _Leash:
-    """`async with`, any number of times one after the other: ends with NETWORK_SHUT when it is pulled meanwhile."""
+    """`async with`, or `hold` and `release`, any number of times: ends with NETWORK_SHUT when it is pulled meanwhile."""
 
     def __init__(self, host: str, leashes: set[_Leash]) -> None:
         """`host`: where to; empty: this computer, which may always be asked."""
         self._host, self._leashes = host, leashes
-        self._scope: asyncio.Timeout | None = None
+        self._wait = Wait()
 
     def pull(self) -> None:
         self._leashes.discard(self)
-        if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        self._wait.break_off()
+
+    def hold(self) -> None:
+        if self._host:
+            self._wait.begin()
+            self._leashes.add(self)
+
+    def release(self, error: BaseException | None = None) -> None:
+        """Ends what `hold` began. Idempotent.
+
+        Raises:
+            CompanionError: NETWORK_SHUT, where `error` is what the pull has caused.
+        """
+        self._leashes.discard(self)
+        if self._wait.end() and isinstance(error, asyncio.CancelledError):
+            raise CompanionError(Kind.NETWORK_SHUT, who=self._host) from None
 
     async def __aenter__(self) -> None:
-        if self._host:
-            self._scope = asyncio.timeout(None)
-            await self._scope.__aenter__()
-            self._leashes.add(self)
+        self.hold()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        scope, self._scope = self._scope, None
-        if scope is None:
-            return
-        self._leashes.discard(self)
-        try:
-            await scope.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise CompanionError(Kind.NETWORK_SHUT, who=self._host) from None
+        self.release(error)
 
 
 class HandshakeRefused(Exception):
@@ -593,11 +597,16 @@ def _bounded(
         async def __aiter__(self) -> AsyncGenerator[bytes, None]:
             parts = aiter(source)
             while True:
-                async with leash:
-                    try:
-                        part = await anext(parts)
-                    except StopAsyncIteration:
-                        return
+                leash.hold()
+                try:
+                    part = await anext(parts)
+                except StopAsyncIteration:
+                    return
+                except asyncio.CancelledError as error:
+                    leash.release(error)
+                    raise
+                finally:
+                    leash.release()
                 booking.received(len(part))
                 if bounds.exceeded_by(part):
                     host = booking.host

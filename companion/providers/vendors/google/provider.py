@@ -295,7 +295,10 @@ class GoogleProvider(AIProvider):
     ) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
         http = self._http(max_body=max_body)
-        response = await http.send(http.build_request(method, address, json=body), stream=True)
+        content: dict[str, Any] = (
+            {} if body is None else {"content": json_body(body, self.spec), "headers": _JSON}
+        )
+        response = await http.send(http.build_request(method, address, **content), stream=True)
         try:
             await _require_success(call, response)
         except CompanionError:

@@ -51,6 +51,7 @@ from companion.providers.wire.usage import tokens
 from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
@@ -163,14 +164,33 @@ class OpenAIProvider(AIProvider):
             entry = _entry(model, self.spec.name)
             route = self._endpoints.route(self.base_url, model, request, entry)
             for left, endpoint in enumerate(route, 1 - len(route)):
-                answer = self._ask(call, endpoint, request, model, entry, is_last=not left)
+                reply: responses.Reply | Reply
+                kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
+                reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
+                splitter = AnswerSplitter()
                 try:
-                    async with aclosing(answer) as deltas:
-                        async for delta in deltas:
-                            yield delta
-                    return
+                    response, notices = await self._ask(
+                        call, endpoint, request, model, entry, is_last=not left
+                    )
+                    async with aclosing(response):
+                        blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
+                        async with aclosing(blocks):
+                            async for (
+                                block
+                            ) in blocks:  # a loop of its own for each layer would cost every piece
+                                for event in splitter.feed(block):
+                                    if delta := reply.take(event.data, event.event):
+                                        yield delta
+                    for delta in ended(reply, splitter):
+                        yield delta
+                    last = reply.last(notices)
                 except Elsewhere as elsewhere:
                     self._endpoints.note(self.base_url, model, endpoint, elsewhere)
+                    continue
+                if (learned := reply.begins_in_thought()) is not None:
+                    self._begin_in_thought[model] = learned
+                yield last
+                return
 
     async def _ask(
         self,
@@ -180,9 +200,9 @@ class OpenAIProvider(AIProvider):
         model: str,
         entry: ModelEntry | None,
         *,
-        is_last: bool = False,
-    ) -> AsyncGenerator[ChatDelta, None]:
-        """The answer of one endpoint.
+        is_last: bool,
+    ) -> tuple[httpx2.Response, tuple[str, ...]]:
+        """The answer of one endpoint, begun, and what was not sent; the caller closes it.
 
         Raises:
             Elsewhere: it belongs to the other one, and this is not the last to try.
@@ -202,22 +222,7 @@ class OpenAIProvider(AIProvider):
 
         response = await self._requests.answer(call, endpoint, model, make, sent_on=elsewhere)
         assert asked is not None
-        kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
-        reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
-        splitter = AnswerSplitter()
-        async with aclosing(response):
-            blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
-            async with aclosing(blocks):
-                async for block in blocks:
-                    for event in splitter.feed(block):
-                        if delta := reply.take(event.data, event.event):
-                            yield delta
-        for delta in ended(reply, splitter):
-            yield delta
-        last = reply.last(asked.notices)
-        if (learned := reply.begins_in_thought()) is not None:
-            self._begin_in_thought[model] = learned
-        yield last
+        return response, asked.notices
 
     # -- hearing --------------------------------------------------------------------------------------------
 
