@@ -107,11 +107,13 @@ async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncGenerator[T,
     try:
         while True:
             # For each step: what the reader does between two of them is not part of the errand.
-            with on_errand(errand):
-                try:
-                    chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    return
+            token = _under_way.set(errand)
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            finally:
+                _under_way.reset(token)
             yield chunk
     finally:
         close = getattr(chunks, "aclose", None)

@@ -13,7 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "decoding", "yaml_file"), 1
+        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "decoding", "yaml_file"),
+        1,
     ),
     **dict.fromkeys(("days", "practices", "templates", "tokens", "memory", "durations"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),

@@ -186,6 +186,7 @@ class _Watch:
         self, request: object, spec: Spec | None, default_model: Callable[[Role], str] | None
     ) -> None:
         self._request = request
+        self._time = asyncio.get_running_loop().time
         self._role = role_of(request)
         asked: object = getattr(request, "model", "")
         self._provider = spec.name if spec else ""
@@ -207,20 +208,24 @@ class _Watch:
         return self._provider, self._model
 
     def waits(self) -> None:
-        self._began_s = asyncio.get_running_loop().time()
+        self._began_s = self._time()
 
     def has_waited(self) -> None:
-        self._waited_s += asyncio.get_running_loop().time() - self._began_s
+        self._waited_s += self._time() - self._began_s
 
     def take(self, chunk: object) -> None:
         if is_meaningful(chunk):
             self._pieces += 1
-            self._first_s = self._waited_s if self._first_s is None else self._first_s
+            if self._first_s is None:
+                self._first_s = self._waited_s
         if isinstance(chunk, ChatDelta):
             self._said_chars += len(chunk.text) + len(chunk.reasoning)
+            if chunk.usage is None and not chunk.model:  # nearly all of them
+                return
             self._model = self._model or chunk.model
         elif isinstance(chunk, Audio):
             self._sound_s += chunk.seconds
+            return
         elif is_job(self._request):
             self._take_progress(chunk)
         self._usage = _usage_of(chunk) or self._usage

@@ -29,9 +29,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from companion.bounds import MAX_STREAM
 from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
-from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed, origin
+from companion.net import HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.replay import Replay
 from companion.providers.wire.faults import CallContext, in_call
 from companion.providers.wire.refusals import NO_ADDRESS
@@ -160,14 +161,14 @@ async def connect(provider: AIProvider, url: str, headers: Mapping[str, str]) ->
         raise
 
 
-def let_go(link: Socket) -> None:
+def close_soon(link: Socket) -> None:
     """Closes a socket without waiting for the other side."""
     task = spawn(link.close(), name="close a live connection")
     _leaving.add(task)
     task.add_done_callback(_leaving.discard)
 
 
-async def gone() -> None:
+async def all_closed() -> None:
     """Waits for the sockets that are on their way out; a provider's `aclose` ends with it."""
     loop = asyncio.get_running_loop()
     if waiting := [task for task in _leaving if task.get_loop() is loop]:
@@ -471,7 +472,7 @@ class _Run:
             try:
                 await exchange.stop()
             finally:  # also when whoever gave it up does so a second time
-                let_go(link)
+                close_soon(link)
         if not self._replay.items:
             spec = dialect.call.spec
             raise AIProviderError("", spec.name, kind=Kind.HEARD_NOTHING, who=spec.display_name)

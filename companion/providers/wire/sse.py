@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, NamedTuple
 
-from companion.net import MAX_BODY, MAX_EVENT, MAX_LINE
+from companion.bounds import MAX_BODY, MAX_EVENT, MAX_LINE
 
 _decode = json.JSONDecoder().raw_decode
 

@@ -16,7 +16,15 @@ from companion.decoding import Bare, Decoder, NoSound
 from companion.flow import Audio, SpeakRequest
 from companion.net import Socket, SocketClosed
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sockets import CLEAN, Exchange, Outgoing, close_source, gone, let_go, too_late
+from companion.providers.wire.sockets import (
+    CLEAN,
+    Exchange,
+    Outgoing,
+    all_closed,
+    close_soon,
+    close_source,
+    too_late,
+)
 from companion.providers.wire.sound import no_voice
 from companion.tasks import spawn, stop
 
@@ -166,10 +174,10 @@ class Links:
         leaving = dict(self._leaving)
         await stop(*leaving)
         for link in leaving.values():  # a task that is stopped before its first step closes nothing
-            let_go(link.socket)
+            close_soon(link.socket)
         for link in tuple(self._idle):
             self._drop(link)
-        await gone()
+        await all_closed()
 
     async def _cancel(self, link: Link, dialect: VoiceDialect) -> None:
         is_clear = False
@@ -185,7 +193,7 @@ class Links:
             if is_clear and dialect.is_reusable:
                 self.give_back(link)
             else:
-                let_go(link.socket)
+                close_soon(link.socket)
 
     def _kept(self, url: str) -> Link | None:
         for link in tuple(self._idle):
@@ -202,7 +210,7 @@ class Links:
         if link.expiry is not None:
             link.expiry.cancel()
         self._idle.remove(link)
-        let_go(link.socket)
+        close_soon(link.socket)
 
 
 async def say(
@@ -279,7 +287,7 @@ async def _said(
             elif is_unwanted:
                 links.cancel(link, dialect)
             else:
-                let_go(link.socket)
+                close_soon(link.socket)
 
 
 class _Pieces:

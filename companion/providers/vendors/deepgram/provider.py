@@ -30,7 +30,7 @@ from companion.providers.vendors.deepgram.wire import (
 )
 from companion.providers.wire.faults import health
 from companion.providers.wire.languages import Language, heard_in_any_language, nearest, tags
-from companion.providers.wire.sockets import address, connect, gone, hear, live, parsed
+from companion.providers.wire.sockets import address, all_closed, connect, hear, live, parsed
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
 from companion.providers.wire.voices import said_in_any_voice
 
@@ -260,7 +260,7 @@ class DeepgramProvider(AIProvider):
 
     async def aclose(self) -> None:
         await self._links.aclose()
-        await gone()
+        await all_closed()
         await super().aclose()
 
     async def _open(self, url: str) -> Socket:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from companion.bounds import MAX_MESSAGE
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import (
     Audio,
@@ -26,7 +27,6 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
-from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
@@ -254,9 +254,9 @@ class GoogleProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
-        from companion.providers.wire.sockets import gone
+        from companion.providers.wire.sockets import all_closed
 
-        await gone()
+        await all_closed()
         await super().aclose()
 
     async def count_tokens(self, request: ChatRequest) -> int:

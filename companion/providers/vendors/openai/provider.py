@@ -461,13 +461,13 @@ class OpenAIProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
-        from companion.providers.wire.sockets import gone
+        from companion.providers.wire.sockets import all_closed
 
         self._client = None
         self._requests.close()
         if self._links is not None:
             await self._links.aclose()
-        await gone()
+        await all_closed()
         await super().aclose()
 
 

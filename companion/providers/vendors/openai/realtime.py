@@ -41,9 +41,9 @@ from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
     address,
+    close_soon,
     closed,
     connect,
-    let_go,
     live,
     parsed,
 )
@@ -149,7 +149,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
                 await socket.send(_event("session.update", session=_session(self._choice, instructions)))
                 await _until_ready(call, socket)
             except BaseException:
-                let_go(socket)
+                close_soon(socket)
                 raise
         yield RealtimeLink(CallContext(self._provider.spec, opened=True), socket, self._choice, instructions)
 
@@ -251,7 +251,7 @@ class RealtimeLink:
     async def close(self) -> None:
         """Ends the conversation. Idempotent."""
         self._is_closed = True
-        let_go(self._socket)
+        close_soon(self._socket)
 
     async def _send(self, kind: str, **fields: Any) -> None:
         await self._send_raw(_event(kind, **fields))
