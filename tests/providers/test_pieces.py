@@ -53,7 +53,7 @@ class Source:
 
 async def keep(numbers: AsyncIterator[int], found: list[int]) -> None:
     async for number in numbers:
-        found.append(number)  # noqa: PERF401 - what came before a fault counts
+        found.append(number)
 
 
 async def test_every_reader_gets_everything_and_the_fault_at_its_end() -> None:

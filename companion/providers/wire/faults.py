@@ -236,7 +236,8 @@ def _moment(date: str) -> float | None:
 class until_over(Generic[T]):
     """Reads to the end, so that the connection is used again; once `over()`, only for `LINGER_S` and past any break.
 
-    Hands on the iterator's own `__anext__` until then: nearly all pieces of an answer pass here.
+    Hands on the iterator's own `__anext__` until then: nearly all pieces of an answer pass here. Give it `aiter_raw`: the
+    gate lets no encoding through, so there is nothing to decode.
 
     Args:
         over: may become untrue again, when words follow what looked like the end.

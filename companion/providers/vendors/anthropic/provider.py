@@ -79,7 +79,7 @@ class AnthropicProvider(AIProvider):
             reply, splitter = Reply(call), AnswerSplitter()
             async with aclosing(await self._ask(call, body)) as response:
                 call.opened = True
-                blocks = until_over(response.aiter_bytes(), reply.is_over)
+                blocks = until_over(response.aiter_raw(), reply.is_over)
                 async with aclosing(blocks):
                     async for block in blocks:
                         for event in splitter.feed(block):

@@ -317,7 +317,7 @@ class GoogleProvider(AIProvider):
             await _require_success(call, response)
             call.opened = True
             splitter = AnswerSplitter(max_line)
-            async for block in response.aiter_bytes():
+            async for block in response.aiter_raw():  # the gate lets no encoding through
                 for event in splitter.feed(block):
                     if (found := _event(event.data)) is not None:
                         yield found

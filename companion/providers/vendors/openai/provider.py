@@ -173,7 +173,7 @@ class OpenAIProvider(AIProvider):
                         call, endpoint, request, model, entry, is_last=not left
                     )
                     async with aclosing(response):
-                        blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
+                        blocks = until_over(response.aiter_raw(), reply.is_over, reply.is_closed)
                         async with aclosing(blocks):
                             async for (
                                 block
