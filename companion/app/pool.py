@@ -321,12 +321,10 @@ class ProviderPool:
     def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
         folders = {"whisper": self._models, "piper": self._models / "piper"}
         options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
-        return registry.provider_class(spec.name)(
-            api_key=key,
-            base_url=address,
-            net=self._net,
-            **options,
-        )
+        from companion.providers.making import make
+
+        known = {"api_key": key, "base_url": address, "net": self._net, **options}
+        return make(registry.provider_class(spec.name), spec, known, chosen=options)
 
     async def speech_to_speech(self) -> SpeechToSpeech:
         """The voice model that hears, thinks and speaks at once.

@@ -117,9 +117,9 @@ class TurnSaver:
             return True
 
     async def reopen(self, turn: LiveTurn, kept: str) -> None:
-        """The answer that was cut off goes on after what is kept of it; the sentences to come are appended."""
+        """An answer goes on after `kept`, of an earlier try or empty; the sentences to come are appended."""
         before = turn.continues
-        if turn.id is None or before is None:
+        if turn.id is None:
             return
         try:
             async with self.journal_of(turn.session) as journal:
@@ -128,10 +128,10 @@ class TurnSaver:
                     reply_text=kept,
                     heard_text=kept,
                     state=ReplyState.PARTIAL,
-                    reply_at=before.reply_at or turn.at,
-                    engines=before.engines,
-                    timeline_ms=before.timeline_ms,
-                    cost_usd=before.cost_usd,
+                    reply_at=(before and before.reply_at) or turn.at,
+                    engines=before.engines if before else {},
+                    timeline_ms=before.timeline_ms if before else {},
+                    cost_usd=before.cost_usd if before else None,
                 )
         except CompanionError as error:
             self._remember(turn, error)

@@ -357,7 +357,8 @@ class Network:
         help="0: no limit of our own.",
         low=0,
         high=10_000,
-        environment="AI_RATE_LIMIT",
+        environment="AI_RATE_LIMIT",  # in requests a second
+        environment_unit=60,
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from companion.decoding import read_file
 from companion.flow import HearRequest
-from companion.pcm import read_file
 from companion.providers import AIProviderFactory
 from tests.environments import environment
 from tests.own_servers.test_wyoming import HEARS, HERE, SPEECH

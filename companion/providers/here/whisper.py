@@ -21,6 +21,7 @@ from companion.paths import find_home
 from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.here.process.engines import Engines
 from companion.providers.provider import Policy, Spec
+from companion.providers.wire.languages import for_whisper, heard_in_any_language
 
 HUB = "https://huggingface.co"
 INSTALL = "pip install 'reflection-companion[whisper]'"
@@ -76,19 +77,22 @@ class WhisperProvider(EngineProvider):
         """Whether `model` was fetched, whole."""
         return model in MODELS and (self.models_dir / model / "model.bin").is_file()
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Words in pieces of up to half a minute, once the take has ended; each piece is final when it comes.
 
         Raises:
             AIProviderError: ENGINE_MISSING without the library or the model; MODEL_UNKNOWN; ENGINE_CRASHED, HEARING_FAILED.
         """
+        return heard_in_any_language(self, request, self._hear, for_whisper)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = request.model or self.models[Role.HEARS]
         self._require(model)
         words = self.hear(
             request,
             "hear_with_whisper",
             folder=str(self.models_dir / model),
-            language=request.language.lower().replace("_", "-").split("-")[0],
+            language=request.language,
             context=request.context,
         )
         async with aclosing(words):
