@@ -146,6 +146,7 @@ class Fetcher:
         done = model.size - sum(file.size for file in missing)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._store.point_nowhere(model)
             parts = sum(_begun(folder, file) for file in missing)
         except OSError as error:
             raise unwritable(folder, error) from error
