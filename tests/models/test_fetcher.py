@@ -19,6 +19,7 @@ from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore, State
 from tests.models.conftest import FILES, a_model
 from tests.servers.files import PIECE, FileServer
+from tests.test_net import _self_signed
 
 BIG = FILES["model.bin"]
 Know = Callable[..., LocalModel]
@@ -291,6 +292,19 @@ async def test_the_proxy_of_the_environment_is_used_where_it_was_turned_on(
     model = know(a_model("http://models.example"))
     await Fetcher(store, net).fetch(model)
     assert len(server.asked) == len(FILES), "they went to the proxy; nobody looked for models.example"
+
+
+async def test_a_certificate_holds_only_where_a_person_vouches_for_it(
+    fetcher: Fetcher, store: ModelStore, net: Net, know: Know, tmp_path: Path
+) -> None:
+    async with FileServer(dict(FILES), tls=_self_signed(tmp_path)) as server:
+        model = know(a_model(server.url))
+        error = await failure(fetcher, model)
+        assert "certificate is not trusted" in error.message
+        assert server.asked == []
+        net.certificates = str(tmp_path / "certificate.pem")
+        await fetcher.fetch(model)
+        assert store.state("hearing", "base") is State.READY
 
 
 async def test_two_windows_fetch_once(
