@@ -84,9 +84,9 @@ class _Bar:
     def show(self, progress: Progress) -> None:
         percent = int(progress.fraction * 100)
         step = 1 if self._is_terminal else _STEP
-        if percent // step == self._told // step and not progress.is_checking:
+        if percent // step == self._told // step:
             return
-        is_new, self._told = percent != self._told, percent
+        self._told = percent
         done, total = progress.bytes_done / 1e6, progress.bytes_total / 1e6
         if self._is_terminal:
             filled = round(progress.fraction * _BAR)
@@ -94,7 +94,7 @@ class _Bar:
             sys.stderr.write(f"\r{self._model.label:<24} {bar} {done:,.0f} of {total:,.0f} MB ")
             sys.stderr.flush()
             self._is_open = True
-        elif is_new and percent:
+        elif percent >= step:
             remark(f"{self._model.label}: {done:,.0f} of {total:,.0f} MB")
 
     def end(self) -> None:
