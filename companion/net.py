@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from companion.bounds import MAX_MESSAGE, Bounds
+from companion.bounds import MAX_BODY, MAX_MESSAGE, Bounds
 from companion.errors import (
     AIProviderError,
     AIProviderTimeoutError,
