@@ -252,6 +252,12 @@ class AIProvider:
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
 
+    async def read_ahead(self, messages: tuple[Message, ...]) -> None:
+        """What the next question begins with, for a model of this computer that can read it already. Never raises.
+
+        Nobody else takes it: words that were not asked for yet leave this computer for no one.
+        """
+
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""
         if self._voice is not None:

@@ -105,6 +105,7 @@ _BY_NAME: Mapping[str, Verdict] = {
     "context_length_exceeded": _TOO_LONG,
     "string_above_max_length": _TOO_LONG,
     "request_too_large": _TOO_LONG,
+    "exceed_context_size_error": _TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
     "rate_limit_exceeded": _RATE,
@@ -119,6 +120,7 @@ _BY_WORDS: tuple[tuple[str, Verdict], ...] = (
     ("prompt is too long", _TOO_LONG),
     ("maximum context length", _TOO_LONG),
     ("exceeds the available context size", _TOO_LONG),
+    ("context length of only", _TOO_LONG),
     ("does not support tools", _unable("use tools")),
     ("does not support thinking", _unable("think first")),
     ("does not support embeddings", _unable("turn text into vectors")),
@@ -150,6 +152,8 @@ class Told:
     """The vendor has answered with a body: from now on a broken connection is an answer cut off."""
     said: bool = False
     """Something was delivered."""
+    window: int = 0
+    """Tokens the model reads at once, where a refusal of a conversation that is longer says it."""
 
     def cut(self, error: BaseException | None = None) -> AIProviderStreamCutError:
         """The stream ended without its end. Worth another try only while nothing was delivered."""
@@ -184,6 +188,8 @@ class Told:
         """A vendor's refusal, from its parts. `body` is the parsed JSON, or the text where it is none."""
         reason = Reason.of(body)
         verdict = reason.verdict(status)
+        if verdict is _TOO_LONG:
+            self.window = reason.window
         hint = ""
         if verdict is _INVALID and reason.text:
             quoted = redact(" ".join(reason.text.split()))[:_QUOTED]
@@ -263,6 +269,8 @@ class Reason:
     """Code and type, lower case, the more telling first."""
     text: str = ""
     is_json: bool = field(default=True)
+    window: int = 0
+    """Tokens a model reads at once, as servers say it that refuse a longer conversation; 0: not said."""
 
     @staticmethod
     def of(body: object) -> Reason:
@@ -275,7 +283,12 @@ class Reason:
         found = (inner.get("code"), inner.get("type"))
         names = tuple(str(name).lower() for name in found if isinstance(name, (str, int)))
         message = inner.get("message")
-        return Reason(names, message if isinstance(message, str) else "")
+        text = message if isinstance(message, str) else ""
+        window = inner.get("n_ctx")  # llama.cpp
+        if not isinstance(window, int):
+            told = _WINDOW.search(text)
+            window = int(told[1].replace(",", "")) if told else 0
+        return Reason(names, text, window=window)
 
     def verdict(self, status: int | None) -> Verdict:
         """Names first, then what the prose gives away, then the status."""
@@ -313,6 +326,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 _SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_WINDOW = re.compile(r"(?:context (?:length|size|window)(?: is| of(?: only)?)? \(?)([0-9][0-9,]{2,9})(?= tokens)")
+"""How prose says it: "maximum context length is 4096 tokens", "context size (1024 tokens)", "context length of only …"."""
 
 
 def _moment(date: str) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import math
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from companion.errors import (
     AIProviderError,
+    AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
     CompanionError,
     Kind,
@@ -36,6 +38,7 @@ from companion.flow import (
 )
 from companion.net import media_type
 from companion.pcm import to_wav
+from companion.providers.fitting import left_behind, within
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai.chat import Asked, Reply, compose
@@ -72,6 +75,7 @@ _VOICES = (
 )
 _LIVE_HEARING = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 """Recognisers that are reached over the realtime socket and hear while the person speaks."""
+_log = logging.getLogger(__name__)
 _EMBED_BATCH = 256
 """Texts of one request for vectors; OpenAI takes 300,000 tokens at once."""
 
@@ -122,6 +126,8 @@ class OpenAIProvider(AIProvider):
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)
+        self.windows: dict[str, int] = {}
+        """Model -> tokens it reads at once, where that is known and small."""
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._links: Links | None = None
@@ -131,16 +137,7 @@ class OpenAIProvider(AIProvider):
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with told(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
-            entry = _entry(model, self.spec.name)
-            asked: Asked | None = None
-
-            def make(refused: frozenset[str]) -> Made:
-                nonlocal asked
-                asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
-                return {"json": asked.body}, asked.optional
-
-            response = await self._requests.answer(call, "/chat/completions", model, make)
-            assert asked is not None
+            response, notices = await self._begun(call, request, model)
             reply = Reply(call)
             async with aclosing(response):
                 if media_type(response) == "application/json":  # it does not stream, whatever it was asked
@@ -154,7 +151,39 @@ class OpenAIProvider(AIProvider):
                             for event in splitter.feed(block):
                                 if delta := reply.take(event.data):
                                     yield delta
-            yield reply.last(asked.notices)
+            yield reply.last(notices)
+
+    async def _begun(
+        self, call: Told, request: ChatRequest, model: str
+    ) -> tuple[httpx2.Response, tuple[str, ...]]:
+        """An answer that has begun, and what was left out for it.
+
+        A conversation longer than the model's window loses its oldest turns; a server that says its window with its
+        refusal is asked once more, and is not asked for more again.
+        """
+        entry = _entry(model, self.spec.name)
+        asked: Asked | None = None
+        fitted = within(request, self.windows.get(model, 0))
+
+        def make(refused: frozenset[str]) -> Made:
+            nonlocal asked
+            asked = compose(fitted, self.spec, self.dialect, model, entry=entry, refused=refused)
+            return {"json": asked.body}, asked.optional
+
+        try:
+            response = await self._requests.answer(call, "/chat/completions", model, make)
+        except AIProviderInvalidRequestError as refusal:
+            if not call.window:
+                raise
+            self.windows[model] = call.window
+            shorter = _shorter(fitted, call.window)
+            if shorter is None:
+                raise
+            fitted = shorter
+            _log.debug("%s reads %d tokens at once", model, call.window, exc_info=refusal)
+            response = await self._requests.answer(call, "/chat/completions", model, make)
+        assert asked is not None
+        return response, (*asked.notices, *left_behind(request, fitted, entry.label if entry else model))
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -443,6 +472,17 @@ def _with_path(address: str, like: str) -> str:
         if not urlsplit(address).path.strip("/"):
             return address.rstrip("/") + (urlsplit(like).path.rstrip("/") or "/v1")
     return address
+
+
+def _shorter(request: ChatRequest, window: int) -> ChatRequest | None:
+    """What of a conversation that was refused fits, with room for a count that is not the server's; None: nothing."""
+    try:
+        fitted = within(request, window)
+        if len(fitted.messages) == len(request.messages):  # estimated shorter than the server counts
+            fitted = within(request, window, sure=0.5)
+    except AIProviderInvalidRequestError:
+        return None
+    return fitted if len(fitted.messages) < len(request.messages) else None
 
 
 def _entry(model: str, provider: str) -> ModelEntry | None:
