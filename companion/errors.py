@@ -482,6 +482,8 @@ class AIProviderInvalidRequestError(AIProviderError):
     """The vendor does not accept the request as it stands (400, 413, 422)."""
 
     default_kind = Kind.INVALID_REQUEST
+    window: int = 0
+    """Tokens the model reads at once, where a conversation was too long and the vendor says it."""
 
 
 class AIProviderModelNotFoundError(AIProviderError):

@@ -5,13 +5,14 @@ The catalogue says what a model can; a dialect adds what its wire has no place f
 
 from __future__ import annotations
 
+import hashlib
+import re
+import string
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companion.errors import AIProviderNotSupportedError
 from companion.flow import ChatRequest, Speaker
-from companion.tokens import estimate_request, trim_messages
 
 if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
@@ -57,36 +58,6 @@ def _is_set(request: ChatRequest, name: str) -> bool:
     return getattr(request, name) not in (None, "", (), {})
 
 
-USUAL_ANSWER = 512
-"""Tokens that are left for an answer without a limit of its own."""
-_SURE = 0.8
-"""What an estimate may be wrong by: a window is filled so far."""
-
-
-def within(request: ChatRequest, window: int, sure: float = _SURE) -> ChatRequest:
-    """`request` without the oldest turns, so that it and its answer fit into `window` tokens; 0: it is not known.
-
-    Left out in blocks, so that the beginning stays the same from turn to turn and a server finds it read already.
-
-    Raises:
-        AIProviderInvalidRequestError: not even the newest turn fits.
-    """
-    answer = min(request.max_tokens or USUAL_ANSWER, window // 2)
-    room = int((window - answer) * sure)
-    if not window or estimate_request(request) <= room:
-        return request
-    room -= estimate_request(replace(request, messages=()))
-    kept = trim_messages(request.messages, room, block=max(1, room // 4))
-    return replace(request, messages=kept)
-
-
-def left_behind(before: ChatRequest, after: ChatRequest, label: str) -> tuple[str, ...]:
-    """What a person is told where turns were left out."""
-    if len(after.messages) == len(before.messages):
-        return ()
-    return (f"The oldest part of the conversation was left out: {label} cannot read all of it at once.",)
-
-
 def notice(label: str, name: str) -> str:
     """What a person is told of a parameter that was left out."""
     return f"{label} takes no {_WORDS.get(name, name)}; it was left out."
@@ -114,3 +85,26 @@ def require_abilities(
             raise AIProviderNotSupportedError(
                 f"{who} cannot {words}.", spec.name, who=who, hint="Choose another model for it."
             )
+
+
+# -- a conversation that began elsewhere --------------------------------------------------------------------
+
+_LETTERS = string.ascii_letters + string.digits
+
+
+def fitting_id(call_id: str, shape: str) -> str:
+    """The id of a tool call in the shape a vendor takes, a pattern: as it is, or nine letters and digits made of it."""
+    if re.fullmatch(shape, call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:9])
+
+
+def kept_by(origin: str, opaque: str) -> str:
+    """What `kept_for` wrote for the same vendor; empty: it is another's, and means nothing here."""
+    return opaque.removeprefix(f"{origin}:") if opaque.startswith(f"{origin}:") else ""
+
+
+def kept_for(origin: str, kept: str) -> str:
+    """`ToolCall.opaque` for what a vendor wants back unread, marked as its own."""
+    return f"{origin}:{kept}" if kept else ""

@@ -260,7 +260,7 @@ class MindProvider(AIProvider):
                 )
 
             adapter = Adapter(api_key=server.key.reveal(), base_url=f"{server.address}/v1", net=self.net)
-            adapter.windows[model.name] = model.context
+            adapter.windows.note(model.name, model.context)
             self._asked_through = (server, adapter)
         return self._asked_through[1]
 
