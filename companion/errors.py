@@ -484,6 +484,8 @@ class AIProviderInvalidRequestError(AIProviderError):
     default_kind = Kind.INVALID_REQUEST
     window: int = 0
     """Tokens the model reads at once, where a conversation was too long and the vendor says it."""
+    counted: int = 0
+    """Tokens of that conversation, where it says that too."""
 
 
 class AIProviderModelNotFoundError(AIProviderError):

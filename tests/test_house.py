@@ -49,6 +49,7 @@ HOMES = {
     "faster_whisper": ("providers/here/",),
     "huggingface_hub": ("providers/here/",),
     "piper": ("providers/here/process/worker.py",),
+    "xllamacpp": ("providers/here/process/mind_child.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from companion.ledger import Destination
     from companion.ports import Microphone
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.here.mind.library import Pace
     from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
@@ -109,6 +110,27 @@ class SettingsBackend:
         async with self._pool.lent(Role.SPEAKS, provider) as engine:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.voices()
+
+    async def local_models(self, provider: str) -> Mapping[str, str]:
+        """The model files it can think with: name -> words for it; none for whoever has no files."""
+        from companion.providers.here.mind.provider import MindProvider
+
+        async with self._pool.lent(Role.THINKS, provider) as engine:
+            return await engine.models_here() if isinstance(engine, MindProvider) else {}
+
+    async def pace(self, provider: str) -> Pace:
+        """How fast its chosen model writes on this machine.
+
+        Raises:
+            CompanionError: it does not; NOT_SUPPORTED for whoever runs elsewhere.
+        """
+        from companion.providers.here.mind.provider import MindProvider
+
+        async with self._pool.lent(Role.THINKS, provider) as engine:
+            if not isinstance(engine, MindProvider):
+                raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} does not write here.")
+            with on_errand(Errand(who=engine.spec.display_name)):
+                return await engine.pace()
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None

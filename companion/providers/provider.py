@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 AnswerT = TypeVar("AnswerT")
+BeginsWith = Callable[[], tuple[Message, ...]]
+"""Gives what the next question to a model begins with."""
 
 QUESTION_S = 30.0
 """Longest wait for the answer to a small question beside the calls."""
@@ -252,8 +254,8 @@ class AIProvider:
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
 
-    async def read_ahead(self, messages: tuple[Message, ...]) -> None:
-        """What the next question begins with, for a model of this computer that can read it already. Never raises.
+    async def read_ahead(self, begins_with: BeginsWith) -> None:
+        """Reads what the next question begins with; for a model of this computer. Never raises.
 
         Nobody else takes it: words that were not asked for yet leave this computer for no one.
         """

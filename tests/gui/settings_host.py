@@ -14,6 +14,7 @@ from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
+from companion.providers.here.mind.library import Pace
 from companion.providers.here.whisper import Progress
 from companion.providers.provider import Spec
 from companion.providers.registry import specs
@@ -48,6 +49,7 @@ class StagedHost:
                 ok=True, detail="Ollama is running.", latency_ms=3, models=("llama3.2", "qwen3:8b")
             ),
             "whisper": Health(ok=False, detail="The model “base” was not fetched yet."),
+            "mind": Health(ok=False, detail="There is no model on this computer yet."),
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
@@ -55,6 +57,8 @@ class StagedHost:
         self.open_meters: list[str] = []
         self.previews: list[str] = []
         """Voices that sound now."""
+        self.paces: dict[str, Pace] = {}
+        """How fast the models of this computer write, by what is chosen."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -147,6 +151,12 @@ class StagedHost:
 
     async def test_tone(self, device_name: str) -> None:
         self.log.append(("tone", device_name))
+
+    async def local_models(self, provider: str) -> Mapping[str, str]:
+        return {pace.model.name: f"{pace.model.name} · large" for pace in self.paces.values()}
+
+    async def pace(self, provider: str) -> Pace:
+        return self.paces[self.settings.role(Role.THINKS).block(provider).model]
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None]

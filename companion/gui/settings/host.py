@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.here.mind.library import Pace
     from companion.providers.here.whisper import Progress
     from companion.providers.servers import Discovery, OwnServer
 
@@ -77,6 +78,12 @@ class SettingsHost(Protocol):
         """The microphone's level in dB until the iterator is closed."""
 
     async def test_tone(self, device_name: str) -> None: ...
+
+    async def local_models(self, provider: str) -> Mapping[str, str]:
+        """The model files that an engine of this computer can think with: name -> words for it."""
+
+    async def pace(self, provider: str) -> Pace:
+        """How fast its chosen model writes on this machine; takes some seconds."""
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None]

@@ -143,7 +143,7 @@ class CallContext:
             hint=hint,
         )
         if verdict is TOO_LONG and isinstance(found, AIProviderInvalidRequestError):
-            found.window = reason.window
+            found.window, found.counted = reason.window, reason.counted
         return found
 
     async def refusal(self, response: httpx2.Response) -> AIProviderError:

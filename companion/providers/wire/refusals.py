@@ -201,6 +201,8 @@ class Reason:
     is_loading: bool = False
     window: int = 0
     """Tokens the model reads at once, where a conversation was too long for it; 0: not said."""
+    counted: int = 0
+    """Tokens of that conversation."""
 
     @staticmethod
     def of(body: object) -> Reason:
@@ -217,7 +219,7 @@ class Reason:
         wait_s = float(takes) if isinstance(takes, int | float) and 0 <= takes < 86_400 else _wait_in(text)
         is_loading = takes is not None or bool(_LOADING.search(text))
         wait_s = _reset_in(told) if wait_s is None else wait_s
-        return Reason(names, text, wait_s=wait_s, is_loading=is_loading, window=_window_in(told, text))
+        return Reason(names, text, wait_s=wait_s, is_loading=is_loading, **_room_in(told, text))
 
     def verdict(self, status: int | None) -> Verdict:
         """Names first, then what the prose gives away, then the status."""
@@ -333,14 +335,22 @@ def _reset_in(told: Mapping[str, Any]) -> float | None:
 
 
 _WINDOW = re.compile(
-    r"context (?:length|size|window)(?: is| of)?(?: only)? \(?([0-9][0-9,]{2,9})(?= tokens|, which)"
+    r"context (?:length|size|window)(?: is| of)?(?: only)? \(?([0-9][0-9,]{2,9})(?= tokens)|tokens > ([0-9]+) maximum"
 )
 """How prose says it: "maximum context length is 4096 tokens", "context size (1024 tokens)", "context length of only …"."""
+_COUNTED = re.compile(r"(?:in|request \(|long: ) ?([0-9][0-9,]{2,9}) (?:input )?tokens")
+""" "Your messages resulted in 9000 tokens", "request (3031 tokens)"."""
 
 
-def _window_in(told: Mapping[str, Any], text: str) -> int:
-    said = told.get("n_ctx")  # llama.cpp
-    if isinstance(said, int) and said > 0:
-        return said
-    found = _WINDOW.search(text)
-    return int(found[1].replace(",", "")) if found else 0
+def _room_in(told: Mapping[str, Any], text: str) -> dict[str, int]:
+    """What a refusal says of a window, and of what was too long for it."""
+    window, counted = told.get("n_ctx"), told.get("n_prompt_tokens")  # llama.cpp
+    return {
+        "window": window if isinstance(window, int) else _figure(_WINDOW.search(text)),
+        "counted": counted if isinstance(counted, int) else _figure(_COUNTED.search(text)),
+    }
+
+
+def _figure(found: re.Match[str] | None) -> int:
+    figures = [group for group in found.groups() if group] if found else []
+    return int(figures[0].replace(",", "")) if figures else 0

@@ -16,8 +16,8 @@ from companion.tokens import estimate_request, trim_messages
 
 USUAL_ANSWER = 512
 """Tokens that are left for an answer without a limit of its own."""
-_SURE = (0.8, 0.5)
-"""How far a window is filled by an estimate, and how far once the server counted more than that."""
+SURE = 0.8
+"""How far a window is filled by an estimate of ours."""
 _LEFT_BEHIND = "The oldest part of the conversation was left out: {label} cannot read all of it at once."
 
 Chat = Callable[[ChatRequest], AsyncGenerator[ChatDelta, None]]
@@ -27,11 +27,12 @@ class Windows:
     """What one provider knows of the windows of its models."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._known: dict[str, tuple[int, float]] = {}
+        """Model -> tokens it reads at once, and how far they are filled by an estimate."""
 
     def note(self, model: str, window: int) -> None:
         """`model` reads `window` tokens at once."""
-        self._known[model] = window
+        self._known[model] = (window, SURE)
 
     async def answer(self, chat: Chat, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer to what of `request` fits; where a server says that it is too long, and for what, asked once more.
@@ -40,7 +41,7 @@ class Windows:
             AIProviderError: as `chat`; INVALID_REQUEST where not even the newest turn fits.
         """
         model = request.model
-        fitted = within(request, self._known.get(model, 0))
+        fitted = within(request, *self._known.get(model, (0, SURE)))
         while True:
             try:
                 async with aclosing(chat(fitted)) as deltas:
@@ -51,14 +52,24 @@ class Windows:
             except AIProviderInvalidRequestError as refusal:
                 if not refusal.window:
                     raise
-                self._known[model] = refusal.window
-                shorter = _shorter(fitted, refusal.window)
-                if shorter is None:
+                self._known[model] = self._learned(model, fitted, refusal)
+                shorter = within(request, *self._known[model])
+                if len(shorter.messages) >= len(fitted.messages):
                     raise
                 fitted = shorter
 
+    def _learned(
+        self, model: str, sent: ChatRequest, refusal: AIProviderInvalidRequestError
+    ) -> tuple[int, float]:
+        _, sure = self._known.get(model, (0, SURE))
+        if refusal.counted:  # its vocabulary is not that of the estimate
+            sure = min(sure, 0.9 * estimate_request(sent) / refusal.counted)
+        elif model in self._known:  # it was trimmed to fit, and does not
+            sure *= 0.6
+        return refusal.window, sure
 
-def within(request: ChatRequest, window: int, sure: float = _SURE[0]) -> ChatRequest:
+
+def within(request: ChatRequest, window: int, sure: float = SURE) -> ChatRequest:
     """`request` without the oldest turns, so that it and its answer fit into `window` tokens; 0: it is not known.
 
     They are left out in blocks, so that the beginning stays the same from turn to turn and a server finds it read already.
@@ -72,18 +83,6 @@ def within(request: ChatRequest, window: int, sure: float = _SURE[0]) -> ChatReq
         return request
     room -= estimate_request(replace(request, messages=()))
     return replace(request, messages=trim_messages(request.messages, room, block=max(1, room // 4)))
-
-
-def _shorter(request: ChatRequest, window: int) -> ChatRequest | None:
-    """What of a refused conversation fits; None: no less of it can be asked."""
-    for sure in _SURE:
-        try:
-            fitted = within(request, window, sure)
-        except AIProviderInvalidRequestError:
-            return None
-        if len(fitted.messages) < len(request.messages):
-            return fitted
-    return None
 
 
 def _told(last: ChatDelta, before: ChatRequest, after: ChatRequest) -> ChatDelta:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
+from companion.errors import CompanionError
 from companion.flow import Role
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
@@ -16,11 +17,15 @@ from companion.gui.theme import Look
 from companion.providers.provider import Spec
 from companion.settings import Page
 
+MIND = "mind"
+"""Thinks with model files that lie here."""
+
 
 class ThinkingPage(RolePage):
     role = Role.THINKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
+        self._here: Mapping[str, str] = {}
         super().__init__(host, look, "Thinking")
 
     def add_own_rows(self) -> None:
@@ -31,6 +36,40 @@ class ThinkingPage(RolePage):
             self._known_row("talk.realtime_voice", lambda spec: spec.realtime_voices),
         )
         self.add_pair(*self.voice_model)
+
+    def further_models(self, spec: Spec) -> Mapping[str, str]:
+        return self._here if spec.name == MIND else {}
+
+    async def _check(self, spec: Spec) -> None:
+        if spec.name == MIND:
+            try:
+                self._here = await self.host.local_models(spec.name)
+            except CompanionError as error:
+                self.tell_error(error)
+        await super()._check(spec)
+
+    async def objection(self, spec: Spec) -> str:
+        """A model of this computer is tried first: how fast it is here is in no list."""
+        if spec.name != MIND:
+            return ""
+        self.notice.tell("Trying how fast it writes on this computer …", kind="small")
+        try:
+            pace = await self.host.pace(spec.name)
+        except CompanionError as error:
+            return f"{error.message} {error.hint}"
+        self.notice.tell(pace.told, kind="small")
+        return pace.objection
+
+    def model_chosen(self, spec: Spec) -> None:
+        if spec.name == MIND:
+            self.work.start(self._try_model(spec), "choose")
+
+    async def _try_model(self, spec: Spec) -> None:
+        await self._check(spec)
+        health = self._healths[spec.name]
+        if detail := await self.objection(spec) if health.ok else health.detail:
+            self.notice.tell(detail)
+        await self._check(spec)  # the list tells its pace now
 
     def refresh(self) -> None:
         super().refresh()
@@ -55,5 +94,5 @@ PAGE = PageInfo(
     title="Thinking",
     order=20,
     build=ThinkingPage,
-    words="key api model provider answer openai anthropic claude gpt ollama guide server address price",
+    words="key api model provider answer openai anthropic claude gpt ollama guide local gguf llama server address price",
 )

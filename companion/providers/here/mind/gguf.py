@@ -15,7 +15,19 @@ from typing import Any
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
-_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_SCALARS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
 """Type of a value -> how it is packed."""
 _STRING, _ARRAY = 8, 9
 _LONGEST_LIST = 4096

@@ -24,6 +24,7 @@ SMALLEST = 900_000_000
 SLOW = 8.0
 """Tokens a second; below, an answer is written more slowly than it is spoken."""
 WORDS_PER_TOKEN = 0.75
+TOO_SMALL = "{name} is very small: expect little sense. The offline guide listens better."
 _BATCH = 512
 """Tokens that are read in one go; for each of them every word of the vocabulary gets a number."""
 _PROGRAM = 160_000_000
@@ -156,14 +157,36 @@ def described(model: LocalModel, tokens_a_second: float | None = None) -> str:
         f"{said.parameters / 1e9:.1f} B parameters{kind}",
         megabytes(said.size),
         f"takes {megabytes(model.memory)} of memory",
-        *([pace(tokens_a_second)] if tokens_a_second else []),
+        *([_words(tokens_a_second)] if tokens_a_second else []),
     ]
     return f"{model.name} · {', '.join(parts)}"
 
 
-def pace(tokens_a_second: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model writes on this machine."""
+
+    model: LocalModel
+    tokens_a_second: float
+
+    @property
+    def told(self) -> str:
+        return f"{self.model.name} writes {_words(self.tokens_a_second)} on this machine."
+
+    @property
+    def objection(self) -> str:
+        """What a person should know before they choose it; empty: nothing."""
+        told = []
+        if self.tokens_a_second < SLOW:
+            told.append(f"{self.told} That is slow: answers pause while they are spoken.")
+        if self.model.is_small:
+            told.append(TOO_SMALL.format(name=self.model.name))
+        return " ".join(told)
+
+
+def _words(tokens_a_second: float) -> str:
     words = tokens_a_second * WORDS_PER_TOKEN
-    return f"about {words:.0f} words a second" if words >= 1.5 else "about one word a second"
+    return f"about {words:.0f} words a second" if words >= 1.5 else "one word a second or less"
 
 
 def megabytes(size: int) -> str:

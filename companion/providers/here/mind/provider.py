@@ -27,8 +27,8 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
 from companion.paths import find_home
 from companion.providers.here.mind import library
-from companion.providers.here.mind.library import LocalModel
-from companion.providers.provider import AIProvider, Policy, Spec
+from companion.providers.here.mind.library import LocalModel, Pace
+from companion.providers.provider import AIProvider, BeginsWith, Policy, Spec
 
 if TYPE_CHECKING:
     from companion.providers.here.mind.server import Minds, MindServer, Order
@@ -91,8 +91,9 @@ class MindProvider(AIProvider):
                     raise self._crashed(error, has_said) from error.__cause__
                 raise
 
-    async def read_ahead(self, messages: tuple[Message, ...]) -> None:
-        if not messages or await self._model() is None:
+    async def read_ahead(self, begins_with: BeginsWith) -> None:
+        messages = begins_with()
+        if not messages:
             return
         if messages[-1].role is not Speaker.USER:  # many templates want the person to speak last
             messages = (*messages, Message(Speaker.USER, "."))
@@ -106,8 +107,8 @@ class MindProvider(AIProvider):
             async with self._joined().serving(_order(model), self.spec) as server:
                 await self.net.warm(server.address)
 
-    async def measure(self, model: str = "") -> float:
-        """Tokens a second that `model` writes on this machine; takes some seconds and is remembered.
+    async def pace(self, model: str = "") -> Pace:
+        """How fast `model` writes on this machine; takes some seconds and is remembered for the list.
 
         Raises:
             AIProviderError: as `chat`.
@@ -116,18 +117,16 @@ class MindProvider(AIProvider):
         request = ChatRequest(
             messages=(Message(Speaker.USER, _TRIAL),), model=model, max_tokens=_TRIAL_TOKENS, temperature=0.0
         )
-        began: float | None = None
-        pieces = 0
+        came: list[float] = []
         async with aclosing(self.chat(request)) as deltas:
             async for delta in deltas:
                 if delta.text:
-                    began = time.perf_counter() if began is None else began
-                    pieces += 1
-        took_s = time.perf_counter() - began if began is not None else 0.0
-        speed = (pieces - 1) / took_s if pieces > 1 and took_s else 0.0
+                    came.append(time.perf_counter())
+        took_s = came[-1] - came[0] if came else 0.0
+        speed = (len(came) - 1) / took_s if took_s else 0.0
         if speed:
             await asyncio.to_thread(library.keep_speed, self.models_dir, found.name, speed)
-        return speed
+        return Pace(found, speed)
 
     async def models_here(self) -> Mapping[str, str]:
         """What can be chosen: name -> words for it. Models that are too small to be of use are left out."""
@@ -146,7 +145,7 @@ class MindProvider(AIProvider):
         speeds = await asyncio.to_thread(library.speeds, self.models_dir)
         detail = f"Ready: {library.described(model, speeds.get(model.name))}."
         if model.is_small:
-            detail += " It is very small: expect little sense. The offline guide listens better."
+            detail += f" {library.TOO_SMALL.format(name=model.name)}"
         listed = offered if model.name in offered else (*offered, self.models[Role.THINKS] or model.name)
         return Health(ok=True, detail=detail, models=listed)
 
@@ -211,7 +210,9 @@ class MindProvider(AIProvider):
 
     def _no_model(self, name: str) -> AIProviderError:
         if name:
-            return self._unknown(f"The model {name} is not on this computer.", "Choose another in the settings.")
+            return self._unknown(
+                f"The model {name} is not on this computer.", "Choose another in the settings."
+            )
         return self._unknown(
             "There is no model on this computer yet.",
             "Put the GGUF file of an “instruct” model with 1 to 4 billion parameters "
@@ -225,9 +226,7 @@ class MindProvider(AIProvider):
     def _crashed(self, error: AIProviderError, has_said: bool) -> AIProviderError:
         who = self.spec.display_name
         if not has_said:
-            return AIProviderUnavailableError(
-                "", self.spec.name, error, kind=Kind.ENGINE_CRASHED, who=who
-            )
+            return AIProviderUnavailableError("", self.spec.name, error, kind=Kind.ENGINE_CRASHED, who=who)
         return AIProviderStreamCutError(
             f"{who} stopped unexpectedly in the middle of its answer; it is started again.",
             self.spec.name,

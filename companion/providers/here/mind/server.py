@@ -68,7 +68,9 @@ class MindServer:
             "name": self.order.name,
             "key": self.key.reveal(),
             "context": self.order.context,
-            "threads": max(1, _cores() - 1),  # one is for the voice; with all of them a busy neighbour halts every word
+            "threads": max(
+                1, _cores() - 1
+            ),  # one is for the voice; with all of them a busy neighbour halts every word
             "batch_threads": _cores(),
         }
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -77,6 +79,7 @@ class MindServer:
         try:
             self.address = str(json.loads(line)["address"])
         except ValueError:
+            await asyncio.wait([self._listening], timeout=CLOSE_S)  # why, it said on its other channel
             raise EOFError from None
 
     @property

@@ -20,14 +20,17 @@ SLEEP_S = 600
 def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    server = _serve(order)
+    try:
+        server = _serve(order)
+    except RuntimeError:
+        os._exit(1)  # llama.cpp has said why
     sys.stdout.write(json.dumps({"address": server.listening_address}) + "\n")
     sys.stdout.flush()
     threading.Event().wait()
 
 
 def _end_with_stdin() -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # no lock of Python's that its end would wait for
         pass
     os._exit(0)  # whatever is being written is wanted no longer
 
@@ -40,7 +43,12 @@ def _serve(order: dict[str, Any]) -> Any:
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [order["key"]]
     params.n_ctx, params.n_parallel = order["context"], 1
     params.cpuparams.n_threads, params.cpuparams_batch.n_threads = order["threads"], order["batch_threads"]
-    params.cpuparams.poll = params.cpuparams_batch.poll = 0  # a thread that waits leaves its core to the voice
+    params.cpuparams.poll = params.cpuparams_batch.poll = (
+        0  # a thread that waits leaves its core to the voice
+    )
+    params.default_template_kwargs = {
+        "enable_thinking": "false"
+    }  # a person waits: models that can do both answer
     params.sleep_idle_seconds = SLEEP_S
     params.cache_ram_mib = 0  # one conversation at a time: the memory of others is not kept
     params.ui = params.endpoint_slots = False
