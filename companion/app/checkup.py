@@ -127,9 +127,7 @@ async def _offline_engines() -> Finding:
 async def _mind(home: Home) -> Finding:
     subject, settings = "Language model of this computer", load_settings(home).settings
     chosen = settings.role(Role.THINKS)
-    provider = registry.provider_class("mind")(
-        models_dir=home.models / "mind", model=chosen.block("mind").model
-    )
+    provider = registry.provider_class("mind")(models_dir=home.models, model=chosen.block("mind").model)
     try:
         health = await provider.check()
     finally:

@@ -322,7 +322,7 @@ class ProviderPool:
         folders = {
             "whisper": self._models,
             "piper": self._models / "piper",
-            "mind": self._models / "mind",
+            "mind": self._models,
         }
         options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
         return registry.provider_class(spec.name)(

@@ -111,13 +111,6 @@ class SettingsBackend:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.voices()
 
-    async def local_models(self, provider: str) -> Mapping[str, str]:
-        """The model files it can think with: name -> words for it; none for whoever has no files."""
-        from companion.providers.here.mind.provider import MindProvider
-
-        async with self._pool.lent(Role.THINKS, provider) as engine:
-            return await engine.models_here() if isinstance(engine, MindProvider) else {}
-
     async def pace(self, provider: str) -> Pace:
         """How fast its chosen model writes on this machine.
 

@@ -57,8 +57,8 @@ class StagedHost:
         self.open_meters: list[str] = []
         self.previews: list[str] = []
         """Voices that sound now."""
-        self.paces: dict[str, Pace] = {}
-        """How fast the models of this computer write, by what is chosen."""
+        self.pace_found: Pace | CompanionError | None = None
+        """How fast the chosen model of this computer writes, or why it does not."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -152,11 +152,12 @@ class StagedHost:
     async def test_tone(self, device_name: str) -> None:
         self.log.append(("tone", device_name))
 
-    async def local_models(self, provider: str) -> Mapping[str, str]:
-        return {pace.model.name: f"{pace.model.name} · large" for pace in self.paces.values()}
-
     async def pace(self, provider: str) -> Pace:
-        return self.paces[self.settings.role(Role.THINKS).block(provider).model]
+        await asyncio.sleep(0)
+        if isinstance(self.pace_found, CompanionError):
+            raise self.pace_found
+        assert self.pace_found is not None
+        return self.pace_found
 
     async def download_model(
         self, provider: str, model: str, on_progress: Callable[[Progress], None]

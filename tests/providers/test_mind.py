@@ -71,7 +71,7 @@ def listening_at(pid: int) -> set[str]:
 
 def killed_app(folder: Path) -> int:
     """The process that an app had for its model when it was killed in the middle of an answer."""
-    app = subprocess.Popen([sys.executable, "-c", APP, folder], stdout=subprocess.PIPE, text=True)
+    app = subprocess.Popen([sys.executable, "-c", APP, folder.parent], stdout=subprocess.PIPE, text=True)
     assert app.stdout is not None
     with app.stdout:
         pid = int(app.stdout.readline())
@@ -83,13 +83,13 @@ def killed_app(folder: Path) -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "mind"
+    return tmp_path / "models" / "mind"
 
 
 @pytest.fixture
 async def provider(folder: Path) -> AsyncIterator[MindProvider]:
     write(folder / "tiny" / "tiny-f32.gguf")
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         yield provider
 
 
@@ -158,7 +158,7 @@ async def test_large_models_are_offered_with_what_they_need(folder: Path) -> Non
     write(folder / "large" / "mmproj-large.gguf")
     (folder / "half").mkdir()
     (folder / "half" / "model.gguf.part").write_bytes(b"GGUF")
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         here = await provider.models_here()
         health = await provider.check()
     assert set(here) == {"large", "mine"}
@@ -171,7 +171,7 @@ async def test_large_models_are_offered_with_what_they_need(folder: Path) -> Non
 
 async def test_a_small_file_of_ones_own_is_allowed_with_a_word(folder: Path, tmp_path: Path) -> None:
     own = write(tmp_path / "elsewhere" / "little.gguf")
-    async with MindProvider(models_dir=folder, model=str(own)) as provider:
+    async with MindProvider(models_dir=folder.parent, model=str(own)) as provider:
         health = await provider.check()
     assert health.ok
     assert "little is very small" in health.detail
@@ -180,7 +180,7 @@ async def test_a_small_file_of_ones_own_is_allowed_with_a_word(folder: Path, tmp
 
 async def test_a_file_that_was_never_taught_to_converse_is_refused_by_name(folder: Path) -> None:
     write(folder / "gemma-base" / "model.gguf", without=("tokenizer.chat_template",))
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
         health = await provider.check()
     assert error.kind is Kind.MODEL_UNKNOWN
@@ -195,7 +195,7 @@ async def test_a_file_that_was_never_taught_to_converse_is_refused_by_name(folde
 async def test_a_file_that_is_not_whole_is_refused_with_what_is_missing(folder: Path) -> None:
     path = write(folder / "half" / "model.gguf")
     os.truncate(path, 200_000)
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
     assert "half is not whole" in error.message
     assert "Fetch it again" in error.hint
@@ -204,13 +204,13 @@ async def test_a_file_that_is_not_whole_is_refused_with_what_is_missing(folder: 
 
 async def test_another_kind_of_file_is_no_model(folder: Path) -> None:
     write(folder / "letter.gguf").write_text("Dear all", encoding="ascii")
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
     assert "letter is no model" in error.message
 
 
 async def test_without_a_model_the_folder_is_named(folder: Path) -> None:
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         assert str(folder) in (await refusal(provider)).hint
         assert (
             "gone" in (await refusal(provider, ChatRequest(messages=asking().messages, model="gone"))).message
@@ -247,7 +247,7 @@ async def test_a_kind_of_model_that_llama_cpp_does_not_know_is_refused_in_its_wo
         name.replace("llama.", "gibberish."): key for name, key in HEAD.items() if name.startswith("llama.")
     }
     write(folder / "odd" / "m.gguf", general__architecture=(STRING, "gibberish"), **odd)
-    async with MindProvider(models_dir=folder) as provider:
+    async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
     assert error.kind is Kind.MODEL_UNKNOWN
     assert "The model odd cannot be loaded: unknown model architecture" in error.message
@@ -384,7 +384,10 @@ async def test_only_who_has_the_key_is_answered_and_only_from_here(provider: Min
 async def test_two_share_one_process_until_the_last_has_left(folder: Path) -> None:
     write(folder / "one" / "m.gguf")
     write(folder / "two" / "m.gguf")
-    async with MindProvider(models_dir=folder) as first, MindProvider(models_dir=folder) as second:
+    async with (
+        MindProvider(models_dir=folder.parent) as first,
+        MindProvider(models_dir=folder.parent) as second,
+    ):
         await asyncio.gather(answer(first), answer(second))
         shared = shared_minds().pid
         two = ChatRequest(messages=asking().messages, max_tokens=5, model="two")

@@ -79,9 +79,6 @@ class SettingsHost(Protocol):
 
     async def test_tone(self, device_name: str) -> None: ...
 
-    async def local_models(self, provider: str) -> Mapping[str, str]:
-        """The model files that an engine of this computer can think with: name -> words for it."""
-
     async def pace(self, provider: str) -> Pace:
         """How fast its chosen model writes on this machine; takes some seconds."""
 

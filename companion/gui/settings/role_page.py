@@ -86,9 +86,6 @@ class RolePage(SettingsPage):
         """Models the catalogue does not hold: name -> words for it."""
         return {}
 
-    def model_chosen(self, spec: Spec) -> None:
-        """Another model of `spec` was chosen and saved."""
-
     async def objection(self, spec: Spec) -> str:
         """What a person should know before `spec`, which works, takes the role; empty: nothing."""
         return ""

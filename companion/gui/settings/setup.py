@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.key_row import KeyRow
 from companion.net import origin
@@ -38,10 +38,7 @@ class ProviderSetup(QWidget):
         self.key: KeyRow | None = None
         self._models: dict[str, ModelEntry | None] = {}
         entries = page.host.models(page.role, spec.name)
-        has_files = page.role is Role.THINKS and bool(
-            spec.install
-        )  # what thinks here does so with a model's file
-        if entries or spec.base_url or spec.default_models.get(page.role) or has_files:
+        if entries or spec.base_url or spec.default_models.get(page.role):
             self._model_note = text_label("", "caption")
             self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
@@ -96,13 +93,10 @@ class ProviderSetup(QWidget):
 
     def _add_models(self, names: Sequence[str]) -> None:
         assert self.model is not None
-        words = self._page.further_models(self.spec)
         for name in names:
             if name not in self._models:
                 self._models[name] = None
                 self.model.addItem(name, name)
-            if name in words:  # they may tell more than before
-                self.model.setItemText(self.model.findData(name), words[name])
 
     def _typed_model(self, text: str) -> None:
         assert self.model is not None
@@ -116,7 +110,6 @@ class ProviderSetup(QWidget):
     def _choose_model(self, model: str) -> None:
         if model != self._page.host.settings.role(self._page.role).block(self.spec.name).model:
             self._page.save({f"{self._prefix}.model": model or None})
-            self._page.model_chosen(self.spec)
 
     def _show_model(self, model: str) -> None:
         assert self.model is not None

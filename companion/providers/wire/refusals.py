@@ -219,7 +219,8 @@ class Reason:
         wait_s = float(takes) if isinstance(takes, int | float) and 0 <= takes < 86_400 else _wait_in(text)
         is_loading = takes is not None or bool(_LOADING.search(text))
         wait_s = _reset_in(told) if wait_s is None else wait_s
-        return Reason(names, text, wait_s=wait_s, is_loading=is_loading, **_room_in(told, text))
+        window, counted = _room_in(told, text)
+        return Reason(names, text, wait_s=wait_s, is_loading=is_loading, window=window, counted=counted)
 
     def verdict(self, status: int | None) -> Verdict:
         """Names first, then what the prose gives away, then the status."""
@@ -342,13 +343,13 @@ _COUNTED = re.compile(r"(?:in|request \(|long: ) ?([0-9][0-9,]{2,9}) (?:input )?
 """ "Your messages resulted in 9000 tokens", "request (3031 tokens)"."""
 
 
-def _room_in(told: Mapping[str, Any], text: str) -> dict[str, int]:
+def _room_in(told: Mapping[str, Any], text: str) -> tuple[int, int]:
     """What a refusal says of a window, and of what was too long for it."""
     window, counted = told.get("n_ctx"), told.get("n_prompt_tokens")  # llama.cpp
-    return {
-        "window": window if isinstance(window, int) else _figure(_WINDOW.search(text)),
-        "counted": counted if isinstance(counted, int) else _figure(_COUNTED.search(text)),
-    }
+    return (
+        window if isinstance(window, int) and window > 0 else _figure(_WINDOW.search(text)),
+        counted if isinstance(counted, int) else _figure(_COUNTED.search(text)),
+    )
 
 
 def _figure(found: re.Match[str] | None) -> int:

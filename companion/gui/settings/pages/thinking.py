@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit
@@ -14,6 +14,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.here.mind.library import Pace
 from companion.providers.provider import Spec
 from companion.settings import Page
 
@@ -25,7 +26,8 @@ class ThinkingPage(RolePage):
     role = Role.THINKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        self._here: Mapping[str, str] = {}
+        self._pace: Pace | None = None
+        """Of the model of this computer that was tried last."""
         super().__init__(host, look, "Thinking")
 
     def add_own_rows(self) -> None:
@@ -37,39 +39,22 @@ class ThinkingPage(RolePage):
         )
         self.add_pair(*self.voice_model)
 
-    def further_models(self, spec: Spec) -> Mapping[str, str]:
-        return self._here if spec.name == MIND else {}
-
-    async def _check(self, spec: Spec) -> None:
-        if spec.name == MIND:
-            try:
-                self._here = await self.host.local_models(spec.name)
-            except CompanionError as error:
-                self.tell_error(error)
-        await super()._check(spec)
-
     async def objection(self, spec: Spec) -> str:
         """A model of this computer is tried first: how fast it is here is in no list."""
         if spec.name != MIND:
             return ""
         self.notice.tell("Trying how fast it writes on this computer …", kind="small")
         try:
-            pace = await self.host.pace(spec.name)
+            self._pace = await self.host.pace(spec.name)
         except CompanionError as error:
             return f"{error.message} {error.hint}"
-        self.notice.tell(pace.told, kind="small")
-        return pace.objection
+        return self._pace.objection
 
-    def model_chosen(self, spec: Spec) -> None:
-        if spec.name == MIND:
-            self.work.start(self._try_model(spec), "choose")
-
-    async def _try_model(self, spec: Spec) -> None:
-        await self._check(spec)
-        health = self._healths[spec.name]
-        if detail := await self.objection(spec) if health.ok else health.detail:
-            self.notice.tell(detail)
-        await self._check(spec)  # the list tells its pace now
+    def _state_of(self, spec: Spec) -> tuple[str, str]:
+        text, kind = super()._state_of(spec)
+        if spec.name == MIND and self._pace is not None and kind != "warn":
+            text = f"on this computer · {self._pace.words}"
+        return text, kind
 
     def refresh(self) -> None:
         super().refresh()

@@ -170,15 +170,19 @@ class Pace:
     tokens_a_second: float
 
     @property
-    def told(self) -> str:
-        return f"{self.model.name} writes {_words(self.tokens_a_second)} on this machine."
+    def words(self) -> str:
+        """ "about 9 words a second"."""
+        return _words(self.tokens_a_second)
 
     @property
     def objection(self) -> str:
         """What a person should know before they choose it; empty: nothing."""
         told = []
         if self.tokens_a_second < SLOW:
-            told.append(f"{self.told} That is slow: answers pause while they are spoken.")
+            told.append(
+                f"{self.model.name} writes {self.words} on this machine. "
+                "That is slow: answers pause while they are spoken."
+            )
         if self.model.is_small:
             told.append(TOO_SMALL.format(name=self.model.name))
         return " ".join(told)

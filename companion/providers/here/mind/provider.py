@@ -53,7 +53,7 @@ class MindProvider(AIProvider):
     """Thinks with a GGUF file.
 
     Args:
-        models_dir: folder of the models; empty: the app's own.
+        models_dir: folder of the models of every kind, of which `mind` is one; empty: the app's own.
         model: name of a model in that folder, or the path of a file; empty: the first that is of use.
     """
 
@@ -64,7 +64,7 @@ class MindProvider(AIProvider):
 
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)
-        self.models_dir = Path(models_dir) if models_dir else find_home().models / "mind"
+        self.models_dir = (Path(models_dir) if models_dir else find_home().models) / SPEC.name
         self._minds: Minds | None = None
         self._asked_through: tuple[MindServer, OpenAIProvider] | None = None
 
