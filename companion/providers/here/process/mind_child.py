@@ -7,12 +7,17 @@ it is killed. What llama.cpp has to say of a file it cannot load stands on stder
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
 SLEEP_S = 600
 """Without a question for so long it gives the model's memory back; the next question loads it again."""
 
@@ -20,6 +25,7 @@ SLEEP_S = 600
 def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
+    _end_with_parent()
     try:
         server = _serve(order)
     except RuntimeError:
@@ -33,6 +39,13 @@ def _end_with_stdin() -> None:
     while os.read(0, 4096):  # no lock of Python's that its end would wait for
         pass
     os._exit(0)  # whatever is being written is wanted no longer
+
+
+def _end_with_parent() -> None:
+    """Where the kernel can: no thread of Python's sees the end of stdin while llama.cpp loads gigabytes."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(order: dict[str, Any]) -> Any:
