@@ -25,8 +25,8 @@ SLOW = 8.0
 """Tokens a second; below, an answer is written more slowly than it is spoken."""
 WORDS_PER_TOKEN = 0.75
 TOO_SMALL = "{name} is very small: expect little sense. The offline guide listens better."
-_BATCH = 512
-"""Tokens that are read in one go; for each of them every word of the vocabulary gets a number."""
+BATCH = 128
+"""Tokens that are read in one go, which nothing can interrupt: two seconds of a slow computer."""
 _PROGRAM = 160_000_000
 """Bytes that the process needs besides the model."""
 _SPEEDS = "speeds.json"
@@ -54,7 +54,9 @@ class LocalModel:
         """Bytes it needs while it is used: its file, the conversation, room to reckon in."""
         if self.about is None:
             return 0
-        room = _BATCH * self.about.vocabulary * 4
+        room = (
+            BATCH * self.about.vocabulary * 4
+        )  # every word of the vocabulary gets a number for each of them
         return self.about.size + self.context * self.about.state_per_token + room + _PROGRAM
 
     @property

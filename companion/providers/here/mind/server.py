@@ -21,6 +21,7 @@ from pathlib import Path
 
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, Kind
 from companion.log import Secret
+from companion.providers.here.mind.library import BATCH
 from companion.providers.here.process.engines import child_environment, kill
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
@@ -68,6 +69,7 @@ class MindServer:
             "name": self.order.name,
             "key": self.key.reveal(),
             "context": self.order.context,
+            "batch": BATCH,
             "threads": max(
                 1, _cores() - 1
             ),  # one is for the voice; with all of them a busy neighbour halts every word

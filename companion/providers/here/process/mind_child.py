@@ -55,6 +55,7 @@ def _serve(order: dict[str, Any]) -> Any:
     params.model.path, params.model_alias = order["file"], {order["name"]}
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [order["key"]]
     params.n_ctx, params.n_parallel = order["context"], 1
+    params.n_batch = params.n_ubatch = order["batch"]
     params.cpuparams.n_threads, params.cpuparams_batch.n_threads = order["threads"], order["batch_threads"]
     params.cpuparams.poll = params.cpuparams_batch.poll = (
         0  # a thread that waits leaves its core to the voice
