@@ -77,9 +77,11 @@ def within(request: ChatRequest, window: int, sure: float = SURE) -> ChatRequest
     Raises:
         AIProviderInvalidRequestError: not even the newest turn fits.
     """
+    if not window:
+        return request
     answer = min(request.max_tokens or USUAL_ANSWER, window // 2)
     room = int((window - answer) * sure)
-    if not window or estimate_request(request) <= room:
+    if estimate_request(request) <= room:
         return request
     room -= estimate_request(replace(request, messages=()))
     return replace(request, messages=trim_messages(request.messages, room, block=max(1, room // 4)))
