@@ -497,6 +497,10 @@ class AIProviderInvalidRequestError(AIProviderError, ValueError):
     """The request, or a name or value in it, is not accepted as it stands: by us, or by the vendor (400, 413, 422)."""
 
     default_kind = Kind.INVALID_REQUEST
+    window: int = 0
+    """Tokens the model reads at once, where a conversation was too long and the vendor says it."""
+    counted: int = 0
+    """Tokens of that conversation, where it says that too."""
 
 
 class AIProviderModelNotFoundError(AIProviderError):

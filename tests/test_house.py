@@ -61,6 +61,7 @@ HOMES = {
     "faster_whisper": ("providers/here/",),
     "piper": ("providers/here/process/worker.py",),
     "opentelemetry": ("providers/middleware/tracing.py",),
+    "xllamacpp": ("providers/here/process/mind_child.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

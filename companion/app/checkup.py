@@ -52,6 +52,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Keyring", _keyring),
         await _told("Journal", lambda: _journal(home)),
         await _told("Offline voice and recogniser", _offline_engines),
+        await _told("Language model of this computer", lambda: _mind(home)),
         _models(home),
     )
 
@@ -121,6 +122,18 @@ async def _offline_engines() -> Finding:
     finally:
         await provider.aclose()
     return Finding("Offline voice and recogniser", "ok" if health.ok else "problem", health.detail)
+
+
+async def _mind(home: Home) -> Finding:
+    subject, settings = "Language model of this computer", load_settings(home).settings
+    chosen = settings.role(Role.THINKS)
+    provider = registry.provider_class("mind")(models_dir=home.models, model=chosen.block("mind").model)
+    try:
+        health = await provider.check()
+    finally:
+        await provider.aclose()
+    is_wanted = chosen.active == "mind"  # without it nothing is missing
+    return Finding(subject, "ok" if health.ok or not is_wanted else "problem", health.detail)
 
 
 def _models(home: Home) -> Finding:

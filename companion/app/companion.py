@@ -114,7 +114,7 @@ class Companion:
     def _warming(self) -> Warming:
         from companion.app.warming import Warming
 
-        return Warming(self.staff)
+        return Warming(self.staff, self.engine.next_question)
 
     @cached_property
     def _spending(self) -> Spending:

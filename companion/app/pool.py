@@ -50,7 +50,7 @@ from companion.ports import Call
 from companion.providers import registry
 from companion.providers.config import key_variables
 from companion.providers.middleware import Budget, MemoryPurse, Purse
-from companion.providers.provider import USUAL_WAIT_S, AIProvider, Policy, Spec, opened
+from companion.providers.provider import USUAL_WAIT_S, AIProvider, BeginsWith, Policy, Spec, opened
 from companion.settings import Settings
 from companion.vault import EnvironmentKey, KeyState, Vault
 
@@ -347,12 +347,17 @@ class ProviderPool:
         )
         return self._voice_model
 
-    async def warm(self, role: Role) -> None:
-        """A use that finds everything in place; whatever is wrong is said when it is really used."""
+    async def warm(self, role: Role, begins_with: BeginsWith | None = None) -> None:
+        """A use that finds everything in place; whatever is wrong is said when it is really used.
+
+        `begins_with()`: what the next question begins with, for a model here that can read it already.
+        """
         try:
             async with self.lent(role, roles.name_of(self._settings(), role)) as provider:
                 with on_errand(Errand(who=provider.spec.display_name)):
                     await provider.warm()
+                    if begins_with is not None:
+                        await provider.read_ahead(begins_with)
         except CompanionError as error:
             _log.info("not warmed: %s", error.message)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import TYPE_CHECKING
 
 from companion.app import servers
+from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events
 from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from companion.ledger import Destination
     from companion.ports import Microphone
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.here.mind.library import Pace
     from companion.providers.here.models.fetcher import Progress
     from companion.providers.here.models.listing import LocalModel, ModelKind
     from companion.providers.here.models.store import Standing
@@ -113,6 +115,20 @@ class SettingsBackend:
         async with self._pool.lent(Role.SPEAKS, provider) as engine:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.voices()
+
+    async def pace(self, provider: str, model: str = "") -> Pace:
+        """How fast `model`, or the chosen one, writes on this machine.
+
+        Raises:
+            CompanionError: it does not; NOT_SUPPORTED for whoever runs elsewhere.
+        """
+        from companion.providers.here.mind.provider import MindProvider
+
+        async with self._pool.lent(Role.THINKS, provider) as engine:
+            if not isinstance(engine, MindProvider):
+                raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} does not write here.")
+            with on_errand(Errand(who=engine.spec.display_name)):
+                return await engine.pace(model)
 
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first."""

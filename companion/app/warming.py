@@ -14,6 +14,7 @@ from companion import tasks
 from companion.app.pool import ProviderPool
 from companion.errors import CompanionError
 from companion.flow import Role
+from companion.providers.provider import BeginsWith
 
 _log = logging.getLogger(__name__)
 AGAIN_S = 30.0
@@ -23,8 +24,9 @@ AGAIN_S = 30.0
 class Warming:
     """One per app."""
 
-    def __init__(self, pool: ProviderPool) -> None:
-        self._pool = pool
+    def __init__(self, pool: ProviderPool, begins_with: BeginsWith) -> None:
+        """`begins_with()`: what the next question to the model begins with."""
+        self._pool, self._begins_with = pool, begins_with
         self._warmed_s = float("-inf")
         self._running: list[asyncio.Task[None]] = []
         self._sound: asyncio.Task[None] | None = None
@@ -35,7 +37,8 @@ class Warming:
             self._warmed_s = now_s
             self._running = [task for task in self._running if not task.done()]
             for role in (Role.HEARS, Role.SPEAKS, Role.THINKS):
-                self._running.append(tasks.spawn(self._pool.warm(role), name=f"warm {role}"))
+                begins_with = self._begins_with if role is Role.THINKS else None
+                self._running.append(tasks.spawn(self._pool.warm(role, begins_with), name=f"warm {role}"))
 
     def warm_sound(self, look: Callable[[], Awaitable[object]]) -> None:
         """The first look at the devices costs a fifth of a second; better now than at the first press."""

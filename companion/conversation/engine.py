@@ -16,6 +16,7 @@ from companion.conversation import turn as machine
 from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
 from companion.conversation.organs import Organs
+from companion.conversation.prompt import messages_of
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.turn_maker import TurnMaker
@@ -33,7 +34,7 @@ from companion.events import (
     Trouble,
     TroubleCleared,
 )
-from companion.flow import TURN_ROLES, ReplyState, Role, TurnRecord, TurnSignal
+from companion.flow import TURN_ROLES, Message, ReplyState, Role, TurnRecord, TurnSignal
 from companion.ports import Journal, Take
 from companion.practices import Practice, standing
 from companion.tasks import spawn
@@ -170,6 +171,10 @@ class Engine(Driver):
         kept.spool, kept.gate = spool, self._organs.gate()
         self._failed = kept
         self.retry()
+
+    def next_question(self) -> tuple[Message, ...]:
+        """What a model will be sent next, as far as it is known before the person has spoken."""
+        return messages_of(self._turns.session, "")
 
     # -- sessions -------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from companion.flow import (
     ChatRequest,
     Health,
     HearRequest,
+    Message,
     Role,
     SpeakRequest,
     Transcript,
@@ -60,6 +61,8 @@ __all__ = [
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 AnswerT = TypeVar("AnswerT")
+BeginsWith = Callable[[], tuple[Message, ...]]
+"""Gives what the next question to a model begins with."""
 
 QUESTION_S = 30.0
 """Longest wait for the answer to a small question beside the calls."""
@@ -380,6 +383,12 @@ class AIProvider(SimpleMethods):
 
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
+
+    async def read_ahead(self, begins_with: BeginsWith) -> None:
+        """Reads what the next question begins with; for a model of this computer. Never raises.
+
+        Nobody else takes it: words that were not asked for yet leave this computer for no one.
+        """
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""

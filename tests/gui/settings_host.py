@@ -15,6 +15,7 @@ from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
+from companion.providers.here.mind.library import Pace
 from companion.providers.here.models.fetcher import Progress
 from companion.providers.here.models.listing import LocalModel, ModelKind, of_kind, usual
 from companion.providers.here.models.store import Standing, State
@@ -51,6 +52,7 @@ class StagedHost:
                 ok=True, detail="Ollama is running.", latency_ms=3, models=("llama3.2", "qwen3:8b")
             ),
             "whisper": Health(ok=False, detail="The model “base” was not fetched yet."),
+            "mind": Health(ok=False, detail="There is no model on this computer yet."),
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
@@ -60,6 +62,8 @@ class StagedHost:
         """Voices that sound now."""
         self.standings: dict[str, Standing] = {}
         """Models that are not absent."""
+        self.pace_found: Pace | CompanionError | None = None
+        """How fast the chosen model of this computer writes, or why it does not."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -152,6 +156,14 @@ class StagedHost:
 
     async def test_tone(self, device_name: str) -> None:
         self.log.append(("tone", device_name))
+
+    async def pace(self, provider: str, model: str) -> Pace:
+        self.log.append(("pace", provider, model))
+        await asyncio.sleep(0)
+        if isinstance(self.pace_found, CompanionError):
+            raise self.pace_found
+        assert self.pace_found is not None
+        return self.pace_found
 
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         return [self.standings.get(model.name, Standing(model, State.ABSENT)) for model in of_kind(kind)]

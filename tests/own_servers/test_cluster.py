@@ -16,8 +16,8 @@ __all__ = ["model"]
 
 def test_a_server_that_dies_is_replaced_by_the_other(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPANION_KEY_WORKSHOP", KEY)
-    with serving(model, "--api_key", KEY) as stays:
-        with serving(model, "--api_key", KEY) as dies:
+    with serving(model, key=KEY) as stays:
+        with serving(model, key=KEY) as dies:
             added = companion("servers", "add", "workshop", dies, stays)
             assert "2 of 2 servers answer." in added
             assert "think (tiny)" in added

@@ -1,11 +1,9 @@
-"""A server of one's own: llama.cpp's OpenAI-shaped server, as its authors ship it, with a tiny model of random weights."""
+"""A server of one's own: llama.cpp's OpenAI-shaped server, as the README starts it, with a tiny model of random weights."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import time
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,46 +14,33 @@ from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker
 from companion.providers import AIProviderFactory
 from companion.providers.provider import AIProvider
-from tests.environments import environment
+from tests.own_servers import tiny_gguf
+from tests.own_servers.running import free_port, listening
 
 pytestmark = pytest.mark.long
-PACKAGES = ("llama-cpp-python[server]==0.3.36", "gguf==0.19.0")
-START_S = 60.0
 KEY = "local-key-0123456789"
+SERVER = """
+import sys, threading, xllamacpp
+model, port, context, key = sys.argv[1:]
+params = xllamacpp.CommonParams()
+params.model.path, params.model_alias = model, {"tiny"}
+params.port, params.n_ctx, params.api_keys = int(port), int(context), [key] if key else []
+server = xllamacpp.Server(params)
+threading.Event().wait()
+"""
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
-    maker = Path(__file__).parent / "tiny_gguf.py"
-    subprocess.run([environment("llama-cpp", *PACKAGES), maker, path], check=True)
-    return path
+    return tiny_gguf.write(tmp_path_factory.mktemp("model") / "tiny.gguf")
 
 
 @contextmanager
-def serving(model: Path, *more: str) -> Iterator[str]:
+def serving(model: Path, *, key: str = "", context: int = 512) -> Iterator[str]:
     """A running server; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    python = environment("llama-cpp", *PACKAGES)
-    command = [python, "-m", "llama_cpp.server", "--model", model, "--port", str(port), "--n_ctx", "512"]
-    process = subprocess.Popen(
-        [*command, "--model_alias", "tiny", *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + START_S
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.1)
+    port = free_port()
+    with listening([sys.executable, "-c", SERVER, str(model), str(port), str(context), key], port):
         yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +85,20 @@ async def test_an_answer_nobody_wants_any_more_frees_the_server(provider: AIProv
         assert (await answer(provider, asking("And now?")))[-1].finish_reason == "length"
 
 
-async def test_a_conversation_too_long_for_it_is_no_empty_answer(provider: AIProvider) -> None:
-    """It opens the stream, finds that the words do not fit, and ends it without a word."""
-    with pytest.raises(AIProviderError, match="cut off") as caught:
+async def test_words_too_long_for_it_are_told(provider: AIProvider) -> None:
+    with pytest.raises(AIProviderError, match="longer than the model can read at once") as caught:
         await answer(provider, asking("word " * 3000))
-    assert caught.value.kind is Kind.CUT_OFF
+    assert caught.value.kind is Kind.INVALID_REQUEST
     assert (await answer(provider, asking("And a short one?")))[-1].finish_reason == "length"
+
+
+async def test_a_conversation_that_outgrew_it_goes_on_without_its_beginning(provider: AIProvider) -> None:
+    """It says how many tokens it reads when it refuses more, and is not asked for more again."""
+    said = (Message(Speaker.USER, "A slow walk. " * 6), Message(Speaker.ASSISTANT, "Tell me more. "))
+    for turns in (8, 9):
+        long = ChatRequest(messages=(*said * turns, *asking("And then?").messages), max_tokens=5)
+        *_, last = await answer(provider, long)
+        assert "oldest part of the conversation was left out" in " ".join(last.notices)
 
 
 async def test_an_address_beside_the_api_is_told(address: str) -> None:
@@ -116,7 +109,7 @@ async def test_an_address_beside_the_api_is_told(address: str) -> None:
 
 
 async def test_its_own_key_is_asked_for(model: Path) -> None:
-    with serving(model, "--api_key", KEY) as address:
+    with serving(model, key=KEY) as address:
         async with AIProviderFactory.create("llamacpp", base_url=address) as without:
             with pytest.raises(CompanionError) as caught:
                 await answer(without, asking("Hello?"))

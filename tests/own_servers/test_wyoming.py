@@ -60,7 +60,7 @@ def test_a_voice_speaks_under_its_name(voice: str, tmp_path: Path) -> None:
 def test_a_whole_turn_through_three_servers(
     voice: str, ears: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(model, "--n_ctx", "4096") as mind:
+    with serving(model, context=4096) as mind:
         for name, address in (("workshop", mind), ("study", ears), ("attic", voice)):
             companion("servers", "add", name, address)
         for role, name in (("LLM", "workshop"), ("STT", "study"), ("TTS", "attic")):

@@ -50,7 +50,7 @@ SERVERS: dict[str, type[VendorServer]] = {
 }
 LONG = COMPATIBLE.keys() - {"mistral"}
 """Vendors that differ from OpenAI by a row of data. `test_vendors` asks each of them in every run, this file one."""
-OFFLINE = [spec.name for spec in registry.with_role(Role.THINKS) if not spec.base_url]
+OFFLINE = [spec.name for spec in registry.with_role(Role.THINKS) if not (spec.base_url or spec.install)]
 
 
 ASKED_AT = {"openai": "responses", "anthropic": "messages", "google": "streamGenerateContent"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
+    from companion.providers.here.mind.library import Pace
     from companion.providers.here.models.fetcher import Progress
     from companion.providers.here.models.listing import LocalModel, ModelKind
     from companion.providers.here.models.store import Standing
@@ -81,6 +82,9 @@ class SettingsHost(Protocol):
         """The microphone's level in dB until the iterator is closed."""
 
     async def test_tone(self, device_name: str) -> None: ...
+
+    async def pace(self, provider: str, model: str) -> Pace:
+        """How fast `model` (empty: the chosen one) writes on this machine; takes some seconds."""
 
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first, and how they stand."""

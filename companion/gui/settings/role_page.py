@@ -82,6 +82,10 @@ class RolePage(SettingsPage):
     def opened(self, spec: Spec) -> None:
         """The details of `spec` are shown now."""
 
+    async def objection(self, spec: Spec) -> str:
+        """What a person should know before `spec`, which works, takes the role; empty: nothing."""
+        return ""
+
     def is_outdated(self) -> bool:
         """There are other providers now: servers were added, renamed or removed."""
         return {spec.name: spec for spec in self.host.provider_specs(self.role)} != self._specs
@@ -244,10 +248,11 @@ class RolePage(SettingsPage):
         self.notice.tell(f"Looking for {spec.display_name} on this computer …", kind="small")
         await self._check(spec)
         health = self._healths[spec.name]
-        if health.ok:
+        detail = await self.objection(spec) if health.ok else health.detail
+        if detail:
+            self.notice.tell(detail, [("Use it anyway", lambda: self.activate(spec.name))])
+        else:
             self.activate(spec.name)
-            return
-        self.notice.tell(health.detail, [("Use it anyway", lambda: self.activate(spec.name))])
 
     def activate(self, name: str) -> None:
         self.save({f"providers.{self.role.value}.active": name})

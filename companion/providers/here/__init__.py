@@ -2,5 +2,6 @@
 
 guide/      answers from written rules                 builtin   the voice and the recogniser that come along
 whisper     a good recogniser, by choice               piper     natural voices, by choice
+mind/       a language model, by choice
 mock        says what it is told to                    process/  the engine process the voices and recognisers work in
 """

@@ -39,6 +39,7 @@ from companion.providers.wire.refusals import (
     NO_ADDRESS,
     NOT_AN_API,
     TIMEOUT,
+    TOO_LONG,
     UNAVAILABLE,
     UNREACHABLE,
     Reason,
@@ -136,7 +137,7 @@ class CallContext:
             hint = f"It says: “{quoted}” What you said is kept."
         elif verdict is FOR_TODAY:
             hint = f"{until(wait_s)} {verdict.hint}"
-        return self.fault(
+        found = self.fault(
             verdict,
             error,
             status=status,
@@ -144,6 +145,9 @@ class CallContext:
             retry_after_s=wait_s,
             hint=hint,
         )
+        if verdict is TOO_LONG and isinstance(found, AIProviderInvalidRequestError):
+            found.window, found.counted = reason.window, reason.counted
+        return found
 
     async def refusal(self, response: httpx2.Response) -> AIProviderError:
         """What an answer with a status of 400 or more says. Reads and closes it."""

@@ -46,7 +46,7 @@ class Verdict:
     """Instead of what the kind says."""
 
 
-_TOO_LONG = Verdict(
+TOO_LONG = Verdict(
     AIProviderInvalidRequestError,
     None,
     "This conversation has become too long for the model of {who}.",
@@ -132,10 +132,10 @@ _BY_NAME: Mapping[str, Verdict] = {
     "model_not_found": _MODEL,
     "not_found_error": _MODEL,
     "deploymentnotfound": _MODEL,
-    "context_length_exceeded": _TOO_LONG,
-    "exceed_context_size_error": _TOO_LONG,
-    "string_above_max_length": _TOO_LONG,
-    "request_too_large": _TOO_LONG,
+    "context_length_exceeded": TOO_LONG,
+    "exceed_context_size_error": TOO_LONG,
+    "string_above_max_length": TOO_LONG,
+    "request_too_large": TOO_LONG,
     "content_policy_violation": _REFUSED,
     "content_filter": _REFUSED,
     "image_content_policy_violation": _REFUSED,
@@ -163,14 +163,15 @@ _BY_WORDS: tuple[tuple[str, Verdict], ...] = (
     ("usage limit", _QUOTA),
     ("credit balance", _QUOTA),
     ("missing scopes", _FORBIDDEN),
-    ("prompt is too long", _TOO_LONG),
-    ("input is too long", _TOO_LONG),
-    ("maximum context length", _TOO_LONG),
-    ("maximum prompt length", _TOO_LONG),
-    ("exceeds the available context size", _TOO_LONG),
-    ("exceeds the context window", _TOO_LONG),
-    ("greater than the context length", _TOO_LONG),
-    ("reduce the length of the messages", _TOO_LONG),
+    ("prompt is too long", TOO_LONG),
+    ("input is too long", TOO_LONG),
+    ("maximum context length", TOO_LONG),
+    ("maximum prompt length", TOO_LONG),
+    ("exceeds the available context size", TOO_LONG),
+    ("exceeds the context window", TOO_LONG),
+    ("greater than the context length", TOO_LONG),
+    ("context length of only", TOO_LONG),
+    ("reduce the length of the messages", TOO_LONG),
     ("does not support tools", _unable("use tools")),
     ("does not support thinking", _unable("think first")),
     ("does not support embeddings", _unable("turn text into vectors")),
@@ -185,7 +186,7 @@ _BY_STATUS: Mapping[int, Verdict] = {
     405: NOT_AN_API,
     408: TIMEOUT,
     409: UNAVAILABLE,
-    413: _TOO_LONG,
+    413: TOO_LONG,
     422: INVALID,
     429: _RATE,
     504: TIMEOUT,
@@ -255,6 +256,10 @@ class Reason:
     wait_s: float | None = None
     """How long it says that it will take."""
     is_loading: bool = False
+    window: int = 0
+    """Tokens the model reads at once, where a conversation was too long for it; 0: not said."""
+    counted: int = 0
+    """Tokens of that conversation."""
 
     @staticmethod
     def of(body: object) -> Reason:
@@ -272,9 +277,9 @@ class Reason:
         takes = body.get("estimated_time")
         wait_s = float(takes) if isinstance(takes, int | float) and 0 <= takes < 86_400 else _wait_in(text)
         is_loading = takes is not None or bool(_LOADING.search(text))
-        return Reason(
-            names, text, wait_s=_reset_in(told) if wait_s is None else wait_s, is_loading=is_loading
-        )
+        wait_s = _reset_in(told) if wait_s is None else wait_s
+        window, counted = _room_in(told, text)
+        return Reason(names, text, wait_s=wait_s, is_loading=is_loading, window=window, counted=counted)
 
     def verdict(self, status: int | None) -> Verdict:
         """Names first, then what the prose gives away, then the status."""
@@ -389,3 +394,25 @@ def _reset_in(told: Mapping[str, Any]) -> float | None:
         return None
     wait_s = int(str(reset)[:15]) / 1000 - time.time()
     return wait_s if 0 < wait_s < 40 * 86_400 else None
+
+
+_WINDOW = re.compile(
+    r"context (?:length|size|window)(?: is| of)?(?: only)? \(?([0-9][0-9,]{2,9})(?= tokens)|tokens > ([0-9]+) maximum"
+)
+"""How prose says it: "maximum context length is 4096 tokens", "context size (1024 tokens)", "context length of only …"."""
+_COUNTED = re.compile(r"(?:in|request \(|long: ) ?([0-9][0-9,]{2,9}) (?:input )?tokens")
+""" "Your messages resulted in 9000 tokens", "request (3031 tokens)"."""
+
+
+def _room_in(told: Mapping[str, Any], text: str) -> tuple[int, int]:
+    """What a refusal says of a window, and of what was too long for it."""
+    window, counted = told.get("n_ctx"), told.get("n_prompt_tokens")  # llama.cpp
+    return (
+        window if isinstance(window, int) and window > 0 else _figure(_WINDOW.search(text)),
+        counted if isinstance(counted, int) else _figure(_COUNTED.search(text)),
+    )
+
+
+def _figure(found: re.Match[str] | None) -> int:
+    figures = [group for group in found.groups() if group] if found else []
+    return int(figures[0].replace(",", "")) if figures else 0

@@ -169,7 +169,7 @@ class _Child:
             self._heard = False
             if missed >= 4 or self._has_stuck_job():
                 _log.debug("the engine process does not answer")
-                _kill(self.process)
+                kill(self.process)
                 return
             if self._jobs:
                 self.write(0, Frame.PING)
@@ -183,7 +183,7 @@ class _Child:
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             job.fail(_crashed(job._spec))
-        _kill(self.process)
+        kill(self.process)
 
     async def aclose(self) -> None:
         """Ends the process: its stdin ends, and if that is not enough it is killed."""
@@ -195,7 +195,7 @@ class _Child:
         except TimeoutError:
             pass
         finally:  # also for who does not wait any longer: nothing is left behind
-            _kill(self.process)
+            kill(self.process)
             await self.process.wait()
             await stop(self._reading, self._watching)
 
@@ -284,7 +284,7 @@ async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Proce
         async with asyncio.timeout(start_s):
             await process.stdout.readexactly(HEADER.size)  # its first word: PONG, without payload
     except BaseException as error:
-        _kill(process)
+        kill(process)
         await process.communicate()
         if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
             raise _crashed(spec, error) from error
@@ -292,7 +292,8 @@ async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Proce
     return process
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
+def kill(process: asyncio.subprocess.Process) -> None:
+    """Ends a process at once. Idempotent."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

@@ -49,6 +49,7 @@ from companion.providers.wire.sound import no_voice
 from companion.providers.wire.sse import AnswerSplitter
 from companion.providers.wire.usage import tokens
 from companion.providers.wire.voices import said_in_any_voice
+from companion.providers.wire.windows import Windows
 
 if TYPE_CHECKING:
     import httpx2
@@ -150,6 +151,7 @@ class OpenAIProvider(AIProvider):
         self._endpoints = Endpoints(self.dialect)
         self._hearing = Hearing(self._requests, self.dialect)
         self._speech = Speech(self._requests, self.dialect)
+        self.windows = Windows()
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._begin_in_thought: dict[str, bool] = {}
@@ -158,7 +160,10 @@ class OpenAIProvider(AIProvider):
 
     # -- thinking -------------------------------------------------------------------------------------------
 
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        return self.windows.answer(self._chat, request)
+
+    async def _chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with in_call(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
             entry = _entry(model, self.spec.name)
