@@ -6,16 +6,22 @@ no key, no network and no download, and are there for the first minute and for t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
+from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError, Kind
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.paths import find_home
+from companion.providers.here import voices
+from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
+from companion.providers.here.voices import InstalledVoice
 from companion.providers.provider import Spec
 
 if TYPE_CHECKING:
@@ -25,7 +31,6 @@ WORDS_PER_MINUTE = 175
 """The voice's own pace; espeak-ng speaks 80 to 450."""
 LONGEST_TEXT = 100_000
 """Characters of one request; a reply has a few thousand."""
-_RATE_BYTES = 4
 _log = logging.getLogger(__name__)
 
 VOICES = (
@@ -66,15 +71,23 @@ SPEC = Spec(
 
 
 class BuiltinProvider(EngineProvider):
-    """Hears English and speaks some hundred languages, offline."""
+    """Hears English and speaks some hundred languages, offline.
+
+    Args:
+        models_dir: folder of the models; empty: the app's own.
+    """
 
     spec = SPEC
 
+    def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
+        super().__init__(**rest)
+        self.models_dir = Path(models_dir) if models_dir else find_home().models
+
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        """The sound of plain text; markup is spoken as it stands.
+        """The sound of plain text, in a natural voice where one is on this computer; markup is spoken as it stands.
 
         A voice it does not have is replaced by the default: a name carried over from another provider must not silence
-        the one that always works.
+        the one that always works. So is a natural voice that cannot be loaded.
 
         Raises:
             AIProviderError: INVALID_REQUEST for a text of more than `LONGEST_TEXT` characters; ENGINE_CRASHED.
@@ -84,18 +97,37 @@ class BuiltinProvider(EngineProvider):
             raise AIProviderInvalidRequestError("The text is too long to be spoken at once.", self.spec.name)
         if not text:
             return
-        wanted = request.voice or self.tts_voice or VOICES[0].id
-        job = await self.start_job(
-            "speak", text=text, voice=wanted, words_per_minute=words_per_minute(request.speed)
-        )
-        try:
-            async for piece in job:
-                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
-                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
-        finally:
-            job.cancel()
-        if job.result["voice"] != wanted:
-            _log.debug("there is no voice %r here; %s spoke", wanted, job.result["voice"])
+        wanted = request.voice or self.tts_voice
+        natural = await self._natural(wanted)
+        if natural is not None:
+            begun = False
+            try:
+                async with aclosing(self.sound_of(natural, wanted, text, request.speed)) as sound:
+                    async for audio in sound:
+                        begun = True
+                        yield audio
+                return
+            except AIProviderError as error:
+                if begun or error.kind is Kind.ENGINE_CRASHED:
+                    raise
+                _log.warning("%s: %s The plain voice speaks instead.", natural.name, error.message)
+        async with aclosing(self._plainly(text, wanted or VOICES[0].id, request.speed)) as sound:
+            async for audio in sound:
+                yield audio
+
+    async def _natural(self, wanted: str) -> InstalledVoice | None:
+        return await asyncio.to_thread(voices.natural, self.models_dir, wanted)
+
+    async def _plainly(self, text: str, wanted: str, speed: float) -> AsyncGenerator[Audio, None]:
+        spoken: dict[str, Any] = {}
+        pace = words_per_minute(speed)
+        async with aclosing(
+            self.sound("speak", spoken, text=text, voice=wanted, words_per_minute=pace)
+        ) as sound:
+            async for audio in sound:
+                yield audio
+        if spoken["voice"] != wanted:
+            _log.debug("there is no voice %r here; %s spoke", wanted, spoken["voice"])
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """English words while the take is fed. No part of a partial text is certain, and no confidence is known.
@@ -129,7 +161,9 @@ class BuiltinProvider(EngineProvider):
         yield Embeddings(vectors=vectors, model=self.models[Role.EMBEDS])
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        return VOICES
+        """The natural ones that are here, then the plain ones."""
+        found = await asyncio.to_thread(voices.installed, self.models_dir) if voices.can_speak() else ()
+        return (*(listed for voice in found for listed in voice.listed()), *VOICES)
 
     async def check(self) -> Health:
         began = time.perf_counter()
@@ -148,6 +182,8 @@ class BuiltinProvider(EngineProvider):
     async def warm(self) -> None:
         with suppress(AIProviderError):  # the call that needs the engines tells
             await self.run_job("load")
+            if natural := await self._natural(self.tts_voice):
+                await self.run_job("load_piper", file=str(natural.file))
 
 
 PROVIDER = BuiltinProvider
@@ -156,12 +192,6 @@ PROVIDER = BuiltinProvider
 def words_per_minute(speed: float) -> int:
     """The pace for a speed of 0.25..4, within what espeak-ng speaks."""
     return round(min(450, max(80, WORDS_PER_MINUTE * speed)))
-
-
-def speakable(text: str) -> str:
-    """`text` without control characters, which espeak-ng takes for commands, and without half surrogates."""
-    plain = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", " ", text).strip()
-    return plain if any(character.isalnum() for character in plain) else ""
 
 
 def readable(words: str) -> str:

@@ -9,16 +9,19 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from companion.flow import CAPTURE_RATE_HZ, HearRequest
+from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest
 from companion.pcm import Resampler
 from companion.providers.provider import AIProvider
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     from companion.providers.here.process.engines import EngineJob, Engines
+    from companion.providers.here.voices import InstalledVoice
 
 SEND_BYTES = 6400
 """Longest piece of a take sent at once: 200 ms."""
+_RATE_BYTES = 4
+"""Before every piece of sound."""
 
 
 class EngineProvider(AIProvider):
@@ -43,6 +46,27 @@ class EngineProvider(AIProvider):
             return job.result
         finally:
             job.cancel()
+
+    async def sound(
+        self, work: str, result: dict[str, Any] | None = None, **order: Any
+    ) -> AsyncGenerator[Audio, None]:
+        """What the process says aloud; `result` is filled with its last word."""
+        job = await self.start_job(work, **order)
+        try:
+            async for piece in job:
+                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
+                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
+            if result is not None:
+                result.update(job.result)
+        finally:
+            job.cancel()
+
+    def sound_of(
+        self, voice: InstalledVoice, wanted: str, text: str, speed: float
+    ) -> AsyncGenerator[Audio, None]:
+        """`text` in a natural voice; `wanted` may name one of its speakers after "#"."""
+        speaker = wanted.partition("#")[2]
+        return self.sound("speak_with_piper", text=text, file=str(voice.file), speaker=speaker, speed=speed)
 
     async def hear(
         self, request: HearRequest, work: str, **order: Any
