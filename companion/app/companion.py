@@ -485,6 +485,6 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
 
 def _new_gate() -> Gate:
-    from companion.audio.segment import SpeechGate
+    from companion.segment import SpeechGate
 
     return SpeechGate()

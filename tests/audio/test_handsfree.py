@@ -11,7 +11,7 @@ from companion.audio.capture import DeviceMicrophone
 from companion.audio.echo import EchoCanceller
 from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance, _CaptureClock
 from companion.audio.playback import DevicePlayer
-from companion.audio.segment import Endpointing
+from companion.segment import Endpointing
 from companion.audio.virtual import FileMicrophone
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio, TurnSignal

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from companion import days, tasks
-from companion.audio.segment import SpeechGate
+from companion.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.conversation import following
 from companion.conversation.engine import Engine, Organs

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from companion import days
-from companion.audio.segment import SpeechGate
+from companion.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.calls import RealtimeChoice
 from companion.conversation import spoken_answer, spoken_turn, voice_link

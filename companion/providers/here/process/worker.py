@@ -10,24 +10,20 @@ from __future__ import annotations
 import ctypes
 import errno
 import importlib
-import io
 import json
-import math
 import os
-import queue
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from companion.flow import CAPTURE_RATE_HZ, Audio
-from companion.pcm import to_wav
-from companion.providers.here.process.pipe import WINDOW, Frame, encode, read_frame
+from companion.providers.here.process.job import Cancelled, Job, Refused, as_json
+from companion.providers.here.process.pipe import Frame, encode, read_frame
+from companion.providers.here.process.whisper_engine import hear_with_whisper, load_whisper
 
 PIECE_BYTES = 640
 """20 ms at 16 kHz: pocketsphinx holds the GIL while it decodes a piece, at most 25 ms for one of this length."""
@@ -38,69 +34,7 @@ LONGEST_BREATH = 400
 DEFAULT_VOICE = "en-us"
 RECOGNISERS = 2
 """Takes decoded at the same time; each decoder holds about 100 MB and the second is loaded when it is needed."""
-LONGEST_WHISPER_S = 1800
 FETCH_BYTES = 256 * 1024
-
-
-class Cancelled(Exception):
-    """The app does not want the rest of this job."""
-
-
-class Refused(Exception):
-    """A job that cannot be done, with the kind of fault and words for a person (empty: the card's)."""
-
-    def __init__(self, kind: str, message: str = "", hint: str = "") -> None:
-        super().__init__(message or kind)
-        self.kind, self.message, self.hint = kind, message, hint
-
-
-class Job:
-    """One piece of work and the data that flows in and out of it. Its methods are called from its own thread."""
-
-    def __init__(
-        self, number: int, order: Mapping[str, Any], write: Callable[[int, Frame, bytes], None]
-    ) -> None:
-        self.number, self.order = number, order
-        self.cancelled = False
-        self._write = write
-        self._inbox: queue.Queue[bytes | None] = queue.Queue(WINDOW + 2)
-        self._room = threading.Semaphore(WINDOW)
-
-    def send(self, data: bytes) -> None:
-        """Hands `data` to the app; waits while it has enough to do."""
-        self._room.acquire()
-        self.stop_if_cancelled()
-        self._write(self.number, Frame.DATA, data)
-
-    def offer(self, data: bytes) -> bool:
-        """Hands `data` to the app if it takes it now."""
-        if self.cancelled or not self._room.acquire(blocking=False):
-            return False
-        self._write(self.number, Frame.DATA, data)
-        return True
-
-    def received(self) -> Iterator[bytes]:
-        """What the app sends, until its end."""
-        while (data := self._inbox.get()) is not None:
-            self.stop_if_cancelled()
-            self._write(self.number, Frame.CREDIT, b"")
-            yield data
-        self.stop_if_cancelled()
-
-    def stop_if_cancelled(self) -> None:
-        if self.cancelled:
-            raise Cancelled
-
-    def deliver(self, frame: Frame, payload: bytes) -> None:
-        """What the reader has for this job; on the reader's thread, never waits."""
-        if frame is Frame.CREDIT:
-            self._room.release()
-            return
-        if frame is Frame.CANCEL:
-            self.cancelled = True
-            self._room.release()
-        with suppress(queue.Full):  # only a cancelled job can be full, and it needs no second wake-up
-            self._inbox.put_nowait(payload if frame is Frame.DATA else None)
 
 
 # -- the voice ----------------------------------------------------------------------------------------------
@@ -278,7 +212,7 @@ def hear(job: Job) -> dict[str, Any]:
                 job.stop_if_cancelled()
                 decoder.process_raw(data[start : start + PIECE_BYTES], False, False)
             text = _words(decoder)
-            if text != told and job.offer(_json({"text": text})):
+            if text != told and job.offer(as_json({"text": text})):
                 told = text
         decoder.end_utt()
         return {"text": _words(decoder)}
@@ -299,102 +233,6 @@ def load(_job: Job) -> dict[str, Any]:
 def list_voices(_job: Job) -> dict[str, Any]:
     """Every language the voice speaks."""
     return {"languages": sorted(_voice().languages)}
-
-
-# -- Whisper ------------------------------------------------------------------------------------------------
-
-_whisper_models: dict[str, Any] = {}
-_whisper_lock = threading.Lock()
-
-
-def hear_with_whisper(job: Job) -> dict[str, Any]:
-    """Takes int16 mono at 16 kHz; offers `{"text"}` per segment, once all has been said."""
-    take = bytearray()
-    for data in job.received():
-        take += data
-        if len(take) > LONGEST_WHISPER_S * CAPTURE_RATE_HZ * 2:
-            raise Refused("hearing_failed", "The recording is too long for Whisper on this computer.")
-    if not take:
-        return {"text": ""}
-    with _whisper_lock:  # one at a time: each already uses every core
-        job.stop_if_cancelled()
-        model = _whisper_model(job.order["folder"])
-        segments, _ = model.transcribe(
-            io.BytesIO(to_wav(Audio(pcm=bytes(take), rate_hz=CAPTURE_RATE_HZ))),
-            language=job.order["language"] or None,
-            initial_prompt=job.order["context"] or None,
-            vad_filter=True,
-            condition_on_previous_text=False,
-        )
-        return _told_segments(job, segments)
-
-
-def _told_segments(job: Job, segments: Any) -> dict[str, Any]:
-    text, log_probability, seconds = "", 0.0, 0.0
-    for segment in segments:
-        job.stop_if_cancelled()
-        text += segment.text
-        log_probability += segment.avg_logprob * (segment.end - segment.start)
-        seconds += segment.end - segment.start
-        job.offer(_json({"text": text.strip()}))
-    confidence = math.exp(log_probability / seconds) if seconds > 0 else None
-    return {"text": text.strip(), "confidence": confidence}
-
-
-def _whisper_model(folder: str) -> Any:
-    os.environ["HF_HUB_OFFLINE"] = "1"  # the model is on disk; nothing else may be looked up on the way
-    try:
-        from faster_whisper import WhisperModel
-    except ImportError as error:
-        raise Refused("engine_missing") from error
-    if folder not in _whisper_models:
-        _whisper_models.clear()  # a model takes up to 1.6 GB: one at a time
-        _whisper_models[folder] = WhisperModel(folder, device="auto", compute_type="default")
-    return _whisper_models[folder]
-
-
-def fetch_whisper(job: Job) -> dict[str, Any]:
-    """Fetches a model into `folder`; offers `{"bytes", "total"}`. Stopped by ending the process: resumes next time."""
-    try:
-        from huggingface_hub import HfApi, snapshot_download
-    except ImportError as error:
-        raise Refused("engine_missing") from error
-    folder, files = Path(job.order["folder"]), job.order["files"]
-    part = folder.with_name(folder.name + ".part")
-    failure: list[BaseException] = []
-
-    def fetch() -> None:
-        try:
-            snapshot_download(job.order["repository"], local_dir=part, allow_patterns=files, token=False)
-        except BaseException as error:  # noqa: BLE001 - carried to the job's own thread
-            failure.append(error)
-
-    try:
-        info = HfApi(token=False).model_info(job.order["repository"], files_metadata=True, timeout=10)
-        total = sum(
-            file.size or 0
-            for file in info.siblings or ()
-            if any(fnmatch(file.rfilename, name) for name in files)
-        )
-        fetching = threading.Thread(target=fetch, daemon=True)
-        fetching.start()
-        while fetching.is_alive():
-            fetching.join(0.2)
-            job.offer(_json({"bytes": _size(part), "total": total}))
-        if failure:
-            raise failure[0]
-        os.replace(part, folder)
-    except Exception as error:
-        raise _fetch_refusal(error) from error
-    return {"bytes": total, "total": total}
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(OSError):  # renamed while we look
-            total += file.stat().st_size if file.is_file() else 0
-    return total
 
 
 def _fetch_refusal(error: BaseException) -> Refused:
@@ -469,7 +307,7 @@ def fetch_files(job: Job) -> dict[str, Any]:
                         sink.write(data)
                         news, begun = news + len(data), begun + len(data)
                         told = {"bytes": done + begun, "total": done + total, "news": news}
-                        if job.offer(_json(told)):
+                        if job.offer(as_json(told)):
                             news = 0
             if begun < total:
                 raise OSError("the connection ended early")
@@ -488,7 +326,7 @@ WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
     "load": (load, "unavailable"),
     "list_voices": (list_voices, "voice_failed"),
     "hear_with_whisper": (hear_with_whisper, "hearing_failed"),
-    "fetch_whisper": (fetch_whisper, "download_failed"),
+    "load_whisper": (load_whisper, "unavailable"),
     "speak_with_piper": (speak_with_piper, "voice_failed"),
     "fetch_files": (fetch_files, "download_failed"),
 }
@@ -507,10 +345,6 @@ def _recognisers() -> Recognisers:
     with _engines_lock:
         recognisers: Recognisers = _engines.setdefault("recognisers", Recognisers())
         return recognisers
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class Serving:
@@ -547,7 +381,7 @@ class Serving:
             told = {"kind": usual_fault, "message": "", "hint": "", "detail": repr(error)}
             frame = Frame.FAILED
         self._jobs.pop(job.number, None)
-        self._write(job.number, frame, _json(told))
+        self._write(job.number, frame, as_json(told))
 
     def _write(self, job: int, kind: Frame, payload: bytes) -> None:
         with self._writing, suppress(OSError):  # the app is gone: the reader ends the process
