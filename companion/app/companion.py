@@ -256,8 +256,9 @@ class Companion:
             self.events.emit(standing(self._first_practice(), 0))
 
     def _tell_roles(self) -> None:
+        recogniser = self.staff.recogniser if "staff" in self.__dict__ else ""
         for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
+            self.events.emit(roles.in_use(self.settings, role, recogniser))
 
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""

@@ -89,7 +89,7 @@ def realtime_choice(settings: Settings, spec: Spec) -> RealtimeChoice:
     return RealtimeChoice(
         model=model or spec.realtime[0],
         voice=voice,
-        language=talk.language,
+        language=language_of(settings),
         is_spoken=settings.sound.speak_answers,
     )
 
@@ -115,8 +115,13 @@ def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
     return (spec.name, realtime_choice(settings, spec)) if spec is not None else None
 
 
-def in_use(settings: Settings, role: Role) -> EngineInUse:
-    """Who has a role now, as the window shows it."""
+def language_of(settings: Settings) -> str:
+    """The language a person says they speak, as a tag; empty: it is to be found out."""
+    return "" if settings.talk.language.strip().lower() == "auto" else settings.talk.language.strip()
+
+
+def in_use(settings: Settings, role: Role, recogniser: str = "") -> EngineInUse:
+    """Who has a role now, as the window shows it; `recogniser`: which one of this computer's hears."""
     if (voice_model := speech_to_speech(settings)) is not None:
         return _in_conversation(settings, role, voice_model)
     try:
@@ -128,6 +133,10 @@ def in_use(settings: Settings, role: Role) -> EngineInUse:
     if address:
         entry = entry_of(settings, role, name)
         label = entry.label if entry is not None else model_of(settings, role, name) or label
+    elif recogniser and role is Role.HEARS and name == OFFLINE[role]:
+        from companion.providers.here.whisper import label_of as recogniser_label
+
+        label = f"{label}, {recogniser_label(recogniser)}"
     return EngineInUse(role=role, provider=name, label=label, host=host)
 
 

@@ -165,6 +165,8 @@ class AIProvider:
     spec: ClassVar[Spec]
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    recogniser: str = ""
+    """The model that hears, of a provider that finds out for itself which is there."""
     budget: Budget | None = None
     """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
 

@@ -315,7 +315,8 @@ def child_environment() -> dict[str, str]:
         "dist-packages",
     ):  # a checkout; an installed package is found anyway
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    kept["HF_HUB_DISABLE_TELEMETRY"] = kept["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
+    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
     return kept
 
 

@@ -1,7 +1,8 @@
 """The words of a take while it grows: which are firm, which may still change, and how its stretches are joined. Pure.
 
 A recogniser that hears only whole recordings is shown the growing stretch again and again. Words that two looks in a row
-agree on are firm and stay as they are; where the speaker pauses a stretch is closed and the next begins.
+agree on, and that are not among the newest, are firm and stay as they are. Where the speaker pauses a stretch is closed:
+the look at the whole of it has the last word, and the next begins.
 """
 
 from __future__ import annotations
@@ -59,9 +60,7 @@ class LiveWords:
 
     def close(self, text: str) -> None:
         """Takes what the stretch is heard as in the end; the next one begins."""
-        units = _UNIT.findall(text.strip())
-        words = "".join([*self._firm, *units[_place_after(self._firm, units) :]])
-        self._done = joined(self._done, words)
+        self._done = joined(self._done, text)
         self._firm, self._open, self._latest = [], [], []
 
     @property

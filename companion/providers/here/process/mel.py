@@ -29,7 +29,8 @@ def log_mel(pcm: bytes, bands: int, frames: int) -> Floats:
     window = np.hanning(FRAME_SAMPLES + 1)[:-1].astype(np.float32)
     power = np.abs(np.fft.rfft(pieces * window)).astype(np.float32) ** 2
     log = np.log10(np.maximum(_filters(bands) @ power.T, 1e-10))
-    return ((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0).astype(np.float32)
+    scaled: Floats = ((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0).astype(np.float32)
+    return scaled
 
 
 @cache

@@ -20,13 +20,13 @@ from companion.flow import CAPTURE_RATE_HZ
 from companion.providers.here.process.job import Job, Refused, as_json
 from companion.providers.here.process.live_words import LiveWords
 from companion.providers.here.process.whisper_model import CERTAIN, Heard, WhisperModel
-from companion.segment import SpeechGate
+from companion.segment import WINDOW_S, SpeechGate
 
 BYTES_PER_S = CAPTURE_RATE_HZ * 2
 LULL_S = 0.01
 """A look begins when no sound waits to be taken: first what has been said, then what it means."""
-STEP_S, LONGEST_STEP_S = 1.0, 8.0
-"""How much more is said until the next look."""
+FIRST_S, STEP_S, LONGEST_STEP_S = 0.7, 1.0, 8.0
+"""How much is said until the first look, and how much more until the next."""
 SLOW_S = 0.7
 """A look that takes longer doubles the step; so a busy computer is left some air."""
 REST_S = 0.3
@@ -39,7 +39,7 @@ FULL_S, BREATH_S = 12.0, 0.15
 LONGEST_S = 25.0
 """Ends a stretch in which nobody breathes, at its softest place."""
 ENOUGH_S = 2.0
-"""A language that is certain in a stretch of such a length holds for the take."""
+"""A language that is certain in a stretch of such a length holds for the take; shorter ones are often mistaken."""
 IDLE_S = 600.0
 """After so long without a take the model is given back."""
 MOST_THREADS = 8
@@ -51,7 +51,14 @@ class Model(Protocol):
     is_multilingual: bool
 
     def hear(
-        self, pcm: bytes, *, language: str, usual: str, context: str, go_on: Callable[[], None]
+        self,
+        pcm: bytes,
+        *,
+        language: str,
+        usual: str,
+        context: str,
+        is_last: bool,
+        go_on: Callable[[], None],
     ) -> Heard: ...
 
 
@@ -62,15 +69,19 @@ class _Overtaken(Exception):
 class Ear:
     """The model that is loaded, if one is. One look at a time: each uses every core."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Callable[[str], Model] | None = None, *, idle_s: float = IDLE_S) -> None:
+        self._load, self._idle_s = load or _loaded, idle_s
         self._turn = threading.Lock()
         self._loading = threading.Lock()
-        self._model: WhisperModel | None = None
+        self._model: Model | None = None
         self._folder = ""
         self._used_at = time.monotonic()
-        self._watch: threading.Timer | None = None
 
-    def load(self, folder: str) -> WhisperModel:
+    @property
+    def has_model(self) -> bool:
+        return self._model is not None
+
+    def load(self, folder: str) -> Model:
         """The model in `folder`; of two, the one that was wanted last stays in memory.
 
         Raises:
@@ -78,11 +89,12 @@ class Ear:
         """
         with self._loading:
             self._used_at = time.monotonic()
-            if self._model is None or self._folder != folder:
-                self._model = None  # before the next is loaded: there may be no room for both
-                self._model = _loaded(folder)
-                self._folder = folder
-                self._look_later(IDLE_S)
+            if self._model is not None and self._folder == folder:
+                return self._model
+            if self._model is None:
+                self._look_in(self._idle_s)
+            self._model = None  # before the next is loaded: there may be no room for both
+            self._model, self._folder = self._load(folder), folder
             return self._model
 
     @contextmanager
@@ -99,18 +111,18 @@ class Ear:
             if got:
                 self._turn.release()
 
-    def _look_later(self, seconds: float) -> None:
-        self._watch = threading.Timer(seconds, self._give_back)
-        self._watch.daemon = True
-        self._watch.start()
+    def _look_in(self, seconds: float) -> None:
+        watch = threading.Timer(seconds, self._give_back)
+        watch.daemon = True
+        watch.start()
 
     def _give_back(self) -> None:
         with self._loading:
-            left_s = self._used_at + IDLE_S - time.monotonic()
-            if left_s > 0:
-                self._look_later(left_s)
-            else:
-                self._model, self._folder = None, ""
+            left_s = self._used_at + self._idle_s - time.monotonic()
+            if left_s > 0 or self._turn.locked():
+                self._look_in(max(left_s, self._idle_s / 10))
+                return
+            self._model, self._folder = None, ""
 
 
 _ear = Ear()
@@ -146,7 +158,7 @@ class Listening:
         """Sound since the latest look."""
         self._seen_speech_s = self._closed_speech_s = 0.0
         """Speech of the take at the latest look, and where the stretch began."""
-        self._step_s = STEP_S
+        self._step_s = FIRST_S
         self._latest: Heard | None = None
         """What the latest look gave, while no speech came after it."""
         self._language = job.order["language"] if model.is_multilingual else ""
@@ -164,18 +176,18 @@ class Listening:
             del self._pcm[: max(0, len(self._pcm) - int(LEAD_S * CAPTURE_RATE_HZ) * 2)]
             self._new_s = 0.0
         elif self._is_over:
-            self._close(self._take_stretch())
+            self._close(len(self._pcm) if self._gate.pause_s >= BREATH_S else softest_place(self._pcm))
         elif not data and self._is_due:
             self._look()
 
     def finish(self) -> dict[str, Any]:
         """Everything that was said."""
         if self._has_speech:
-            self._close(bytes(self._pcm))
+            self._close(len(self._pcm))
         return {
             "text": self._words.text,
             "confidence": self._confidence_s / self._closed_s if self._closed_s else None,
-            "language": self._likely if self._certainty >= CERTAIN else "",
+            "language": self._likely,
         }
 
     # -- when -----------------------------------------------------------------------------------------------
@@ -197,57 +209,55 @@ class Listening:
         is_pause = grown >= 0 and pause_s >= PAUSE_S - grown * (PAUSE_S - BREATH_S)
         return is_pause or length_s >= LONGEST_S
 
-    def _take_stretch(self) -> bytes:
-        cut = len(self._pcm) if self._gate.pause_s >= BREATH_S else softest_place(self._pcm)
-        stretch = bytes(self._pcm[:cut])
-        del self._pcm[:cut]
-        return stretch
-
     # -- looking --------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
         began, speech_s = time.monotonic(), self._gate.speech_s
+        may_be_last = self._gate.pause_s >= BREATH_S
         with self._ear.turn(self._job, waits=False) as is_ours:
             if not is_ours:  # another take is being heard; this one is looked at when that is done
                 return
             try:
-                heard = self._hear(bytes(self._pcm), self._stop_if_over)
+                heard = self._hear(bytes(self._pcm), self._stop_if_over, is_last=may_be_last)
             except _Overtaken:
                 return
         is_slow = time.monotonic() - began > SLOW_S
         self._step_s = min(LONGEST_STEP_S, self._step_s * 2) if is_slow else max(STEP_S, self._step_s / 2)
         self._new_s, self._seen_speech_s = 0.0, speech_s
-        self._latest = heard if self._gate.pause_s >= BREATH_S else None
+        self._latest = heard if may_be_last else None
         self._words.look(heard.text)
         self._tell()
 
-    def _close(self, stretch: bytes) -> None:
+    def _close(self, cut: int) -> None:
+        stretch = bytes(self._pcm[:cut])
+        del self._pcm[:cut]
         heard = self._latest if self._gate.speech_s <= self._seen_speech_s else None
         if heard is None:
             with self._ear.turn(self._job, waits=True):
-                heard = self._hear(stretch, self._job.stop_if_cancelled)
+                heard = self._hear(stretch, self._job.stop_if_cancelled, is_last=True)
         self._latest = None
         self._words.close(heard.text)
         seconds = len(stretch) / BYTES_PER_S
         self._closed_s += seconds
         self._confidence_s += seconds * heard.confidence
-        self._closed_speech_s = self._seen_speech_s = self._gate.speech_s
+        rest_s = WINDOW_S if self._pcm else 0.0  # what is left after a cut in the middle of speech is some
+        self._closed_speech_s = self._seen_speech_s = self._gate.speech_s - rest_s
         self._new_s = 0.0
         self._tell()
 
-    def _hear(self, pcm: bytes, go_on: Callable[[], None]) -> Heard:
+    def _hear(self, pcm: bytes, go_on: Callable[[], None], *, is_last: bool) -> Heard:
         order = self._job.order
         heard = self._model.hear(
             pcm,
             language=self._language,
             usual=order["usual_language"],
             context=order["context"],
+            is_last=is_last,
             go_on=go_on,
         )
-        if heard.language_certainty >= self._certainty:
+        if len(pcm) >= ENOUGH_S * BYTES_PER_S and heard.language_certainty >= max(CERTAIN, self._certainty):
             self._likely, self._certainty = heard.language, heard.language_certainty
-            if self._certainty >= CERTAIN and len(pcm) >= ENOUGH_S * BYTES_PER_S:
-                self._language = self._language or heard.language
+            self._language = self._language or heard.language
         return heard
 
     def _stop_if_over(self) -> None:

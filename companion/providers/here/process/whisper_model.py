@@ -21,8 +21,8 @@ from companion.providers.here.process.whisper_tokens import Tokens
 
 WINDOW_S = 30.0
 """What the encoder takes at most."""
-MARGIN_S = 4.0
-"""Silence after the stretch; with less the model loops more often."""
+MARGIN_S, LAST_MARGIN_S = 4.0, 6.0
+"""Silence after the stretch. More costs time and gives better stops and commas: worth it for the last look."""
 MOST_TOKENS = 224
 LOOPING = 2.4
 """Texts that compress better than this repeat themselves; Whisper's authors found the figure."""
@@ -60,9 +60,9 @@ def repeats_itself(text: str, seconds: float) -> bool:
     return len(text.split()) > 6 + 5 * seconds or len(data) / len(zlib.compress(data)) > LOOPING
 
 
-def hear_without_loops(look: Callable[[float, int], Heard], seconds: float) -> Heard:
-    """What `look(window in seconds, shortest repetition allowed)` finds in a stretch, in a window that is long enough."""
-    heard = look(min(WINDOW_S, seconds + MARGIN_S), 0)
+def hear_without_loops(look: Callable[[float, int], Heard], seconds: float, margin_s: float) -> Heard:
+    """What `look(window in seconds, length of what may not come twice)` finds in a stretch, in a window long enough."""
+    heard = look(min(WINDOW_S, seconds + margin_s), 0)
     if repeats_itself(heard.text, seconds):
         heard = look(WINDOW_S, 0)
     if repeats_itself(heard.text, seconds):
@@ -101,6 +101,7 @@ class WhisperModel:
         language: str = "",
         usual: str = "",
         context: str = "",
+        is_last: bool = True,
         go_on: Callable[[], None] = lambda: None,
     ) -> Heard:
         """The text of at most `WINDOW_S` of int16 mono at 16 kHz.
@@ -108,6 +109,7 @@ class WhisperModel:
         Args:
             language: that it is in; empty: whichever is likeliest, if any is likely.
             usual: that it is in where none is.
+            is_last: nothing of the stretch is still to come.
             go_on: called before each long step; what it raises ends the work.
         """
         seconds = len(pcm) / 2 / CAPTURE_RATE_HZ
@@ -120,7 +122,7 @@ class WhisperModel:
             go_on()
             return self._write(encoded, seconds, (language, usual), context, no_repeat)
 
-        return hear_without_loops(look, seconds)
+        return hear_without_loops(look, seconds, LAST_MARGIN_S if is_last else MARGIN_S)
 
     def _write(
         self, encoded: Any, seconds: float, languages: tuple[str, str], context: str, no_repeat: int

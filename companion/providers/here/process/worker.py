@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from companion.memory import give_back
 from companion.providers.here.process.job import Cancelled, Job, Refused, as_json
 from companion.providers.here.process.pipe import Frame, encode, read_frame
 from companion.providers.here.process.whisper_engine import hear_with_whisper, load_whisper
@@ -223,10 +224,11 @@ def _words(decoder: Any) -> str:
     return hypothesis.hypstr if hypothesis is not None else ""
 
 
-def load(_job: Job) -> dict[str, Any]:
-    """Makes both engines ready."""
+def load(job: Job) -> dict[str, Any]:
+    """Makes the voice ready, and the recogniser if it is wanted."""
     _voice()
-    _recognisers().load_first()
+    if job.order.get("recogniser", True):
+        _recognisers().load_first()
     return {}
 
 
@@ -396,6 +398,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what a C library prints must not end up between the frames
+    give_back()
     sys.setswitchinterval(0.001)  # a voice waits for the GIL behind a recogniser no longer than it must
     try:
         Serving(source, sink).run()
