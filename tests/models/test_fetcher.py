@@ -64,7 +64,9 @@ async def test_it_goes_on_where_the_connection_ended(
     await fetcher.fetch(model)
     ranges = asked_for(server)
     assert len(ranges) > 1
-    assert all(ranged.startswith("bytes=") and condition == '"model.bin-1"' for ranged, condition in ranges[1:])
+    assert all(
+        ranged.startswith("bytes=") and condition == '"model.bin-1"' for ranged, condition in ranges[1:]
+    )
     assert server.sent < len(BIG) * 1.5
 
 
@@ -226,7 +228,7 @@ async def test_only_the_damaged_file_is_fetched_again(
 async def test_a_full_disk_is_told_before_anything_is_asked(
     fetcher: Fetcher, model: LocalModel, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")(10**9, 10**9, 1000)  # noqa: PYI024 - as shutil gives it
+    usage = namedtuple("usage", "total used free")(10**9, 10**9, 1000)
     monkeypatch.setattr("companion.providers.here.models.store.shutil.disk_usage", lambda _: usage)
     error = await failure(fetcher, model)
     assert error.kind is Kind.DISK_FULL
@@ -234,7 +236,9 @@ async def test_a_full_disk_is_told_before_anything_is_asked(
     assert server.asked == []
 
 
-async def test_offline_mode_holds_before_and_during(store: ModelStore, server: FileServer, know: Know) -> None:
+async def test_offline_mode_holds_before_and_during(
+    store: ModelStore, server: FileServer, know: Know
+) -> None:
     net = Net()
     net.shut = True
     model = know(a_model("https://models.example"))
@@ -255,7 +259,9 @@ async def test_the_proxy_of_the_environment_is_used_where_it_was_turned_on(
     assert len(server.asked) == len(FILES), "they went to the proxy; nobody looked for models.example"
 
 
-async def test_two_windows_fetch_once(model: LocalModel, server: FileServer, store: ModelStore, net: Net) -> None:
+async def test_two_windows_fetch_once(
+    model: LocalModel, server: FileServer, store: ModelStore, net: Net
+) -> None:
     server.pause_s = 0.005
     told: list[Progress] = []
     other = Fetcher(ModelStore(store.folder), net)

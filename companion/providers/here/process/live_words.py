@@ -45,17 +45,15 @@ class LiveWords:
     def look(self, text: str) -> None:
         """Takes what the stretch under way is heard as now."""
         units = _UNIT.findall(text.strip())
-        known = len(self._firm)
         rest = units[_place_after(self._firm, units) :]
         before = self._latest[_place_after(self._firm, self._latest) :]
         agreed = 0
-        for old, new in zip(
-            before, rest[:-1], strict=False
-        ):  # how the last one is written depends on what follows
+        # How the newest words are heard depends on what follows them, and so does how they are written.
+        for old, new in zip(before[:-2], rest[:-1], strict=False):
             if _plain(old) != _plain(new):
                 break
             agreed += 1
-        self._firm = [*self._firm[:known], *rest[:agreed]]
+        self._firm = [*self._firm, *rest[:agreed]]
         self._open, self._latest = rest[agreed:], units
 
     def close(self, text: str) -> None:

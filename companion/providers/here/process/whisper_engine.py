@@ -62,8 +62,48 @@ class Model(Protocol):
     ) -> Heard: ...
 
 
+class Gate(Protocol):
+    """What tells speech from quiet: `SpeechGate`, or a test's."""
+
+    @property
+    def speech_s(self) -> float: ...
+
+    @property
+    def pause_s(self) -> float: ...
+
+    def feed(self, frame: bytes) -> None: ...
+
+
 class _Overtaken(Exception):
     """The take ended while a look was on its way: the last look sees more."""
+
+
+def physical_cores() -> int:
+    """How many cores this process may use, those counted once that pretend to be two."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = set()
+    for core in usable:
+        place = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        try:
+            siblings.add(place.read_text())
+        except OSError:  # no Linux, or one that does not say
+            is_double = platform.machine().lower() in ("amd64", "x86_64") and len(usable) > 2
+            return max(1, len(usable) // 2 if is_double else len(usable))
+    return max(1, len(siblings))
+
+
+def _loaded(folder: str) -> WhisperModel:
+    try:
+        return WhisperModel(Path(folder), threads=min(MOST_THREADS, physical_cores()))
+    except ImportError as error:
+        raise Refused("engine_missing") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        name = Path(folder).name
+        raise Refused(
+            "engine_missing",
+            f"The Whisper model {name!r} on this computer is damaged.",
+            "Remove it in Settings under Hearing and fetch it again. What you said is kept.",
+        ) from error
 
 
 class Ear:
@@ -148,10 +188,10 @@ def hear_with_whisper(job: Job) -> dict[str, Any]:
 class Listening:
     """One take."""
 
-    def __init__(self, model: Model, ear: Ear, job: Job) -> None:
+    def __init__(self, model: Model, ear: Ear, job: Job, gate: Gate | None = None) -> None:
         self._model, self._ear, self._job = model, ear, job
         self._words = LiveWords()
-        self._gate = SpeechGate()
+        self._gate = gate or SpeechGate()
         self._pcm = bytearray()
         """The stretch under way."""
         self._new_s = 0.0
@@ -280,31 +320,3 @@ def softest_place(pcm: bytes | bytearray, among_s: float = 6.0, width_s: float =
         return len(pcm)
     energy = np.convolve(samples * samples, np.ones(width), "valid")
     return (first + int(energy.argmin()) + width // 2) * 2
-
-
-def physical_cores() -> int:
-    """How many cores this process may use, those counted once that pretend to be two."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    siblings = set()
-    for core in usable:
-        place = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
-        try:
-            siblings.add(place.read_text())
-        except OSError:  # no Linux, or one that does not say
-            is_double = platform.machine().lower() in ("amd64", "x86_64") and len(usable) > 2
-            return max(1, len(usable) // 2 if is_double else len(usable))
-    return max(1, len(siblings))
-
-
-def _loaded(folder: str) -> WhisperModel:
-    try:
-        return WhisperModel(Path(folder), threads=min(MOST_THREADS, physical_cores()))
-    except ImportError as error:
-        raise Refused("engine_missing") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        name = Path(folder).name
-        raise Refused(
-            "engine_missing",
-            f"The Whisper model {name!r} on this computer is damaged.",
-            "Remove it in Settings under Hearing and fetch it again. What you said is kept.",
-        ) from error

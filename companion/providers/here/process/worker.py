@@ -24,7 +24,6 @@ from typing import Any, BinaryIO
 from companion.memory import give_back
 from companion.providers.here.process.job import Cancelled, Job, Refused, as_json
 from companion.providers.here.process.pipe import Frame, encode, read_frame
-from companion.providers.here.process.whisper_engine import hear_with_whisper, load_whisper
 
 PIECE_BYTES = 640
 """20 ms at 16 kHz: pocketsphinx holds the GIL while it decodes a piece, at most 25 ms for one of this length."""
@@ -241,6 +240,22 @@ def _fetch_refusal(error: BaseException) -> Refused:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Refused("disk_full", "There is no room on the disk for what is fetched.")
     return Refused("download_failed")
+
+
+# -- Whisper ------------------------------------------------------------------------------------------------
+
+
+def hear_with_whisper(job: Job) -> dict[str, Any]:
+    """As `whisper_engine`, which is imported by the first who wants it: it brings numpy."""
+    from companion.providers.here.process import whisper_engine
+
+    return whisper_engine.hear_with_whisper(job)
+
+
+def load_whisper(job: Job) -> dict[str, Any]:
+    from companion.providers.here.process import whisper_engine
+
+    return whisper_engine.load_whisper(job)
 
 
 # -- Piper --------------------------------------------------------------------------------------------------
