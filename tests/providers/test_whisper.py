@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from companion.errors import AIProviderError, Kind
-from companion.flow import HearRequest, Role, SpeakRequest, Transcript
-from companion.paths import Home
+from companion.flow import HearRequest, SpeakRequest, Transcript
 from companion.pcm import read_file
 from companion.providers.here.builtin import BuiltinProvider
 from companion.providers.here.process.engines import shared_engines
-from companion.providers.here.whisper import PROVIDER, SPEC, WhisperProvider, label_of, understands
+from companion.providers.here.whisper import WhisperProvider
 from tests.weights import weights
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 DATA = Path(__file__).parents[1] / "data"
 READINGS = {
     "austen-0870.wav": "and mr john dashwood had then leisure to consider how much there might be prudently in his "
@@ -76,8 +74,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whisper(models: Path) -> AsyncIterator[WhisperProvider]:
+    """One for all tests: to load a model takes longer than most of them."""
     async with WhisperProvider(models_dir=models) as provider:
         assert isinstance(provider, WhisperProvider)
         yield provider
@@ -98,14 +97,14 @@ async def test_human_speech_is_heard_word_for_word(whisper: WhisperProvider) -> 
         assert heard.text.endswith(".")
 
 
-async def test_english_alone_is_heard_by_the_small_english_model(whisper: WhisperProvider) -> None:
-    whisper.models = {Role.HEARS: "tiny.en"}
-    assert (
-        word_error_rate(READINGS["jfk.flac"], (await final(whisper, recording("jfk.flac"), "en-GB")).text)
-        <= 0.02
-    )
+async def test_a_small_english_model_hears_english_and_nothing_else(whisper: WhisperProvider) -> None:
+    async def asked(language: str) -> Transcript:
+        request = HearRequest(frames=frames(recording("jfk.flac")), language=language, model="tiny.en")
+        return [heard async for heard in whisper.transcribe(request)][-1]
+
+    assert word_error_rate(READINGS["jfk.flac"], (await asked("en-GB")).text) <= 0.02
     with pytest.raises(AIProviderError) as caught:
-        await final(whisper, recording("jfk.flac"), "de")
+        await asked("de")
     assert caught.value.kind is Kind.NOT_SUPPORTED
     assert "only understands English" in caught.value.message
 
@@ -248,68 +247,3 @@ async def test_this_computer_hears_with_whisper_as_soon_as_its_model_is_there(
         assert word_error_rate(READINGS["austen-0890.wav"], (await final(here, pcm)).text) <= 0.02
         assert here.recogniser == "base"
         assert "Whisper base" in (await here.check()).detail
-    assert shared_engines().pid is None
-
-
-async def test_a_model_that_is_damaged_leaves_the_built_in_recogniser(tmp_path: Path) -> None:
-    place = tmp_path / "hearing" / "mine"
-    place.mkdir(parents=True)
-    for name in ("model.bin", "config.json", "vocabulary.txt"):
-        (place / name).write_text("{}")
-    async with BuiltinProvider(models_dir=tmp_path) as here:
-        assert (await final(here, recording("austen-0890.wav"))).text
-        assert here.recogniser == ""
-    async with WhisperProvider(models_dir=tmp_path, stt_model="mine") as whisper:
-        health = await whisper.check()
-        assert (health.ok, health.kind) == (False, Kind.ENGINE_MISSING)
-        assert "damaged" in health.detail
-
-
-# -- what is said when it is missing ------------------------------------------------------------------------
-
-
-async def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
-    async with WhisperProvider(models_dir=tmp_path) as whisper:
-        with pytest.raises(AIProviderError) as caught:
-            await final(whisper, b"")
-        assert caught.value.kind is Kind.ENGINE_MISSING
-        assert "'base'" in caught.value.message
-        with pytest.raises(AIProviderError) as caught:
-            await anext(whisper.transcribe(HearRequest(frames=frames(b""), model="../../huge")))
-        assert caught.value.kind is Kind.MODEL_UNKNOWN
-        assert "base, small, tiny" in caught.value.message
-        health = await whisper.check()
-        assert (health.ok, health.models) == (False, ())
-        await whisper.warm()
-    assert shared_engines().pid is None
-
-
-async def test_where_the_library_is_not_built_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("companion.providers.here.whisper.LIBRARY", "no_such_library")
-    async with WhisperProvider(models_dir=tmp_path) as whisper:
-        health = await whisper.check()
-    assert (health.ok, health.kind) == (False, Kind.ENGINE_MISSING)
-    assert "not built for it" in health.detail
-
-
-def test_models_live_in_the_home_unless_told_otherwise(home: Home) -> None:
-    assert WhisperProvider().store.folder == home.models
-    assert PROVIDER.spec is SPEC
-    assert SPEC.hears_live
-    assert (label_of("base"), label_of("/models/mine")) == ("Whisper base", "Whisper mine")
-
-
-@pytest.mark.parametrize(
-    ("model", "language", "is_understood"),
-    [("base", "de", True), ("tiny.en", "", True), ("tiny.en", "en_US", True), ("small.en", "de-AT", False)],
-)
-def test_a_model_of_english_is_not_asked_for_german(model: str, language: str, is_understood: bool) -> None:
-    assert understands(model, language) is is_understood
-
-
-def test_the_app_never_imports_the_engine() -> None:
-    code = "from companion.providers.here import builtin, whisper; import sys, json; print(json.dumps(list(sys.modules)))"
-    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    assert not {"ctranslate2", "pocketsphinx", "espeakng_loader", "numpy", "soxr"} & set(loaded)
