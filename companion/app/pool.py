@@ -9,6 +9,7 @@ loop's thread.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections import Counter
@@ -345,9 +346,10 @@ class ProviderPool:
         return self._keys[place]
 
     def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
-        folders = {"builtin": self._models, "whisper": self._models, "piper": self._models / "piper"}
-        options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
-        return registry.provider_class(spec.name)(
+        made_by = registry.provider_class(spec.name)
+        takes = inspect.signature(made_by.__init__).parameters
+        options: dict[str, Any] = {"models_dir": self._models} if "models_dir" in takes else {}
+        return made_by(
             api_key=key,
             base_url=address,
             net=self._net,

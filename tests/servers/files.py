@@ -1,8 +1,8 @@
 """A server of large files that misbehaves on request: cuts, lies, stalls, changes a file, sends zeros or pages.
 
-`async with FileServer({"model.bin": b"..."}) as server:`; `server.url` is the folder. `server.fault` holds for `server.times`
-answers (None: always). What was asked stands in `server.asked` as path, Range, If-Range. As a proxy it is `server.proxy_url`:
-requests for whole addresses are answered like those for its own.
+`async with FileServer({"model.bin": b"..."}) as server:`; files are served below any folder of `server.url`. `server.fault`
+holds for `server.times` answers (None: always). What was asked stands in `server.asked` as path, Range, If-Range. It is a
+proxy as well: requests for whole addresses are answered like those for its own.
 """
 
 from __future__ import annotations

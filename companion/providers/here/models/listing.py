@@ -120,7 +120,7 @@ def named(text: str, models: Iterable[LocalModel] | None = None) -> LocalModel:
         CompanionError: MODEL_UNKNOWN, with those there are.
     """
     known = tuple(listed() if models is None else models)
-    wanted = text.strip().lower()
+    wanted = re.sub(r"[ ,]+", "-", text.strip().lower())
     for model in known:
         label = re.sub(r"[ ,]+", "-", model.label.lower())
         if wanted in (model.name.lower(), f"{model.kind}/{model.name}".lower(), label):

@@ -8,7 +8,6 @@ Run as `python -m companion.providers.here.process.worker`.
 from __future__ import annotations
 
 import ctypes
-import errno
 import importlib
 import json
 import os
@@ -18,7 +17,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from companion.memory import give_back
@@ -34,7 +32,6 @@ LONGEST_BREATH = 400
 DEFAULT_VOICE = "en-us"
 RECOGNISERS = 2
 """Takes decoded at the same time; each decoder holds about 100 MB and the second is loaded when it is needed."""
-FETCH_BYTES = 256 * 1024
 
 
 # -- the voice ----------------------------------------------------------------------------------------------
@@ -236,12 +233,6 @@ def list_voices(_job: Job) -> dict[str, Any]:
     return {"languages": sorted(_voice().languages)}
 
 
-def _fetch_refusal(error: BaseException) -> Refused:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refused("disk_full", "There is no room on the disk for what is fetched.")
-    return Refused("download_failed")
-
-
 # -- Whisper ------------------------------------------------------------------------------------------------
 
 
@@ -297,44 +288,6 @@ def _piper_voice(file: str) -> Any:
     return _piper_voices[file]
 
 
-def fetch_files(job: Job) -> dict[str, Any]:
-    """Fetches `addresses` into `folder`; offers `{"bytes", "total", "news"}`. What was fetched of one is gone on with."""
-    import ssl
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
-    order, done = job.order, 0
-    trust = ssl.create_default_context(cafile=order["certificates"] or None)
-    if order["certificates"]:
-        trust.load_default_certs()
-    proxy = {"http": order["proxy"], "https": order["proxy"]} if order["proxy"] else {}
-    opener = build_opener(ProxyHandler(proxy), HTTPSHandler(context=trust))
-    try:
-        for address in order["addresses"]:
-            file = Path(order["folder"]) / address.rpartition("/")[2]
-            part = file.with_name(file.name + ".part")
-            begun = part.stat().st_size if part.exists() else 0
-            if file.exists():
-                continue
-            request = Request(address, headers={"Range": f"bytes={begun}-"} if begun else {})
-            with opener.open(request, timeout=30) as answer:
-                begun = begun if answer.status == 206 else 0
-                total, news = begun + int(answer.headers.get("Content-Length") or 0), 0
-                with part.open("ab" if begun else "wb") as sink:
-                    while data := answer.read(FETCH_BYTES):
-                        sink.write(data)
-                        news, begun = news + len(data), begun + len(data)
-                        told = {"bytes": done + begun, "total": done + total, "news": news}
-                        if job.offer(as_json(told)):
-                            news = 0
-            if begun < total:
-                raise OSError("the connection ended early")
-            os.replace(part, file)
-            done += begun
-    except Exception as error:
-        raise _fetch_refusal(error) from error
-    return {}
-
-
 # -- the process --------------------------------------------------------------------------------------------
 
 WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
@@ -345,7 +298,6 @@ WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
     "hear_with_whisper": (hear_with_whisper, "hearing_failed"),
     "load_whisper": (load_whisper, "unavailable"),
     "speak_with_piper": (speak_with_piper, "voice_failed"),
-    "fetch_files": (fetch_files, "download_failed"),
 }
 """Name of the work -> what does it, and the kind of fault when it fails in a way nobody foresaw."""
 _engines: dict[str, Any] = {}
