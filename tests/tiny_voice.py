@@ -17,11 +17,20 @@ import numpy as np
 RATE_HZ = 16_000
 SAMPLES = 800
 """Of one phoneme at the usual pace."""
-SYMBOLS = "_^$ !'(),-.:;?abcdefhijklmnopqrstuvwxyzæçðøħŋœɐɑɒɔɕɖəɚɛɜɡɪɫɬɭɯɲɳɵɸɹɻɾʀʁʃʈʊʋʌʎʏʐʒʔʝˈˌːˑθχβɣ\u0303\u0329"
+SYMBOLS = (
+    "_^$ !'(),-.:;?abcdefhijklmnopqrstuvwxyzæçðøħŋœɐɑɒɔɕɖəɚɛɜɡɪɫɬɭɯɲɳɵɸɹɻɾʀʁʃʈʊʋʌʎʏʐʒʔʝˈˌːˑθχβɣ\u0303\u0329"
+)
 FLOAT, INT64 = 1, 7
 
 
-def write(folder: Path, name: str, speakers: list[str] | None = None, *, language: str = "en_US", voice: str = "en-us") -> Path:
+def write(
+    folder: Path,
+    name: str,
+    speakers: list[str] | None = None,
+    *,
+    language: str = "en_US",
+    voice: str = "en-us",
+) -> Path:
     """Returns the model's path."""
     speakers = speakers or []
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,13 +70,19 @@ def model(*, has_speakers: bool = False) -> bytes:
         node("Concat", ["ones", "pace"], "stretch"),
         node("Resize", ["line", "", "stretch"], "stretched" if has_speakers else "output"),
     ]
-    inputs = [value("input", INT64, (1, "phonemes")), value("input_lengths", INT64, (1,)), value("scales", FLOAT, (3,))]
+    inputs = [
+        value("input", INT64, (1, "phonemes")),
+        value("input_lengths", INT64, (1,)),
+        value("scales", FLOAT, (3,)),
+    ]
     if has_speakers:
         nodes += [node("Gather", ["loudness", "sid"], "level"), node("Mul", ["stretched", "level"], "output")]
         inputs.append(value("sid", INT64, (1,)))
     graph = b"".join(_bytes(1, each) for each in nodes) + _text(2, "tiny")
     graph += b"".join(_bytes(5, tensor(name, content)) for name, content in constants.items())
-    graph += b"".join(_bytes(11, each) for each in inputs) + _bytes(12, value("output", FLOAT, (1, 1, "samples")))
+    graph += b"".join(_bytes(11, each) for each in inputs) + _bytes(
+        12, value("output", FLOAT, (1, 1, "samples"))
+    )
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _text(1, "") + _number(2, 17))
 
 

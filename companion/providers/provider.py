@@ -165,6 +165,10 @@ class AIProvider:
     spec: ClassVar[Spec]
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    recogniser: str = ""
+    """The model that hears, of a provider that finds out for itself which is there."""
+    speaker: str = ""
+    """The voice that speaks, in the same way: its label."""
     budget: Budget | None = None
     """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
 
@@ -251,6 +255,10 @@ class AIProvider:
 
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
+
+    async def warm_voice(self, voice: str) -> None:
+        """As `warm`, for who will speak with `voice`."""
+        await self.warm()
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""

@@ -170,9 +170,9 @@ class Talk:
         False, label="Let me read my words before they are sent", page=Page.GENERAL
     )
     language: str = setting(
-        "en",
+        "",
         label="Language you speak",
-        help="A language tag such as en, de or pt-BR. The offline recogniser knows English only.",
+        help="A tag such as en, de or pt-BR. Empty: it is found out while you speak, by recognisers that can.",
         page=Page.HEARING,
     )
     longest_take_s: int = setting(
@@ -318,6 +318,12 @@ class Network:
         label="Certificate of my own server",
         help="A file of certificates that are trusted besides the system's own. Checking cannot be switched off.",
         page=Page.PRIVACY,
+    )
+    models_mirror: str = setting(
+        "",
+        label="Mirror of the models",
+        help="Address of a copy of the models (kind/name/file). It is asked first; the sums must be right.",
+        page=Page.ADVANCED,
     )
     timeout_s: float = setting(
         60.0, label="Longest wait for an answer", unit="s", low=1, high=600, environment="AI_TIMEOUT"

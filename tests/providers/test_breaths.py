@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from companion.providers.here.builtin import SPEC
 from companion.providers.here.process.breaths import LONGEST_BREATH, LONGEST_WORD, breaths, speakable
 from companion.providers.here.process.engines import Engines
-from companion.providers.here.builtin import SPEC
 
 CORPUS = (
     "A.B.C." * 67,
@@ -33,11 +33,84 @@ CORPUS = (
     "It was a long day. " * 526,
 )
 PARTS = (
-    *("A.", "b.", "s'", "'s", "é.", "1.", "-", "_", "/", "😀", "漢", "字", "。", "ह", "\u0301", "ß", "$5", "%", "&", "<b>"),
-    *("[[", "]]", "(", '"', "“", "…", "—", " ", "  ", "\n", "\t", "\x01", "\u200b", "\u00a0", "Dr.", "U.S.A.", "XVI", "3.5"),
-    *("1,000", "10:30", "a@b.c", "word", "Hello", "it's", "ABC", "x²", "½", "№", "ق", "ש", "ไทย", "한국어", "\ufeff", "\u202e"),
+    *(
+        "A.",
+        "b.",
+        "s'",
+        "'s",
+        "é.",
+        "1.",
+        "-",
+        "_",
+        "/",
+        "😀",
+        "漢",
+        "字",
+        "。",
+        "ह",
+        "\u0301",
+        "ß",
+        "$5",
+        "%",
+        "&",
+        "<b>",
+    ),
+    *(
+        "[[",
+        "]]",
+        "(",
+        '"',
+        "“",
+        "…",
+        "—",
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        "\x01",
+        "\u200b",
+        "\u00a0",
+        "Dr.",
+        "U.S.A.",
+        "XVI",
+        "3.5",
+    ),
+    *(
+        "1,000",
+        "10:30",
+        "a@b.c",
+        "word",
+        "Hello",
+        "it's",
+        "ABC",
+        "x²",
+        "½",
+        "№",
+        "ق",
+        "ש",
+        "ไทย",
+        "한국어",
+        "\ufeff",
+        "\u202e",
+    ),
 )
-LANGUAGES = ("en-us", "de", "fr-fr", "es", "pl", "uk", "hi", "cmn", "pt-br", "tr", "ar", "ja", "ko", "vi", "he")
+LANGUAGES = (
+    "en-us",
+    "de",
+    "fr-fr",
+    "es",
+    "pl",
+    "uk",
+    "hi",
+    "cmn",
+    "pt-br",
+    "tr",
+    "ar",
+    "ja",
+    "ko",
+    "vi",
+    "he",
+)
 
 
 def random_text(chance: random.Random) -> str:
@@ -58,7 +131,9 @@ def test_a_text_is_broken_up_and_nothing_of_it_is_lost(text: str) -> None:
 
 
 def test_an_ordinary_text_stays_as_it_is() -> None:
-    text = "Dr. Smith, who is 3.5 years old, doesn't live in the U.S.A. any more; „Grüße“ — he's well (really)!"
+    text = (
+        "Dr. Smith, who is 3.5 years old, doesn't live in the U.S.A. any more; „Grüße“ — he's well (really)!"
+    )
     assert list(breaths(text)) == [text]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
+from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.engines import Engines
 from companion.providers.here.process.pipe import (
     HEADER,
@@ -26,7 +27,6 @@ from companion.providers.here.process.pipe import (
     parse_header,
     read_frame,
 )
-from companion.providers.here.process.worker import breaths
 from companion.providers.provider import Spec
 
 SPEC = Spec(name="here", display_name="Here", roles=frozenset({Role.SPEAKS}))

@@ -14,14 +14,16 @@ from typing import Any
 
 from companion.errors import AIProviderError, AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
-from companion.paths import find_home
 from companion.providers.here import voices
+from companion.providers.here.models.listing import LocalModel, ModelKind, usual
+from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.here.voices import InstalledVoice
 from companion.providers.provider import Policy, Spec
 
 INSTALL = "pip install sherpa-onnx"
+
 SPEC = Spec(
     name="piper",
     display_name="Piper on this computer",
@@ -32,7 +34,7 @@ SPEC = Spec(
 
 
 class PiperProvider(EngineProvider):
-    """Speaks with the voices of Piper.
+    """Speaks with Piper.
 
     Args:
         models_dir: folder of the models; empty: the app's own.
@@ -44,7 +46,7 @@ class PiperProvider(EngineProvider):
 
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)
-        self.models_dir = Path(models_dir) if models_dir else find_home().models
+        self.store = ModelStore(models_dir or None)
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """Its first clause, then sentence by sentence.
@@ -61,41 +63,43 @@ class PiperProvider(EngineProvider):
                 yield audio
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        found = await asyncio.to_thread(voices.installed, self.models_dir)
-        return tuple(listed for voice in found for listed in voice.listed())
+        """Those that are here, then those that can be fetched."""
+        standings = await asyncio.to_thread(self.store.all, ModelKind.VOICE)
+        here = await asyncio.to_thread(voices.installed, self.store)
+        absent = (each.model for each in standings if not each.is_ready and each.model.can_be_fetched)
+        offered = (_offered(model) for model in absent if _is_pipers(model))
+        return (*(listed for voice in here for listed in voice.listed()), *offered)
 
     async def check(self) -> Health:
-        found = await asyncio.to_thread(voices.installed, self.models_dir)
-        names = tuple(voice.name for voice in found)
+        names = tuple(voice.name for voice in await asyncio.to_thread(voices.installed, self.store))
         try:
-            voice = self._require(self.tts_voice)
-            await self.run_job("load_piper", file=str(voice.file))
+            await self._load()
         except CompanionError as error:
             detail = f"{error.message} {error.hint}"
             return Health(ok=False, detail=detail, models=names, kind=error.kind)
         noun = "voice" if len(names) == 1 else "voices"
         return Health(ok=True, detail=f"Piper is ready with {len(names)} {noun}.", models=names)
 
-    async def warm(self) -> None:
+    async def warm_voice(self, voice: str) -> None:
         with suppress(AIProviderError):  # the call that needs the voice tells
-            voice = await asyncio.to_thread(self._require, self.tts_voice)
-            await self.run_job("load_piper", file=str(voice.file))
+            await self._load(voice)
+
+    async def _load(self, wanted: str = "") -> None:
+        voice = await asyncio.to_thread(self._require, wanted or self.tts_voice)
+        await self.run_job("load_piper", file=str(voice.file))
 
     def _require(self, wanted: str) -> InstalledVoice:
+        """Blocking: the first time it reads the voice."""
         if not voices.can_speak():
-            raise self._missing(
-                "What speaks with Piper's voices is not installed.", f"Install it with: {INSTALL}"
-            )
-        found = voices.installed(self.models_dir)
-        voice = voices.find(self.models_dir, wanted) if wanted else next(iter(found), None)
+            message = "What speaks with Piper's voices is not installed on this computer."
+            raise self._missing(message, f"Install it with: {INSTALL}")
+        voice = voices.find(self.store, wanted)
         if voice is None:
-            name = wanted.partition("#")[0]
-            message = (
-                f"The voice “{name}” is not on this computer yet."
-                if name
-                else "No voice is on this computer yet."
+            name = wanted.partition("#")[0] or usual(ModelKind.VOICE).name
+            raise self._missing(
+                f"The voice “{name}” is not on this computer yet.",
+                "Fetch it in Settings under Voice, or choose another voice.",
             )
-            raise self._missing(message, "Fetch it in Settings under Voice, or choose another voice.")
         return voice
 
     def _missing(self, message: str, hint: str) -> AIProviderUnavailableError:
@@ -106,3 +110,16 @@ class PiperProvider(EngineProvider):
 
 
 PROVIDER = PiperProvider
+
+
+def _is_pipers(model: LocalModel) -> bool:
+    return any(file.name.endswith(".onnx.json") for file in model.files)
+
+
+def _offered(model: LocalModel) -> VoiceInfo:
+    return VoiceInfo(
+        id=model.name,
+        name=model.label,
+        language=model.languages[0],
+        description=f"not fetched yet, {model.size_mb} MB",
+    )

@@ -1,7 +1,7 @@
-"""The natural voices that lie on this computer: found by their files, told by name and language. Reads, never loads one.
+"""The natural voices that lie on this computer, told by name and language. Reads, never loads one.
 
-A voice of Piper is a pair of files, `<name>.onnx` and `<name>.onnx.json`, in `<models>/voice/<name>/`; one's own may lie
-in `<models>/piper/` or beside each other in a folder that is given.
+A voice of Piper is a pair of files, `<name>.onnx` and `<name>.onnx.json`. Looking may read a whole voice the first time
+(`models.store`): call it in a thread where somebody waits.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from companion.flow import VoiceInfo
-
-_PLACES = ("voice/*/*.onnx", "piper/*.onnx", "*.onnx")
+from companion.providers.here.models.listing import LocalModel, ModelKind
+from companion.providers.here.models.store import ModelStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +23,14 @@ class InstalledVoice:
     """One pair of files."""
 
     name: str
-    """As its makers call it: en_US-joe-medium."""
+    """As it is called in the list of models: en_US-joe-medium."""
+    label: str
+    """How a person knows it: Joe."""
     file: Path
     language: str
     """Tag: en-US."""
     speakers: tuple[str, ...] = ()
     """Where there are several."""
-
-    @property
-    def label(self) -> str:
-        """How a person knows it: Joe."""
-        return label_of(self.name)
 
     def listed(self) -> Iterator[VoiceInfo]:
         """One for a voice, one for each speaker of a voice that has several."""
@@ -48,32 +44,24 @@ def can_speak() -> bool:
     return importlib.util.find_spec("sherpa_onnx") is not None
 
 
-def installed(models: Path) -> tuple[InstalledVoice, ...]:
-    """Every voice that is whole, by name; of two with one name the one in a folder of its own."""
-    found: dict[str, InstalledVoice] = {}
-    for place in _PLACES:
-        with suppress(OSError):
-            for file in sorted(models.glob(place)):
-                voice = _read(file)
-                if voice is not None:
-                    found.setdefault(voice.name, voice)
-    return tuple(found[name] for name in sorted(found))
+def installed(store: ModelStore) -> tuple[InstalledVoice, ...]:
+    """Every voice that is whole, the usual one first."""
+    found = (_read(store, each.model) for each in store.all(ModelKind.VOICE) if each.is_ready)
+    return tuple(voice for voice in found if voice is not None)
 
 
-def find(models: Path, voice: str) -> InstalledVoice | None:
-    """The one that `voice` means, with or without "#speaker"."""
+def find(store: ModelStore, voice: str) -> InstalledVoice | None:
+    """The one that `voice` means, with or without "#speaker"; the first there is where it is empty."""
     name = voice.partition("#")[0]
-    return next((each for each in installed(models) if each.name == name), None)
+    return next((each for each in installed(store) if name in ("", each.name)), None)
 
 
-def natural(models: Path, voice: str) -> InstalledVoice | None:
-    """Who speaks for "This computer" where `voice` was chosen; None: the plain voice does.
+def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
+    """Who speaks for "This computer" where `voice` was chosen; None: a plain voice does.
 
     Nothing chosen is the first there is. A plain voice that was chosen by its tag stays.
     """
-    if not can_speak():
-        return None
-    return find(models, voice) if voice else next(iter(installed(models)), None)
+    return find(store, voice) if can_speak() else None
 
 
 def label_of(name: str) -> str:
@@ -82,24 +70,23 @@ def label_of(name: str) -> str:
     return parts[1].replace("_", " ").capitalize() if parts else name
 
 
-def _read(file: Path) -> InstalledVoice | None:
-    """None: no voice; the folder is the person's."""
+def _read(store: ModelStore, model: LocalModel) -> InstalledVoice | None:
+    """None: no voice of Piper."""
+    folder = store.path(ModelKind.VOICE, model.name)
+    file = next(iter(sorted(folder.glob("*.onnx"))), None) if folder is not None else None
+    if file is None:
+        return None
     try:
         about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
-        language = str(
-            (about.get("language") or {}).get("code") or _language(file.name) or about["espeak"]["voice"]
-        )
+        listed = model.languages[0] if model.languages else ""
+        language = str((about.get("language") or {}).get("code") or listed or about["espeak"]["voice"])
         speakers = tuple(about.get("speaker_id_map") or ())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return InstalledVoice(
-        name=file.name.removesuffix(".onnx"),
+        name=model.name,
+        label=label_of(model.name) if model.label == model.name else model.label,
         file=file,
         language=language.replace("_", "-"),
         speakers=speakers if len(speakers) > 1 else (),
     )
-
-
-def _language(name: str) -> str:
-    parts = re.match(r"[a-z]{2,3}_[A-Z]{2}(?=-)", name)
-    return parts[0] if parts else ""

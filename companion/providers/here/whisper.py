@@ -1,67 +1,79 @@
-"""Whisper on this computer: frames to words with faster-whisper, where it is installed and a model was fetched.
+"""Whisper on this computer: frames to words while they are spoken, where a model is in the app's folder of models.
 
-The library is never imported here; it runs in the engine process. Fetching a model has a process of its own, so that
-cancelling it is ending the process; what was fetched is used again next time.
+CTranslate2 is never imported here; it runs in the engine process (`process/whisper_engine.py`). Models are fetched by
+`models`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
-import json
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
-from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, CompanionError, Kind
+from companion.errors import (
+    AIProviderError,
+    AIProviderModelNotFoundError,
+    AIProviderNotSupportedError,
+    AIProviderUnavailableError,
+    CompanionError,
+    Kind,
+)
 from companion.flow import Health, HearRequest, Role, Transcript
-from companion.ledger import Booking
-from companion.paths import find_home
+from companion.providers.here.models import listing
+from companion.providers.here.models.listing import ModelKind
+from companion.providers.here.models.store import ModelStore, State
 from companion.providers.here.process.engine_provider import EngineProvider
-from companion.providers.here.process.engines import Engines
 from companion.providers.provider import Policy, Spec
 
-HUB = "https://huggingface.co"
-INSTALL = "pip install 'reflection-companion[whisper]'"
-MODELS: Mapping[str, str] = {
-    "tiny": "Systran/faster-whisper-tiny",
-    "base": "Systran/faster-whisper-base",
-    "small": "Systran/faster-whisper-small",
-    "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
-}
-"""Size -> repository on the Hugging Face hub; 75 MB, 145 MB, 485 MB and 1.6 GB."""
-_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-
+LIBRARY = "ctranslate2"
 SPEC = Spec(
     name="whisper",
     display_name="Whisper on this computer",
     roles=frozenset({Role.HEARS}),
     default_models={Role.HEARS: "base"},
+    hears_live=True,
     summary="A good recogniser for many languages that runs here; nothing you say leaves this computer.",
-    install=INSTALL,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a download is."""
+def is_installed() -> bool:
+    """Whether the library is there; it is everywhere it has been built for."""
+    return importlib.util.find_spec(LIBRARY) is not None
 
-    model: str
-    bytes_done: int
-    bytes_total: int
 
-    @property
-    def fraction(self) -> float:
-        """0..1."""
-        return min(1.0, self.bytes_done / self.bytes_total) if self.bytes_total else 0.0
+def ready_model(store: ModelStore, language: str = "") -> str:
+    """The model that hears where nobody chose one: the usual one, else another that is here; empty: none can.
+
+    The first time it may read whole models: for a thread.
+    """
+    names = store.ready(ModelKind.HEARING) if is_installed() else ()
+    return next((name for name in names if understands(name, language)), "")
+
+
+def understands(model: str, language: str) -> bool:
+    """Whether a model may be asked for a language, given as a BCP 47 tag; empty: for whichever is spoken."""
+    return not model.endswith(".en") or base_language(language) in ("", "en")
+
+
+def label_of(model: str) -> str:
+    """How a person knows it: "Whisper base"."""
+    known = listing.find(ModelKind.HEARING, model)
+    return known.label if known is not None else f"Whisper {Path(model).name}"
+
+
+def base_language(tag: str) -> str:
+    """`de` for `de-AT`."""
+    return tag.lower().replace("_", "-").split("-")[0]
 
 
 class WhisperProvider(EngineProvider):
-    """Hears with faster-whisper.
+    """Hears with Whisper.
 
     Args:
-        models_dir: folder of the fetched models, one folder each; empty: the app's own.
+        models_dir: folder of the models; empty: the app's own.
     """
 
     spec = SPEC
@@ -70,108 +82,97 @@ class WhisperProvider(EngineProvider):
 
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)
-        self.models_dir = Path(models_dir) if models_dir else find_home().models / "whisper"
-
-    def has_model(self, model: str) -> bool:
-        """Whether `model` was fetched, whole."""
-        return model in MODELS and (self.models_dir / model / "model.bin").is_file()
+        self.store = ModelStore(models_dir or None)
+        self._usual_language = ""
+        """That of the last take in which it was certain; a short "yes" is taken to be in it, too."""
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        """Words in pieces of up to half a minute, once the take has ended; each piece is final when it comes.
+        """Words while the take is fed. Without a language in the request it is found out, and told in the transcript.
 
         Raises:
-            AIProviderError: ENGINE_MISSING without the library or the model; MODEL_UNKNOWN; ENGINE_CRASHED, HEARING_FAILED.
+            AIProviderError: ENGINE_MISSING without the library or the model; NOT_SUPPORTED for a language the model does
+                not know; ENGINE_CRASHED, HEARING_FAILED; and what `frames` raises.
         """
         model = request.model or self.models[Role.HEARS]
-        self._require(model)
+        folder = await self._folder(model)
+        if not understands(model, request.language):
+            raise AIProviderNotSupportedError(
+                f"The model {model!r} only understands English.",
+                self.spec.name,
+                who=self.spec.display_name,
+                hint="Choose another model in Settings under Hearing. What you said is kept.",
+            )
         words = self.hear(
             request,
             "hear_with_whisper",
-            folder=str(self.models_dir / model),
-            language=request.language.lower().replace("_", "-").split("-")[0],
+            folder=str(folder),
+            language=base_language(request.language),
+            usual_language=self._usual_language,
             context=request.context,
         )
         async with aclosing(words):
             async for told in words:
+                text, language = told["text"], told.get("language", "")
+                self._usual_language = language or self._usual_language
+                is_final = "is_final" in told
                 yield Transcript(
-                    text=told["text"],
-                    is_final="is_final" in told,
-                    committed_chars=len(told["text"]),
+                    text=text,
+                    is_final=is_final,
+                    committed_chars=len(text) if is_final else told["committed"],
                     confidence=told.get("confidence"),
+                    language=language,
                 )
 
-    async def download(self, model: str, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
-        """Fetches `model` from the Hugging Face hub. Cancel the task to stop; the next call goes on from there.
+    async def warm(self) -> None:
+        with suppress(CompanionError):  # the call that needs it tells
+            await self.load(self.models[Role.HEARS])
+
+    async def load(self, model: str) -> None:
+        """Makes a model ready in the engine process. One that cannot be loaded is looked at anew: it may be damaged.
 
         Raises:
-            CompanionError: DOWNLOAD_FAILED, DISK_FULL, ENGINE_MISSING, MODEL_UNKNOWN, NETWORK_SHUT.
+            AIProviderError: ENGINE_MISSING, ENGINE_CRASHED, MODEL_UNKNOWN.
         """
-        self._require_library()
-        self._require_known(model)
-        if self.has_model(model):
-            return
-        booking = self.net.admit(HUB, {})
-        engines = Engines()
+        folder = await self._folder(model)
         try:
-            self.models_dir.mkdir(parents=True, exist_ok=True)
-            async with self.net.leash(HUB):  # the process that fetches has a way out of its own
-                await self._fetch(engines, model, on_progress, booking)
-        except CompanionError as error:
-            if error.kind is not Kind.DOWNLOAD_FAILED:
-                raise
-            sentence = f"The Whisper model {model!r} could not be fetched from huggingface.co."
-            raise AIProviderUnavailableError(
-                sentence, self.spec.name, error, kind=error.kind, who=self.spec.display_name
-            ) from error
-        finally:
-            await engines.aclose()
-
-    async def _fetch(
-        self, engines: Engines, model: str, on_progress: Callable[[Progress], None], booking: Booking
-    ) -> None:
-        folder = str(self.models_dir / model)
-        job = await engines.job(
-            self.spec, "fetch_whisper", repository=MODELS[model], folder=folder, files=_FILES
-        )
-        before: int | None = None
-        async for told in job:
-            state = json.loads(told)
-            done = int(state["bytes"])
-            booking.received(
-                max(0, done - before) if before is not None else 0
-            )  # what was there is not fetched
-            before = done
-            on_progress(Progress(model=model, bytes_done=done, bytes_total=state["total"]))
+            await self.run_job("load_whisper", folder=str(folder))
+        except AIProviderError as error:
+            if error.kind is Kind.ENGINE_MISSING:
+                await asyncio.to_thread(self.store.doubt, ModelKind.HEARING, model)
+            raise
 
     async def check(self) -> Health:
         model = self.models[Role.HEARS]
-        fetched = tuple(name for name in MODELS if self.has_model(name))
+        ready = await asyncio.to_thread(self.store.ready, ModelKind.HEARING)
         try:
-            self._require(model)
-        except CompanionError as error:
+            await self.load(model)
+        except AIProviderError as error:
             detail = f"{error.message} {error.hint}"
-            return Health(ok=False, detail=detail, models=fetched, kind=error.kind)
-        return Health(ok=True, detail=f"Whisper ({model}) is ready on this computer.", models=fetched)
+            return Health(ok=False, detail=detail, models=ready, kind=error.kind)
+        return Health(ok=True, detail=f"Whisper ({model}) is ready on this computer.", models=ready)
 
-    def _require(self, model: str) -> None:
-        self._require_library()
-        self._require_known(model)
-        if not self.has_model(model):
+    async def _folder(self, model: str) -> Path:
+        if not is_installed():
+            raise self._missing(
+                "Whisper cannot run on this computer: CTranslate2 is not built for it.",
+                "Choose another recogniser in Settings under Hearing. What you said is kept.",
+            )
+        folder = await asyncio.to_thread(self.store.path, ModelKind.HEARING, model)
+        if folder is None and listing.find(ModelKind.HEARING, model) is None:
+            names = ", ".join(each.name for each in listing.of_kind(ModelKind.HEARING))
+            message = f"There is no Whisper model {model!r} here. There are: {names}."
+            raise AIProviderModelNotFoundError(message, self.spec.name)
+        if folder is None:
+            if await asyncio.to_thread(self.store.state, ModelKind.HEARING, model) is State.DAMAGED:
+                message = f"The Whisper model {model!r} is damaged."
+                raise self._missing(
+                    message, "Fetch it again in Settings under Hearing. What you said is kept."
+                )
             raise self._missing(
                 f"The Whisper model {model!r} is not on this computer yet.",
                 "Fetch it in Settings under Hearing, or choose another recogniser. What you said is kept.",
             )
-
-    def _require_library(self) -> None:
-        if importlib.util.find_spec("faster_whisper") is None:
-            raise self._missing("Whisper is not installed on this computer.", f"Install it with: {INSTALL}")
-
-    def _require_known(self, model: str) -> None:
-        if model not in MODELS:
-            sizes = ", ".join(MODELS)
-            raise AIProviderModelNotFoundError(
-                f"There is no Whisper model {model!r} here. There are: {sizes}.", self.spec.name
-            )
+        return folder
 
     def _missing(self, message: str, hint: str) -> AIProviderUnavailableError:
         who = self.spec.display_name

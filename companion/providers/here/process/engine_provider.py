@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest
@@ -47,26 +48,26 @@ class EngineProvider(AIProvider):
         finally:
             job.cancel()
 
-    async def sound(
-        self, work: str, result: dict[str, Any] | None = None, **order: Any
-    ) -> AsyncGenerator[Audio, None]:
-        """What the process says aloud; `result` is filled with its last word."""
-        job = await self.start_job(work, **order)
-        try:
-            async for piece in job:
-                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
-                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
-            if result is not None:
-                result.update(job.result)
-        finally:
-            job.cancel()
-
-    def sound_of(
+    async def sound_of(
         self, voice: InstalledVoice, wanted: str, text: str, speed: float
     ) -> AsyncGenerator[Audio, None]:
         """`text` in a natural voice; `wanted` may name one of its speakers after "#"."""
         speaker = wanted.partition("#")[2]
-        return self.sound("speak_with_piper", text=text, file=str(voice.file), speaker=speaker, speed=speed)
+        job = await self.start_job(
+            "speak_with_piper", text=text, file=str(voice.file), speaker=speaker, speed=speed
+        )
+        async with aclosing(self.sound_from(job)) as sound:
+            async for audio in sound:
+                yield audio
+
+    async def sound_from(self, job: EngineJob) -> AsyncGenerator[Audio, None]:
+        """What a job says aloud; whoever stops listening cancels it."""
+        try:
+            async for piece in job:
+                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
+                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
+        finally:
+            job.cancel()
 
     async def hear(
         self, request: HearRequest, work: str, **order: Any

@@ -250,7 +250,9 @@ class Engines:
         child = await self._running(spec)
         if order.get("text") in self._deadly:
             message = "This sentence cannot be spoken here: the voice broke down over it."
-            raise AIProviderUnavailableError(message, spec.name, kind=Kind.VOICE_FAILED, who=spec.display_name)
+            raise AIProviderUnavailableError(
+                message, spec.name, kind=Kind.VOICE_FAILED, who=spec.display_name
+            )
         return child.start_job(spec, work, order)
 
     async def _running(self, spec: Spec | None) -> _Child:
@@ -341,7 +343,8 @@ def child_environment() -> dict[str, str]:
         "dist-packages",
     ):  # a checkout; an installed package is found anyway
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    kept["HF_HUB_DISABLE_TELEMETRY"] = kept["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
+    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
     return kept
 
 

@@ -32,6 +32,8 @@ class Job:
     ) -> None:
         self.number, self.order = number, order
         self.cancelled = False
+        self.has_ended = False
+        """No more data will come; what came may still wait to be taken."""
         self._write = write
         self._inbox: queue.Queue[bytes | None] = queue.Queue(WINDOW + 2)
         self._room = threading.Semaphore(WINDOW)
@@ -78,6 +80,7 @@ class Job:
         if frame is Frame.CANCEL:
             self.cancelled = True
             self._room.release()
+        self.has_ended = self.has_ended or frame is Frame.END
         with suppress(queue.Full):  # only a cancelled job can be full, and it needs no second wake-up
             self._inbox.put_nowait(payload if frame is Frame.DATA else None)
 
