@@ -217,8 +217,10 @@ class Engine(Driver):
     # -- the end --------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Returns once what was under way has ended and is saved."""
+        """Returns once what was under way has ended and is saved, also what was left behind."""
         await over(self._ending)
+        while self._aside:
+            await asyncio.wait(self._aside)
 
     async def close(self) -> None:
         """Stops everything; saves what was heard and said. Idempotent."""
@@ -234,8 +236,7 @@ class Engine(Driver):
         if (thrown := self._take_thrown()) is not None:
             await _forget(thrown)
         self._turns.leave_link()
-        while self._aside:
-            await asyncio.wait(self._aside)
+        await self.settle()
         await self._saver.save_again()
 
     # -- the machine ----------------------------------------------------------------------------------------
