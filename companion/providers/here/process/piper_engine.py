@@ -64,18 +64,15 @@ def speak_with_piper(job: Job) -> dict[str, Any]:
     manner.sid = voice.speakers.get(job.order["speaker"], 0)
     manner.silence_scale = 1.0  # the pauses that the voice makes itself
     rate_hz = voice.engine.sample_rate
-    lead, step = rate_hz.to_bytes(4, "little"), rate_hz * PIECE_MS // 1000
+    lead, step = rate_hz.to_bytes(4, "little"), rate_hz * PIECE_MS // 1000 * 2
     for part in parts(_clauses(job.order["text"], voice)):
         symbols = [symbol for symbol in unicodedata.normalize("NFD", part) if symbol in voice.symbols]
         if not any(symbol.isalpha() for symbol in symbols):
             continue
         manner.phoneme_codepoints = [[ord(symbol) for symbol in symbols]]
-        job.stop_if_cancelled()
-        with _making:
-            job.stop_if_cancelled()
-            made = voice.engine.generate("", manner, lambda *_: 0 if job.cancelled else 1)
-        for start in range(0, len(made.samples), step):
-            job.send(lead + _as_pcm(made.samples[start : start + step]))
+        for pcm in _made(job, voice, manner):
+            for start in range(0, len(pcm), step):
+                job.send(lead + pcm[start : start + step])
     return {}
 
 
@@ -113,10 +110,18 @@ def _clauses(text: str, voice: _Loaded) -> Iterator[Clause]:
             yield Clause(" ".join(breath.casefold().split()), "")
 
 
-def _as_pcm(samples: list[float]) -> bytes:
-    from array import array
+def _made(job: Job, voice: _Loaded, manner: Any) -> list[bytes]:
+    """The sound of one part, int16."""
+    made: list[bytes] = []
 
-    return array("h", [max(-32768, min(32767, round(sample * 32767))) for sample in samples]).tobytes()
+    def take(samples: Any, _share: float) -> int:
+        made.append((samples * 32767).clip(-32768, 32767).astype("<i2").tobytes())
+        return 0 if job.cancelled else 1
+
+    with _making:
+        job.stop_if_cancelled()
+        voice.engine.generate("", manner, take)
+    return made
 
 
 # -- loading --------------------------------------------------------------------------------------------------
