@@ -66,7 +66,7 @@ SPEC = Spec(
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
-    summary="A plain voice, and Whisper once its model is here; until then a rough recogniser: 44 of 100 words wrong.",
+    summary="A plain voice; hears with Whisper once a model of it is here, until then roughly: 44 of 100 words are wrong.",
 )
 
 
