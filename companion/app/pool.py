@@ -215,9 +215,9 @@ class ProviderPool:
                 try:
                     async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:
                         async for chunk in chunks:
+                            self._follow(provider, role)
                             yield chunk
                 finally:
-                    self._follow(provider, role)
                     is_priced = provider.knows_price(role, request.model)
                     self._tell_sent(role, errand, size.in_words + ("" if is_priced else UNPRICED))
 

@@ -321,7 +321,7 @@ def test_what_settings_show_is_honest() -> None:
     assert PROVIDER.spec is SPEC
     assert SPEC.roles == {Role.HEARS, Role.SPEAKS, Role.EMBEDS}
     assert not SPEC.needs_key
-    assert "44 of 100 words wrong" in SPEC.summary
+    assert "44 of 100 words are wrong" in SPEC.summary
     assert "Whisper" in SPEC.summary
 
 

@@ -68,7 +68,7 @@ async def test_where_the_library_is_not_built_it_says_so(
     async with WhisperProvider(models_dir=tmp_path) as whisper:
         health = await whisper.check()
     assert (health.ok, health.kind) == (False, Kind.ENGINE_MISSING)
-    assert "not built for it" in health.detail
+    assert "CTranslate2, is not installed" in health.detail
 
 
 def test_models_live_in_the_home_unless_told_otherwise(home: Home) -> None:

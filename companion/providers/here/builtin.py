@@ -69,7 +69,7 @@ SPEC = Spec(
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
-    summary="Whisper and a natural voice once they are here; until then a plain one, and 44 of 100 words wrong.",
+    summary="Whisper and a natural voice once they are here; until then plain ones: 44 of 100 words are wrong.",
 )
 
 

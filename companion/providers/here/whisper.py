@@ -29,6 +29,7 @@ from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.provider import Policy, Spec
 
 LIBRARY = "ctranslate2"
+INSTALL = "pip install ctranslate2"
 SPEC = Spec(
     name="whisper",
     display_name="Whisper on this computer",
@@ -36,6 +37,7 @@ SPEC = Spec(
     default_models={Role.HEARS: "base"},
     hears_live=True,
     summary="A good recogniser for many languages that runs here; nothing you say leaves this computer.",
+    install=INSTALL,
 )
 
 
@@ -145,7 +147,9 @@ class WhisperProvider(EngineProvider):
         model = self.models[Role.HEARS]
         ready = await asyncio.to_thread(self.store.ready, ModelKind.HEARING)
         try:
-            await self.load(model)
+            await self._folder(model)
+            if listing.find(ModelKind.HEARING, model) is None:  # there is no sum to check it by
+                await self.load(model)
         except AIProviderError as error:
             detail = f"{error.message} {error.hint}"
             return Health(ok=False, detail=detail, models=ready, kind=error.kind)
@@ -154,8 +158,8 @@ class WhisperProvider(EngineProvider):
     async def _folder(self, model: str) -> Path:
         if not is_installed():
             raise self._missing(
-                "Whisper cannot run on this computer: CTranslate2 is not built for it.",
-                "Choose another recogniser in Settings under Hearing. What you said is kept.",
+                "Whisper's engine, CTranslate2, is not installed on this computer.",
+                f"Where it is built for your system: {INSTALL}. Else choose another recogniser; what you said is kept.",
             )
         folder = await asyncio.to_thread(self.store.path, ModelKind.HEARING, model)
         if folder is None and listing.find(ModelKind.HEARING, model) is None:

@@ -23,8 +23,8 @@ from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
-from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.builtin import SPEC as BUILTIN
+from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.piper import SPEC as PIPER
 from companion.providers.provider import Spec
 from companion.settings import Page
@@ -175,7 +175,12 @@ class VoicePage(RolePage):
         await self._check(self._specs[PIPER.name])
         if self.open_name in (PIPER.name, BUILTIN.name):
             await self._fetch_voices(self._specs[self.open_name])
-        if self.open_name == PIPER.name and self._healths[PIPER.name].ok and self._active != PIPER.name and name == self.piper_voice:
+        if (
+            self.open_name == PIPER.name
+            and self._healths[PIPER.name].ok
+            and self._active != PIPER.name
+            and name == self.piper_voice
+        ):
             self.activate(PIPER.name)
 
     # -- choosing and hearing -------------------------------------------------------------------------------
