@@ -30,6 +30,7 @@ CORPUS = (
     "%$5½x²№" * 80,
     "aяאあक" * 100,
     "[[" + "a" * 300,
+    "“-Anna” (-u) '-U _-u _-は %-é well-known -5",
     "It was a long day. " * 526,
 )
 PARTS = (
@@ -164,7 +165,7 @@ async def test_no_text_ends_the_process(engines: Engines) -> None:
     await engines.start()
     pid = engines.pid
     chance = random.Random(11)
-    texts = [(text, language) for text in CORPUS for language in ("en-us", "de", "fr-fr")]
+    texts = [(text, language) for text in CORPUS for language in ("en-us", "de", "fr-fr", "vi", "hi", "da")]
     texts += [(random_text(chance), chance.choice(LANGUAGES)) for _ in range(300)]
     await pronounce(engines, texts)
     assert engines.pid == pid

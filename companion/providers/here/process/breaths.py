@@ -2,7 +2,8 @@
 
 espeak-ng 1.52 writes past its buffers, and is ended for it, where a word has some hundred characters that it takes for
 initials or for one ending after the other ("A.B.C.A.B.C. ...", "s's's's' ..."), where a text changes its script at every
-other letter, and where a rare sign follows an emoji. It never gets to see such a text.
+other letter, where a rare sign follows an emoji, and, in Vietnamese, Hindi or Danish, where a hyphen follows another sign
+("“-U"). It never gets to see such a text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ LONGEST_WORD = 48
 """Characters without a space: longer than what people write together, half of what the shortest crash needs."""
 STRANGE = 12
 """Characters that an initial ("A.") counts for, and a change of script: both take their room in espeak-ng's buffers."""
+_STRAY_HYPHEN = re.compile(r"(?<=_|[^\w\s])-(?=\w)")
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ENDLESS = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 _SENTENCE_END = re.compile(r"[.!?…]+\s+|[。！？]+\s*|\n+")
@@ -38,7 +40,7 @@ def speakable(text: str) -> str:
 
 def breaths(text: str, longest: int = LONGEST_BREATH) -> Iterator[str]:
     """`text`, made harmless, in parts of at most `longest` characters: cut after a sentence, else at white space."""
-    text = "".join(map(_harmless, _COMMANDS.sub(" ", text)))
+    text = _STRAY_HYPHEN.sub(" ", "".join(map(_harmless, _COMMANDS.sub(" ", text))))
     text = _ENDLESS.sub(lambda word: " ".join(_short_words(word[0])), text)
     while text.strip():
         cut = most = _room(text, longest)

@@ -40,7 +40,7 @@ CLOSE_S = 2.0
 MOST_DEADLY = 1000
 """So many texts that ended a process are remembered."""
 _OWN_FAULT = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV} | {
-    getattr(signal, name) for name in ("SIGBUS", "SIGSYS", "SIGTRAP") if hasattr(signal, name)
+    getattr(signal, name) for name in ("SIGBUS", "SIGSYS", "SIGTRAP", "SIGXCPU") if hasattr(signal, name)
 }
 """What ends a process that did something wrong itself; who kills it from outside uses another."""
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
