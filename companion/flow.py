@@ -226,6 +226,8 @@ class ChatDelta:
     """Whole calls, never parts of one; on the last delta."""
     reasoning: str = ""
     """A piece of the model's thoughts, where it tells them; never spoken."""
+    retracts: bool = False
+    """All text before this delta was thought, as the end of the thoughts shows only now; `reasoning` is its last part."""
     notices: tuple[str, ...] = ()
     """What was asked for and not sent because the model does not take it, one sentence each; on the last delta."""
     raw: Mapping[str, Any] | None = None

@@ -13,8 +13,9 @@ from typing import Any
 
 from companion import days
 from companion.conversation import turn as machine
-from companion.conversation.driver import Driver, Organs
+from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
+from companion.conversation.organs import Organs
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.turn_maker import TurnMaker
@@ -217,8 +218,10 @@ class Engine(Driver):
     # -- the end --------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Returns once what was under way has ended and is saved."""
+        """Returns once what was under way has ended and is saved, also what was left behind."""
         await over(self._ending)
+        while self._aside:
+            await asyncio.wait(self._aside)
 
     async def close(self) -> None:
         """Stops everything; saves what was heard and said. Idempotent."""
@@ -234,8 +237,7 @@ class Engine(Driver):
         if (thrown := self._take_thrown()) is not None:
             await _forget(thrown)
         self._turns.leave_link()
-        while self._aside:
-            await asyncio.wait(self._aside)
+        await self.settle()
         await self._saver.save_again()
 
     # -- the machine ----------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ The catalogue says what a model can; a dialect adds what its wire has no place f
 
 from __future__ import annotations
 
+import hashlib
+import re
+import string
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -82,3 +85,26 @@ def require_abilities(
             raise AIProviderNotSupportedError(
                 f"{who} cannot {words}.", spec.name, who=who, hint="Choose another model for it."
             )
+
+
+# -- a conversation that began elsewhere --------------------------------------------------------------------
+
+_LETTERS = string.ascii_letters + string.digits
+
+
+def fitting_id(call_id: str, shape: str) -> str:
+    """The id of a tool call in the shape a vendor takes, a pattern: as it is, or nine letters and digits made of it."""
+    if re.fullmatch(shape, call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:9])
+
+
+def kept_by(origin: str, opaque: str) -> str:
+    """What `kept_for` wrote for the same vendor; empty: it is another's, and means nothing here."""
+    return opaque.removeprefix(f"{origin}:") if opaque.startswith(f"{origin}:") else ""
+
+
+def kept_for(origin: str, kept: str) -> str:
+    """`ToolCall.opaque` for what a vendor wants back unread, marked as its own."""
+    return f"{origin}:{kept}" if kept else ""

@@ -358,11 +358,14 @@ class AIProvider:
         """The key, revealed for one request.
 
         Raises:
-            AIProviderAuthError: KEY_MISSING when there is none.
+            AIProviderAuthError: KEY_MISSING when there is none, KEY_MALFORMED when it cannot be one.
         """
         if self.api_key is None:
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MISSING, who=self.spec.display_name)
-        return self.api_key.reveal()
+        key = self.api_key.reveal().strip()
+        if not (key.isascii() and key.isprintable()):  # no header can carry it
+            raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
+        return key
 
     def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
         name = self.spec.display_name
@@ -383,13 +386,12 @@ class AIProvider:
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
     ) -> str:
         """The whole answer as text."""
-        parts = [
-            part
-            async for part in self.generate_completion_stream(
-                system_prompt, user_prompt, max_tokens, temperature
-            )
-        ]
-        return "".join(parts)
+        from companion.providers.response import said
+
+        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
+        async with opened(self.stacked(self.chat), request) as deltas:
+            came = [delta async for delta in deltas]
+        return "".join(delta.text for delta in said(came))
 
     async def generate_completion_stream(
         self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7

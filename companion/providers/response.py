@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,9 @@ class Collected:
         self._last: ChatDelta | None = None
 
     def add(self, delta: ChatDelta) -> None:
+        if delta.retracts:
+            self._thoughts += self._texts
+            self._texts.clear()
         if delta.text:
             self._texts.append(delta.text)
         if delta.reasoning:
@@ -79,11 +82,21 @@ class Collected:
             id=last.id,
             usage=last.usage,
             tool_calls=last.tool_calls,
-            reasoning="".join(self._thoughts),
+            reasoning="".join(self._thoughts).strip(),
             notices=last.notices,
             raw=last.raw,
             messages=(*asked, answer),
         )
+
+
+def said(deltas: Iterable[ChatDelta]) -> list[ChatDelta]:
+    """The deltas whose text is part of the answer: those after the last that takes back what was before."""
+    found: list[ChatDelta] = []
+    for delta in deltas:
+        if delta.retracts:
+            found.clear()
+        found.append(delta)
+    return found
 
 
 def added(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -11,9 +11,10 @@ import dataclasses
 import datetime
 import enum
 import json
+import re
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Required, TypeVar, Union, get_args, get_origin
 
 from companion.errors import AIProviderInvalidRequestError, AIProviderMalformedReplyError
@@ -73,7 +74,7 @@ def read_answer(text: str, schema: Mapping[str, Any] | None, who: str = "", prov
         AIProviderMalformedReplyError: it is no JSON, or of another shape; the cause says where.
     """
     try:
-        value = json.loads(_unwrapped(text), parse_constant=_refuse_constant)
+        value = json_in(text)
     except (ValueError, RecursionError) as error:
         complaints: tuple[str, ...] = (f"not JSON ({error})",)
     else:
@@ -83,12 +84,49 @@ def read_answer(text: str, schema: Mapping[str, Any] | None, who: str = "", prov
     return value
 
 
-def _unwrapped(text: str) -> str:
-    """Without the fence that models like to put around JSON."""
+def json_in(text: str) -> Any:
+    """The JSON value in what a model wrote: all of it, what is fenced, or the longest object or list among the prose.
+
+    Raises:
+        ValueError: there is none.
+    """
     text = text.strip()
-    if text.startswith("```") and text.endswith("```") and "\n" in text:
-        text = text[text.index("\n") : -3]
-    return text
+    try:
+        return _loads(text)
+    except ValueError as error:
+        complaint = error
+    for fenced in _FENCED.findall(text):
+        try:
+            return _loads(fenced.strip())
+        except ValueError:
+            continue
+    found = max(_values_in(text), key=lambda one: one[0], default=None)
+    if found is None:
+        raise complaint
+    return found[1]
+
+
+_FENCED = re.compile(r"```[^\S\n]*\w*[^\S\n]*\n?(.*?)```", re.DOTALL)
+_MOST_TRIES = 100
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _values_in(text: str) -> Iterator[tuple[int, Any]]:
+    """Objects and lists in a text that are in no other, with their lengths."""
+    decode, at = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode, 0
+    for _ in range(_MOST_TRIES):
+        begins = re.compile(r"[{\[]").search(text, at)
+        if begins is None:
+            return
+        try:
+            value, at = decode(text, begins.start())
+        except ValueError:
+            at = begins.end()
+        else:
+            yield at - begins.start(), value
 
 
 def _refuse_constant(name: str) -> Any:

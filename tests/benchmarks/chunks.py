@@ -47,6 +47,39 @@ def _openai() -> list[bytes]:
     return [*(chunk({"content": word}) for word in WORDS), chunk({}, "stop") + b"data: [DONE]\n\n"]
 
 
+def _responses() -> list[bytes]:
+    def event(kind: str, **fields: Any) -> bytes:
+        numbers[0] += 1
+        return _sse({"type": kind, **fields, "sequence_number": numbers[0]}, kind)
+
+    numbers = [-1]
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    response = {
+        "id": "resp_1",
+        "object": "response",
+        "model": "m",
+        "status": "in_progress",
+        "error": None,
+        "output": [],
+    }
+    part = {"type": "output_text", "annotations": [], "logprobs": [], "text": ""}
+    item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    first = event("response.created", response=response) + event(
+        "response.output_item.added", output_index=0, item=item
+    )
+    deltas = [event("response.output_text.delta", **place, delta=word, logprobs=[]) for word in WORDS]
+    whole = {**item, "status": "completed", "content": [{**part, "text": "".join(WORDS)}]}
+    usage = {"input_tokens": 1, "output_tokens": PIECES, "total_tokens": PIECES + 1}
+    ended = {**response, "status": "completed", "output": [whole], "usage": usage}
+    return [
+        first + event("response.content_part.added", **place, part=part),
+        *deltas,
+        event("response.output_text.done", **place, text="".join(WORDS), logprobs=[])
+        + event("response.output_item.done", output_index=0, item=whole)
+        + event("response.completed", response=ended),
+    ]
+
+
 def _anthropic() -> list[bytes]:
     def event(kind: str, **fields: Any) -> bytes:
         return _sse({"type": kind, **fields}, kind)
@@ -89,6 +122,7 @@ def _ollama() -> list[bytes]:
 
 
 ANSWERS = {
+    "responses": _responses,
     "chat/completions": _openai,
     "messages": _anthropic,
     "GenerateContent": _google,
@@ -161,6 +195,19 @@ def raw(client: Any, url: str, prefix: str, text_of: Callable[[Any], str | None]
     return read
 
 
+def _responses_sdk(root: str) -> Reader:
+    from openai import AsyncOpenAI
+
+    client = AsyncOpenAI(api_key=KEY, base_url=f"{root}/v1")
+
+    async def read() -> AsyncIterator[str]:
+        async for event in await client.responses.create(model="m", input="Go on.", stream=True):
+            if event.type == "response.output_text.delta":
+                yield event.delta
+
+    return read
+
+
 def _openai_sdk(root: str) -> Reader:
     from openai import AsyncOpenAI
 
@@ -196,6 +243,10 @@ def _choice_text(chunk: Any) -> str | None:
     return next((choice["delta"].get("content") for choice in chunk["choices"]), None)
 
 
+def _delta_text(event: Any) -> str | None:
+    return event["delta"] if event["type"] == "response.output_text.delta" else None
+
+
 def _event_text(event: Any) -> str | None:
     return event["delta"]["text"] if event["type"] == "content_block_delta" else None
 
@@ -209,13 +260,14 @@ def _line_text(line: Any) -> str | None:
 
 
 DIALECTS: dict[str, tuple[str, str, str, Callable[[Any], str | None]]] = {
-    "openai": ("/v1", "/v1/chat/completions", "data: ", _choice_text),
+    "openai": ("/v1", "/v1/responses", "data: ", _delta_text),
+    "compatible": ("/v1", "/v1/chat/completions", "data: ", _choice_text),
     "anthropic": ("", "/v1/messages", "data: ", _event_text),
     "google": ("", "/v1/models/m:streamGenerateContent?alt=sse", "data: ", _part_text),
     "ollama": ("", "/api/chat", "", _line_text),
 }
 """Provider -> the end of its base URL, the path of a question, what begins a line, and how its text is found."""
-SDKS = {"openai": _openai_sdk, "anthropic": _anthropic_sdk}
+SDKS = {"openai": _responses_sdk, "compatible": _openai_sdk, "anthropic": _anthropic_sdk}
 
 
 async def once(read: Reader) -> float:

@@ -12,6 +12,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,21 +93,48 @@ class Vendor:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         record = self._begin("chat", messages=len(asked["messages"]), token_s=[])
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
 
         def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             data = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": asked["model"]}
             return b"data: " + json.dumps({**data, "choices": [choice]}).encode() + b"\n\n"
 
+        last = event({}, "stop") + b"data: [DONE]\n\n"
+        return await self._tell(request, record, lambda token: event({"content": token}), last)
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """The same in the words of the Responses API."""
+        asked = await request.json()
+        record = self._begin("chat", messages=len(asked["input"]) + ("instructions" in asked), token_s=[])
+
+        def event(kind: str, **fields: Any) -> bytes:
+            return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+        def delta(token: str) -> bytes:
+            place = {"item_id": "m", "output_index": 0, "content_index": 0}
+            return event("response.output_text.delta", **place, delta=token, logprobs=[])
+
+        whole = {
+            "id": "r",
+            "object": "response",
+            "model": asked["model"],
+            "status": "completed",
+            "output": [],
+        }
+        return await self._tell(request, record, delta, event("response.completed", response=whole))
+
+    async def _tell(
+        self, request: web.Request, record: dict[str, Any], event: Callable[[str], bytes], last: bytes
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         start = record["body_s"] + self.delays.first_token / 1e3
         for index, token in enumerate(self.tokens):
             await until(start + index * self.delays.token / 1e3)
             if index == 0:
                 await response.prepare(request)
             record["token_s"].append(time.monotonic())
-            await response.write(event({"content": token}))
-        await response.write(event({}, "stop") + b"data: [DONE]\n\n")
+            await response.write(event(token))
+        await response.write(last)
         await response.write_eof()
         return response
 
@@ -143,6 +171,7 @@ async def serve() -> None:
     app.router.add_post("/v1/audio/transcriptions", vendor.hear)
     app.router.add_get("/v1/realtime", vendor.hear_along)
     app.router.add_post("/v1/chat/completions", vendor.chat)
+    app.router.add_post("/v1/responses", vendor.respond)
     app.router.add_post("/v1/audio/speech", vendor.speak)
     app.router.add_get("/v1/models", vendor.models)
     app.router.add_post("/_control/script", vendor.set_script)

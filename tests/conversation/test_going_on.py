@@ -111,8 +111,12 @@ class Wire:
         return self.finished[count - 1]
 
     def prompts(self) -> list[list[dict[str, str]]]:
-        asked = [seen.body for seen in self.server.requests if seen.path.endswith("/chat/completions")]
-        return [body["messages"] for body in asked if isinstance(body, dict)]
+        asked = [seen.body for seen in self.server.requests if seen.path.endswith("/responses")]
+        return [
+            [{"role": "system", "content": body["instructions"]}, *body["input"]]
+            for body in asked
+            if isinstance(body, dict)
+        ]
 
 
 @pytest.fixture

@@ -129,10 +129,14 @@ async def test_unknown_events_are_passed_over_and_thoughts_are_no_words(
     assert deltas[-1].model == "claude-x"
 
 
-async def test_a_stop_reason_without_message_stop_is_cut_off(
+async def test_a_reason_to_stop_is_an_end_and_so_is_message_stop_and_nothing_else_is(
     provider: AnthropicProvider, server: AnthropicServer
 ) -> None:
-    server.script.raw = _events(_start(input_tokens=1), _text("Hi"), _end(output_tokens=1))
+    begun, stop = (_start(input_tokens=1), _text("Hi")), {"type": "message_stop"}
+    for ending in ((_end(output_tokens=1),), (stop,), (_end(output_tokens=1), stop)):
+        server.script.raw = _events(*begun, *ending)
+        assert [delta.text or delta.finish_reason for delta in await _ask(provider)] == ["Hi", "stop"]
+    server.script.raw = _events(*begun)
     with pytest.raises(AIProviderStreamCutError) as caught:
         await _ask(provider)
     assert not caught.value.retryable

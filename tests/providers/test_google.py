@@ -274,7 +274,7 @@ async def test_tools_are_called_answered_and_signed(
             "parts": [
                 {
                     "functionCall": {"name": "weather", "args": {"place": "Leith"}, **one},
-                    "thoughtSignature": first.opaque,
+                    "thoughtSignature": first.opaque.removeprefix("google:"),
                 },
                 {"functionCall": {"name": "weather", "args": {"place": "Perth"}, **two}},
             ],
@@ -446,7 +446,7 @@ async def test_a_lost_signature_is_the_requests_fault(server: GoogleServer, prov
 async def test_a_line_that_stays_open_after_the_last_word_is_let_go(
     server: GoogleServer, provider: GoogleProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("companion.providers.wire.faults.LINGER_S", 0.05)
+    monkeypatch.setattr("companion.providers.wire.faults.PAUSE_S", 0.05)
     server.script.hang_at_end = True
     async with asyncio.timeout(3):
         assert (await ask(provider, ChatRequest(messages=(USER,))))[-1].finish_reason == "stop"

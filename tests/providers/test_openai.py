@@ -35,12 +35,26 @@ from companion.flow import (
     Usage,
 )
 from companion.pcm import to_wav
-from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider
+from companion.providers.vendors.openai.dialect import Dialect
+from companion.providers.vendors.openai.provider import SPEC
+from companion.providers.vendors.openai.provider import OpenAIProvider as OpenAI
 from companion.providers.vendors.openai.sound import Samples
-from tests.servers import OpenAIServer
+from tests.servers import OpenAIServer as Server
 from tests.servers.openai import Ways
 
 KEY = "sk-openai-0123456789abcdef"
+
+
+class OpenAIProvider(OpenAI):
+    """Asks at chat completions, as it is done everywhere but at OpenAI itself (`test_responses`)."""
+
+    dialect = Dialect()
+
+
+class OpenAIServer(Server):
+    ways = Ways()
+
+
 REQUEST = ChatRequest(messages=(Message(Speaker.USER, "Hello"),))
 
 
@@ -149,21 +163,64 @@ async def test_shapes_of_compatible_servers_are_understood(
     assert deltas[-1].finish_reason == "stop"
 
 
-@pytest.mark.parametrize("done", [True, False])
-async def test_done_alone_is_no_end_and_a_finish_reason_alone_is(
-    provider: OpenAIProvider, server: OpenAIServer, done: bool
+_COUNTED = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+_WHOLE = {"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hi"}}]}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _stream(_says("Hi"), done=True),
+        _stream(_says("Hi", "stop"), done=False),
+        _stream(_says("Hi", "stop"), done=False).rstrip(),
+        _stream(_says("Hi"), _COUNTED, done=False),
+        _stream(_says("Hi", "stop"), _COUNTED, "[DONE]", _COUNTED),
+        _stream(_says("H", "null"), _says("i", ""), done=True),
+        _stream(_says("H", "stop"), _says("i"), done=False),
+        _stream(_says("H", "stop"), _says("i", "stop"), done=False),
+        _stream(_says("Hi", "eos_token"), done=False),
+        _stream("", _says("Hi"), " ", "null", ": ping", "{}", _says(None, "stop")),
+        ": hello\n\nevent: ping\ndata: {}\n\n" + _stream(_says("Hi", "stop")),
+        _stream(_says("Hi", "stop")).replace("data: [DONE]", "data:  [DONE] "),
+        json.dumps(_WHOLE),
+        json.dumps(_WHOLE, indent=2),
+        json.dumps(_says("H")) + "\n" + json.dumps(_says("i", "stop")) + "\n",
+        "data: " + json.dumps(_WHOLE),
+    ],
+    ids=["done", "finish", "no empty line", "counts", "counts after the end", "finish null", "finish early",
+         "finish twice", "another finish", "signs of life", "named sign", "spaces", "whole", "whole over lines",
+         "lines", "whole as event"],
+)  # fmt: skip
+@pytest.mark.parametrize("label", ["text/event-stream", "application/json", "text/plain"])
+async def test_every_end_is_an_end_under_whatever_label(
+    provider: OpenAIProvider, server: OpenAIServer, raw: str, label: str
 ) -> None:
-    server.script.raw = _stream(_says("Hi"), done=True)
+    server.script.raw, server.script.content_type = raw, label
+    deltas = await _ask(provider)
+    assert "".join(delta.text for delta in deltas) == "Hi"
+    assert deltas[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _stream(_says("Hi"), done=False),
+        _stream(_says("Hi", "null"), done=False),
+        _stream(_says("Hi"), done=False) + _stream(_says("!", "stop"), done=False)[:40],
+        _stream(_says("Hi"), done=False) + ": ping\n\n",
+    ],
+)
+async def test_what_does_not_end_is_cut_off(provider: OpenAIProvider, server: OpenAIServer, raw: str) -> None:
+    server.script.raw = raw
     with pytest.raises(AIProviderStreamCutError):
         await _ask(provider)
-    server.script.raw = _stream(_says("Hi", "stop"), done=done)
-    assert (await _ask(provider))[-1].finish_reason == "stop"
 
 
 async def test_a_connection_left_open_after_the_last_word_does_not_hold_the_turn(
     provider: OpenAIProvider, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("companion.providers.wire.faults.LINGER_S", 0.05)
+    monkeypatch.setattr("companion.providers.wire.faults.PAUSE_S", 0.05)
     server.script.hang_at_end = True
     async with asyncio.timeout(10):  # far below the gate's own patience
         server.script.raw = _stream(_says("Hi", "stop"), done=False)
@@ -205,9 +262,11 @@ async def test_what_goes_wrong_inside_a_stream_has_its_name(
 async def test_broken_utf8_never_escapes_as_a_decoder_error(
     provider: OpenAIProvider, server: OpenAIServer
 ) -> None:
-    server.script.raw = _stream(_says("Hi")) + "data: \udcff\udcfe\n\n"
+    server.script.raw = _stream(_says("Hi"), done=False) + "data: \udcff\udcfe\n\n"
     with pytest.raises(AIProviderStreamCutError):
         await _ask(provider)
+    server.script.raw = _stream(_says("Hi")) + "data: \udcff\udcfe\n\n"
+    assert (await _ask(provider))[0].text == "Hi", "what follows the end spoils nothing"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +304,6 @@ async def test_an_address_without_the_service_is_not_a_missing_model(
     with pytest.raises(AIProviderError) as caught:
         await _ask(provider)
     assert caught.value.kind is Kind.NOT_AN_API
-    server.script.html = False
     health = await provider.check()
     assert "not its service" in health.detail
 

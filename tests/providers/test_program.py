@@ -230,7 +230,7 @@ async def test_b3_a_closed_circuit_and_a_missing_voice_have_theirs(openai: OpenA
             await provider.generate_completion("", "Hello")
         with pytest.raises(AIProviderCircuitOpenError):
             await provider.generate_completion("", "Hello")
-    assert len(openai.asked("/chat/completions")) == 1
+    assert len(openai.asked("/responses")) == 1
     with pytest.raises(AIProviderNotSupportedError):
         await AIProviderFactory.create("guide").generate_tts("hello", "")
 
@@ -328,7 +328,7 @@ async def test_b6_the_environment_steers_a_program_that_knows_none_of_it(
     openai.script = Script(status=503, times=2)
     async with get_ai_provider_uncached(base_url=openai.url) as provider:
         assert await provider.generate_completion("", "Hello") == openai.script.reply
-    asked = openai.asked("/chat/completions")
+    asked = openai.asked("/responses")
     assert [seen.body["model"] for seen in asked] == ["gpt-6.1-terra"] * 3
     assert {seen.headers["authorization"] for seen in asked} == {f"Bearer {KEY}"}
 

@@ -114,7 +114,10 @@ TOOL = {
 async def test_openai_uses_tools(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
     server, client = oai
     server.script.calls = [("weather", '{"city": "Oslo"}'), ("weather", "{}")]
-    async with client.chat.completions.stream(model="gpt-7", messages=ASKED, tools=[TOOL]) as stream:
+    asking = {"model": "gpt-7", "messages": ASKED, "tools": [TOOL]}
+    with pytest.raises(openai.BadRequestError, match="use /v1/responses"):
+        await client.chat.completions.create(**asking)
+    async with client.chat.completions.stream(**asking, reasoning_effort="none") as stream:
         whole = (await stream.get_final_completion()).choices[0]
     assert whole.finish_reason == "tool_calls"
     calls = whole.message.tool_calls or []
@@ -234,6 +237,131 @@ async def test_openai_cut_body_is_a_broken_connection(oai: tuple[OpenAIServer, o
     stream = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
     with pytest.raises(openai.APIConnectionError):
         [chunk async for chunk in stream]
+
+
+# -- OpenAI, the Responses API ------------------------------------------------------------------------------
+
+LOOK = {
+    "type": "function",
+    "name": "weather",
+    "parameters": {"type": "object", "properties": {}},
+    "strict": False,
+}
+
+
+async def test_responses_stream_in_the_documented_order(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.thoughts, server.script.cached_tokens = "Let me see.", 1
+    stream = await client.responses.create(
+        model="gpt-6-luna",
+        input="Good evening to you",
+        instructions="Be kind.",
+        reasoning={"effort": "low", "summary": "auto"},
+        include=["reasoning.encrypted_content"],
+        store=False,
+        stream=True,
+    )
+    events = [event async for event in stream]
+    kinds = [event.type for event in events]
+    assert kinds[:3] == ["response.created", "response.in_progress", "response.output_item.added"]
+    assert kinds[-4:] == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == REPLY
+    thoughts = [e.delta for e in events if e.type == "response.reasoning_summary_text.delta"]
+    assert "".join(thoughts) == "Let me see."
+    whole = events[-1].response
+    assert (whole.output_text, whole.status) == (REPLY, "completed")
+    assert whole.output[0].encrypted_content
+    assert whole.usage.input_tokens_details.cached_tokens == 1
+
+
+async def test_the_sdks_own_accumulator_accepts_the_responses(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI],
+) -> None:
+    server, client = oai
+    async with client.responses.stream(model="gpt-6-luna", input="Hello") as stream:
+        assert (await stream.get_final_response()).output_text == REPLY
+    whole = await client.responses.create(model="gpt-6-luna", input="Hello")
+    assert whole.output_text == REPLY
+    server.script.finish = "refusal"
+    refused = await client.responses.create(model="gpt-6-luna", input="Hello")
+    assert refused.output[0].content[0].refusal == REPLY
+    server.script.finish = "max_output_tokens"
+    cut = await client.responses.create(model="gpt-6-luna", input="Hello")
+    assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+
+
+async def test_responses_use_tools_and_take_their_thoughts_back(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI],
+) -> None:
+    server, client = oai
+    server.script.thoughts = "Oslo first."
+    server.script.calls = [("weather", '{"city": "Oslo"}'), ("weather", "{}")]
+    asking = {"model": "gpt-7", "include": ["reasoning.encrypted_content"], "tools": [LOOK], "store": False}
+    async with client.responses.stream(**asking, input=ASKED) as stream:
+        whole = await stream.get_final_response()
+    calls = [item for item in whole.output if item.type == "function_call"]
+    assert [(call.call_id, call.arguments) for call in calls] == [
+        ("call_1", '{"city": "Oslo"}'),
+        ("call_2", "{}"),
+    ]
+    kinds = ("reasoning", "function_call")
+    told = [
+        item.model_dump(exclude_none=True, exclude={"status", "parsed_arguments"}) for item in whole.output
+    ]
+    assert [item["type"] for item in told] == [kinds[0], kinds[1], kinds[1]]
+    results = [{"type": "function_call_output", "call_id": call.call_id, "output": "Rain."} for call in calls]
+    server.script.calls = []
+    answer = await client.responses.create(**asking, input=[*ASKED, *told, *results])
+    assert answer.output_text == REPLY
+    spoiled = [{**told[0], "encrypted_content": "somebody else's"}, *told[1:]]
+    for wrong, why in (
+        ([*ASKED, *told], "No tool output found"),
+        ([*ASKED, *results], "No tool call found"),
+        ([*ASKED, *spoiled, *results], "could not be verified"),
+        ([*ASKED, told[0]], "required following item"),
+    ):
+        with pytest.raises(openai.BadRequestError, match=why):
+            await client.responses.create(**asking, input=wrong)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "param"),
+    [
+        ({"temperature": 0.5}, "temperature"),
+        ({"max_output_tokens": 5}, "max_output_tokens"),
+        ({"extra_body": {"stop": ["X"]}}, "stop"),
+        ({"extra_body": {"messages": []}}, "messages"),
+        ({"text": {"format": {"type": "json_object"}}}, "input"),
+        ({"tools": [TOOL]}, "tools[0].name"),
+        ({"tools": [LOOK], "tool_choice": {"type": "function", "name": "snow"}}, "tool_choice"),
+    ],
+)
+async def test_responses_refuse_what_the_api_does_not_take(
+    oai: tuple[OpenAIServer, openai.AsyncOpenAI], wanted: dict[str, object], param: str
+) -> None:
+    _, client = oai
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.responses.create(**{"model": "gpt-6-luna", "input": "Hello", **wanted})
+    assert caught.value.param == param
+
+
+async def test_a_failure_inside_a_response_is_an_event(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.script.error_after = 2
+    for shape, kind in (("nested", "response.failed"), ("flat", "error")):
+        server.script.error_shape = shape
+        stream = await client.responses.create(model="gpt-6-luna", input="Hello", stream=True)
+        events = [event async for event in stream]
+        assert events[-1].type == kind
+        told = events[-1].response.error if kind == "response.failed" else events[-1]
+        assert told.code == "server_error" or told.code is None
+        assert "error" in told.message
 
 
 # -- Anthropic ----------------------------------------------------------------------------------------------

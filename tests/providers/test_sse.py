@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from companion.net import MAX_EVENT, MAX_LINE
-from companion.providers.wire.sse import ServerSentEvent, events
+from companion.providers.wire.sse import AnswerSplitter, ServerSentEvent, events
 
 
 async def read(blocks: Iterable[bytes]) -> list[ServerSentEvent]:
@@ -30,7 +30,6 @@ STREAM = (
 )
 EXPECTED = [
     message("Grüße 🌿\n\n two", "add", "7"),
-    message("", event_id="7"),
     message("[DONE]", event_id="7"),
 ]
 
@@ -40,6 +39,12 @@ EXPECTED = [
 async def test_events_are_the_same_however_the_bytes_arrive(end: str, size: int) -> None:
     raw = STREAM.replace("\n", end).encode()
     assert await read(raw[at : at + size] for at in range(0, len(raw), size)) == EXPECTED
+
+
+async def test_an_event_that_is_a_block_of_its_own_is_the_same_event() -> None:
+    blocks = [b"data: a\n\n", b"data: b\r\r", b"data: c\n\n", b"\n", b"data:  \n\n", b"id: 7\ndata: d\n\n", b"data: e\n\n",
+              b"data: f\ndata: g\n\n", b"data: h\n", b"data: i\n\n", b"data: a\xffb\n\n"]  # fmt: skip
+    assert await read(blocks) == await read([b"".join(blocks)])
 
 
 async def test_an_event_ended_by_carriage_returns_does_not_wait_for_more() -> None:
@@ -56,9 +61,39 @@ async def test_an_event_ended_by_carriage_returns_does_not_wait_for_more() -> No
         assert await anext(found) == message("next")
 
 
-async def test_what_ends_in_the_middle_is_no_event() -> None:
-    assert await read([b"data: whole\n\n", b"data: half"]) == [message("whole")]
-    assert await read([b"data: no empty line after it\n"]) == []
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
+async def test_the_last_event_needs_no_empty_line(end: str) -> None:
+    assert await read([b"data: one\n\n", b"data: two" + end.encode()]) == [message("one"), message("two")]
+
+
+@pytest.mark.parametrize(
+    "sign", ["data:\n\n", "data: \n\n", "data\n\n", ": hello\n\n", "event: ping\ndata:\n\n", "\n\n"]
+)
+async def test_an_event_that_says_nothing_is_none(sign: str) -> None:
+    assert await read([b"data: one\n\n", sign.encode(), b"data: two\n\n"]) == [message("one"), message("two")]
+
+
+ONE, TWO = '{"a": "one"}', '{"a": "two"}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"data: {ONE}\n\ndata: {TWO}", [ONE, TWO]),
+        (f": hello\n\ndata: {ONE}\n\n", [ONE]),
+        (f"\ufeff{ONE}", [ONE]),
+        (f"\n\n{ONE}\n{TWO}\n", [ONE, TWO]),
+        ('{\n  "a": "one"\n}\n', ['{\n  "a": "one"\n}']),
+        (f"[{ONE},\n{TWO}]", [f"[{ONE},\n{TWO}]"]),
+        ("", []),
+    ],
+    ids=["events", "comment first", "one value", "one a line", "one over lines", "list", "nothing"],
+)
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_what_is_no_event_stream_is_read_as_what_it_is(raw: str, expected: list[str], size: int) -> None:
+    splitter, whole = AnswerSplitter(), raw.encode()
+    found = [event for at in range(0, len(whole), size) for event in splitter.feed(whole[at : at + size])]
+    assert [event.data for event in (*found, *splitter.rest())] == expected
 
 
 async def test_only_one_byte_order_mark_and_only_at_the_start_is_left_out() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -275,6 +276,8 @@ def _words(asked: dict[str, Any]) -> int:
 
 def _wrong_messages(asked: dict[str, Any]) -> Iterator[str]:
     waiting: set[str] = set()
+    if asked["messages"][0]["role"] != "user":
+        yield "messages: first message must use the user role"
     for number, message in enumerate(asked["messages"]):
         at = f"messages.{number}"
         blocks = _blocks(message)
@@ -289,6 +292,8 @@ def _wrong_messages(asked: dict[str, Any]) -> Iterator[str]:
         if answered != waiting:
             yield f"{at}: `tool_use` ids were found without `tool_result` blocks immediately after, or the reverse"
         used = [block for block in blocks if block["type"] == "tool_use"]
+        if any(not re.fullmatch("[a-zA-Z0-9_-]+", block["id"]) for block in used):
+            yield f"{at}: tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
         if any(not isinstance(block["input"], dict) for block in used):
             yield f"{at}: tool_use.input: Input should be a valid dictionary"
         if used and asked.get("thinking", {}).get("type") == "enabled" and blocks[0]["type"] != "thinking":

@@ -40,7 +40,7 @@ class CompatibleServer(OpenAIServer):
 class DeepSeekServer(OpenAIServer):
     name = "deepseek"
     default_models = ("deepseek-v4-flash", "deepseek-v4-pro")
-    ways = Ways(unknown=_OPEN_MODELS | {"seed", "user", "metadata"})
+    ways = Ways(unknown=_OPEN_MODELS | {"seed", "user", "metadata"}, thoughts_back="reasoning_content")
 
 
 class GroqServer(OpenAIServer):
@@ -92,6 +92,8 @@ class MistralServer(OpenAIServer):
         error_shape="flat",
         parts=True,
         any_tool="any",
+        call_ids="[A-Za-z0-9]{9}",
+        answers_first=True,
         whole_tools=True,
         form_fields=frozenset(
             {"file", "model", "language", "stream", "diarize", "context_bias", "timestamp_granularities"}

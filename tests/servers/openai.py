@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 import time
 import zlib
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from companion.flow import Audio
 from companion.pcm import to_mp3, to_wav
+from tests.servers import openai_responses as responses
 from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
 from tests.servers.server import VendorServer
 from tests.servers.speech import say
@@ -80,6 +82,12 @@ class Ways:
     """The first chunk has no choices."""
     comments: bool = False
     any_tool: str = "required"
+    call_ids: str = ".{1,40}"
+    """Pattern of the ids of tool calls."""
+    thoughts_back: str = ""
+    """Field that an answer with tool calls must bring back: `reasoning_content`, `reasoning_details`, `extra_content`."""
+    answers_first: bool = False
+    """The user may not speak right after a tool."""
     numbers_tools: bool = True
     """Pieces of tool calls have an id and an index of their own."""
     whole_tools: bool = False
@@ -96,6 +104,8 @@ class Ways:
     sound_query: str = ""
     """Needed in the address of hearing and speaking."""
     longest_text: int = 4096
+    responses: bool = False
+    """Has the Responses API too, and uses tools at chat completions only without thinking."""
     dimensions: str = "dimensions"
     vectors_id: str = ""
     """Of an answer with vectors."""
@@ -110,12 +120,14 @@ class OpenAIServer(VendorServer):
         "text-embedding-3-small", "gpt-image-2.5-flare",
     )  # fmt: skip
     voices: ClassVar[tuple[str, ...]] = tuple(_VOICES)
-    ways: ClassVar[Ways] = Ways()
+    ways: ClassVar[Ways] = Ways(responses=True)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         root = self.base_path
         router.add_get(f"{root}/models", self._models)
         router.add_post(f"{root}/chat/completions", self._chat)
+        if self.ways.responses:
+            router.add_post(f"{root}/responses", self._respond)
         router.add_post(f"{root}/audio/transcriptions", self._transcribe)
         router.add_post(f"{root}/audio/speech", self._speak)
         router.add_get(f"{root}/audio/voices", self._list_voices)
@@ -199,6 +211,11 @@ class OpenAIServer(VendorServer):
         for name in asked:
             if name in self.ways.unknown:
                 return name, f"Unsupported parameter: '{name}' is not supported with this model."
+        if self.ways.responses and asked.get("tools") and asked.get("reasoning_effort") != "none":
+            return "reasoning_effort", (
+                f"Function tools with reasoning_effort are not supported for {asked['model']} in /v1/chat/completions. "
+                "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
+            )
         if asked["model"].startswith("gpt-6") and (name := next(iter(_SAMPLING & asked.keys()), "")):
             return name, f"Unsupported value: '{name}' does not support {asked[name]} with this model."
         offered = {tool["function"]["name"] for tool in asked.get("tools", ())}
@@ -263,6 +280,21 @@ class OpenAIServer(VendorServer):
             await body.frame(sse({**base, "object": "chat.completion.chunk", "choices": [], "usage": usage}))
         await body.frame(sse("[DONE]"))
         return await body.close()
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        asked, script = request[SEEN].body, request[SCRIPT]
+        if bad := self._bad(asked, script, "model", "input"):
+            return bad
+        if wrong := responses.problem(asked):
+            name, code, why = wrong
+            body = self.error_body(400, code, why)
+            body["error"]["param"] = name
+            return web.json_response(body, status=400, headers={"x-request-id": "req_test_1"})
+        if not asked.get("stream"):
+            whole = responses.answer_of(asked, script)
+            return web.json_response(whole, headers={"x-request-id": "req_test_1"})
+        error = self.error_body(script.status or 500, script.code, script.message)["error"]
+        return await responses.stream(request, error)
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -386,6 +418,7 @@ _SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
 
 def _problem_of_messages(messages: list[dict[str, Any]], ways: Ways) -> tuple[str, str] | None:
     open_calls: set[str] = set()
+    last = ""
     for message in messages:
         if message.get("role") not in ("system", "user", "assistant", "tool"):
             return "messages", f"Invalid value: '{message.get('role')}'."
@@ -397,17 +430,34 @@ def _problem_of_messages(messages: list[dict[str, Any]], ways: Ways) -> tuple[st
                 return "messages", "Invalid content part."
         elif not isinstance(content, str) and not message.get("tool_calls"):
             return "messages", "Invalid type for 'content'."
+        if problem := _problem_of_calls(message, last, ways):
+            return "messages", problem
+        last = message["role"]
         if message["role"] == "tool" and message.get("tool_call_id") not in open_calls:
             return "messages", "'tool' must be a response to a preceding message with 'tool_calls'."
         open_calls |= {call["id"] for call in message.get("tool_calls", ())}
     return None
 
 
+def _problem_of_calls(message: dict[str, Any], last: str, ways: Ways) -> str:
+    """What a strict vendor has against a message that calls tools or answers one."""
+    if ways.answers_first and (last, message["role"]) == ("tool", "user"):
+        return "Unexpected role 'user' after role 'tool'"
+    calls = message.get("tool_calls", ())
+    for call_id in [*(call["id"] for call in calls), *filter(None, [message.get("tool_call_id")])]:
+        if not re.fullmatch(ways.call_ids, call_id):
+            return f"Tool call id was {call_id} but must be of the form {ways.call_ids}."
+    name = ways.thoughts_back
+    if calls and name and not (message.get(name) is not None or all(call.get(name) for call in calls)):
+        return f"The {name} in the thinking mode must be passed back to the API."
+    return ""
+
+
 def _tool_deltas(calls: list[tuple[str, str]], ways: Ways) -> Iterator[dict[str, Any]]:
     for index, (name, arguments) in enumerate(calls):
         if ways.whole_tools:
             whole = {"name": name, "arguments": arguments}
-            yield {"tool_calls": [{"index": index, "id": f"call_{index + 1}", "function": whole}]}
+            yield {"tool_calls": [{"index": index, "id": f"call{index + 1:05}", "function": whole}]}
             continue
         half = len(arguments) // 2
         first: dict[str, Any] = {"function": {"name": name, "arguments": ""}, "type": "function"}

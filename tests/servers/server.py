@@ -112,7 +112,7 @@ class VendorServer:
             return await (self._recite(request) if script.raw else handler(request))
         except (asyncio.CancelledError, ConnectionError):
             seen.disconnected = True
-            raise
+            raise asyncio.CancelledError from None  # as the server itself ends a handler whose client went away
         finally:
             seen.ended_at = time.monotonic()
             self.note()

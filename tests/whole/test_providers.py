@@ -114,7 +114,7 @@ def test_keys_in_the_dialog_openai_then_anthropic_between_two_turns(tmp_path: Pa
 
         heard = openai.requests("/audio/transcriptions")
         assert len(heard) == 1, "the take was uploaded once"
-        assert len(openai.requests("/chat/completions")) == 1
+        assert len(openai.requests("/responses")) == 1
         assert openai.requests("/audio/speech"), "the answer was spoken by OpenAI"
         assert {seen["headers"]["authorization"] for seen in openai.requests("")} == {f"Bearer {OPENAI_KEY}"}
         asked = anthropic.requests("/messages")

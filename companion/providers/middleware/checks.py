@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from companion.flow import ChatDelta, ChatRequest
 from companion.ports import Call
 from companion.providers.middleware.reactions import names_of
 from companion.providers.provider import Spec, opened
+from companion.providers.response import said
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -56,7 +56,9 @@ def as_asked(request: object, chunks: Sequence[object]) -> str:
     deltas = [chunk for chunk in chunks if isinstance(chunk, ChatDelta)]
     if any(delta.tool_calls for delta in deltas):  # a wish to use a tool comes instead of the answer
         return ""
-    value = json.loads("".join(delta.text for delta in deltas))
+    from companion.providers.schema import json_in
+
+    value = json_in("".join(delta.text for delta in said(deltas)))
     if request.schema is not None:
         from companion.providers.schema import mismatches
 

@@ -28,7 +28,8 @@ from companion.flow import (
     VoiceInfo,
 )
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, Verdict, health, told
+from companion.providers.wire.faults import CallContext, health, in_call
+from companion.providers.wire.refusals import Verdict
 from companion.providers.wire.sockets import HearingDialect, Outgoing, address, connect, hear, live, parsed
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
 
@@ -147,7 +148,7 @@ class CartesiaProvider(AIProvider):
         return self.spec.voices
 
     async def _list_voices(self) -> tuple[VoiceInfo, ...]:
-        with told(self.spec):
+        with in_call(self.spec):
             listed = (await self._get("/voices?limit=100"))["data"]
             return tuple(
                 VoiceInfo(
@@ -193,7 +194,7 @@ class CartesiaProvider(AIProvider):
         return {"Authorization": f"Bearer {self.require_key()}", "Cartesia-Version": VERSION}
 
     async def _get(self, path: str) -> Any:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             response = await self.net.client(self.base_url, self._headers()).get(path)
             if response.status_code >= 400:
                 body = parsed(response.content) or response.text
@@ -212,7 +213,7 @@ def _reason(body: Any) -> Any:
     return {"code": _NAMES.get(code, code), "message": f"{body['title']}: {body.get('message') or ''}"}
 
 
-def _fault(call: Told, data: dict[str, Any]) -> AIProviderError:
+def _fault(call: CallContext, data: dict[str, Any]) -> AIProviderError:
     """An error inside a conversation."""
     status = data.get("status_code")
     status = status if isinstance(status, int) else None
@@ -228,7 +229,7 @@ def _fault(call: Told, data: dict[str, Any]) -> AIProviderError:
 class _Take(HearingDialect):
     """The manual socket: deltas, settled bit by bit, and all of the rest at `finalize`."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         super().__init__(call)
         self._settled = ""
 
@@ -264,7 +265,7 @@ class _Turns(HearingDialect):
 
     closes = True
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         super().__init__(call)
         self._turn = 0
 
@@ -292,7 +293,7 @@ class _Context(VoiceDialect):
 
     clears_at_once = True
 
-    def __init__(self, call: Told, settings: dict[str, Any]) -> None:
+    def __init__(self, call: CallContext, settings: dict[str, Any]) -> None:
         super().__init__(call)
         self._settings = settings
         self._name = uuid.uuid4().hex

@@ -33,7 +33,8 @@ from companion.flow import (
 )
 from companion.pcm import to_wav
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, Verdict, health, told
+from companion.providers.wire.faults import CallContext, health, in_call
+from companion.providers.wire.refusals import Verdict
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
@@ -129,7 +130,7 @@ class ElevenLabsProvider(AIProvider):
                 async for transcript in words:
                     yield transcript
 
-    async def _hear_file(self, call: Told, model: str, request: HearRequest) -> Transcript:
+    async def _hear_file(self, call: CallContext, model: str, request: HearRequest) -> Transcript:
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
@@ -157,7 +158,9 @@ class ElevenLabsProvider(AIProvider):
                 async for audio in chunks:
                     yield audio
 
-    async def _say_each(self, call: Told, model: str, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    async def _say_each(
+        self, call: CallContext, model: str, request: SpeakRequest
+    ) -> AsyncGenerator[Audio, None]:
         """One request per piece, for models that want a whole text."""
         pieces = request.pieces or _one(request.text)
         index = -1
@@ -172,7 +175,9 @@ class ElevenLabsProvider(AIProvider):
         finally:
             await close_source(pieces)
 
-    async def _say_one(self, call: Told, body: dict[str, Any], voice: str) -> AsyncGenerator[bytes, None]:
+    async def _say_one(
+        self, call: CallContext, body: dict[str, Any], voice: str
+    ) -> AsyncGenerator[bytes, None]:
         """The samples of one text.
 
         Raises:
@@ -215,7 +220,7 @@ class ElevenLabsProvider(AIProvider):
         return self.spec.voices
 
     async def _listed_voices(self) -> Sequence[VoiceInfo]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             listed = (await self._get(call, "/v2/voices?page_size=100"))["voices"]
             return tuple(_voice(voice) for voice in listed)
 
@@ -223,7 +228,7 @@ class ElevenLabsProvider(AIProvider):
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 try:
                     await self._get(call, "/v1/user")
                 except AIProviderAuthError as error:
@@ -256,7 +261,7 @@ class ElevenLabsProvider(AIProvider):
     def _headers(self) -> dict[str, str]:
         return {"xi-api-key": self.require_key()}
 
-    async def _get(self, call: Told, path: str) -> Any:
+    async def _get(self, call: CallContext, path: str) -> Any:
         response = await self.net.client(self.base_url, self._headers()).get(path)
         _require_success(call, response.status_code, response.content, response.headers)
         return response.json()
@@ -293,7 +298,7 @@ def _voice(voice: dict[str, Any]) -> VoiceInfo:
 # -- failures -----------------------------------------------------------------------------------------------
 
 
-def _require_success(call: Told, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
+def _require_success(call: CallContext, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
     if status < 400:
         return
     reason = _reason(parsed(raw) or raw.decode("utf-8", "replace"))
@@ -317,7 +322,7 @@ def _named(code: str, message: object) -> dict[str, str]:
     return {"code": known, "type": known, "message": str(message or "")}
 
 
-def _fault(call: Told, code: object, message: object) -> AIProviderError:
+def _fault(call: CallContext, code: object, message: object) -> AIProviderError:
     """An error inside a conversation."""
     if code in _NO_VOICE_CODES:
         return call.fault(_NO_VOICE)
@@ -332,7 +337,7 @@ class _Scribe(HearingDialect):
 
     block_ms = 100
 
-    def __init__(self, call: Told, *, rate_hz: int, context: str = "") -> None:
+    def __init__(self, call: CallContext, *, rate_hz: int, context: str = "") -> None:
         super().__init__(call, rate_hz=rate_hz)
         self._context = context
         self._segment = 0
@@ -382,7 +387,7 @@ class _Speech(VoiceDialect):
 
     is_reusable = False
 
-    def __init__(self, call: Told, speed: float) -> None:
+    def __init__(self, call: CallContext, speed: float) -> None:
         super().__init__(call)
         self._speed = speed
         self._ends: list[tuple[int, int]] = []

@@ -13,13 +13,12 @@ import math
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import (
-    AIProviderEmptyReplyError,
     AIProviderModelNotFoundError,
     AIProviderNotSupportedError,
     AIProviderUnavailableError,
@@ -27,11 +26,13 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
-from companion.providers.fitting import left_out, notice, require_abilities
+from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, told, until_over
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, in_call, our_own, until_over, when_loaded
 from companion.providers.wire.sse import parsed
 from companion.providers.wire.usage import tokens, usage_of
+from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
     import httpx2
@@ -53,8 +54,8 @@ _LACKING = frozenset({"user", "metadata", "name"})
 _THINKS_BY_LEVEL = re.compile("gpt-oss")
 """Models that take a level where the others take yes or no."""
 _LEVELS = {"minimal": "low", "xhigh": "high", "max": "high"}
-_OURS = "ollama:"
-"""Marks what `ToolCall.opaque` holds as thoughts of a model here."""
+LOAD_S = 0.8
+"""The part of the wait for a first word that a model may take to be loaded."""
 
 SPEC = Spec(
     name="ollama",
@@ -94,10 +95,12 @@ class OllamaProvider(AIProvider):
         super().__init__(**settings)
         self.num_ctx = num_ctx
         self._window = USUAL_WINDOW
+        self._begin_in_thought: dict[str, bool] = {}
+        """Model -> whether its last answer began with thoughts that nothing opened."""
 
     def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
-            key = self.api_key.reveal() if self.api_key is not None else ""
+            key = self.require_key() if self.api_key is not None else ""
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             self._client = self.net.client(self.base_url, headers)
         return self._client
@@ -106,14 +109,15 @@ class OllamaProvider(AIProvider):
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 model = request.model or await self._default_model()
-                body, notices = compose(request, model, _entry(model))
-                if window := self._window_for(request, _entry(model)):
-                    body["options"]["num_ctx"] = window
-                reply, lines = _Reply(call), _Lines()
-                async with self._http().stream("POST", "/api/chat", json=body) as response:
-                    await _require_success(call, response)
+                with our_own(self.spec):
+                    body, notices = compose(request, model, _entry(model))
+                    if window := self._window_for(request, _entry(model)):
+                        body["options"]["num_ctx"] = window
+                aloud = self._begin_in_thought.get(model, thinks_aloud(model))
+                reply, lines = _Reply(call, Thoughts(begins_in_thought=aloud)), _Lines()
+                async with aclosing(await self._ask(call, "/api/chat", body)) as response:
                     call.opened = True
                     blocks = until_over(response.aiter_bytes(), reply.is_over)
                     async with aclosing(blocks):
@@ -121,12 +125,26 @@ class OllamaProvider(AIProvider):
                             for line in lines.feed(block):
                                 if delta := reply.take(line):
                                     yield delta
-                for line in lines.rest():
-                    if delta := reply.take(line):
-                        yield delta
-                yield reply.last(notices)
+                for delta in reply.rest(lines.rest()):
+                    yield delta
+                last = reply.last(notices)
+                if reply.words.has_words:
+                    self._begin_in_thought[model] = reply.words.began_in_thought
+                yield last
         except CompanionError as error:
             raise self._nearer(error, request.model) from error.__cause__
+
+    async def _ask(self, call: CallContext, path: str, body: Mapping[str, Any]) -> httpx2.Response:
+        """An answer that has begun and is no refusal; the caller closes it."""
+        raw, http = json_body(body, self.spec), self._http()
+
+        async def ask() -> httpx2.Response:
+            headers = {"Content-Type": "application/json"}
+            return await http.send(
+                http.build_request("POST", path, content=raw, headers=headers), stream=True
+            )
+
+        return await when_loaded(call, ask, LOAD_S * self.policy.first_s)
 
     def _window_for(self, request: ChatRequest, entry: ModelEntry | None) -> int:
         """The window to ask for; 0: the server's own. It only grows, because each change loads the model anew."""
@@ -150,7 +168,7 @@ class OllamaProvider(AIProvider):
 
         model = request.model or self.models[Role.EMBEDS]
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 model = model or await self._default_embedding_model()
                 body: dict[str, Any] = {
                     "model": model,
@@ -184,7 +202,7 @@ class OllamaProvider(AIProvider):
         parts: dict[str, tuple[int, int]] = {}
         status, lines = "", _Lines()
         try:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 patience = httpx2.Timeout(PULL_SILENCE_S)
                 asked = self._http().stream("POST", "/api/pull", json={"model": model}, timeout=patience)
                 async with asked as response:
@@ -251,7 +269,7 @@ class OllamaProvider(AIProvider):
 
     async def _installed(self, *, embeds: bool = False) -> tuple[str, ...]:
         """The models that answer, or those that make vectors."""
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             response = await self._http().get("/api/tags")
             await _require_success(call, response)
             listed = response.json()["models"]
@@ -276,7 +294,7 @@ class OllamaProvider(AIProvider):
 
     async def warm(self) -> None:
         """Also has the server load the model: that takes seconds the first time."""
-        with suppress(CompanionError), told(self.spec):
+        with suppress(CompanionError), in_call(self.spec):
             model = await self._default_model()
             body: dict[str, Any] = {"model": model, "messages": [], "keep_alive": KEEP_ALIVE}
             if self.num_ctx or self._window > USUAL_WINDOW:
@@ -379,8 +397,8 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
         wire["tool_calls"] = [
             {"function": {"name": c.name, "arguments": _given(c)}} for c in message.tool_calls
         ]
-        if message.tool_calls[0].opaque.startswith(_OURS):
-            wire["thinking"] = message.tool_calls[0].opaque.removeprefix(_OURS)
+        if thoughts := kept_by(SPEC.name, message.tool_calls[0].opaque):
+            wire["thinking"] = thoughts
     return wire
 
 
@@ -414,7 +432,7 @@ def _of_length_one(vector: Sequence[float]) -> tuple[float, ...]:
 # -- the answer ---------------------------------------------------------------------------------------------
 
 
-async def _require_success(call: Told, response: httpx2.Response) -> None:
+async def _require_success(call: CallContext, response: httpx2.Response) -> None:
     if response.status_code >= 400:
         raise await call.refusal(response)
 
@@ -436,7 +454,7 @@ class _Lines:
         return [rest] if rest.strip() else []
 
 
-def _pulled(call: Told, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
+def _pulled(call: CallContext, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
     """Notes what a line of a download says; returns its status."""
     line = json.loads(raw.decode("utf-8", "replace"))
     if "error" in line:
@@ -451,9 +469,11 @@ def _pulled(call: Told, raw: bytes, parts: dict[str, tuple[int, int]]) -> str:
 class _Reply:
     """What a chat stream has told so far."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext, thoughts: Thoughts) -> None:
         self._call = call
+        self.words = Words(thoughts)
         self._end: dict[str, Any] | None = None
+        self._is_empty = True
         self._thoughts: list[str] = []
         self._calls: list[ToolCall] = []
 
@@ -466,9 +486,10 @@ class _Reply:
         Raises:
             AIProviderError: the line is a failure.
         """
-        line = parsed(raw.decode("utf-8", "replace"))
+        line = parsed(raw.decode("utf-8", "surrogateescape"))
         if "error" in line:
             raise self._call.inside(line)
+        self._is_empty = False
         if line.get("done"):
             self._end = line
         message = line.get("message") or _NOTHING
@@ -477,22 +498,35 @@ class _Reply:
             raise TypeError("content of a message is not text")
         if calls := message.get("tool_calls"):
             self._note(calls)
-        if thought := message.get("thinking"):
-            self._thoughts.append(thought)
-        if not self._call.said and text and not text.isspace():
+        thought = message.get("thinking")
+        if not thought and self._call.said:  # nearly all of them
+            return self.words.take(text)
+        return self._noted(self.words.take(text, thought if isinstance(thought, str) else ""))
+
+    def _noted(self, delta: ChatDelta | None) -> ChatDelta | None:
+        if delta is not None and delta.reasoning:
+            self._thoughts.append(delta.reasoning)
+        if not self._call.said and self.words.has_words:
             self._call.said = True
-        if thought:
-            return ChatDelta(text=text, reasoning=thought)
-        return ChatDelta(text=text) if text else None
+        return delta
+
+    def rest(self, lines: Sequence[bytes]) -> Iterator[ChatDelta]:
+        """What the end brings: the last line, even one that broke off, and what was held back."""
+        for line in lines:
+            with suppress(*() if self._is_empty else (ValueError,)):
+                if delta := self.take(line):
+                    yield delta
+        if delta := self._noted(self.words.rest()):
+            yield delta
 
     def _note(self, calls: Sequence[Mapping[str, Any]]) -> None:
         from companion.calls import ToolCall
 
         for call in calls:
             function = call["function"]
-            given = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
+            given = whole(json.dumps(function.get("arguments") or {}, ensure_ascii=False))
             call_id = call.get("id") or f"call_{secrets.token_hex(6)}"
-            opaque = _OURS + "".join(self._thoughts) if self._thoughts and not self._calls else ""
+            opaque = "" if self._calls else kept_for(SPEC.name, "".join(self._thoughts))
             self._calls.append(ToolCall(id=call_id, name=function["name"], arguments=given, opaque=opaque))
 
     def last(self, notices: Sequence[str] = ()) -> ChatDelta:
@@ -504,10 +538,10 @@ class _Reply:
         call, end = self._call, self._end
         if end is None:
             raise call.cut()
-        if not call.said and not self._calls:
-            raise AIProviderEmptyReplyError("", call.spec.name, who=call.spec.display_name)
-        usage = usage_of(read=tokens(end.get("prompt_eval_count")), written=tokens(end.get("eval_count")))
         ended = "length" if end.get("done_reason") == "length" else "stop"
+        if not self.words.has_words and not self._calls:
+            raise call.empty(ended, thought=self.words.has_thoughts)
+        usage = usage_of(read=tokens(end.get("prompt_eval_count")), written=tokens(end.get("eval_count")))
         return ChatDelta(
             finish_reason="tool_calls" if self._calls else ended,
             usage=usage,

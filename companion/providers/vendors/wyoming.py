@@ -20,7 +20,8 @@ from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.pcm import to_mono
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import NO_ADDRESS, Told, told
+from companion.providers.wire.faults import CallContext, in_call
+from companion.providers.wire.refusals import NO_ADDRESS
 from companion.tasks import spawn, stop
 from companion.tcp import Connection, dial
 
@@ -138,8 +139,8 @@ class WyomingProvider(AIProvider):
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
 
     @asynccontextmanager
-    async def _connected(self, role: Role) -> AsyncIterator[tuple[Told, Connection]]:
-        with told(self.spec) as call:
+    async def _connected(self, role: Role) -> AsyncIterator[tuple[CallContext, Connection]]:
+        with in_call(self.spec) as call:
             try:
                 link = await dial(self.net, self._address(role), who=self.spec.display_name)
                 try:
@@ -157,7 +158,7 @@ class WyomingProvider(AIProvider):
             if parts.hostname:
                 host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
                 return f"tcp://{host}:{parts.port or PORTS[role]}"
-        raise Told(self.spec).fault(NO_ADDRESS, retryable=False)
+        raise CallContext(self.spec).fault(NO_ADDRESS, retryable=False)
 
 
 PROVIDER = WyomingProvider
@@ -172,7 +173,7 @@ async def _send_take(link: Connection, asked: Mapping[str, Any], request: HearRe
 
 
 async def _words(
-    call: Told, link: Connection, sending: asyncio.Task[None]
+    call: CallContext, link: Connection, sending: asyncio.Task[None]
 ) -> AsyncGenerator[Transcript, None]:
     text = ""
     async with aclosing(_events(call, link, sending)) as events:
@@ -187,7 +188,7 @@ async def _words(
 
 
 async def _events(
-    call: Told, link: Connection, sending: asyncio.Task[None] | None = None
+    call: CallContext, link: Connection, sending: asyncio.Task[None] | None = None
 ) -> AsyncGenerator[Event, None]:
     """What the server says until it hangs up.
 
@@ -204,7 +205,7 @@ async def _events(
         yield event
 
 
-async def _next_while(call: Told, link: Connection, sending: asyncio.Task[None]) -> Event | None:
+async def _next_while(call: CallContext, link: Connection, sending: asyncio.Task[None]) -> Event | None:
     """The next event; a take that cannot be sent any more ends the waiting for it."""
     reading = spawn(_next(call, link), name="wyoming: read", is_awaited=True)
     try:
@@ -217,7 +218,7 @@ async def _next_while(call: Told, link: Connection, sending: asyncio.Task[None])
         await stop(reading)
 
 
-async def _next(call: Told, link: Connection) -> Event | None:
+async def _next(call: CallContext, link: Connection) -> Event | None:
     try:
         line = await link.line()
         if not line:
@@ -249,7 +250,7 @@ def _text(event: Event) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _sound(call: Told, event: Event) -> Audio:
+def _sound(call: CallContext, event: Event) -> Audio:
     rate_hz, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
     fits = isinstance(rate_hz, int) and rate_hz > 0 and width == SAMPLE_BYTES and channels in (1, 2)
     if not fits or len(event.payload) % (SAMPLE_BYTES * int(channels or 1)):
@@ -257,17 +258,17 @@ def _sound(call: Told, event: Event) -> Audio:
     return Audio(pcm=to_mono(event.payload, int(channels or 1)), rate_hz=int(rate_hz or 0))
 
 
-def _no_voice(call: Told, what: str) -> AIProviderError:
+def _no_voice(call: CallContext, what: str) -> AIProviderError:
     who = call.spec.display_name
     return AIProviderError(f"{who} sent {what}.", call.spec.name, kind=Kind.VOICE_FAILED, who=who)
 
 
-def _gone(call: Told, error: BaseException) -> AIProviderError:
+def _gone(call: CallContext, error: BaseException) -> AIProviderError:
     who = call.spec.display_name
     return AIProviderError("", call.spec.name, error, kind=Kind.UNREACHABLE, who=who)
 
 
-async def _describe(call: Told, link: Connection) -> Mapping[str, Any]:
+async def _describe(call: CallContext, link: Connection) -> Mapping[str, Any]:
     await link.send(Event("describe").encoded())
     async with aclosing(_events(call, link)) as events:
         async for event in events:

@@ -1,6 +1,6 @@
-"""What a vendor's failure is called: one table from status, vendor code and exception to an `AIProviderError`.
+"""Everything that ends a call badly becomes an `AIProviderError`; what refusals mean is in `refusals`.
 
-Used by every adapter that talks over the network: `told` wraps a whole call, so that nothing but a `CompanionError`
+Used by every adapter that talks over the network: `in_call` wraps a whole call, so that nothing but a `CompanionError`
 leaves it; `until_over` reads a stream that has already said its last word without waiting for ever. Knows httpx2, which
 all vendors' SDKs stand on, and no SDK by name.
 """
@@ -13,30 +13,38 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import (
     CARDS,
-    AIProviderAuthError,
-    AIProviderContentRefusedError,
+    AIProviderEmptyReplyError,
     AIProviderError,
     AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
-    AIProviderNotSupportedError,
-    AIProviderQuotaError,
-    AIProviderRateLimitError,
     AIProviderStreamCutError,
-    AIProviderTimeoutError,
     AIProviderUnavailableError,
     CompanionError,
     Kind,
 )
 from companion.flow import Health
 from companion.log import redact
+from companion.providers.wire.refusals import (
+    FOR_TODAY,
+    INVALID,
+    LOADING,
+    NO_ADDRESS,
+    NOT_AN_API,
+    TIMEOUT,
+    UNAVAILABLE,
+    UNREACHABLE,
+    Reason,
+    Verdict,
+    until,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -46,103 +54,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LINGER_S = 1.0
-"""How long a stream may stay open after its last word; usage and terminator come in that time or not at all."""
+"""How long a stream may stay open after its last word; usage comes in that time or not at all."""
+PAUSE_S = 5.0
+"""The same where the last word was not said in so many words: some servers give a finish reason too early."""
+LOADING_S = 1.0
+"""Between two questions whether a model is loaded."""
 _QUOTED = 200
 """Characters of a vendor's explanation that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a failure is."""
-
-    error: type[AIProviderError]
-    kind: Kind | None = None
-    """Finer than the class's own."""
-    sentence: str = ""
-    hint: str = ""
-
-
-_TOO_LONG = Verdict(
-    AIProviderInvalidRequestError,
-    None,
-    "This conversation has become too long for the model of {who}.",
-    "What you said is kept. Begin a new reflection, or choose a model with more room.",
-)
-_FORBIDDEN = Verdict(AIProviderAuthError, Kind.FORBIDDEN)
-_NOT_AN_API = Verdict(AIProviderError, Kind.NOT_AN_API)
-_UNREACHABLE = Verdict(AIProviderUnavailableError, Kind.UNREACHABLE)
-NO_ADDRESS = Verdict(
-    AIProviderUnavailableError,
-    Kind.UNREACHABLE,
-    "What is set as the address of {who} is no web address.",
-    "Correct it in the settings. What you said is kept.",
-)
-_AUTH = Verdict(AIProviderAuthError)
-_QUOTA = Verdict(AIProviderQuotaError)
-_MODEL = Verdict(AIProviderModelNotFoundError)
-_RATE = Verdict(AIProviderRateLimitError)
-_TIMEOUT = Verdict(AIProviderTimeoutError)
-_INVALID = Verdict(AIProviderInvalidRequestError)
-_UNAVAILABLE = Verdict(AIProviderUnavailableError)
-_REFUSED = Verdict(AIProviderContentRefusedError)
-
-
-def _unable(what: str) -> Verdict:
-    sentence = f"The chosen model of {{who}} cannot {what}."
-    return Verdict(AIProviderNotSupportedError, None, sentence, "Choose another model for it.")
-
-
-_BY_NAME: Mapping[str, Verdict] = {
-    "insufficient_quota": _QUOTA,
-    "billing_error": _QUOTA,
-    "billing_not_active": _QUOTA,
-    "billing_hard_limit_reached": _QUOTA,
-    "invalid_api_key": _AUTH,
-    "authentication_error": _AUTH,
-    "permission_error": _FORBIDDEN,
-    "model_not_found": _MODEL,
-    "not_found_error": _MODEL,
-    "context_length_exceeded": _TOO_LONG,
-    "string_above_max_length": _TOO_LONG,
-    "request_too_large": _TOO_LONG,
-    "content_policy_violation": _REFUSED,
-    "content_filter": _REFUSED,
-    "rate_limit_exceeded": _RATE,
-    "rate_limit_error": _RATE,
-    "timeout_error": _TIMEOUT,
-    "overloaded_error": _UNAVAILABLE,
-}
-"""Codes and types that say more than the status, in vendors' own words; also the only clue inside an open stream."""
-_BY_WORDS: tuple[tuple[str, Verdict], ...] = (
-    ("usage limit", _QUOTA),
-    ("credit balance", _QUOTA),
-    ("prompt is too long", _TOO_LONG),
-    ("maximum context length", _TOO_LONG),
-    ("exceeds the available context size", _TOO_LONG),
-    ("does not support tools", _unable("use tools")),
-    ("does not support thinking", _unable("think first")),
-    ("does not support embeddings", _unable("turn text into vectors")),
-)
-"""For what vendors answer as a plain 400, with the reason in prose only."""
-_BY_STATUS: Mapping[int, Verdict] = {
-    400: _INVALID,
-    401: _AUTH,
-    402: _QUOTA,
-    403: _FORBIDDEN,
-    404: _MODEL,
-    408: _TIMEOUT,
-    409: _UNAVAILABLE,
-    413: _TOO_LONG,
-    422: _INVALID,
-    429: _RATE,
-    504: _TIMEOUT,
-}
 _GARBLED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What parsers and SDKs raise over a reply that is not what it should be (JSON and UTF-8 errors are ValueErrors)."""
 
 
 @dataclass(slots=True)
-class Told:
+class CallContext:
     """How far a call has come, for the judgement of what ends it."""
 
     spec: Spec
@@ -150,6 +76,10 @@ class Told:
     """The vendor has answered with a body: from now on a broken connection is an answer cut off."""
     said: bool = False
     """Something was delivered."""
+    verdict: Verdict | None = None
+    """On the last refusal."""
+    refused_with: str = ""
+    """Its body."""
 
     def cut(self, error: BaseException | None = None) -> AIProviderStreamCutError:
         """The stream ended without its end. Worth another try only while nothing was delivered."""
@@ -157,9 +87,20 @@ class Told:
             "", self.spec.name, error, who=self.spec.display_name, retryable=not self.said
         )
 
+    def empty(self, finish: str = "", *, thought: bool = False) -> AIProviderEmptyReplyError:
+        """The answer ended well and says nothing. `finish`: how; `thought`: there were thoughts."""
+        who, hint = self.spec.display_name, ""
+        if finish == "length" and thought:
+            hint = "It spent its whole room on thinking. Allow a longer answer or less effort."
+        elif finish == "length":
+            hint = "There was no room left for an answer. Begin a new reflection, or allow a longer answer."
+        again = False if finish == "length" else None  # the same request fills the same room
+        return AIProviderEmptyReplyError("", self.spec.name, who=who, hint=hint, retryable=again)
+
     def fault(self, verdict: Verdict, error: BaseException | None = None, **where: Any) -> AIProviderError:
         """`verdict` as this provider's error."""
         who = self.spec.display_name
+        where.setdefault("retryable", verdict.retryable)
         return verdict.error(
             verdict.sentence.format(who=who),
             self.spec.name,
@@ -183,17 +124,21 @@ class Told:
     ) -> AIProviderError:
         """A vendor's refusal, from its parts. `body` is the parsed JSON, or the text where it is none."""
         reason = Reason.of(body)
-        verdict = reason.verdict(status)
+        verdict = self.verdict = reason.verdict(status)
+        wait_s = retry_after_s(headers)
+        wait_s = reason.wait_s if wait_s is None else wait_s
         hint = ""
-        if verdict is _INVALID and reason.text:
+        if verdict is INVALID and reason.text:
             quoted = redact(" ".join(reason.text.split()))[:_QUOTED]
             hint = f"It says: “{quoted}” What you said is kept."
+        elif verdict is FOR_TODAY:
+            hint = f"{until(wait_s)} {verdict.hint}"
         return self.fault(
             verdict,
             error,
             status=status,
             request_id=headers.get("x-request-id") or headers.get("request-id"),
-            retry_after_s=retry_after_s(headers),
+            retry_after_s=wait_s,
             hint=hint,
         )
 
@@ -203,6 +148,7 @@ class Told:
             text = (await response.aread()).decode("utf-8", "replace")
         finally:
             await response.aclose()
+        self.refused_with = text
         body: object = text
         with suppress(ValueError, RecursionError):
             body = json.loads(text)
@@ -228,24 +174,24 @@ class Told:
         if any(isinstance(link, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)) for link in chain):
             return self.fault(NO_ADDRESS, error, retryable=False)
         if any(isinstance(link, httpx2.ConnectTimeout) for link in chain):
-            return self.fault(_UNREACHABLE, error)
+            return self.fault(UNREACHABLE, error)
         if any(isinstance(link, httpx2.TimeoutException) for link in chain):
-            return self.fault(_TIMEOUT, error)
+            return self.fault(TIMEOUT, error)
         if not self.opened and any(_speaks_otherwise(link) for link in chain):
-            return self.fault(_NOT_AN_API, error)
+            return self.fault(NOT_AN_API, error)
         if any(isinstance(link, httpx2.RequestError) for link in chain):
-            return self.cut(error) if self.opened else self.fault(_UNREACHABLE, error)
+            return self.cut(error) if self.opened else self.fault(UNREACHABLE, error)
         if (body := getattr(error, "body", None)) is not None:
             return self.inside(body, error)
         if any(isinstance(link, _GARBLED) for link in chain):
-            return self.cut(error) if self.said else self.fault(_NOT_AN_API, error)
-        return self.cut(error) if self.opened else self.fault(_UNAVAILABLE, error)
+            return self.cut(error) if self.said else self.fault(NOT_AN_API, error)
+        return self.cut(error) if self.opened else self.fault(UNAVAILABLE, error)
 
 
 @contextmanager
-def told(spec: Spec) -> Iterator[Told]:
+def in_call(spec: Spec) -> Iterator[CallContext]:
     """Everything raised inside leaves as a `CompanionError`; cancellation and closing pass untouched."""
-    call = Told(spec)
+    call = CallContext(spec)
     try:
         yield call
     except CompanionError:
@@ -253,46 +199,6 @@ def told(spec: Spec) -> Iterator[Told]:
     except Exception as error:  # noqa: BLE001 - a reply is outside input, and SDKs fail over odd ones in ways of their own
         found = call.exception(error)
         raise found from found.__cause__  # the gate's own lies below `error`; raised from it, the two would form a ring
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What a vendor says about its refusal: nested `{"error": {…}}`, flat `{"message", "code"}`, or text."""
-
-    names: tuple[str, ...] = ()
-    """Code and type, lower case, the more telling first."""
-    text: str = ""
-    is_json: bool = field(default=True)
-
-    @staticmethod
-    def of(body: object) -> Reason:
-        if isinstance(body, list) and body:
-            body = body[0]
-        inner = body.get("error", body) if isinstance(body, dict) else body
-        if not isinstance(inner, dict):
-            text = inner if isinstance(inner, str) else ""
-            return Reason((), text, is_json=isinstance(body, dict))
-        found = (inner.get("code"), inner.get("type"))
-        names = tuple(str(name).lower() for name in found if isinstance(name, (str, int)))
-        message = inner.get("message")
-        return Reason(names, message if isinstance(message, str) else "")
-
-    def verdict(self, status: int | None) -> Verdict:
-        """Names first, then what the prose gives away, then the status."""
-        for name in self.names:
-            if name in _BY_NAME:
-                return _BY_NAME[name]
-        lowered = self.text.lower()
-        for words, verdict in _BY_WORDS:
-            if words in lowered:
-                return verdict
-        if status == 404 and not self.is_json:
-            return _NOT_AN_API
-        if status is None:  # inside a stream some vendors put the status where others put a code
-            status = next((int(name) for name in self.names if name.isdecimal()), None)
-        if status is None:
-            return _INVALID if "invalid_request_error" in self.names else _UNAVAILABLE
-        return _BY_STATUS.get(status, _INVALID if 400 <= status < 500 else _UNAVAILABLE)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -324,45 +230,114 @@ def _moment(date: str) -> float | None:
         return None
 
 
-async def until_over(chunks: AsyncIterator[T], over: Callable[[], bool]) -> AsyncGenerator[T, None]:
-    """Reads to the end, so that the connection is used again; once `over()`, only for `LINGER_S` and past any break."""
-    async for chunk in chunks:
-        yield chunk
-        if over():
-            break
-    while over():
-        try:
-            async with asyncio.timeout(LINGER_S):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
+async def until_over(
+    chunks: AsyncIterator[T], over: Callable[[], bool], surely: Callable[[], bool] | None = None
+) -> AsyncGenerator[T, None]:
+    """Reads to the end, so that the connection is used again; once `over()`, only for `LINGER_S` and past any break.
+
+    Args:
+        over: may become untrue again, when words follow what looked like the end.
+        surely: whether the last word was said in so many words; if not, it is waited for `PAUSE_S`.
+    """
+    while True:
+        async for chunk in chunks:
+            yield chunk
+            if over():
+                break
+        else:
             return
-        except Exception as error:
-            import httpx2
-
-            if any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error)):
+        while over():
+            try:
+                async with asyncio.timeout(LINGER_S if surely is None or surely() else PAUSE_S):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
                 return
-            raise
-        yield chunk
+            except Exception as error:
+                import httpx2
+
+                if any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error)):
+                    return
+                raise
+            yield chunk
 
 
-async def health(provider: AIProvider, list_models: Callable[[], Any]) -> Health:
-    """Times a question for the models there are; a failure becomes its sentence."""
+async def when_loaded(
+    call: CallContext, ask: Callable[[], Awaitable[httpx2.Response]], patience_s: float
+) -> httpx2.Response:
+    """The answer to `ask`, asked again while the server says that its model is still being loaded; the caller closes it.
+
+    Raises:
+        AIProviderError: it was refused, or says when the model will be there and that is later than `patience_s`.
+    """
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + patience_s
+    while True:
+        response = await ask()
+        if response.status_code < 400:
+            return response
+        error = await call.refusal(response)
+        pause_s = error.retry_after_s or LOADING_S
+        if call.verdict is not LOADING or loop.time() + pause_s > latest:
+            raise error
+        await asyncio.sleep(pause_s)
+
+
+async def health(
+    provider: AIProvider,
+    list_models: Callable[[], Any],
+    knock: Callable[[CallContext], Awaitable[object]] | None = None,
+) -> Health:
+    """Times a question for the models there are; a failure becomes its sentence.
+
+    Args:
+        knock: a call that costs nothing and shows that key and address are right, for servers without such a list and
+            keys that may not read it.
+    """
     spec, started = provider.spec, time.perf_counter()
 
     async def listed() -> tuple[str, ...]:
-        with told(spec):
-            return tuple(await list_models())
+        try:
+            with in_call(spec):
+                return tuple(await list_models())
+        except AIProviderError as error:
+            if knock is None or error.kind not in _NO_LIST:
+                raise
+            with in_call(spec) as call:
+                await knock(call)
+            return ()
 
     try:
         models = await provider.asked(listed)
-    except AIProviderModelNotFoundError:  # the list itself is missing: no service lives at this address
-        detail = CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name)
-        return Health(ok=False, detail=detail, kind=Kind.NOT_AN_API)
+    except AIProviderModelNotFoundError as error:
+        if knock is None:  # the list itself is missing: no service lives at this address
+            detail = CARDS[Kind.NOT_AN_API].sentence.format(who=spec.display_name)
+            return Health(ok=False, detail=detail, kind=Kind.NOT_AN_API)
+        return Health(ok=False, detail=error.message, kind=error.kind)
     except CompanionError as error:
         return Health(ok=False, detail=error.message, kind=error.kind)
     elapsed_ms = (time.perf_counter() - started) * 1000
     does = "accepts the key" if spec.needs_key else "answers"
     return Health(ok=True, detail=f"{spec.display_name} {does}.", latency_ms=elapsed_ms, models=models)
+
+
+_NO_LIST = frozenset({Kind.FORBIDDEN, Kind.NOT_AN_API, Kind.MODEL_UNKNOWN})
+
+
+@contextmanager
+def our_own(spec: Spec) -> Iterator[None]:
+    """Around what makes a request: what fails there was never sent, so neither vendor nor address are to blame."""
+    try:
+        yield
+    except CompanionError:
+        raise
+    except _GARBLED as error:
+        raise AIProviderInvalidRequestError(
+            f"The request makes no sense ({type(error).__name__}: {error}).",
+            spec.name,
+            error,
+            who=spec.display_name,
+            hint="Correct it; nothing was sent.",
+        ) from error
 
 
 def _speaks_otherwise(error: BaseException) -> bool:

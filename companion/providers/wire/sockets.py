@@ -33,7 +33,8 @@ from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
 from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.replay import Replay
-from companion.providers.wire.faults import NO_ADDRESS, Told, told
+from companion.providers.wire.faults import CallContext, in_call
+from companion.providers.wire.refusals import NO_ADDRESS
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ _BY_REASON = (
 
 
 @contextmanager
-def live(spec: Spec, read: Callable[[Any], Any] | None = None) -> Iterator[Told]:
+def live(spec: Spec, read: Callable[[Any], Any] | None = None) -> Iterator[CallContext]:
     """`faults.told` for work on a WebSocket: refused handshakes and closed sockets get their names too.
 
     Args:
@@ -72,7 +73,7 @@ def live(spec: Spec, read: Callable[[Any], Any] | None = None) -> Iterator[Told]
         read: turns the body of a refusal (parsed JSON, or text) into `{"code": …, "message": …}`, where the vendor has a
             shape of its own.
     """
-    with told(spec) as call:
+    with in_call(spec) as call:
         try:
             yield call
         except HandshakeRefused as error:
@@ -81,7 +82,9 @@ def live(spec: Spec, read: Callable[[Any], Any] | None = None) -> Iterator[Told]
             raise closed(call, error) from error
 
 
-def refused(call: Told, error: HandshakeRefused, read: Callable[[Any], Any] | None = None) -> AIProviderError:
+def refused(
+    call: CallContext, error: HandshakeRefused, read: Callable[[Any], Any] | None = None
+) -> AIProviderError:
     """A handshake that was answered with an HTTP status instead."""
     if error.status < 400:
         return _not_the_service(call, error)
@@ -96,7 +99,7 @@ def refused(call: Told, error: HandshakeRefused, read: Callable[[Any], Any] | No
     return call.status(error.status, read(body) if read else body, headers, error)
 
 
-def _not_the_service(call: Told, error: HandshakeRefused) -> AIProviderError:
+def _not_the_service(call: CallContext, error: HandshakeRefused) -> AIProviderError:
     """A web page or a redirection, as networks send it that want a sign-in first."""
     name, who = call.spec.name, call.spec.display_name
     message = ""
@@ -106,7 +109,7 @@ def _not_the_service(call: Told, error: HandshakeRefused) -> AIProviderError:
     return AIProviderError(message, name, error, kind=Kind.NOT_AN_API, who=who, status=error.status)
 
 
-def closed(call: Told, error: SocketClosed) -> AIProviderError:
+def closed(call: CallContext, error: SocketClosed) -> AIProviderError:
     """A socket that ended before the work was done.
 
     Either what was sent was wrong, or the vendor stopped: that is worth another try while nothing was delivered, and an
@@ -146,7 +149,7 @@ async def connect(provider: AIProvider, url: str, headers: Mapping[str, str]) ->
     """Opens a socket through the provider's gate. Call it inside `live`."""
     spec = provider.spec
     if not origin(url):
-        raise Told(spec).fault(NO_ADDRESS, retryable=False)
+        raise CallContext(spec).fault(NO_ADDRESS, retryable=False)
     try:
         return await provider.net.websocket(url, headers, who=spec.display_name)
     except AIProviderError as error:
@@ -255,7 +258,7 @@ class Exchange:
         self._news.set()
 
 
-def too_late(call: Told, error: BaseException) -> AIProviderTimeoutError:
+def too_late(call: CallContext, error: BaseException) -> AIProviderTimeoutError:
     return AIProviderTimeoutError("", call.spec.name, error, who=call.spec.display_name)
 
 
@@ -351,7 +354,7 @@ class HearingDialect:
     closes = False
     """After `last` the vendor says the rest and hangs up, which is then a proper end."""
 
-    def __init__(self, call: Told, *, rate_hz: int = 16_000) -> None:
+    def __init__(self, call: CallContext, *, rate_hz: int = 16_000) -> None:
         self.call = call
         self.rate_hz = rate_hz
         self.turns = Turns()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from companion.errors import AIProviderError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.net import Socket, SocketClosed
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import CLEAN, Exchange, Outgoing, close_source, gone, let_go, too_late
 from companion.tasks import spawn, stop
 
@@ -35,7 +35,7 @@ class VoiceDialect:
     given to `text` have been spoken; it counts only after `last`.
     """
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self.call = call
         self.piece = 0
         self.is_over = False
@@ -219,7 +219,7 @@ async def say(
         await pieces.aclose()
 
 
-def _no_sound(call: Told) -> AIProviderError:
+def _no_sound(call: CallContext) -> AIProviderError:
     who = call.spec.display_name
     return AIProviderError(f"{who} sent no sound.", call.spec.name, kind=Kind.VOICE_FAILED, who=who)
 

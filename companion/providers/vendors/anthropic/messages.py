@@ -1,7 +1,8 @@
 """The Messages API, contract 2026-10-21, the words of the wire: `compose` makes a request's body, `Reply` reads its events.
 
 Knows nothing of sockets. The contract has no sampling parameters. Thoughts that led to a tool call travel with the call
-(`ToolCall.opaque`) and go back unread, as the API demands. An answer is whole only after `message_stop`.
+(`ToolCall.opaque`) and go back unread and in their order, as the API demands. An answer is whole after `message_stop`, or
+with a reason to stop.
 """
 
 from __future__ import annotations
@@ -13,13 +14,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import AIProviderEmptyReplyError, AIProviderNotSupportedError
+from companion.errors import AIProviderNotSupportedError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker
-from companion.providers.fitting import left_out, notice, require_abilities
+from companion.providers.fitting import (
+    fitting_id,
+    kept_by,
+    kept_for,
+    left_out,
+    notice,
+    require_abilities,
+)
 from companion.providers.provider import Spec
-from companion.providers.wire.faults import Told
-from companion.providers.wire.sse import ServerSentEvent, parsed
+from companion.providers.wire.faults import CallContext
+from companion.providers.wire.sse import ServerSentEvent, parsed, says_nothing
 from companion.providers.wire.usage import figure, tokens, usage_of
+from companion.providers.wire.words import Words, whole
 
 if TYPE_CHECKING:
     from companion.calls import Picture, Tool, ToolCall
@@ -37,8 +46,11 @@ _EFFORTS = {"minimal": "low"}
 _THINKS_BY_BUDGET = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[0-5])?(-\d{8})?$)")
 """Models that are given a number of tokens to think with; the newer ones decide by themselves."""
 _BUDGETS = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576, "max": 31_744}
-_OURS = "anthropic:"
-"""Marks what `ToolCall.opaque` holds as thoughts of this vendor; a conversation may have begun with another."""
+_OURS = "anthropic"
+"""Marks what `ToolCall.opaque` holds as this vendor's; a conversation may have begun with another."""
+_CALL_IDS = "[a-zA-Z0-9_-]+"
+_OPENING = "…"
+"""What the user says in a conversation that the assistant begins: the API takes none that does not begin with the user."""
 _FINISH = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
@@ -72,6 +84,8 @@ def compose(
     missing = set(left_out(request, entry, _LACKING))
     if request.tools and request.tool_choice not in ("auto", "none"):  # the API refuses both together
         missing |= {"reasoning_effort"} if request.reasoning_effort else set()
+    if request.reasoning_effort not in ("", "none") and _began_without_thoughts(request.messages, model):
+        missing.add("reasoning_effort")
     effort = "" if "reasoning_effort" in missing else request.reasoning_effort
     thinks = effort not in ("", "none")
     body: dict[str, Any] = {
@@ -100,6 +114,14 @@ def compose(
     if request.reasoning_effort == "none":  # a model that cannot think does what was asked
         missing.discard("reasoning_effort")
     return body, tuple(notice(label, name) for name in sorted(missing))
+
+
+def _began_without_thoughts(messages: Sequence[Message], model: str) -> bool:
+    """Whether a turn is under way that another vendor began: models with a budget refuse to think from its middle on."""
+    if not _THINKS_BY_BUDGET.match(model) or messages[-1].role is not Speaker.TOOL:
+        return False
+    calls = next((m.tool_calls for m in reversed(messages) if m.role is Speaker.ASSISTANT), ())
+    return not (calls and _kept(calls[0].opaque))
 
 
 def _room(entry: ModelEntry | None, thinks: bool) -> int:
@@ -155,6 +177,8 @@ def _messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
             found[-1]["content"] += [_text(content)] if isinstance(content, str) else content
         else:
             found.append({"role": role, "content": content})
+    if found and found[0]["role"] == "assistant":
+        found.insert(0, {"role": "user", "content": _OPENING})
     return found
 
 
@@ -163,12 +187,27 @@ def _content(message: Message) -> str | list[dict[str, Any]]:
         result: Any = message.content
         if message.images:
             result = [*([_text(message.content)] if message.content else []), *map(_picture, message.images)]
-        return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": result}]
+        call_id = fitting_id(message.tool_call_id, _CALL_IDS)
+        return [{"type": "tool_result", "tool_use_id": call_id, "content": result}]
     if not message.images and not message.tool_calls:
         return message.content
-    thoughts = _thoughts(message.tool_calls[0].opaque) if message.tool_calls else []
+    if message.tool_calls:
+        return _turn(message, message.tool_calls)
     text = [_text(message.content)] if message.content.strip() else []
-    return [*thoughts, *map(_picture, message.images), *text, *map(_tool_use, message.tool_calls)]
+    return [*map(_picture, message.images), *text]
+
+
+def _turn(message: Message, calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
+    """Thoughts, words and calls, in the order they came in if they came from here."""
+    kept, uses = _kept(calls[0].opaque), {call.id: _tool_use(call) for call in calls}
+    written = "".join(block["text"] for block in kept if block["type"] == "text")
+    ids = [block["id"] for block in kept if block["type"] == "tool_use"]
+    if written == message.content and ids == list(uses):
+        blocks = (uses[block["id"]] if block["type"] == "tool_use" else block for block in kept)
+        return [block for block in blocks if block["type"] != "text" or block["text"].strip()]
+    thoughts = [block for block in kept if block["type"] in _THOUGHTS]
+    text = [_text(message.content)] if message.content.strip() else []
+    return [*thoughts, *text, *uses.values()]
 
 
 def _text(text: str) -> dict[str, Any]:
@@ -190,13 +229,19 @@ def _tool_use(call: ToolCall) -> dict[str, Any]:
     if not isinstance(given, dict):
         # The API takes nothing but an object, and the model should see what it wrote.
         given = {"INVALID_JSON": call.arguments}
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": given}
+    call_id = fitting_id(call.id, _CALL_IDS)
+    return {"type": "tool_use", "id": call_id, "name": call.name, "input": given}
 
 
-def _thoughts(opaque: str) -> list[dict[str, Any]]:
-    if not opaque.startswith(_OURS):
+_THOUGHTS = ("thinking", "redacted_thinking")
+
+
+def _kept(opaque: str) -> list[dict[str, Any]]:
+    """The blocks of a turn with thoughts; of calls only their ids."""
+    try:
+        blocks: list[dict[str, Any]] = json.loads(kept_by(_OURS, opaque) or "[]")
+    except (ValueError, RecursionError):
         return []
-    blocks: list[dict[str, Any]] = json.loads(opaque.removeprefix(_OURS))
     return blocks
 
 
@@ -238,7 +283,7 @@ def accepted(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Block:
-    """A block of content that is not text, under way."""
+    """A block of content under way."""
 
     start: Mapping[str, Any]
     pieces: list[str] = field(default_factory=list)
@@ -247,22 +292,32 @@ class _Block:
     def call(self, opaque: str) -> ToolCall:
         from companion.calls import ToolCall
 
-        arguments = "".join(self.pieces) or json.dumps(self.start.get("input") or {})
+        arguments = whole("".join(self.pieces)) or json.dumps(self.start.get("input") or {})
         return ToolCall(
             id=str(self.start["id"]), name=str(self.start["name"]), arguments=arguments, opaque=opaque
         )
 
-    def thought(self) -> dict[str, Any]:
-        if self.start["type"] == "redacted_thinking":
-            return dict(self.start)
-        return {"type": "thinking", "thinking": "".join(self.pieces), "signature": self.signature}
+    def kept(self) -> dict[str, Any] | None:
+        """As it goes back; None: it does not. Thoughts without a signature would be refused."""
+        match self.start["type"]:
+            case "redacted_thinking":
+                return dict(self.start)
+            case "thinking" if self.signature:
+                text = whole("".join(self.pieces))
+                return {"type": "thinking", "thinking": text, "signature": self.signature}
+            case "text":
+                return _text(whole("".join(self.pieces)))
+            case "tool_use":
+                return {"type": "tool_use", "id": str(self.start["id"])}
+        return None
 
 
 class Reply:
     """What an event stream has told so far."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self._call = call
+        self._words = Words()
         self._stopped = False
         self._reason = ""
         self._model = self._id = ""
@@ -283,12 +338,23 @@ class Reply:
         """
         if told.event == "error":
             raise self._call.inside(_parsed(told.data))
-        event = parsed(told.data)
-        match event["type"]:
+        try:
+            event = parsed(told.data)
+        except ValueError:
+            if self._stopped or says_nothing(told.data):
+                return None
+            raise
+        match event.get("type"):
             case "content_block_delta":
                 return self._take_delta(event["index"], event["delta"])
-            case "content_block_start" if event["content_block"]["type"] != "text":
-                self._blocks[event["index"]] = _Block(event["content_block"])
+            case "content_block_start":
+                return self._begin(event["index"], event["content_block"])
+            case "error":
+                raise self._call.inside(event)
+            case "message":
+                return self._take_whole(event)
+            case None if event.get("error"):
+                raise self._call.inside(event)
             case "message_start":
                 message = event["message"]
                 self._model, self._id = message.get("model") or "", message.get("id") or ""
@@ -303,22 +369,52 @@ class Reply:
 
     def _take_delta(self, index: int, delta: Mapping[str, Any]) -> ChatDelta | None:
         kind = delta["type"]
+        block = self._blocks.get(index)
         if kind == "text_delta":
             text: str = delta["text"]
-            if not self._call.said and not text.isspace():
-                self._call.said = bool(text)
-            return ChatDelta(text=text) if text else None
-        block = self._blocks.get(index)
+            if block is not None:
+                block.pieces.append(text)
+            return self._words.take(text) if self._call.said else self._said(self._words.take(text))
         if kind == "thinking_delta":
             thought: str = delta["thinking"]
             if block is not None:
                 block.pieces.append(thought)
-            return ChatDelta(reasoning=thought) if thought else None
+            return self._words.take("", thought)
         if block is not None and kind == "input_json_delta":
             block.pieces.append(delta["partial_json"])
         elif block is not None and kind == "signature_delta":
             block.signature += delta["signature"]
         return None
+
+    def _begin(self, index: int, start: Mapping[str, Any]) -> ChatDelta | None:
+        block = self._blocks[index] = _Block(start)
+        if start["type"] == "text" and (text := start.get("text")):
+            block.pieces.append(text)
+            return self._said(self._words.take(text))
+        return None
+
+    def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
+        if not self._call.said and self._words.has_words:
+            self._call.said = True
+        return delta
+
+    def _take_whole(self, message: Mapping[str, Any]) -> ChatDelta | None:
+        """An answer in one piece, from a server that does not stream."""
+        self._model, self._id = message.get("model") or "", message.get("id") or ""
+        self._reason, self._stopped, self._last = message.get("stop_reason") or "", True, message
+        self._count(message.get("usage"))
+        said = thought = ""
+        for index, start in enumerate(message.get("content") or ()):
+            block = self._blocks[index] = _Block(start, signature=start.get("signature") or "")
+            text = start.get(start["type"])
+            if start["type"] in ("text", "thinking") and isinstance(text, str):
+                block.pieces.append(text)
+                said, thought = (said + text, thought) if start["type"] == "text" else (said, thought + text)
+        return self._said(self._words.take(said, thought))
+
+    def rest(self) -> ChatDelta | None:
+        """What was held back until the end."""
+        return self._said(self._words.rest())
 
     def _count(self, told: object) -> None:
         """Takes the newest figures; those of `message_delta` are cumulative and may leave the input out."""
@@ -335,30 +431,32 @@ class Reply:
         Raises:
             AIProviderError: the stream did not stop properly, was refused, or said nothing.
         """
-        call, spec = self._call, self._call.spec
-        if not self._stopped:
+        call = self._call
+        if not self._stopped and not self._reason:
             raise call.cut()
-        calls = self._calls()
-        if not call.said and not calls:
-            if self._reason == "refusal":
+        finish = _FINISH.get(self._reason, "stop")
+        calls = self._calls() if finish == "stop" else ()  # what ran out of room in a call is no call
+        if not self._words.has_words and not calls:
+            if finish == "content_filter":
                 raise call.inside({"code": "content_filter"})
-            raise AIProviderEmptyReplyError("", spec.name, who=spec.display_name)
+            raise call.empty(finish, thought=self._words.has_thoughts)
         usage = usage_of(read=self._input, written=self._output, cached=self._cached)
-        finish = "tool_calls" if calls and self._reason == "tool_use" else _FINISH.get(self._reason, "stop")
+        finish = "tool_calls" if calls else finish
         return ChatDelta(
             finish_reason=finish,
             usage=usage,
             model=self._model,
             id=self._id,
-            tool_calls=calls if finish == "tool_calls" else (),
+            tool_calls=calls,
             notices=tuple(notices),
             raw=self._last,
         )
 
     def _calls(self) -> tuple[ToolCall, ...]:
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
-        thoughts = [b.thought() for b in blocks if b.start["type"] in ("thinking", "redacted_thinking")]
-        opaque = _OURS + json.dumps(thoughts, ensure_ascii=False) if thoughts else ""
+        kept = [found for block in blocks if (found := block.kept()) is not None]
+        has_thoughts = any(block["type"] in _THOUGHTS for block in kept)
+        opaque = kept_for(_OURS, json.dumps(kept, ensure_ascii=False) if has_thoughts else "")
         uses = [block for block in blocks if block.start["type"] == "tool_use"]
         return tuple(block.call("" if number else opaque) for number, block in enumerate(uses))
 

@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import CompanionError
+from companion.errors import AIProviderInvalidRequestError, CompanionError
 from companion.flow import ChatDelta, ChatRequest, Health, Role
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.anthropic.messages import Reply, compose
-from companion.providers.wire.faults import Told, health, told, until_over
-from companion.providers.wire.sse import Splitter
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
+from companion.providers.wire.sse import AnswerSplitter
 
 if TYPE_CHECKING:
     import httpx2
@@ -61,9 +62,10 @@ class AnthropicProvider(AIProvider):
     _client: AsyncAnthropic | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        with told(self.spec) as call:
-            body, notices = self._compose(request)
-            reply, splitter = Reply(call), Splitter()
+        with in_call(self.spec) as call:
+            with our_own(self.spec):
+                body, notices = self._compose(request)
+            reply, splitter = Reply(call), AnswerSplitter()
             async with aclosing(await self._ask(call, body)) as response:
                 call.opened = True
                 blocks = until_over(response.aiter_bytes(), reply.is_over)
@@ -72,6 +74,12 @@ class AnthropicProvider(AIProvider):
                         for event in splitter.feed(block):
                             if delta := reply.take(event):
                                 yield delta
+            for event in splitter.rest():
+                with suppress(*[ValueError] * splitter.is_events):
+                    if delta := reply.take(event):
+                        yield delta
+            if delta := reply.rest():
+                yield delta
             yield reply.last(notices)
 
     async def count_tokens(self, request: ChatRequest) -> int:
@@ -82,7 +90,7 @@ class AnthropicProvider(AIProvider):
         """
 
         async def count() -> int:
-            with told(self.spec):
+            with in_call(self.spec):
                 body, _ = self._compose(request)
                 counted = {name: body[name] for name in _COUNTED if name in body}
                 client = await self._sdk()
@@ -98,14 +106,19 @@ class AnthropicProvider(AIProvider):
         model = request.model or self.models[Role.THINKS]
         return compose(request, self.spec, model, _entry(model))
 
-    async def _ask(self, call: Told, body: dict[str, Any]) -> httpx2.Response:
+    async def _ask(self, call: CallContext, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
-        headers = {"Authorization": f"Bearer {key}", "anthropic-version": VERSION}
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "anthropic-version": VERSION,
+            "Content-Type": "application/json",
+        }
         url = self.base_url.rstrip("/") + "/v1/messages"
-        request = self._http.build_request("POST", url, headers=headers, json=body)
+        raw = json_body(body, self.spec)
+        request = self._http.build_request("POST", url, headers=headers, content=raw)
         response = await self._http.send(request, stream=True)
         if response.status_code >= 400:
             raise await call.refusal(response)
@@ -132,11 +145,17 @@ class AnthropicProvider(AIProvider):
         async def models() -> Sequence[str]:
             return [model.id for model in (await (await self._sdk()).models.list(limit=1000)).data]
 
-        return await health(self, models)
+        async def knock(call: CallContext) -> None:
+            """A question without a message: it costs nothing, and is refused only by who accepts key and address."""
+            body = {"model": self.models[Role.THINKS], "max_tokens": 1, "messages": []}
+            with suppress(AIProviderInvalidRequestError):
+                await (await self._ask(call, body)).aclose()
+
+        return await health(self, models, knock)
 
     async def warm(self) -> None:
         if self.api_key is not None:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 _entry(self.models[Role.THINKS])  # the catalogue is read once
                 await self.net.warm(self.base_url)
 

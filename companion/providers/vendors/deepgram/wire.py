@@ -15,7 +15,7 @@ from typing import Any
 
 from companion.errors import AIProviderError
 from companion.flow import Audio, Transcript, TurnSignal
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import HearingDialect, Outgoing, parsed
 from companion.providers.wire.voice_sockets import VoiceDialect
 
@@ -48,7 +48,7 @@ def refusal(body: Any) -> Any:
     return {"code": "model_not_found" if "no such model" in text.lower() else code, "message": text}
 
 
-def _failure(call: Told, message: Mapping[str, Any]) -> AIProviderError:
+def _failure(call: CallContext, message: Mapping[str, Any]) -> AIProviderError:
     """An `Error` message inside an open socket."""
     code = str(message.get("code") or message.get("variant") or "")
     text = str(message.get("description") or message.get("message") or "")
@@ -155,7 +155,7 @@ class _Voice(VoiceDialect):
     over = ""
     """The type of the message that comes after the sound of a stretch."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         super().__init__(call)
         self._stretches: deque[int] = deque()
         """Of each stretch that has not fully sounded: the index of its first piece."""
@@ -183,7 +183,7 @@ class Aura(_Voice):
 
     over = "Flushed"
 
-    def __init__(self, call: Told, flushes: deque[float]) -> None:
+    def __init__(self, call: CallContext, flushes: deque[float]) -> None:
         super().__init__(call)
         self._flushes = flushes
         self._is_open = False

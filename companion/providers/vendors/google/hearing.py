@@ -18,7 +18,7 @@ from companion.providers.provider import AIProvider
 from companion.providers.vendors.google.live import dialled, socket_faults
 from companion.providers.vendors.google.sound import hearing_config
 from companion.providers.vendors.google.wire import raise_failure
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import HearingDialect, Outgoing, hear
 
 
@@ -45,7 +45,7 @@ class _Take(HearingDialect):
 
     block_ms = 100
 
-    def __init__(self, call: Told, *, rate_hz: int) -> None:
+    def __init__(self, call: CallContext, *, rate_hz: int) -> None:
         super().__init__(call, rate_hz=rate_hz)
         self._utterance = 0
         self._is_ending = False

@@ -24,7 +24,7 @@ from companion.net import Socket, SocketClosed
 from companion.ports import VoiceModelEvent as Event
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.google.wire import contents, raise_failure, reason_of, usage
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import address, closed, connect, let_go, live, parsed
 from companion.providers.wire.voice_model import VoiceModel
 
@@ -68,7 +68,7 @@ class GeminiLive(VoiceModel["GeminiLink"]):
         provider = self._provider
         with socket_faults(provider.spec) as call:
             socket = await dialled(call, provider, _setup(self._choice, instructions))
-        yield GeminiLink(Told(provider.spec, opened=True), socket, self._choice, instructions)
+        yield GeminiLink(CallContext(provider.spec, opened=True), socket, self._choice, instructions)
 
 
 class GeminiLink:
@@ -78,7 +78,7 @@ class GeminiLink:
     `close` raises an AIProviderError when the socket has ended.
     """
 
-    def __init__(self, call: Told, socket: Socket, choice: RealtimeChoice, instructions: str) -> None:
+    def __init__(self, call: CallContext, socket: Socket, choice: RealtimeChoice, instructions: str) -> None:
         self.name = f"{call.spec.name}/{choice.model}"
         self.is_spoken = choice.is_spoken
         self._follows_turns = choice.follows_turns
@@ -390,7 +390,7 @@ def _setup(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
     }
 
 
-async def dialled(call: Told, provider: AIProvider, setup: Mapping[str, Any]) -> Socket:
+async def dialled(call: CallContext, provider: AIProvider, setup: Mapping[str, Any]) -> Socket:
     """A socket that is set up and ready; close it. Call it inside `socket_faults`."""
     headers = {KEY_HEADER: provider.require_key()}
     socket = await connect(provider, address(provider.base_url, PATH), headers)
@@ -405,7 +405,7 @@ async def dialled(call: Told, provider: AIProvider, setup: Mapping[str, Any]) ->
 
 
 @contextmanager
-def socket_faults(spec: Spec) -> Iterator[Told]:
+def socket_faults(spec: Spec) -> Iterator[CallContext]:
     """`live.live` with this vendor's words for its failures."""
     with live(spec, reason_of) as call:
         try:
@@ -414,7 +414,7 @@ def socket_faults(spec: Spec) -> Iterator[Told]:
             raise _hung_up(call, error) from error
 
 
-def _hung_up(call: Told, error: SocketClosed) -> AIProviderError:
+def _hung_up(call: CallContext, error: SocketClosed) -> AIProviderError:
     """A socket that the vendor closed, by the reason it gives."""
     lowered = error.reason.lower()
     status = next((known for words, known in _BY_REASON if any(word in lowered for word in words)), None)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from companion.errors import AIProviderError, CompanionError, Kind
+from companion.errors import AIProviderError, AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import (
     Audio,
     ChatDelta,
@@ -25,9 +26,11 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
-from companion.net import MAX_LINE, MAX_MESSAGE
+from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.wire.faults import Told, health, told, until_over
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 from companion.providers.wire.usage import figure, tokens
 
 if TYPE_CHECKING:
@@ -90,16 +93,19 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import Reply, compose
 
         model = request.model or self.models[Role.THINKS]
-        with told(self.spec) as call:
-            asked = compose(request, self.spec, model)
+        with in_call(self.spec) as call:
+            with our_own(self.spec):
+                asked = compose(request, self.spec, model)
             reply = Reply(call, asked, model)
             async with (
                 aclosing(self._stream(call, model, asked.body)) as chunks,
-                aclosing(until_over(chunks, reply.is_over)) as events,
+                aclosing(until_over(chunks, reply.is_over, lambda: False)) as events,
             ):
                 async for event in events:
                     if (delta := reply.take(event)) is not None:
                         yield delta
+            if (delta := reply.rest()) is not None:
+                yield delta
             yield reply.end()
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
@@ -116,7 +122,7 @@ class GoogleProvider(AIProvider):
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             hearing = Hearing(call)
             body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
             async with (
@@ -133,7 +139,7 @@ class GoogleProvider(AIProvider):
 
         model = request.model or self.models[Role.SPEAKS]
         voice = request.voice or self.tts_voice or SPEC.voices[0].id
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             speech = Speech(call)
             body = speak_body(request, model, voice)
             async with (
@@ -152,7 +158,7 @@ class GoogleProvider(AIProvider):
         model = request.model or self.models[Role.EMBEDS]
         vectors: list[tuple[float, ...]] = []
         read = 0
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             for at in range(0, len(request.texts), VECTORS_AT_ONCE):
                 texts = request.texts[at : at + VECTORS_AT_ONCE]
                 found = await self._post(
@@ -169,7 +175,7 @@ class GoogleProvider(AIProvider):
         from companion.providers.vendors.google.wire import Drawing, draw_body
 
         model = request.model or self.models[Role.DRAWS]
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             answer = await self._post(call, f"{_path(model)}:generateContent", draw_body(request))
             drawing = Drawing(call)
             pictures = drawing.take(answer)
@@ -197,22 +203,27 @@ class GoogleProvider(AIProvider):
         return self.spec.voices
 
     async def _own_voices(self) -> Sequence[VoiceInfo]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             return [_voice(each) async for each in self._listed(call, "voices", _VOICE_PAGE)]
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 return [
                     each["name"].removeprefix("models/")
                     async for each in self._listed(call, "models", _MODEL_PAGE)
                 ]
 
-        return await health(self, list_models)
+        async def knock(call: CallContext) -> None:
+            """A count of nothing: it costs nothing, and is refused only by who accepts key and address."""
+            with suppress(AIProviderInvalidRequestError):
+                await self._post(call, f"{_path(self.models[Role.THINKS])}:countTokens", {"contents": []})
+
+        return await health(self, list_models, knock)
 
     async def warm(self) -> None:
         if self.api_key is not None:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
@@ -232,7 +243,7 @@ class GoogleProvider(AIProvider):
         model = request.model or self.models[Role.THINKS]
 
         async def count() -> int:
-            with told(self.spec) as call:
+            with in_call(self.spec) as call:
                 asked = {"model": f"models/{model}", **compose(request, self.spec, model).body}
                 path = f"{_path(model)}:countTokens"
                 return int((await self._post(call, path, {"generateContentRequest": asked}))["totalTokens"])
@@ -246,34 +257,35 @@ class GoogleProvider(AIProvider):
         return self.net.client(base, {KEY_HEADER: self.require_key()}, max_line=max_line)
 
     async def _stream(
-        self, call: Told, model: str, body: Mapping[str, Any], max_line: int = 0
+        self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
     ) -> AsyncGenerator[Any, None]:
         """The events of `streamGenerateContent`, parsed. What comes without being framed as one is read at the end."""
-        from companion.providers.wire.sse import Splitter, parsed
-
         address = f"{_path(model)}:streamGenerateContent?alt=sse"
-        async with self._http(max_line).stream("POST", address, json=body) as response:
+        raw = json_body(body, self.spec)
+        asked = self._http(max_line).stream("POST", address, content=raw, headers=_JSON)
+        async with asked as response:
             await _require_success(call, response)
             call.opened = True
-            splitter, bare = Splitter(max_line), b""
-            has_events = False
+            splitter = AnswerSplitter(max_line)
             async for block in response.aiter_bytes():
                 for event in splitter.feed(block):
-                    has_events = True
-                    yield parsed(event.data)
-                if not has_events and len(bare) < MAX_LINE:
-                    bare += block
-            if not has_events and bare.strip():
-                for each in _unframed(bare):
-                    yield each
+                    if (found := _event(event.data)) is not None:
+                        yield found
+            for event in splitter.rest():
+                last: Any = None
+                with suppress(*[ValueError] * splitter.is_events):
+                    last = _event(event.data)
+                for each in last if isinstance(last, list) else (last,):
+                    if each is not None:
+                        yield each
 
-    async def _post(self, call: Told, address: str, body: Mapping[str, Any]) -> Any:
-        response = await self._http().post(address, json=body)
+    async def _post(self, call: CallContext, address: str, body: Mapping[str, Any]) -> Any:
+        response = await self._http().post(address, content=json_body(body, self.spec), headers=_JSON)
         await _require_success(call, response)
         return response.json()
 
     async def _listed(
-        self, call: Told, what: str, page: Mapping[str, str]
+        self, call: CallContext, what: str, page: Mapping[str, str]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         """All entries of a list, page by page."""
         query = {page["size"]: str(PAGE)}
@@ -291,6 +303,7 @@ class GoogleProvider(AIProvider):
 
 PROVIDER = GoogleProvider
 
+_JSON = {"Content-Type": "application/json"}
 _MODEL_PAGE = {"size": "pageSize", "token": "pageToken"}
 _VOICE_PAGE = {"size": "page_size", "token": "page_token"}
 """Newer parts of the API write their names with underscores."""
@@ -298,6 +311,7 @@ _VOICE_PAGE = {"size": "page_size", "token": "page_token"}
 
 def _path(model: str) -> str:
     """Where a model lives; a name with a slash is a path of its own (`tunedModels/…`)."""
+    model = quote(model, safe="/:@", errors="replace")  # what is no name of a model is told by the vendor
     return model if "/" in model else f"models/{model}"
 
 
@@ -317,13 +331,17 @@ def _unit(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(value / length for value in values) if length else tuple(values)
 
 
-def _unframed(bare: bytes) -> Iterator[Any]:
-    """What came instead of events: one JSON object, or a list of them."""
-    found = json.loads(bare)
-    yield from found if isinstance(found, list) else (found,)
+def _event(data: str) -> Any:
+    """None: only a sign of life."""
+    try:
+        return parsed(data)
+    except ValueError:
+        if says_nothing(data):
+            return None
+        raise
 
 
-async def _require_success(call: Told, response: httpx2.Response) -> None:
+async def _require_success(call: CallContext, response: httpx2.Response) -> None:
     if response.status_code < 400:
         return
     from companion.providers.vendors.google.wire import refusal

@@ -15,7 +15,7 @@ from companion.errors import AIProviderError, Kind
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.pcm import to_wav
 from companion.providers.vendors.google.wire import Reading, inline
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 
 SPEECH_HZ = 24_000
 """Where the media type of the sound names no rate."""
@@ -65,7 +65,7 @@ def _likely(request: HearRequest) -> list[str]:
 class Hearing(Reading):
     """The words of a recording so far: whole utterances of a recogniser, pieces of text of any other model."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         super().__init__(call)
         self._text = ""
 
@@ -117,7 +117,7 @@ def speak_body(request: SpeakRequest, model: str, voice: str) -> dict[str, Any]:
 class Speech(Reading):
     """The sound of a text: bare samples in base64, of the rate its media type names."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         super().__init__(call)
         self._rate_hz = 0
         self._half = b""

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import AIProviderEmptyReplyError, AIProviderError, AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
 from companion.providers.catalogue import Catalogue
-from companion.providers.fitting import left_out, notice, require_abilities
+from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.wire.usage import figure, tokens, usage_of
+from companion.providers.wire.words import Words, whole
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, EmbedRequest, Picture, SoundFile, Tool, ToolCall
     from companion.providers.catalogue import ModelEntry
     from companion.providers.provider import Spec
-    from companion.providers.wire.faults import Told
+    from companion.providers.wire.faults import CallContext
 
 THOUGHT_TOKENS: Mapping[str, int] = {"none": 1000, "minimal": 1000, "low": 2000, "medium": 4000}
 MOST_THOUGHT_TOKENS = 16_000
@@ -45,6 +46,8 @@ LACKING = ("user", "metadata", "name")
 """What a request has no place for."""
 FOREIGN_SIGNATURE = "skip_thought_signature_validator"
 """Goes with a tool call that another vendor's model made: without any signature the request is refused."""
+_OURS = "google"
+"""Marks what `ToolCall.opaque` holds as a signature of this vendor."""
 OWN_ID = "companion-"
 """Begins the ids of calls that came without one; such an id stays here."""
 _BUDGETED = re.compile(r"gemini-(1|2)\b")
@@ -80,6 +83,7 @@ _BROKEN = frozenset(
     }
 )
 """Finish reasons that say that the model failed, not that it is done."""
+_UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -237,7 +241,7 @@ def inline(media_type: str, data: bytes) -> dict[str, Any]:
 def _called(call: ToolCall, *, is_first: bool) -> dict[str, Any]:
     """Of calls made together the vendor signs the first."""
     wanted = {"name": call.name, "args": _object(call.arguments, "arguments"), **_known_id(call.id)}
-    signature = call.opaque or (FOREIGN_SIGNATURE if is_first else "")
+    signature = kept_by(_OURS, call.opaque) or (FOREIGN_SIGNATURE if is_first else "")
     return {"functionCall": wanted, **({"thoughtSignature": signature} if signature else {})}
 
 
@@ -265,15 +269,17 @@ def _object(text: str, otherwise: str) -> dict[str, Any]:
 class Reading:
     """What a stream has told so far, whatever it is made of; subclasses read the parts."""
 
-    def __init__(self, call: Told) -> None:
+    def __init__(self, call: CallContext) -> None:
         self.call = call
         self.finish = ""
         self.last: Mapping[str, Any] = _NOTHING
+        self._is_open = True
+        """More may come: no finish reason yet, or content came after it."""
         self._blocked = ""
         self._usage: object = None
 
     def is_over(self) -> bool:
-        return bool(self.finish)
+        return not self._is_open
 
     def parts(self, event: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         """The parts of one event; notes the rest.
@@ -291,7 +297,8 @@ class Reading:
         if not candidates:
             return ()
         finish = candidates[0].get("finishReason")
-        if finish and finish != "FINISH_REASON_UNSPECIFIED":
+        self._is_open = finish in (None, "", _UNSPECIFIED)
+        if finish and (finish != _UNSPECIFIED or not self.finish):
             self.finish = finish
         return (candidates[0].get("content") or _NOTHING).get("parts") or ()
 
@@ -323,9 +330,10 @@ class Reading:
 class Reply(Reading):
     """A chat under way."""
 
-    def __init__(self, call: Told, asked: Asked, model: str) -> None:
+    def __init__(self, call: CallContext, asked: Asked, model: str) -> None:
         super().__init__(call)
         self._asked, self._model = asked, model
+        self._words = Words()
         self._calls: list[ToolCall] = []
 
     def take(self, event: Mapping[str, Any]) -> ChatDelta | None:
@@ -339,11 +347,17 @@ class Reply(Reading):
                 reasoning += part.get("text") or ""
             elif said := part.get("text"):
                 text += said
-        if text and not self.call.said and not text.isspace():
+        delta = self._words.take(text, reasoning)
+        return delta if self.call.said else self._said(delta)
+
+    def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
+        if not self.call.said and self._words.has_words:
             self.call.said = True
-        if reasoning:
-            return ChatDelta(text=text, reasoning=reasoning)
-        return ChatDelta(text=text) if text else None
+        return delta
+
+    def rest(self) -> ChatDelta | None:
+        """What was held back until the end."""
+        return self._said(self._words.rest())
 
     def end(self) -> ChatDelta:
         """The closing delta.
@@ -351,12 +365,9 @@ class Reply(Reading):
         Raises:
             AIProviderError: as `require_end`; EMPTY_REPLY when nothing was said.
         """
-        finish, spec = self.require_end(), self.call.spec
+        finish = self.require_end()
         if not self.call.said:
-            hint = ""
-            if finish == "length":
-                hint = "It spent its whole room on thinking. Allow a longer answer or less effort."
-            raise AIProviderEmptyReplyError("", spec.name, who=spec.display_name, hint=hint)
+            raise self.call.empty(finish, thought=True)  # all of them think, most without telling
         return ChatDelta(
             finish_reason="tool_calls" if self._calls and finish == "stop" else finish,
             usage=self.usage,
@@ -375,8 +386,8 @@ def _call(part: Mapping[str, Any]) -> ToolCall:
     return ToolCall(
         id=called.get("id") or f"{OWN_ID}{uuid.uuid4().hex[:12]}",
         name=called.get("name") or "",
-        arguments=json.dumps(called.get("args") or {}, ensure_ascii=False),
-        opaque=part.get("thoughtSignature") or "",
+        arguments=whole(json.dumps(called.get("args") or {}, ensure_ascii=False)),
+        opaque=kept_for(_OURS, part.get("thoughtSignature") or ""),
     )
 
 
@@ -487,10 +498,11 @@ _BY_STATUS: Mapping[str, int] = {
 }
 """google.rpc.Code as the HTTP status that means the same."""
 _BY_WORDS = (("input token count", "context_length_exceeded"), ("api key not valid", "invalid_api_key"))
+_DAILY = "daily_quota"
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
-def raise_failure(call: Told, event: object) -> None:
+def raise_failure(call: CallContext, event: object) -> None:
     """Raises for an error object in an open stream, in whatever shape it comes; lets everything else pass."""
     if isinstance(event, list) and event:
         event = event[0]
@@ -500,13 +512,16 @@ def raise_failure(call: Told, event: object) -> None:
         raise refusal(call, None, event, {})
 
 
-def refusal(call: Told, status: int | None, body: object, headers: Mapping[str, str]) -> AIProviderError:
+def refusal(
+    call: CallContext, status: int | None, body: object, headers: Mapping[str, str]
+) -> AIProviderError:
     """An error in Google's shape, alone or in a list: `{"error": {"code", "message", "status", "details"}}`."""
     inner = _error_in(body)
     named = _BY_STATUS.get(str(inner.get("status"))) if inner else None
     if named is not None and status in (None, 400):
         status = named
-    if inner and (delay := _details(inner.get("details"))[1]):
+    word, delay = _details(inner.get("details")) if inner else ("", "")
+    if delay and word != _DAILY:  # for the day's allowance it asks for the pause of the minute's
         headers = {**headers, "retry-after": delay}
     return call.status(status, reason_of(body), headers)
 
@@ -535,6 +550,12 @@ def _details(details: object) -> tuple[str, str]:
     for detail in details if isinstance(details, list) else ():
         if not isinstance(detail, dict):
             continue
+        if any(
+            "PerDay" in str(each.get("quotaId"))
+            for each in detail.get("violations") or ()
+            if isinstance(each, dict)
+        ):
+            word = _DAILY
         word = _BY_REASON.get(str(detail.get("reason")), word)
         if wait := _DELAY.fullmatch(str(detail.get("retryDelay", ""))):
             delay = wait[1]

@@ -1,7 +1,8 @@
 """Chat completions, the words of the wire: `compose` makes the body of a request, `Reply` puts its stream together.
 
 Knows nothing of sockets. What a model does not take is left out and told in a notice, or refused where the answer would
-mean something else without it. The stream is read as leniently as servers differ and ends only with a finish reason.
+mean something else without it. The stream is read as leniently as servers differ; it ends with a finish reason, or with
+`[DONE]`. What a vendor wants back with the result of a tool travels with the call (`ToolCall.opaque`).
 """
 
 from __future__ import annotations
@@ -9,30 +10,58 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from companion.errors import AIProviderEmptyReplyError, AIProviderInvalidRequestError
+from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
-from companion.providers.fitting import left_out, notice, require_abilities
+from companion.providers.fitting import (
+    fitting_id,
+    kept_by,
+    kept_for,
+    left_out,
+    notice,
+    require_abilities,
+)
 from companion.providers.provider import Spec
 from companion.providers.vendors.openai.dialect import Dialect
-from companion.providers.wire.faults import Told
-from companion.providers.wire.sse import parsed
+from companion.providers.wire.faults import CallContext
+from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 from companion.providers.wire.usage import figure, tokens, usage_of
+from companion.providers.wire.words import Characters, Thoughts, Words, thinks_aloud
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
     from companion.providers.catalogue import ModelEntry
 
 _FINISH = {
-    "length": "length",
-    "model_length": "length",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
+    **dict.fromkeys(
+        ("length", "model_length", "max_length", "max_tokens", "token_limit", "context_length"), "length"
+    ),
+    **dict.fromkeys(
+        ("content_filter", "content-filter", "safety", "sensitive", "refusal", "recitation"), "content_filter"
+    ),
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call"), "tool_calls"),
 }
+"""Finish reasons in lower case; all others mean that the answer is whole."""
+_BROKEN = frozenset(
+    ("error", "insufficient_system_resource", "network_error", "abort", "aborted", "cancelled", "timeout")
+)
+"""Finish reasons that say that the server failed."""
+_NO_FINISH = (None, "", "null", "None", "none")
+"""What servers write for "not yet"."""
+THOUGHTS = ("reasoning_content", "reasoning")
+"""Fields in which servers tell thoughts and take them back."""
+DETAILS, EXTRA = "reasoning_details", "extra_content"
+WANTS_THOUGHTS = "thoughts_back"
+"""Among the refused: the server wants thoughts with every message that calls tools."""
+_UNSIGNED = "skip_thought_signature_validator"
+"""Stands for the signature of a tool call that another vendor's model made; without one Gemini refuses the request."""
+
+THOUGHTLESS = "reasoning_effort to 'none'"
+"""What a model that uses tools here only without thinking says one should set."""
 
 
 # -- the question -------------------------------------------------------------------------------------------
@@ -65,10 +94,13 @@ def compose(
     """
     require_abilities(request, spec, entry, dialect.cannot)
     missing = _left_out(request, dialect, entry)
-    messages = [_message(message, "name" in missing) for message in request.messages]
-    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
-    optional: list[str] = []
-    if dialect.asks_for_usage and "stream_options" not in refused:
+    messages = _Messages(spec, dialect, model, refused, nameless="name" in missing)
+    streams = "stream" not in refused
+    body: dict[str, Any] = {"model": model, "messages": messages.all(request.messages), "stream": streams}
+    optional = ["stream", *messages.optional] if streams else [*messages.optional]
+    if request.tools and request.reasoning_effort != "none":
+        optional.append(THOUGHTLESS)
+    if streams and dialect.asks_for_usage and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
         optional.append("stream_options")
     for name, value in _options(request):
@@ -80,6 +112,9 @@ def compose(
         else:
             body[wire] = value
             optional.append(wire)
+    if THOUGHTLESS in refused and request.tools:
+        missing |= {"reasoning_effort"} if request.reasoning_effort not in ("", "none") else set()
+        body["reasoning_effort"] = "none"
     _add_form(body, request, spec, dialect)
     label = entry.label if entry else model
     notices = tuple(notice(label, name) for name in sorted(missing))
@@ -155,22 +190,90 @@ def _schema(form: JsonSchema) -> dict[str, Any]:
     return {"name": form.name, "schema": dict(form.schema), "strict": form.strict}
 
 
-def _message(message: Message, nameless: bool) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.images or message.sounds:
-        text = [{"type": "text", "text": message.content}] if message.content else []
-        wire["content"] = [*text, *map(_picture, message.images), *map(_sound, message.sounds)]
-    if message.role is Speaker.TOOL:
-        wire["tool_call_id"] = message.tool_call_id
-    elif message.name and not nameless:
-        wire["name"] = message.name
-    if message.tool_calls:
-        wire["content"] = message.content or None
-        wire["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    return wire
+class _Messages:
+    """The conversation as one server takes it, wherever it began."""
+
+    def __init__(
+        self, spec: Spec, dialect: Dialect, model: str, refused: frozenset[str], *, nameless: bool
+    ) -> None:
+        self._dialect, self._refused, self._nameless = dialect, refused, nameless
+        self._origin = origin_of(spec, model)
+        self._signs = "gemini" in model.lower()
+        self._by_details = dialect.reasoning == "reasoning.effort"
+        self._thoughts_back = dialect.thoughts_back or (THOUGHTS[0] if WANTS_THOUGHTS in refused else "")
+        self.optional: set[str] = set()
+        """Fields that were added and can be left out."""
+
+    def all(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for message in messages:
+            if (
+                self._dialect.answers_first
+                and message.role is Speaker.USER
+                and found
+                and found[-1]["role"] == "tool"
+            ):
+                found.append({"role": "assistant", "content": "…"})
+            found.append(self._message(message))
+        return found
+
+    def _message(self, message: Message) -> dict[str, Any]:
+        wire: dict[str, Any] = {"role": str(message.role), "content": message.content}
+        if message.images or message.sounds:
+            text = [{"type": "text", "text": message.content}] if message.content else []
+            wire["content"] = [*text, *map(_picture, message.images), *map(_sound, message.sounds)]
+        if message.role == Speaker.TOOL:
+            wire["tool_call_id"] = self._id(message.tool_call_id)
+        elif message.name and not self._nameless:
+            wire["name"] = message.name
+        if message.tool_calls:
+            wire["content"] = message.content or None
+            wire["tool_calls"] = [self._call(call, n == 0) for n, call in enumerate(message.tool_calls)]
+            wire |= self._kept(message.tool_calls)
+        return wire
+
+    def _call(self, call: ToolCall, is_first: bool) -> dict[str, Any]:
+        function = {"name": call.name, "arguments": call.arguments}
+        wire: dict[str, Any] = {"id": self._id(call.id), "type": "function", "function": function}
+        extra = _object(kept_by(self._origin, call.opaque)).get(EXTRA)
+        if extra is None and self._signs and is_first and not self._by_details:
+            extra = {"google": {"thought_signature": _UNSIGNED}}
+        if extra is not None and EXTRA not in self._refused:
+            wire[EXTRA] = extra
+            self.optional.add(EXTRA)
+        return wire
+
+    def _kept(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
+        """What goes back with a message beside its calls: thoughts, as the server told them itself."""
+        kept = _object(kept_by(self._origin, calls[0].opaque))
+        found = {name: kept[name] for name in (*THOUGHTS, DETAILS) if name in kept}
+        if self._signs and self._by_details and not found.get(DETAILS):
+            found[DETAILS] = [
+                {"type": "reasoning.encrypted", "data": _UNSIGNED, "id": self._id(calls[0].id),
+                 "format": "google-gemini-v1", "index": 0}
+            ]  # fmt: skip
+        if self._thoughts_back:
+            return {**found, self._thoughts_back: found.get(self._thoughts_back, "")}
+        found = {name: value for name, value in found.items() if name not in self._refused}
+        self.optional |= found.keys()
+        return found
+
+    def _id(self, call_id: str) -> str:
+        return fitting_id(call_id, self._dialect.call_ids)
+
+
+def origin_of(spec: Spec, model: str) -> str:
+    """Whose thoughts a model's are: the server's, and of a router the vendor's behind it."""
+    vendor, slash, _ = model.partition("/")
+    return f"{spec.name} {vendor}" if slash else spec.name
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text) if text else _NOTHING
+    except (ValueError, RecursionError):
+        found = _NOTHING
+    return found if isinstance(found, dict) else _NOTHING
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
@@ -188,29 +291,58 @@ def _sound(sound: SoundFile) -> dict[str, Any]:
 
 
 class Reply:
-    """What a chat stream has told so far."""
+    """What a chat stream has told so far.
 
-    def __init__(self, call: Told) -> None:
+    Args:
+        model: the one that was asked.
+        begins_in_thought: whether it is known to; None: its name says.
+    """
+
+    def __init__(self, call: CallContext, model: str = "", *, begins_in_thought: bool | None = None) -> None:
+        if begins_in_thought is None:
+            begins_in_thought = thinks_aloud(model)
         self._call = call
+        self._origin = origin_of(call.spec, model)
+        self._words = Words(Thoughts(begins_in_thought=begins_in_thought))
+        self._thoughts = _KeptThoughts()
         self._finish = ""
+        self._is_open = True
+        """Words may follow: no finish reason, or words came after it."""
+        self._is_done = False
+        self._is_counted = False
+        """Tokens were told in an event of their own, as they are at the end."""
         self._usage: Usage | None = None
-        self._model = ""
-        self._id = ""
         self._last: Mapping[str, Any] | None = None
         self._tools = _ToolCalls()
 
     def is_over(self) -> bool:
-        return bool(self._finish)
+        return self._is_done or not self._is_open
 
-    def take(self, data: str) -> ChatDelta | None:
+    def is_closed(self) -> bool:
+        """Whether the server said itself that nothing follows."""
+        return self._is_done
+
+    def begins_in_thought(self) -> bool | None:
+        """What was learned of the model; None: nothing."""
+        return self._words.began_in_thought if self._words.has_words else None
+
+    def take(self, data: str, event: str = "message") -> ChatDelta | None:
         """What one event adds; notes the rest. Events without choices are usual.
 
         Raises:
             AIProviderError: the event is a failure, or no event of a chat.
         """
-        if data == "[DONE]":
+        if data[0] != "{" and says_nothing(data):
+            self._is_done = self._is_done or "DONE" in data
             return None
-        chunk = parsed(data)
+        if event == "error":
+            raise self._call.inside(_parsed(data))
+        try:
+            chunk = parsed(data)
+        except ValueError:
+            if self._is_done:  # whatever it is, the answer was whole before
+                return None
+            raise
         if not isinstance(chunk, dict):
             raise self._not_a_chunk(chunk)
         choices = chunk.get("choices")
@@ -219,29 +351,45 @@ class Reply:
         self._last = chunk
         if usage := chunk.get("usage") or figure(chunk, "x_groq", "usage"):
             self._usage = _usage(usage)
+            self._is_counted = not choices
         if not choices:
             return None
         choice = choices[0]
-        if finish := choice.get("finish_reason"):
-            self._finish = finish
+        finish = choice.get("finish_reason")
+        if finish not in _NO_FINISH:
+            self._end(finish, choice)
         delta = choice.get("delta") or choice.get("message")
-        return self._take_delta(delta) if delta else None
+        if not delta:
+            return None
+        if not self._is_open and finish in _NO_FINISH:
+            self._is_open = True
+        content = delta.get("content")
+        if self._call.said and len(delta) == 1 and type(content) is str:  # nearly all of them
+            return self._words.take(content)
+        return self._take_delta(delta)
+
+    def _end(self, finish: object, choice: Mapping[str, Any]) -> None:
+        self._finish, self._is_open = str(finish).lower(), False
+        if self._finish in _BROKEN:
+            raise self._call.inside(choice if choice.get("error") else {"code": "server_error"})
 
     def _take_delta(self, delta: Mapping[str, Any]) -> ChatDelta | None:
         content = delta.get("content") or delta.get("refusal")
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        thought = self._thoughts.take(delta)
         if isinstance(content, list):
-            content, reasoning = _text_of(content, "text"), _text_of(content, "thinking") or reasoning
+            content, thought = _text_of(content, "text"), _text_of(content, "thinking") or thought
         if calls := delta.get("tool_calls"):
             self._tools.take(calls)
             self._call.said = True
-        if not isinstance(reasoning, str):
-            reasoning = ""
-        if not isinstance(content, str) or not content:
-            return ChatDelta(reasoning=reasoning) if reasoning else None
-        if not self._call.said and not content.isspace():
+        elif isinstance(function := delta.get("function_call"), dict):  # what calls were in older servers
+            self._tools.take([{"index": 0, "function": function}])
             self._call.said = True
-        return ChatDelta(text=content, reasoning=reasoning) if reasoning else ChatDelta(text=content)
+        return self._said(self._words.take(content if isinstance(content, str) else "", thought))
+
+    def _said(self, delta: ChatDelta | None) -> ChatDelta | None:
+        if not self._call.said and delta is not None and self._words.has_words:
+            self._call.said = True
+        return delta
 
     def _take_bare(self, chunk: Mapping[str, Any]) -> None:
         """An event without choices: a failure in one of its shapes, or nothing but counts."""
@@ -256,23 +404,25 @@ class Reply:
             return self._call.inside(chunk)
         return ValueError("an event of the stream is no object")
 
+    def rest(self) -> ChatDelta | None:
+        """What was held back until the end."""
+        return self._said(self._words.rest())
+
     def last(self, notices: Sequence[str] = ()) -> ChatDelta:
         """The closing delta.
 
         Raises:
-            AIProviderError: the stream did not finish, failed by its finish reason, refused, or said nothing.
+            AIProviderError: the stream did not finish, refused, or said nothing.
         """
         call = self._call
-        if not self._finish:
+        if not self._finish and not self._is_done and not (self._is_counted and call.said):
             raise call.cut()
-        if self._finish == "error":
-            raise call.inside({"code": "server_error"})
-        if not call.said and self._finish == "content_filter":
-            raise call.inside({"code": "content_filter"})
-        if not call.said:
-            raise AIProviderEmptyReplyError("", call.spec.name, who=call.spec.display_name)
-        tools = self._tools.whole()
         finish = _FINISH.get(self._finish, "stop")
+        tools = self._tools.whole(self._origin, self._thoughts, only_finished=finish == "length")
+        if not (self._words.has_words or tools):
+            if finish == "content_filter":
+                raise call.inside({"code": "content_filter"})
+            raise call.empty(finish, thought=self._words.has_thoughts)
         if finish in ("stop", "tool_calls"):  # servers say either of them with and without calls
             finish = "tool_calls" if tools else "stop"
         last = self._last or _NOTHING
@@ -290,6 +440,75 @@ class Reply:
 _NOTHING: Mapping[str, Any] = {}
 
 
+class Ending(Protocol):
+    """What `ended` asks of a reply."""
+
+    def take(self, data: str, event: str = ...) -> ChatDelta | None: ...
+    def rest(self) -> ChatDelta | None: ...
+
+
+def ended(reply: Ending, splitter: AnswerSplitter) -> Iterator[ChatDelta]:
+    """What the end of the stream brings: its last event, even one that broke off, and what was held back."""
+    for event in splitter.rest():
+        with suppress(*[ValueError] * splitter.is_events):
+            if delta := reply.take(event.data, event.event):
+                yield delta
+    if delta := reply.rest():
+        yield delta
+
+
+class _KeptThoughts:
+    """The thoughts of one answer as the server told them, to be given back with the results of its tools."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._details: list[dict[str, Any]] = []
+
+    def take(self, delta: Mapping[str, Any]) -> str:
+        """Notes what a delta tells; returns its words."""
+        found = ""
+        for name in THOUGHTS:
+            text = delta.get(name)
+            if isinstance(text, str) and text:
+                self._texts.setdefault(name, []).append(text)
+                found = found or text
+        details = delta.get(DETAILS)
+        for detail in details if isinstance(details, list) else ():
+            if isinstance(detail, dict):
+                self._merge(detail)
+                words = detail.get("text") or detail.get("summary")
+                found = found or (words if isinstance(words, str) else "")
+        return found
+
+    def _merge(self, detail: Mapping[str, Any]) -> None:
+        """A piece of the newest part, or a part of its own."""
+        newest = self._details[-1] if self._details else _NOTHING
+        same = all(detail.get(name) in (None, newest.get(name)) for name in ("type", "index"))
+        ids = {each for each in (detail.get("id"), newest.get("id")) if each is not None}
+        if not newest or not same or len(ids) > 1:
+            self._details.append(dict(detail))
+            return
+        kept = self._details[-1]
+        for name, value in detail.items():
+            if (
+                name in ("text", "summary", "data")
+                and isinstance(kept.get(name), str)
+                and isinstance(value, str)
+            ):
+                kept[name] += value
+            elif value is not None:
+                kept[name] = value
+
+    def kept(self) -> dict[str, Any]:
+        found: dict[str, Any] = {name: _joined(pieces) for name, pieces in self._texts.items()}
+        return {**found, DETAILS: self._details} if self._details else found
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    characters = Characters()
+    return characters.feed("".join(pieces)) + characters.rest()
+
+
 class _ToolCalls:
     """Calls in pieces. Some servers give every piece the index 0, none at all, or no id."""
 
@@ -300,6 +519,8 @@ class _ToolCalls:
         for piece in pieces:
             function = piece.get("function") or _NOTHING
             call = self._of(piece.get("id") or "", piece.get("index"), function.get("name") or "")
+            if (extra := piece.get(EXTRA)) is not None:
+                call.extra = extra
             arguments = function.get("arguments")
             if isinstance(arguments, str):
                 call.arguments += arguments
@@ -317,17 +538,26 @@ class _ToolCalls:
             self._calls.append(newest)
         return newest
 
-    def whole(self) -> tuple[ToolCall, ...]:
+    def whole(self, origin: str, thoughts: _KeptThoughts, *, only_finished: bool) -> tuple[ToolCall, ...]:
+        """The calls, each with what the vendor wants back; with the first, the thoughts that led to them."""
         from companion.calls import ToolCall
 
-        return tuple(
-            ToolCall(
-                id=call.id or f"call_{uuid.uuid4().hex[:16]}",
-                name=call.name,
-                arguments=call.arguments or "{}",
+        found = [call for call in self._calls if call.is_whole() or not (only_finished and call.arguments)]
+        kept = thoughts.kept() if found else {}
+        made = []
+        for call in found:
+            if call.extra is not None:
+                kept[EXTRA] = call.extra
+            made.append(
+                ToolCall(
+                    id=call.id or f"call_{uuid.uuid4().hex[:16]}",
+                    name=call.name,
+                    arguments=_joined([call.arguments]) or "{}",
+                    opaque=kept_for(origin, json.dumps(kept, ensure_ascii=False) if kept else ""),
+                )
             )
-            for call in self._calls
-        )
+            kept = {}
+        return tuple(made)
 
 
 @dataclass(slots=True)
@@ -336,6 +566,8 @@ class _Pieces:
     index: object
     name: str
     arguments: str = ""
+    extra: object = None
+    """What belongs to the call beside its function (Google's signature, through compatible addresses)."""
 
     def is_whole(self) -> bool:
         try:
@@ -360,6 +592,13 @@ def _text_of(parts: Sequence[Any], kind: str) -> str:
     """The text of all parts of a kind; a part holds it as a string or as parts again."""
     found = [part.get(kind) for part in parts if isinstance(part, dict) and part.get("type") == kind]
     return "".join(_text_of(text, "text") if isinstance(text, list) else text or "" for text in found)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _name(chunk: Mapping[str, Any], key: str) -> str:

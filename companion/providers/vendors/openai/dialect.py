@@ -1,7 +1,7 @@
 """How a server's OpenAI dialect differs from OpenAI's own, as data: the rows of `resources/vendors.yaml` become these.
 
-The defaults are what OpenAI itself takes. No vendor is named in code; what one needs that has no field here yet is a new
-field, with the reason in its docstring.
+The defaults are what OpenAI's own chat completions, hearing and speaking take. No vendor is named in code; what one needs
+that has no field here yet is a new field, with the reason in its docstring.
 """
 
 from __future__ import annotations
@@ -25,12 +25,20 @@ class Dialect:
     """Has a list of the models it can be asked for; False: what it lists are not the names it takes."""
 
     # chat
+    responses: bool = False
+    """Is asked at the Responses API first; False: at chat completions, and there only where it sends us."""
     max_tokens: str = "max_completion_tokens"
     seed: str = "seed"
     reasoning: str = "reasoning_effort"
     """`reasoning.effort`: an object of that name with the effort in it."""
     asks_for_usage: bool = True
     """Counts tokens of a stream only when asked (`stream_options`)."""
+    call_ids: str = r".{1,40}"
+    """Pattern of the ids of tool calls that it takes; those of other vendors may be longer or of other signs."""
+    thoughts_back: str = ""
+    """Field for the model's thoughts that every message with tool calls must have, if only empty."""
+    answers_first: bool = False
+    """After the answers of tools the assistant speaks, nobody else."""
     required_tool: str = "required"
     """The word for "use any of the tools"."""
     leaves_out: frozenset[str] = frozenset()
@@ -60,4 +68,4 @@ class Dialect:
     """Parameter that tells what is looked for (`query`) from what is kept (`passage`)."""
 
 
-OPENAI = Dialect()
+OPENAI = Dialect(responses=True)

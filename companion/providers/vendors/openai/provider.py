@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from companion.errors import (
     AIProviderError,
+    AIProviderInvalidRequestError,
     AIProviderModelNotFoundError,
     CompanionError,
     Kind,
@@ -38,12 +39,15 @@ from companion.net import media_type
 from companion.pcm import to_wav
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
-from companion.providers.vendors.openai.chat import Asked, Reply, compose
+from companion.providers.vendors.openai import responses
+from companion.providers.vendors.openai.chat import Asked, Reply, compose, ended
 from companion.providers.vendors.openai.dialect import OPENAI, Dialect
+from companion.providers.vendors.openai.endpoints import Elsewhere, Endpoint, Endpoints, sent_on
 from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
-from companion.providers.wire.faults import Told, health, told, until_over
-from companion.providers.wire.sse import Splitter
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, health, in_call, until_over
+from companion.providers.wire.sse import AnswerSplitter
 from companion.providers.wire.usage import tokens
 
 if TYPE_CHECKING:
@@ -122,39 +126,76 @@ class OpenAIProvider(AIProvider):
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)
+        self._endpoints = Endpoints(self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
+        self._begin_in_thought: dict[str, bool] = {}
+        """Model -> whether its last answer began with thoughts that nothing opened."""
         self._links: Links | None = None
 
     # -- thinking -------------------------------------------------------------------------------------------
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.THINKS, request.model)
             entry = _entry(model, self.spec.name)
-            asked: Asked | None = None
+            route = self._endpoints.route(self.base_url, model, request, entry)
+            for left, endpoint in enumerate(route, 1 - len(route)):
+                answer = self._ask(call, endpoint, request, model, entry, is_last=not left)
+                try:
+                    async with aclosing(answer) as deltas:
+                        async for delta in deltas:
+                            yield delta
+                    return
+                except Elsewhere as elsewhere:
+                    self._endpoints.note(self.base_url, model, endpoint, elsewhere)
 
-            def make(refused: frozenset[str]) -> Made:
-                nonlocal asked
+    async def _ask(
+        self,
+        call: CallContext,
+        endpoint: Endpoint,
+        request: ChatRequest,
+        model: str,
+        entry: ModelEntry | None,
+        *,
+        is_last: bool = False,
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """The answer of one endpoint.
+
+        Raises:
+            Elsewhere: it belongs to the other one, and this is not the last to try.
+        """
+        asked: Asked | None = None
+
+        def make(refused: frozenset[str]) -> Made:
+            nonlocal asked
+            if endpoint is Endpoint.RESPONSES:
+                asked = responses.compose(request, self.spec, model, entry=entry, refused=refused)
+            else:
                 asked = compose(request, self.spec, self.dialect, model, entry=entry, refused=refused)
-                return {"json": asked.body}, asked.optional
+            return {"json": asked.body}, asked.optional
 
-            response = await self._requests.answer(call, "/chat/completions", model, make)
-            assert asked is not None
-            reply = Reply(call)
-            async with aclosing(response):
-                if media_type(response) == "application/json":  # it does not stream, whatever it was asked
-                    if whole := reply.take((await response.aread()).decode("utf-8", "replace")):
-                        yield whole
-                else:
-                    splitter = Splitter()
-                    blocks = until_over(response.aiter_bytes(), reply.is_over)
-                    async with aclosing(blocks):
-                        async for block in blocks:
-                            for event in splitter.feed(block):
-                                if delta := reply.take(event.data):
-                                    yield delta
-            yield reply.last(asked.notices)
+        def elsewhere(status: int, body: object) -> Elsewhere | None:
+            return None if is_last else sent_on(endpoint, self.base_url, status, body)
+
+        response = await self._requests.answer(call, endpoint, model, make, sent_on=elsewhere)
+        assert asked is not None
+        kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
+        reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
+        splitter = AnswerSplitter()
+        async with aclosing(response):
+            blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
+            async with aclosing(blocks):
+                async for block in blocks:
+                    for event in splitter.feed(block):
+                        if delta := reply.take(event.data, event.event):
+                            yield delta
+        for delta in ended(reply, splitter):
+            yield delta
+        last = reply.last(asked.notices)
+        if (learned := reply.begins_in_thought()) is not None:
+            self._begin_in_thought[model] = learned
+        yield last
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -170,7 +211,7 @@ class OpenAIProvider(AIProvider):
         pcm = b"".join([frame async for frame in request.frames])
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.HEARS, request.model)
             file = ("take.wav", to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz)), "audio/wav")
 
@@ -212,7 +253,7 @@ class OpenAIProvider(AIProvider):
     # -- speaking -------------------------------------------------------------------------------------------
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             model = await self._model(Role.SPEAKS, request.model)
             voice = request.voice or self.tts_voice or await self._first_voice()
             if model in self.spec.realtime:
@@ -246,7 +287,7 @@ class OpenAIProvider(AIProvider):
             self._links = links_of(self)
         return read_out(self, self._links, request, model, voice)
 
-    async def _sound(self, call: Told, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
+    async def _sound(self, call: CallContext, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
         samples = Samples(_rate_of(response))
         try:
             async with aclosing(self._sound_blocks(call, response)) as blocks:
@@ -258,7 +299,9 @@ class OpenAIProvider(AIProvider):
         except NoSound as error:
             raise self._no_voice(str(error)) from error
 
-    async def _sound_blocks(self, call: Told, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    async def _sound_blocks(
+        self, call: CallContext, response: httpx2.Response
+    ) -> AsyncGenerator[bytes, None]:
         kind = media_type(response)
         if kind == "application/json":
             yield _sound_in(call, await response.aread())
@@ -295,7 +338,7 @@ class OpenAIProvider(AIProvider):
         return ()
 
     async def _listed_voices(self) -> Sequence[VoiceInfo]:
-        with told(self.spec) as call:
+        with in_call(self.spec) as call:
             response = await self._requests.send("GET", self.dialect.voices_path)
             if response.status_code >= 400:
                 raise await call.refusal(response)
@@ -310,7 +353,7 @@ class OpenAIProvider(AIProvider):
 
         vectors: list[tuple[float, ...]] = []
         read = 0
-        with told(self.spec):
+        with in_call(self.spec):
             model = await self._model(Role.EMBEDS, request.model)
             client, headers = await self._sdk()
             extra: dict[str, Any] = {}
@@ -333,7 +376,7 @@ class OpenAIProvider(AIProvider):
     async def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         from companion.calls import Picture
 
-        with told(self.spec):
+        with in_call(self.spec):
             model = await self._model(Role.DRAWS, request.model)
             client, headers = await self._sdk()
             size: dict[str, Any] = {"size": request.size} if request.size else {}
@@ -415,11 +458,29 @@ class OpenAIProvider(AIProvider):
         return [model.id for model in (await client.models.list(extra_headers=headers)).data]
 
     async def check(self) -> Health:
-        return await health(self, self._models)
+        return await health(self, self._models, self._knock if Role.THINKS in self.spec.roles else None)
+
+    async def _knock(self, call: CallContext) -> None:
+        """A question without a message: it costs nothing, and is refused only by who accepts key and address.
+
+        Raises:
+            AIProviderError: it was refused for another reason.
+        """
+        model = self.models[Role.THINKS] or "none"
+        body = json_body({"model": model, "messages": []}, self.spec)
+        response = await self._requests.send("POST", "/chat/completions", content=body)
+        if response.status_code in (400, 422):
+            error = await call.refusal(response)
+            if isinstance(error, AIProviderInvalidRequestError):
+                return
+            raise error
+        if response.status_code > 400:
+            raise await call.refusal(response)
+        await response.aclose()
 
     async def warm(self) -> None:
         if self.api_key is not None or not self.spec.needs_key:
-            with suppress(CompanionError), told(self.spec):
+            with suppress(CompanionError), in_call(self.spec):
                 _entry(self.models[Role.THINKS], self.spec.name)  # the catalogue is read once
                 await self.net.warm(self.base_url)
 
@@ -451,7 +512,7 @@ def _entry(model: str, provider: str) -> ModelEntry | None:
     return Catalogue.load().find(model, provider)
 
 
-def _sound_in(call: Told, body: bytes) -> bytes:
+def _sound_in(call: CallContext, body: bytes) -> bytes:
     """The sound of a server that packs it into JSON.
 
     Raises:

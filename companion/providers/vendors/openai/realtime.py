@@ -35,7 +35,7 @@ from companion.flow import (
 from companion.net import Socket, SocketClosed
 from companion.pcm import Resampler
 from companion.providers.provider import AIProvider
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
@@ -82,7 +82,7 @@ async def hear(provider: AIProvider, request: HearRequest, model: str) -> AsyncG
 class _TakeDialect(HearingDialect):
     """A transcription session; every item of the conversation is a part of the take."""
 
-    def __init__(self, call: Told, request: HearRequest, model: str) -> None:
+    def __init__(self, call: CallContext, request: HearRequest, model: str) -> None:
         super().__init__(call, rate_hz=request.rate_hz)
         self._sound = _Uplink(request.rate_hz)
         self._hearing = _hearing(model, request.language, request.context)
@@ -150,7 +150,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
             except BaseException:
                 let_go(socket)
                 raise
-        yield RealtimeLink(Told(self._provider.spec, opened=True), socket, self._choice, instructions)
+        yield RealtimeLink(CallContext(self._provider.spec, opened=True), socket, self._choice, instructions)
 
 
 class RealtimeLink:
@@ -160,7 +160,7 @@ class RealtimeLink:
     `close` raises an AIProviderError when the socket has ended.
     """
 
-    def __init__(self, call: Told, socket: Socket, choice: RealtimeChoice, instructions: str) -> None:
+    def __init__(self, call: CallContext, socket: Socket, choice: RealtimeChoice, instructions: str) -> None:
         self.name = f"{call.spec.name}/{choice.model}"
         self.is_spoken = choice.is_spoken
         self._call = call
@@ -405,7 +405,7 @@ async def _open(provider: AIProvider, query: Mapping[str, object]) -> Socket:
     return await connect(provider, address(provider.base_url, "/realtime", query), headers)
 
 
-async def _until_ready(call: Told, socket: Socket) -> None:
+async def _until_ready(call: CallContext, socket: Socket) -> None:
     """Returns when the session is as we asked."""
     while (event := parsed(await socket.receive()) or {}).get("type") != "session.updated":
         if event.get("type") == "error":

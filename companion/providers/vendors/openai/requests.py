@@ -7,13 +7,16 @@ piece of an answer (tests/benchmarks/chunks.py), and a third of a second to the 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import AIProviderUnavailableError, Kind
+from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
+from companion.providers.vendors.openai.chat import THOUGHTLESS, WANTS_THOUGHTS
 from companion.providers.vendors.openai.dialect import Dialect
-from companion.providers.wire.faults import Told
+from companion.providers.wire.bodies import json_body
+from companion.providers.wire.faults import CallContext, our_own, when_loaded
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,6 +25,32 @@ if TYPE_CHECKING:
 
 _CONCESSIONS = 2
 """How often one call gives up a parameter that the server says it does not know."""
+_OF_PARAMETER = re.compile(
+    r"unsupported parameter|un(?:known|recogni[sz]ed|expected)|extra (?:inputs|fields)|extra_forbidden|additional propert"
+    r"|not permitted|only the default|is unsupported|not supported with this model|parameter is not supported",
+    re.IGNORECASE,
+)
+"""How servers say that they do not know a parameter, or do not take it with this model."""
+_OF_VALUE = re.compile(
+    r"must be|should be|(?:supported|valid|allowed) values|one of\b|expected|out of range|at most|at least"
+    r"|too (?:large|long|small|high|low|many)|(?:less|greater) than|between|(?:invalid|unsupported) value|(?:max|min)imum",
+    re.IGNORECASE,
+)
+"""How they say that they know it well, and not this value of it."""
+_NO_STREAM = re.compile(
+    r"verified to stream|stream(?:ing)? (?:is |mode )?(?:not (?:supported|allowed|available|permitted|enabled)|disabled)"
+    r"|(?:not|n't) (?:support|allow) stream",
+    re.IGNORECASE,
+)
+_THOUGHTS_MISSING = re.compile(
+    r"reasoning_content\b.*(?:passed back|missing|required|must be)|missing.*reasoning_content",
+    re.IGNORECASE | re.DOTALL,
+)
+
+STALE_THOUGHTS = "invalid_encrypted_content"
+"""Thoughts that the vendor cannot read any more. They are about one conversation: given up for one call, not for good."""
+UNASKED = frozenset({STALE_THOUGHTS, THOUGHTLESS, "prompt_cache_key", "reasoning.summary", "include"})
+"""What goes along unasked: given up for whatever reason, and nobody need be told."""
 
 Made = tuple[dict[str, Any], Iterable[str]]
 """What a request is sent with, and the names in it that may be left out."""
@@ -34,38 +63,53 @@ class Requests:
         self._provider = provider
         self._dialect = dialect
         self._http: httpx2.AsyncClient | None = None
-        self._refused: dict[str, frozenset[str]] = {}
-        """Model -> parameters it was found not to take."""
+        self._refused: dict[tuple[str, str], frozenset[str]] = {}
+        """Path and model -> parameters it was found not to take."""
 
     async def answer(
         self,
-        call: Told,
+        call: CallContext,
         path: str,
         model: str,
         make: Callable[[frozenset[str]], Made],
         *,
         query: Mapping[str, str] | None = None,
+        sent_on: Callable[[int, object], Exception | None] = lambda *_: None,
     ) -> httpx2.Response:
         """An answer that has begun; the caller closes it.
 
-        What the server says it does not know is left out in a second attempt, and from then on. `make` gives the content
-        without the names it is told.
+        What the server says it does not know is left out in a second attempt, and from then on; a value that it does not
+        take is not. While it loads its model it is asked again, as long as the provider's policy waits for a first word.
+        `make` gives the content without the names it is told. `sent_on`: what to raise instead of a refusal, from its
+        status and body.
 
         Raises:
             AIProviderError: it was refused.
         """
+        refused = self._refused.get((path, model), frozenset())
         for attempt in range(_CONCESSIONS + 1):
-            refused = self._refused.get(model, frozenset())
-            content, optional = make(refused)
-            response = await self.send("POST", path, query=query, **content)
-            if response.status_code < 400:
-                call.opened = True
-                return response
-            error = await call.refusal(response)
-            name = _named(response.text, optional) if response.status_code in (400, 422) else ""
-            if not name or attempt == _CONCESSIONS:
-                raise error
-            self._refused[model] = refused | {name}
+            with our_own(self._provider.spec):
+                content, optional = make(refused)
+                if (body := content.pop("json", None)) is not None:
+                    content["content"] = json_body(body, self._provider.spec)
+
+            async def ask(content: dict[str, Any] = content) -> httpx2.Response:
+                return await self.send("POST", path, query=query, **content)
+
+            try:
+                response = await when_loaded(call, ask, _PATIENCE * self._provider.policy.first_s)
+            except AIProviderError as error:
+                if error.status and (instead := sent_on(error.status, _body(call.refused_with))) is not None:
+                    raise instead from error
+                told = call.refused_with if error.status in (400, 403, 422) else ""
+                name = _named(told, optional)
+                if not name or name in refused or attempt == _CONCESSIONS:
+                    raise
+                refused |= {name}
+                self._refused[path, model] = refused - {STALE_THOUGHTS}
+                continue
+            call.opened = True
+            return response
         raise AssertionError
 
     async def send(
@@ -73,6 +117,8 @@ class Requests:
     ) -> httpx2.Response:
         """Whatever is answered; the caller closes it."""
         headers = self.headers()  # first: a missing key is told before anything else
+        if "content" in content:
+            headers["Content-Type"] = "application/json"
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
@@ -111,11 +157,32 @@ class Requests:
         self._http = None
 
 
+_PATIENCE = 0.8
+"""The part of the wait for a first word that a model may take to be loaded."""
+
+
+def _body(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _named(text: str, names: Iterable[str]) -> str:
-    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word."""
+    """The name among `names` that a refusal is about: quoted, or bare where it is no ordinary word.
+
+    None of them where a value is refused: the caller wants that value, and gets to know that it cannot be.
+    """
     text = text.replace("\\", "")
-    for name in names:
-        bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
-        if re.search(bare, text, re.IGNORECASE):
-            return name
-    return ""
+    if "stream" in names and _NO_STREAM.search(text):
+        return "stream"
+    if _THOUGHTS_MISSING.search(text):
+        return WANTS_THOUGHTS
+    found = next((name for name in names if name != "stream" and _has(text, name)), "")
+    is_of_value = _OF_VALUE.search(text) and not _OF_PARAMETER.search(text)
+    return "" if is_of_value and found not in UNASKED else found
+
+
+def _has(text: str, name: str) -> bool:
+    bare = rf"(?<![a-z_]){name}(?![a-z_])" if "_" in name else rf"['\"`]{name}['\"`]"
+    return bool(re.search(bare, text, re.IGNORECASE))

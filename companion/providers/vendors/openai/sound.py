@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from companion.flow import Transcript
-from companion.providers.wire.faults import Told, until_over
+from companion.providers.wire.faults import CallContext, until_over
 from companion.providers.wire.sse import Splitter
 
 SPEECH_HZ = 24_000
@@ -92,7 +92,7 @@ class Samples:
         return None
 
 
-async def follow_words(call: Told, blocks: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
+async def follow_words(call: CallContext, blocks: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
     """The words of a recording while the server finds them, then exactly one final transcript."""
     text, splitter = "", Splitter()
     final: Transcript | None = None
@@ -117,7 +117,7 @@ async def follow_words(call: Told, blocks: AsyncIterator[bytes]) -> AsyncGenerat
     yield final
 
 
-def words_of(call: Told, told: Mapping[str, Any]) -> Transcript:
+def words_of(call: CallContext, told: Mapping[str, Any]) -> Transcript:
     """The words of a recording from a server that answers once."""
     if told.get("error") or told.get("object") == "error":
         raise call.inside(told)

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from companion.flow import Audio, SpeakRequest
-from companion.providers.wire.faults import Told
+from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import Outgoing, address, connect, live, parsed
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
 
@@ -58,7 +58,7 @@ async def read_out(
 class _Narrator(VoiceDialect):
     """One text."""
 
-    def __init__(self, call: Told, voice: str, speed: float) -> None:
+    def __init__(self, call: CallContext, voice: str, speed: float) -> None:
         super().__init__(call)
         self._output: dict[str, Any] = {"format": _FORMAT, "voice": voice}
         self._output["speed"] = min(FASTEST, max(SLOWEST, speed))
