@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from collections import namedtuple
@@ -18,6 +19,7 @@ from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore, State
 from tests.models.conftest import FILES, a_model
 from tests.servers.files import PIECE, FileServer
+from tests.test_net import _self_signed
 
 BIG = FILES["model.bin"]
 Know = Callable[..., LocalModel]
@@ -236,6 +238,39 @@ async def test_a_full_disk_is_told_before_anything_is_asked(
     assert server.asked == []
 
 
+async def test_a_disk_that_fills_up_meanwhile_is_told_as_such(
+    fetcher: Fetcher, model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("companion.providers.here.models.fetcher._note", full)
+    error = await failure(fetcher, model)
+    assert error.kind is Kind.DISK_FULL
+    assert "what is there is kept" in error.hint
+
+
+async def test_a_folder_that_may_not_be_written_is_told(
+    fetcher: Fetcher, model: LocalModel, store: ModelStore
+) -> None:
+    store.folder.parent.mkdir(parents=True, exist_ok=True)
+    store.folder.write_text("a file where the folder should be")
+    error = await failure(fetcher, model)
+    assert str(store.folder) in error.message
+
+
+async def test_a_damaged_folder_of_ones_own_is_replaced_by_our_copy(
+    fetcher: Fetcher, model: LocalModel, store: ModelStore, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in FILES:
+        (own / name).write_bytes(b"damaged")
+    assert store.point_to("hearing", "base", own).state is State.DAMAGED
+    assert await fetcher.fetch(model) == store.folder / "hearing" / "base"
+    assert (own / "model.bin").read_bytes() == b"damaged", "what is the person's stays as it is"
+
+
 async def test_offline_mode_holds_before_and_during(
     store: ModelStore, server: FileServer, know: Know
 ) -> None:
@@ -257,6 +292,19 @@ async def test_the_proxy_of_the_environment_is_used_where_it_was_turned_on(
     model = know(a_model("http://models.example"))
     await Fetcher(store, net).fetch(model)
     assert len(server.asked) == len(FILES), "they went to the proxy; nobody looked for models.example"
+
+
+async def test_a_certificate_holds_only_where_a_person_vouches_for_it(
+    fetcher: Fetcher, store: ModelStore, net: Net, know: Know, tmp_path: Path
+) -> None:
+    async with FileServer(dict(FILES), tls=_self_signed(tmp_path)) as server:
+        model = know(a_model(server.url))
+        error = await failure(fetcher, model)
+        assert "certificate is not trusted" in error.message
+        assert server.asked == []
+        net.certificates = str(tmp_path / "certificate.pem")
+        await fetcher.fetch(model)
+        assert store.state("hearing", "base") is State.READY
 
 
 async def test_two_windows_fetch_once(

@@ -8,6 +8,7 @@ proxy as well: requests for whole addresses are answered like those for its own.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -32,6 +33,7 @@ class FileServer:
     """Between pieces."""
     version: int = 1
     """Part of the etag."""
+    tls: ssl.SSLContext | None = None
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     sent: int = 0
     """Bytes of bodies."""
@@ -42,8 +44,8 @@ class FileServer:
         server = web.Server(self._answer, access_log=None)
         self._runner = web.ServerRunner(server, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

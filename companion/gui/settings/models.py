@@ -229,6 +229,7 @@ class ModelList(QWidget):
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
         row.end("Stopped. What was fetched is kept.")
+        row.fetch.setText("Go on")
 
     def use(self, row: ModelRow) -> None:
         """Makes it the one that is used."""

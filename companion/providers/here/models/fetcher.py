@@ -146,6 +146,7 @@ class Fetcher:
         done = model.size - sum(file.size for file in missing)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._store.point_nowhere(model)
             parts = sum(_begun(folder, file) for file in missing)
         except OSError as error:
             raise unwritable(folder, error) from error
@@ -246,7 +247,7 @@ class Fetcher:
         except TimeoutError as error:
             raise _Failed(f"nothing came for {self._stall_s:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-            raise _Failed(_words_for(error)) from error
+            raise _failure_of(error) from error
         except CompanionError as error:
             if error.kind in (Kind.NETWORK_SHUT, Kind.DISK_FULL):
                 raise
@@ -386,7 +387,7 @@ def _discard(folder: Path, file: ModelFile) -> None:
 # -- words --------------------------------------------------------------------------------------------------
 
 
-def _words_for(error: Exception) -> str:
+def _failure_of(error: Exception) -> _Failed:
     """Why a connection failed, without what a library prints."""
     import ssl
 
@@ -394,14 +395,17 @@ def _words_for(error: Exception) -> str:
 
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "no secure connection could be made"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = (
+                "its certificate is not trusted; one of your own can be named in the settings under Privacy"
+            )
+            return _Failed(reason, is_final=True)
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx2.ProxyError):
-        return "the proxy does not let us through"
+        return _Failed("the proxy does not let us through")
     if isinstance(error, httpx2.ConnectError | httpx2.TimeoutException):
-        return "it cannot be reached"
-    return "the connection broke"
+        return _Failed("it cannot be reached")
+    return _Failed("the connection broke")
 
 
 def _could_not(model: LocalModel, reason: str) -> CompanionError:

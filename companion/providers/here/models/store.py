@@ -32,7 +32,7 @@ _STAMP, _POINTER = ".checked.json", ".elsewhere"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _SHAPES: dict[ModelKind, tuple[tuple[str, ...], ...]] = {
     ModelKind.HEARING: (("model.bin", "config.json"),),
-    ModelKind.VOICE: (("*.onnx", "*.onnx.json"), ("*.onnx", "*.bin")),
+    ModelKind.VOICE: (("*.onnx", "*.onnx.json"),),
     ModelKind.MIND: (("*.gguf",),),
 }
 """What a model that is in no list consists of at least: one of these."""
@@ -256,6 +256,11 @@ class ModelStore:
             raise CompanionError(Kind.BAD_FILE, f"{place} holds no model for {kind}.", hint=_EXPECTED[kind])
         write_atomically(self.folder / kind / name / _POINTER, str(place).encode(), mode=0o644)
         return self.standing(kind, name)
+
+    def point_nowhere(self, model: LocalModel) -> None:
+        """Forgets the person's own folder for `model`: our own copy is used."""
+        with suppress(FileNotFoundError):
+            (self.folder / model.kind / model.name / _POINTER).unlink()
 
     def import_from(self, *sources: Path, name: str = "") -> Standing:
         """Copies a model out of folders, files or archives (zip, wheel), checked by its sums. Reads all of it.
