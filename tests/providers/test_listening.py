@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -56,7 +58,7 @@ class ScriptedModel:
 
 
 class LoudnessGate:
-    """Whatever sounds is speech, at once."""
+    """Whatever sounds is speech, at once; a little of it is lost, as with the real one."""
 
     def __init__(self) -> None:
         self.speech_s = self.pause_s = 0.0
@@ -64,7 +66,7 @@ class LoudnessGate:
     def feed(self, frame: bytes) -> None:
         for start in range(0, len(frame), FRAME):
             is_quiet = not any(frame[start : start + FRAME])
-            self.speech_s += 0.0 if is_quiet else 0.02
+            self.speech_s += 0.0 if is_quiet else 0.018
             self.pause_s = self.pause_s + 0.02 if is_quiet else 0.0
 
 
@@ -168,6 +170,25 @@ def test_who_never_breathes_is_cut_at_the_softest_place_and_nothing_is_lost() ->
 def test_the_softest_place_of_something_short_is_its_end() -> None:
     assert softest_place(VOICE) == len(VOICE)
     assert softest_place(b"") == 0
+
+
+def test_a_stretch_with_too_few_words_is_heard_in_two_parts() -> None:
+    """The model may end its text after the first sentence of a stretch."""
+    model = ScriptedModel()
+    whole = model.hear
+
+    def ends_early(pcm: bytes, **order: Any) -> Heard:
+        heard = whole(pcm, **order)
+        return replace(heard, text=" ".join(heard.text.split()[: 3 if len(pcm) > 8 * BYTES_PER_S else 99]))
+
+    model.hear = ends_early  # type: ignore[method-assign]
+    take = listening(model)
+    for _ in range(225):
+        take.feed(VOICE)
+    take.feed(bytes(FRAME) * 25)
+    for _ in range(225):
+        take.feed(VOICE)
+    assert take.finish()["text"] == "word0 word1 word2 word3 word0 word1 word2 word3"
 
 
 def test_sound_that_waits_is_taken_before_anything_is_looked_at() -> None:

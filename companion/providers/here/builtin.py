@@ -23,7 +23,7 @@ from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Trans
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
-from companion.providers.provider import Policy, Spec
+from companion.providers.provider import Spec
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
@@ -81,8 +81,6 @@ class BuiltinProvider(EngineProvider):
     """
 
     spec = SPEC
-    policy = Policy(first_s=60.0, idle_s=60.0)
-    """A model of Whisper may have to be loaded first."""
 
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)

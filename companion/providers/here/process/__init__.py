@@ -2,6 +2,6 @@
 
 The app's end: `engine_provider`, a provider whose work is done there, and `engines`, which starts and replaces the process.
 Between the two: `pipe`, its frames. The process, `python -m worker`: `job` is one piece of work; `confined` what it gives
-up at its start; `espeak` the plain voice and what it is given (`breaths`); `piper_engine` the natural voices (`onnx_notes` is
-what their files lack); `whisper_engine` the recogniser.
+up at its start; `espeak` the plain voice and what it is given (`breaths`); `piper_engine` the natural voices, with what
+their files lack (`onnx_notes`); `whisper_engine` the recogniser.
 """

@@ -31,6 +31,11 @@ _SMALL = frozenset(_SMALL_WORDS.split())
 """Words that begin no name: inside a sentence they are written small."""
 
 
+def count_words(text: str) -> int:
+    """How many words a text has; in scripts without spaces, letters."""
+    return len(_UNIT.findall(text))
+
+
 class LiveWords:
     """The words of one take."""
 

@@ -7,18 +7,21 @@ that a long take costs no more a second than a short one. Stretches without spee
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
 from companion.flow import CAPTURE_RATE_HZ
 from companion.providers.here.process.job import Job, Refused, as_json
-from companion.providers.here.process.live_words import LiveWords
+from companion.providers.here.process.live_words import LiveWords, count_words, joined
 from companion.providers.here.process.whisper_model import CERTAIN, Heard, WhisperModel
 from companion.segment import WINDOW_S, SpeechGate
 
@@ -33,9 +36,12 @@ REST_S = 0.3
 """After speech, such a quiet is worth a look: at the end of a take it is the last one."""
 LEAD_S = 0.6
 """Sound kept from before the first word of a stretch: speech is certain only some time after it began."""
-SHORTEST_S, PAUSE_S = 6.0, 0.6
-"""A stretch is at least this long, and such a quiet ends it; the longer it is, the shorter the quiet."""
-FULL_S, BREATH_S = 12.0, 0.15
+BREATH_S = 0.15
+PAUSES = ((6.0, 0.6), (12.0, BREATH_S))
+"""How long a stretch is, and how long a quiet ends it then; between two, the quiet is between theirs. Words need their
+neighbours, but after a long quiet in the middle of a stretch the model may take what comes first for everything."""
+THIN, LONG_S = 1.0, 4.0
+"""Fewer words than this in a second of speech, in so much of it: some may be missing."""
 LONGEST_S = 25.0
 """Ends a stretch in which nobody breathes, at its softest place."""
 ENOUGH_S = 2.0
@@ -244,10 +250,8 @@ class Listening:
 
     @property
     def _is_over(self) -> bool:
-        length_s, pause_s = len(self._pcm) / BYTES_PER_S, self._gate.pause_s
-        grown = min(1.0, (length_s - SHORTEST_S) / (FULL_S - SHORTEST_S))
-        is_pause = grown >= 0 and pause_s >= PAUSE_S - grown * (PAUSE_S - BREATH_S)
-        return is_pause or length_s >= LONGEST_S
+        length_s = len(self._pcm) / BYTES_PER_S
+        return self._gate.pause_s >= ending_pause_s(length_s) or length_s >= LONGEST_S
 
     # -- looking --------------------------------------------------------------------------------------------
 
@@ -272,11 +276,11 @@ class Listening:
         stretch = bytes(self._pcm[:cut])
         del self._pcm[:cut]
         heard = self._latest if self._gate.speech_s <= self._seen_speech_s else None
-        if heard is None:
-            with self._ear.turn(self._job, waits=True):
-                heard = self._hear(stretch, self._job.stop_if_cancelled, is_last=True)
+        with self._ear.turn(self._job, waits=True):
+            heard = heard or self._hear(stretch, self._job.stop_if_cancelled, is_last=True)
+            text = self._whole(heard.text, stretch)
         self._latest = None
-        self._words.close(heard.text)
+        self._words.close(text)
         seconds = len(stretch) / BYTES_PER_S
         self._closed_s += seconds
         self._confidence_s += seconds * heard.confidence
@@ -300,6 +304,18 @@ class Listening:
             self._language = self._language or heard.language
         return heard
 
+    def _whole(self, text: str, stretch: bytes) -> str:
+        """`text`, or what the two halves of the stretch say where it is suspiciously little for so much speech."""
+        share = len(stretch) / (len(stretch) + len(self._pcm))  # the rest waits for the next stretch
+        speech_s = share * (self._gate.speech_s - self._closed_speech_s)
+        if speech_s < LONG_S or count_words(text) >= THIN * speech_s:
+            return text
+        cut = softest_place(stretch, among_s=len(stretch) / BYTES_PER_S - 1.0)
+        halves = (stretch[:cut], stretch[cut:])
+        texts = [self._hear(half, self._job.stop_if_cancelled, is_last=True).text for half in halves if half]
+        more = reduce(joined, texts)
+        return more if count_words(more) > count_words(text) else text
+
     def _stop_if_over(self) -> None:
         self._job.stop_if_cancelled()
         if self._job.has_ended:
@@ -309,11 +325,22 @@ class Listening:
         self.told = {"text": self._words.text, "committed": self._words.committed_chars}
 
 
+def ending_pause_s(length_s: float) -> float:
+    """How long a quiet ends a stretch of such a length."""
+    if length_s < PAUSES[0][0]:
+        return math.inf
+    for (shorter_s, longer_pause_s), (longer_s, pause_s) in pairwise(PAUSES):
+        if length_s < longer_s:
+            grown = (length_s - shorter_s) / (longer_s - shorter_s)
+            return longer_pause_s + grown * (pause_s - longer_pause_s)
+    return PAUSES[-1][1]
+
+
 def softest_place(pcm: bytes | bytearray, among_s: float = 6.0, width_s: float = 0.2) -> int:
     """Where in the last seconds it is most quiet, in bytes."""
     import numpy as np
 
-    first = max(0, len(pcm) // 2 - int(among_s * CAPTURE_RATE_HZ))
+    first = max(0, len(pcm) // 2 - int(among_s * CAPTURE_RATE_HZ))  # of the samples
     samples = np.frombuffer(bytes(pcm), "<i2")[first:].astype(np.float64)
     width = int(width_s * CAPTURE_RATE_HZ)
     if samples.size <= width:

@@ -180,7 +180,7 @@ class DeepgramProvider(AIProvider):
             "encoding": "linear16",
             "sample_rate": request.rate_hz,
             "channels": 1,
-            "language": request.language or None,
+            "language": request.language or "en",  # it finds out only where that costs more
             "interim_results": True,
             "smart_format": True,
             "keyterm": self._terms(request) if model.startswith("nova-3") else (),
