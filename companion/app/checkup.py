@@ -53,6 +53,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Journal", lambda: _journal(home)),
         await _told("Offline voice and recogniser", _offline_engines),
         await _told("Language model of this computer", lambda: _mind(home)),
+        await _told("Engine process", _engine_process),
         _models(home),
     )
 
@@ -122,6 +123,20 @@ async def _offline_engines() -> Finding:
     finally:
         await provider.aclose()
     return Finding("Offline voice and recogniser", "ok" if health.ok else "problem", health.detail)
+
+
+async def _engine_process() -> Finding:
+    from companion.providers.here.builtin import BuiltinProvider
+
+    async with BuiltinProvider() as provider:
+        assert isinstance(provider, BuiltinProvider)
+        held = (await provider.run_job("tell_protections"))["protections"]
+    if "no network" in held and "no writing of files" in held:
+        return Finding("Engine process", "ok", f"It has {', '.join(held)}.")
+    had = f"it has {', '.join(held)}, but" if held else "it has"
+    return Finding(
+        "Engine process", "ok", f"This system cannot confine it fully: {had} what you may do otherwise."
+    )
 
 
 async def _mind(home: Home) -> Finding:

@@ -265,8 +265,9 @@ class Companion:
             self.events.emit(standing(self._first_practice(), 0))
 
     def _tell_roles(self) -> None:
+        found = self.staff.found if "staff" in self.__dict__ else {}
         for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role))
+            self.events.emit(roles.in_use(self.settings, role, found.get(role, "")))
 
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
@@ -494,6 +495,6 @@ def _conversation_cost_usd(name: str, usage: Usage) -> float | None:
 
 
 def _new_gate() -> Gate:
-    from companion.audio.segment import SpeechGate
+    from companion.segment import SpeechGate
 
     return SpeechGate()

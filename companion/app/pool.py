@@ -14,20 +14,20 @@ import logging
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from companion.app import roles
+from companion.app import languages, roles
 from companion.app.fallbacks import Fallbacks, Member
 from companion.app.metered import UNPRICED, MeteredVoiceModel
 from companion.app.request_size import RequestSize
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import AIProviderAuthError, CompanionError, Kind
-from companion.events import DataSent, Events
+from companion.events import DataSent, Events, Note
 from companion.flow import (
     TURN_ROLES,
     Audio,
@@ -107,6 +107,10 @@ class ProviderPool:
         self._lent: Counter[AIProvider] = Counter()
         self._leaving: set[AIProvider] = set()
         """No longer wanted, still used."""
+        self._remarks: set[str] = set()
+        """What was said of languages; once is enough."""
+        self.found: dict[Role, str] = {}
+        """Which one of this computer's recognisers hears, and which of its voices speaks, where it was found out."""
         self._keys: dict[tuple[str, str], Secret | None] = {}
         """Provider and origin -> its key, as the vault gave it."""
 
@@ -120,15 +124,15 @@ class ProviderPool:
         thinkers, hearers, speakers = (
             self._fallbacks(settings, role, names[role], full_names) for role in TURN_ROLES
         )
-        volume = settings.sound.volume
+        volume, language = settings.sound.volume, roles.language_of(settings)
 
         def think(messages: tuple[Message, ...], practice: str) -> AsyncGenerator[ChatDelta, None]:
             most = settings.reply.longest_answer
             return thinkers.ask(lambda: ChatRequest(messages=messages, max_tokens=most, practice=practice))
 
         def hear(frames: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
-            language = settings.talk.language
-            return hearers.hear(frames, lambda again: HearRequest(frames=again, language=language))
+            heard = hearers.hear(frames, lambda again: HearRequest(frames=again, language=language))
+            return self._remarked(heard, language, full_names)
 
         def speak(text: str) -> AsyncGenerator[Audio, None]:
             return _scaled(speakers.ask(lambda: SpeakRequest(text=text)), volume)
@@ -147,6 +151,22 @@ class ProviderPool:
             names=full_names,
             cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
+
+    async def _remarked(
+        self, heard: AsyncGenerator[Transcript, None], language: str, full_names: dict[str, str]
+    ) -> AsyncGenerator[Transcript, None]:
+        """The same transcripts; says once that another language was heard than is set, and names who really heard."""
+        async with aclosing(heard) as transcripts:
+            async for transcript in transcripts:
+                if transcript.is_final:
+                    remark = languages.remark(language, transcript.language)
+                    if remark and remark not in self._remarks:
+                        self._remarks.add(remark)
+                        self._events.emit(Note(text=remark))
+                    recogniser = self.found.get(Role.HEARS)
+                    if recogniser and full_names[Role.HEARS.value] == roles.OFFLINE[Role.HEARS]:
+                        full_names[Role.HEARS.value] += f"/{recogniser}"
+                yield transcript
 
     def _fallbacks(
         self, settings: Settings, role: Role, name: str, full_names: dict[str, str]
@@ -195,12 +215,20 @@ class ProviderPool:
                 try:
                     async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:
                         async for chunk in chunks:
+                            self._follow(provider, role)
                             yield chunk
                 finally:
                     is_priced = provider.knows_price(role, request.model)
                     self._tell_sent(role, errand, size.in_words + ("" if is_priced else UNPRICED))
 
         return run
+
+    def _follow(self, provider: AIProvider, role: Role) -> None:
+        """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
+        found = {Role.HEARS: provider.recogniser, Role.SPEAKS: provider.speaker}.get(role, "")
+        if provider.spec.name == roles.OFFLINE[role] and found != self.found.get(role, ""):
+            self.found[role] = found
+            self._events.emit(roles.in_use(self._settings(), role, found))
 
     def _tell_sent(self, role: Role, errand: Errand, what: str) -> None:
         for host, traffic in errand.went.items():
@@ -355,9 +383,13 @@ class ProviderPool:
         try:
             async with self.lent(role, roles.name_of(self._settings(), role)) as provider:
                 with on_errand(Errand(who=provider.spec.display_name)):
-                    await provider.warm()
+                    if role is Role.SPEAKS:
+                        await provider.warm_voice(self._settings().role(role).block(provider.spec.name).voice)
+                    else:
+                        await provider.warm()
                     if begins_with is not None:
                         await provider.read_ahead(begins_with)
+                self._follow(provider, role)
         except CompanionError as error:
             _log.info("not warmed: %s", error.message)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
 
+ROLES_OF_MODELS = {"hearing": Role.HEARS, "voice": Role.SPEAKS}
 _PREVIEW = "Hello. This is how I sound when we think something over together."
 
 
@@ -141,6 +142,7 @@ class SettingsBackend:
             CompanionError: DOWNLOAD_FAILED, DISK_FULL, NETWORK_SHUT, NOT_SUPPORTED.
         """
         await self._models.fetch(model, on_progress)
+        await self._use(model.kind)
 
     async def remove_model(self, model: LocalModel) -> None:
         """Takes a model away.
@@ -149,6 +151,7 @@ class SettingsBackend:
             CompanionError: BAD_FILE while it is being fetched.
         """
         await self._models.remove(model)
+        await self._use(model.kind)
 
     async def import_model(self, source: Path) -> Standing:
         """Copies a model out of a folder or an archive.
@@ -156,7 +159,14 @@ class SettingsBackend:
         Raises:
             CompanionError: BAD_FILE, DISK_FULL.
         """
-        return await self._models.add(source)
+        standing = await self._models.add(source)
+        await self._use(standing.model.kind)
+        return standing
+
+    async def _use(self, kind: ModelKind) -> None:
+        """What came or went is noticed now, and not by the next turn."""
+        if (role := ROLES_OF_MODELS.get(kind)) is not None:
+            await self._pool.warm(role)
 
     async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
         """Asks a server what it can do, whether it is declared or not; without `key`, with the kept one."""

@@ -18,12 +18,12 @@ from typing import Protocol
 from companion import tasks
 from companion.audio.echo import EchoCanceller
 from companion.audio.remarks import ignore
-from companion.audio.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Probabilities
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Trouble
 from companion.flow import FRAME_MS, Audio, Role, TurnSignal
 from companion.pcm import SILENCE_DB, level_db
 from companion.ports import Microphone, Take
+from companion.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Probabilities
 
 GUARD_S = 0.4
 """The guard outlasts the last sound: rooms ring on, and speakers are later than they say."""

@@ -108,6 +108,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
 
 
 async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.roles import language_of
     from companion.conversation.recording import Recording
     from companion.decoding import read_file
     from companion.providers.provider import opened
@@ -116,7 +117,7 @@ async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
     who = await asked(app, args, Role.HEARS)
     request = HearRequest(
         frames=recording.stream(),
-        language=args.language or app.settings.talk.language,
+        language=args.language or language_of(app.settings),
         model=who.model,
     )
     text = ""

@@ -208,6 +208,10 @@ class AIProvider(SimpleMethods):
     """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
+    recogniser: str = ""
+    """The model that hears, of a provider that finds out for itself which is there."""
+    speaker: str = ""
+    """The voice that speaks, in the same way: its label."""
     budget: Budget | None = None
     """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
     api_key: Secret | None
@@ -389,6 +393,10 @@ class AIProvider(SimpleMethods):
 
         Nobody else takes it: words that were not asked for yet leave this computer for no one.
         """
+
+    async def warm_voice(self, voice: str) -> None:
+        """As `warm`, for who will speak with `voice`."""
+        await self.warm()
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""

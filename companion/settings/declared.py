@@ -170,9 +170,9 @@ class Talk:
         False, label="Let me read my words before they are sent", page=Page.GENERAL
     )
     language: str = setting(
-        "en",
+        "",
         label="Language you speak",
-        help="A language tag such as en, de or pt-BR. The offline recogniser knows English only.",
+        help="A tag such as en, de or pt-BR. Empty: it is found out while you speak, by recognisers that can.",
         page=Page.HEARING,
     )
     longest_take_s: int = setting(

@@ -47,10 +47,10 @@ class Mouth(BaseVoiceProvider):
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    registry.register("mind", Mind)
+    registry.register("musing", Mind)
     registry.register("mouth", Mouth)
     yield
-    registry.unregister("mind")
+    registry.unregister("musing")
     registry.unregister("mouth")
 
 
@@ -61,7 +61,7 @@ async def frames() -> AsyncIterator[bytes]:
 async def test_they_think_hear_and_speak_in_the_app(tmp_path: Path) -> None:
     chosen = changed(
         Settings(),
-        {"providers.llm.active": "mind", "providers.stt.active": "mouth", "providers.tts.active": "mouth"},
+        {"providers.llm.active": "musing", "providers.stt.active": "mouth", "providers.tts.active": "mouth"},
     )
 
     async def vault() -> MemoryVault:

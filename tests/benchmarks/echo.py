@@ -17,8 +17,8 @@ import numpy as np
 
 from companion.audio.echo import EchoCanceller
 from companion.audio.handsfree import OpenMicrophone
-from companion.audio.segment import Endpointing
 from companion.flow import FRAME_BYTES, Audio, TurnSignal
+from companion.segment import Endpointing
 from tests.audio import room
 from tests.audio.room import RATE_HZ, Stage, Wave, mix
 

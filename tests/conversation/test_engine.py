@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import pytest
 
 from companion import days, tasks
-from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.conversation import following
 from companion.conversation.engine import Engine, Organs
@@ -41,6 +40,7 @@ from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Speaker,
 from companion.journal.store import SqlJournal, open_in_memory
 from companion.pcm import tone
 from companion.practices import find_practice
+from companion.segment import SpeechGate
 
 pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"

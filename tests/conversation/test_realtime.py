@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import pytest
 
 from companion import days
-from companion.audio.segment import SpeechGate
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.calls import RealtimeChoice
 from companion.conversation import spoken_answer, spoken_turn, voice_link
@@ -59,6 +58,7 @@ from companion.providers.catalogue import Catalogue, cost_usd
 from companion.providers.provider import Policy
 from companion.providers.vendors.openai.provider import OpenAIProvider
 from companion.providers.vendors.openai.realtime import OpenAIRealtime
+from companion.segment import SpeechGate
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
 

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny_voice
 from tests.environments import environment
 from tests.own_servers.running import companion, free_port, listening
 from tests.own_servers.test_llama_cpp import model, serving
 
 pytestmark = pytest.mark.long
 __all__ = ["model"]
-SPEAKS = ("wyoming-piper==2.5.2", "piper-tts==1.8.0", "onnx==1.23.2")
+SPEAKS = ("wyoming-piper==2.5.2", "piper-tts==1.8.0")
 HEARS = ("wyoming-faster-whisper==3.8.1", "faster-whisper==1.2.1")
 HERE = Path(__file__).parent
 VOICE = "en_US-lessac-medium"
@@ -30,7 +31,7 @@ SPEECH = str(HERE.parent / "data" / "austen-0890.wav")
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, python = tmp_path_factory.mktemp("voices"), environment("wyoming-piper", *SPEAKS)
-    subprocess.run([python, HERE / "tiny_piper.py", folder, VOICE], check=True)
+    tiny_voice.write(folder, VOICE)
     url = f"tcp://127.0.0.1:{(port := free_port())}"
     command = [python, "-m", "wyoming_piper", "--voice", VOICE, "--uri", url, "--data-dir", folder]
     with listening(command, port):

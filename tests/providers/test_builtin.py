@@ -322,7 +322,7 @@ def test_what_settings_show_is_honest() -> None:
     assert PROVIDER.spec is SPEC
     assert SPEC.roles == {Role.HEARS, Role.SPEAKS, Role.EMBEDS}
     assert not SPEC.needs_key
-    assert "one word in four" in SPEC.summary
+    assert "44 of 100 words are wrong" in SPEC.summary
     assert "Whisper" in SPEC.summary
 
 

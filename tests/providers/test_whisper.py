@@ -1,141 +1,249 @@
-"""Whisper on this computer: what is said when it is missing, and how takes flow when it is there.
-
-faster-whisper itself is 463 MB; the engine process imports a stand-in with its interface that these tests write to disk.
-"""
+"""Whisper on this computer, on its real weights and human speech: words, when they come, and what gives none."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
+import numpy as np
 import pytest
+import pytest_asyncio
 
+from companion.decoding import read_file
 from companion.errors import AIProviderError, Kind
-from companion.flow import HearRequest
-from companion.paths import Home
-from companion.providers.here.whisper import INSTALL, PROVIDER, SPEC, WhisperProvider
+from companion.flow import HearRequest, SpeakRequest, Transcript
+from companion.providers.here.builtin import BuiltinProvider
+from companion.providers.here.process.engines import shared_engines
+from companion.providers.here.whisper import WhisperProvider
+from tests.weights import weights
 
-FASTER_WHISPER = """
-import os, types, wave
-from pathlib import Path
-
-class WhisperModel:
-    def __init__(self, model_size_or_path, device, compute_type):
-        self.words = (Path(model_size_or_path) / "model.bin").read_text()
-        assert os.environ["HF_HUB_OFFLINE"] == "1"
-
-    def transcribe(self, audio, language, initial_prompt, vad_filter, condition_on_previous_text):
-        with wave.open(audio) as take:
-            form, samples = (take.getframerate(), take.getnchannels(), take.getsampwidth()), take.getnframes()
-        assert form == (16_000, 1, 2)
-        if self.words == "broken":
-            raise RuntimeError("no such operator")
-        def segments():
-            for start, words in enumerate(self.words.split("|")):
-                yield types.SimpleNamespace(start=start, end=start + 1, text=f" {words}", avg_logprob=-0.5)
-            told = f" ({language}, {samples}, {initial_prompt})"
-            yield types.SimpleNamespace(start=9, end=10, text=told, avg_logprob=-0.5)
-        return segments(), None
-"""
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+DATA = Path(__file__).parents[1] / "data"
+READINGS = {
+    "austen-0870.wav": "and mr john dashwood had then leisure to consider how much there might be prudently in his "
+    "power to do for them",
+    "austen-0890.wav": "unless to be rather cold hearted and rather selfish is to be ill disposed",
+    "jfk.flac": "and so my fellow americans ask not what your country can do for you ask what you can do for your country",
+}
+SPEECH_FROM_S = {"austen-0890.wav": 0.1, "jfk.flac": 0.3}
+FRAME, PER_S = 640, 32_000
 
 
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for faster-whisper, where this process and the engine process find it."""
-    folder = tmp_path / "packages"
-    folder.mkdir()
-    (folder / "faster_whisper.py").write_text(FASTER_WHISPER)
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+def recording(name: str) -> bytes:
+    return read_file(DATA / name, 16_000).pcm
+
+
+def plain(text: str) -> list[str]:
+    return re.sub(r"[^\w\s]", "", text.lower().replace("-", " ")).split()
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    """Edits from one to the other, per word said (Levenshtein over words)."""
+    expected, got = plain(said), plain(heard)
+    row = list(range(len(got) + 1))
+    for i, word in enumerate(expected, 1):
+        above, row[0] = row[:], i
+        for j, other in enumerate(got, 1):
+            row[j] = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (word != other))
+    return row[-1] / len(expected)
+
+
+async def frames(pcm: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(pcm), FRAME):
+        yield pcm[start : start + FRAME]
+
+
+async def final(provider: WhisperProvider | BuiltinProvider, pcm: bytes, language: str = "") -> Transcript:
+    request = HearRequest(frames=frames(pcm), language=language)
+    return [heard async for heard in provider.transcribe(request)][-1]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's folder with the two models of the tests; their sums are read once."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("base", "tiny.en"):
+        place = folder / "hearing" / name
+        place.mkdir(parents=True)
+        for file in weights(f"whisper-{name}").iterdir():
+            (place / file.name).symlink_to(file)
     return folder
 
 
-@pytest.fixture
-async def whisper(tmp_path: Path) -> AsyncIterator[WhisperProvider]:
-    async with WhisperProvider(stt_model="mine", models_dir=tmp_path / "models") as provider:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whisper(models: Path) -> AsyncIterator[WhisperProvider]:
+    """One for all tests: to load a model takes longer than most of them."""
+    async with WhisperProvider(models_dir=models) as provider:
         assert isinstance(provider, WhisperProvider)
         yield provider
+    assert shared_engines().pid is None
 
 
-def put_model(whisper: WhisperProvider, words: str) -> None:
-    folder = whisper.store.folder / "hearing" / "mine"
-    folder.mkdir(parents=True)
-    (folder / "model.bin").write_text(words)
-    (folder / "config.json").write_text("{}")
+# -- words --------------------------------------------------------------------------------------------------
 
 
-async def frames(count: int = 50) -> AsyncIterator[bytes]:
-    for _ in range(count):
-        yield b"\1\2" * 320
+async def test_human_speech_is_heard_word_for_word(whisper: WhisperProvider) -> None:
+    for name, said in READINGS.items():
+        heard = await final(whisper, recording(name))
+        assert word_error_rate(said, heard.text) <= 0.02, name
+        assert (heard.language, heard.is_final) == ("en", True)
+        assert heard.confidence is not None
+        assert heard.confidence > 0.7
+        assert heard.text[0].isupper()
+        assert heard.text.endswith(".")
 
 
-async def test_without_the_library_it_says_how_to_get_it(
-    whisper: WhisperProvider, monkeypatch: pytest.MonkeyPatch
+async def test_a_small_english_model_hears_english_and_nothing_else(whisper: WhisperProvider) -> None:
+    async def asked(language: str) -> Transcript:
+        request = HearRequest(frames=frames(recording("jfk.flac")), language=language, model="tiny.en")
+        return [heard async for heard in whisper.transcribe(request)][-1]
+
+    assert word_error_rate(READINGS["jfk.flac"], (await asked("en-GB")).text) <= 0.02
+    with pytest.raises(AIProviderError) as caught:
+        await asked("de")
+    assert caught.value.kind is Kind.NOT_SUPPORTED
+    assert "only understands English" in caught.value.message
+
+
+@pytest.mark.parametrize("name", SPEECH_FROM_S)
+async def test_the_first_word_is_seen_within_a_second_and_a_half_of_speech(
+    whisper: WhisperProvider, name: str
 ) -> None:
-    monkeypatch.setattr("companion.providers.here.whisper.importlib.util.find_spec", lambda _: None)
-    put_model(whisper, "hello")
-    health = await whisper.check()
-    assert not health.ok
-    assert "pip install 'reflection-companion[whisper]'" in health.detail
+    """The clock is the sound itself: no more of it comes until the word is there."""
+    pcm, seen = recording(name), asyncio.Event()
+
+    async def microphone() -> AsyncIterator[bytes]:
+        heard = int((SPEECH_FROM_S[name] + 1.5) * PER_S)
+        for start in range(0, heard, FRAME):
+            yield pcm[start : start + FRAME]
+        await seen.wait()
+        async for frame in frames(pcm[heard:]):
+            yield frame
+
+    told: list[Transcript] = []
+    async with asyncio.timeout(60):
+        async for transcript in whisper.transcribe(HearRequest(frames=microphone())):
+            told.append(transcript)
+            if transcript.text:
+                seen.set()
+    assert plain(told[0].text or told[1].text)[0] in ("unless", "and")
+    assert [each.is_final for each in told] == [False] * (len(told) - 1) + [True]
+    assert told[-1].committed_chars == len(told[-1].text)
+
+
+async def test_words_become_firm_while_they_are_spoken(whisper: WhisperProvider) -> None:
+    pcm, told = recording("austen-0890.wav"), asyncio.Queue[Transcript]()
+
+    async def microphone() -> AsyncIterator[bytes]:
+        for second in range(5):  # after each second the words so far are waited for
+            async for frame in frames(pcm[second * PER_S : (second + 1) * PER_S]):
+                yield frame
+            await told.get()
+
+    firm = ""
+    async with asyncio.timeout(60):
+        async for transcript in whisper.transcribe(HearRequest(frames=microphone())):
+            told.put_nowait(transcript)
+            if not transcript.is_final:
+                assert transcript.text.startswith(firm)
+                firm = transcript.text[: transcript.committed_chars]
+    assert len(firm.split()) >= 4
+    assert word_error_rate(READINGS["austen-0890.wav"], transcript.text) <= 0.02
+
+
+async def test_german_is_recognised_as_german_whatever_is_set(whisper: WhisperProvider, models: Path) -> None:
+    said = "Heute war ein langer Tag. Ich bin müde und möchte ein wenig ausruhen."
+    async with BuiltinProvider(models_dir=models) as voice:
+        spoken = [audio async for audio in voice.speak(SpeakRequest(text=said, voice="de"))]
+    from companion.pcm import Resampler
+
+    pcm = Resampler(spoken[0].rate_hz, 16_000).process(b"".join(each.pcm for each in spoken), last=True)
+    heard = await final(whisper, pcm)
+    assert heard.language == "de"
+    assert {"heute", "ein", "tag", "ich", "und"} <= set(plain(heard.text))
+    assert (await final(whisper, pcm, "en")).language == "de", "what was heard is told, whatever is set"
+
+
+def noise(kind: str) -> bytes:
+    dice, size = np.random.default_rng(7), 4 * 16_000
+    sounds: dict[str, Callable[[], np.ndarray]] = {
+        "silence": lambda: np.zeros(size),
+        "hiss": lambda: dice.normal(0, 900, size),
+        "rumble": lambda: np.cumsum(dice.normal(0, 60, size)),
+        "hum": lambda: 3000 * np.sin(np.arange(size) / 16_000 * 2 * np.pi * 100),
+        "clicks": lambda: np.where(np.arange(size) % 9000 < 40, dice.normal(0, 9000, size), 0),
+    }
+    return bytes(sounds[kind]().clip(-32_000, 32_000).astype("<i2"))
+
+
+async def test_silence_and_noise_give_no_words(whisper: WhisperProvider) -> None:
+    for kind in ("silence", "hiss", "rumble", "hum", "clicks"):
+        heard = [each async for each in whisper.transcribe(HearRequest(frames=frames(noise(kind))))]
+        assert [each.text for each in heard] == [""] * len(heard), kind
+    assert (await final(whisper, b"")).text == ""
+
+
+# -- several, cancelled, crashed ----------------------------------------------------------------------------
+
+
+async def test_two_takes_are_heard_at_once(whisper: WhisperProvider) -> None:
+    names = ("austen-0890.wav", "jfk.flac")
+    heard = await asyncio.gather(*(final(whisper, recording(name)) for name in names))
+    for name, transcript in zip(names, heard, strict=True):
+        assert word_error_rate(READINGS[name], transcript.text) <= 0.02
+
+
+async def test_takes_that_are_cancelled_hold_up_nobody(whisper: WhisperProvider) -> None:
+    async def held() -> AsyncIterator[bytes]:
+        async for frame in frames(recording("jfk.flac")):
+            yield frame
+        await asyncio.Event().wait()
+
+    for _ in range(3):
+        async with aclosing(whisper.transcribe(HearRequest(frames=held()))) as words:
+            while not (await anext(words)).text:
+                pass
+    assert (
+        word_error_rate(
+            READINGS["austen-0890.wav"], (await final(whisper, recording("austen-0890.wav"))).text
+        )
+        < 0.02
+    )
+
+
+async def test_the_engine_starts_again_after_it_was_ended_in_a_take(whisper: WhisperProvider) -> None:
+    await whisper.warm()
+    pid = shared_engines().pid
+    assert pid is not None
+
+    async def fatal() -> AsyncIterator[bytes]:
+        yield bytes(FRAME)
+        os.kill(pid, 9)
+        await asyncio.Event().wait()
+
     with pytest.raises(AIProviderError) as caught:
-        await anext(whisper.transcribe(HearRequest(frames=frames())))
-    assert caught.value.kind is Kind.ENGINE_MISSING
-    assert INSTALL in caught.value.hint
-
-
-async def test_a_take_is_heard_piece_by_piece(engine: Path, whisper: WhisperProvider) -> None:
-    put_model(whisper, "I went home.|It was late.")
-    request = HearRequest(frames=frames(), language="de-AT", context="Oma")
-    heard = [transcript async for transcript in whisper.transcribe(request)]
-    texts = [transcript.text for transcript in heard if not transcript.is_final]
-    assert texts[:2] == ["I went home.", "I went home. It was late."]
-    assert heard[-1].text == "I went home. It was late. (de, 16000, Oma)"
-    assert heard[-1].confidence == pytest.approx(0.607, abs=0.01)
-    assert [transcript.is_final for transcript in heard].count(True) == 1
-    assert (await whisper.check()).ok
-
-
-async def test_silence_without_frames_asks_no_model(engine: Path, whisper: WhisperProvider) -> None:
-    put_model(whisper, "broken")
-    heard = [transcript async for transcript in whisper.transcribe(HearRequest(frames=frames(0)))]
-    assert [(transcript.text, transcript.is_final) for transcript in heard] == [("", True)]
-
-
-async def test_an_engine_that_fails_is_told_as_such(engine: Path, whisper: WhisperProvider) -> None:
-    put_model(whisper, "broken")
-    with pytest.raises(AIProviderError) as caught:
-        async for _ in whisper.transcribe(HearRequest(frames=frames())):
+        async for _ in whisper.transcribe(HearRequest(frames=fatal())):
             pass
-    assert caught.value.kind is Kind.HEARING_FAILED
-    assert "Whisper on this computer" in caught.value.message
+    assert caught.value.kind is Kind.ENGINE_CRASHED
+    assert (await final(whisper, recording("austen-0890.wav"))).text
 
 
-async def test_a_model_that_is_not_there_is_named(engine: Path, whisper: WhisperProvider) -> None:
-    with pytest.raises(AIProviderError) as caught:
-        await anext(whisper.transcribe(HearRequest(frames=frames())))
-    assert caught.value.kind is Kind.MODEL_UNKNOWN
-    with pytest.raises(AIProviderError) as caught:
-        await anext(whisper.transcribe(HearRequest(frames=frames(), model="tiny.en")))
-    assert caught.value.kind is Kind.ENGINE_MISSING
-    assert "'tiny.en' is not on this computer yet" in caught.value.message
-    with pytest.raises(AIProviderError) as caught:
-        await anext(whisper.transcribe(HearRequest(frames=frames(), model="../../huge")))
-    assert caught.value.kind is Kind.MODEL_UNKNOWN
-    assert "base, small, tiny, tiny.en" in caught.value.message
-    assert not (await whisper.check()).ok
+# -- this computer picks the best that is there ---------------------------------------------------------------
 
 
-def test_models_live_in_the_home_unless_told_otherwise(home: Home) -> None:
-    assert WhisperProvider().store.folder == home.models
-    assert PROVIDER.spec is SPEC
-    assert SPEC.install == INSTALL
-
-
-def test_the_app_never_imports_the_engine() -> None:
-    code = "from companion.providers.here import builtin, whisper; import sys, json; print(json.dumps(list(sys.modules)))"
-    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    heavy = {"faster_whisper", "huggingface_hub", "pocketsphinx", "espeakng_loader", "numpy", "soxr"}
-    assert not heavy & set(loaded)
+async def test_this_computer_hears_with_whisper_as_soon_as_its_model_is_there(
+    tmp_path: Path, models: Path
+) -> None:
+    async with BuiltinProvider(models_dir=tmp_path) as here:
+        pcm = recording("austen-0890.wav")
+        assert word_error_rate(READINGS["austen-0890.wav"], (await final(here, pcm)).text) > 0.02
+        assert here.recogniser == ""
+        assert "rough" in (await here.check()).detail
+        (tmp_path / "hearing").symlink_to(models / "hearing")
+        assert word_error_rate(READINGS["austen-0890.wav"], (await final(here, pcm)).text) <= 0.02
+        assert here.recogniser == "base"
+        assert "Whisper base" in (await here.check()).detail

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
+from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.engines import Engines
 from companion.providers.here.process.pipe import (
     HEADER,
@@ -26,7 +28,6 @@ from companion.providers.here.process.pipe import (
     parse_header,
     read_frame,
 )
-from companion.providers.here.process.worker import breaths
 from companion.providers.provider import Spec
 
 SPEC = Spec(name="here", display_name="Here", roles=frozenset({Role.SPEAKS}))
@@ -40,6 +41,11 @@ def is_alive(pid: int | None) -> bool:
 def told_to(pid: int | None) -> bytes:
     """What anybody on this computer can read of a process: its environment and arguments."""
     return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
+
+
+def limits_of(pid: int | None) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
+    return {line[:25].strip(): line[25:].split()[0] for line in lines}
 
 
 def open_files() -> int:
@@ -238,3 +244,92 @@ def test_the_process_ends_with_its_parent_and_keeps_its_pipe_clean() -> None:
     _, complaints = process.communicate(timeout=10)
     assert process.returncode == 0
     assert complaints == b""
+
+
+@pytest.mark.parametrize(("how", "is_refused"), [("SIGSEGV", True), ("SIGABRT", True), ("SIGKILL", False)])
+async def test_a_text_that_ended_the_process_is_not_sent_again(how: str, is_refused: bool) -> None:
+    engines = Engines()
+    job = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(job)
+    assert engines.pid is not None
+    os.kill(engines.pid, getattr(signal, how))
+    with pytest.raises(AIProviderError) as caught:
+        _ = [piece async for piece in job]
+    assert caught.value.kind is Kind.ENGINE_CRASHED
+    assert await speak(engines) > 0, "another text is spoken"
+    pid = engines.pid
+    if is_refused:
+        with pytest.raises(AIProviderError) as caught:
+            await engines.job(SPEC, "speak", **SPEECH)
+        assert caught.value.kind is Kind.VOICE_FAILED
+    else:
+        (await engines.job(SPEC, "speak", **SPEECH)).cancel()
+    assert engines.pid == pid
+    await engines.aclose()
+
+
+# -- what the process cannot do -----------------------------------------------------------------------------
+
+TRIES = """
+import os, pathlib, socket, sys, threading
+from companion.providers.here.process.confined import confine
+folder = pathlib.Path(sys.argv[1])
+held = confine()
+def is_refused(act):
+    try:
+        act()
+    except PermissionError:
+        return True
+    return False
+acts = {
+    "no network": (
+        lambda: socket.socket(),
+        lambda: socket.socket(socket.AF_UNIX),
+        lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2]))),
+    ),
+    "no writing of files": (
+        lambda: (folder / "new").write_text("x"),
+        lambda: (folder / "old").write_text("x"),
+        lambda: os.truncate(folder / "old", 0),
+        lambda: (folder / "old").unlink(),
+        lambda: os.rename(folder / "old", folder / "new"),
+        lambda: os.mkdir(folder / "dir"),
+        lambda: os.symlink("old", folder / "link"),
+    ),
+}
+said = {}
+def look():
+    for name, each in acts.items():
+        said[name] = [is_refused(act) for act in each] if name in held else "not here"
+thread = threading.Thread(target=look)
+thread.start()
+thread.join()
+open(os.devnull, "w").write("x")
+print(said, (folder / "old").read_text())
+"""
+
+
+def test_what_runs_in_the_process_reaches_no_network_and_changes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("kept")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        told = subprocess.run(
+            [sys.executable, "-c", TRIES, str(tmp_path), port], capture_output=True, text=True, check=True
+        )
+    assert "False" not in told.stdout, told.stdout
+    assert told.stdout.strip().endswith("kept")
+
+
+async def test_the_process_says_what_it_gave_up_and_has_its_limits() -> None:
+    engines = Engines()
+    job = await engines.job(SPEC, "tell_protections")
+    _ = [piece async for piece in job]
+    held = job.result["protections"]
+    assert {"no core dumps", "a limit to memory", "a limit to processor time"} <= set(held)
+    rows = limits_of(engines.pid)
+    assert rows["Max core file size"] == "0"
+    assert rows["Max open files"] == "256"
+    assert rows["Max address space"].isdigit()
+    assert rows["Max cpu time"].isdigit()
+    await engines.aclose()

@@ -1,32 +1,40 @@
 """The voice and the recogniser that come with Companion: text to sound, frames to words, nothing leaves this computer.
 
 espeak-ng and pocketsphinx, both in the engine process (`process`), and vectors made from words (`hashing`). They need
-no key, no network and no download, and are there for the first minute and for the day the network is gone.
+no key, no network and no download, and are there for the first minute and for the day the network is gone. Once a model
+of Whisper is on this computer, that hears instead, and once a voice of Piper is, that speaks: nobody who says "this
+computer" wants the worse of what it has.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.providers.here.models.store import ModelStore
+from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.provider import Spec
 from companion.providers.wire.languages import Language
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
+    from companion.providers.here.voices import InstalledVoice
+    from companion.providers.here.whisper import WhisperProvider
 
 WORDS_PER_MINUTE = 175
 """The voice's own pace; espeak-ng speaks 80 to 450."""
 LONGEST_TEXT = 100_000
 """Characters of one request; a reply has a few thousand."""
-_RATE_BYTES = 4
 _log = logging.getLogger(__name__)
 
 VOICES = (
@@ -62,20 +70,30 @@ SPEC = Spec(
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
     voices=VOICES,
-    summary="A plain voice, and a rough recogniser: one word in four is wrong (Whisper hears better). Nothing leaves.",
+    summary="Whisper and a natural voice once they are here; until then plain ones: 44 of 100 words are wrong.",
 )
 
 
 class BuiltinProvider(EngineProvider):
-    """Hears English and speaks some hundred languages, offline."""
+    """Hears and speaks some hundred languages, offline; English only until a model of Whisper is here.
+
+    Args:
+        models_dir: folder of the models; empty: the app's own.
+    """
 
     spec = SPEC
 
+    def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
+        super().__init__(**rest)
+        self._models_dir = models_dir
+        self._store = ModelStore(models_dir or None)
+        self._whisper: WhisperProvider | None = None
+
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        """The sound of plain text; markup is spoken as it stands.
+        """The sound of plain text, in a natural voice where one is on this computer; markup is spoken as it stands.
 
         A voice it does not have is replaced by the default: a name carried over from another provider must not silence
-        the one that always works.
+        the one that always works. So is a natural voice that cannot be loaded.
 
         Raises:
             AIProviderError: INVALID_REQUEST for a text of more than `LONGEST_TEXT` characters; ENGINE_CRASHED.
@@ -85,31 +103,55 @@ class BuiltinProvider(EngineProvider):
             raise AIProviderInvalidRequestError("The text is too long to be spoken at once.", self.spec.name)
         if not text:
             return
-        wanted = request.voice or self.tts_voice or VOICES[0].id
-        job = await self.start_job(
-            "speak", text=text, voice=wanted, words_per_minute=words_per_minute(request.speed)
-        )
+        wanted = request.voice or self.tts_voice
+        if voice := await self._natural(wanted):
+            sound = self.sound_of(voice, wanted, text, request.speed)
+        else:
+            sound = self._plainly(text, wanted or VOICES[0].id, request.speed)
+        async with aclosing(sound) as pieces:
+            async for audio in pieces:
+                yield audio
+
+    async def _natural(self, wanted: str) -> InstalledVoice | None:
+        """The voice that speaks instead of the plain one, loaded; None: none is here that can."""
+        from companion.providers.here import voices
+
+        voice = await asyncio.to_thread(voices.natural, self._store, wanted)
         try:
-            async for piece in job:
-                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
-                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
-        finally:
-            job.cancel()
+            if voice is not None:
+                await self.run_job("load_piper", file=str(voice.file))
+        except AIProviderError as error:
+            _log.info("%s cannot be used: %s", voice and voice.name, error)
+            voice = None
+        self.speaker = voice.label if voice is not None else ""
+        return voice
+
+    async def _plainly(self, text: str, wanted: str, speed: float) -> AsyncGenerator[Audio, None]:
+        job = await self.start_job("speak", text=text, voice=wanted, words_per_minute=words_per_minute(speed))
+        async with aclosing(self.sound_from(job)) as sound:
+            async for audio in sound:
+                yield audio
         if job.result["voice"] != wanted:
             _log.debug("there is no voice %r here; %s spoke", wanted, job.result["voice"])
 
     async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        """English words while the take is fed. No part of a partial text is certain, and no confidence is known.
+        """Words while the take is fed: Whisper's, or else English ones of which none is certain.
 
         Raises:
-            AIProviderError: NOT_SUPPORTED for another language; ENGINE_CRASHED, HEARING_FAILED; and what `frames` raises.
+            AIProviderError: NOT_SUPPORTED for a language that nobody here knows; ENGINE_CRASHED, HEARING_FAILED; and what
+                `frames` raises.
         """
+        if (model := await self._better(request.language)) and self._whisper is not None:
+            async with aclosing(self._whisper.transcribe(replace(request, model=model))) as heard:
+                async for transcript in heard:
+                    yield transcript
+            return
         if Language.of(request.language).base not in ("", "en"):
             raise AIProviderNotSupportedError(
                 "The built-in recogniser only understands English.",
                 self.spec.name,
                 who=self.spec.display_name,
-                hint="Choose Whisper or an online provider for hearing. What you said is kept.",
+                hint="Fetch Whisper in Settings under Hearing, or choose an online provider. What you said is kept.",
             )
         async with aclosing(self.hear(request, "hear")) as words:
             async for told in words:
@@ -130,25 +172,68 @@ class BuiltinProvider(EngineProvider):
         yield Embeddings(vectors=vectors, model=self.models[Role.EMBEDS])
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        return VOICES
+        """The natural ones that are here, then the plain ones."""
+        from companion.providers.here import voices
+
+        found = await asyncio.to_thread(voices.installed, self._store) if voices.can_speak() else ()
+        return (*(listed for voice in found for listed in voice.listed()), *VOICES)
 
     async def check(self) -> Health:
         began = time.perf_counter()
         try:
             languages = (await self.run_job("list_voices"))["languages"]
-            await self.run_job("load")
+            await self._load()
+            model, natural = await self._better(""), await self._natural(self.tts_voice)
         except AIProviderError as error:
             return Health(ok=False, detail=error.message, kind=error.kind)
+        voice = (
+            f"The voice {natural.label}" if natural else f"The built-in voice ({len(languages)} languages)"
+        )
+        recogniser = "recogniser (English, rough)"
+        if model:
+            from companion.providers.here.whisper import label_of
+
+            recogniser = label_of(model)
         latency_ms = (time.perf_counter() - began) * 1000
         return Health(
             ok=True,
-            detail=f"The built-in voice ({len(languages)} languages) and recogniser (English, rough) are ready.",
+            detail=f"{voice} and {recogniser} are ready.",
             latency_ms=latency_ms,
         )
 
     async def warm(self) -> None:
         with suppress(AIProviderError):  # the call that needs the engines tells
-            await self.run_job("load")
+            await self._load()
+
+    async def warm_voice(self, voice: str) -> None:
+        with suppress(AIProviderError):
+            if await self._natural(voice or self.tts_voice) is None:
+                await self.run_job("load", recogniser=False)
+
+    async def _load(self) -> None:
+        """Makes the engines ready that would be used now."""
+        await self.run_job("load", recogniser=not await self._better(""))
+
+    async def _better(self, language: str) -> str:
+        """The model of Whisper that hears instead, loaded; empty: none is here that can."""
+        from companion.providers.here.whisper import WhisperProvider, ready_model
+
+        if self._whisper is None:
+            self._whisper = WhisperProvider(models_dir=self._models_dir)
+        model = await asyncio.to_thread(ready_model, self._whisper.store, language)
+        try:
+            if model:
+                await self._whisper.load(model)
+        except AIProviderError as error:
+            _log.debug("%s cannot be used: %s", model, error)
+            model = ""
+        self.recogniser = model
+        return model
+
+    async def aclose(self) -> None:
+        if self._whisper is not None:
+            await self._whisper.aclose()
+        await super().aclose()
 
 
 PROVIDER = BuiltinProvider
@@ -157,12 +242,6 @@ PROVIDER = BuiltinProvider
 def words_per_minute(speed: float) -> int:
     """The pace for a speed of 0.25..4, within what espeak-ng speaks."""
     return round(min(450, max(80, WORDS_PER_MINUTE * speed)))
-
-
-def speakable(text: str) -> str:
-    """`text` without control characters, which espeak-ng takes for commands, and without half surrogates."""
-    plain = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", " ", text).strip()
-    return plain if any(character.isalnum() for character in plain) else ""
 
 
 def readable(words: str) -> str:

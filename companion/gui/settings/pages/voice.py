@@ -23,6 +23,7 @@ from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.piper import SPEC as PIPER
 from companion.providers.provider import Spec
@@ -170,12 +171,16 @@ class VoicePage(RolePage):
         self.save({f"providers.tts.{PIPER.name}.voice": name, "providers.tts.active": PIPER.name})
 
     async def models_changed(self, name: str) -> None:
-        """Piper may be ready now: then it speaks."""
+        """Piper may be ready now: then it speaks. "This computer" has one voice more, too, or one less."""
         await self._check(self._specs[PIPER.name])
-        if self.open_name != PIPER.name:
-            return
-        await self._fetch_voices(self._specs[PIPER.name])
-        if self._healths[PIPER.name].ok and self._active != PIPER.name and name == self.piper_voice:
+        if self.open_name in (PIPER.name, BUILTIN.name):
+            await self._fetch_voices(self._specs[self.open_name])
+        if (
+            self.open_name == PIPER.name
+            and self._healths[PIPER.name].ok
+            and self._active != PIPER.name
+            and name == self.piper_voice
+        ):
             self.activate(PIPER.name)
 
     # -- choosing and hearing -------------------------------------------------------------------------------

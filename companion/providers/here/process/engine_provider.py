@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from companion.flow import CAPTURE_RATE_HZ, HearRequest
+from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest
 from companion.pcm import Resampler
 from companion.providers.provider import AIProvider
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     from companion.providers.here.process.engines import EngineJob, Engines
+    from companion.providers.here.voices import InstalledVoice
 
 SEND_BYTES = 6400
 """Longest piece of a take sent at once: 200 ms."""
+_RATE_BYTES = 4
+"""Before every piece of sound."""
 
 
 class EngineProvider(AIProvider):
@@ -41,6 +45,27 @@ class EngineProvider(AIProvider):
             async for _ in job:
                 pass
             return job.result
+        finally:
+            job.cancel()
+
+    async def sound_of(
+        self, voice: InstalledVoice, wanted: str, text: str, speed: float
+    ) -> AsyncGenerator[Audio, None]:
+        """`text` in a natural voice; `wanted` may name one of its speakers after "#"."""
+        speaker = wanted.partition("#")[2]
+        job = await self.start_job(
+            "speak_with_piper", text=text, file=str(voice.file), speaker=speaker, speed=speed
+        )
+        async with aclosing(self.sound_from(job)) as sound:
+            async for audio in sound:
+                yield audio
+
+    async def sound_from(self, job: EngineJob) -> AsyncGenerator[Audio, None]:
+        """What a job says aloud; whoever stops listening cancels it."""
+        try:
+            async for piece in job:
+                rate_hz = int.from_bytes(piece[:_RATE_BYTES], "little")
+                yield Audio(pcm=piece[_RATE_BYTES:], rate_hz=rate_hz)
         finally:
             job.cancel()
 

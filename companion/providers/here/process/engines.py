@@ -37,6 +37,12 @@ SILENCE_S = 20.0
 """A process that answers nothing for so long is ended; so is one that does not give up a cancelled job."""
 CLOSE_S = 2.0
 """How long it may take to end by itself."""
+MOST_DEADLY = 1000
+"""So many texts that ended a process are remembered."""
+_OWN_FAULT = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV} | {
+    getattr(signal, name) for name in ("SIGBUS", "SIGSYS", "SIGTRAP", "SIGXCPU") if hasattr(signal, name)
+}
+"""What ends a process that did something wrong itself; who kills it from outside uses another."""
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 _ERRORS: Mapping[Kind, type[AIProviderError]] = {
     Kind.NOT_SUPPORTED: AIProviderNotSupportedError,
@@ -123,6 +129,8 @@ class _Child:
         self.process = process
         self.is_lost = False
         self._jobs: dict[int, EngineJob] = {}
+        self._texts: dict[int, str] = {}
+        """What those jobs say, where they say something."""
         self._silence_s = silence_s
         self._heard = True
         self._last = 0
@@ -133,6 +141,7 @@ class _Child:
         payload = json.dumps({"work": work, **order}).encode()
         self._last += 1
         job = self._jobs[self._last] = EngineJob(self._last, self, spec)
+        self._texts[self._last] = str(order.get("text", ""))
         self.write(job.number, Frame.START, payload)
         return job
 
@@ -155,6 +164,7 @@ class _Child:
                     job.deliver(frame, payload)
                     if frame in (Frame.DONE, Frame.FAILED):
                         del self._jobs[number]
+                        self._texts.pop(number, None)
         except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeline, asyncio.QueueFull) as error:
             _log.debug("the engine process is gone: %r", error)
         finally:
@@ -185,6 +195,13 @@ class _Child:
             job.fail(_crashed(job._spec))
         kill(self.process)
 
+    @property
+    def deadly(self) -> frozenset[str]:
+        """Once it is closed: what it was saying when it ended by a fault of its own."""
+        code = self.process.returncode or 0
+        is_own_fault = -code in _OWN_FAULT or code > 0xC0000000  # the latter on Windows
+        return frozenset(filter(None, self._texts.values())) if is_own_fault else frozenset()
+
     async def aclose(self) -> None:
         """Ends the process: its stdin ends, and if that is not enough it is killed."""
         if self.process.stdin is not None:
@@ -207,6 +224,8 @@ class Engines:
         self._start_s, self._silence_s = start_s, silence_s
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
+        self._deadly: dict[str, None] = {}
+        """Texts that ended a process, the latest last: none is sent twice."""
         self._users: set[int] = set()
 
     @property
@@ -226,15 +245,24 @@ class Engines:
         """Begins `work` for the provider `spec`; starts the process if none runs.
 
         Raises:
-            AIProviderUnavailableError: ENGINE_CRASHED.
+            AIProviderUnavailableError: ENGINE_CRASHED; VOICE_FAILED for a text that ended the process before.
         """
-        return (await self._running(spec)).start_job(spec, work, order)
+        child = await self._running(spec)
+        if order.get("text") in self._deadly:
+            message = "This sentence cannot be spoken here: the voice broke down over it."
+            raise AIProviderUnavailableError(
+                message, spec.name, kind=Kind.VOICE_FAILED, who=spec.display_name
+            )
+        return child.start_job(spec, work, order)
 
     async def _running(self, spec: Spec | None) -> _Child:
         async with self._starting:
             if self._child is not None and self._child.is_lost:
                 lost, self._child = self._child, None
                 await lost.aclose()
+                self._deadly.update(dict.fromkeys(lost.deadly))
+                while len(self._deadly) > MOST_DEADLY:
+                    del self._deadly[next(iter(self._deadly))]
             if self._child is None:
                 self._child = _Child(await _launch(self._start_s, spec), self._silence_s)
             return self._child
@@ -316,7 +344,8 @@ def child_environment() -> dict[str, str]:
         "dist-packages",
     ):  # a checkout; an installed package is found anyway
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    kept["HF_HUB_DISABLE_TELEMETRY"] = kept["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
+    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
     return kept
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.audio.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Speech, SpeechGate
 from companion.decoding import read_file
 from companion.flow import FRAME_BYTES, TurnSignal
+from companion.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Speech, SpeechGate
 from tests.audio.signals import DATA, Samples, samples, sine
 
 RATE_HZ = 16_000

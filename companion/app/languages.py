@@ -1,0 +1,27 @@
+"""What is said when somebody speaks another language than the settings say. Pure."""
+
+from __future__ import annotations
+
+from companion.providers.wire.languages import Language, for_whisper
+
+NAMES = {
+    "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
+    "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew",
+    "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sr": "Serbian",
+    "sv": "Swedish", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+
+def remark(chosen: str, heard: str) -> str:
+    """A sentence for whoever chose one language and speaks another, both as tags; empty: there is nothing to say."""
+    chosen, heard = _known(chosen), _known(heard)
+    if not chosen or not heard or chosen == heard:
+        return ""
+    return f"That sounded like {NAMES.get(heard, heard)}, but {NAMES.get(chosen, chosen)} is set: Settings, Hearing"
+
+
+def _known(tag: str) -> str:
+    """The language as recognisers name it: what is one to them is not told apart."""
+    return for_whisper(tag) or Language.of(tag).base
