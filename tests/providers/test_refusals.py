@@ -282,9 +282,9 @@ async def test_a_model_that_is_being_loaded_is_waited_for(monkeypatch: pytest.Mo
 
 
 async def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "LOADING_S", 0.001)
+    monkeypatch.setattr(faults, "LOADING_S", 0.3)
     async with COMPATIBLE["llamacpp"]() as server, made(server) as provider:
-        provider.policy = Policy(first_s=0.05, attempts=1)
+        provider.policy = Policy(first_s=1.0, attempts=1)
         server.script.status, server.script.message = 503, "Loading model"
         found = await refused(provider)
     assert "still being loaded" in found.message
@@ -492,8 +492,8 @@ async def test_a_model_that_nobody_knows_is_given_time_to_think_by_its_name_or_t
     model: str, effort: str, *, waits: bool
 ) -> None:
     async with OpenAIServer() as server, made(server, model=model) as provider:
-        provider.policy = Policy(first_s=0.1, attempts=1)
-        server.script.models, server.script.header_delay_s = [model], 0.3
+        provider.policy = Policy(first_s=0.3, attempts=1)
+        server.script.models, server.script.header_delay_s = [model], 0.6
         request = replace(ASKED, reasoning_effort=effort)
         if waits:
             assert await said(provider, request) == server.script.reply
