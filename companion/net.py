@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from companion.bounds import MAX_MESSAGE, Bounds
+from companion.bounds import MAX_BODY, MAX_MESSAGE, Bounds
 from companion.errors import (
     AIProviderError,
     AIProviderTimeoutError,
@@ -111,6 +111,7 @@ class Net:
         *,
         max_line: int = 0,
         max_body: int = 0,
+        file_bytes: int = 0,
     ) -> httpx2.AsyncClient:
         """An HTTP client behind the gate. Close it or not: the pool is the gate's.
 
@@ -119,6 +120,7 @@ class Net:
             headers: go with every request.
             max_line: longest line of an event stream instead of `bounds.MAX_LINE`: sound comes as base64 in some.
             max_body: longest body of any kind, for what is not held in memory: a video, the results of a batch.
+            file_bytes: size of the one file that is fetched; the caller looks at pages and redirects itself.
         """
         import httpx2
 
@@ -126,7 +128,7 @@ class Net:
             base_url=base_url,
             headers={"Accept-Encoding": "identity", **(headers or {})},
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S),
-            transport=_gate_transport(self, max_line, max_body),
+            transport=_gate_transport(self, max_line, max_body, file_bytes),
             trust_env=False,
             follow_redirects=False,
         )
@@ -474,8 +476,10 @@ def _direct() -> type[connect]:
     return Direct
 
 
-def _gate_transport(net: Net, max_line: int, max_body: int) -> httpx2.AsyncBaseTransport:
+def _gate_transport(net: Net, max_line: int, max_body: int, file_bytes: int) -> httpx2.AsyncBaseTransport:
     import httpx2
+
+    most = max(file_bytes, MAX_BODY) if file_bytes else max_body
 
     class Gate(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -488,10 +492,11 @@ def _gate_transport(net: Net, max_line: int, max_body: int) -> httpx2.AsyncBaseT
                 async with leash:
                     response = await pool.transport.handle_async_request(request)
                     source: Any = response.stream
-                    bounds = Bounds(media_type(response), max_line, max_body)
+                    bounds = Bounds(media_type(response), max_line, most)
                     response.stream = _bounded(source, bounds, booking, leash, pool)
                     try:
-                        _refuse_what_is_no_api(request.url.host, response)
+                        if not file_bytes:
+                            _refuse_what_is_no_api(request.url.host, response)
                     except AIProviderError:
                         await source.aclose()
                         raise

@@ -59,7 +59,6 @@ HOMES = {
     "espeakng_loader": ("providers/here/",),
     "pocketsphinx": ("providers/here/",),
     "faster_whisper": ("providers/here/",),
-    "huggingface_hub": ("providers/here/",),
     "piper": ("providers/here/process/worker.py",),
     "opentelemetry": ("providers/middleware/tracing.py",),
 }
@@ -76,6 +75,7 @@ MAY_MENTION_HTTPX2 = (
     "providers/vendors/google/provider.py",
     "providers/vendors/ollama.py",
     "providers/wire/faults.py",
+    "providers/here/models/fetcher.py",
 )
 """Adapters name its exceptions and types; only `net` makes clients."""
 
@@ -91,7 +91,7 @@ DOORS = {
     "create_connection": (),
     "getaddrinfo": (),
     "urlopen": (),
-    "build_opener": ("providers/here/process/worker.py",),
+    "build_opener": (),
     "start_server": ("chaos/",),
 }
 """What opens a connection without a library, and the rooms that do it behind the gate; the chaos server listens."""

@@ -3,6 +3,7 @@
     calls         ask one provider: say, transcribe, ask, embed, draw; reflect is one whole turn
     jobs          leave work with a vendor: film, batch
     lists         providers, models, voices, devices
+    local_models  models that run on this computer: fetch, list, remove, import, export
     servers       servers of one's own
     state         doctor, config
     surroundings  what commands share
