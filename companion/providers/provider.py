@@ -481,8 +481,15 @@ class AIProvider(SimpleMethods):
             return False
         from companion.providers.catalogue import Catalogue
 
-        entry = Catalogue.load().find(request.model or self.models[Role.THINKS], self.spec.name)
-        return entry is not None and "reasoning" in entry.abilities
+        model = request.model or self.models[Role.THINKS]
+        entry = Catalogue.load().find(model, self.spec.name)
+        if entry is not None and entry.abilities:
+            return "reasoning" in entry.abilities
+        from companion.providers.wire.words import (
+            thinks_aloud,
+        )  # of a model that nobody knows its name says it
+
+        return bool(request.reasoning_effort) or thinks_aloud(model)
 
     async def asked(self, question: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
         """What a small question beside the calls is answered (which models, which voices); asked twice if need be.

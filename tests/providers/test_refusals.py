@@ -108,7 +108,8 @@ def choosy(wire: str, *refusals: Any) -> Any:
 def made(server: VendorServer, **settings: Any) -> AIProvider:
     cls = registry.provider_class(server.name)
     model = server.default_models[0] if cls.spec.own_address else ""
-    provider = cls(base_url=server.url, api_key=KEY if cls.spec.needs_key else None, model=model, **settings)
+    key = KEY if cls.spec.needs_key else None
+    provider = cls(**{"base_url": server.url, "api_key": key, "model": model, **settings})
     provider.policy = replace(provider.policy, backoff_s=0.001)
     return provider
 
@@ -281,9 +282,9 @@ async def test_a_model_that_is_being_loaded_is_waited_for(monkeypatch: pytest.Mo
 
 
 async def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "LOADING_S", 0.001)
+    monkeypatch.setattr(faults, "LOADING_S", 0.3)
     async with COMPATIBLE["llamacpp"]() as server, made(server) as provider:
-        provider.policy = Policy(first_s=0.05, attempts=1)
+        provider.policy = Policy(first_s=1.0, attempts=1)
         server.script.status, server.script.message = 503, "Loading model"
         found = await refused(provider)
     assert "still being loaded" in found.message
@@ -481,3 +482,20 @@ async def test_halves_that_come_in_two_pieces_are_one_character(server: VendorSe
     async with made(server) as provider:
         came = [delta async for delta in provider.chat(ASKED)]
     assert "".join(delta.text for delta in came) == server.script.reply
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "waits"),
+    [("gpt-7", "", False), ("qwq-32b", "", True), ("deepseek-r1:8b", "", True), ("gpt-7", "high", True)],
+)
+async def test_a_model_that_nobody_knows_is_given_time_to_think_by_its_name_or_the_request(
+    model: str, effort: str, *, waits: bool
+) -> None:
+    async with OpenAIServer() as server, made(server, model=model) as provider:
+        provider.policy = Policy(first_s=0.3, attempts=1)
+        server.script.models, server.script.header_delay_s = [model], 0.6
+        request = replace(ASKED, reasoning_effort=effort)
+        if waits:
+            assert await said(provider, request) == server.script.reply
+        else:
+            assert (await refused(provider, request)).kind is Kind.TIMEOUT

@@ -25,7 +25,7 @@ from companion.providers.vendors.openai.endpoints import Elsewhere
 from companion.providers.vendors.openai.requests import STALE_THOUGHTS, UNASKED
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import parsed, says_nothing
-from companion.providers.wire.words import Thoughts, Words, thinks_aloud
+from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, Tool, ToolCall
@@ -412,7 +412,7 @@ class Reply:
             call = ToolCall(
                 id=item.get("call_id") or item.get("id") or f"call_{uuid.uuid4().hex[:16]}",
                 name=item["name"],
-                arguments=item.get("arguments") or "{}",
+                arguments=whole(item.get("arguments") or "{}"),
                 opaque=kept_for(_origin(self._call.spec), json.dumps(before) if before else ""),
             )
             found.append(call)
