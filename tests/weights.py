@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 FOLDER = Path(
     os.environ.get("COMPANION_TEST_WEIGHTS")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reflection-companion-weights"
@@ -20,10 +18,10 @@ FOLDER = Path(
 
 def weights(name: str) -> Path:
     """The folder of a model; without it the test is skipped on a desk, and fails where tests decide."""
+    import pytest  # not above: `.ci/setup run` asks for the folder, and installs no pytest
+
     folder = FOLDER / name
-    if folder.is_dir():
-        return folder
-    sentence = f"the weights of {name} are not in {FOLDER}: .ci/setup test fetches them"
-    if os.environ.get("CI"):
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    if not folder.is_dir():
+        sentence = f"the weights of {name} are not in {FOLDER}: .ci/setup test fetches them"
+        pytest.fail(sentence) if os.environ.get("CI") else pytest.skip(sentence)
+    return folder

@@ -51,7 +51,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Sound", _sound),
         await _told("Keyring", _keyring),
         await _told("Journal", lambda: _journal(home)),
-        await _told("Offline voice and recogniser", _offline_engines),
+        await _told("Offline voice and recogniser", lambda: _offline_engines(home)),
         await _told("Language model of this computer", lambda: _mind(home)),
         await _told("Engine process", _engine_process),
         _models(home),
@@ -116,8 +116,8 @@ async def _journal(home: Home) -> Finding:
     return Finding("Journal", "ok", f"{home.journal}, opens with: {', '.join(sorted(state.opens_with))}.")
 
 
-async def _offline_engines() -> Finding:
-    provider = registry.provider_class("builtin")()
+async def _offline_engines(home: Home) -> Finding:
+    provider = registry.provider_class("builtin")(models_dir=home.models)
     try:
         health = await provider.check()
     finally:

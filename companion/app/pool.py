@@ -135,10 +135,12 @@ class ProviderPool:
             return self._remarked(heard, language, full_names)
 
         def speak(text: str) -> AsyncGenerator[Audio, None]:
-            return _scaled(speakers.ask(lambda: SpeakRequest(text=text)), volume)
+            sound = speakers.ask(lambda: SpeakRequest(text=text))
+            return self._voiced(_scaled(sound, volume), full_names)
 
         def speak_stream(pieces: AsyncIterator[str]) -> AsyncGenerator[Audio, None]:
-            return _scaled(speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again)), volume)
+            sound = speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again))
+            return self._voiced(_scaled(sound, volume), full_names)
 
         is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
         return TurnProviders(
@@ -163,10 +165,23 @@ class ProviderPool:
                     if remark and remark not in self._remarks:
                         self._remarks.add(remark)
                         self._events.emit(Note(text=remark))
-                    recogniser = self.found.get(Role.HEARS)
-                    if recogniser and full_names[Role.HEARS.value] == roles.OFFLINE[Role.HEARS]:
-                        full_names[Role.HEARS.value] += f"/{recogniser}"
+                    self._name_found(Role.HEARS, full_names)
                 yield transcript
+
+    async def _voiced(
+        self, spoken: AsyncGenerator[Audio, None], full_names: dict[str, str]
+    ) -> AsyncGenerator[Audio, None]:
+        """The same sound; names whose voice it really is."""
+        async with aclosing(spoken) as sound:
+            async for audio in sound:
+                self._name_found(Role.SPEAKS, full_names)
+                yield audio
+
+    def _name_found(self, role: Role, full_names: dict[str, str]) -> None:
+        """Adds which of this computer's recognisers or voices it was, where that was found out."""
+        found = self.found.get(role)
+        if found and full_names[role.value] == roles.OFFLINE[role]:
+            full_names[role.value] += f"/{found}"
 
     def _fallbacks(
         self, settings: Settings, role: Role, name: str, full_names: dict[str, str]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from companion.app.checkup import examine
 from companion.app.pool import ProviderPool
 from companion.events import EngineInUse, Event, Events
 from companion.flow import Role
 from companion.net import Net
+from companion.paths import Home
 from companion.settings import Settings, changed
 from companion.vault import MemoryVault
 from tests import tiny_voice
@@ -20,6 +22,8 @@ class Speaking:
 
     def __init__(self, models: Path) -> None:
         self.settings, self.told = Settings(), list[Event]()
+        self.recorded = ""
+        """Who spoke, as the turn is kept."""
         events = Events(lambda error: pytest.fail(str(error)))
         events.watch(self.told.append)
         self.staff = ProviderPool(
@@ -33,7 +37,9 @@ class Speaking:
         """The rate of what is heard."""
         engines = self.staff.engines(frozenset())
         assert engines.speak is not None
-        return [audio.rate_hz async for audio in engines.speak("It was a long day.")][-1]
+        heard = [audio.rate_hz async for audio in engines.speak("It was a long day.")][-1]
+        self.recorded = engines.names[Role.SPEAKS.value]
+        return heard
 
     @property
     def pills(self) -> list[str]:
@@ -48,9 +54,11 @@ async def test_a_voice_that_arrives_speaks_from_the_next_sentence_and_the_pill_s
     app = Speaking(tmp_path)
     assert await app.speak() == 22_050
     assert app.pills == []
+    assert app.recorded == "builtin"
     tiny_voice.write(tmp_path / "voice" / "en_US-tiny-low", "en_US-tiny-low")
     assert await app.speak() == tiny_voice.RATE_HZ
     assert app.pills == ["This computer, Tiny"]
+    assert app.recorded == "builtin/Tiny"
     await app.staff.aclose()
 
 
@@ -73,3 +81,9 @@ async def test_a_plain_voice_that_was_chosen_is_neither_replaced_nor_renamed(tmp
     assert await app.speak() == tiny_voice.RATE_HZ
     assert app.pills == ["This computer, Tiny"]
     await app.staff.aclose()
+
+
+async def test_the_doctor_names_the_voice_that_is_here(home: Home) -> None:
+    tiny_voice.write(home.models / "voice" / "en_US-tiny-low", "en_US-tiny-low")
+    (found,) = [each for each in await examine(home) if each.subject == "Offline voice and recogniser"]
+    assert "The voice Tiny" in found.detail

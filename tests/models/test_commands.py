@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,3 +135,9 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: Out) -> None:
 def test_without_a_verb_it_lists_all_providers_models(capsys: Out) -> None:
     assert run(["models", "--provider", "openai", "--role", "stt", "--json"]) == 0
     assert {row["provider"] for row in json.loads(capsys.readouterr().out)} == {"openai"}
+
+
+def test_the_weights_for_an_app_are_brought_without_what_only_tests_have() -> None:
+    """`make run` installs no pytest."""
+    script = "import sys; sys.modules['pytest'] = None; from tests.weights import FOLDER"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
