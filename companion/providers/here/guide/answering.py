@@ -17,9 +17,11 @@ _EMERGENCY_ECHO = 3
 """For so many messages after an emergency was spoken of, the guide keeps pointing to people."""
 _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
-_QUIET_SHARE = 0.2
-"""How many of the other answers end without a question, where something could be said back."""
+_QUIET_SHARE = 0.28
+"""How many of the other answers end without a question."""
 _LETS_GO = ("goodbye", "good night", "thanks")
+_ANSWERS = ("", "short", "unsure", "skip")
+"""What may be the answer to a practice's last question."""
 _FREE = "open-reflection"
 """The practice whose questions follow what was said."""
 
@@ -38,16 +40,25 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
         return _answer_language(noticed, wording)
     practice = find_practice(practice_name)
     step = steps_done(said) - 1
-    is_practice = bool(practice_name)
-    if is_practice and step == len(practice.steps) and not noticed.occasion:
+    if not practice_name:  # a question from a program: no practice, so none that ends
+        step = min(step, len(practice.steps) - 1)
+    is_over = practice.is_over(step)
+    if (
+        is_over
+        and noticed.occasion in _ANSWERS
+        and wording.is_new(SENTENCE_END.split(_closing_of(practice))[0])
+    ):
         return _close(practice, said, noticed, wording)
+    if noticed.occasion == "short" and practice.name != _FREE and not is_over:
+        noticed = Noticed()  # a few words are a whole answer there
     statements = _statements(noticed, wording)
+    if is_over and not statements:
+        return wording.say_any(pools["after"], pools["again"])
     if _may_be_quiet(noticed, statements, practice, step, chance):
-        return " ".join(
-            [*statements, wording.say_any(pools["loss" if noticed.is_loss else "room"], pools["again"])][:3]
-        )
+        pool = "loss" if noticed.is_loss else "room" if statements else "open"
+        return " ".join([*statements, wording.say_any(pools[pool], pools["again"])])
     asked = _question(noticed, wording, practice, step)
-    if practice.pace == "slow" and is_practice and not statements:
+    if practice.pace == "slow" and practice_name and not statements:
         statements = [wording.say_any(pools["slow"], pools["again"])]
     return " ".join([*statements, asked])
 
@@ -56,13 +67,11 @@ def _may_be_quiet(
     noticed: Noticed, statements: Sequence[str], practice: Practice, step: int, chance: random.Random
 ) -> bool:
     """Whether what was said back is enough. A practice with steps of its own goes on asking until it is over."""
-    if noticed.occasion or not statements or (practice.name != _FREE and not practice.is_over(step)):
+    if noticed.occasion or noticed.asks or (practice.name != _FREE and not practice.is_over(step)):
         return False
     is_heavy = noticed.is_loss or any(felt.kind.name == HARD and felt.degree for felt in noticed.felt)
-    share = chance.random()
-    return not noticed.asks and (
-        is_heavy or noticed.length >= _LONG_WORDS or practice.is_over(step) or share < _QUIET_SHARE
-    )
+    is_enough = is_heavy or noticed.length >= _LONG_WORDS or practice.is_over(step)
+    return (is_enough and bool(statements)) or chance.random() < _QUIET_SHARE
 
 
 def _statements(noticed: Noticed, wording: Wording) -> list[str]:
@@ -95,23 +104,24 @@ def _reflections(noticed: Noticed, wording: Wording) -> Iterator[str]:
         else:
             yield wording.say(pools["contrast"], {"left": left, "right": right})
     felt = next(iter(noticed.felt), None)
-    frames = {True: pools["said"], False: pools["told"]}
     best = sorted(
         noticed.told, key=lambda clause: (not _holds(clause, felt), _lightness(clause, noticed.topics))
     )
     for clause in best[:3]:
-        if clause not in used:
-            used += f" {clause}"
-            yield wording.say(frames[needs_quotes(clause)], {"echo": clause})
-            frames[False] = pools["told"][:1]  # a second one is said plainly
+        if clause not in used and not (used and needs_quotes(clause)):
+            yield wording.say(
+                pools["said"] if needs_quotes(clause) else pools["told"][: 1 if used else None],
+                {"echo": clause},
+            )
+            used += f" {clause}"  # a second one is said plainly, without a frame
     if felt is not None and felt.word not in used:
         yield _say_feeling(felt, wording)
     for number in noticed.numbers:
         if number not in used:
             yield wording.say(pools["number"], {"number": number})
-    for topic in noticed.topics[:2]:
-        if topic.words.split()[-1] not in used:
-            yield _say_topic(topic, wording)
+    new = [topic.words for topic in noticed.topics if topic.words.split()[-1] not in used]
+    if new:
+        yield wording.say(pools["topic"], {"topic": " and ".join(new[:2])})
 
 
 def _holds(clause: str, felt: Felt | None) -> bool:
@@ -195,11 +205,30 @@ def _close(practice: Practice, said: Sequence[str], noticed: Noticed, wording: W
         parts.append(wording.say(pools["closing one"], {"first": topics[0].words}))
     elif noticed.told:
         parts.append(wording.say(pools["said"], {"echo": noticed.told[0]}))
-    parts.append(practice.closing or wording.say_any(pools["after"], pools["again"]))
-    title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:])))
+    parts.append(_closing_of(practice))
+    title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:]))) or _short_words(
+        said
+    )
     if title:
         parts.append(wording.say(pools["title"], {"title": title[0].upper() + title[1:]}))
     return " ".join(filter(None, parts))
+
+
+def _closing_of(practice: Practice) -> str:
+    return practice.closing or load_wordings()["closed"][0]
+
+
+def _short_words(said: Sequence[str]) -> str:
+    """The first message that is short enough to be a title."""
+    plain = (text.strip().rstrip(".!,;") for text in said)
+    return next(
+        (
+            text
+            for text in plain
+            if 2 <= len(text.split()) <= 6 and text.isprintable() and not notice(text).occasion
+        ),
+        "",
+    )
 
 
 def _all_topics(said: Sequence[str]) -> Iterator[Topic]:

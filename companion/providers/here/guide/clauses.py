@@ -212,8 +212,10 @@ def _begins_clause(words: Sequence[str], lexicon: Lexicon) -> bool:
     """Whether a subject stands here with its verb."""
     if not words:
         return False
-    if words[0] in _MORE_SUBJECTS:
+    if words[0] in SUBJECTS | {"it's", "there's"}:
         return True
+    if words[0] in {"it", "there"}:
+        return len(words) > 1 and words[1] in lexicon.thirds
     return (
         words[0] in OWNERS
         and len(words) > 2

@@ -16,7 +16,7 @@ from companion.providers.here.guide.clauses import Clause, cut_clauses, is_rough
 from companion.providers.here.guide.emergencies import find_emergency
 from companion.providers.here.guide.lexicon import Lexicon, Subject, load_lexicon
 from companion.providers.here.guide.topics import Topic, find_numbers, find_topics
-from companion.providers.here.guide.turning import turn_clause
+from companion.providers.here.guide.turning import is_known, turn_clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Noticed:
     """Everything the rules found in one message."""
 
     occasion: str = ""
-    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, good night, retraction, let go, unsure, language, short,
+    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, good night, retraction, let go, unsure, unclear, language, short,
     or a wish about the questions: another, skip, stay."""
     language: str = ""
     """What to say in the language it is in."""
@@ -64,29 +64,45 @@ _IDENTITY = re.compile(
     r"conscious|there|listening)|who are you|what are you|how do you work|how are you|do you (?:understand|remember|have feelings)|"
     r"artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
-_BEFORE_GOING = r"(?:(?:ok|okay|well|so|right|alright|anyway|now|and|i think|i guess) )*"
-_AFTER_GOING = r"(?: (?:for (?:now|today|tonight|me|this time)|then|everyone|everybody|companion|guide|again|tomorrow|later|soon|thanks|thank you|dear|all|and|good night|bye|my friend))*"
 _GOING = (
-    r"(?:good ?bye|bye(?: bye)?|see (?:you|ya)|see you (?:tomorrow|later|soon)|farewell|take care|talk to you (?:later|soon|tomorrow)|"
-    r"(?:that's|that is|thats|that'll be|that will be) (?:all|it|enough)|i'm done|i am done|so long|later|cheerio|"
-    r"i(?:'ll| will)? (?:have to|need to|must|should|got to|gotta|'ve got to)? ?(?:go|stop here|leave it (?:there|here)|be off|get going)(?: now)?|"
-    r"i(?:'ve| have) got to go|(?:gotta|got to|have to|need to) (?:go|run)|i(?:'m| am) (?:off|going)(?: to (?:bed|sleep|work))?(?: now)?|"
-    r"let's (?:leave it|stop)(?: (?:there|here))?|that's me for (?:today|tonight)|enough for (?:today|now|tonight)|until (?:tomorrow|next time)|adieu)"
+    r"good ?bye|bye(?: bye)?|(?:i'll )?see (?:you|ya)|farewell|take care|(?:i'll )?talk to you (?:later|soon|tomorrow)|speak soon|so long|cheerio|adieu|"
+    r"(?:that's|that is|thats|that'll be|that will be) (?:all|it|enough)|i'm done|i am done|that's me|enough|until (?:tomorrow|next time)|"
+    r"i(?:'ll| will)? (?:(?:have to|need to|must|should|got to|gotta) )?(?:go|stop here|leave it (?:there|here)|be off|get going|run)|"
+    r"i(?:'ve| have) got to (?:go|run)|(?:gotta|got to|have to|need to|must) (?:go|run)|i(?:'m| am) (?:off|going)(?: to work)?|"
+    r"let's (?:leave it|stop)(?: (?:there|here))?"
 )
-_NIGHT = r"(?:good ?night|night night|nighty night|sleep well|i(?:'m| am) (?:off|going) to (?:bed|sleep))"
-_THANKS = r"(?:many )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated|that helped|that was (?:good|nice|helpful))"
-_WHOLE_MESSAGES = tuple(
-    (re.compile(pattern), occasion)
-    for pattern, occasion in (
-        (rf"{_BEFORE_GOING}{_NIGHT}{_AFTER_GOING}", "good night"),
-        (rf"{_BEFORE_GOING}(?:{_THANKS} )*(?:{_GOING}(?: |$))+(?:(?:{_THANKS}|{_NIGHT})(?: |$))*{_AFTER_GOING.replace(' ', ' ?', 1)}", "goodbye"),
-        (rf"{_BEFORE_GOING}{_THANKS}(?: (?:so|very|much|a lot|for \w+(?: \w+)?|again|you|to you|that helped|guide|companion|really|indeed))*", "thanks"),
-        (r"(?:hi|hello|hey|heya|hiya|good (?:morning|afternoon|evening|day))(?: (?:there|again|guide|companion|you|it's me(?: again)?|i'm back))*",
-         "greeting"),
-        (r"(?:um |well |hmm |oh )*(?:i don't know|i do not know|don't know|no idea|not sure|i'm not sure|dunno|i dunno|i have no idea|hard to say|"
-         r"who knows)(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest))*", "unsure"),
-    )
-)  # fmt: skip
+_NIGHT = r"good ?night|night night|nighty night|sleep (?:well|tight)|(?:i(?:'m| am) )?(?:off|going) to (?:bed|sleep)"
+_THANKS = (
+    r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|very much|a lot|a bunch|for \w+(?: \w+)?))*|"
+    r"(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helpful|good|nice|useful)(?: (?:me|a lot))?"
+)
+_AROUND = (
+    r"ok|okay|well|so|right|alright|anyway|now|and|then|i think|i guess|no|yes|oh|dear|again|tomorrow|later|soon|everyone|everybody|companion|guide|my friend|"
+    r"for (?:now|today|tonight|me|this time|the day)|really|indeed|all|to you|you too|here|there"
+)
+_LEAVE = re.compile(rf"(?:(?:{_NIGHT}|{_GOING}|{_THANKS}|{_AROUND})(?: |$))+")
+_LEAVES = (
+    (re.compile(rf"(?:^| )(?:{_NIGHT})(?: |$)"), "good night"),
+    (re.compile(rf"(?:^| )(?:{_GOING})(?: |$)"), "goodbye"),
+    (re.compile(r"(?:^| )(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: |$)"), "thanks"),
+)
+_WHOLE_MESSAGES = (
+    (
+        re.compile(
+            r"(?:hi|hello|hey|heya|hiya|good (?:morning|afternoon|evening|day))"
+            r"(?: (?:there|again|guide|companion|you|it's me(?: again)?|i'm back))*"
+        ),
+        "greeting",
+    ),
+    (
+        re.compile(
+            r"(?:um |uh |well |hmm |oh |so )*(?:(?:i |i really |honestly i )?(?:don't|do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
+            r"|(?:i )?dunno|i have no idea|hard to say|who knows)"
+            r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest))*"
+        ),
+        "unsure",
+    ),
+)
 _RETRACTION = re.compile(
     r"^(?:no |sorry |oh |wait |well |but )*(?:(?:that's|that is|thats|this is|it's|it is) (?:not (?:what i (?:meant|mean|said)|right|it|true|how i meant it)|"
     r"wrong|a misunderstanding)|i (?:didn't|did not|never) (?:say|mean) (?:that|it|this)|you (?:got|have|understood|heard) (?:that|me|it) wrong|"
@@ -160,6 +176,8 @@ def notice(text: str) -> Noticed:
         topics, told, felt = _after_retraction(plain, topics), (), ()
     elif len(words) <= 3 and not (felt or topics or told):
         occasion = "short"
+    elif rough and len(words) > 3 and not (felt or topics or told) and _is_unclear(words, lexicon):
+        occasion = "unclear"
     return Noticed(
         occasion=occasion,
         told=told,
@@ -177,6 +195,11 @@ def notice(text: str) -> Noticed:
     )
 
 
+def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether so many words are unknown that they may have been heard wrongly."""
+    return 5 * sum(not is_known(word, lexicon.known) for word in words) >= len(words)
+
+
 def plain_words(text: str) -> str:
     """Lower-case words with single spaces, without marks and numbers."""
     return " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'")))
@@ -190,6 +213,10 @@ def _occasion(text: str, plain: str, words: Sequence[str], lexicon: Lexicon) -> 
     if wish is not Wish.NONE:
         return wish.value, ""
     if len(words) <= 14:
+        if _LEAVE.fullmatch(plain):
+            for pattern, occasion in _LEAVES:
+                if pattern.search(plain):
+                    return occasion, ""
         for pattern, occasion in _WHOLE_MESSAGES:
             if pattern.fullmatch(plain):
                 return occasion, ""
