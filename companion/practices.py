@@ -88,21 +88,28 @@ class Wish(StrEnum):
     """Stay in this step until they say to go on."""
 
 
-_POLITE = r"(?:(?:please|can you|could you|can we|could we|let's|let us|i want to|i'd like to|i would like to|ok|okay|no|well|just|and|a moment) )*"
+_POLITE = (
+    r"(?:(?:please|can you|could you|can we|could we|let's|let us|i want to|i'd like to|"
+    r"i would like to|ok|okay|no|well|just|and|a moment) )*"
+)
 _WISHES = (
     (
-        rf"{_POLITE}(?:(?:give|ask) me|have|get|i'd like|i want|try|do you have)? ?(?:a |an)?(?:another|different|other|new|next) question"
+        rf"{_POLITE}(?:(?:give|ask) me|have|get|i'd like|i want|try|do you have)? ?(?:a |an)?(?:another|"
+        rf"different|other|new|next) question"
         rf"|{_POLITE}ask (?:me )?(?:something|anything) else|{_POLITE}ask (?:me )?(?:differently|another way)",
         Wish.ANOTHER,
     ),
     (
-        rf"{_POLITE}(?:skip|pass|move on|go on|continue|next|next step|next one)(?: (?:this|that|it|the question|this (?:one|question|step)"
+        rf"{_POLITE}(?:skip|pass|move on|go on|continue|next|next step|next one)(?: (?:this|that|it|"
+        rf"the question|this (?:one|question|step)"
         r"|that (?:one|question)|to the next(?: (?:step|one|question))?|now))*",
         Wish.SKIP,
     ),
     (
-        rf"{_POLITE}(?:stay|wait|remain|stop)(?: a (?:little|bit|moment|while))?(?: longer)? (?:here|there|with (?:this|that|it))"
-        rf"(?: (?:a (?:little|bit|moment|while)|longer|for (?:a|now)|while|moment|bit))*|{_POLITE}not (?:so fast|yet)|{_POLITE}don't go on(?: yet)?",
+        rf"{_POLITE}(?:stay|wait|remain|stop)(?: a (?:little|bit|moment|while))?(?: longer)? (?:here|there|"
+        rf"with (?:this|that|it))"
+        rf"(?: (?:a (?:little|bit|moment|while)|longer|for (?:a|now)|while|moment|bit))*|"
+        rf"{_POLITE}not (?:so fast|yet)|{_POLITE}don't go on(?: yet)?",
         Wish.STAY,
     ),
 )
@@ -127,6 +134,12 @@ def steps_done(said: Sequence[str]) -> int:
             stays = wish is Wish.STAY
         done += wish is Wish.SKIP or (wish is Wish.NONE and not stays)
     return done
+
+
+def title_in(answer: str) -> str:
+    """The title an answer offers at the end of a practice, as the guide writes it and models are told to; else empty."""
+    found = re.search(r'If you want a title for it: [“"]([^”"]{1,80})[”"]', answer)
+    return found[1].strip() if found else ""
 
 
 def part_of_day(hour: int) -> str:

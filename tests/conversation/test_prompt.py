@@ -72,7 +72,10 @@ def test_after_the_last_step_the_model_is_told_to_close_and_then_to_follow() -> 
 
 def test_what_they_ask_of_the_practice_moves_the_step_the_model_is_told() -> None:
     session = Session(find_practice("gratitude"), [turn(1, "The rain.", heard="What made it good?")])
-    at = {words: messages_of(session, words)[0].content for words in ("Another question, please.", "Skip that.", "It was warm.")}
+    at = {
+        words: messages_of(session, words)[0].content
+        for words in ("Another question, please.", "Skip that.", "It was warm.")
+    }
     assert "step 1 of 4" in at["Another question, please."]
     assert "step 2 of 4" in at["Skip that."]
     assert "step 2 of 4" in at["It was warm."]

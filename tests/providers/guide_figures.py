@@ -47,13 +47,18 @@ def _case(line: str) -> Case:
 
 
 def answer(*said: str, practice: str = "open-reflection") -> str:
-    messages: list[Message] = []
+    """The guide's answer to the last of `said`, after it answered the others."""
+    return talk(*said, practice=practice)[-1]
+
+
+def talk(*said: str, practice: str = "open-reflection") -> list[str]:
+    messages = [Message(Speaker.SYSTEM, "unused")]
+    answers = []
     for text in said:
         messages.append(Message(Speaker.USER, text))
-        messages.append(
-            Message(Speaker.ASSISTANT, write_answer(ChatRequest(messages=tuple(messages), practice=practice)))
-        )
-    return messages[-1].content
+        answers.append(write_answer(ChatRequest(messages=tuple(messages), practice=practice)))
+        messages.append(Message(Speaker.ASSISTANT, answers[-1]))
+    return answers
 
 
 def sentences(text: str) -> list[str]:
@@ -64,7 +69,8 @@ def sentences(text: str) -> list[str]:
 
 _FAULTS = {
     "agreement": re.compile(
-        r"\b(?:you|we|they|people|children|kids|parents|friends|hands|knees) (?:is|was|has|does|am|isn't|wasn't|hasn't|doesn't)\b"
+        r"\b(?:you|we|they|people|children|kids|parents|friends|hands|knees) (?:is|was|has|does|am|isn't|"
+        r"wasn't|hasn't|doesn't)\b"
         r"|(?<!did )(?<!does )(?<!could )(?<!would )\b(?:he|she|it) (?:are|were|have|am|don't|aren't|do(?! you))\b"
         r"|\byour \w+ (?:am)\b|\byou \w+s me\b"
     ),
@@ -74,7 +80,8 @@ _FAULTS = {
         r"\b(?:the|a|an|and|or|but|because|of|to|from|my|your|his|her|their|who|which|i|is|are|was|were)[.?]$"
     ),
     "number dropped": re.compile(
-        r"\b(?:slept|waited|walked|for|have|owe|answered|of|turned) (?:years|hours|kilometres|pounds|dollars|emails|jobs|kids|minutes|days|months)\b"
+        r"\b(?:slept|waited|walked|for|have|owe|answered|of|turned) (?:years|hours|kilometres|pounds|"
+        r"dollars|emails|jobs|kids|minutes|days|months)\b"
     ),
     "slot left": re.compile(r"[{}<>]|\bnone\b"),
     "two marks": re.compile(r"[.?!,]{2,}|\s[.?!,]|,[^\s\d]"),
@@ -85,11 +92,13 @@ _FEELINGS = re.compile(
     r"|jealous\w*|env\w+|proud|pride|hopeless\w*|frustrat\w*|overwhelm\w*|exhaust\w*|tired\w*|numb\w*|hurt|relie\w*|embarrass\w*|nervous\w*"
     r"|excite\w*|grateful\w*|gratitude|depress\w*|despair\w*|upset|stressed|homesick\w*|nostalg\w*|longing)\b"
 )
-_STOP = frozenset(
-    "you your yours yourself that this what with for have has had are were was the and but not from about when where which would like more most first "
-    "just now say said tell speak mention moment stay time some does did will can could should who how why there here they them their she her his him "
-    "its it's one than then into out all any been being feel think know want need come came comes goes going".split()
+_LINKS_NOTHING = (
+    "you your yours yourself that this what with for have has had are were was the and but not from about when where "
+    "which would like more most first just now say said tell speak mention moment stay time some does did will can could "
+    "should who how why there here they them their she her his him its it's one than then into out all any been being feel think know "
+    "want need come came comes goes going"
 )
+_STOP = frozenset(_LINKS_NOTHING.split())
 
 
 def language_faults(reply: str, said: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
         return _answer_after_emergency(wording)
     pools = load_wordings()
     if noticed.occasion in _LETS_GO:
-        return wording.say_any(pools[noticed.occasion], pools["again"])
+        return _say_alone(noticed.occasion, wording)
     if noticed.occasion == "language":
         return _answer_language(noticed, wording)
     practice = find_practice(practice_name)
@@ -53,7 +53,7 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
         noticed = Noticed()  # a few words are a whole answer there
     statements = _statements(noticed, wording)
     if is_over and not statements:
-        return wording.say_any(pools["after"], pools["again"])
+        return _say_alone("after", wording)
     if _may_be_quiet(noticed, statements, practice, step, chance):
         pool = "loss" if noticed.is_loss else "room" if statements else "open"
         return " ".join([*statements, wording.say_any(pools[pool], pools["again"])])
@@ -85,9 +85,9 @@ def _statements(noticed: Noticed, wording: Wording) -> list[str]:
     if noticed.occasion == "retraction" and noticed.topics:
         return list(filter(None, [wording.say(pools["retraction"]), _say_topic(noticed.topics[0], wording)]))
     if noticed.occasion:
-        return [wording.say_any(pools[noticed.occasion], pools["again"])]
+        return list(filter(None, [wording.say(pools[noticed.occasion])]))
     if noticed.asks:
-        return [wording.say_any(pools["self-question"], pools["again"])]
+        return list(filter(None, [wording.say(pools["self-question"])]))
     found = list(dict.fromkeys(filter(None, _reflections(noticed, wording))))
     return found[: 2 if noticed.length >= 14 else 1]
 
@@ -131,6 +131,12 @@ def _holds(clause: str, felt: Felt | None) -> bool:
 def _lightness(clause: str, topics: Sequence[Topic]) -> tuple[int, int]:
     """Clauses that speak of a person or a thing come before others, longer ones before short ones."""
     return -sum(topic.words in clause for topic in topics), -min(len(clause), 60)
+
+
+def _say_alone(pool: str, wording: Wording) -> str:
+    """A sentence that is a whole answer, so that there has to be one."""
+    pools = load_wordings()
+    return wording.say(pools[pool]) or wording.say_any([*pools[pool], *pools["open"]], pools["again"])
 
 
 def _say_topic(topic: Topic, wording: Wording) -> str:
@@ -243,12 +249,11 @@ def _all_topics(said: Sequence[str]) -> Iterator[Topic]:
 
 def _answer_language(noticed: Noticed, wording: Wording) -> str:
     """Once in their language; after that in the only one the guide has."""
-    pools = load_wordings()
     greeting = noticed.language
     first = SENTENCE_END.split(greeting)[0] if greeting else ""
     if greeting and wording.is_new(first):
         return greeting
-    return wording.say_any(pools["no english"], pools["again"])
+    return _say_alone("no english", wording)
 
 
 def _answer_emergency(occasion: str, wording: Wording) -> str:

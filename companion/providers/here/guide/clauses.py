@@ -30,19 +30,23 @@ _MORE_SUBJECTS = SUBJECTS | _set("it it's there there's")
 OWNERS = _set("my our")
 _FILLERS = _set("um uh er erm hm hmm mhm uhm ehm")
 OPENERS = _set(
-    "and so well yeah yes no ok okay oh like just actually basically then anyway maybe today honestly right but also because "
+    "and so well yeah yes no ok okay oh like just actually basically then anyway maybe today honestly "
+    "right but also because "
     "although though cause cos now sometimes lately recently yesterday tomorrow tonight"
 )
 _STATED = _set("and but because although though so then cause cos yet or")
 """After these a clause still states something."""
 _UNSTATED = _set(
-    "if when whenever while unless until till before after since once as that what how where who which whether than whatever "
+    "if when whenever while unless until till before after since once as that what how where who which "
+    "whether than whatever "
     "why every"
 )
 _OPENS_A_CONDITION = _set("if when whenever unless every")
 _TAKES_A_CLAUSE = _UNSTATED | _set(
-    "think thought thinks know knew knows feel felt guess believe believed hope hoped wish wished wonder suppose said realise "
-    "realised realize realized understand see saw mean like sure afraid glad sorry happy because although though and but so or then "
+    "think thought thinks know knew knows feel felt guess believe believed hope hoped wish wished wonder "
+    "suppose said realise "
+    "realised realize realized understand see saw mean like sure afraid glad sorry happy because "
+    "although though and but so or then "
     "all thing things way time day moment reason everything person place one much more"
 )
 _REPORTS = re.compile(
@@ -53,7 +57,8 @@ _OWN_REPORT = re.compile(
     r"\bi(?: \w+n't| \w+ly| just| have| never| also| still)? (?:told|tell|asked|wrote|say|said|texted)\b"
 )
 _REPAIR = re.compile(
-    r"(?:, (?:no|sorry|wait|no wait|or rather|i mean|well actually|actually)(?=[ ,]|$)|(?<=\S) (?:i mean|i meant|or rather|scratch that|no wait|"
+    r"(?:, (?:no|sorry|wait|no wait|or rather|i mean|well actually|actually)(?=[ ,]|$)|(?<=\S) (?:i mean|"
+    r"i meant|or rather|scratch that|no wait|"
     r"no sorry|well actually)(?=[ ,]|$))"
 )
 _TAKEN_BACK = re.compile(r"(?:scratch that|no|no wait|i mean|i meant|correction|wait)\b")
@@ -76,7 +81,7 @@ class Clause:
 
 
 def is_rough(text: str) -> bool:
-    """Whether `text` looks like a recogniser's without marks: a request carries no confidence, so its form has to say it."""
+    """Whether `text` looks like a rough recogniser's: a request carries no confidence, so its form has to tell."""
     return not (re.search(r"[.!?,]", text) and re.search(r"\b[A-Z]", text))
 
 
@@ -165,7 +170,7 @@ def _cut_part(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[Clause]:
 
 
 def _pieces(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[list[str], bool]]:
-    """Stretches between pauses, joining words and beginnings of clauses; and whether one hangs on a piece without a verb."""
+    """Stretches between pauses and beginnings of clauses; and whether one hangs on a piece without a verb."""
     piece: list[str] = []
     hangs = False
     for n, token in enumerate(tokens):
@@ -187,7 +192,7 @@ def _pieces(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[list[str]
         elif (
             piece
             and _begins_clause([word, *rest], lexicon)
-            and _may_end(piece, lexicon)
+            and _may_end(piece, word, lexicon)
             and "and" not in piece[-1:]
         ):
             yield piece, hangs
@@ -224,8 +229,11 @@ def _begins_clause(words: Sequence[str], lexicon: Lexicon) -> bool:
     )
 
 
-def _may_end(piece: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether a clause may be over here, so that a new one begins without a mark."""
+def _may_end(piece: Sequence[str], following: str, lexicon: Lexicon) -> bool:
+    """Whether a clause may be over here, so that `following` begins a new one without a mark."""
+    last_word = piece[-1].lower()
+    if following in OWNERS and last_word not in lexicon.nouns and is_verb(last_word, lexicon):
+        return False  # "I miss my sister": what follows is what the verb is about
     last = [word.lower() for word in piece if word.lower() not in OPENERS]
     return bool(last) and piece[-1].lower() not in _TAKES_A_CLAUSE | lexicon.endings | OWNERS
 

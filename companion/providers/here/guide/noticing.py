@@ -36,8 +36,8 @@ class Noticed:
     """Everything the rules found in one message."""
 
     occasion: str = ""
-    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, good night, retraction, let go, unsure, unclear, language, short,
-    or a wish about the questions: another, skip, stay."""
+    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, good night, retraction, let go, unsure,
+    unclear, language, short, or a wish about the questions: another, skip, stay."""
     language: str = ""
     """What to say in the language it is in."""
     told: tuple[str, ...] = ()
@@ -60,24 +60,33 @@ class Noticed:
 
 
 _IDENTITY = re.compile(
-    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|person|program|chatbot|chatgpt|alive|"
-    r"conscious|there|listening)|who are you|what are you|how do you work|how are you|do you (?:understand|remember|have feelings)|"
+    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|"
+    r"person|program|chatbot|chatgpt|alive|"
+    r"conscious|there|listening)|who are you|what are you|how do you work|how are you|"
+    r"do you (?:understand|remember|have feelings)|"
     r"artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
 _GOING = (
-    r"good ?bye|bye(?: bye)?|(?:i'll )?see (?:you|ya)|farewell|take care|(?:i'll )?talk to you (?:later|soon|tomorrow)|speak soon|so long|cheerio|adieu|"
-    r"(?:that's|that is|thats|that'll be|that will be) (?:all|it|enough)|i'm done|i am done|that's me|enough|until (?:tomorrow|next time)|"
-    r"i(?:'ll| will)? (?:(?:have to|need to|must|should|got to|gotta) )?(?:go|stop here|leave it (?:there|here)|be off|get going|run)|"
-    r"i(?:'ve| have) got to (?:go|run)|(?:gotta|got to|have to|need to|must) (?:go|run)|i(?:'m| am) (?:off|going)(?: to work)?|"
+    r"good ?bye|bye(?: bye)?|(?:i'll )?see (?:you|ya)|farewell|take care|(?:i'll )?talk to you (?:later|"
+    r"soon|tomorrow)|speak soon|so long|cheerio|adieu|"
+    r"(?:that's|that is|thats|that'll be|that will be) (?:all|it|enough)|i'm done|i am done|that's me|"
+    r"enough|until (?:tomorrow|next time)|"
+    r"i(?:'ll| will)? (?:(?:have to|need to|must|should|got to|gotta) )?(?:go|stop here|leave it (?:there|"
+    r"here)|be off|get going|run)|"
+    r"i(?:'ve| have) got to (?:go|run)|(?:gotta|got to|have to|need to|must) (?:go|run)|i(?:'m|"
+    r" am) (?:off|going)(?: to work)?|"
     r"let's (?:leave it|stop)(?: (?:there|here))?"
 )
 _NIGHT = r"good ?night|night night|nighty night|sleep (?:well|tight)|(?:i(?:'m| am) )?(?:off|going) to (?:bed|sleep)"
 _THANKS = (
-    r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|very much|a lot|a bunch|for \w+(?: \w+)?))*|"
-    r"(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helpful|good|nice|useful)(?: (?:me|a lot))?"
+    r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|"
+    r"very much|a lot|a bunch|for \w+(?: \w+)?))*|"
+    r"(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helpful|good|"
+    r"nice|useful)(?: (?:me|a lot))?"
 )
 _AROUND = (
-    r"ok|okay|well|so|right|alright|anyway|now|and|then|i think|i guess|no|yes|oh|dear|again|tomorrow|later|soon|everyone|everybody|companion|guide|my friend|"
+    r"ok|okay|well|so|right|alright|anyway|now|and|then|i think|i guess|no|yes|oh|dear|again|tomorrow|"
+    r"later|soon|everyone|everybody|companion|guide|my friend|"
     r"for (?:now|today|tonight|me|this time|the day)|really|indeed|all|to you|you too|here|there"
 )
 _LEAVE = re.compile(rf"(?:(?:{_NIGHT}|{_GOING}|{_THANKS}|{_AROUND})(?: |$))+")
@@ -96,7 +105,8 @@ _WHOLE_MESSAGES = (
     ),
     (
         re.compile(
-            r"(?:um |uh |well |hmm |oh |so )*(?:(?:i |i really |honestly i )?(?:don't|do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
+            r"(?:um |uh |well |hmm |oh |so )*(?:(?:i |i really |honestly i )?(?:don't|"
+            r"do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
             r"|(?:i )?dunno|i have no idea|hard to say|who knows)"
             r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest))*"
         ),
@@ -104,13 +114,16 @@ _WHOLE_MESSAGES = (
     ),
 )
 _RETRACTION = re.compile(
-    r"^(?:no |sorry |oh |wait |well |but )*(?:(?:that's|that is|thats|this is|it's|it is) (?:not (?:what i (?:meant|mean|said)|right|it|true|how i meant it)|"
-    r"wrong|a misunderstanding)|i (?:didn't|did not|never) (?:say|mean) (?:that|it|this)|you (?:got|have|understood|heard) (?:that|me|it) wrong|"
+    r"^(?:no |sorry |oh |wait |well |but )*(?:(?:that's|that is|thats|this is|it's|"
+    r"it is) (?:not (?:what i (?:meant|mean|said)|right|it|true|how i meant it)|"
+    r"wrong|a misunderstanding)|i (?:didn't|did not|never) (?:say|mean) (?:that|it|this)|you (?:got|have|"
+    r"understood|heard) (?:that|me|it) wrong|"
     r"you (?:misunderstood|misheard)(?: me| that)?|"
     r"not what i (?:meant|said)|that came out wrong)\b"
 )
 _LET_GO = re.compile(
-    r"(?:no |sorry |oh |wait |well |but |please |just )*(?:forget (?:what i said|that|it|about it)|i take (?:that|it|that all|it all) back|"
+    r"(?:no |sorry |oh |wait |well |but |please |just )*(?:forget (?:what i said|that|it|about it)|"
+    r"i take (?:that|it|that all|it all) back|"
     r"never ?mind(?: that| me)?|strike that|ignore that|let's forget (?:it|that))"
 )
 _RETRACTED_LAST = re.compile(r"(?:that's|that is) (?:not right|wrong|not true|not what i (?:meant|said))$")
@@ -120,37 +133,71 @@ _QUESTION = re.compile(
 )
 _STATED_QUESTION = re.compile(r"^(?:what i|when i|when (?:he|she|they|my)|how i|all |where i)\b")
 _LOSS = re.compile(
-    r"\b(?:died|passed away|has passed|buried|funeral|was run over|put (?:him|her) (?:down|to sleep)|is dead|miscarr\w+|stillborn|widow\w*)\b"
+    r"\b(?:died|passed away|has passed|buried|funeral|was run over|put (?:(?:him|her) down|(?:my|our|the) (?:dog|cat|horse|rabbit|"
+    r"puppy|kitten|pet) (?:down|to sleep))|"
+    r"is dead|miscarr\w+|stillborn|widow\w*)\b"
 )
 _LOST = re.compile(r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (?:\w+ )?(\w+)")
 _LOSABLE = ("people", "animals")
 _THINGS_DIE = re.compile(
-    r"\b(?:phone|battery|computer|laptop|car|engine|tv|tablet|party|plant|plants|line|internet) (?:has |just )?(?:died|dead)\b"
+    r"\b(?:phone|battery|computer|laptop|car|engine|tv|tablet|party|plant|plants|line|internet) (?:has |"
+    r"just )?(?:died|dead)\b"
 )
 _PAST = re.compile(
-    r"\b(?:yesterday|last (?:night|week|month|year|\w+day)|ago|this morning)\b|\b\w{3,}ed\b|\b(?:was|were|went|came|saw|told|had|did|got|lost|met|found|broke|sat|ran)\b"
+    r"\b(?:yesterday|last (?:night|week|month|year|\w+day)|ago|this morning)\b|\b\w{3,}ed\b|\b(?:was|were|"
+    r"went|came|saw|told|had|did|got|lost|met|found|broke|sat|ran)\b"
 )
 _WISH = re.compile(
     r"^you(?:'d| would)? (?:really |just |still |also )?(?:want|wish|hope|love|like|long) to (.+)"
 )
 _DUTY = re.compile(
-    r"^(?:you|you've) (?:really |just |still |also |probably )?(?:should(?! have)|have to|got to|need to|must(?! have)|ought to|are supposed to) (.+)"
+    r"^(?:you|you've) (?:really |just |still |also |probably )?(?:should(?! have)|have to|got to|need to|"
+    r"must(?! have)|ought to|are supposed to) (.+)"
 )
 _SELF = re.compile(
-    r"(?:^|\b)(?P<be>i am|i'm|i feel|i felt|i was|i've been|i have been|i am feeling|i'm feeling|i get|i got|i've felt|(?:makes|made|left|leaves) me(?: feel)?)"
-    r"(?P<more>(?: (?:so|very|really|a bit|a little|quite|pretty|just|still|too|more|both|also|kind of|sort of|such|always|often|awfully|terribly|incredibly))*) $"
+    r"(?:^|\b)(?P<be>i am|i'm|i feel|i felt|i was|i've been|i have been|i am feeling|i'm feeling|i get|"
+    r"i got|i've felt|(?:makes|made|left|leaves) me(?: feel)?)"
+    r"(?P<more>(?: (?:so|very|really|a bit|a little|quite|pretty|just|still|too|more|both|also|kind of|"
+    r"sort of|such|always|often|awfully|terribly|incredibly))*) $"
 )
 _BE = {
-    "i am": "are", "i'm": "are", "i feel": "feel", "i felt": "felt", "i was": "were", "i've been": "have been", "i have been": "have been",
-    "i am feeling": "are feeling", "i'm feeling": "are feeling", "i get": "get", "i got": "got", "i've felt": "have felt",
-}  # fmt: skip
+    "i am": "are",
+    "i'm": "are",
+    "i feel": "feel",
+    "i felt": "felt",
+    "i was": "were",
+    "i've been": "have been",
+    "i have been": "have been",
+    "i am feeling": "are feeling",
+    "i'm feeling": "are feeling",
+    "i get": "get",
+    "i got": "got",
+    "i've felt": "have felt",
+}
 _SAYS_FEEL = frozenset({"i feel", "i felt", "i am feeling", "i'm feeling", "i've felt"})
 _NO_FEELING_AFTER = {
-    "afraid": {"i", "that", "not", "so", "we", "he", "she"}, "happy": {"to", "with"}, "glad": {"to"}, "mad": {"about"}, "content": {"of"},
-    "lost": {"my", "the", "a"}, "used": {"to"}, "down": {"to"}, "good": {"at"}, "better": {"at", "than"}, "tense": {"of"}, "confident": {"that"},
-    "free": {"on", "at", "to"}, "upset": {"stomach"}, "curious": {"if", "what", "how", "whether", "why"},
-    "small": {"for"}, "alone": {"with"}, "nothing": {"but"}, "welcome": {"to"}, "bad": {"at"}, "strong": {"enough"},
-}  # fmt: skip
+    "afraid": {"i", "that", "not", "so", "we", "he", "she"},
+    "happy": {"to", "with"},
+    "glad": {"to"},
+    "mad": {"about"},
+    "content": {"of"},
+    "lost": {"my", "the", "a"},
+    "used": {"to"},
+    "down": {"to"},
+    "good": {"at"},
+    "better": {"at", "than"},
+    "tense": {"of"},
+    "confident": {"that"},
+    "free": {"on", "at", "to"},
+    "upset": {"stomach"},
+    "curious": {"if", "what", "how", "whether", "why"},
+    "small": {"for"},
+    "alone": {"with"},
+    "nothing": {"but"},
+    "welcome": {"to"},
+    "bad": {"at"},
+    "strong": {"enough"},
+}
 _STRONG = re.compile(r"\b(?:so|very|really|incredibly|terribly|awfully)\b")
 _MOST_CHARS = 4000
 

@@ -30,8 +30,16 @@ def _set(text: str) -> frozenset[str]:
 
 
 _DETERMINERS = {
-    "my": "your", "our": "your", "the": "the", "a": "the", "an": "the", "this": "the", "his": "his", "her": "her", "their": "their",
-}  # fmt: skip
+    "my": "your",
+    "our": "your",
+    "the": "the",
+    "a": "the",
+    "an": "the",
+    "this": "the",
+    "his": "his",
+    "her": "her",
+    "their": "their",
+}
 _OWN = _set("my our")
 _NOT_HEADS = _set(
     "time times back way change face light present answer kid idea plan question final call visit play move fight"
@@ -42,7 +50,8 @@ _ONLY_OWN = _set("time times back face light present kid idea")
 _CHANGES_ALL = _set("late former dead no other half not ex")
 """Between "my" and a noun, these cannot be left out or kept without harm."""
 _BEFORE_BARE = _set(
-    "about of at from with for and love loved hate hated like liked miss missed has have had on after before during but because through this "
+    "about of at from with for and love loved hate hated like liked miss missed has have had on after "
+    "before during but because through this "
     "new still start started begin began found lost"
 )
 _MUST_FOLLOW_TO = _set("school college university uni")
@@ -106,13 +115,14 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
         if noun not in kinds or not _is_noun(words, n, lexicon) or _is_noun(words, n + 1, lexicon):
             continue
         start = _phrase_start(words, n, lexicon)
-        before = words[start - 1] if start else ""
         modifiers = words[start:n]
-        if before not in _DETERMINERS and not modifiers and start > 1 and words[start - 2] in _DETERMINERS:
-            if before.endswith("'s") or before in _CHANGES_ALL:
+        at = start - 1
+        if at > 0 and not modifiers and words[at] not in _DETERMINERS and words[at - 1] in _DETERMINERS:
+            if words[at].endswith("'s") or words[at] in _CHANGES_ALL:
                 continue
-            before = words[start - 2]  # "my French teacher" is at least a teacher
-        if before in {"a", "an"} and start > 1 and words[start - 2] in _BEING:
+            at -= 1  # "my French teacher" is at least a teacher
+        before = words[at] if at >= 0 else ""
+        if before in {"a", "an"} and at > 0 and words[at - 1] in _BEING:
             continue  # "I am a nurse" speaks of no nurse
         if before in _DETERMINERS:
             if _may_head(word, before) and not _CHANGES_ALL.intersection(modifiers):

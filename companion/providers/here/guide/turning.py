@@ -20,10 +20,24 @@ def _set(text: str) -> frozenset[str]:
 
 
 _SWAP = {
-    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you", "our": "your",
-    "ours": "yours", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll", "we're": "you're", "we've": "you've",
-    "we'd": "you'd", "we'll": "you'll",
-}  # fmt: skip
+    "i": "you",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
+    "myself": "yourself",
+    "we": "you",
+    "us": "you",
+    "our": "your",
+    "ours": "yours",
+    "i'm": "you're",
+    "i've": "you've",
+    "i'd": "you'd",
+    "i'll": "you'll",
+    "we're": "you're",
+    "we've": "you've",
+    "we'd": "you'd",
+    "we'll": "you'll",
+}
 _I, _CONTRACTED = _set("i we"), _set("i'm i've i'd i'll we're we've we'd we'll")
 _DOUBTFUL = _set(
     "you your yours yourself you're you've you'd you'll ourselves ourself gonna wanna gotta ain't"
@@ -42,25 +56,35 @@ _SINGULAR = _set("is isn't was wasn't has hasn't does doesn't")
 _PLURAL = _set("are aren't were weren't have haven't do don't")
 _TIMES_AND_PLACES = _set("in at on this that then last next every after before now today tomorrow yesterday")
 _ADVERBS = _set(
-    "really just still also never always often sometimes only even almost finally usually already probably actually both all not"
+    "really just still also never always often sometimes only even almost finally usually already "
+    "probably actually both all not"
 )
 _MODALS = re.compile(
-    r"\b(?:should|shouldn't|must|mustn't|need to|needed to|have to|had to|got to|ought|supposed to|can't|cannot|could|couldn't|would|wouldn't|"
+    r"\b(?:should|shouldn't|must|mustn't|need to|needed to|have to|had to|got to|ought|supposed to|can't|"
+    r"cannot|could|couldn't|would|wouldn't|"
     r"you'd|never|always|nobody|everything|nothing|everyone|everybody|wrong)\b"
 )
 _HARSH = _set(  # nobody is told these of themselves, or that they would like them
-    "hate hated stupid worthless useless pathetic failure loser ugly fat disgusting idiot blame kill kills killed hit hits punch stab shoot "
-    "beat hurt rape murder die dead drunk lazy boring burden weak coward liar fool selfish crazy dumb lied lie cheated cheat stole steal ruin "
+    "hate hated stupid worthless useless pathetic failure loser ugly fat disgusting idiot blame kill "
+    "kills killed hit hits punch stab shoot "
+    "beat hurt rape murder die dead drunk lazy boring burden weak coward liar fool selfish crazy dumb "
+    "lied lie cheated cheat stole steal ruin "
     "ruined evil monster mad cross thin freak suicide cut trust fault blamed deserve deserved shout shouted slapped afford"
 )
 _TO_BE = _set("am was i'm we're were")
+_HANGING_REPORT = re.compile(r"\b(?:said|told|asked|wrote|texted)(?: (?:him|her|them|you|it))?$")
+_VERDICT = re.compile(r"\b(?:good|strong|smart|nice|pretty|clever) enough\b|\bnot (?:good|worth|normal)\b")
 _NOTHING_SAID = re.compile(
-    r"^(?:you're|you are) (?:afraid|sorry) (?:you|that|we|he|she)|^(?:you|he|she|they) (?:mean|know|think|guess|see|do|did|don't|didn't|say|said|like|want)(?: (?:so|that|it|this|not))?$"
+    r"^(?:you're|you are) (?:afraid|sorry) (?:you|that|we|he|she)|^(?:you|he|she|they) (?:mean|know|think|"
+    r"guess|see|do|did|don't|didn't|say|said|like|want)(?: (?:so|that|it|this|not))?$"
 )
 _NO_SENSE = re.compile(
-    r"\b(?:(?:a|an|the|my|your|his|her|their) (?:a|an|the|my|your|his|of|to|in|on|at|by|and|but|or|is|are|was|were|see|go|i|you|he|she|we|they)"
-    r"|to (?:of|and|in|on|at|is|was|are|i|he|she|we|they|late)|too (?:the|a|my|your|late the)|(?:i|you) (?:no|shut|of|in|on|the|a|my|your)"
-    r"|two (?:go|be|do|see|get|have|come|the|my|your|a)|can (?:knot|not)|(?:was|were|is) hear|of of|there (?:dog|cat|car|house|kids)"
+    r"\b(?:(?:a|an|the|my|your|his|her|their) (?:a|an|the|my|your|his|of|to|in|on|at|by|and|but|or|is|are|"
+    r"was|were|see|go|i|you|he|she|we|they)"
+    r"|to (?:of|and|in|on|at|is|was|are|i|he|she|we|they|late)|too (?:the|a|my|your|late the)|(?:i|"
+    r"you) (?:no|shut|of|in|on|the|a|my|your)"
+    r"|two (?:go|be|do|see|get|have|come|the|my|your|a)|can (?:knot|not)|(?:was|were|is) hear|of of|"
+    r"there (?:dog|cat|car|house|kids)"
     r"|(?:hole|whole) (?:thing|lot) (?:thing|lot)|(?:barks|all) knight|by (?:a|the) (?:of|and))\b"
 )
 _REPEATED = re.compile(r"\b(\w+) \1\b")
@@ -127,6 +151,8 @@ def _is_readable(words: Sequence[str], lexicon: Lexicon, *, is_rough: bool) -> b
 def is_known(word: str, known: frozenset[str]) -> bool:
     if word in known or word in _SWAP or len(word) == 1:
         return word in known or word in _SWAP
+    if re.search(r"([bdglmnprt])\1(?:ing|ed)$", word) and re.sub(r".(?:ing|ed)$", "", word) in known:
+        return True  # "getting"
     for ending, instead in (
         ("'s", ""), ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"), ("ly", ""), ("ies", "y"),
     ):  # fmt: skip
@@ -168,8 +194,8 @@ def _is_plain_being(lower: Sequence[str], lexicon: Lexicon) -> bool:
             return False
         said = after[0]
         feelings = {part for each in lexicon.feelings for part in each.words}
-        if not (said in feelings or said in lexicon.plain or said.endswith(("ing", "ed")) or NUMBER.fullmatch(said) or said in lexicon.units
-                or said in lexicon.nouns):  # fmt: skip
+        harmless = feelings | lexicon.plain | lexicon.units | lexicon.nouns
+        if not (said in harmless or said.endswith(("ing", "ed")) or NUMBER.fullmatch(said)):
             return False
     return True
 
@@ -240,8 +266,10 @@ def _agrees(verb: str, lexicon: Lexicon, *, is_many: bool) -> bool:
 
 _SAME_IN_PAST = _set("put let hit hurt cut read set cost quit")
 _STRONG_PAST = _set(
-    "was felt had thought knew saw went came got made took gave said told spoke heard wrote met found kept left brought held began lost won "
-    "ran sat stood slept woke dreamed ate drank bought paid spent grew taught chose became drove flew built broke sang drew forgave sent understood "
+    "was felt had thought knew saw went came got made took gave said told spoke heard wrote met found "
+    "kept left brought held began lost won "
+    "ran sat stood slept woke dreamed ate drank bought paid spent grew taught chose became drove flew "
+    "built broke sang drew forgave sent understood "
     "fell lent threw wore swam fed"
 )
 
@@ -265,9 +293,9 @@ def _swap(words: Sequence[str]) -> str:
             if not is_mine:
                 return ""
             turned.append({"am": "are", "was": "were", "wasn't": "weren't"}[word])
-        elif word in {"was", "wasn't"} and (is_mine or lower[n - 1] in {"and", "or"} or n == 0):
-            return ""
-        elif word in {"i", "i'm"} and n and not _opens_a_clause(lower[n - 1]):
+        elif (word in {"was", "wasn't"} and (is_mine or lower[n - 1] in {"and", "or"} or n == 0)) or (
+            word in {"i", "i'm"} and n and not _opens_a_clause(lower[n - 1])
+        ):
             return ""
         else:
             turned.append(_SWAP.get(word, words[n] if n or words[n] in {"I"} else word))
@@ -276,7 +304,8 @@ def _swap(words: Sequence[str]) -> str:
 
 def _opens_a_clause(word: str) -> bool:
     return word in _set(
-        "think thought know knew feel felt guess believe hope wish wonder if that when where how why because but and until before after while "
+        "think thought know knew feel felt guess believe hope wish wonder if that when where how why "
+        "because but and until before after while "
         "since than what which who realise realised noticed sure afraid so says said told day time way"
     )
 
@@ -284,6 +313,8 @@ def _opens_a_clause(word: str) -> bool:
 def _is_odd(turned: str, lexicon: Lexicon) -> bool:
     """Whether what came out is no sentence, or says nothing."""
     lower = turned.lower()
+    if _HANGING_REPORT.search(lower) or _VERDICT.search(lower):
+        return True
     if (
         len(lower.split()) > _LONGEST_ECHO
         or _NO_SENSE.search(lower)
