@@ -159,6 +159,15 @@ class ReplyDelta(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTakenBack(Event):
+    """What came of the answer was thought aloud, as shows only now; it comes anew."""
+
+    turn: int
+    text: str
+    """What is left of it: the part that was kept of an earlier try, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceHeard(Event):
     """This sentence is being played now."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
+    from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import Patience, ProviderPool
@@ -103,6 +104,13 @@ class Companion:
         )
 
     @cached_property
+    def models(self) -> LocalModels:
+        """Those that run on this computer."""
+        from companion.app.local_models import LocalModels
+
+        return LocalModels(self.home.models, self.net, lambda: self.settings.network.models_mirror)
+
+    @cached_property
     def _warming(self) -> Warming:
         from companion.app.warming import Warming
 
@@ -124,6 +132,7 @@ class Companion:
             events=self.events,
             change=self.change,
             pool=self.staff,
+            models=self.models,
             outgoing=self.outgoing,
             sound=self.sound,
             lend=self.hands_free.lend,
@@ -164,7 +173,7 @@ class Companion:
             open_microphone=self._open_microphone,
             change=self.change,
             save_again=self._live.saver.save_again,
-            download_again=self.settings_backend.download_again,
+            download_again=self.models.fetch_again,
         )
 
     @cached_property

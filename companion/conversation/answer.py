@@ -50,17 +50,8 @@ class Answer:
         self._kept = kept
         self._continuation = Continuation(kept) if kept else None
         self._cutter = SentenceCutter()
-        self._track = track
         self._has_begun = False
-        self._following = Following(
-            turn=turn,
-            player=player,
-            track=track,
-            events=events,
-            on_sound=self._sounds,
-            on_progress=on_progress,
-            on_stall=lambda: self._fall_silent(CompanionError(Kind.SPEAKER_LOST)),
-        )
+        self._sound_along(track)
 
     def flush(self) -> None:
         """Silences playback and remembers what was heard up to now."""
@@ -84,6 +75,25 @@ class Answer:
         """From now on this answer sounds."""
         self._player.begin(self._turn)
         self._has_begun = True
+
+    def _sound_along(self, track: SpokenTrack | GuessedTrack) -> None:
+        """The sound of this answer is followed along `track` from now on."""
+        self._track = track
+        self._following = Following(
+            turn=self._turn,
+            player=self._player,
+            track=track,
+            events=self._events,
+            on_sound=self._sounds,
+            on_progress=self._on_progress,
+            on_stall=lambda: self._fall_silent(CompanionError(Kind.SPEAKER_LOST)),
+        )
+
+    def _begin_anew(self) -> None:
+        """Nothing has come yet after what was kept."""
+        self.text = self._kept
+        self._continuation = Continuation(self._kept) if self._kept else None
+        self._cutter = SentenceCutter()
 
     def _take(self, text: str) -> bool:
         """More of the text as it comes; whether it completed a sentence."""

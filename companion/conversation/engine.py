@@ -13,8 +13,9 @@ from typing import Any
 
 from companion import days
 from companion.conversation import turn as machine
-from companion.conversation.driver import Driver, Organs
+from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
+from companion.conversation.organs import Organs
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.turn_maker import TurnMaker

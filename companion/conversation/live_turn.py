@@ -26,7 +26,7 @@ from companion.ports import Gate, Journal, Spool, Take
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
-    from companion.conversation.driver import Organs
+    from companion.conversation.organs import Organs
     from companion.conversation.turn_saver import TurnSaver
 
 LEVEL_FRAMES = 2

@@ -93,10 +93,10 @@ _FEELINGS = re.compile(
     r"|excite\w*|grateful\w*|gratitude|depress\w*|despair\w*|upset|stressed|homesick\w*|nostalg\w*|longing)\b"
 )
 _LINKS_NOTHING = (
-    "you your yours yourself that this what with for have has had are were was the and but not from about when where "
-    "which would like more most first just now say said tell speak mention moment stay time some does did will can could "
-    "should who how why there here they them their she her his him its it's one than then into out all any been being feel think know "
-    "want need come came comes goes going"
+    "you your yours yourself that this what with for have has had are were was the and but not from about "
+    "when where which would like more most first just now say said tell speak mention moment stay time "
+    "some does did will can could should who how why there here they them their she her his him its it's "
+    "one than then into out all any been being feel think know want need come came comes goes going"
 )
 _STOP = frozenset(_LINKS_NOTHING.split())
 

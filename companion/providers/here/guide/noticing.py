@@ -133,7 +133,8 @@ _QUESTION = re.compile(
 )
 _STATED_QUESTION = re.compile(r"^(?:what i|when i|when (?:he|she|they|my)|how i|all |where i)\b")
 _LOSS = re.compile(
-    r"\b(?:died|passed away|has passed|buried|funeral|was run over|put (?:(?:him|her) down|(?:my|our|the) (?:dog|cat|horse|rabbit|"
+    r"\b(?:died|passed away|has passed|buried|funeral|was run over|"
+    r"put (?:(?:him|her) down|(?:my|our|the) (?:dog|cat|horse|rabbit|"
     r"puppy|kitten|pet) (?:down|to sleep))|"
     r"is dead|miscarr\w+|stillborn|widow\w*)\b"
 )

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _LACKING = frozenset({"frequency_penalty", "presence_penalty", "seed", "stop", "name"})
 _LEAST_TOKENS = 16
 """A smaller limit is refused."""
+_OF_THINKING = frozenset({"reasoning.summary", "include"})
+"""Goes along for a model that thinks; who knows no effort does not."""
 _IDS = r".{1,64}"
 """The shape of the ids and names it takes."""
 _QUOTED = 300
@@ -68,7 +70,7 @@ def compose(
     optional = ["stream", STALE_THOUGHTS] if body["stream"] else [STALE_THOUGHTS]
     for name, wire, value in _options(request, entry):
         whole = wire.partition(".")[0]
-        if name in missing:
+        if name in missing or (wire in _OF_THINKING and refused & {"reasoning", "reasoning.effort"}):
             continue
         if not refused & {wire, whole}:
             _put(body, wire, value)
