@@ -286,6 +286,10 @@ class PracticeChanged(Event):
     steps: int
     opening: str
     """The question the empty page shows."""
+    purpose: str = ""
+    """What the step is for, in one sentence."""
+    is_over: bool = False
+    """The last step is done; the talk may go on freely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

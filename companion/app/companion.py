@@ -262,7 +262,7 @@ class Companion:
         if "engine" in self.__dict__:
             self.engine.tell_practice()
         else:  # nothing has been said yet
-            self.events.emit(standing(self._first_practice(), 0))
+            self.events.emit(standing(self._first_practice(), ()))
 
     def _tell_roles(self) -> None:
         found = self.staff.found if "staff" in self.__dict__ else {}

@@ -215,7 +215,7 @@ class Engine(Driver):
 
     def tell_practice(self) -> None:
         """Emits where in which practice this session stands."""
-        self.events.emit(standing(self.practice, len(self.history)))
+        self.events.emit(standing(self.practice, [turn.user_text for turn in self.history]))
 
     def _end_link(self, link: VoiceLink) -> None:
         self._set_aside(_close(link, self._ending, *self._aside), "leave the conversation")
