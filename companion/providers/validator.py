@@ -339,7 +339,7 @@ def next_step(kind: Kind, spec: Spec, address: str = "") -> str:
             return f"Check the address {address}."
         case Kind.NETWORK_SHUT:
             return "Switch offline mode off in the settings."
-        case Kind.MODEL_UNKNOWN:
+        case Kind.MODEL_UNKNOWN if spec.base_url:  # what runs here knows better what is wrong with its file
             return f"Choose another model: companion models --provider {spec.name} --live"
     return ""
 

@@ -39,9 +39,9 @@ def listening(command: Sequence[str | Path], port: int) -> Iterator[None]:
         process.wait(10)
 
 
-def companion(*arguments: str, code: int = 0) -> str:
-    """What the command line prints, in a process of its own that ends with `code`."""
+def companion(*arguments: str, code: int = 0, told: bool = False) -> str:
+    """What the command line prints, or with `told` says beside it, in a process of its own that ends with `code`."""
     command = [sys.executable, "-m", "companion", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
-    return done.stdout
+    return done.stderr if told else done.stdout

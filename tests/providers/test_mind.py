@@ -17,6 +17,7 @@ import pytest
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker
 from companion.net import Net
+from companion.paths import Home
 from companion.providers import AIProviderFactory
 from companion.providers.here.mind import library
 from companion.providers.here.mind.gguf import NoModel, about
@@ -24,6 +25,7 @@ from companion.providers.here.mind.provider import INSTALL, MindProvider
 from companion.providers.here.mind.server import Order, shared_minds
 from companion.providers.here.models.listing import ModelKind, of_kind
 from companion.providers.here.models.store import PART, ModelStore
+from tests.own_servers.running import companion
 from tests.own_servers.tiny_gguf import ARRAY, CONTEXT, HEAD, STRING, TEMPLATE, U64, write
 
 ENDS_S = 20.0
@@ -243,6 +245,12 @@ async def test_without_a_model_the_folder_is_named(folder: Path) -> None:
         health = await provider.check()
     assert not health.ok
     assert "no model" in health.detail
+
+
+def test_the_command_line_says_what_to_do_without_a_model(home: Home) -> None:
+    done = companion("ask", "How was it?", "--provider", "mind", code=1, told=True)
+    assert f"into {home.models / 'mind'}" in done
+    assert "--live" not in done
 
 
 async def test_a_model_larger_than_the_free_memory_is_not_loaded(
