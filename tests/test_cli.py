@@ -77,6 +77,20 @@ def test_transcribe_prints_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["seconds"] == pytest.approx(5.3, abs=0.2)
 
 
+def test_a_file_without_speech_goes_to_no_recogniser(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from companion.flow import Audio
+    from companion.pcm import write_file
+
+    write_file(tmp_path / "silence.wav", Audio(pcm=bytes(64_000), rate_hz=16_000))
+    assert run(["transcribe", str(tmp_path / "silence.wav")]) == 1
+    said = capsys.readouterr()
+    assert "I hear no speech" in said.err
+    assert "not sent" in said.err
+    assert said.out == ""
+
+
 def test_transcribe_of_something_else_is_a_problem(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

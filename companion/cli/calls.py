@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import mimetypes
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from companion.paths import Home
 if TYPE_CHECKING:
     from companion.app import Companion
     from companion.calls import Picture
+    from companion.conversation.recording import Recording
 
 
 def declare(add: Add) -> None:
@@ -114,6 +116,9 @@ async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
     from companion.providers.provider import opened
 
     recording = Recording(read_file(Path(args.file)).pcm)
+    if not await _holds_speech(recording):
+        hint = "It was not sent to anybody."
+        raise CompanionError(Kind.HEARD_NOTHING, f"I hear no speech in {args.file}.", hint=hint)
     who = await asked(app, args, Role.HEARS)
     request = HearRequest(
         frames=recording.stream(),
@@ -133,6 +138,22 @@ async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
     else:
         print(text)
     return 0
+
+
+async def _holds_speech(recording: Recording) -> bool:
+    """As in the window: what holds no speech goes to no recogniser."""
+    from companion.segment import SpeechGate
+
+    gate = SpeechGate()
+
+    def listen() -> bool:
+        for frame in recording.frames:
+            gate.feed(frame)
+            if gate.heard_speech:
+                return True
+        return False
+
+    return await asyncio.to_thread(listen)
 
 
 async def _ask(app: Companion, args: argparse.Namespace) -> int:
