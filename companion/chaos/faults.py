@@ -551,7 +551,7 @@ async def _swapped(talk: Talk, message: Message) -> Message:
     return message.encode() if isinstance(message, str) else message.hex()
 
 
-_slip("swapped_frames", 56, "Text where sound should be.", Kind.TIMEOUT, _swapped, live_hear=None)
+_slip("swapped_frames", 56, "Text where sound should be.", Kind.VOICE_FAILED, _swapped, live_hear=None)
 
 
 async def _garbage(talk: Talk, message: Message) -> Message | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -73,11 +75,18 @@ class Talk:
             await self.send(passed)
 
     async def send(self, message: Message) -> None:
-        """One message as it is."""
-        if isinstance(message, bytes):
-            self._protocol.send_binary(message)
-        else:
-            self._protocol.send_text(message.encode())
+        """One message as it is.
+
+        Raises:
+            Over: the other side is hanging up.
+        """
+        try:
+            if isinstance(message, bytes):
+                self._protocol.send_binary(message)
+            else:
+                self._protocol.send_text(message.encode())
+        except InvalidState:
+            raise Over from None
         await self._flush()
 
     async def close(self, code: int | None, reason: str = "") -> None:
@@ -89,8 +98,9 @@ class Talk:
         if code is not None and code in (1005, 1006, 1015):
             self.line.cut()  # these are never sent; they are what the other side is left with
             raise Over
-        self._protocol.send_close(code, reason)
-        await self._flush()
+        with suppress(InvalidState):  # the other side was first
+            self._protocol.send_close(code, reason)
+            await self._flush()
         raise Over
 
     async def _flush(self) -> None:

@@ -17,6 +17,8 @@ _MARKS = re.compile(
 _CUE = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->.*")
 _TAG = re.compile(r"</?(?:[cbiuv]|ruby|rt|lang|font)(?:[.\s][^>]*)?>|<(?:\d+:)?\d{2}:\d{2}\.\d{3}>")
 _WHISPER_CPP = re.compile(r"^\s*\[\d+:\d{2}:\d{2}\.\d{3} --> \d+:\d{2}:\d{2}\.\d{3}\]\s*", re.MULTILINE)
+_HALF = re.compile(r"\{|\[\s*\{|(?:data|event|id|retry)?:")
+"""How JSON and event streams begin: what cannot be read of them broke off, and is nothing that was said."""
 _WHOLE = ("text", "transcript", "transcription", "DisplayText", "display_text", "hypothesis")
 _PARTS = (
     "segments",
@@ -69,7 +71,7 @@ def words_in(call: CallContext, body: bytes) -> str:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        if not text or text.startswith("{"):
+        if not text or _HALF.match(text):
             raise
         return clean(text)
     return words_of(call, answer)
