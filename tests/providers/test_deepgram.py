@@ -244,7 +244,7 @@ async def test_nova_hears_in_segments(desk: Desk) -> None:
     query = desk.server.asked("listen")[0].path
     assert query.startswith("/v1/listen?model=nova-3&")
     assert "interim_results=true&smart_format=true" in query
-    assert "language=en" in query
+    assert "language=multi" in query
 
 
 async def test_nova_that_has_nothing_to_finalize_ends_with_its_metadata(desk: Desk) -> None:
