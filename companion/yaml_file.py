@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -228,7 +229,8 @@ def edit(text: str, changes: Mapping[str, object]) -> str:
     yaml.preserve_quotes = True
     yaml.width = 1000
     try:
-        tree = yaml.load(text)
+        with warnings.catch_warnings(action="ignore"):  # of odd but valid input; what is there stays as it is
+            tree = yaml.load(text)
         if tree is None:
             tree = yaml.map()
         for name, value in changes.items():
