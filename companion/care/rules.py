@@ -1,0 +1,152 @@
+"""The rules of `resources/care/rules.txt`, compiled: each a pattern over plain words, with what it says. Pure, any thread.
+
+A rule is only tried where one of its rarer words begins like a word of the text, so a long message costs little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from companion.care.words import folded
+from companion.flow import Concern, Severity
+from companion.paths import resources
+
+SAFE = "safe"
+_HEAD = re.compile(r"\[([a-z ]+)\]")
+_NAMED = re.compile(r"<(\w+)>")
+_KEY = 3
+"""Letters by which rules are looked up."""
+_COMMON = frozenset(
+    "a an the i my me you he she it we they him her them his their to of in on at by for from with and or not no is am are "
+    "was were be been do does did have has had will would can could so if that this all go get got me us up out off when "
+    "als ich das que un una de la le il en je me mi nao die der sich".split()
+)
+_NEGATIVE = frozenset("not never no nobody nothing without cannot".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the file."""
+
+    concern: Concern | None
+    """None: it covers what is harmless."""
+    severity: Severity
+    marks: frozenset[str]
+    has_nots: bool
+    """Its own words deny something."""
+    pattern: re.Pattern[str]
+    source: str
+
+
+@dataclass(slots=True)
+class Rules:
+    """All of them, by the words they need."""
+
+    _by_key: dict[str, list[Rule]] = field(default_factory=dict)
+    _always: list[Rule] = field(default_factory=list)
+
+    def add(self, rule: Rule, keys: Iterable[str]) -> None:
+        keys = set(keys)
+        for key in keys:
+            self._by_key.setdefault(key, []).append(rule)
+        if not keys:
+            self._always.append(rule)
+
+    def for_words(self, text: str) -> Iterator[Rule]:
+        """Those that may match a plain text, each once."""
+        seen: set[int] = set()
+        keys = {word[:_KEY] for word in text.split()}
+        for rules in (self._always, *(self._by_key[key] for key in keys if key in self._by_key)):
+            for rule in rules:
+                if id(rule) not in seen:
+                    seen.add(id(rule))
+                    yield rule
+
+
+@lru_cache(maxsize=1)
+def load() -> tuple[Rules, Rules]:
+    """(what is harmless, what is not)."""
+    return read(resources() / "care" / "rules.txt")
+
+
+def read(file: Path) -> tuple[Rules, Rules]:
+    """The rules of a file, as `load`.
+
+    Raises:
+        ValueError: a line is no rule; names it.
+    """
+    safe, danger, named = Rules(), Rules(), dict[str, str]()
+    concern, severity, marks = None, Severity.CARE, frozenset[str]()
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("= "):
+            name, _, words = line[2:].partition(" = ")
+            named[name] = words
+        elif (head := _HEAD.fullmatch(line)) is not None:
+            concern, severity, marks = _heading(head[1].split())
+        else:
+            try:
+                rule, keys = _rule(line, named, concern, severity, marks)
+            except (re.error, KeyError) as error:
+                raise ValueError(f"{file.name}, line {number}: {error}") from error
+            (safe if concern is None else danger).add(rule, keys)
+    return safe, danger
+
+
+def _heading(parts: Sequence[str]) -> tuple[Concern | None, Severity, frozenset[str]]:
+    if parts[0] == SAFE:
+        return None, Severity.CARE, frozenset()
+    severity = next((Severity[part.upper()] for part in parts if part.upper() in Severity.__members__))
+    return Concern(parts[0]), severity, frozenset(parts[1:])
+
+
+def _rule(
+    line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
+) -> tuple[Rule, set[str]]:
+    pieces, best, denies = ["(?<![^ ])"], set[str](), False
+    for element in line.split():
+        element = _NAMED.sub(lambda found: named[found[1]], element)
+        if element in ("*", "**"):
+            pieces.append(r"(?:[^ .]+ ){0,%d}" % (3 if element == "*" else 8))
+            continue
+        if element == "^":
+            pieces.append(r"(?:(?<=\. )|(?<=^))")
+            continue
+        is_optional = element.endswith("?")
+        words = element.removesuffix("?").split("|")
+        denies = denies or (not is_optional and any(not _NEGATIVE.isdisjoint(word.split("_")) for word in words))
+        pieces.append(f"(?:{'|'.join(map(_alternative, words))}){'?' if is_optional else ''}")
+        keys = _keys(words)
+        if keys and not is_optional and (not best or len(keys) < len(best)):
+            best = keys
+    rule = Rule(concern, severity, marks, denies or "nots" in marks, re.compile("".join(pieces)), line)
+    return rule, best
+
+
+def _alternative(word: str) -> str:
+    if word == "$":
+        return r"(?=\. )"
+    parts = word.split("_")
+    return "".join(
+        f"{re.escape(folded(part.removesuffix('~')))}{'[^ .]*' if part.endswith('~') else ''} " for part in parts
+    )
+
+
+def _keys(words: Sequence[str]) -> set[str]:
+    """By what a text is known to hold one of `words`; empty where they say too little."""
+    firsts = [folded(word.split("_")[0]) for word in words]
+    if any(first in _COMMON or first == "$" for first in firsts):
+        # A longer part of each may still tell.
+        rarest = [max((folded(part) for part in word.split("_")), key=len) for word in words]
+        if any(part in _COMMON or part == "$" for part in rarest):
+            return set()
+        firsts = rarest
+    if any(first.endswith("~") and len(first) <= _KEY for first in firsts):
+        return set()
+    return {first.removesuffix("~")[:_KEY] for first in firsts}
