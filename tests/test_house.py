@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "calls", "flow", "events", "ports"), 0),
     **dict.fromkeys(("paths", "log", "tasks", "hosts", "ledger", "net", "tcp", "pcm", "yaml_file"), 1),
-    **dict.fromkeys(("days", "practices", "templates", "tokens", "memory"), 1),
+    **dict.fromkeys(("days", "practices", "templates", "tokens", "memory", "care"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,

@@ -53,6 +53,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Journal", lambda: _journal(home)),
         await _told("Offline voice and recogniser", _offline_engines),
         _models(home),
+        _care(home),
     )
 
 
@@ -80,6 +81,14 @@ def _settings(home: Home) -> Finding:
     return Finding(
         "Settings", "ok", str(home.settings) if home.settings.exists() else "Defaults; no file yet."
     )
+
+
+def _care(home: Home) -> Finding:
+    from companion.app.caring import help_of
+    from companion.care.help import in_a_sentence
+
+    shown = help_of(load_settings(home).settings.care)
+    return Finding("Help that is shown", "ok" if shown.code else "hint", in_a_sentence(shown))
 
 
 async def _sound() -> Finding:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
+    from companion.app.caring import Caring
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import Patience, ProviderPool
@@ -211,8 +212,21 @@ class Companion:
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
+            help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
+
+    @cached_property
+    def caring(self) -> Caring:
+        """Who can be reached where the person is, and the notices that are due."""
+        from companion.app.caring import Caring
+
+        return Caring(
+            self.events,
+            care=lambda: self.settings.care,
+            file=self.home.state / "use.json",
+            is_kept=lambda: self._keeps,
+        )
 
     @cached_property
     def hands_free(self) -> HandsFree:
@@ -238,6 +252,7 @@ class Companion:
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
+        self.caring.open()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -271,6 +286,7 @@ class Companion:
         await self.recovery.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
+        await self.caring.close()
         await self.staff.aclose()
         await self.sound.close()
         await self.archive.close()

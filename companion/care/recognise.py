@@ -78,6 +78,8 @@ class Finding:
     severity: Severity
     is_of_other: bool = False
     """It is about somebody else."""
+    language: str = ""
+    """Where it is known not to be English."""
     rule: str = ""
     """The line that matched, for tests and for whoever mends the rules."""
 
@@ -131,7 +133,7 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
     end = text.find(". ", match.end() - 1)
     sentence = text[begin + 2 if begin >= 0 else 0 : end if end >= 0 else len(text)]
     said = match[0]
-    if not rule.has_nots and _INSIDE.search(f" {said}") and not _NOT_DENIED.search(said):
+    if "nots" not in rule.marks and any(gap and _INSIDE.search(f" {gap}") for gap in match.groups()):
         return None
     if _is_denied(before) and not ("nots" in rule.marks and len(rule.marks) > 2):
         return None
@@ -146,6 +148,7 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
         concern=rule.concern,
         severity=severity,
         is_of_other="other" in rule.marks,
+        language=next((mark for mark in rule.marks if len(mark) == 2), ""),
         rule=rule.source,
     )
 

@@ -25,7 +25,6 @@ _COMMON = frozenset(
     "was were be been do does did have has had will would can could so if that this all go get got me us up out off when "
     "als ich das que un una de la le il en je me mi nao die der sich".split()
 )
-_NEGATIVE = frozenset("not never no nobody nothing without cannot".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,8 @@ class Rule:
     """None: it covers what is harmless."""
     severity: Severity
     marks: frozenset[str]
-    has_nots: bool
-    """Its own words deny something."""
     pattern: re.Pattern[str]
+    """Its groups are the gaps in which a "not" denies what it says."""
     source: str
 
 
@@ -109,24 +107,24 @@ def _heading(parts: Sequence[str]) -> tuple[Concern | None, Severity, frozenset[
 def _rule(
     line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
 ) -> tuple[Rule, set[str]]:
-    pieces, best, denies = ["(?<![^ ])"], set[str](), False
+    pieces, best = ["(?<![^ ])"], set[str]()
     for element in line.split():
         element = _NAMED.sub(lambda found: named[found[1]], element)
         if element in ("*", "**"):
-            pieces.append(r"(?:[^ .]+ ){0,%d}" % (3 if element == "*" else 8))
+            gap = r"(?:[^ .]+ ){0,%d}" % (3 if element == "*" else 8)
+            # A "not" between who and what denies it; after that it may say anything.
+            pieces.append(f"({gap})" if element == "*" or len(pieces) == 2 else gap)
             continue
         if element == "^":
             pieces.append(r"(?:(?<=\. )|(?<=^))")
             continue
         is_optional = element.endswith("?")
         words = element.removesuffix("?").split("|")
-        denies = denies or (not is_optional and any(not _NEGATIVE.isdisjoint(word.split("_")) for word in words))
         pieces.append(f"(?:{'|'.join(map(_alternative, words))}){'?' if is_optional else ''}")
         keys = _keys(words)
         if keys and not is_optional and (not best or len(keys) < len(best)):
             best = keys
-    rule = Rule(concern, severity, marks, denies or "nots" in marks, re.compile("".join(pieces)), line)
-    return rule, best
+    return Rule(concern, severity, marks, re.compile("".join(pieces)), line), best
 
 
 def _alternative(word: str) -> str:

@@ -16,7 +16,7 @@ from companion.conversation.live_turn import LiveTurn
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Mark, PhaseChanged
-from companion.flow import Role, Usage
+from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
 from companion.tasks import spawn
 
@@ -25,6 +25,12 @@ T = TypeVar("T")
 
 async def _nobody() -> SpeechToSpeech:
     raise CompanionError(Kind.PROVIDER_UNKNOWN)
+
+
+def _anywhere() -> tuple[Help, str]:
+    from companion.care.help import find
+
+    return find(""), ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,8 @@ class Organs:
     """The one that is chosen."""
     voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
     """What an answer of "provider/model" cost."""
+    help: Callable[[], tuple[Help, str]] = _anywhere
+    """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""
 
 
 class Driver:

@@ -43,10 +43,17 @@ def build_messages(
     return (Message(Speaker.SYSTEM, system_prompt(practice, step, now)), *_alternating(reversed(pairs)))
 
 
-def messages_of(session: Session, words: str, kept: str = "") -> tuple[Message, ...]:
-    """What the model is sent now; `kept` is the beginning of an answer that it is to go on with."""
+def messages_of(session: Session, words: str, kept: str = "", more: str = "") -> tuple[Message, ...]:
+    """What the model is sent now.
+
+    Args:
+        kept: the beginning of an answer that it is to go on with.
+        more: what it is told besides, at the end of the system prompt.
+    """
     now = days.now().local
     messages = build_messages(session.practice, len(session.history), session.history, words, now=now)
+    if more:
+        messages = (Message(Speaker.SYSTEM, f"{messages[0].content}{more}"), *messages[1:])
     return going_on(messages, kept) if kept.strip() else messages
 
 
