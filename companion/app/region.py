@@ -39,6 +39,9 @@ def _of_zone(zone: str) -> str:
 
 
 def _of_language() -> str:
-    names = (*(os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")), locale.getlocale()[0] or "")
+    names = (
+        *(os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")),
+        locale.getlocale()[0] or "",
+    )
     found = (_OF_LOCALE.match(name) for name in names)
     return next((match[1].upper() for match in found if match is not None), "")

@@ -17,7 +17,9 @@ class Due(StrEnum):
     """What is to be told; the value is the sentence."""
 
     PROGRAM = "You are talking with a program, not with a person. It is no therapist, and it can be wrong."
-    PAUSE = "You have been here for a while. A pause, a window, or a person nearby may do good; this will keep."
+    PAUSE = (
+        "You have been here for a while. A pause, a window, or a person nearby may do good; this will keep."
+    )
 
 
 @dataclass(slots=True)

@@ -45,7 +45,9 @@ _QUOTE = re.compile(
     rf"(?<![^ ]){_STORY} (?:[^ .]+ )?(?:says?|said|goes|sings?|sang|where|who|that|called|titled|in which|ends with|about|"
     r"has|is about|wants|thinks|line|tells?) |(?:line|lyric|quote|chorus|title|refrain|verse) "
 )
-_AGREES = re.compile(r"(?:me too|like me|that is me|same here|so do i|i feel the same|i feel like that|as i do) ")
+_AGREES = re.compile(
+    r"(?:me too|like me|that is me|same here|so do i|i feel the same|i feel like that|as i do) "
+)
 _SELF = re.compile(r"(?<![^ ])(?:i|my|me|myself) ")
 _MEANS = re.compile(
     r"(?<![^ ])(?:pills|tablets|rope|noose|gun|pistol|rifle|razor|blade|bridge|roof|ledge|tracks|platform|overdose|"
@@ -142,7 +144,13 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
         return None
     severity = rule.severity
     if severity >= Severity.UNCLEAR and _PAST.search(sentence) and not _NOW.search(f"{sentence} "):
-        if rule.concern in (Concern.SUICIDE, Concern.SELF_HARM, Concern.EATING, Concern.VIOLENCE, Concern.MEDICAL):
+        if rule.concern in (
+            Concern.SUICIDE,
+            Concern.SELF_HARM,
+            Concern.EATING,
+            Concern.VIOLENCE,
+            Concern.MEDICAL,
+        ):
             severity = Severity.CARE
     return Finding(
         concern=rule.concern,

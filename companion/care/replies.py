@@ -25,7 +25,9 @@ class Fault(StrEnum):
 
 STOPPED = "I stopped myself there. What came next is nothing that I should say to you."
 """Takes the place of what was not said."""
-_ROLE = r"(?:therapist|psychologist|psychiatrist|doctor|counsell?or|psychotherapist|nurse|physician|clinician)"
+_ROLE = (
+    r"(?:therapist|psychologist|psychiatrist|doctor|counsell?or|psychotherapist|nurse|physician|clinician)"
+)
 _SOURCES: dict[Fault, tuple[str, ...]] = {
     Fault.METHOD: (
         r"(?:lethal|fatal|deadly) (?:dose|amount|quantity|combination)",

@@ -132,7 +132,8 @@ def _alternative(word: str) -> str:
         return r"(?=\. )"
     parts = word.split("_")
     return "".join(
-        f"{re.escape(folded(part.removesuffix('~')))}{'[^ .]*' if part.endswith('~') else ''} " for part in parts
+        f"{re.escape(folded(part.removesuffix('~')))}{'[^ .]*' if part.endswith('~') else ''} "
+        for part in parts
     )
 
 

@@ -23,12 +23,16 @@ _TAKEN_BACK = re.compile(
     r"mir geht es (?:gut|besser)|ich bin (?:sicher|nicht allein)|ca va mieux|je vais bien|estoy bien|sto bene|estou bem|"
     r"het gaat goed|main theek) "
 )
-_JUST_SAID = re.compile(r"(?<![^ ])(?:joking|kidding|exaggerating|figure of speech|so to speak|not literally|dramatic) ")
+_JUST_SAID = re.compile(
+    r"(?<![^ ])(?:joking|kidding|exaggerating|figure of speech|so to speak|not literally|dramatic) "
+)
 _YES = re.compile(
     r"^(?:yes|yeah|yep|yea|i do|i am|i have|i think so|kind of|a little|a bit|all the time|every day|mhm|ja|oui|si|sim|haan|"
     r"sort of|i guess|that is right|correct|true)\b"
 )
-_NO = re.compile(r"^(?:no|nope|nah|not at all|god no|of course not|i am not|i do not|never|nein|non|nao|nee|nahi)\b")
+_NO = re.compile(
+    r"^(?:no|nope|nah|not at all|god no|of course not|i am not|i do not|never|nein|non|nao|nee|nahi)\b"
+)
 _SHORT = 12
 """Words of an answer to a direct question."""
 
@@ -142,9 +146,7 @@ class Watch:
         assert self._worry is not None
         concern, self._worry, self._owed = self._worry.concern, None, None
         self._is_calm = True
-        return Response(
-            concern=concern, severity=Severity.CARE, instruction=wording.CALM, takes_back=True
-        )
+        return Response(concern=concern, severity=Severity.CARE, instruction=wording.CALM, takes_back=True)
 
     def _without_alarm(self, found: list[Finding]) -> Response | None:
         owed, self._owed = self._owed, None
@@ -152,9 +154,7 @@ class Watch:
             return owed
         if self._worry is not None:
             concern = self._worry.concern
-            return Response(
-                concern=concern, severity=Severity.CARE, instruction=wording.for_worry(concern)
-            )
+            return Response(concern=concern, severity=Severity.CARE, instruction=wording.for_worry(concern))
         if found and found[0].severity is Severity.CARE:
             return Response(concern=found[0].concern, severity=Severity.CARE, instruction=wording.GENTLE)
         return None

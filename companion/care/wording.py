@@ -68,7 +68,10 @@ def load() -> Mapping[str, tuple[str, ...]]:
 def wordings(finding: Finding) -> Sequence[str]:
     """What an answer to it may begin with, in their language, the first first; templates."""
     texts, who = load(), " other" if finding.is_of_other else ""
-    severities = [finding.severity, *(each for each in (Severity.HIGH, Severity.IMMINENT) if each != finding.severity)]
+    severities = [
+        finding.severity,
+        *(each for each in (Severity.HIGH, Severity.IMMINENT) if each != finding.severity),
+    ]
     for language in ((f" {finding.language}",) if finding.language else ()) + ("",):
         for each in (who, ""):
             for severity in severities:

@@ -16,14 +16,40 @@ _ENDS = re.compile(r"[.!?…;:\n।]+")
 _OTHER = re.compile(r"[^\w'. \u0900-\u097f]+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ß": "ss", "œ": "oe", "æ": "ae"})
 _SHORT = {
-    **{"im": "i am", "ive": "i have", "i'm": "i am", "cannot": "can not", "cant": "can not", "can't": "can not"},
+    **{
+        "im": "i am",
+        "ive": "i have",
+        "i'm": "i am",
+        "cannot": "can not",
+        "cant": "can not",
+        "can't": "can not",
+    },
     **{"wont": "will not", "won't": "will not", "wanna": "want to", "gonna": "going to", "gotta": "got to"},
     **{"lemme": "let me", "aint": "is not", "ain't": "is not", "shan't": "will not", "let's": "let us"},
     **{"thx": "thanks", "u": "you", "ur": "your", "rn": "right now", "cuz": "because", "bf": "boyfriend"},
-    **{"gf": "girlfriend", "sucide": "suicide", "suiside": "suicide", "suicde": "suicide", "suacide": "suicide"},
+    **{
+        "gf": "girlfriend",
+        "sucide": "suicide",
+        "suiside": "suicide",
+        "suicde": "suicide",
+        "suacide": "suicide",
+    },
     **{"sucidal": "suicidal", "suisidal": "suicidal", "suicidial": "suicidal", "sewerslide": "suicide"},
-    **{"comit": "commit", "commiting": "committing", "miself": "myself", "myslef": "myself", "mysef": "myself"},
-    **{"k1ll": "kill", "su1c1de": "suicide", "d1e": "die", "kil": "kill", "killin": "killing", "ana": "anorexia"},
+    **{
+        "comit": "commit",
+        "commiting": "committing",
+        "miself": "myself",
+        "myslef": "myself",
+        "mysef": "myself",
+    },
+    **{
+        "k1ll": "kill",
+        "su1c1de": "suicide",
+        "d1e": "die",
+        "kil": "kill",
+        "killin": "killing",
+        "ana": "anorexia",
+    },
 }
 _NOT = {
     f"{verb}{ending}": f"{verb} not"

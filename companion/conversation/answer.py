@@ -163,13 +163,16 @@ class Answer:
             self._cutter, self._continuation = SentenceCutter(), None
             self._say_written(STOPPED if not self.text or self.text[-1].isspace() else f" {STOPPED}")
             raise CompanionError(
-                Kind.CONTENT_REFUSED, f"This answer was stopped: {fault.value}.", hint="What you said is kept."
+                Kind.CONTENT_REFUSED,
+                f"This answer was stopped: {fault.value}.",
+                hint="What you said is kept.",
             )
         self._write(text, found)
 
     def _write(self, text: str, found: list[Sentence]) -> None:
         sentences = [
-            replace(each, start=each.start + self._base, index=self._count + at) for at, each in enumerate(found)
+            replace(each, start=each.start + self._base, index=self._count + at)
+            for at, each in enumerate(found)
         ]
         self._count += len(found)
         if text:

@@ -58,7 +58,7 @@ class SpokenAnswer(Answer):
         self._queue: asyncio.Queue[Audio | ChatDelta | Written | None] = (
             asyncio.Queue()
         )  # bounded by the longest answer
-        self._has_answered = False
+        self._has_answered = self._is_played = False
         self._afterword = ""
         self._own: list[Sentence] | None = None
         """Sentences of ours, while they are written."""
@@ -66,10 +66,13 @@ class SpokenAnswer(Answer):
             self.offer(opening)
 
     def offer(self, words: str) -> bool:
-        """Has written words said: first, where nothing has come yet, else at its end; False when that has passed."""
-        if self.is_over.is_set():
+        """Has written words said: first, where nothing has come yet, else at its end; False when that has sounded."""
+        if self._is_played or self.state is ReplyState.INTERRUPTED:
             return False
-        if self._has_answered:
+        if self.is_over.is_set():
+            self._add_written(words, is_first=False)
+            self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
+        elif self._has_answered:
             self._afterword = words
         else:
             self._add_written(words, is_first=True)
@@ -145,6 +148,11 @@ class SpokenAnswer(Answer):
                     await self._play(self._player.write(self._turn, what))
                     self._following.made()
             await self._play(self._player.drain(self._turn))
+            while not self._queue.empty():  # what was to be said was known only now
+                if isinstance(late := self._queue.get_nowait(), Written):
+                    await self._say(late)
+                    await self._play(self._player.drain(self._turn))
+            self._is_played = True
             self._look_once_more()
         except asyncio.CancelledError:
             self.interrupt()

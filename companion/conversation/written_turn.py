@@ -161,7 +161,9 @@ class WrittenTurn(LiveTurn):
         kept = kept_of(self.continues.heard_text) if self.continues is not None else ""
         is_alone = previous is None or previous.done()
         more = MAY_RAISE_A_HAND + (self.care.instruction if self.care is not None else "")
-        messages = messages_of(self.session, self.text, kept, more) if is_alone else ()  # while words are committed
+        messages = (
+            messages_of(self.session, self.text, kept, more) if is_alone else ()
+        )  # while words are committed
         await asyncio.wait([saving, *([previous] if previous is not None else [])])
         if self.speculative is not None and self.speculative.words == self.text:
             speculative, self.speculative = self.speculative, None

@@ -28,10 +28,11 @@ from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
+from companion.gui.care import CareCard
 from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
-from companion.gui.notices import NoticeBar
+from companion.gui.notices import Notice, NoticeBar
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
+_NOTED_S = 60.0
+"""How long a notice that is due is shown."""
 
 
 class Window(QMainWindow):
@@ -171,6 +174,7 @@ class Window(QMainWindow):
         self.rail = Rail(self.look, MicrophoneSign(self.microphone, self.look, is_upright=True))
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
+        self.care = CareCard(self.look)
         self.cards = Cards(self.notices, self._host, self)
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
@@ -178,9 +182,13 @@ class Window(QMainWindow):
         margins = QWidget()
         row = QVBoxLayout(margins)
         row.setContentsMargins(28, 0, 28, 10)
+        row.setSpacing(8)
+        row.addWidget(self.care)
         row.addWidget(self.notices)
         margins.hide()
-        self.notices.changed.connect(lambda: margins.setVisible(self.notices.current is not None))
+        self._margins = margins
+        self.notices.changed.connect(self._show_margins)
+        self.care.close_button.clicked.connect(self._show_margins)
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
         column.setContentsMargins(0, 0, 0, 0)
@@ -204,6 +212,10 @@ class Window(QMainWindow):
         self._warming.setSingleShot(True)
         self._warming.setInterval(_WARM_AFTER_MS)
         self._warming.timeout.connect(self._warm)
+
+    def _show_margins(self) -> None:
+        """What stands above the page, where anything does."""
+        self._margins.setVisible(self.notices.current is not None or not self.care.isHidden())
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
@@ -348,6 +360,23 @@ class Window(QMainWindow):
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
+            case e.CareOffered():
+                self.care.offer(event.concern, event.help)
+                self._show_margins()
+            case e.CareEased():
+                self.care.hide()
+                self._show_margins()
+            case e.ProgramNoted():
+                self.notices.tell(
+                    Notice(
+                        kind="program",
+                        sentence=event.text,
+                        hint="",
+                        tone="plain",
+                        icon="leaf",
+                        stays_s=_NOTED_S,
+                    )
+                )
             case e.Note():
                 self.status.show_note(event.text)
             case e.DataSent():
