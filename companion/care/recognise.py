@@ -92,17 +92,18 @@ def recognise(text: str) -> Finding | None:
     return found[0] if found else None
 
 
-def findings(text: str) -> list[Finding]:
-    """All that `text` says, the most serious first, one of each concern."""
-    words = plain(text)
+def findings(said: str) -> list[Finding]:
+    """All that `said` says, the most serious first, one of each concern."""
+    words = plain(said)
     if not words:
         return []
     safe, danger = load()
     covered = _cover(words, safe.for_words(words))
     best: dict[Concern, Finding] = {}
-    for rule in danger.for_words(covered):
-        for match in rule.pattern.finditer(covered):
-            finding = _judged(rule, match, covered)
+    for rule in danger.for_words(words):
+        text = words if "raw" in rule.marks else covered
+        for match in rule.pattern.finditer(text):
+            finding = _judged(rule, match, text)
             if finding is not None:
                 before = best.get(finding.concern)
                 if before is None or _weight(finding) > _weight(before):
@@ -136,6 +137,8 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
     sentence = text[begin + 2 if begin >= 0 else 0 : end if end >= 0 else len(text)]
     said = match[0]
     if "nots" not in rule.marks and any(gap and _INSIDE.search(f" {gap}") for gap in match.groups()):
+        return None
+    if any(gap and _TOPIC.search(gap) for gap in match.groups()):
         return None
     if _is_denied(before) and not ("nots" in rule.marks and len(rule.marks) > 2):
         return None

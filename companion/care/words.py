@@ -59,7 +59,7 @@ _NOT = {
 _ENDINGS = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 _BE = frozenset("he she it that there what who where how here everything everyone nobody".split())
 _FILLERS = frozenset(
-    "really just actually literally honestly basically totally kinda sorta um uh uhm erm hmm simply seriously truly "
+    "really just actually literally honestly basically totally kinda sorta uh uhm erm hmm simply seriously truly "
     "definitely probably maybe perhaps sometimes often always lately even ever also still fucking fuckin damn".split()
 )
 _HURT = r"(kill|killing|hurt|hurting|hang|hanging|cut|cutting|harm|harming|unalive|shoot|drown|burn)"
@@ -100,7 +100,7 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFC", _MARKS.sub("", text))
     text = _OTHER.sub(" ", _ENDS.sub(" . ", text))
     words = [plain_word for word in text.split() for plain_word in _word(word).split()]
-    words = [word for word in words if word not in _FILLERS]
+    words = [word for at, word in enumerate(words) if word not in _FILLERS and not _is_hesitation(words, at)]
     if not words:
         return ""
     if words[-1] != ".":
@@ -109,6 +109,11 @@ def plain(text: str) -> str:
     for heard, meant in _HEARD:
         joined = heard.sub(meant, joined)
     return _SPACES.sub(" ", joined).removeprefix(" ")
+
+
+def _is_hesitation(words: list[str], at: int) -> bool:
+    """An English "um"; the German one belongs to its verb."""
+    return words[at] == "um" and (at == 0 or words[at - 1] not in ("mich", "mir", "dich", "sich", "es"))
 
 
 def folded(word: str) -> str:
