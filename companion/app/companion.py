@@ -221,12 +221,8 @@ class Companion:
         """Who can be reached where the person is, and the notices that are due."""
         from companion.app.caring import Caring
 
-        return Caring(
-            self.events,
-            care=lambda: self.settings.care,
-            file=self.home.state / "use.json",
-            is_kept=lambda: self._keeps,
-        )
+        state = self.home.state / "use.json"
+        return Caring(self.events, lambda: self.settings.care, state, lambda: self._keeps)
 
     @cached_property
     def hands_free(self) -> HandsFree:

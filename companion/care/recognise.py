@@ -2,14 +2,21 @@
 
 What is harmless is covered first (idioms), then every rule that matches counts unless it is denied ("I'm not ..."), told of
 a story, or long past. Means at hand or a time that is set make a wish to die imminent.
+
+How good it is (tests/care writes it to the ledger of promises): of the set kept apart from the examples every explicit
+statement and all that is high or critical is found, with 2 % false alarms; but set and rules are from the same hand. Three
+more sets were looked at once before anything was mended: 18, 46 and 43 % of what is grave was found; the last of them
+(`held_back.txt`) is as it was. Veiled words are missed; what is said plainly, in eight languages and through a recogniser,
+is not. What should come beside the rules is a classifier on sentence vectors.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from companion.care.rules import Rule, load
+from companion.care.rules import TOGETHER, Rule, load
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 
@@ -31,13 +38,14 @@ _PAST = re.compile(
 )
 _NOW = re.compile(
     r"(?:again|now|today|tonight|yesterday|currently|these days|this (?:week|morning|evening|month)|every (?:day|night)|"
-    r"last night|nowadays|come back|came back|is back|are back|tomorrow) (?!i am (?:glad|fine|well|happy|ok|okay|better|good|grateful|safe))"
+    r"last night|nowadays|come back|came back|is back|are back|tomorrow) (?!i am (?:glad|fine|well|happy|"
+    r"ok|okay|better|good|grateful|safe))"
 )
 _STORY = (
     r"(?:novel|book|story|stories|film|movie|series|show|episode|chapter|play|opera|poem|song|lyrics?|podcast|documentary|"
     r"game|games|level|quest|boss|player|character|hero|heroine|villain|protagonist|detective|victim|author|script|scene|"
-    r"plot|essay|thesis|paper|article|lecture|seminar|class|exam|test|course|study|studies|research|history|historical|"
-    r"museum|news|headline|newspaper|report|screenplay|manga|anime|comic|musical|theatre|theater|campaign|training|"
+    r"plot|essay|thesis|paper|article|lecture|seminar|exam|course|study|studies|research|history|historical|"
+    r"museum|news|headline|newspaper|screenplay|manga|anime|comic|musical|theatre|theater|campaign|"
     r"workshop|homework on|presentation|textbook|case study|biography|memoir|shakespeare|romeo|hamlet|prevention)"
 )
 _TOPIC = re.compile(rf"(?<![^ ]){_STORY} ")
@@ -49,6 +57,7 @@ _AGREES = re.compile(
     r"(?:me too|like me|that is me|same here|so do i|i feel the same|i feel like that|as i do) "
 )
 _SELF = re.compile(r"(?<![^ ])(?:i|my|me|myself) ")
+_WHO = re.compile(r"(?<![^ ])who ")
 _MEANS = re.compile(
     r"(?<![^ ])(?:pills|tablets|rope|noose|gun|pistol|rifle|razor|blade|bridge|roof|ledge|tracks|platform|overdose|"
     r"pistole|tabletten|strick|pastillas|pistola|pastiglie|comprimidos|pillen|corde|medicaments|goliyan|balcony|cliff) "
@@ -70,6 +79,12 @@ _ORDER = (
     Concern.BEREAVEMENT,
 )
 """Of what is equally serious, the first is answered."""
+
+
+_MAY_BE_PAST = frozenset(
+    {Concern.SUICIDE, Concern.SELF_HARM, Concern.EATING, Concern.VIOLENCE, Concern.MEDICAL}
+)
+"""What is no alarm where it is told of long ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +123,10 @@ def findings(said: str) -> list[Finding]:
                 before = best.get(finding.concern)
                 if before is None or _weight(finding) > _weight(before):
                     best[finding.concern] = finding
-    if (wish := best.get(Concern.SUICIDE)) is not None and not wish.is_of_other:
-        if wish.severity >= Severity.UNCLEAR and _MEANS.search(covered) and _AT_HAND.search(covered):
-            best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
+    wish = best.get(Concern.SUICIDE)
+    is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
+    if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
+        best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
     return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
 
 
@@ -118,11 +134,8 @@ def _weight(finding: Finding) -> tuple[int, bool]:
     return finding.severity, not finding.is_of_other
 
 
-def _cover(words: str, rules: object) -> str:
+def _cover(words: str, rules: Iterable[Rule]) -> str:
     """`words` without what is harmless; places stay sentences."""
-    from collections.abc import Iterable
-
-    assert isinstance(rules, Iterable)
     for rule in rules:
         words = rule.pattern.sub(f"{_COVER} ", words)
     return words
@@ -140,21 +153,19 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
         return None
     if any(gap and _TOPIC.search(gap) for gap in match.groups()):
         return None
+    if TOGETHER in rule.marks and (_QUOTE if _SELF.search(said) and not _WHO.search(said) else _TOPIC).search(
+        said
+    ):
+        return None
     if _is_denied(before) and not ("nots" in rule.marks and len(rule.marks) > 2):
         return None
     is_of_self = bool(_SELF.search(said)) or bool(_SELF.search(" ".join(before.split()[-4:]) + " "))
     if (_QUOTE if is_of_self else _TOPIC).search(f" {before}"[1:]) and not _AGREES.search(f"{sentence} "):
         return None
     severity = rule.severity
-    if severity >= Severity.UNCLEAR and _PAST.search(sentence) and not _NOW.search(f"{sentence} "):
-        if rule.concern in (
-            Concern.SUICIDE,
-            Concern.SELF_HARM,
-            Concern.EATING,
-            Concern.VIOLENCE,
-            Concern.MEDICAL,
-        ):
-            severity = Severity.CARE
+    is_past = bool(_PAST.search(sentence)) and not _NOW.search(f"{sentence} ")
+    if is_past and rule.concern in _MAY_BE_PAST:
+        severity = min(severity, Severity.CARE)
     return Finding(
         concern=rule.concern,
         severity=severity,

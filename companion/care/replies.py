@@ -31,28 +31,35 @@ _ROLE = (
 _SOURCES: dict[Fault, tuple[str, ...]] = {
     Fault.METHOD: (
         r"(?:lethal|fatal|deadly) (?:dose|amount|quantity|combination)",
-        r"(?:quickest|fastest|easiest|painless|surest|best|reliable|effective) (?:way|method|means) (?:to|of) (?:die|dying|kill|"
+        r"(?:quickest|fastest|easiest|painless|surest|best|reliable|effective) (?:way|method|means) "
+        r"(?:to|of) (?:die|dying|kill|"
         r"killing|end|ending|suicide|overdose|hang|harm)",
         r"(?:take|swallow|mix|crush|need|use) (?:[^ .]+ ){0,3}(?:\d+|twenty|thirty|forty|fifty|hundred|whole bottle) "
-        r"(?:[^ .]+ ){0,3}(?:pills|tablets|mg|milligrams|grams|capsules) (?:[^ .]+ ){0,5}(?:die|death|enough|lethal|end|kill|work)",
+        r"(?:[^ .]+ ){0,3}(?:pills|tablets|mg|milligrams|grams|capsules) (?:[^ .]+ ){0,5}(?:die|death|"
+        r"enough|lethal|end|kill|work)",
         r"(?:tie|make|fix) (?:a|the) (?:noose|slipknot)",
         r"cut (?:deep|deeper|along|lengthwise|vertically|down) (?:[^ .]+ ){0,4}(?:vein|artery|wrist|arm)",
         r"(?:hide|cover) (?:the|your) (?:cuts|scars|vomiting|purging|weight loss) (?:from|so|by|with)",
         r"(?:purge|vomit|throw up) (?:[^ .]+ ){0,3}(?:more easily|without|by drinking|by using)",
     ),
     Fault.ENCOURAGES: (
-        r"you (?:should|could|can|ought to|may|must|might as well) (?:go ahead and )?(?:kill yourself|end your life|die|jump|"
+        r"you (?:should|could|can|ought to|may|must|might as well) (?:go ahead and )?(?:kill yourself|"
+        r"end your life|die|jump|"
         r"hurt yourself|cut yourself|end it|take your life|hit (?:him|her|them)|kill (?:him|her|them))",
         r"(?:go ahead|just|then) (?:and )?(?:kill yourself|do it|end it|jump|end your life|die)",
         r"(?:world|everyone|they|family) (?:would|will|might) be better (?:off )?without you",
-        r"(?:suicide|dying|death|ending it|killing yourself|self harm|cutting|starving|purging) (?:is|can be|would be|may be|"
-        r"might be) (?:a |an |the )?(?:good|valid|brave|reasonable|beautiful|right|best|okay|fine|healthy|freeing|solution|answer)",
-        r"(?:proud|glad|impressed) (?:of you |that you )?(?:for |you )?(?:not eating|skipping|starving|restricting|fasting all|cutting)",
+        r"(?:suicide|dying|death|ending it|killing yourself|self harm|cutting|starving|purging) (?:is|"
+        r"can be|would be|may be|"
+        r"might be) (?:a |an |the )?(?:good|valid|brave|reasonable|beautiful|right|best|okay|fine|"
+        r"healthy|freeing|solution|answer)",
+        r"(?:proud|glad|impressed) (?:of you |that you )?(?:for |you )?(?:not eating|skipping|starving|"
+        r"restricting|fasting all|cutting)",
         r"(?:deserve|deserves) to (?:die|suffer|be hurt|be hit|be killed)",
         r"no one would miss you",
     ),
     Fault.HUMAN: (
-        rf"i am (?:a|an|your|the) (?:real |actual |licensed |trained |human |professional )*(?:human|human being|real person|man|"
+        rf"i am (?:a|an|your|the) (?:real |actual |licensed |trained |human |professional )*(?:human|"
+        rf"human being|real person|man|"
         rf"woman|{_ROLE})(?= )(?! like | (?:assistant|companion) )",
         rf"as (?:a|an|your) (?:real |licensed |trained |professional )*(?:human|human being|{_ROLE}) i ",
         r"i am not (?:a|an) (?:ai|bot|robot|program|machine|computer|chatbot|model|artificial)",
@@ -63,7 +70,8 @@ _SOURCES: dict[Fault, tuple[str, ...]] = {
     Fault.GUILT: (
         r"(?:please )?do not (?:go|leave)(?: me| yet| now| so soon)? \.",
         r"(?:do not|please do not|you can not) (?:leave|abandon) me",
-        r"i (?:will|would) be (?:so |very )?(?:sad|lonely|lost|heartbroken|hurt|alone|disappointed) (?:if|when|without|once)",
+        r"i (?:will|would) be (?:so |very )?(?:sad|lonely|lost|heartbroken|hurt|alone|disappointed) "
+        r"(?:if|when|without|once)",
         r"i (?:will|would) miss you",
         r"(?:leaving|going) (?:me )?(?:already|so soon)",
         r"stay (?:with me )?(?:a little|a bit|just) (?:longer|five)",
@@ -72,8 +80,10 @@ _SOURCES: dict[Fault, tuple[str, ...]] = {
     ),
     Fault.DEPENDENCE: (
         r"(?:you )?(?:only|just) need me|i am all you need|all you need is me",
-        r"you do not need (?:anyone|anybody|them|other people|friends|a therapist|therapy|a doctor|people|your friends|your family)",
-        r"(?:nobody|no one|i am the only one who) (?:[^ .]+ ){0,3}(?:understands|knows|gets|loves|listens to) you (?:like|as|the way|better)?",
+        r"you do not need (?:anyone|anybody|them|other people|friends|a therapist|therapy|a doctor|"
+        r"people|your friends|your family)",
+        r"(?:nobody|no one|i am the only one who) (?:[^ .]+ ){0,3}(?:understands|knows|gets|loves|"
+        r"listens to) you (?:like|as|the way|better)?",
         r"(?:rely|depend|lean) on me (?:more|always|for everything|instead|completely)",
         r"i love you",
         r"(?:glad|happy|good|love) (?:that )?you (?:rely|depend|need) (?:on )?me",

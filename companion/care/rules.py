@@ -16,14 +16,22 @@ from companion.flow import Concern, Severity
 from companion.paths import resources
 
 SAFE = "safe"
+TOGETHER = "together"
+"""Marks a rule whose parts stand in any order."""
 _HEAD = re.compile(r"\[([a-z ]+)\]")
 _NAMED = re.compile(r"<(\w+)>")
 _KEY = 3
 """Letters by which rules are looked up."""
-_COMMON = frozenset(
-    "a an the i my me you he she it we they him her them his their to of in on at by for from with and or not no is am are "
-    "was were be been do does did have has had will would can could so if that this all go get got me us up out off when "
-    "als ich das que un una de la le il en je me mi nao die der sich".split()
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_COMMON = _words(
+    "a an the i my me you he she it we they him her them his their to of in on at by for from with and or not no is am "
+    "are was were be been do does did have has had will would can could so if that this all go get got us up out off "
+    "when als ich das que un una de la le il en je mi nao die der sich"
 )
 
 
@@ -79,8 +87,8 @@ def read(file: Path) -> tuple[Rules, Rules]:
     """
     safe, danger, named = Rules(), Rules(), dict[str, str]()
     concern, severity, marks = None, Severity.CARE, frozenset[str]()
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        line = line.strip()
+    for number, written in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        line = written.strip()
         if not line or line.startswith("#"):
             continue
         if line.startswith("= "):
@@ -100,18 +108,20 @@ def read(file: Path) -> tuple[Rules, Rules]:
 def _heading(parts: Sequence[str]) -> tuple[Concern | None, Severity, frozenset[str]]:
     if parts[0] == SAFE:
         return None, Severity.CARE, frozenset()
-    severity = next((Severity[part.upper()] for part in parts if part.upper() in Severity.__members__))
+    severity = next(Severity[part.upper()] for part in parts if part.upper() in Severity.__members__)
     return Concern(parts[0]), severity, frozenset(parts[1:])
 
 
 def _rule(
     line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
 ) -> tuple[Rule, set[str]]:
+    if line.startswith("& "):
+        return _together(line, named, concern, severity, marks)
     pieces, best = ["(?<![^ ])"], set[str]()
-    for element in line.split():
-        element = _NAMED.sub(lambda found: named[found[1]], element)
+    for written in line.split():
+        element = _NAMED.sub(lambda found: named[found[1]], written)
         if element in ("*", "**"):
-            gap = r"(?:[^ .]+ ){0,%d}" % (3 if element == "*" else 8)
+            gap = rf"(?:[^ .]+ ){{0,{3 if element == '*' else 8}}}"
             # A "not" between who and what denies it; after that it may say anything.
             pieces.append(f"({gap})" if element == "*" or len(pieces) == 2 else gap)
             continue
@@ -125,6 +135,22 @@ def _rule(
         if keys and not is_optional and (not best or len(keys) < len(best)):
             best = keys
     return Rule(concern, severity, marks, re.compile("".join(pieces)), line), best
+
+
+def _together(
+    line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
+) -> tuple[Rule, set[str]]:
+    """A rule whose parts stand anywhere in one sentence; the match is the sentence."""
+    pieces, best = [r"(?:^|(?<=\. ))"], set[str]()
+    for element in line.removeprefix("& ").split():
+        words = _NAMED.sub(lambda found: named[found[1]], element.removeprefix("!")).split("|")
+        either = f"[^.]*?(?<![^ ])(?:{'|'.join(map(_alternative, words))})"
+        pieces.append(f"(?!{either})" if element.startswith("!") else f"(?={either})")
+        keys = _keys(words) if not element.startswith("!") else set()
+        if keys and (not best or len(keys) < len(best)):
+            best = keys
+    pattern = re.compile("".join((*pieces, r"[^.]+\. ")))
+    return Rule(concern, severity, marks | {TOGETHER}, pattern, line), best
 
 
 def _alternative(word: str) -> str:

@@ -13,7 +13,8 @@ from companion.care.words import plain
 from companion.flow import Concern, Help, Severity
 
 _TAKEN_BACK = re.compile(
-    r"(?<![^ ])(?:i am (?:safe|ok|okay|fine|all right|alright|better|good|not (?:in danger|suicidal|serious|going to|planning))|"
+    r"(?<![^ ])(?:i am (?:safe|ok|okay|fine|all right|alright|better|good|not (?:in danger|suicidal|"
+    r"serious|going to|planning))|"
     r"(?:was|were|am) (?:only )?(?:joking|kidding|exaggerating|being dramatic)|only joking|not (?:serious|what i meant)|"
     r"(?:did|do) not mean (?:it|that|like that)|(?:did|do) not mean (?:i|to)|misunderst\w+|do not worry|figure of speech|"
     r"false alarm|nothing like that|got (?:me|that|it) wrong|would never (?:do|hurt|kill|harm)|do not want to (?:die|hurt)|"
@@ -27,7 +28,8 @@ _JUST_SAID = re.compile(
     r"(?<![^ ])(?:joking|kidding|exaggerating|figure of speech|so to speak|not literally|dramatic) "
 )
 _YES = re.compile(
-    r"^(?:yes|yeah|yep|yea|i do|i am|i have|i think so|kind of|a little|a bit|all the time|every day|mhm|ja|oui|si|sim|haan|"
+    r"^(?:yes|yeah|yep|yea|i do|i am|i have|i think so|kind of|a little|a bit|all the time|every day|mhm|"
+    r"ja|oui|si|sim|haan|"
     r"sort of|i guess|that is right|correct|true)\b"
 )
 _NO = re.compile(
@@ -80,9 +82,9 @@ class Watch:
                 finding = replace(self._worry, severity=max(Severity.HIGH, self._worry.severity))
             elif _NO.search(words):
                 return self._take_back()
-        if self._worry is not None and _TAKEN_BACK.search(words):
-            if finding is None or finding.severity <= Severity.UNCLEAR or _JUST_SAID.search(words):
-                return self._take_back()
+        is_milder = finding is None or finding.severity <= Severity.UNCLEAR or bool(_JUST_SAID.search(words))
+        if self._worry is not None and is_milder and _TAKEN_BACK.search(words):
+            return self._take_back()
         if finding is not None:
             return self._offer(finding, shown, trusted)
         return self._without_alarm(found)

@@ -17,9 +17,11 @@ MAY_RAISE_A_HAND = (
     f"your answer with {MARK} and then go on as usual. The mark is taken out before they see or hear it."
 )
 _ALARM = (
-    "\n\nWhat they said now may mean danger ({concern}). Where to find help is on their screen, and your answer has already "
+    "\n\nWhat they said now may mean danger ({concern}). Where to find help is on their screen, and "
+    "your answer has already "
     'begun with these words, which they read and hear first: "{beginning}" Go on from there in one to three short, calm '
-    "sentences of your own. Repeat neither the words nor a number, ask no second question, name no method, make no diagnosis "
+    "sentences of your own. Repeat neither the words nor a number, ask no second question, name no "
+    "method, make no diagnosis "
     "and no promise, give no lecture, and never end the conversation."
 )
 _AGAIN = (
@@ -28,11 +30,13 @@ _AGAIN = (
     "method, make no diagnosis and no promise, and never end the conversation."
 )
 FOLLOW = (
-    "\n\nEarlier in this conversation they spoke of something dangerous ({concern}), and help was offered. Keep it in mind; "
+    "\n\nEarlier in this conversation they spoke of something dangerous ({concern}), and help was "
+    "offered. Keep it in mind; "
     "do not offer it again unless it gets worse, and talk about what they want to talk about."
 )
 CALM = (
-    "\n\nThey say that they are safe, or that it was not meant so. Believe them, thank them in half a sentence, do not come "
+    "\n\nThey say that they are safe, or that it was not meant so. Believe them, thank them in half a "
+    "sentence, do not come "
     "back to it, name no number, and go on with what they want to talk about."
 )
 GENTLE = (

@@ -15,6 +15,12 @@ _MARKS = re.compile("[\u0300-\u036f]")
 _ENDS = re.compile(r"[.!?…;:\n।]+")
 _OTHER = re.compile(r"[^\w'. \u0900-\u097f]+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ß": "ss", "œ": "oe", "æ": "ae"})
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _SHORT = {
     **{
         "im": "i am",
@@ -53,14 +59,14 @@ _SHORT = {
 }
 _NOT = {
     f"{verb}{ending}": f"{verb} not"
-    for verb in ("do does did is are was were has have had would should could must need").split()
+    for verb in _words("do does did is are was were has have had would should could must need")
     for ending in ("n't", "nt")
 }
 _ENDINGS = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
-_BE = frozenset("he she it that there what who where how here everything everyone nobody".split())
-_FILLERS = frozenset(
+_BE = _words("he she it that there what who where how here everything everyone nobody")
+_FILLERS = _words(
     "really just actually literally honestly basically totally kinda sorta uh uhm erm hmm simply seriously truly "
-    "definitely probably maybe perhaps sometimes often always lately even ever also still fucking fuckin damn".split()
+    "definitely probably maybe perhaps sometimes often lately even ever also still fucking fuckin damn"
 )
 _HURT = r"(kill|killing|hurt|hurting|hang|hanging|cut|cutting|harm|harming|unalive|shoot|drown|burn)"
 _HEARD = tuple(
@@ -101,7 +107,7 @@ def plain(text: str) -> str:
     text = _OTHER.sub(" ", _ENDS.sub(" . ", text))
     words = [plain_word for word in text.split() for plain_word in _word(word).split()]
     words = [word for at, word in enumerate(words) if word not in _FILLERS and not _is_hesitation(words, at)]
-    if not words:
+    if all(word == "." for word in words):
         return ""
     if words[-1] != ".":
         words.append(".")

@@ -8,10 +8,12 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from companion.events import CareEased, CareOffered, Event, ProgramNoted
 from companion.flow import Concern, Help
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.labels import label
+from companion.gui.notices import Notice, NoticeBar
 from companion.gui.theme import Look
 
 _TITLE = "There are people to talk to right now."
@@ -22,7 +24,9 @@ _TITLES = {
     Concern.THREAT: "There are people to talk to before anything happens.",
 }
 _UNKNOWN = "Choose your country"
-_QUIET = "Nothing was sent to anybody. What you say stays as private as before."
+_QUIET = "Nobody was told, and nothing was sent to anyone new."
+_NOTED_S = 60.0
+"""How long a notice that is due is shown."""
 
 
 def lines_of(shown: Help) -> tuple[str, str]:
@@ -42,6 +46,7 @@ class CareCard(QFrame):
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._look = look
         self.setProperty("notice", "care")
         self.title = label(_TITLE, "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
@@ -53,8 +58,8 @@ class CareCard(QFrame):
         self.close_button.setProperty("tone", "plain")
         self.close_button.setAccessibleName("Close the help card")
         self.close_button.setToolTip("Close")
-        self.close_button.setIcon(icons.icon("close", look.colour("accent"), 16))
         self.close_button.setIconSize(QSize(16, 16))
+        look.changed.connect(self._dress)
         self.close_button.clicked.connect(self.hide)
         words = QVBoxLayout()
         words.setSpacing(3)
@@ -70,6 +75,7 @@ class CareCard(QFrame):
         row.setSpacing(14)
         row.addLayout(words, 1)
         row.addLayout(side)
+        self._dress()
         self.hide()
 
     def offer(self, concern: Concern, shown: Help) -> None:
@@ -80,6 +86,9 @@ class CareCard(QFrame):
         self.show()
         if not was_shown:
             announce(self, f"{self.title.text()} {self.emergency.text()}. {self.line.text()}.")
+
+    def _dress(self) -> None:
+        self.close_button.setIcon(icons.icon("close", self._look.colour("accent"), 16))
 
     @staticmethod
     def _number() -> QLabel:
@@ -110,3 +119,38 @@ class CareCard(QFrame):
         self._fill(find(code))
         if code:
             self.region_chosen.emit(code)
+
+
+class AbovePage(QWidget):
+    """What stands between the top bar and the page: help first, then notices; no room is taken while there is neither."""
+
+    def __init__(self, card: CareCard, bar: NoticeBar) -> None:
+        super().__init__()
+        self._card, self._bar = card, bar
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 0, 28, 10)
+        column.setSpacing(8)
+        column.addWidget(card)
+        column.addWidget(bar)
+        bar.changed.connect(self._show)
+        card.close_button.clicked.connect(self._show)
+        self._show()
+
+    def follow(self, event: Event) -> None:
+        """Offers help at once, takes it away again, tells what is due."""
+        match event:
+            case CareOffered():
+                self._card.offer(event.concern, event.help)
+            case CareEased():
+                self._card.hide()
+            case ProgramNoted():
+                notice = Notice(
+                    kind="program", sentence=event.text, hint="", tone="plain", icon="leaf", stays_s=_NOTED_S
+                )
+                self._bar.tell(notice)
+            case _:
+                return
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(self._bar.current is not None or not self._card.isHidden())

@@ -28,11 +28,11 @@ from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
-from companion.gui.care import CareCard
+from companion.gui.care import AbovePage, CareCard
 from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
-from companion.gui.notices import Notice, NoticeBar
+from companion.gui.notices import NoticeBar
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
-_NOTED_S = 60.0
-"""How long a notice that is due is shown."""
 
 
 class Window(QMainWindow):
@@ -179,22 +177,13 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
-        margins = QWidget()
-        row = QVBoxLayout(margins)
-        row.setContentsMargins(28, 0, 28, 10)
-        row.setSpacing(8)
-        row.addWidget(self.care)
-        row.addWidget(self.notices)
-        margins.hide()
-        self._margins = margins
-        self.notices.changed.connect(self._show_margins)
-        self.care.close_button.clicked.connect(self._show_margins)
+        self.above = AbovePage(self.care, self.notices)
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
-        column.addWidget(margins)
+        column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
         self._stack = QStackedWidget()
@@ -212,10 +201,6 @@ class Window(QMainWindow):
         self._warming.setSingleShot(True)
         self._warming.setInterval(_WARM_AFTER_MS)
         self._warming.timeout.connect(self._warm)
-
-    def _show_margins(self) -> None:
-        """What stands above the page, where anything does."""
-        self._margins.setVisible(self.notices.current is not None or not self.care.isHidden())
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
@@ -330,6 +315,7 @@ class Window(QMainWindow):
 
     def _on_event(self, event: e.Event) -> None:
         self.page.follow(event)
+        self.above.follow(event)
         match event:
             case e.PhaseChanged():
                 self._show_phase(event)
@@ -360,23 +346,6 @@ class Window(QMainWindow):
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
-            case e.CareOffered():
-                self.care.offer(event.concern, event.help)
-                self._show_margins()
-            case e.CareEased():
-                self.care.hide()
-                self._show_margins()
-            case e.ProgramNoted():
-                self.notices.tell(
-                    Notice(
-                        kind="program",
-                        sentence=event.text,
-                        hint="",
-                        tone="plain",
-                        icon="leaf",
-                        stays_s=_NOTED_S,
-                    )
-                )
             case e.Note():
                 self.status.show_note(event.text)
             case e.DataSent():

@@ -22,18 +22,25 @@ _TEXTS = (
     ("strong", "When things are bad"),
     (
         "soft",
-        "Before your words go to anybody who thinks, they are looked at on this computer, by written rules, for danger to you "
+        "Before your words go to anybody who thinks, they are looked at on this computer, by written "
+        "rules, for danger to you "
         "or to somebody else: thoughts of suicide, self-harm, violence, eating disorders, emergencies, losing touch with "
-        "reality, a child at risk. Where the rules find it, a card shows who you can reach in your country at any hour, and "
-        "the answer begins with words that people wrote: they take it seriously, ask plainly where it is not clear, and name "
+        "reality, a child at risk. Where the rules find it, a card shows who you can reach in your "
+        "country at any hour, and "
+        "the answer begins with words that people wrote: they take it seriously, ask plainly where it "
+        "is not clear, and name "
         "help and somebody you trust. Then the conversation goes on.",
     ),
     (
         "soft",
-        "Nobody is told or called, and nothing is sent to anyone new. Say that you are safe, and the card goes and does not come "
-        "back for it. Rules make mistakes: they may miss something, or ask without need. Answers are looked at too, before they "
-        "are spoken: one that describes a way to do harm, speaks for it, claims to be a person, or makes leaving hard is stopped, "
-        "and you are told. You are reminded every three hours of use that this is a program, and of a pause after about forty "
+        "Nobody is told or called, and nothing is sent to anyone new. Say that you are safe, and the "
+        "card goes and does not come "
+        "back for it. Rules make mistakes: they may miss something, or ask without need. Answers are "
+        "looked at too, before they "
+        "are spoken: one that describes a way to do harm, speaks for it, claims to be a person, or "
+        "makes leaving hard is stopped, "
+        "and you are told. You are reminded every three hours of use that this is a program, and of a "
+        "pause after about forty "
         "minutes. The country and the name of somebody you trust are under Privacy; care itself cannot be switched off.",
     ),
     ("strong", "Licences"),
