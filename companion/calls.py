@@ -5,9 +5,18 @@ Values only. They live apart from `flow` because the window never needs them: a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from companion.media import LONGEST_HEAD, is_textual, media_type_of
+
+
+class Spelling(type):
+    """Of a class that is only another way to write one of ours: calling it gives ours, and ours are its instances."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls.__base__ or object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +26,7 @@ class Picture:
     data: bytes = b""
     """The file's bytes."""
     media_type: str = "image/png"
+    """What the bytes are counts, whatever is given here."""
     url: str = ""
     """An address the vendor fetches itself; nothing here ever opens it."""
     prompt: str = ""
@@ -25,6 +35,16 @@ class Picture:
     output_tokens: int = 0
     """Of one that a model made: what it took, where the vendor says so; on the first of several."""
 
+    def __post_init__(self) -> None:
+        _named_by_bytes(self)
+
+
+def _named_by_bytes(file: Picture | SoundFile) -> None:
+    """Sets the media type that the bytes have: labels and endings are often wrong, and vendors refuse the whole request."""
+    found = media_type_of(file.data[:LONGEST_HEAD]) if file.data else ""
+    if found and (not is_textual(found) or found == "image/svg+xml"):
+        object.__setattr__(file, "media_type", found)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundFile:
@@ -32,7 +52,10 @@ class SoundFile:
 
     data: bytes
     media_type: str = "audio/wav"
-    """`audio/wav` or `audio/mpeg`."""
+    """`audio/wav` or `audio/mpeg`; what the bytes are counts, whatever is given here."""
+
+    def __post_init__(self) -> None:
+        _named_by_bytes(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +66,37 @@ class Tool:
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """JSON schema of the arguments, an object."""
+
+    @property
+    def type(self) -> str:
+        return "function"
+
+    @property
+    def function(self) -> Tool:
+        """The same: name, description and parameters."""
+        return self
+
+    @staticmethod
+    def of(value: Any) -> Tool:
+        """A tool written as a dictionary: OpenAI's shape, with or without its `function`, or Anthropic's."""
+        if isinstance(value, Tool):
+            return value
+        if not isinstance(value, Mapping):
+            from companion.errors import AIProviderInvalidRequestError
+
+            raise AIProviderInvalidRequestError(
+                f"{value!r} is no description of a tool.", hint="Give functions to Client.request().tools()."
+            )
+        inner = value.get("function") or value
+        parameters = inner.get("parameters") or inner.get("input_schema") or {}
+        return Tool(
+            name=str(inner.get("name") or ""),
+            description=str(inner.get("description") or ""),
+            parameters=parameters,
+        )
+
+
+ToolFunction = Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +110,31 @@ class ToolCall:
     opaque: str = ""
     """What the vendor wants back with it, unread (Gemini's thought signature)."""
 
+    @property
+    def type(self) -> str:
+        return "function"
+
+    @property
+    def function(self) -> ToolCall:
+        """The same: name and arguments."""
+        return self
+
+    @staticmethod
+    def of(value: ToolCall | Mapping[str, Any]) -> ToolCall:
+        """A call written as a dictionary: OpenAI's shape, with or without its `function`."""
+        if isinstance(value, ToolCall):
+            return value
+        inner = value.get("function") or value
+        arguments = inner.get("arguments") or ""
+        if not isinstance(arguments, str):
+            import json
+
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        return ToolCall(id=str(value.get("id") or ""), name=str(inner.get("name") or ""), arguments=arguments)
+
+
+Function = ToolCall
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonSchema:
@@ -64,6 +143,53 @@ class JsonSchema:
     schema: Mapping[str, Any]
     name: str = "answer"
     strict: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions:
+    """How to ask: what of `ChatRequest` is no message. None and empty: as the model or the provider has it."""
+
+    model: str = ""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: Sequence[str] = ()
+    tools: Sequence[Tool | Mapping[str, Any]] = ()
+    tool_choice: str | Mapping[str, Any] = ""
+    response_format: Mapping[str, Any] | None = None
+    """OpenAI's shape: `{"type": "json_object"}`, or `json_schema` with its schema."""
+    reasoning_effort: str = ""
+    user: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """What is set, by the names of `ChatRequest`."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        form = found.pop("response_format") or {}
+        if form.get("type") == "json_object":
+            found["json"] = True
+        elif form.get("type") == "json_schema":
+            inner = form.get("json_schema") or form
+            given = {name: inner[name] for name in ("name", "strict") if name in inner}
+            found["schema"] = JsonSchema(schema=inner["schema"], **given)
+        return {name: value for name, value in found.items() if value not in (None, "", (), [], {})}
+
+
+GenerationSettings = ChatOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VADInfo:
+    """Whether somebody speaks, as a recogniser that follows turns told last."""
+
+    is_speaking: bool
+    at_s: float = 0.0
+    """Where in the take that was."""
+    confidence: float | None = None
+    """0..1, where it says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +212,9 @@ class Embeddings:
     vectors: tuple[tuple[float, ...], ...]
     model: str = ""
     input_tokens: int = 0
+
+
+EmbeddingRequest, EmbeddingResponse = EmbedRequest, Embeddings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,15 @@ card of the kind. The provider library's errors are the same tree, so one road s
     CompanionError
       AIProviderError
         AIProviderAuthError            AIProviderQuotaError           AIProviderRateLimitError
+          AIProviderKeyMissingError
         AIProviderInvalidRequestError  AIProviderModelNotFoundError   AIProviderContentRefusedError
         AIProviderNotSupportedError    AIProviderStreamCutError       AIProviderEmptyReplyError
         AIProviderMalformedReplyError
         AIProviderUnavailableError
           AIProviderTimeoutError       AIProviderCircuitOpenError
+
+What a program got wrong (a request, a name, a key it forgot) is a `ValueError` too, and what a provider has no ability for
+a `NotImplementedError`, as programs expect that know nothing of this tree.
 """
 
 from __future__ import annotations
@@ -441,11 +445,22 @@ class AIProviderError(CompanionError):
         self.request_id = request_id
         self.retry_after_s = retry_after_s
 
+    @property
+    def status_code(self) -> int | None:
+        """The same as `status`."""
+        return self.status
+
 
 class AIProviderAuthError(AIProviderError):
     """The key is missing, refused, or may not do this (401, 403)."""
 
     default_kind = Kind.KEY_REFUSED
+
+
+class AIProviderKeyMissingError(AIProviderAuthError, ValueError):
+    """Nobody has given a key; nothing was sent."""
+
+    default_kind = Kind.KEY_MISSING
 
 
 class AIProviderQuotaError(AIProviderError):
@@ -478,8 +493,8 @@ class AIProviderCircuitOpenError(AIProviderUnavailableError):
     default_kind = Kind.CIRCUIT_OPEN
 
 
-class AIProviderInvalidRequestError(AIProviderError):
-    """The vendor does not accept the request as it stands (400, 413, 422)."""
+class AIProviderInvalidRequestError(AIProviderError, ValueError):
+    """The request, or a name or value in it, is not accepted as it stands: by us, or by the vendor (400, 413, 422)."""
 
     default_kind = Kind.INVALID_REQUEST
 
@@ -488,6 +503,10 @@ class AIProviderModelNotFoundError(AIProviderError):
     """The vendor has no such model (404)."""
 
     default_kind = Kind.MODEL_UNKNOWN
+
+
+class AIProviderVoiceNotFoundError(AIProviderModelNotFoundError):
+    """The vendor has no such voice."""
 
 
 class AIProviderContentRefusedError(AIProviderError):
@@ -514,7 +533,13 @@ class AIProviderMalformedReplyError(AIProviderError):
     default_kind = Kind.MALFORMED_REPLY
 
 
-class AIProviderNotSupportedError(AIProviderError):
+class AIProviderNotSupportedError(AIProviderError, NotImplementedError):
     """This provider has no such ability; the message says what to configure instead."""
 
     default_kind = Kind.NOT_SUPPORTED
+
+
+ProviderError = ProviderException = TTSError = AIProviderError
+RateLimitError = AIProviderRateLimitError
+ValidationError = AIProviderInvalidRequestError
+"""The words other designs have for the same errors; programs written for those catch them by these names."""

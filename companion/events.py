@@ -168,6 +168,15 @@ class ReplyDelta(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTakenBack(Event):
+    """What came of the answer was thought aloud, as shows only now; it comes anew."""
+
+    turn: int
+    text: str
+    """What is left of it: the part that was kept of an earlier try, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceHeard(Event):
     """This sentence is being played now."""
 
@@ -310,6 +319,10 @@ class PracticeChanged(Event):
     steps: int
     opening: str
     """The question the empty page shows."""
+    purpose: str = ""
+    """What the step is for, in one sentence."""
+    is_over: bool = False
+    """The last step is done; the talk may go on freely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

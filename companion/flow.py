@@ -8,12 +8,14 @@ Values only: frozen, no behaviour beyond what follows from their own fields, no 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
+from companion.calls import Spelling
+
 if TYPE_CHECKING:
-    from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
+    from companion.calls import ChatOptions, JsonSchema, Picture, SoundFile, Tool, ToolCall
     from companion.errors import Kind
 
 CAPTURE_RATE_HZ = 16_000
@@ -31,6 +33,7 @@ class Role(StrEnum):
     SPEAKS = "tts"
     EMBEDS = "embeddings"
     DRAWS = "images"
+    FILMS = "videos"
 
 
 TURN_ROLES = (Role.THINKS, Role.HEARS, Role.SPEAKS)
@@ -60,12 +63,39 @@ class Audio:
     piece: int = 0
     """Which piece of a request's `pieces` it says, counted from 0; never goes back."""
     words: tuple[SpokenWord, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What was done otherwise than asked, one sentence each; on the first piece."""
     usage: Usage | None = None
     """Of a voice that charges by tokens: for the request so far."""
 
     @property
     def seconds(self) -> float:
         return len(self.pcm) / 2 / self.rate_hz
+
+    @property
+    def data(self) -> bytes:
+        """The same as `pcm`."""
+        return self.pcm
+
+    @property
+    def sample_rate(self) -> int:
+        """The same as `rate_hz`."""
+        return self.rate_hz
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+
+class AudioChunk(Audio, metaclass=Spelling):
+    """`Audio`, as a program's own voice or microphone writes it."""
+
+    def __new__(cls, data: bytes, sample_rate: int = CAPTURE_RATE_HZ, channels: int = 1) -> Audio:  # type: ignore[misc]
+        if channels != 1:
+            raise ValueError(
+                f"sound is mono here, not of {channels} channels: mix it with companion.pcm.to_mono"
+            )
+        return Audio(pcm=data, rate_hz=sample_rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +140,13 @@ class Transcript:
     """0..1, where the recogniser says."""
     signal: TurnSignal | None = None
     """Set by recognisers that follow turns themselves (`Spec.follows_turns`)."""
+    notices: tuple[str, ...] = ()
+    """What was done otherwise than asked, one sentence each; on the final one."""
     usage: Usage | None = None
     """Of a model that charges for hearing by tokens; on the final one."""
+
+
+TranscriptChunk = TranscriptionResult = Transcript
 
 
 # -- thinking -----------------------------------------------------------------------------------------------
@@ -124,6 +159,9 @@ class Speaker(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     TOOL = "tool"
+
+
+MessageRole = Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +178,74 @@ class Message:
     """Of the assistant: what it asked for."""
     tool_call_id: str = ""
     """Of a tool's answer: the call it answers."""
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The program's own notes; they stay here."""
+
+    def __post_init__(self) -> None:
+        if type(self.role) is not Speaker:
+            object.__setattr__(self, "role", _speaker(self.role))
+
+    @staticmethod
+    def of(value: Message | Mapping[str, Any]) -> Message:
+        """A message written as a dictionary, in OpenAI's shape.
+
+        Raises:
+            AIProviderInvalidRequestError: it is none; says what is missing.
+        """
+        if isinstance(value, Message):
+            return value
+        if not isinstance(value, Mapping) or "role" not in value:
+            from companion.errors import AIProviderInvalidRequestError
+
+            raise AIProviderInvalidRequestError("A message has a role and a content.")
+        from companion.calls import ToolCall
+
+        text, images = _content(value.get("content"))
+        return Message(
+            value["role"],
+            text,
+            name=str(value.get("name") or ""),
+            images=(*images, *value.get("images", ())),
+            sounds=tuple(value.get("sounds", ())),
+            tool_calls=tuple(map(ToolCall.of, value.get("tool_calls") or ())),
+            tool_call_id=str(value.get("tool_call_id") or ""),
+            metadata=value.get("metadata") or {},
+        )
+
+
+def _speaker(role: str) -> Speaker:
+    try:
+        return Speaker(role)
+    except ValueError as error:
+        from companion.errors import AIProviderInvalidRequestError
+
+        roles = ", ".join(each.value for each in Speaker)
+        raise AIProviderInvalidRequestError(
+            f"Nobody in a conversation is called {str(role)[:40]!r}: there are {roles}."
+        ) from error
+
+
+def _content(content: Any) -> tuple[str, tuple[Picture, ...]]:
+    """Text and pictures of a dictionary's content: a text, nothing, or a list of OpenAI's parts."""
+    if content is None or isinstance(content, str):
+        return content or "", ()
+    from base64 import b64decode
+
+    from companion.calls import Picture
+
+    texts: list[str] = []
+    images: list[Picture] = []
+    for part in content:
+        image = part.get("image_url") if isinstance(part, Mapping) else None
+        url = str(image.get("url", "") if isinstance(image, Mapping) else image or "")
+        if url.startswith("data:"):
+            label, _, data = url.partition(",")
+            images.append(Picture(data=b64decode(data), media_type=label[5:].partition(";")[0]))
+        elif url:
+            images.append(Picture(url=url))
+        else:
+            texts.append(part if isinstance(part, str) else str(part.get("text") or ""))
+    return "".join(texts), tuple(images)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +280,44 @@ class ChatRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     practice: str = ""
     """Name of the guided practice, which the offline guide follows; models are told through the system prompt."""
+    options: InitVar[ChatOptions | None] = None
+    """The other fields in one value, for programs that keep them so; what it sets wins."""
+
+    def __post_init__(self, options: ChatOptions | None) -> None:
+        if options is not None:
+            for name, value in options.fields().items():
+                object.__setattr__(self, name, value)
+        if type(self.messages) is not tuple or any(type(each) is not Message for each in self.messages):
+            object.__setattr__(self, "messages", tuple(map(Message.of, self.messages)))
+        if self.tools:
+            from companion.calls import Tool
+
+            object.__setattr__(self, "tools", tuple(map(Tool.of, self.tools)))
+        stop: Any = self.stop
+        if type(stop) is not tuple:
+            object.__setattr__(self, "stop", (stop,) if isinstance(stop, str) else tuple(stop or ()))
+        if isinstance(self.tool_choice, Mapping):
+            chosen = self.tool_choice.get("function") or self.tool_choice
+            object.__setattr__(self, "tool_choice", str(chosen.get("name") or chosen.get("type") or "auto"))
+
+
+class CompletionRequest(ChatRequest, metaclass=Spelling):
+    """`ChatRequest`, written as two prompts."""
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        system_prompt: str,
+        user_prompt: str,
+        max_tokens: int = 500,
+        temperature: float = 0.7,
+        stop_sequences: list[str] | None = None,
+    ) -> ChatRequest:
+        return ChatRequest(
+            messages=(Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt)),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=tuple(stop_sequences or ()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +333,20 @@ class Usage:
     audio_output_tokens: int = 0
     cached_audio_tokens: int = 0
     """The part of `cached_tokens` that was sound."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The same as `input_tokens`."""
+        return self.input_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """The same as `output_tokens`."""
+        return self.output_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
 
     @property
     def is_plausible(self) -> bool:
@@ -208,7 +366,9 @@ MOST_TOKENS = 20_000_000
 """More than any model reads or writes in one request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True, kw_only=True
+)  # without slots: what is left open is read from the class, and costs nothing
 class ChatDelta:
     """A piece of a streamed answer. The last one carries `finish_reason`; a stream without it was cut off."""
 
@@ -230,6 +390,33 @@ class ChatDelta:
     """What was asked for and not sent because the model does not take it, one sentence each; on the last delta."""
     raw: Mapping[str, Any] | None = None
     """The vendor's last event as it came, for what has no field here."""
+
+    @property
+    def content(self) -> str:
+        """The same as `text`."""
+        return self.text
+
+    @property
+    def delta(self) -> ChatDelta:
+        """The same, for programs that look for what is new inside a chunk."""
+        return self
+
+
+def text_delta(text: str) -> ChatDelta:
+    """`ChatDelta(text=text)` in an eighth of the time: nearly all pieces of an answer are that."""
+    delta = object.__new__(ChatDelta)
+    object.__setattr__(delta, "text", text)
+    return delta
+
+
+ChatStreamChunk = ChatDelta
+
+
+class TextChunk(ChatDelta, metaclass=Spelling):
+    """`ChatDelta`, as a program's own model writes it."""
+
+    def __new__(cls, content: str = "", finish_reason: str | None = None) -> ChatDelta:  # type: ignore[misc]
+        return ChatDelta(text=content, finish_reason=finish_reason)
 
 
 # -- speaking -----------------------------------------------------------------------------------------------
@@ -263,6 +450,13 @@ class SpeakRequest:
     model: str = ""
 
 
+class TTSRequest(SpeakRequest, metaclass=Spelling):
+    """`SpeakRequest`, by position."""
+
+    def __new__(cls, text: str, voice: str = "", speed: float = 1.0) -> SpeakRequest:  # type: ignore[misc]
+        return SpeakRequest(text=text, voice=voice, speed=speed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceInfo:
     """A voice a person can choose."""
@@ -273,16 +467,16 @@ class VoiceInfo:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model as its provider tells it (features B1)."""
 
     provider: str
     model_name: str
     supports_tts: bool = False
-    max_tokens: int | None = None
-    """Longest answer."""
-    context_window: int | None = None
+    max_tokens: int = 4096
+    """Longest answer; where nobody knows it, what every model of that kind can."""
+    context_window: int = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,11 +107,13 @@ async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncGenerator[T,
     try:
         while True:
             # For each step: what the reader does between two of them is not part of the errand.
-            with on_errand(errand):
-                try:
-                    chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    return
+            token = _under_way.set(errand)
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            finally:
+                _under_way.reset(token)
             yield chunk
     finally:
         close = getattr(chunks, "aclose", None)
@@ -123,33 +125,40 @@ async def carried(errand: Errand, chunks: AsyncIterator[T]) -> AsyncGenerator[T,
 class Booking:
     """One exchange with one host; `sent` and `received` count its bytes as they pass."""
 
+    _found: tuple[Traffic, ...] = ()
+    """Wherever it is counted."""
+
     def __init__(self, ledger: Ledger, host: str, errand: Errand | None = None) -> None:
         """`errand`: on whose account, where nobody else is named at this moment."""
         self._ledger, self.host = ledger, host
         self.errand = current_errand() or errand or Errand()
-        self._found: tuple[Traffic, ...] = ()
         self._until = -math.inf
-        for traffic in self._columns():
+        now = self._looked_up()
+        for traffic in self._found:
+            traffic.last_at = now
             traffic.requests += 1
 
     def sent(self, count: int) -> None:
-        for traffic in self._columns():
+        now = self._looked_up()
+        for traffic in self._found:
+            traffic.last_at = now
             traffic.sent += count
 
     def received(self, count: int) -> None:
-        for traffic in self._columns():
+        now = self._looked_up()
+        for traffic in self._found:
+            traffic.last_at = now
             traffic.received += count
 
-    def _columns(self) -> tuple[Traffic, ...]:
-        """Wherever this exchange is counted; looked up once a day, since it is asked for every piece of an answer."""
-        now, errand = self._ledger.now(), self.errand
+    def _looked_up(self) -> float:
+        """The time; `_found` is where this exchange is counted, looked up once a day: every piece of an answer is."""
+        now = self._ledger.now()
         if now >= self._until:
+            errand = self.errand
             account = Account(errand.who, self.host, errand.cargo)
             self._found = (errand.went.setdefault(self.host, Traffic()), *self._ledger.columns(account))
             self._until = self._ledger.midnight
-        for traffic in self._found:
-            traffic.last_at = now
-        return self._found
+        return now
 
 
 class Ledger:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
+from companion.bounds import MAX_BODY, MAX_MESSAGE, Bounds
 from companion.errors import (
     AIProviderError,
     AIProviderTimeoutError,
@@ -26,7 +27,7 @@ from companion.errors import (
 )
 from companion.hosts import host_of, is_own_network, is_this_computer, origin
 from companion.ledger import Booking, Ledger, Traffic, current_errand
-from companion.tasks import spawn
+from companion.tasks import Wait, spawn
 
 if TYPE_CHECKING:
     import ssl
@@ -51,16 +52,6 @@ CONNECT_S = 5.0
 READ_S = 660.0
 """Longest silence on the wire, longer than a person may want to wait; the clocks that end a turn are the middleware's."""
 KEEP_ALIVE_S = 300.0
-MAX_LINE = 256 * 1024
-"""Longest line of an event stream, bytes."""
-MAX_BODY = 8 * 2**20
-"""Longest body that is neither sound nor a stream of events, bytes."""
-MAX_MESSAGE = 4 * 2**20
-"""Longest WebSocket message, bytes; sound comes as base64 in some."""
-MAX_STREAM = 64 * 2**20
-"""Longest sound or stream of events, bytes."""
-MAX_EVENT = 2**20
-"""Longest event of an event stream (lines up to an empty one), bytes."""
 _KEY_HEADERS = frozenset(
     {
         "authorization",
@@ -114,14 +105,22 @@ class Net:
         return self.ledger.hosts
 
     def client(
-        self, base_url: str = "", headers: Mapping[str, str] | None = None, *, max_line: int = 0
+        self,
+        base_url: str = "",
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_line: int = 0,
+        max_body: int = 0,
+        file_bytes: int = 0,
     ) -> httpx2.AsyncClient:
         """An HTTP client behind the gate. Close it or not: the pool is the gate's.
 
         Args:
             base_url: what relative addresses stand below.
             headers: go with every request.
-            max_line: longest line of an event stream instead of `MAX_LINE`: sound comes as base64 in some.
+            max_line: longest line of an event stream instead of `bounds.MAX_LINE`: sound comes as base64 in some.
+            max_body: longest body of any kind, for what is not held in memory: a video, the results of a batch.
+            file_bytes: size of the one file that is fetched; the caller looks at pages and redirects itself.
         """
         import httpx2
 
@@ -129,7 +128,7 @@ class Net:
             base_url=base_url,
             headers={"Accept-Encoding": "identity", **(headers or {})},
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S, pool=CONNECT_S),
-            transport=_gate_transport(self, max_line),
+            transport=_gate_transport(self, max_line, max_body, file_bytes),
             trust_env=False,
             follow_redirects=False,
         )
@@ -316,35 +315,39 @@ class _Pool:
 
 
 class _Leash:
-    """`async with`, any number of times one after the other: ends with NETWORK_SHUT when it is pulled meanwhile."""
+    """`async with`, or `hold` and `release`, any number of times: ends with NETWORK_SHUT when it is pulled meanwhile."""
 
     def __init__(self, host: str, leashes: set[_Leash]) -> None:
         """`host`: where to; empty: this computer, which may always be asked."""
         self._host, self._leashes = host, leashes
-        self._scope: asyncio.Timeout | None = None
+        self._wait = Wait()
 
     def pull(self) -> None:
         self._leashes.discard(self)
-        if self._scope is not None:
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        self._wait.break_off()
+
+    def hold(self) -> None:
+        if self._host:
+            self._wait.begin()
+            self._leashes.add(self)
+
+    def release(self, error: BaseException | None = None) -> None:
+        """Ends what `hold` began. Idempotent.
+
+        Raises:
+            CompanionError: NETWORK_SHUT, where `error` is what the pull has caused.
+        """
+        self._leashes.discard(self)
+        if self._wait.end() and isinstance(error, asyncio.CancelledError):
+            raise CompanionError(Kind.NETWORK_SHUT, who=self._host) from None
 
     async def __aenter__(self) -> None:
-        if self._host:
-            self._scope = asyncio.timeout(None)
-            await self._scope.__aenter__()
-            self._leashes.add(self)
+        self.hold()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        scope, self._scope = self._scope, None
-        if scope is None:
-            return
-        self._leashes.discard(self)
-        try:
-            await scope.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise CompanionError(Kind.NETWORK_SHUT, who=self._host) from None
+        self.release(error)
 
 
 class HandshakeRefused(Exception):
@@ -473,8 +476,10 @@ def _direct() -> type[connect]:
     return Direct
 
 
-def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
+def _gate_transport(net: Net, max_line: int, max_body: int, file_bytes: int) -> httpx2.AsyncBaseTransport:
     import httpx2
+
+    most = max(file_bytes, MAX_BODY) if file_bytes else max_body
 
     class Gate(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -487,10 +492,11 @@ def _gate_transport(net: Net, max_line: int) -> httpx2.AsyncBaseTransport:
                 async with leash:
                     response = await pool.transport.handle_async_request(request)
                     source: Any = response.stream
-                    bounds = _Bounds(media_type(response), max_line)
+                    bounds = Bounds(media_type(response), max_line, most)
                     response.stream = _bounded(source, bounds, booking, leash, pool)
                     try:
-                        _refuse_what_is_no_api(request.url.host, response)
+                        if not file_bytes:
+                            _refuse_what_is_no_api(request.url.host, response)
                     except AIProviderError:
                         await source.aclose()
                         raise
@@ -538,45 +544,8 @@ def media_type(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-class _Bounds:
-    """Watches one body go by and says when it is more than an answer can be."""
-
-    def __init__(self, kind: str, max_line: int = 0) -> None:
-        self._max_line, self._max_event = max_line or MAX_LINE, max(MAX_EVENT, max_line)
-        self._events = kind == "text/event-stream"
-        self._lines = self._events or kind == "application/x-ndjson"
-        sound = kind.startswith("audio/") or kind == "application/octet-stream"
-        self._limit = MAX_STREAM if self._lines or sound else MAX_BODY
-        self._total = self._line = self._event = 0
-        self._tail = b""
-
-    def exceeded_by(self, part: bytes) -> bool:
-        self._total += len(part)
-        if part.endswith(b"\n\n"):  # as nearly every part of an event stream does
-            self._line = self._event = 0
-            self._tail = b"\n\n"
-            return self._total > self._limit
-        if self._lines:
-            self._line = _since(part, max(part.rfind(b"\n"), part.rfind(b"\r")), self._line)
-        if self._events:
-            seam = self._tail + part
-            ends = (seam.rfind(blank) + len(blank) - 1 for blank in _BLANK_LINES if blank in seam)
-            end = max(ends, default=-1)
-            self._event = _since(part, end - len(self._tail), self._event)
-            self._tail = seam[-3:]
-        return self._total > self._limit or self._line > self._max_line or self._event > self._max_event
-
-
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
-
-
-def _since(part: bytes, end: int, before: int) -> int:
-    """Bytes since the last mark, which is at `end` of `part` or, where that is negative, `before` its beginning."""
-    return before + len(part) if end < 0 else len(part) - end - 1
-
-
 def _bounded(
-    source: Any, bounds: _Bounds, booking: Booking, leash: _Leash, pool: _Pool
+    source: Any, bounds: Bounds, booking: Booking, leash: _Leash, pool: _Pool
 ) -> httpx2.AsyncByteStream:
     """The body of an answer: booked, held within bounds, and ended when the gate is shut."""
     from httpx2 import AsyncByteStream
@@ -587,11 +556,16 @@ def _bounded(
         async def __aiter__(self) -> AsyncGenerator[bytes, None]:
             parts = aiter(source)
             while True:
-                async with leash:
-                    try:
-                        part = await anext(parts)
-                    except StopAsyncIteration:
-                        return
+                leash.hold()
+                try:
+                    part = await anext(parts)
+                except StopAsyncIteration:
+                    return
+                except asyncio.CancelledError as error:
+                    leash.release(error)
+                    raise
+                finally:
+                    leash.release()
                 booking.received(len(part))
                 if bounds.exceeded_by(part):
                     host = booking.host

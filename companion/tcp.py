@@ -10,8 +10,9 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from companion.bounds import MAX_LINE
 from companion.errors import AIProviderTimeoutError, AIProviderUnavailableError, Kind
-from companion.net import CONNECT_S, MAX_LINE, Net
+from companion.net import CONNECT_S, Net
 
 if TYPE_CHECKING:
     from companion.ledger import Booking
@@ -54,7 +55,7 @@ class Connection:
         """The next line with its end; empty at the end of the connection.
 
         Raises:
-            ValueError: it is longer than `net.MAX_LINE`.
+            ValueError: it is longer than `bounds.MAX_LINE`.
             OSError: the connection broke.
         """
         async with self._reading:

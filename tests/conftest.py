@@ -15,6 +15,7 @@ import pytest
 
 from companion.paths import Home, find_home
 from tests.virtual_clock import VirtualClockLoop
+from tests.weights import weights
 
 _KEPT = ("COMPANION_TEST_",)
 _guard = {"on": False}
@@ -70,6 +71,12 @@ def travel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     yield go
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(name="weights")
+def _weights() -> Callable[[str], Path]:
+    """`weights("whisper-base")`: the folder of a real model; see `tests.weights`."""
+    return weights
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from companion import __version__
 from companion.cli import run
-from companion.pcm import read_file
+from companion.decoding import read_file
 
 SPEECH = str(Path(__file__).parent / "data" / "austen-0890.wav")
 
@@ -83,7 +83,7 @@ def test_transcribe_of_something_else_is_a_problem(
     (tmp_path / "letter.wav").write_text("Dear diary")
     for path in (tmp_path / "letter.wav", tmp_path / "nowhere.wav"):
         assert run(["transcribe", str(path)]) == 1
-        assert f"{path.name} could not be read as a recording." in capsys.readouterr().err
+        assert f"{path.name} could not be read" in capsys.readouterr().err
 
 
 def test_reflect_is_one_whole_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

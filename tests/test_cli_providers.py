@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 import pytest
 
 from companion.cli import run
+from companion.decoding import read_file
 from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Role
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.providers import AIProvider, AIProviderFactory, Catalogue, ModelEntry, registry
 from tests.servers import OllamaServer, Script, VendorServer
 from tests.servers.compatible import CompatibleServer
@@ -94,14 +94,15 @@ def test_an_answer_as_a_document_tells_who_and_how_much(
 def test_a_picture_is_shown_to_a_model(
     ollama: OllamaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = tmp_path / "dusk.png"
-    picture.write_bytes(b"\x89PNG dusk")
+    picture = tmp_path / "dusk.txt"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n dusk")
+    (tmp_path / "dawn.png").write_bytes(b"%PDF-1.7 dawn")
     asked = ["ask", "What is this?", "--provider", "ollama", "--model", "llava:7b", "--image"]
     ollama.script.models = ["llava:7b"]
     assert run([*asked, str(picture)]) == 0
     shown = ollama.asked("/api/chat")[-1].body["messages"][-1]
     assert base64.b64decode(shown["images"][0]) == picture.read_bytes()
-    for name in ("dusk.txt", "none.png"):
+    for name in ("dawn.png", "none.png"):
         assert run([*asked, str(tmp_path / name)]) == 1
         assert name in capsys.readouterr().err
 
@@ -272,6 +273,13 @@ def test_an_error_under_a_name_nobody_knows_is_a_sentence_too(capsys: pytest.Cap
         (["transcribe", SPEECH, "--provider", "anthropic"], "Anthropic cannot do that. These can: "),
         (["say", "hello", "--provider", "nobody"], "There is no provider called 'nobody'"),
         (["draw", "a dot", "-o", "dot.png", "--provider", "guide"], "cannot do that. These can: "),
+        (["film", "a dot", "-o", "dot.mp4", "--provider", "guide"], "cannot do that. These can: "),
+        (["film", " ", "-o", "dot.mp4"], "There is nothing to make a video of."),
+        (["film", "a dot", "-o", "dot.mp4"], "Google Gemini needs a key."),
+        (["batch"], "There are no questions to ask."),
+        (["batch", "missing.txt", "--provider", "mock"], "missing.txt could not be read"),
+        (["batch", SPEECH, "--provider", "mock"], "it is no text"),
+        (["batch", "--job", "x", "--provider", "guide"], "cannot answer requests in batches."),
         (["ask", "hi", "--provider", "anthropic"], "set ANTHROPIC_API_KEY"),
         (["ask", "hi", "--model", "haiku"], "Anthropic needs a key."),
         (["models", "--provider", "openai", "--live"], "OpenAI needs a key."),
@@ -295,6 +303,7 @@ def test_what_cannot_be_is_one_sentence(
         ["say", "hello", "--speed", "9"],
         ["say", "hello", "--speed", "fast"],
         ["draw", "a dot"],
+        ["film", "a dot"],
         ["embed"],
     ],
 )
@@ -310,6 +319,33 @@ def test_voices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "en-gb" in {voice["id"] for voice in voices}
     assert run(["voices", "--provider", "builtin"]) == 0
     assert "British" in capsys.readouterr().out
+
+
+def test_a_video_goes_into_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "dot.mp4"
+    assert run(["film", "a dot", "-o", str(out), "--provider", "mock"]) == 0
+    told = capsys.readouterr()
+    assert out.read_bytes()[4:8] == b"ftyp"
+    assert told.err.splitlines() == ["job mock-job-1: 0%", "job mock-job-1: 50%", "job mock-job-1: 100%"]
+    assert told.out == ""
+
+
+def test_a_file_of_questions_is_answered_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text(
+        'What is dusk?\n\n{"prompt": "And dawn?", "system": "Be brief."}\n"Noon?"\n', encoding="utf-8"
+    )
+    assert run(["batch", str(asked), "--provider", "mock"]) == 0
+    told = capsys.readouterr()
+    rows = [json.loads(line) for line in told.out.splitlines()]
+    assert [row["index"] for row in rows] == [0, 1, 2]
+    assert all(row["answer"] and row["error"] is None and row["input_tokens"] for row in rows)
+    assert "job mock-job-1: 3 of 3" in told.err
+    asked.write_text('{"text": "no prompt"}', encoding="utf-8")
+    assert run(["batch", str(asked), "--provider", "mock"]) == 1
+    assert "Line 1 has no question." in capsys.readouterr().err
 
 
 def test_vectors_need_no_key_and_no_network(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from companion import bounds as bounds_module
 from companion import net as net_module
 from companion.errors import AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import ChatRequest, Message, Speaker
@@ -434,10 +435,10 @@ async def _stopped(net: Net, site: Site) -> bool:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds a test can reach quickly."""
-    monkeypatch.setattr(net_module, "MAX_LINE", 10_000)
-    monkeypatch.setattr(net_module, "MAX_EVENT", 40_000)
-    monkeypatch.setattr(net_module, "MAX_BODY", 100_000)
-    monkeypatch.setattr(net_module, "MAX_STREAM", 1_000_000)
+    monkeypatch.setattr(bounds_module, "MAX_LINE", 10_000)
+    monkeypatch.setattr(bounds_module, "MAX_EVENT", 40_000)
+    monkeypatch.setattr(bounds_module, "MAX_BODY", 100_000)
+    monkeypatch.setattr(bounds_module, "MAX_STREAM", 1_000_000)
 
 
 EVENTS = "text/event-stream"
@@ -473,7 +474,7 @@ async def test_a_body_has_bounds(net: Net, kind: str, part: bytes, times: int, s
 @pytest.mark.parametrize("blank", [b"\n\n", b"\r\n\r\n", b"\r\r"])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_an_event_ends_wherever_the_blank_line_is_cut(blank: bytes, at: int) -> None:
-    bounds = net_module._Bounds(EVENTS)
+    bounds = bounds_module.Bounds(EVENTS)
     event = b"data: " + b"x" * 900 + blank
     for _ in range(200):
         cut = len(event) - at
@@ -484,7 +485,7 @@ def test_an_event_ends_wherever_the_blank_line_is_cut(blank: bytes, at: int) -> 
 async def test_an_endless_body_is_stopped_and_the_server_sees_it(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(net_module, "MAX_STREAM", 300_000)
+    monkeypatch.setattr(bounds_module, "MAX_STREAM", 300_000)
     async with Site(_pours("audio/pcm", b"\0" * 65_536, times=100_000)) as site:
         assert await _stopped(net, site)
         await site.until_quiet()

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion import pcm
+from companion import decoding, pcm
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio
 from tests.audio.signals import DATA, chirp, find, samples, sine
@@ -77,13 +77,13 @@ def test_what_was_written_is_read_again(tmp_path: Path, ending: str, likeness: f
     sound, path = chirp(0.5, 16_000), tmp_path / f"sound.{ending}"
     pcm.write_file(path, sound)
     assert soundfile.info(path).format in {"WAV", "FLAC", "OGG", "MP3"}
-    again = pcm.read_file(path)
+    again = decoding.read_file(path)
     assert again.rate_hz == 16_000
     assert find(samples(sound.pcm)[800:-800], samples(again.pcm))[1] > likeness
 
 
 def test_stereo_and_other_rates_become_mono_at_the_rate_asked_for() -> None:
-    speech = pcm.read_file(DATA / "jfk.flac", 24_000)
+    speech = decoding.read_file(DATA / "jfk.flac", 24_000)
     assert speech.rate_hz == 24_000
     assert speech.seconds == pytest.approx(soundfile.info(DATA / "jfk.flac").duration, abs=0.001)
 
@@ -91,7 +91,7 @@ def test_stereo_and_other_rates_become_mono_at_the_rate_asked_for() -> None:
 def test_a_file_of_nonsense_numbers_is_read_without_noise(tmp_path: Path) -> None:
     odd = np.array([0.5, np.nan, 7.0, -np.inf] * 100, dtype=np.float32)
     soundfile.write(tmp_path / "odd.wav", odd, 16_000, subtype="FLOAT")
-    assert samples(pcm.read_file(tmp_path / "odd.wav").pcm)[:4].tolist() == [16383, 0, 32767, -32767]
+    assert samples(decoding.read_file(tmp_path / "odd.wav").pcm)[:4].tolist() == [16384, 0, 32767, -32768]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_file_of_nonsense_numbers_is_read_without_noise(tmp_path: Path) -> Non
 def test_what_is_no_recording_has_its_own_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.wav").write_bytes(content)
     with pytest.raises(CompanionError) as caught:
-        pcm.read_file(tmp_path / "bad.wav")
+        decoding.read_file(tmp_path / "bad.wav")
     assert caught.value.kind is Kind.BAD_FILE
     assert "bad.wav" in str(caught.value)
 

@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from companion.paths import Home
-from companion.practices import find_practice, load_practices, parse_practice, part_of_day
+from companion.paths import Home, resources
+from companion.practices import (
+    Wish,
+    find_practice,
+    load_practices,
+    parse_practice,
+    part_of_day,
+    practice_faults,
+    standing,
+    steps_done,
+    title_in,
+    wish_in,
+)
 
 WANTED = {
     "open-reflection",
@@ -28,17 +39,23 @@ def write(home: Home, name: str, text: str) -> None:
 
 def test_the_shipped_practices_are_complete() -> None:
     practices = load_practices()
+    assert len(practices) >= 12
     assert {practice.name for practice in practices} >= WANTED
     assert practices[0].name == "open-reflection"
     for practice in practices:
         assert practice.title
         assert practice.summary.endswith(".")
-        assert practice.icon
+        assert (resources() / "icons" / f"{practice.icon}.svg").is_file()
+        assert practice.pace in {"slow", "easy", "brisk"}
+        assert practice.closing.endswith(".")
+        assert "?" not in practice.closing
         assert 1 <= practice.minutes <= 30
         assert 3 <= len(practice.steps) <= 6, practice.name
         for step in practice.steps:
             assert step.title
             assert len(step.guidance) > 40, (practice.name, step.title)
+            assert step.purpose.endswith("."), (practice.name, step.title)
+            assert step.questions or practice.name == "open-reflection"
             assert all(question.endswith("?") and question.count("?") == 1 for question in step.questions)
 
 
@@ -136,3 +153,93 @@ def test_a_file_without_optional_fields_gets_sensible_ones() -> None:
     practice = parse_practice("---\nevening: How was it?\n---\n## One\n", "a-small-thing")
     assert (practice.name, practice.title) == ("a-small-thing", "A small thing")
     assert practice.opening(8) == "How was it?"
+
+
+GOOD = """---
+title: A walk
+any: Where did you go?
+pace: slow
+closing: You are home.
+---
+## On the way
+Purpose: See it again.
+> What about {topic}?
+"""
+
+
+def test_an_own_practice_has_purpose_pace_and_closing(home: Home) -> None:
+    write(home, "walk", GOOD)
+    walk = find_practice("walk")
+    assert (walk.pace, walk.closing) == ("slow", "You are home.")
+    assert walk.steps[0].purpose == "See it again."
+    assert walk.steps[0].guidance == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("any: Where did you go?", "any: Tell me.", "The opening 'any: Tell me.' has to be one question"),
+        ("any: Where did you go?", "any: Why? Where?", "has to be one question"),
+        ("any: Where did you go?", "minutes: 5", "The opening question is missing"),
+        ("title: A walk", "titel: A walk", "The line 'titel:' means nothing here"),
+        ("title: A walk", "A walk", "needs a colon, as in 'title: A walk'"),
+        ("title: A walk", "minutes: many", "'minutes: many' has to be a whole number"),
+        ("pace: slow", "pace: quick", "has to be slow, easy or brisk"),
+        ("closing: You are home.", "closing: Are you home?", "cannot be a question"),
+        ("## On the way", "", "There is no step"),
+        ("## On the way", "## ", "Step 1 has no title"),
+        (
+            "> What about {topic}?",
+            "> Tell me.",
+            "In step 1, the line '> Tell me.' has to end with a question mark",
+        ),
+        ("{topic}", "{name}", "only {topic} may stand in braces"),
+        ("---\n", "", "has to begin with its front matter"),
+    ],
+)
+def test_what_is_wrong_with_an_own_practice_is_told_in_a_sentence(old: str, new: str, told: str) -> None:
+    assert not list(practice_faults(GOOD))
+    faults = list(practice_faults(GOOD.replace(old, new)))
+    assert any(told in fault for fault in faults), faults
+    assert all(fault.endswith(".") for fault in faults)
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_practice(GOOD.replace(old, new), "walk")
+
+
+@pytest.mark.parametrize(
+    ("said", "wish"),
+    [
+        ("Give me another question.", Wish.ANOTHER),
+        ("another question please", Wish.ANOTHER),
+        ("Can you ask me something else?", Wish.ANOTHER),
+        ("skip", Wish.SKIP),
+        ("Let's skip this one.", Wish.SKIP),
+        ("next", Wish.SKIP),
+        ("please go on", Wish.SKIP),
+        ("Stay here", Wish.STAY),
+        ("can we stay with this a little longer", Wish.STAY),
+        ("I want to stay here in this town", Wish.NONE),
+        ("I skip lunch every day", Wish.NONE),
+        ("my mother always has another question", Wish.NONE),
+        ("I go on and on", Wish.NONE),
+        ("", Wish.NONE),
+    ],
+)
+def test_what_is_asked_of_a_practice(said: str, wish: Wish) -> None:
+    assert wish_in(said) is wish
+
+
+def test_where_a_session_stands_is_told_with_its_purpose_until_it_is_over() -> None:
+    practice = find_practice("gratitude")
+    assert steps_done(["a", "another question", "stay here", "b", "go on", "c"]) == 3
+    assert standing(practice, ()).purpose == practice.steps[0].purpose
+    assert standing(practice, ["a", "another question"]).step == 2
+    last = standing(practice, ["a"] * 4)
+    assert (last.step, last.is_over) == (4, False)
+    assert standing(practice, ["a"] * 5).is_over
+
+
+def test_a_title_is_found_in_the_answer_that_offers_it() -> None:
+    assert title_in('You went far. If you want a title for it: "My garden".') == "My garden"
+    assert title_in("If you want a title for it: “A walk”.") == "A walk"
+    assert title_in("What a title!") == ""

@@ -95,9 +95,9 @@ def test_the_environment_names_of_the_library(home: Home) -> None:
             "ANTHROPIC_MODEL": "d",
             "LOCAL_MODEL_URL": "http://127.0.0.1:9",
             "LOCAL_MODEL_NAME": "e",
-            "AI_TIMEOUT": "12.5",
+            "AI_TIMEOUT": "12.5s",
             "AI_MAX_RETRIES": "4",
-            "AI_RETRY_BACKOFF": "0.1",
+            "AI_RETRY_BACKOFF": "100ms",
             "AI_CIRCUIT_BREAKER": "false",
             "AI_CIRCUIT_BREAKER_THRESHOLD": "9",
             "AI_RATE_LIMIT": "30",
@@ -115,7 +115,7 @@ def test_the_environment_names_of_the_library(home: Home) -> None:
     assert (network.circuit_breaker, network.circuit_breaker_threshold, network.requests_per_min) == (
         False,
         9,
-        30,
+        1800,
     )
 
 

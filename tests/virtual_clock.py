@@ -11,9 +11,9 @@ import asyncio
 import selectors
 from typing import Any
 
-GRACE_S = 0.001
+GRACE_S = 0.0003
 """Real time in which sockets and threads may answer before time is skipped."""
-STEP_S = 0.1
+STEP_S = 0.03
 """Most that is skipped at once."""
 
 

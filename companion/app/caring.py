@@ -45,10 +45,11 @@ class Caring:
     """One per app."""
 
     def __init__(
-        self, events: Events, care: Callable[[], Care], file: Path, is_kept: Callable[[], bool]
+        self, events: Events, care: Callable[[], Care], folder: Path, is_kept: Callable[[], bool]
     ) -> None:
-        """`file`: where the time of use is kept; `is_kept()`: False while nothing of a run goes to disk."""
-        self._events, self._care, self._file, self._is_kept = events, care, file, is_kept
+        """`folder`: where the time of use is kept; `is_kept()`: False while nothing of a run goes to disk."""
+        self._events, self._care, self._is_kept = events, care, is_kept
+        self._file = folder / "use.json"
         self._clockwork: Clockwork | None = None
         self._unwatch: Callable[[], None] | None = None
         self._warming: asyncio.Task[None] | None = None

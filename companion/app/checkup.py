@@ -223,7 +223,7 @@ async def _verdict(app: Companion, spec: Spec) -> Verdict:
         return await validate(await app.staff.provider(role, spec.name))
     except CompanionError as error:
         if error.kind is Kind.KEY_MISSING:
-            return await validate(registry.provider_class(spec.name)())
+            return await validate(registry.provider_class(spec.name)(api_key=None))
         word = WORDS.get(error.kind, FAILING)
         return Verdict(
             provider=spec.name,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import Patience, ProviderPool
@@ -104,6 +105,13 @@ class Companion:
         )
 
     @cached_property
+    def models(self) -> LocalModels:
+        """Those that run on this computer."""
+        from companion.app.local_models import LocalModels
+
+        return LocalModels(self.home.models, self.net, lambda: self.settings.network.models_mirror)
+
+    @cached_property
     def _warming(self) -> Warming:
         from companion.app.warming import Warming
 
@@ -125,6 +133,7 @@ class Companion:
             events=self.events,
             change=self.change,
             pool=self.staff,
+            models=self.models,
             outgoing=self.outgoing,
             sound=self.sound,
             lend=self.hands_free.lend,
@@ -165,7 +174,7 @@ class Companion:
             open_microphone=self._open_microphone,
             change=self.change,
             save_again=self._live.saver.save_again,
-            download_again=self.settings_backend.download_again,
+            download_again=self.models.fetch_again,
         )
 
     @cached_property
@@ -221,8 +230,7 @@ class Companion:
         """Who can be reached where the person is, and the notices that are due."""
         from companion.app.caring import Caring
 
-        state = self.home.state / "use.json"
-        return Caring(self.events, lambda: self.settings.care, state, lambda: self._keeps)
+        return Caring(self.events, lambda: self.settings.care, self.home.state, lambda: self._keeps)
 
     @cached_property
     def hands_free(self) -> HandsFree:
@@ -242,9 +250,8 @@ class Companion:
         if (trouble := self._live.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         if self._undeclared:
-            self.events.emit(
-                Trouble(error=CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint=""))
-            )
+            broken = CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint="")
+            self.events.emit(Trouble(error=broken))
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
@@ -264,7 +271,7 @@ class Companion:
         if "engine" in self.__dict__:
             self.engine.tell_practice()
         else:  # nothing has been said yet
-            self.events.emit(standing(self._first_practice(), 0))
+            self.events.emit(standing(self._first_practice(), ()))
 
     def _tell_roles(self) -> None:
         for role in TURN_ROLES:
@@ -423,7 +430,6 @@ class Companion:
 
     @property
     def settings(self) -> Settings:
-        """Those of now."""
         return self._live.now
 
     @settings.setter
@@ -432,7 +438,6 @@ class Companion:
         self._live.now = settings
 
     async def change(self, changes: Mapping[str, object]) -> None:
-        """As `LiveSettings.change`."""
         await self._live.change(changes)
 
     def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
@@ -460,7 +465,6 @@ class Companion:
         return self._limits[1]
 
     def player(self) -> Player:
-        """The speaker chosen now."""
         return self.sound.player()
 
     def _first_practice(self) -> Practice:

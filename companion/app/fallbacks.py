@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from companion.errors import CompanionError
-from companion.events import Events, Trouble
-from companion.flow import Role
+from companion.events import Events, Note, Trouble
+from companion.flow import Audio, Role, Transcript
 from companion.ledger import Cargo
 from companion.ports import Call
 from companion.providers.middleware import Candidate, Outcome, fallback
@@ -49,6 +49,7 @@ class Fallbacks(Generic[RequestT, ChunkT]):
         """`on_switch`: hears the name of who took over."""
         self._role, self._members = role, list(members)
         self._events, self._on_switch = events, on_switch
+        self._told: set[str] = set()
 
     async def ask(self, make: Callable[[], RequestT]) -> AsyncGenerator[ChunkT, None]:
         """What the first gives who can; nobody takes over once something was delivered."""
@@ -65,6 +66,7 @@ class Fallbacks(Generic[RequestT, ChunkT]):
         ]
         async with opened(fallback(candidates, on_outcome=told), make) as chunks:
             async for chunk in chunks:
+                self._pass_on(chunk)
                 yield chunk
 
     async def ask_along(
@@ -94,6 +96,7 @@ class Fallbacks(Generic[RequestT, ChunkT]):
                         async for chunk in chunks:
                             if first is not None and self._members[0] is not member:
                                 self._switch_to(member, first)
+                            self._pass_on(chunk)
                             yield chunk
                     return
                 except CompanionError as error:
@@ -102,6 +105,14 @@ class Fallbacks(Generic[RequestT, ChunkT]):
                         break
         assert first is not None
         raise first
+
+    def _pass_on(self, chunk: ChunkT) -> None:
+        """Tells, once a turn, what a recogniser or voice did otherwise than asked."""
+        if isinstance(chunk, Transcript | Audio):
+            for notice in chunk.notices:
+                if notice not in self._told:
+                    self._told.add(notice)
+                    self._events.emit(Note(text=notice))
 
     def _switch_to(self, member: Member[RequestT, ChunkT], why: CompanionError) -> None:
         self._members = self._members[self._members.index(member) :]

@@ -9,6 +9,7 @@ loop's thread.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections import Counter
@@ -319,14 +320,13 @@ class ProviderPool:
         return self._keys[place]
 
     def _hire(self, spec: Spec, address: str, key: Secret | None) -> AIProvider:
-        folders = {"whisper": self._models, "piper": self._models / "piper"}
-        options: dict[str, Any] = {"models_dir": folders[spec.name]} if spec.name in folders else {}
-        return registry.provider_class(spec.name)(
-            api_key=key,
-            base_url=address,
-            net=self._net,
-            **options,
-        )
+        from companion.providers.making import make
+
+        made_by = registry.provider_class(spec.name)
+        takes = inspect.signature(made_by.__init__).parameters
+        options: dict[str, Any] = {"models_dir": self._models} if "models_dir" in takes else {}
+        known = {"api_key": key, "base_url": address, "net": self._net, **options}
+        return make(made_by, spec, known, chosen=options)
 
     async def speech_to_speech(self) -> SpeechToSpeech:
         """The voice model that hears, thinks and speaks at once.

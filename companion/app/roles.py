@@ -12,6 +12,7 @@ from companion.errors import CompanionError
 from companion.events import EngineInUse
 from companion.flow import Role
 from companion.providers import registry
+from companion.providers.model_names import label_of_model
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ def label_of(full_name: str) -> str:
     try:
         spec = registry.find(name)
     except CompanionError:
-        return model or name
+        return label_of_model(model) or name
     if not spec.base_url:
         return spec.display_name
     entry = Catalogue.load().find(model, name)
-    return entry.label if entry is not None else model or spec.display_name
+    return entry.label if entry is not None else label_of_model(model) or spec.display_name
 
 
 def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
@@ -127,7 +128,7 @@ def in_use(settings: Settings, role: Role) -> EngineInUse:
     label, host = spec.display_name, _host(address)
     if address:
         entry = entry_of(settings, role, name)
-        label = entry.label if entry is not None else model_of(settings, role, name) or label
+        label = entry.label if entry is not None else label_of_model(model_of(settings, role, name)) or label
     return EngineInUse(role=role, provider=name, label=label, host=host)
 
 

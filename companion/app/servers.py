@@ -118,6 +118,15 @@ def drafted(
     return OwnServer(name=name, addresses=addresses, kind=kind, label=label)
 
 
+def same_server(settings: Settings, label: str, addresses: tuple[str, ...]) -> str:
+    """The name of a server that is declared already and is looked at once more; empty: it is a new one."""
+    name = _name_of(label)
+    known = settings.servers.by_name.get(name)
+    if known is None:
+        return ""
+    return name if set(read_addresses(known.address, known.kind)[0]) == set(addresses) else ""
+
+
 def _check_new(settings: Settings, name: str) -> None:
     if name in settings.servers.by_name:
         raise _unnamed(f"There is a server called {name} already.")

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import TYPE_CHECKING
 
 from companion.app import servers
-from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events
 from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
@@ -19,6 +18,9 @@ from companion.providers.provider import Spec, opened
 from companion.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import ProviderPool
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from companion.ledger import Destination
     from companion.ports import Microphone
     from companion.providers.catalogue import ModelEntry
-    from companion.providers.here.whisper import Progress
+    from companion.providers.here.models.fetcher import Progress
+    from companion.providers.here.models.listing import LocalModel, ModelKind
+    from companion.providers.here.models.store import Standing
     from companion.providers.servers import Discovery, OwnServer
     from companion.vault import KeyState
 
@@ -52,17 +56,17 @@ class SettingsBackend:
         events: Events,
         change: Callable[[Mapping[str, object]], Awaitable[None]],
         pool: ProviderPool,
+        models: LocalModels,
         outgoing: Outgoing,
         sound: Sound,
         lend: Callable[[Microphone], Microphone],
         global_key: Callable[[], str | None],
         played: Played,
     ) -> None:
-        self._settings, self._change, self._pool = settings, change, pool
+        self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
         self._lend = lend
-        self._failed_download: tuple[str, str] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -110,38 +114,33 @@ class SettingsBackend:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.voices()
 
-    async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[Progress], None] = lambda _: None
-    ) -> None:
-        """Fetches a model of an engine of this computer; cancelling the task stops it.
+    async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
+        """The models of this computer, those of the list first."""
+        return await self._models.all(kind)
+
+    async def fetch_model(self, model: LocalModel, on_progress: Callable[[Progress], None]) -> None:
+        """Fetches a model of this computer; cancelling the task stops it.
 
         Raises:
-            CompanionError: DOWNLOAD_FAILED, ENGINE_MISSING, NOT_SUPPORTED.
+            CompanionError: DOWNLOAD_FAILED, DISK_FULL, NETWORK_SHUT, NOT_SUPPORTED.
         """
-        from companion.providers.here.piper import PiperProvider
-        from companion.providers.here.whisper import WhisperProvider
+        await self._models.fetch(model, on_progress)
 
-        role = Role.SPEAKS if provider == "piper" else Role.HEARS
-        async with self._pool.lent(role, provider) as engine:
-            if not isinstance(engine, WhisperProvider | PiperProvider):
-                raise CompanionError(
-                    Kind.NOT_SUPPORTED, f"{engine.spec.display_name} has no models to fetch."
-                )
-            self._failed_download = (provider, model)
-            with on_errand(Errand(who=engine.spec.display_name)):
-                await engine.download(model, on_progress)
-        self._failed_download = None
-
-    async def download_again(self) -> bool:
-        """Fetches the model whose fetching failed last; False: there is none.
+    async def remove_model(self, model: LocalModel) -> None:
+        """Takes a model away.
 
         Raises:
-            CompanionError: as `download_model`.
+            CompanionError: BAD_FILE while it is being fetched.
         """
-        if self._failed_download is None:
-            return False
-        await self.download_model(*self._failed_download)
-        return True
+        await self._models.remove(model)
+
+    async def import_model(self, source: Path) -> Standing:
+        """Copies a model out of a folder or an archive.
+
+        Raises:
+            CompanionError: BAD_FILE, DISK_FULL.
+        """
+        return await self._models.add(source)
 
     async def discover(self, server: OwnServer, key: Secret | None = None) -> Discovery:
         """Asks a server what it can do, whether it is declared or not; without `key`, with the kept one."""

@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 
+from companion.decoding import read_file
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS, Audio
-from companion.pcm import SILENCE_DB, Resampler, level_db, read_file
+from companion.pcm import SILENCE_DB, Resampler, level_db
 
 _SILENCE = bytes(FRAME_BYTES)
 _FRAME_S = FRAME_MS / 1000

@@ -1,7 +1,9 @@
 """The command line: the same core without a window. `run(argv)` returns the exit code: 0, 1 problem, 2 usage.
 
     calls         ask one provider: say, transcribe, ask, embed, draw; reflect is one whole turn
+    jobs          leave work with a vendor: film, batch
     lists         providers, models, voices, devices
+    local_models  models that run on this computer: fetch, list, remove, import, export
     servers       servers of one's own
     state         doctor, config
     surroundings  what commands share
@@ -42,7 +44,7 @@ def run(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from companion.cli import calls, lists, servers, state
+    from companion.cli import calls, jobs, lists, servers, state
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -75,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
     )
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
-    for part in (calls, lists, servers, state):
+    for part in (calls, jobs, lists, servers, state):
         part.declare(add)
     return parser
 

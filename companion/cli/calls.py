@@ -92,6 +92,8 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         player.begin(0)
     async with opened(who.provider.stacked(who.provider.speak), request) as sound:
         async for audio in sound:
+            for notice in audio.notices:
+                remark(notice)
             if player is None:
                 chunks.append(audio)
             else:
@@ -107,7 +109,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
 
 async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
     from companion.conversation.recording import Recording
-    from companion.pcm import read_file
+    from companion.decoding import read_file
     from companion.providers.provider import opened
 
     recording = Recording(read_file(Path(args.file)).pcm)
@@ -118,9 +120,12 @@ async def _transcribe(app: Companion, args: argparse.Namespace) -> int:
         model=who.model,
     )
     text = ""
+    notices: tuple[str, ...] = ()
     async with opened(who.provider.stacked(who.provider.transcribe), request) as transcripts:
         async for transcript in transcripts:
-            text = transcript.text
+            text, notices = transcript.text, transcript.notices
+    for notice in notices:
+        remark(notice)
     if args.json:
         name, model = who.provider.spec.name, who.full_model(Role.HEARS)
         print_json({"transcript": text, "provider": name, "model": model, "seconds": recording.seconds})
@@ -142,6 +147,11 @@ async def _ask(app: Companion, args: argparse.Namespace) -> int:
     text, last = "", ChatDelta()
     async with opened(who.provider.stacked(who.provider.chat), request) as deltas:
         async for delta in deltas:
+            if delta.retracts and text:
+                text = ""
+                if not args.json:
+                    print(flush=True)
+                    remark("The model thought aloud up to here; now it answers.")
             text, last = text + delta.text, delta
             if not args.json:
                 print(delta.text, end="", flush=True)
@@ -163,20 +173,20 @@ def _messages(app: Companion, args: argparse.Namespace) -> tuple[Message, ...]:
     else:
         messages = build_messages(app.engine.practice, 0, (), args.text, now=days.now().local)
     *before, last = messages
-    return (*before, replace(last, images=tuple(_picture(Path(file)) for file in args.image)))
+    return (*before, replace(last, images=tuple(picture_of(Path(file)) for file in args.image)))
 
 
-def _picture(path: Path) -> Picture:
+def picture_of(path: Path) -> Picture:
     from companion.calls import Picture
 
-    media_type = mimetypes.guess_type(path.name)[0] or ""
-    if not media_type.startswith("image/"):
-        raise CompanionError(Kind.BAD_FILE, f"{path} has no ending of a picture.", hint="Use .png or .jpg.")
     try:
-        return Picture(data=path.read_bytes(), media_type=media_type)
+        picture = Picture(data=path.read_bytes(), media_type="")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CompanionError(Kind.BAD_FILE, f"{path} could not be read: {reason}.") from error
+    if not picture.media_type.startswith("image/"):
+        raise CompanionError(Kind.BAD_FILE, f"{path} is no picture.", hint="Use PNG, JPEG, GIF or WebP.")
+    return picture
 
 
 def _answer(who: Asked, text: str, last: ChatDelta) -> dict[str, object]:
@@ -229,6 +239,8 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CompanionError(Kind.BAD_FILE, f"{args.out} could not be written: {reason}.") from error
+    if mimetypes.guess_type(args.out)[0] != drawn[0].media_type:
+        remark(f"{args.out} holds a picture of the type {drawn[0].media_type}.")
     return 0
 
 
@@ -237,7 +249,8 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
 
 def _reflect(home: Home, args: argparse.Namespace) -> int:
     from companion.audio.virtual import CapturingPlayer, FileMicrophone
-    from companion.pcm import read_file, write_file
+    from companion.decoding import read_file
+    from companion.pcm import write_file
 
     take = read_file(Path(args.mic))
 

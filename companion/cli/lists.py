@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from companion.cli import local_models
 from companion.cli.surroundings import Add, asked, print_json, remark, with_app
 from companion.flow import Role
 from companion.paths import Home
@@ -23,7 +24,12 @@ def declare(add: Add) -> None:
     providers.add_argument("--check", action="store_true", help="ask each one whether it works; * is in use")
     providers.add_argument("--json", action="store_true")
 
-    models = add("models", "List models with context, price, abilities and end.", with_app(_models))
+    models = add(
+        "models",
+        "List models with price and abilities; fetch those that run on this computer.",
+        with_app(_models),
+    )
+    local_models.declare(models)
     models.add_argument("--provider", metavar="P", default="", help="only this one's")
     models.add_argument("--role", choices=[*(role.value for role in Role), REALTIME], help="only for this")
     models.add_argument("--live", action="store_true", help="ask the provider what it has; needs --provider")
@@ -72,6 +78,8 @@ def _print_provider(row: dict[str, Any], *, is_checked: bool) -> None:
 async def _models(app: Companion, args: argparse.Namespace) -> int:
     from companion.app.checkup import live_models, model_rows
 
+    if args.what:
+        return await local_models.run(app, args)
     if args.live and not args.provider:
         remark("--live needs --provider")
         return 2

@@ -68,15 +68,19 @@ def _list(app: Companion, args: argparse.Namespace) -> int:
 
 async def _add(app: Companion, args: argparse.Namespace) -> int:
     from companion.app import servers
-    from companion.providers.servers import key_variable
+    from companion.providers.servers import key_variable, roles_of
 
     text = " ".join(args.address)
     kind = args.kind or ("wyoming" if text.startswith(("tcp://", "wyoming://")) else "openai")
     addresses, notice = servers.read_addresses(text, kind)
-    server = servers.drafted(app.settings, args.name, addresses, kind)
+    server = servers.drafted(
+        app.settings, args.name, addresses, kind, servers.same_server(app.settings, args.name, addresses)
+    )
     key = os.environ.get(key_variable(server.name), "").strip()
     found = await app.settings_backend.discover(server, Secret(key) if key else None)
-    await app.settings_backend.add_server(replace(server, roles=found.roles), found.roles)
+    known = roles_of(app.settings.servers.server(server.name).does)
+    roles = found.roles or known  # one that does not answer now can still do what it could
+    await app.settings_backend.add_server(replace(server, roles=roles), roles)
     if notice:
         remark(notice)
     print(f"{server.name} is a provider now. {found.sentence}")
@@ -86,7 +90,7 @@ async def _add(app: Companion, args: argparse.Namespace) -> int:
                 f"  use it:  COMPANION_PROVIDERS__{role.value.upper()}__ACTIVE={server.name}, or in the settings"
             )
     if found.health.kind in (Kind.KEY_REFUSED, Kind.KEY_MISSING):
-        print(f"  its key: in the settings, or in {key_variable(server.name)}")
+        print(f"  its key: in the settings, or in {key_variable(server.name)}; then add it once more")
     return 0
 
 

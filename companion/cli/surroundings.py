@@ -16,7 +16,7 @@ from companion.paths import Home
 
 if TYPE_CHECKING:
     from companion.app import Companion
-    from companion.providers.provider import AIProvider
+    from companion.providers.provider import AIProvider, Spec
 
 T = TypeVar("T")
 Command = Callable[["Companion", argparse.Namespace], Coroutine[Any, Any, int]]
@@ -121,7 +121,7 @@ async def asked(app: Companion, args: argparse.Namespace, role: Role) -> Asked:
 
 
 def _in_charge(app: Companion, role: Role) -> str:
-    """Who has a role where nobody was named; vectors and pictures are in no settings: whoever needs no key, first."""
+    """Who has a role where nobody was named; what is in no settings: whoever needs no key and has a model, first."""
     from companion.providers import registry
 
     if role in TURN_ROLES:
@@ -129,4 +129,9 @@ def _in_charge(app: Companion, role: Role) -> str:
     able = [spec for spec in registry.with_role(role) if spec.name != "mock"]
     if not able:
         raise AIProviderNotSupportedError("Nobody here can do that.", hint="Name somebody with --provider.")
-    return min(able, key=lambda spec: (spec.needs_key, bool(spec.base_url))).name
+    return min(able, key=lambda spec: (spec.needs_key, bool(spec.base_url), not _has_model(spec, role))).name
+
+
+def _has_model(spec: Spec, role: Role) -> bool:
+    """Whether it can be asked without naming a model: some have none any more."""
+    return not spec.base_url or bool(spec.default_models.get(role))

@@ -1,7 +1,7 @@
 """The conversation room: from a press of the talk key to what was heard of the answer.
 
 turn           the pure machine: what a press, a word or a sound means now
-driver         its buttons, its timer, and who it works with
+driver         its buttons and its timer; organs is what it works with
 engine         carries its commands out, and keeps what outlives a turn; turn_maker makes the turns
 live_turn      what every turn is: a take on its way into memory and onto disk (recording), with its session
 written_turn   heard by a recogniser, answered by a model that writes; segments are for recognisers that do not hear live

@@ -67,17 +67,8 @@ class Answer:
         self._opening = opening
         self._heard_before = kept or (opening if is_opening_heard else "")
         self._hand, self._on_hand = Hand(), on_hand
-        self._track = track
         self._has_begun = False
-        self._following = Following(
-            turn=turn,
-            player=player,
-            track=track,
-            events=events,
-            on_sound=self._sounds,
-            on_progress=on_progress,
-            on_stall=lambda: self._fall_silent(CompanionError(Kind.SPEAKER_LOST)),
-        )
+        self._sound_along(track)
 
     def flush(self) -> None:
         """Silences playback and remembers what was heard up to now."""
@@ -115,6 +106,27 @@ class Answer:
     def _begin_part(self) -> None:
         """What comes now is cut into sentences by itself."""
         self._cutter, self._base = SentenceCutter(), len(self.text)
+
+    def _sound_along(self, track: SpokenTrack | MixedTrack) -> None:
+        """The sound of this answer is followed along `track` from now on."""
+        self._track = track
+        self._following = Following(
+            turn=self._turn,
+            player=self._player,
+            track=track,
+            events=self._events,
+            on_sound=self._sounds,
+            on_progress=self._on_progress,
+            on_stall=lambda: self._fall_silent(CompanionError(Kind.SPEAKER_LOST)),
+        )
+
+    def _begin_anew(self) -> None:
+        """Nothing has come yet after what was kept, and after the written words."""
+        from companion.care.replies import Mark as Hand
+
+        self.text = self.text[: self._base]
+        self._continuation = Continuation(self.text) if self.text else None
+        self._cutter, self._hand = SentenceCutter(), Hand()
 
     def _take(self, text: str) -> bool:
         """More of the text as it comes; whether it completed a sentence.

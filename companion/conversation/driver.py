@@ -6,55 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from companion.conversation import turn as machine
 from companion.conversation.live_turn import LiveTurn
-from companion.conversation.written_answer import TurnProviders
-from companion.errors import CompanionError, Kind
+from companion.conversation.organs import Organs
 from companion.events import Events, Mark, PhaseChanged
-from companion.flow import Help, Role, Usage
-from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
 from companion.tasks import spawn
 
 T = TypeVar("T")
-
-
-async def _nobody() -> SpeechToSpeech:
-    raise CompanionError(Kind.PROVIDER_UNKNOWN)
-
-
-def _anywhere() -> tuple[Help, str]:
-    from companion.care.help import find
-
-    return find(""), ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organs:
-    """What an engine works with. Functions, because a choice may change between two turns."""
-
-    microphone: Callable[[], Microphone]
-    player: Callable[[], Player]
-    gate: Callable[[], Gate]
-    journal: Callable[[], AbstractAsyncContextManager[Journal]]
-    """The journal that is open, in memory where none could be; nothing is moved while it is used."""
-    providers: Callable[[frozenset[Role]], TurnProviders]
-    """Who has which role in this turn; the roles named stay on this computer, whatever is chosen."""
-    limits: Callable[[], machine.Limits]
-    review_first: Callable[[], bool]
-    """Whether a transcript waits in the composer before it is sent."""
-    voice_choice: Callable[[], Hashable] = lambda: None
-    """Which voice model hears and answers in one go; None: recogniser, model and voice are three."""
-    voice_model: Callable[[], Awaitable[SpeechToSpeech]] = _nobody
-    """The one that is chosen."""
-    voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
-    """What an answer of "provider/model" cost."""
-    help: Callable[[], tuple[Help, str]] = _anywhere
-    """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""
 
 
 class Driver:

@@ -13,8 +13,9 @@ from typing import Any
 
 from companion import days
 from companion.conversation import turn as machine
-from companion.conversation.driver import Driver, Organs
+from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
+from companion.conversation.organs import Organs
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.turn_maker import TurnMaker
@@ -209,7 +210,7 @@ class Engine(Driver):
 
     def tell_practice(self) -> None:
         """Emits where in which practice this session stands."""
-        self.events.emit(standing(self.practice, len(self.history)))
+        self.events.emit(standing(self.practice, [turn.user_text for turn in self.history]))
 
     def _end_link(self, link: VoiceLink) -> None:
         self._set_aside(_close(link, self._ending, *self._aside), "leave the conversation")

@@ -37,7 +37,7 @@ from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     from companion.care.watch import Response
-    from companion.conversation.driver import Organs
+    from companion.conversation.organs import Organs
     from companion.conversation.turn_saver import TurnSaver
 
 LEVEL_FRAMES = 2

@@ -17,14 +17,19 @@ from companion.conversation.speech_text import clean_text
 from companion.days import WEEKDAYS
 from companion.flow import Message, Speaker, TurnRecord
 from companion.paths import resources
-from companion.practices import Practice, part_of_day
+from companion.practices import Practice, part_of_day, steps_done
 from companion.templates import PromptTemplate
 from companion.tokens import first_kept
 
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
 _BLOCK_CHARS = 10_000
-_VARIABLES = {"part", "date", "title", "summary", "steps", "number", "step", "guidance"}
+_VARIABLES = {"part", "date", "title", "summary", "pace", "closing", "steps", "standing"}
+_PACES = {
+    "slow": "Go slowly: one short sentence, then the question, and no hurry.",
+    "easy": "Go at an easy pace.",
+    "brisk": "Keep it short and light.",
+}
 
 
 def build_messages(
@@ -33,7 +38,7 @@ def build_messages(
     """The prompt for the next answer: system first, then user and assistant strictly in turn, user last.
 
     Args:
-        step: index into the practice's steps; larger ones count as the last.
+        step: index into the practice's steps; the one after the last is the closing.
         history: the session's earlier turns, oldest first.
         now: local time.
     """
@@ -51,7 +56,8 @@ def messages_of(session: Session, words: str, kept: str = "", more: str = "") ->
         more: what it is told besides, at the end of the system prompt.
     """
     now = days.now().local
-    messages = build_messages(session.practice, len(session.history), session.history, words, now=now)
+    step = steps_done([*(turn.user_text for turn in session.history), words]) - 1
+    messages = build_messages(session.practice, step, session.history, words, now=now)
     if more:
         messages = (Message(Speaker.SYSTEM, f"{messages[0].content}{more}"), *messages[1:])
     return going_on(messages, kept) if kept.strip() else messages
@@ -59,19 +65,31 @@ def messages_of(session: Session, words: str, kept: str = "", more: str = "") ->
 
 def system_prompt(practice: Practice, step: int, now: datetime) -> str:
     """What the model is told about its part, the day and the practice."""
-    index = practice.step_index(step)
-    current = practice.steps[index]
     steps = (f"{n}. {each.title}: {each.guidance}".rstrip(": ") for n, each in enumerate(practice.steps, 1))
+    now_at = _standing(practice, step)
     return _template().render(
         part=part_of_day(now.hour),
         date=f"{WEEKDAYS[now.weekday()]}, {now.date().isoformat()}",
         title=practice.title,
         summary=practice.summary,
+        pace=_PACES[practice.pace],
+        closing=practice.closing or "Close warmly.",
         steps="\n".join(steps),
-        number=f"{index + 1} of {len(practice.steps)}",
-        step=current.title,
-        guidance=current.guidance,
+        standing=now_at,
     )
+
+
+def _standing(practice: Practice, step: int) -> str:
+    """Where the practice stands, as the model is told."""
+    if step > len(practice.steps):
+        return (
+            "The practice is over. They go on of their own accord: follow them, and end whenever they wish."
+        )
+    if practice.is_over(step):
+        return "They have answered the last step: close the practice now, as told above."
+    index = practice.step_index(step)
+    current = practice.steps[index]
+    return f'Now you are at step {index + 1} of {len(practice.steps)}, "{current.title}". {current.guidance}'.rstrip()
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from companion.conversation.driver import Organs
 from companion.conversation.live_turn import LiveTurn, TurnContext
+from companion.conversation.organs import Organs
 from companion.conversation.prompt import messages_of
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
@@ -112,13 +112,14 @@ class TurnSaver:
             except CompanionError as error:
                 self._remember(turn, error)
                 return False
-            await self._catch_up()
+            with suppress(CompanionError):  # it was told when it happened
+                await self._catch_up()
             return True
 
     async def reopen(self, turn: LiveTurn, kept: str) -> None:
-        """The answer that was cut off goes on after what is kept of it; the sentences to come are appended."""
+        """An answer goes on after `kept`, of an earlier try or empty; the sentences to come are appended."""
         before = turn.continues
-        if turn.id is None or before is None:
+        if turn.id is None:
             return
         try:
             async with self.journal_of(turn.session) as journal:
@@ -127,18 +128,21 @@ class TurnSaver:
                     reply_text=kept,
                     heard_text=kept,
                     state=ReplyState.PARTIAL,
-                    reply_at=before.reply_at or turn.at,
-                    engines=before.engines,
-                    timeline_ms=before.timeline_ms,
-                    cost_usd=before.cost_usd,
+                    reply_at=(before and before.reply_at) or turn.at,
+                    engines=before.engines if before else {},
+                    timeline_ms=before.timeline_ms if before else {},
+                    cost_usd=before.cost_usd if before else None,
                 )
         except CompanionError as error:
             self._remember(turn, error)
 
     async def save_again(self) -> None:
-        """Tries what could not be saved."""
+        """Tries what could not be saved, and tells it where it still cannot be."""
         async with self._saving:
-            await self._catch_up()
+            try:
+                await self._catch_up()
+            except CompanionError as error:
+                self._events.emit(Trouble(error=error, turn=self._unsaved[0].number))
 
     def replaced(self, turn: LiveTurn) -> None:
         """Another try has taken its place: it is not saved any more."""
@@ -190,13 +194,14 @@ class TurnSaver:
         ]
 
     async def _catch_up(self) -> None:
-        """What could not be saved is, as far as there is room; what still cannot has been told before."""
+        """What could not be saved is, as far as there is room.
+
+        Raises:
+            CompanionError: of the first that still cannot.
+        """
         finished = [turn for turn in self._unsaved if turn.record is not None]
-        try:
-            for turn in finished:
-                await self._commit(turn)
-        except CompanionError:
-            return
+        for turn in finished:
+            await self._commit(turn)
         if finished and not self._unsaved:
             self._events.emit(TroubleCleared(kinds=_UNSAVED))
 

@@ -15,7 +15,7 @@ from typing import Any
 from companion.conversation.answer import Answer
 from companion.conversation.heard import SpokenTrack
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Mark, ReplyEnded, Trouble
+from companion.events import Mark, ReplyEnded, ReplyTakenBack, Trouble
 from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
 from companion.tasks import spawn, stop
 
@@ -44,20 +44,22 @@ class TurnProviders:
 class WrittenAnswer(Answer):
     """An answer that is written, and spoken by a voice of its own."""
 
-    def __init__(self, providers: TurnProviders, **shared: Any) -> None:
-        """`shared`: as `Answer`."""
-        track = SpokenTrack()
-        super().__init__(track, **shared)
-        self._sound = track
+    def __init__(
+        self, providers: TurnProviders, *, on_taken_back: Callable[[], None] = lambda: None, **shared: Any
+    ) -> None:
+        """`shared`: as `Answer`; `on_taken_back`: the sentences told so far are none of the answer's."""
+        self._sound = SpokenTrack()
+        super().__init__(self._sound, **shared)
         self._providers = providers
+        self._on_taken_back = on_taken_back
         self.is_aloud = providers.speak is not None
         self._queue: asyncio.Queue[Sentence | None] = asyncio.Queue()  # bounded by the longest reply
+        self._voice: asyncio.Task[None] | None = None
+        self._follow: asyncio.Task[None] | None = None
 
     async def run(self, messages: tuple[Message, ...], practice: str) -> None:
         """Returns when the last sound was heard. Failures end in `error` and a `Trouble` event, never raise."""
-        voice = spawn(self._speak(), name="speak") if self.is_aloud else None
-        follow = spawn(self._following.run(), name="follow playback")
-        self._begin()
+        self._begin_to_speak()
         try:
             try:
                 if self._opening:
@@ -69,11 +71,16 @@ class WrittenAnswer(Answer):
             self._queue.put_nowait(None)
             self._mark(Mark.REPLY_DONE)
             self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
-            if voice is not None:
-                await voice
+            if self._voice is not None:
+                await self._voice
             self._look_once_more()
         finally:
-            await stop(voice, follow)
+            await stop(self._voice, self._follow)
+
+    def _begin_to_speak(self) -> None:
+        self._begin()
+        self._voice = spawn(self._speak(), name="speak") if self.is_aloud else None
+        self._follow = spawn(self._following.run(), name="follow playback")
 
     async def _think(self, messages: tuple[Message, ...], practice: str) -> None:
         self._mark(Mark.ASKED)
@@ -88,6 +95,8 @@ class WrittenAnswer(Answer):
                     if self._opening and self._is_guide:
                         finish = "stop"
                         break
+                    if delta.retracts:
+                        await self._take_back()
                     if delta.text and self._take(delta.text):
                         await asyncio.sleep(
                             0
@@ -112,6 +121,26 @@ class WrittenAnswer(Answer):
         if finish == "length":
             raise _too_long()
         self.state = ReplyState.WHOLE
+
+    async def _take_back(self) -> None:
+        """What came so far was thought: it falls silent, leaves the page, and nothing more of it is said."""
+        is_told = self._has_come
+        self._begin_anew()
+        if not is_told:
+            return
+        if self._opening and self._track.chars_until(self._player.heard_s) >= len(self._opening):
+            self._heard_before = self._opening
+        self._player.flush()
+        self._on_taken_back()
+        self.text, self._base, self._count = self._kept, len(self._kept), 0
+        self._events.emit(ReplyTakenBack(turn=self._turn, text=self.text))
+        await stop(self._voice, self._follow)
+        self._queue = asyncio.Queue()
+        self._sound = SpokenTrack()
+        self._sound_along(self._sound)
+        self._begin_to_speak()
+        if self._opening:
+            self._say_written(self._opening)
 
     def _refuse_stand_in(self) -> None:
         """The offline guide answers instead of a model, but does not end its sentence."""

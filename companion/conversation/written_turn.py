@@ -179,6 +179,7 @@ class WrittenTurn(LiveTurn):
             events=self.context.events,
             mark=self.mark,
             on_sentence=self._save_sentence,
+            on_taken_back=lambda: self._take_back(kept),
             on_sound=lambda: self.context.feed(machine.SoundStarted(self.number)),
             on_progress=self.progressed,
             on_hand=self.raise_hand,
@@ -188,6 +189,9 @@ class WrittenTurn(LiveTurn):
         )
         messages = messages or messages_of(self.session, self.text, kept, more)
         await answer.run(messages, self.session.practice.name)
+
+    def _take_back(self, kept: str) -> None:
+        self.saves.append(spawn(self.context.saver.reopen(self, kept), name="take sentences back"))
 
     def _save_sentence(self, sentence: Sentence) -> None:
         self.saves.append(spawn(self.context.saver.save_sentence(self, sentence), name="save sentence"))

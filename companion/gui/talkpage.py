@@ -119,6 +119,8 @@ class TalkPage(QWidget):
                 self._begin().say(event.turn, event.text, When.of(event.at, event.offset_s))
             case e.ReplyContinued():
                 self._begin().go_on(event.turn, event.text)
+            case e.ReplyTakenBack():
+                self._begin().take_back(event.turn, event.text)
             case e.ReplyDelta():
                 self._begin().stream(event.turn, event.text, self._now())
             case e.SentenceHeard():

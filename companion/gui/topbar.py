@@ -164,13 +164,18 @@ class TopBar(QWidget):
         look.changed.connect(self._dress)
         self._dress()
 
-    def show_practice(self, name: str, title: str, step: int, steps: int) -> None:
+    def show_practice(
+        self, name: str, title: str, step: int, steps: int, purpose: str = "", *, is_over: bool = False
+    ) -> None:
         self._name = name
         self._title = title
         self.practice.setAccessibleName(f"Practice: {title}")
         self.practice.setAccessibleDescription("Opens the list of practices")
-        self.step.setText(f"{step} of {steps}" if steps > 1 and step else "")
-        self.step.setAccessibleName(f"Step {step} of {steps}" if steps > 1 else "Step")
+        where = f"{step} of {steps}" if steps > 1 and step else ""
+        self.step.setText("finished" if is_over else where)
+        self.step.setToolTip("" if is_over else purpose)
+        self.step.setAccessibleName("Finished" if is_over else f"Step {where}".strip())
+        self.step.setAccessibleDescription(self.step.toolTip())
         self._dress()
         self._fit()
 

@@ -162,6 +162,16 @@ class Script(ReadingPage):
         last.told, last.state, self._live = text, None, turn
         self.rebuild()
 
+    def take_back(self, turn: int, text: str) -> None:
+        """Of the answer under way only `text` is left; the rest comes anew."""
+        if turn != self._live or not self._turns:
+            return
+        self._flushing.stop()
+        self._pending.clear()
+        self._spoken = self._word = None
+        self._turns[-1].told = text
+        self.rebuild()
+
     def flush(self) -> None:
         """Writes what has gathered."""
         self._flushing.stop()

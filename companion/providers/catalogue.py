@@ -11,11 +11,12 @@ import datetime
 import json
 import logging
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, NamedTuple
 
+from companion.calls import Spelling
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, Usage
 from companion.paths import resources
@@ -33,6 +34,8 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(eleven_|scribe_)"), "elevenlabs"),
 )
 """How vendors name their models, for those the file does not hold yet."""
+BATCH_SHARE = 0.5
+"""What vendors with batches ask for an answer in one, of its price."""
 SOON = datetime.timedelta(days=60)
 """How long before its end a model is warned of."""
 _HINT = "Put back the models.yaml that came with Companion."
@@ -59,13 +62,13 @@ class ModelEntry:
     price_cached: float | None = None
     """Per million tokens read from the vendor's prompt cache."""
     price_out: float | None = None
-    """Per million tokens; of a model that draws, per million tokens of picture."""
+    """Per million tokens; of a model that draws or films, per million tokens of picture or video."""
     price_audio_in: float | None = None
     """Per million tokens of sound, where it has a price of its own."""
     price_audio_cached: float | None = None
     price_audio_out: float | None = None
     price_hour: float | None = None
-    """Per hour of sound, heard or spoken."""
+    """Per hour of sound, heard or spoken, or of video."""
     price_mchars: float | None = None
     """Per million characters spoken."""
     price_rises: bool = False
@@ -84,6 +87,24 @@ class ModelEntry:
     """From this day on requests fail."""
     successor: str = ""
     """Id of the model of the same provider that its vendor names instead."""
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The program's own notes: the ranges of its parameters, for instance."""
+
+    @property
+    def id(self) -> str:
+        """The same as `model`."""
+        return self.model
+
+    @property
+    def name(self) -> str:
+        """The same as `label`."""
+        return self.label
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """Its abilities as flags."""
+        flags = {name: ability in self.abilities for name, ability in _ABILITIES.items()}
+        return ModelCapabilities(max_tokens=self.max_output, **flags)
 
     def takes(self, parameter: str) -> bool:
         """Whether the model takes this field of `ChatRequest`."""
@@ -102,6 +123,57 @@ class ModelEntry:
         return self.retires is not None and self.retires - (today or _today()) <= SOON
 
 
+_ABILITIES = {
+    "supports_streaming": "streaming",
+    "supports_vision": "vision",
+    "supports_audio_input": "audio_in",
+    "supports_reasoning": "reasoning",
+    "supports_tools": "tools",
+    "supports_json": "json",
+    "supports_batch_api": "batch",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCapabilities:
+    """What a model can do."""
+
+    supports_streaming: bool = True
+    supports_vision: bool = False
+    supports_audio_input: bool = False
+    supports_reasoning: bool = False
+    supports_tools: bool = False
+    supports_json: bool = False
+    supports_batch_api: bool = False
+    max_tokens: int | None = None
+    """Longest answer; None: not known."""
+
+
+class ModelConfig(ModelEntry, metaclass=Spelling):
+    """`ModelEntry`, as a program writes its own: `ALL_MODELS.update({"my-model": ModelConfig(id="my-model", ...)})`."""
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        id: str,
+        name: str,
+        provider: str,
+        capabilities: ModelCapabilities | None = None,
+        config: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> ModelEntry:
+        can = capabilities or ModelCapabilities()
+        return ModelEntry(
+            provider=provider,
+            model=id,
+            label=name,
+            role=Role(others.pop("role", Role.THINKS)),
+            max_output=can.max_tokens,
+            abilities=frozenset(ability for flag, ability in _ABILITIES.items() if getattr(can, flag)),
+            config=config or {},
+            **others,
+        )
+
+
 class Named(NamedTuple):
     """What a name means."""
 
@@ -117,9 +189,18 @@ class Catalogue:
     """All models, in the order they are best offered: newest family first, within it the cheaper first."""
 
     def __init__(self, entries: Iterable[ModelEntry]) -> None:
-        self.entries = tuple(entries)
+        self.entries: tuple[ModelEntry, ...] = ()
         self._by_model: dict[str, list[ModelEntry]] = {}
         self._by_alias: dict[str, list[ModelEntry]] = {}
+        self.add(*entries)
+
+    def add(self, *entries: ModelEntry) -> None:
+        """Makes models known, behind those that are; one of the same provider, id and role takes the old one's place."""
+        new = {(entry.provider, entry.model, entry.role) for entry in entries}
+        kept = (each for each in self.entries if (each.provider, each.model, each.role) not in new)
+        self.entries = (*kept, *entries)
+        self._by_model.clear()
+        self._by_alias.clear()
         for entry in self.entries:
             self._by_model.setdefault(entry.model, []).append(entry)
             for alias in entry.aliases:
@@ -205,6 +286,38 @@ class Catalogue:
             _warned.add((model, provider))
             _log.info("%s", said)
 
+
+class _AllModels(MutableMapping[str, ModelEntry]):
+    """The catalogue by model id, to look up and to add to: an entry, or a dictionary with `provider` and `config`."""
+
+    def __getitem__(self, model: str) -> ModelEntry:
+        entry = Catalogue.load().find(model)
+        if entry is None:
+            raise KeyError(model)
+        return entry
+
+    def __setitem__(self, model: str, value: ModelEntry | Mapping[str, Any]) -> None:
+        entry = value if isinstance(value, ModelEntry) else value["config"]
+        if not isinstance(value, ModelEntry):
+            entry = replace(entry, provider=value["provider"])
+        alias = () if model == entry.model else (model.lower(),)
+        Catalogue.load().add(replace(entry, aliases=tuple(dict.fromkeys((*entry.aliases, *alias)))))
+
+    def __delitem__(self, model: str) -> None:
+        gone = self[model]
+        catalogue = Catalogue.load()
+        kept = [entry for entry in catalogue.entries if entry is not gone]
+        catalogue.entries = ()
+        catalogue.add(*kept)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(entry.model for entry in Catalogue.load().entries))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+ALL_MODELS: MutableMapping[str, Any] = _AllModels()
 
 _warned: set[tuple[str, str]] = set()
 

@@ -9,9 +9,12 @@
     servers:
       workshop: {address: "http://192.168.1.20:8000/v1, http://192.168.1.21:8000/v1"}     # then a provider like any other
 
-Defaults < `<name>.<COMPANION_ENV>.yaml` < `<name>.yaml` < environment < what the program passes. The shape is the one of
-the app's settings, so their file can be read too; other groups are left alone. References are resolved for the providers
-in use only; servers are known to the whole program from then on. Nothing is contacted here.
+Defaults < `default.yaml` < `<COMPANION_ENV>.yaml` < `<name>.<COMPANION_ENV>.yaml` < `<name>.yaml` < environment < what the
+program passes, all in one folder; groups are merged, not replaced. The shape is the one of the app's settings, so their
+file can be read too; other groups are kept for `get`. A block is the provider's under its name, an alias, or the short
+name of its model (`flux`); it takes what the provider's constructor does and what requests are given (`temperature`,
+`max_tokens`, `stop`, `language`, `speed`, `sample_rate`). References are resolved for the providers in use only; servers
+are known to the whole program from then on. Nothing is contacted here.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,29 +33,33 @@ from companion.flow import Role
 from companion.log import Secret, hide
 from companion.providers import registry
 from companion.providers.config import (
-    MODEL_ARGUMENTS,
+    CHOICES,
+    OFFLINE_SOUND,
     AIProviderFactory,
     arguments_from_environment,
     chosen_provider,
+    common_address,
     knobs_from_environment,
+    meant,
 )
+from companion.providers.making import constructor_name
 from companion.providers.provider import AIProvider, Spec
 
 STAGE = "COMPANION_ENV"
 """The variable that names the environment-specific file: `production` for `companion.production.yaml`."""
 PREFIX = "COMPANION_PROVIDERS__"
 """`COMPANION_PROVIDERS__TTS__CARTESIA__MODEL` is `providers.tts.cartesia.model`."""
-_ACTIVE = {
-    "AI_PROVIDER": Role.THINKS,
-    "AI_STT_PROVIDER": Role.HEARS,
-    "AI_TTS_PROVIDER": Role.SPEAKS,
-    "AI_EMBEDDING_PROVIDER": Role.EMBEDS,
-    "AI_IMAGE_PROVIDER": Role.DRAWS,
-}
-_DEFAULTS = {Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
-PER_REQUEST = frozenset({"speed", "language"})
-"""What a block may hold that belongs to a request and not to a provider: read it with `Config.block`."""
-_TEXTS = frozenset({"active", "model", "voice", "base_url", "api_key"})
+STAGES = (STAGE, "ENVIRONMENT")
+"""The first that is set names the stage."""
+USUAL_STAGE = "development"
+PROGRAM = "the program"
+"""Where a value stands that no file and no variable has."""
+BASE = "default"
+"""Name of the file below all others."""
+FOLDER_FILE = "providers.yaml"
+"""What is read of a folder."""
+_DEFAULTS = {Role.HEARS: OFFLINE_SOUND, Role.SPEAKS: OFFLINE_SOUND}
+_TEXTS = frozenset({"active", "model", "model_id", "voice", "voice_id", "base_url", "api_key"})
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -69,10 +77,24 @@ class Config:
     a spoken turn; `config.provider(role)` also knows embeddings and images.
     """
 
-    def __init__(self, values: Mapping[str, _Value], environ: Mapping[str, str]) -> None:
-        self._values = values
-        self._environ = environ
+    def __init__(
+        self,
+        values: Mapping[str, _Value] | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        provider: str = "",
+        **settings: Any,
+    ) -> None:
+        """`load_config` makes one of files; a program makes one of `provider`, who thinks, and what it is created with."""
+        own = {f"providers.{Role.THINKS.value}.active": provider} if provider else {}
+        for name, value in settings.items():
+            argument = "model" if name == "default_model" else name
+            own[f"providers.{Role.THINKS.value}.{provider.strip().lower()}.{argument}"] = value
+        self._values = {**(values or {}), **{name: _Value(value, PROGRAM) for name, value in own.items()}}
+        self._environ = os.environ if environ is None else environ
         self._made: dict[Role, AIProvider] = {}
+        self._written: dict[Role, str] = {}
+        """As whom the active one was named."""
         self.active: Mapping[Role, str] = {role: name for role in Role if (name := self._active(role))}
         """Registered name of who has a role; a role that nobody has is absent."""
         for role in self.active:
@@ -96,24 +118,56 @@ class Config:
         """Dotted name -> `companion.yaml:4` or `environment AI_PROVIDER`, for what is not a default."""
         return {name: each.source for name, each in self._values.items()}
 
-    def provider(self, role: Role, **arguments: Any) -> AIProvider:
+    def get(self, name: str, default: Any = None) -> Any:
+        """What is written under a dotted name (`providers.stt.active`, `websocket.max_connections`): a value, or a group.
+
+        References are replaced, where they lead somewhere. What nobody has written is `default`.
+        """
+        if name in self._values:
+            return self._shown(name)
+        group: dict[str, Any] = {}
+        for key in self._values:
+            if key.startswith(f"{name}."):
+                *path, last = key.removeprefix(f"{name}.").split(".")
+                inner = group
+                for part in path:
+                    found = inner.setdefault(part, {})
+                    inner = (
+                        found if isinstance(found, dict) else {}
+                    )  # a name with a dot in it stands in its way
+                inner[last] = self._shown(key)
+        return group or default
+
+    def get_provider_config(self, role: Role | str) -> dict[str, Any]:
+        """The block of who has a role, as it is written, its key included.
+
+        Raises:
+            AIProviderInvalidRequestError: nobody has it.
+        """
+        role = role_named(role)
+        if role not in self.active:
+            raise AIProviderInvalidRequestError(
+                f"No {role.value} provider is active.", hint=f"Set providers.{role.value}.active."
+            )
+        return dict(self.block(role))
+
+    def provider(self, role: Role | str, **arguments: Any) -> AIProvider:
         """Who has the role; with `arguments` a new one each time, which belongs to the caller.
 
         Raises:
             AIProviderError: NOT_SUPPORTED where nobody has the role; INVALID_REQUEST for what a provider does not take.
         """
+        role = self._held(role)
         if not arguments and role in self._made:
             return self._made[role]
-        if role not in self.active:
-            raise AIProviderNotSupportedError(
-                f"Nobody is configured for {role.value}.", hint=f"Set providers.{role.value}.active."
-            )
         spec = registry.find(self.active[role])
-        given = {**self._arguments(role, spec), **arguments}
+        _, named = meant(self._written.get(role, spec.name), role)
+        chosen = {constructor_name(role, name): value for name, value in arguments.items()}
+        given = {**named, **self._arguments(role, spec), **chosen}
         if role is Role.THINKS and Role.SPEAKS not in spec.roles and Role.SPEAKS in self.active:
             given.setdefault("voice", self.tts)
         try:
-            provider = AIProviderFactory.create(spec.name, **given)
+            provider = AIProviderFactory.create(spec.name, role=role, **given)
         except TypeError as error:  # an argument the provider does not know; its message names both
             raise AIProviderInvalidRequestError(
                 f"providers.{role.value}.{error}.", spec.name, error
@@ -122,20 +176,39 @@ class Config:
             self._made[role] = provider
         return provider
 
-    def block(self, role: Role) -> Mapping[str, Any]:
+    def _held(self, role: Role | str) -> Role:
+        role = role_named(role)
+        if role not in self.active:
+            raise AIProviderNotSupportedError(
+                f"Nobody is configured for {role.value}.", hint=f"Set providers.{role.value}.active."
+            )
+        return role
+
+    def block(self, role: Role | str) -> Mapping[str, Any]:
         """What is written for the active provider of a role, with its references replaced.
 
         Raises:
             AIProviderInvalidRequestError: a `${NAME}` that is not set and has nothing instead.
         """
+        role = role_named(role)
         spec = registry.find(self.active[role])
         found: dict[str, Any] = {}
-        for name in (*spec.aliases, spec.name):
+        for name in dict.fromkeys((*spec.aliases, spec.name, self._written.get(role, spec.name))):
             start = f"providers.{role.value}.{name}."
             for key, each in self._values.items():
                 if key.startswith(start):
                     found[key.removeprefix(start)] = self._resolved(key, each)
         return {argument: value for argument, value in found.items() if value is not None}
+
+    def validate(self) -> None:
+        """Returns where everybody who is configured has what it needs to be asked. Nothing is contacted.
+
+        Raises:
+            AIProviderKeyMissingError: somebody has no key.
+            AIProviderInvalidRequestError: a setting that makes no sense.
+        """
+        for role in self.active:
+            self.provider(role).validate_config()
 
     async def aclose(self) -> None:
         """Closes the providers made here."""
@@ -158,29 +231,37 @@ class Config:
             each = self._values[key]
             name = str(self._resolved(key, each) or "")
             try:
-                spec = registry.find(name)
+                spec, _ = meant(name, role)
             except CompanionError as error:
                 raise _refused(each.source, key, error.message) from error
             if role not in spec.roles:
                 raise _refused(each.source, key, f"{spec.display_name} cannot do that")
+            self._written[role] = name.strip().lower()
             return spec.name
         return chosen_provider() if role is Role.THINKS else _DEFAULTS.get(role, "")
 
     def _arguments(self, role: Role, spec: Spec) -> dict[str, Any]:
         """For the factory: the block under the names of the constructor, with the environment over it."""
-        block = {name: value for name, value in self.block(role).items() if name not in PER_REQUEST}
-        given = {_argument(role, name): value for name, value in block.items()}
+        given = {constructor_name(role, name): value for name, value in self.block(role).items()}
         environment: dict[str, Any] = {**arguments_from_environment(spec)}
         is_elsewhere = bool(spec.base_url) and given.get("base_url", spec.base_url) != spec.base_url
-        if "api_key" in given or is_elsewhere:
+        if not common_address(spec) and ("api_key" in given or is_elsewhere):
             # a key of the environment is for the vendor's own address; another address names its own key
             environment.pop("api_key", None)
             given.setdefault("api_key", None)
         if isinstance(given.get("api_key"), str):
             given["api_key"] = Secret(given["api_key"]) if given["api_key"] else None
+        own = {
+            constructor_name(role, key.rsplit(".", 1)[-1])
+            for key, each in self._values.items()
+            if each.source == PROGRAM
+        }
+        if common_address(spec) and not own & {"api_key", "base_url"}:
+            given |= {"base_url": environment["base_url"], "api_key": environment["api_key"]}
         for knob in knobs_from_environment():
-            given.pop(knob, None)
-        return {**given, **environment}
+            if knob not in own:
+                given.pop(knob, None)
+        return {**given, **environment, **{name: given[name] for name in own & given.keys()}}
 
     def _resolved(self, key: str, each: _Value) -> Any:
         """The value with `${NAME}` and `${NAME:-instead}` replaced, whole or in the middle of a text."""
@@ -199,34 +280,102 @@ class Config:
 
         return _REFERENCE.sub(replacement, each.value)
 
+    def _shown(self, key: str) -> Any:
+        """The value as `get` gives it: a reference that leads nowhere stays as it is written."""
+        value = self._values[key].value
+        if not isinstance(value, str):
+            return value
+        return _REFERENCE.sub(lambda match: self._environ.get(match[1]) or match[2] or match[0], value)
 
-def load_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+
+def ConfigManager(env: str = "", config_dir: str | Path = "config") -> Config:
+    """The files of a folder: `default.yaml` < `<env>.yaml` < `providers.yaml`."""
+    return load_config(config_dir, env=env)
+
+
+def load_from_env() -> Config:
+    """The providers the environment names, and no file.
+
+    Raises:
+        AIProviderError: as `Config.validate`.
+    """
+    config = Config({}, os.environ)
+    config.validate()
+    return config
+
+
+def role_named(role: Role | str) -> Role:
+    """The role of that name.
+
+    Raises:
+        AIProviderInvalidRequestError: there is none.
+    """
+    try:
+        return Role(role)
+    except ValueError as error:
+        names = ", ".join(each.value for each in Role)
+        raise AIProviderInvalidRequestError(
+            f"There is no role {str(role)[:40]!r}: there are {names}."
+        ) from error
+
+
+def load_config(
+    path: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    env: str = "",
+    env_file: str | Path | None = None,
+) -> Config:
     """The providers a program has chosen.
 
     Args:
-        path: the user's file; it need not exist, and the environment-specific one stands beside it. None: what
-            `COMPANION_CONFIG` names, else the settings of the app.
+        path: the user's file, or the folder of a `providers.yaml`; it need not exist, and the files below it stand beside
+            it. None: what `COMPANION_CONFIG` names, else the settings of the app.
         environ: instead of the process's own, for files, references and who is active.
+        env: the stage, `production` for instance; empty: what `COMPANION_ENV` or `ENVIRONMENT` says, else `development`.
+        env_file: a `.env` file that is put into the environment of the process first.
 
     Raises:
         AIProviderInvalidRequestError: with file, line and name of what cannot be used.
     """
+    if env_file is not None:
+        from companion.providers.env_file import load_dotenv
+
+        load_dotenv(env_file)
     environ = os.environ if environ is None else environ
     path = Path(path or environ.get("COMPANION_CONFIG") or _settings_file())
+    if path.is_dir():
+        path /= FOLDER_FILE
     values: dict[str, _Value] = {}
-    stage = environ.get(STAGE, "")
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage):
-        values |= _read(path.with_name(f"{path.stem}.{stage}{path.suffix}"))
-    values |= _read(path)
+    for file in _files(path, env or next(filter(None, map(environ.get, STAGES)), USUAL_STAGE)):
+        values |= _read(file)
     _declare_servers(values)
-    for variable, role in _ACTIVE.items():
-        if value := environ.get(variable, "").strip():
-            values[f"providers.{role.value}.active"] = _Value(value, f"environment {variable}")
+    for role, variables in CHOICES.items():
+        for variable in reversed(variables):
+            name = environ.get(variable, "").strip()
+            if name and (variable != "VOICE_PROVIDER" or _may_have(role, name)):
+                values[f"providers.{role.value}.active"] = _Value(name, f"environment {variable}")
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and environ[variable].strip():
             name = variable.removeprefix("COMPANION_").lower().replace("__", ".")
             values[name] = _Value(environ[variable].strip(), f"environment {variable}")
     return Config(values, environ)
+
+
+def _may_have(role: Role, name: str) -> bool:
+    """Whether somebody has a role; one whom nobody knows may, and is told with the place where he was named."""
+    try:
+        return role in meant(name, role)[0].roles
+    except CompanionError:
+        return True
+
+
+def _files(path: Path, stage: str) -> Iterator[Path]:
+    """The files of a configuration, those below first."""
+    staged = (stage, f"{path.stem}.{stage}") if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage) else ()
+    names = [name for name in (BASE, *staged) if name != path.stem]
+    yield from (path.with_name(f"{name}{path.suffix}") for name in names)
+    yield path
 
 
 def _settings_file() -> Path:
@@ -244,6 +393,8 @@ def _read(path: Path) -> dict[str, _Value]:
         if root.fault or not isinstance(root.value, dict):
             raise yaml_file.BrokenFile("names with values are needed here", root.line, root.column)
         entries = dict(_entries(path, root.value.get("providers")))
+        others = {name: node for name, node in root.value.items() if name not in ("providers", "servers")}
+        entries |= dict(_other_entries(path, others, ""))
         return entries | dict(_server_entries(path, root.value.get("servers")))
     except yaml_file.BrokenFile as error:
         raise _refused(f"{path.name}:{error.line}", "", str(error)) from error
@@ -279,6 +430,18 @@ def _server_entries(path: Path, servers: yaml_file.Node | None) -> Iterator[tupl
             yield f"servers.{name}.{setting}", _Value(value, f"{path.name}:{child.line}")
 
 
+def _other_entries(
+    path: Path, group: Mapping[str, yaml_file.Node], within: str
+) -> Iterator[tuple[str, _Value]]:
+    """Whatever else is written, by its dotted name; what is broken there is nobody's concern here."""
+    for name, node in group.items():
+        if isinstance(node.value, dict):
+            yield from _other_entries(path, node.value, f"{within}{name}.")
+        elif not node.fault:
+            with suppress(yaml_file.BrokenFile):
+                yield f"{within}{name}", _Value(yaml_file.plain(node), f"{path.name}:{node.line}")
+
+
 def _declare_servers(values: Mapping[str, _Value]) -> None:
     declared: dict[str, dict[str, Any]] = {}
     places: dict[str, str] = {}
@@ -306,13 +469,6 @@ def _children(node: yaml_file.Node | None, path: Path, key: str) -> Iterator[tup
     if node.fault or not isinstance(node.value, dict):
         raise _refused(f"{path.name}:{node.line}", key, node.fault or "names with values are needed here")
     yield from node.value.items()
-
-
-def _argument(role: Role, name: str) -> str:
-    """A block's name for the constructor: in the block of a role, `model` is the model of that role."""
-    if name == "model":
-        return MODEL_ARGUMENTS[role]
-    return "tts_voice" if name == "voice" and role is Role.SPEAKS else name
 
 
 def _refused(source: str, key: str, why: str) -> AIProviderInvalidRequestError:

@@ -1,4 +1,4 @@
-"""What a model is for, guessed from its name: for servers that list their models without saying so. Pure text."""
+"""What a model's name says: what it is for, where its server does not say so, and how a person calls it. Pure text."""
 
 from __future__ import annotations
 
@@ -27,3 +27,17 @@ def use_of(model: str) -> Role:
 def made_for(role: Role, models: Iterable[str]) -> tuple[str, ...]:
     """Those of `models` that were most likely made for `role`, in their order."""
     return tuple(model for model in models if use_of(model) is role)
+
+
+_PATH = re.compile(r"(?:[A-Za-z]:)?[\\/]|\.{1,2}[\\/]|~")
+_WEIGHTS = re.compile(r"\.(gguf|ggml|bin|safetensors|onnx|pt|pth)$", re.IGNORECASE)
+_SHARD = re.compile(r"-00001-of-\d{5}$")
+
+
+def label_of_model(model: str) -> str:
+    """How a person knows a model: by the name of its file, where a server gives the whole path of it."""
+    is_file = _WEIGHTS.search(model) is not None
+    if not is_file and not _PATH.match(model):
+        return model
+    name = re.split(r"[\\/]", model.rstrip("\\/"))[-1]
+    return _SHARD.sub("", _WEIGHTS.sub("", name)) or model

@@ -1,19 +1,22 @@
-"""What every provider is: one class with three calls of one shape, and the simple methods programs use.
+"""What every provider is: one class with three calls of one shape, and the simple methods programs use (`simple`).
 
 A vendor's file holds one `SPEC` and one subclass that overrides `chat`, `transcribe` or `speak`, which make one attempt
-each. `stacked` and the simple methods add patience: retries, deadlines and the rest of `Policy`. Constructing a
-provider is cheap: SDKs and connections come with the first call. Errors are `AIProviderError`.
+each; a program's own class may override simple methods instead. `stacked` and the simple methods add patience: retries,
+deadlines and the rest of `Policy`. Constructing a provider is cheap: SDKs and connections come with the first call.
+Errors are `AIProviderError`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from companion.errors import (
     AIProviderAuthError,
+    AIProviderKeyMissingError,
     AIProviderNotSupportedError,
     AIProviderTimeoutError,
     AIProviderUnavailableError,
@@ -25,10 +28,7 @@ from companion.flow import (
     ChatRequest,
     Health,
     HearRequest,
-    Message,
-    ModelInfo,
     Role,
-    Speaker,
     SpeakRequest,
     Transcript,
     Usage,
@@ -36,19 +36,38 @@ from companion.flow import (
 )
 from companion.hosts import host_of, is_own_network
 from companion.log import Secret
+from companion.providers import written
+from companion.providers.simple import SimpleMethods, opened, simple_request
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
     from companion.net import Net
     from companion.ports import Call, SpeechToSpeech
     from companion.providers.middleware import Budget, CallFigures
 
+FROM_ENVIRONMENT = Secret("")
+"""No key was given, and none was refused: the vendor's variables may hold one."""
+__all__ = [
+    "FROM_ENVIRONMENT",
+    "AIProvider",
+    "BaseImageProvider",
+    "Policy",
+    "Spec",
+    "opened",
+    "simple_request",
+]
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
 AnswerT = TypeVar("AnswerT")
 
 QUESTION_S = 30.0
 """Longest wait for the answer to a small question beside the calls."""
+
+
+def revealed(key: Secret | str) -> str:
+    """The text of a key; a program's own class may keep its key as one."""
+    return key.reveal() if isinstance(key, Secret) else str(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,8 @@ class Spec:
     """Its recogniser tells when a turn begins and ends (`Transcript.signal`)."""
     streams_text: bool = False
     """Its voice takes the text while it is written (`SpeakRequest.pieces`)."""
+    batches: bool = False
+    """Takes many chat requests at once (`AIProvider.batch`)."""
     realtime: tuple[str, ...] = ()
     """Models that hear, think and speak in one go (`AIProvider.realtime`), the default first; empty: none."""
     realtime_voices: tuple[str, ...] = ()
@@ -94,6 +115,8 @@ class Spec:
     """One sentence for the settings card: what it is and where the words go."""
     install: str = ""
     """How to install it, where it is an extra."""
+    usual_window: int = 8192
+    """Tokens that every chat model of it can take, for those nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +140,26 @@ class Policy:
     """Failures in a row after which the provider is left alone."""
     breaker_rest_s: float = 30.0
     """How long it is left alone before one request tries again."""
-    requests_per_minute: int = 0
+    requests_per_minute: float = 0
     """0: no limit."""
+    requests_at_once: int = 0
+    """How many of them may begin together; 0: a minute's worth."""
     max_chars: int = 32_000
     """Longest answer."""
     max_audio_s: float = 600.0
     """Longest speech of one request."""
+    poll_s: float = 2.0
+    """Pause before a job at the vendor is looked at again; grows up to fifteen times as long."""
 
     @property
     def thinking_s(self) -> float:
         """To the first word of a model that is known to think before it answers."""
         return max(self.first_s, min(THINKING * self.first_s, LONGEST_THOUGHT_S))
+
+    @property
+    def of_jobs(self) -> Policy:
+        """For work that takes minutes or hours and has clocks of its own: only what says nothing at all is ended."""
+        return replace(self, first_s=JOB_SILENCE_S, idle_s=JOB_SILENCE_S, total_s=JOB_TOTAL_S)
 
     def waiting(self, seconds: float) -> Policy:
         """The same for who wants to wait that long: a short wait shortens the clocks, a long one lengthens them."""
@@ -141,15 +173,19 @@ USUAL_WAIT_S = 60.0
 THINKING = 8.0
 """A model that thinks may be silent for so many times as long as another."""
 LONGEST_THOUGHT_S = 120.0
+JOB_SILENCE_S = 900.0
+JOB_TOTAL_S = 7 * 86_400.0
 LOCAL_POLICY = Policy(first_s=120.0, idle_s=60.0)
 """Engines without a key run on this computer: they load models and share its processor; they are slow, not gone."""
 
 
-class AIProvider:
+class AIProvider(SimpleMethods):
     """A provider of thinking, hearing or speaking. Use as is, or subclass to add a vendor.
 
     Args:
-        api_key: the vendor's key; a plain string is wrapped at once.
+        config: of a program's own provider: a value whose `api_key`, `model` and `voice` are taken over.
+        api_key: the vendor's key; a plain string is wrapped at once. Not given, nor another address: what the vendor's
+            variables say; None: no key.
         model: default for `chat` and `generate_completion`; empty: the vendor's default.
         base_url: another address of the same protocol.
         net: the gate to use; by default the provider makes one of its own and closes it with itself.
@@ -157,29 +193,82 @@ class AIProvider:
         tts_voice: default voice.
         embedding_model: default for `embed`.
         image_model: default for `draw`.
+        video_model: default for `film`.
         stt_model: default for `transcribe`.
         voice: who speaks for a vendor without speech; it is closed together with this provider.
         options: what a dialect understands besides; unknown names are refused by it.
     """
 
     spec: ClassVar[Spec]
+    _is_described: ClassVar[bool] = False
+    makes: ClassVar[Role] = Role.THINKS
+    """What `generate` gives, where a program's own class overrides it."""
     policy: Policy = Policy()
     """For `stacked` and the simple methods; `LOCAL_POLICY` where there is no key. The factory refines it."""
     budget: Budget | None = None
     """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
+    api_key: Secret | None
+    """A program's own class may keep it as a string, for a library of its own."""
+    base_url: str
+    models: Mapping[Role, str]
+    tts_voice: str
+    defaults: Mapping[str, Any]
+    """Fields of requests that are filled in where a request leaves them as they are: `temperature`, `speed` ..."""
+    config: Any
+    """What a program's own provider was made with."""
+    settings: Mapping[str, Any]
+    """What it was configured with and its constructor does not take: for `initialize`."""
+    _role: Role | None
+    """What it was made for, where it can do several things."""
+    _voice: AIProvider | None
+    _stand_in: AIProvider | None
+    _net: Net | None
+    _owns_net: bool
+    _is_open: bool
+    """Between `connect` and `disconnect`; a program's own class may keep that as `_connected`."""
+    _turn: Transcript | None
+    _closes: bool
+    _made_with: dict[str, Any]
+    _stacks: dict[object, tuple[object, Call[Any, Any]]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "spec"):  # a program's own class; a vendor's file writes its SPEC out
-            roles = frozenset(role for role, names in _METHODS.items() if _overrides(cls, names))
-            cls.spec = Spec(name=cls.__name__.lower(), display_name=cls.__name__, roles=roles)
+        if "spec" in vars(cls):  # a vendor's file writes its SPEC out
+            cls._is_described = True
+        elif not cls._is_described:  # a program's own class is what it overrides
+            spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+            cls.spec = Spec(
+                name=cls.__name__.lower(),
+                display_name=cls.__name__,
+                roles=frozenset(role for role in Role if written.method(cls, role)),
+                key_env=(f"{spelled}_API_KEY",),
+            )
         if cls.policy is AIProvider.policy and not cls.spec.needs_key:
             cls.policy = LOCAL_POLICY
 
+    def __new__(cls, *_: Any, **arguments: Any) -> Self:
+        """An instance that is whole even where a program's own class never calls `super().__init__`."""
+        if not hasattr(cls, "spec"):
+            raise TypeError(
+                f"{cls.__name__} is nobody in particular: subclass it, or ask AIProviderFactory for one"
+            )
+        self = super().__new__(cls)
+        key = arguments.get("api_key")
+        self._made_with = {**arguments, **({"api_key": Secret(key)} if isinstance(key, str) and key else {})}
+        self.api_key, self.base_url, self.tts_voice = None, "", ""
+        self.models = dict.fromkeys(Role, "")
+        self.defaults, self.settings, self.config = {}, {}, None
+        self._role = self._voice = self._stand_in = self._net = self._turn = None
+        self._owns_net, self._is_open, self._closes = True, False, False
+        self._stacks = {}
+        return self
+
     def __init__(
         self,
+        config: Any = None,
+        /,
         *,
-        api_key: str | Secret | None = None,
+        api_key: str | Secret | None = FROM_ENVIRONMENT,
         model: str = "",
         base_url: str = "",
         net: Net | None = None,
@@ -188,26 +277,37 @@ class AIProvider:
         stt_model: str = "",
         embedding_model: str = "",
         image_model: str = "",
+        video_model: str = "",
         voice: AIProvider | None = None,
         **options: Any,
     ) -> None:
         if options:
             raise TypeError(f"{self.spec.name}: unknown option {', '.join(sorted(options))}")
+        if api_key is FROM_ENVIRONMENT and not base_url and config is None:
+            from companion.providers.config import arguments_from_environment
+
+            found = arguments_from_environment(self.spec)
+            api_key, base_url = found.get("api_key"), found.get("base_url", "")
+            model, tts_model = model or found.get("model", ""), tts_model or found.get("tts_model", "")
+            tts_voice = tts_voice or found.get("tts_voice", "")
+        self.config = config
+        api_key = api_key or getattr(config, "api_key", None)
         self.api_key = Secret(api_key) if isinstance(api_key, str) and api_key else api_key or None
         self.base_url = base_url or self.spec.base_url
+        model = model or str(getattr(config, "model", None) or "")
         defaults = self.spec.default_models
-        self.models: Mapping[Role, str] = {
+        self.models = {
             Role.THINKS: model or defaults.get(Role.THINKS, ""),
             Role.HEARS: stt_model or defaults.get(Role.HEARS, ""),
             Role.SPEAKS: tts_model or defaults.get(Role.SPEAKS, ""),
             Role.EMBEDS: embedding_model or defaults.get(Role.EMBEDS, ""),
             Role.DRAWS: image_model or defaults.get(Role.DRAWS, ""),
+            Role.FILMS: video_model or defaults.get(Role.FILMS, ""),
         }
-        self.tts_voice = tts_voice
+        self.tts_voice = tts_voice or str(getattr(config, "voice", None) or "")
         self._voice = voice
         self._net = net
         self._owns_net = net is None
-        self._stacks: dict[object, tuple[object, Call[Any, Any]]] = {}
 
     # -- what a dialect overrides ---------------------------------------------------------------------------
 
@@ -217,25 +317,52 @@ class AIProvider:
         Raises:
             AIProviderError: of the kind that fits; AIProviderStreamCutError when the stream ends without its end.
         """
+        if written.method(type(self), Role.THINKS):
+            return written.chat(self, request)
         raise self._unsupported("write answers", "Choose another provider for thinking.")
 
     def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Streams what is heard: partial transcripts where the engine can, then exactly one final."""
+        if written.method(type(self), Role.HEARS):
+            return written.transcribe(self, request)
         raise self._unsupported("recognise speech", "Choose another provider for hearing.")
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        """Streams the sound of a text in chunks of one sample rate."""
-        if self._voice is None:
+        """Streams the sound of a text in chunks of one sample rate.
+
+        A vendor without speech speaks through the voice it was given, else through the one the environment names.
+        """
+        if written.method(type(self), Role.SPEAKS):
+            return written.speak(self, request)
+        if self._voice is None and self._stand_in is None:
+            from companion.providers.config import voice_for
+
+            self._stand_in = voice_for(self.spec, None if self._owns_net else self._net)
+        voice = self._voice or self._stand_in
+        if voice is None:
             raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
-        return self._voice.speak(request)
+        return voice.speak(request)
 
     def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yields the vectors of all texts of the request, once."""
+        if written.method(type(self), Role.EMBEDS):
+            return written.embed(self, request)
         raise self._unsupported("turn text into vectors", "Choose another provider for embeddings.")
 
     def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         """Yields the pictures of the request as they are ready, usually one."""
+        if written.method(type(self), Role.DRAWS):
+            return written.draw(self, request)
         raise self._unsupported("draw pictures", "Choose another provider for images.")
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        """Makes a video into a file; yields how far it is, at last with the video."""
+        raise self._unsupported("make videos", "Choose another provider for videos: Google, for instance.")
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        """Has many chat requests answered in one job; yields how far it is, at last with the answers in order."""
+        hint = "Ask one by one, or choose a provider with batches: OpenAI or Anthropic."
+        raise self._unsupported("answer requests in batches", hint)
 
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
         """Who opens conversations with a model that hears, thinks and speaks in one go (`Spec.realtime`)."""
@@ -243,7 +370,9 @@ class AIProvider:
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""
-        return self.spec.voices if self._voice is None else await self._voice.voices()
+        if self._voice is not None:
+            return await self._voice.voices()
+        return self.spec.voices or await written.voices(self)
 
     async def check(self) -> Health:
         """The vendor's cheapest authenticated call. Reports, never raises an `AIProviderError`."""
@@ -254,8 +383,10 @@ class AIProvider:
 
     async def aclose(self) -> None:
         """Closes connections. Idempotent."""
-        if self._voice is not None:
-            await self._voice.aclose()
+        await written.close(self)
+        for voice in (self._voice, self._stand_in):
+            if voice is not None:
+                await voice.aclose()
         if self._owns_net and self._net is not None:
             await self._net.aclose()
             self._net = None
@@ -270,27 +401,33 @@ class AIProvider:
             self._net = Net()
         return self._net
 
-    def stacked(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
+    def stacked(self, call: Call[RequestT, ChunkT], policy: Policy | None = None) -> Call[RequestT, ChunkT]:
         """`call`, one of this provider's own, behind its policy and its budget: `provider.stacked(provider.chat)`.
 
         The same call gives the same stack again, so the circuit breaker and the rate limit remember; another policy makes
-        a new one in its place.
+        a new one in its place. What a request leaves open is filled in from `defaults`.
+
+        Args:
+            policy: instead of the provider's own; its stack is kept beside that one.
         """
-        made_for, stacked = self._stacks.get(call, (None, call))
-        if made_for != (wanted := (self.policy, self.budget)):
-            stacked = self._stacked_anew(call)
-            self._stacks[call] = wanted, stacked
+        place = (call, policy is not None)
+        made_for, stacked = self._stacks.get(place, (None, call))
+        if made_for != (wanted := (policy or self.policy, self.budget)):
+            stacked = self._stacked_anew(call, policy or self.policy)
+            self._stacks[place] = wanted, stacked
         return stacked
 
-    def _stacked_anew(self, call: Call[RequestT, ChunkT]) -> Call[RequestT, ChunkT]:
+    def _stacked_anew(self, call: Call[RequestT, ChunkT], policy: Policy) -> Call[RequestT, ChunkT]:
         from companion.providers.middleware import affordable, measured, stack
 
+        policy = policy.of_jobs if call in (self.film, self.batch) else policy
+        call = written.as_call(self, call)
         if self.budget is not None:  # inside, because every attempt is paid for
             call = measured(call, self.budget, spec=self.spec, price=self.price, default_model=self._model_of)
-        call = stack(call, self.policy, self.spec, thinks=self._thinks)
+        call = stack(call, policy, self.spec, thinks=self._thinks)
         if self.budget is not None and self.may_cost:
             call = affordable(call, self.budget, spec=self.spec)
-        return call
+        return written.filling(self, call)
 
     @property
     def may_cost(self) -> bool:
@@ -327,8 +464,15 @@ class AIProvider:
             return False
         from companion.providers.catalogue import Catalogue
 
-        entry = Catalogue.load().find(request.model or self.models[Role.THINKS], self.spec.name)
-        return entry is not None and "reasoning" in entry.abilities
+        model = request.model or self.models[Role.THINKS]
+        entry = Catalogue.load().find(model, self.spec.name)
+        if entry is not None and entry.abilities:
+            return "reasoning" in entry.abilities
+        from companion.providers.wire.words import (
+            thinks_aloud,
+        )  # of a model that nobody knows its name says it
+
+        return bool(request.reasoning_effort) or thinks_aloud(model)
 
     async def asked(self, question: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
         """What a small question beside the calls is answered (which models, which voices); asked twice if need be.
@@ -356,12 +500,13 @@ class AIProvider:
         """The key, revealed for one request.
 
         Raises:
-            AIProviderAuthError: KEY_MISSING when there is none, KEY_MALFORMED when it cannot be one.
+            AIProviderKeyMissingError: there is none.
+            AIProviderAuthError: KEY_MALFORMED when no header can carry it.
         """
-        if self.api_key is None:
-            raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MISSING, who=self.spec.display_name)
-        key = self.api_key.reveal().strip()
-        if not (key.isascii() and key.isprintable()):  # no header can carry it
+        if not self.api_key:
+            raise AIProviderKeyMissingError("", self.spec.name, who=self.spec.display_name)
+        key = revealed(self.api_key).strip()
+        if not (key.isascii() and key.isprintable()):
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
         return key
 
@@ -369,61 +514,15 @@ class AIProvider:
         name = self.spec.display_name
         return AIProviderNotSupportedError(f"{name} cannot {what}.", self.spec.name, who=name, hint=hint)
 
-    async def __aenter__(self) -> AIProvider:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self.models[Role.THINKS]!r})"
-
-    # -- the simple face (features B1) ----------------------------------------------------------------------
-
-    async def generate_completion(
-        self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> str:
-        """The whole answer as text."""
-        from companion.providers.response import said
-
-        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
-        async with opened(self.stacked(self.chat), request) as deltas:
-            came = [delta async for delta in deltas]
-        return "".join(delta.text for delta in said(came))
-
-    async def generate_completion_stream(
-        self, system_prompt: str, user_prompt: str, max_tokens: int = 500, temperature: float = 0.7
-    ) -> AsyncGenerator[str, None]:
-        """The answer as it is written."""
-        request = simple_request(system_prompt, user_prompt, max_tokens, temperature)
-        async with opened(self.stacked(self.chat), request) as deltas:
-            async for delta in deltas:
-                if delta.text:
-                    yield delta.text
-
-    async def generate_tts(self, text: str, voice: str = "", speed: float = 1.0) -> bytes:
-        """The sound of `text` as an MP3 file."""
-        from companion.pcm import to_mp3
-
-        request = SpeakRequest(text=text, voice=voice, speed=speed)
-        async with opened(self.stacked(self.speak), request) as sound:
-            chunks = [chunk async for chunk in sound]
-        rate_hz = chunks[0].rate_hz if chunks else 24_000
-        return to_mp3(Audio(pcm=b"".join(chunk.pcm for chunk in chunks), rate_hz=rate_hz))
-
-    def get_model_info(self) -> ModelInfo:
-        """The chat model this provider uses, with what the catalogue knows of it."""
-        from companion.providers.catalogue import Catalogue
-
-        model = self.models[Role.THINKS]
-        entry = Catalogue.load().find(model, self.spec.name)
-        return ModelInfo(
-            provider=self.spec.name,
-            model_name=model,
-            supports_tts=Role.SPEAKS in self.spec.roles or self._voice is not None,
-            max_tokens=entry.max_output if entry else None,
-            context_window=entry.context_window if entry else None,
-        )
+        model = self.models[self._role or Role.THINKS] or next(filter(None, self.models.values()), "")
+        return f"{type(self).__name__}(model={model!r})"
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """How many tokens a request is before its answer: the vendor's own count where it has one, else an estimate."""
@@ -448,43 +547,20 @@ class AIProvider:
 
         return tuple(entry.model for entry in Catalogue.load().models(self.spec.name))
 
-    async def get_available_voices(self) -> list[str]:
-        """Ids of the voices `generate_tts` takes."""
-        return [voice.id for voice in await self.voices()]
+
+class BaseImageProvider(AIProvider):
+    """A provider whose `generate` draws."""
+
+    makes = Role.DRAWS
+
+    async def generate_batch(self, prompts: Sequence[str], **options: Any) -> list[Picture]:
+        """A picture for each prompt, in their order."""
+        from companion.providers.client import Client
+
+        client = Client(self)
+        return [await client.draw(prompt, **options) for prompt in prompts]
 
 
-class opened(Generic[RequestT, ChunkT]):
-    """The chunks of one call, closed at the end of the block whatever happens: `async with opened(call, request)`."""
-
-    def __init__(self, call: Call[RequestT, ChunkT], request: RequestT) -> None:
-        self._chunks = call(request)
-
-    async def __aenter__(self) -> AsyncIterator[ChunkT]:
-        return self._chunks
-
-    async def __aexit__(self, *_: object) -> None:
-        close = getattr(self._chunks, "aclose", None)  # async generators have it, bare iterators need not
-        if close is not None:
-            await close()
-
-
-def simple_request(system_prompt: str, user_prompt: str, max_tokens: int, temperature: float) -> ChatRequest:
-    """The request behind `generate_completion`."""
-    return ChatRequest(
-        messages=(Message(Speaker.SYSTEM, system_prompt), Message(Speaker.USER, user_prompt)),
-        max_tokens=max_tokens,
-        temperature=temperature,
-    )
-
-
-_METHODS: Mapping[Role, tuple[str, ...]] = {
-    Role.THINKS: ("chat", "generate_completion", "generate_completion_stream"),
-    Role.HEARS: ("transcribe",),
-    Role.SPEAKS: ("speak", "generate_tts"),
-    Role.EMBEDS: ("embed",),
-    Role.DRAWS: ("draw",),
-}
-
-
-def _overrides(cls: type[AIProvider], names: tuple[str, ...]) -> bool:
-    return any(getattr(cls, name) is not getattr(AIProvider, name) for name in names)
+STTProvider = TTSProvider = LLMProvider = Provider = AIProvider
+BaseTextProvider = BaseAudioProvider = BaseTTSProvider = BaseVoiceProvider = BaseRealtimeProvider = AIProvider
+"""A class of a program's own may name what it is for; what it can do is seen from what it overrides."""

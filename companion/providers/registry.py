@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from companion.errors import AIProviderError, AIProviderInvalidRequestError, Kind
+from companion.errors import AIProviderInvalidRequestError, Kind
 from companion.flow import Role
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors import compatible
@@ -44,7 +44,7 @@ def find(name: str) -> Spec:
     """What is known of a provider, by its name or an alias, in any case of letters.
 
     Raises:
-        AIProviderError: PROVIDER_UNKNOWN, with the names there are.
+        AIProviderInvalidRequestError: PROVIDER_UNKNOWN, with the names there are.
     """
     return _entry(name).spec
 
@@ -63,7 +63,7 @@ def provider_class(name: str) -> type[AIProvider]:
     """The class behind a name or an alias; loads no SDK.
 
     Raises:
-        AIProviderError: PROVIDER_UNKNOWN.
+        AIProviderInvalidRequestError: PROVIDER_UNKNOWN.
     """
     entry = _entry(name)
     if entry.provider is not None:
@@ -79,6 +79,8 @@ def provider_class(name: str) -> type[AIProvider]:
 def register(name: str, cls: type[AIProvider], *, replace_existing: bool = False) -> None:
     """Adds a program's own provider under `name`; it is then listed and created like the built-in ones.
 
+    What a program has registered it may register again; a name of ours it only takes with `replace_existing`.
+
     Raises:
         AIProviderInvalidRequestError: `cls` is no `AIProvider` subclass, or the name is taken and not to be replaced.
     """
@@ -86,13 +88,15 @@ def register(name: str, cls: type[AIProvider], *, replace_existing: bool = False
     if not key:
         raise AIProviderInvalidRequestError("A provider needs a name.")
     cls = _checked(cls, name)
-    if not replace_existing and _look_up(key) is not None:
+    if not replace_existing and key not in _registered and _look_up(key) is not None:
         raise AIProviderInvalidRequestError(
             f"The name {key} is taken by {find(key).display_name}.",
             key,
             hint="Choose another name, or replace it with replace_existing=True.",
         )
-    _registered[key] = _Entry(replace(cls.spec, name=key, aliases=()), provider=cls)
+    variables = (f"{variable_name(key)}_API_KEY", *cls.spec.key_env) if cls.spec.key_env else ()
+    spec = replace(cls.spec, name=key, aliases=(), key_env=tuple(dict.fromkeys(variables)))
+    _registered[key] = _Entry(spec, provider=cls)
 
 
 def unregister(name: str) -> None:
@@ -116,6 +120,11 @@ def is_vendor(name: str) -> bool:
     return bool(_module_of(name)) or name in compatible.rows()
 
 
+def variable_name(name: str) -> str:
+    """A provider's name as its variables begin."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
+
+
 def _checked(cls: object, name: str) -> type[AIProvider]:
     if not (isinstance(cls, type) and issubclass(cls, AIProvider)):
         raise AIProviderInvalidRequestError(
@@ -128,7 +137,7 @@ def _entry(name: str) -> _Entry:
     entry = _look_up(name.strip().lower())
     if entry is None:
         names = ", ".join(spec.name for spec in specs())
-        raise AIProviderError(
+        raise AIProviderInvalidRequestError(
             f"There is no provider called {name!r}. There are: {names}.", name, kind=Kind.PROVIDER_UNKNOWN
         )
     return entry

@@ -19,6 +19,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 RequestT = TypeVar("RequestT")
 
+_AT_ONCE = 64
+"""Items that are read without a pause."""
+
 
 class Reading(AsyncIterator[T]):
     """One reading of a source that can be read `again`."""
@@ -52,13 +55,16 @@ def through(
 
 
 class Replay(Generic[T]):
-    """The source is read when the newest reader asks for more; items are shared, not copied. Close it at the end."""
+    """The source is read on from the first moment somebody reads; items are shared, not copied. Close it at the end."""
 
     def __init__(self, source: AsyncIterator[T]) -> None:
         self.items: list[T] = []
         self._source = source
         self._is_over = False
-        self._next: asyncio.Task[None] | None = None
+        self._fault: Exception | None = None
+        """With which the source ended."""
+        self._reading: asyncio.Task[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def again(self, start: int = 0) -> Reading[T]:
         """All items from the one of index `start`, then those still to come.
@@ -73,29 +79,41 @@ class Replay(Generic[T]):
             while at < len(self.items):
                 yield self.items[at]
                 at += 1
+            if self._fault is not None:
+                raise self._fault
             if self._is_over:
                 return
-            if self._next is None:
-                self._next = spawn(self._read(), name="read on", is_awaited=True)
-            task = self._next
-            await asyncio.wait([task])  # it goes on when this reader is cancelled
-            self._next = None
-            task.result()
+            if self._reading is None:  # a task of its own: a reader may be cancelled in the middle of an item
+                self._reading = spawn(self._read(), name="read on")
+            more = asyncio.get_running_loop().create_future()
+            self._waiting.append(more)
+            await more
 
     async def aclose(self) -> None:
         """Lets go of the source."""
-        await stop(self._next)
-        if self._next is not None and not self._next.cancelled():
-            self._next.exception()  # nobody waits for it any more
+        await stop(self._reading)
         close = getattr(self._source, "aclose", None)
         if close is not None:
             await close()
 
     async def _read(self) -> None:
         try:
-            self.items.append(await anext(self._source))
-        except StopAsyncIteration:
+            async for item in self._source:
+                self.items.append(item)
+                self._wake()
+                if len(self.items) % _AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a recording is there at once, and others want to work too
+        except Exception as error:  # noqa: BLE001 - readers raise it when its turn has come
+            self._fault = error
+        finally:
             self._is_over = True
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for reader in waiting:
+            if not reader.done():
+                reader.set_result(None)
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from companion.calls import Spelling
 from companion.flow import ChatDelta, Message, Speaker, Usage
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 class ChatResponse:
     """A whole answer."""
 
-    text: str
-    finish_reason: str
+    text: str = ""
+    finish_reason: str = "stop"
     """`stop`, `length`, `content_filter`, or `tool_calls`."""
     model: str = ""
     """The model that answered, as the vendor names it."""
@@ -38,11 +40,75 @@ class ChatResponse:
     """The vendor's last event as it came."""
     messages: tuple[Message, ...] = ()
     """The conversation with this answer at its end: what the next request goes on from."""
+    created_at: int = field(default=0, compare=False)
+    """When it was whole, in seconds since the epoch."""
+
+    message: Message = field(default=None, compare=False)  # type: ignore[assignment]
+    """The answer as an entry of the conversation. A response can be made of it alone."""
+
+    def __post_init__(self) -> None:
+        message = self.message or (self.messages[-1] if self.messages else None)
+        if message is None or (self.text and message.content != self.text):
+            message = Message(Speaker.ASSISTANT, self.text, tool_calls=self.tool_calls)
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "text", message.content)
+        object.__setattr__(self, "tool_calls", message.tool_calls)
 
     @property
-    def message(self) -> Message:
-        """The answer as an entry of the conversation."""
-        return Message(Speaker.ASSISTANT, self.text, tool_calls=self.tool_calls)
+    def content(self) -> str:
+        """The same as `text`."""
+        return self.text
+
+    @property
+    def tokens_used(self) -> int:
+        """All tokens, read and written; 0: the vendor did not say."""
+        return self.usage.total_tokens if self.usage else 0
+
+    @property
+    def total_tokens(self) -> int:
+        """The same as `tokens_used`."""
+        return self.tokens_used
+
+    @property
+    def raw_response(self) -> Mapping[str, Any] | None:
+        """The same as `raw`."""
+        return self.raw
+
+    @staticmethod
+    def of(value: object) -> ChatResponse:
+        """What a program's own model gave as its answer: a text, a message, or one of ours."""
+        if isinstance(value, ChatResponse):
+            return value
+        message = Message.of(value) if isinstance(value, Mapping) else value
+        if isinstance(message, Message):
+            return ChatResponse(message=message, finish_reason="tool_calls" if message.tool_calls else "stop")
+        content = getattr(value, "content", value)
+        return ChatResponse(text="" if content is None else str(content), finish_reason="stop")
+
+    def deltas(self) -> Iterable[ChatDelta]:
+        """The answer as it would have come."""
+        if self.text:
+            yield ChatDelta(text=self.text, reasoning=self.reasoning)
+        yield ChatDelta(
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            model=self.model,
+            id=self.id,
+            tool_calls=self.tool_calls,
+            notices=self.notices,
+            raw=self.raw,
+        )
+
+
+class ProviderResponse(ChatResponse, metaclass=Spelling):
+    """`ChatResponse`, as a program's own model writes it."""
+
+    def __new__(  # type: ignore[misc]
+        cls, content: str = "", model: str = "", tokens_used: int = 0, **others: Any
+    ) -> ChatResponse:
+        if tokens_used:
+            others.setdefault("usage", Usage(output_tokens=tokens_used))
+        return ChatResponse(text=content, model=model, **others)
 
 
 class Collected:
@@ -86,6 +152,7 @@ class Collected:
             notices=last.notices,
             raw=last.raw,
             messages=(*asked, answer),
+            created_at=int(time.time()),
         )
 
 

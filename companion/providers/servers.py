@@ -18,7 +18,7 @@ from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import Health, Role, VoiceInfo
 from companion.hosts import is_this_computer
 from companion.providers import registry
-from companion.providers.model_names import made_for
+from companion.providers.model_names import label_of_model, made_for
 from companion.providers.provider import AIProvider, Spec, opened
 from companion.providers.vendors import compatible
 
@@ -308,7 +308,9 @@ class Discovery:
 
     def _can(self, role: Role) -> str:
         names = self.models.get(role, ())
-        shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        shown = ", ".join(map(label_of_model, names[:2])) + (
+            f" and {len(names) - 2} more" if len(names) > 2 else ""
+        )
         if role is Role.SPEAKS and self.voices:
             shown = f"{self.voices} {'voice' if self.voices == 1 else 'voices'}"
         return f"{_VERBS[role]} ({shown})" if shown else _VERBS[role]

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health, Role
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import AIProvider, Spec, revealed
 
 if TYPE_CHECKING:
     from companion.providers.config_file import Config
@@ -137,6 +138,17 @@ class Verdict:
     """Chosen models that end soon, one sentence each."""
 
     @property
+    def is_valid(self) -> bool:
+        """The same as `ok`."""
+        return self.ok
+
+    @property
+    def message(self) -> str:
+        """The sentence, its next step, and WARNING before what does not stop it."""
+        said = f"{self.detail} {self.hint}".strip()
+        return " ".join((said, *(f"WARNING: {sentence}" for sentence in self.warnings)))
+
+    @property
     def has_key(self) -> bool | None:
         """None: it needs none."""
         return None if self.key == "not needed" else self.key != "missing"
@@ -164,30 +176,20 @@ FAILING = "failing"
 
 async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict:
     """Checks one provider: key there and well formed, vendor reachable, models known. Never raises an AIProviderError."""
-    from companion.providers import registry
 
     spec = provider.spec
     models = {role: name for role, name in provider.models.items() if name and role in spec.roles}
-    key = "present" if provider.api_key is not None else "missing" if spec.needs_key else "not needed"
+    key, problem = _key_of(provider)
     verdict = partial(
         Verdict,
         provider=spec.name,
         display_name=spec.display_name,
         models=models,
         warnings=_warnings(spec, models),
+        key=key,
     )
-    if key == "missing":
-        detail = f"{spec.display_name} needs a key."
-        return verdict(
-            detail=detail, word=WORDS[Kind.KEY_MISSING], hint=next_step(Kind.KEY_MISSING, spec), key=key
-        )
-    if provider.api_key is not None and spec.needs_key and provider.base_url == spec.base_url:
-        seen = inspect_key(provider.api_key.reveal(), spec, registry.specs())
-        if not seen.is_ready:
-            hint = next_step(Kind.KEY_MALFORMED, spec)
-            word = WORDS[Kind.KEY_MALFORMED]
-            return verdict(detail=seen.problem, word=word, hint=hint, key="malformed")
-    verdict = partial(verdict, key=key)
+    if problem:
+        return verdict(detail=problem, **_wrong(key, spec))
     health = await _ask(provider, limit_s)
     if isinstance(health, CompanionError):
         health = Health(ok=False, detail=health.message, kind=health.kind)
@@ -211,6 +213,89 @@ async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict
         unknown_models=unknown,
         knows_models=not unknown if health.models and models else None,
     )
+
+
+def _key_of(provider: AIProvider) -> tuple[str, str]:
+    """What is known of a key without asking (`Verdict.key`), and what is wrong with it, in one sentence."""
+    from companion.providers import registry
+
+    spec = provider.spec
+    if not provider.api_key:
+        return ("missing", f"{spec.display_name} needs a key.") if spec.needs_key else ("not needed", "")
+    if spec.needs_key and provider.base_url == spec.base_url:
+        seen = inspect_key(revealed(provider.api_key), spec, registry.specs())
+        if not seen.is_ready:
+            return "malformed", seen.problem
+    return "present", ""
+
+
+_KEY_FAULTS = {"missing": Kind.KEY_MISSING, "malformed": Kind.KEY_MALFORMED}
+
+
+def _wrong(key: str, spec: Spec) -> dict[str, Any]:
+    """Word and next step for a key that is missing or malformed."""
+    kind = _KEY_FAULTS[key]
+    return {"word": WORDS[kind], "hint": next_step(kind, spec)}
+
+
+class ProviderValidator:
+    """Who could be asked as things are configured: keys and settings are looked at, and nobody is contacted.
+
+    Args:
+        config: what a program has configured, or the file or folder that says it; None: what the environment and its
+            usual configuration file say.
+        strict: a key that does not look like one of its vendor, and a model that ends soon, count as faults; otherwise
+            they are warnings.
+    """
+
+    def __init__(self, config: Config | Path | str | None = None, *, strict: bool = True) -> None:
+        self._config = config
+        self._strict = strict
+
+    def validate_all(self) -> tuple[bool, tuple[Verdict, ...]]:
+        """Whether everybody who is configured is ready to be asked, and a verdict on every provider there is."""
+        from companion.providers import registry
+        from companion.providers.config_file import Config, load_config
+
+        config = self._config if isinstance(self._config, Config) else load_config(self._config)
+        chosen = [config.provider(role) for role in config.active]
+        names = {provider.spec.name for provider in chosen}
+        others = (spec for spec in registry.specs() if spec.name not in names)
+        mine = tuple(map(self._look, chosen))
+        return all(each.ok for each in mine), (*mine, *map(self._look_up, others))
+
+    def _look_up(self, spec: Spec) -> Verdict:
+        from companion.providers.config import AIProviderFactory
+
+        try:
+            return self._look(AIProviderFactory.create(spec.name))
+        except CompanionError as error:
+            word = WORDS.get(error.kind, FAILING)
+            detail = error.message
+        except TypeError:
+            word, detail = FAILING, f"{spec.display_name} is made by the program itself."
+        return Verdict(provider=spec.name, display_name=spec.display_name, detail=detail, word=word)
+
+    def _look(self, provider: AIProvider) -> Verdict:
+        spec = provider.spec
+        models = {role: name for role, name in provider.models.items() if name and role in spec.roles}
+        key, problem = _key_of(provider)
+        warnings = _warnings(spec, models)
+        if key == "malformed" and not self._strict:
+            warnings, problem = (problem, *warnings), ""
+        is_wrong = bool(problem) or (self._strict and bool(warnings))
+        word: dict[str, Any] = _wrong(key, spec) if problem else {"word": "ready"}
+        detail = problem or f"{spec.display_name} is configured."
+        return Verdict(
+            provider=spec.name,
+            display_name=spec.display_name,
+            detail=detail,
+            ok=not is_wrong,
+            key=key,
+            models=models,
+            warnings=warnings,
+            **word,
+        )
 
 
 def _was_reached(provider: AIProvider, kind: Kind | None) -> bool | None:

@@ -337,6 +337,12 @@ class Network:
         help="A file of certificates that are trusted besides the system's own. Checking cannot be switched off.",
         page=Page.PRIVACY,
     )
+    models_mirror: str = setting(
+        "",
+        label="Mirror of the models",
+        help="Address of a copy of the models (kind/name/file). It is asked first; the sums must be right.",
+        page=Page.ADVANCED,
+    )
     timeout_s: float = setting(
         60.0, label="Longest wait for an answer", unit="s", low=1, high=600, environment="AI_TIMEOUT"
     )
@@ -375,7 +381,8 @@ class Network:
         help="0: no limit of our own.",
         low=0,
         high=10_000,
-        environment="AI_RATE_LIMIT",
+        environment="AI_RATE_LIMIT",  # in requests a second
+        environment_unit=60,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from companion.durations import finite, seconds
 from companion.log import redact
 
 Value = bool | int | float | str
@@ -53,6 +54,8 @@ class Declared:
     """None: it is chosen elsewhere in the window."""
     environment: str = ""
     """A variable that sets it, besides COMPANION_<GROUP>__<FIELD>."""
+    environment_unit: float = 1.0
+    """How much one of that variable is in `unit`."""
 
 
 def setting(default: Value, *, label: str, **declared: Any) -> Any:
@@ -117,12 +120,30 @@ class Field:
         if self.kind is str:
             return self.check(text)
         try:
+            if self.declared.unit == "s":
+                return self.check(self.kind(seconds(text)))
             return self.check(int(text) if self.kind is int else float(text))
         except (ValueError, OverflowError) as error:
             if "possible" in str(error) or "end" in str(error):
                 raise
             whole = "whole " if self.kind is int else ""
             raise ValueError(f"a {whole}number is needed, not {_shown(text)}") from error
+
+    def parse_variable(self, text: str) -> Value:
+        """The value that the text of its own variable (`environment`) means.
+
+        Raises:
+            ValueError: with the sentence a person reads.
+        """
+        if self.declared.environment_unit == 1.0:
+            return self.parse(text)
+        try:
+            value = finite(text) * self.declared.environment_unit
+            return self.check(self.kind(round(value) or math.ceil(value)))  # a little is not nothing
+        except ValueError as error:
+            if "possible" in str(error):
+                raise
+            raise ValueError(f"a number is needed, not {_shown(text)}") from error
 
 
 def _truth(value: object) -> bool:

@@ -225,7 +225,8 @@ def _take_variable(layers: _Layers, variable: str, name: str) -> None:
     try:
         if found is None:
             raise ValueError(f"there is no setting called {name}")
-        layers.put(name, found.parse(layers.environ[variable]), f"environment {variable}")
+        read = found.parse_variable if variable == found.declared.environment else found.parse
+        layers.put(name, read(layers.environ[variable]), f"environment {variable}")
     except ValueError as error:
         layers.problems.append(SettingsProblem(file="environment", field=variable, message=str(error)))
 

@@ -30,8 +30,9 @@ from companion.events import (
     TakeDiscarded,
     UserSaid,
 )
-from companion.flow import HearRequest, Transcript
+from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.paths import Home
+from companion.pcm import tone
 from companion.providers import registry
 from companion.providers.here.mock import SPEC, MockAIProvider
 from companion.settings import changed, load_settings
@@ -43,10 +44,16 @@ PASSPHRASE = "four unrelated words here"
 TRIPLES = 2_000
 
 
-class Ears(MockAIProvider):
-    """Hears which take it is given; takes a moment, as recognisers do."""
+class Scripted(MockAIProvider):
+    """Hears which take it is given, in a moment as recognisers do; speaks briefly."""
 
-    spec: ClassVar = replace(SPEC, name="ears", display_name="Ears", hears_live=True)
+    spec: ClassVar = replace(SPEC, name="scripted", display_name="Scripted", hears_live=True)
+
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return self._sound()
+
+    async def _sound(self) -> AsyncGenerator[Audio, None]:
+        yield tone(0.3)
 
     def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         return self._number(request)
@@ -133,7 +140,7 @@ ACTIONS: dict[str, Do] = {
     "go on": lambda d: d.app.act(Action.CONTINUE),
     "here": lambda d: d.app.act(Action.HEAR_OFFLINE),
     "waiting": lambda d: d.app.act(Action.HEAR_WAITING),
-    "preview": lambda d: d.begin(d.app.settings_backend.preview_voice("mock", "hum", 1.0)),
+    "preview": lambda d: d.begin(d.app.settings_backend.preview_voice("scripted", "hum", 1.0)),
     "free": lambda d: d.begin(d.app.change({"talk.mode": "free"})),
     "hold": lambda d: d.begin(d.app.change({"talk.mode": "hold"})),
     "other microphone": lambda d: d.begin(d.app.change({"sound.microphone": "Another"})),
@@ -160,7 +167,7 @@ async def listening(desk: Desk) -> None:
     """In the middle of a take, with speech in it."""
     desk.app.press_talk()
     await desk.until(lambda: desk.phase is Phase.LISTENING, "no take")
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(0.9)
 
 
 async def being_heard(desk: Desk) -> None:
@@ -179,14 +186,14 @@ MOMENTS = (ready, listening, being_heard, speaking)
 
 @pytest.fixture
 async def desk(home: Home) -> AsyncIterator[Desk]:
-    registry.register("ears", Ears, replace_existing=True)
+    registry.register("scripted", Scripted, replace_existing=True)
 
     async def vault() -> KeepingVault:
         return KeepingVault()
 
     takes = Takes()
     app = Companion(home, vault=vault, microphone=takes, player=CapturingPlayer(realtime=True))
-    choice = {"providers.stt.active": "ears", "providers.llm.active": "mock", "providers.tts.active": "mock"}
+    choice = {f"providers.{role}.active": "scripted" for role in ("stt", "llm", "tts")}
     app.settings = changed(app.settings, {**choice, "talk.headphones": True, "talk.mode": "hold"})
     made = Desk(app, takes)
     app.events.watch(made.seen.append)
@@ -195,7 +202,7 @@ async def desk(home: Home) -> AsyncIterator[Desk]:
     yield made
     await app.close()
     tasks.report_to(None)
-    registry.unregister("ears")
+    registry.unregister("scripted")
     assert takes.open_now == 0, "a microphone outlived the app"
     assert made.unforeseen == []
 

@@ -20,7 +20,7 @@ from companion.app import spending as spending_module
 from companion.app.metered import MeteredConversation
 from companion.app.spending import Spending
 from companion.audio.virtual import CapturingPlayer
-from companion.cli import calls
+from companion.cli import calls, jobs
 from companion.errors import CompanionError, Kind
 from companion.events import Trouble
 from companion.flow import ChatDelta, Message, Role, Speaker, Usage
@@ -160,6 +160,18 @@ async def draw(desk: Desk) -> None:
     await calls._draw(desk.app, _args(out=str(desk.folder / "drawn.png"), model="gpt-image-2.5-flare"))
 
 
+async def film(desk: Desk) -> None:
+    desk.server.jobs.poll_after_ms = "1"
+    wanted = {"text": "A lake.", "size": "", "seconds": 4, "image": "", "job": "", "keep": False}
+    await jobs._film(desk.app, _args(out=str(desk.folder / "lake.mp4"), model="sora-2", **wanted))
+
+
+async def batch(desk: Desk) -> None:
+    desk.server.jobs.poll_after_ms = "1"
+    (desk.folder / "asked.txt").write_text("One?\n\nTwo?\n", encoding="utf-8")
+    await jobs._batch(desk.app, _args(file=str(desk.folder / "asked.txt"), job="", keep=False))
+
+
 ROADS: tuple[Callable[[Desk], Awaitable[None]], ...] = (
     think,
     think_and_drop,
@@ -171,6 +183,8 @@ ROADS: tuple[Callable[[Desk], Awaitable[None]], ...] = (
     ask,
     embed,
     draw,
+    film,
+    batch,
 )
 
 
@@ -199,7 +213,9 @@ def test_no_road_passes_by_the_meter() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 called = node.func.attr
-                assert called not in ("chat", "transcribe", "embed", "draw"), f"{path}:{node.lineno}"
+                assert called not in ("chat", "transcribe", "embed", "draw", "film", "batch"), (
+                    f"{path}:{node.lineno}"
+                )
 
 
 async def test_every_provider_is_handed_out_with_the_budget(desk: Desk) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from companion.app import Companion, recovery
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import Action, CompanionError, Kind
 from companion.events import JournalOpened, Note, Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.hosts import origin
 from companion.journal import spool
 from companion.log import Secret
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.settings import changed
 from companion.tasks import spawn
 from companion.vault import EnvironmentKey

@@ -12,6 +12,7 @@ import pytest
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CARDS, Action, CompanionError, Kind
 from companion.events import (
     Event,
@@ -27,7 +28,6 @@ from companion.events import (
     TroubleCleared,
 )
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.settings import load_settings
 from tests.app.test_companion import KeepingVault, NoKeyring, Watched, running
 

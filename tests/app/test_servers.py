@@ -22,7 +22,7 @@ from companion.hosts import is_this_computer, origin
 from companion.log import Secret
 from companion.paths import Home
 from companion.providers import registry
-from companion.providers.servers import declare
+from companion.providers.servers import declare, roles_of
 from companion.settings import Settings, changed, load_settings, normalise_tcp_address
 from tests.app.test_companion import KeepingVault, running
 from tests.servers import Script
@@ -274,3 +274,42 @@ async def test_servers_are_listed_checked_and_removed(home: Home) -> None:
         assert "no server called box" in (await companion("servers", "remove", "box"))[2]
         assert (await companion("servers", "add", "box"))[0] == 2
         assert Role.THINKS not in load_settings(home).settings.servers.by_name
+
+
+async def test_a_server_added_without_its_key_is_added_again_with_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with CompatibleServer(Script(keys=[KEY])) as attic:
+        code, out, _ = await companion("servers", "add", "attic", attic.url)
+        assert code == 0
+        assert "COMPANION_KEY_ATTIC; then add it once more" in out
+        assert roles_of(load_settings(home).settings.servers.server("attic").does) == frozenset()
+        monkeypatch.setenv("COMPANION_KEY_ATTIC", KEY)
+        code, out, err = await companion("servers", "add", "attic", attic.url)
+        assert code == 0, err
+        assert Role.THINKS in roles_of(load_settings(home).settings.servers.server("attic").does)
+        assert "use it:" in out
+    code, _, err = await companion("servers", "add", "attic", "http://127.0.0.1:9/v1")
+    assert code == 1, "another address is another server"
+    assert "There is a server called attic already" in err
+
+
+async def test_a_server_that_is_added_again_while_it_is_down_keeps_what_it_can(home: Home) -> None:
+    async with CompatibleServer() as attic:
+        await companion("servers", "add", "attic", attic.url)
+    before = load_settings(home).settings.servers.server("attic").does
+    assert (await companion("servers", "add", "attic", attic.url))[0] == 0
+    assert load_settings(home).settings.servers.server("attic").does == before != ""
+
+
+async def test_a_model_that_its_server_names_by_a_path_is_shown_by_its_file(home: Home) -> None:
+    path = "/home/ann/models/Qwen3-4B-Q4_K_M.gguf"
+    async with CompatibleServer(Script(models=[path])) as attic, running(home) as app:
+        server = servers.drafted(app.app.settings, "attic", (attic.url,), "openai")
+        found = await app.app.settings_backend.discover(server)
+        assert "think (Qwen3-4B-Q4_K_M)" in found.sentence
+        await app.app.settings_backend.add_server(server, found.roles)
+        await app.app.change({"providers.llm.active": "attic", "providers.llm.attic.model": path})
+        assert [each.label for each in app.of(EngineInUse) if each.role is Role.THINKS][
+            -1
+        ] == "Qwen3-4B-Q4_K_M"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from companion.app.fallbacks import Fallbacks, Member
 from companion.app.pool import ProviderPool, instead
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
-from companion.events import Event, Events, Trouble
-from companion.flow import Message, Role, Speaker
+from companion.events import Event, Events, Note, Trouble
+from companion.flow import Audio, HearRequest, Message, Role, Speaker, SpeakRequest, Transcript
 from companion.hosts import origin
 from companion.log import Secret
 from companion.net import Net
@@ -252,3 +253,31 @@ async def test_a_budget_that_is_used_up_ends_what_costs_and_only_that(tmp_path: 
         assert len(found.openai.requests) == 1
         engines = found.engines(providers__llm__active="guide", **budget)
         assert await text_of(engines)
+
+
+async def test_what_a_voice_or_recogniser_did_otherwise_is_told_once_a_turn() -> None:
+    async def hear(_: HearRequest) -> AsyncGenerator[Transcript, None]:
+        yield Transcript(text="ja", is_final=True, notices=("It does not take “tlh” as a language.",))
+
+    async def speak(_: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        for _ in range(2):
+            yield Audio(pcm=b"\0\0", rate_hz=24_000, notices=("It has no voice “x”.",))
+
+    told: list[Event] = []
+    events = Events(report=print)
+    events.watch(told.append)
+    ear = Fallbacks(Role.HEARS, [Member("a", "A", hear)], events, print)
+    mouth = Fallbacks(Role.SPEAKS, [Member("a", "A", speak)], events, print)
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        yield b"\0\0"
+
+    for _ in range(2):
+        async with aclosing(ear.hear(frames(), lambda each: HearRequest(frames=each))) as words:
+            assert [transcript.text async for transcript in words] == ["ja"]
+        async with aclosing(mouth.ask(lambda: SpeakRequest(text="Hello."))) as sound:
+            assert len([audio async for audio in sound]) == 2
+    assert [event.text for event in told if isinstance(event, Note)] == [
+        "It does not take “tlh” as a language.",
+        "It has no voice “x”.",
+    ]

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.audio.handsfree import OpenMicrophone, Signal
+from companion.decoding import read_file
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS, Audio
-from companion.pcm import Resampler, read_file
+from companion.pcm import Resampler
 from companion.tasks import spawn
 from tests.audio.signals import DATA, samples
 from tests.servers.speech import say

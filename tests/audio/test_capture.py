@@ -8,9 +8,10 @@ import pytest
 
 from companion.audio.capture import DeviceMicrophone, DeviceTake, _Input
 from companion.audio.ring import Ring
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio
-from companion.pcm import SILENCE_DB, read_file, write_file
+from companion.pcm import SILENCE_DB, write_file
 from companion.tasks import spawn
 from tests.audio.signals import DATA, chirp, find, samples
 from tests.whole.sound import SoundServer

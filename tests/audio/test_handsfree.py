@@ -13,9 +13,10 @@ from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance, _Captu
 from companion.audio.playback import DevicePlayer
 from companion.audio.segment import Endpointing
 from companion.audio.virtual import FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio, TurnSignal
-from companion.pcm import SILENCE_DB, read_file
+from companion.pcm import SILENCE_DB
 from companion.tasks import alive, spawn, stop
 from tests.audio import room
 from tests.audio.room import RATE_HZ, SAID, Stage, Wave, mix, silence

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.audio.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Speech, SpeechGate
+from companion.decoding import read_file
 from companion.flow import FRAME_BYTES, TurnSignal
-from companion.pcm import read_file
 from tests.audio.signals import DATA, Samples, samples, sine
 
 RATE_HZ = 16_000

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from companion.audio.capture import DeviceMicrophone
+from companion.decoding import read_file
 from companion.flow import Audio
-from companion.pcm import read_file, write_file
+from companion.pcm import write_file
 from companion.tasks import spawn
 from tests.audio.calm import on_a_calm_machine
 from tests.audio.signals import DATA, find, samples

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, Audio
-from companion.pcm import SILENCE_DB, read_file
+from companion.pcm import SILENCE_DB
 from companion.tasks import spawn
 from tests.audio.signals import DATA, chirp, find, samples, sine
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
+from companion.decoding import read_file
 from companion.flow import Audio
-from companion.pcm import read_file
 from tests.benchmarks.pipelines import Ours, Sink
 
 _takes: dict[str, Audio] = {}

@@ -286,6 +286,6 @@ PIPELINES: dict[str, Callable[[], Pipeline]] = {
 
 def recording() -> Audio:
     """Five seconds of real speech."""
-    from companion.pcm import read_file
+    from companion.decoding import read_file
 
     return read_file(Path(__file__).parent.parent / "data" / "austen-0890.wav")

@@ -19,9 +19,9 @@ from pathlib import Path
 from aiohttp import web
 
 from companion.audio.virtual import FileMicrophone
+from companion.decoding import read_file
 from companion.events import Event, Phase, PhaseChanged
 from companion.flow import Audio
-from companion.pcm import read_file
 from tests.benchmarks.pipelines import Ours
 
 LENGTHS_S = (5, 30, 120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from companion.events import (
     SentenceHeard,
     TurnFinished,
 )
-from companion.flow import Audio, ChatDelta, Concern, Message, ReplyState, Role, Severity
+from companion.flow import Audio, ChatDelta, Concern, Message, ReplyState, Role, Severity, TurnRecord
 from companion.pcm import tone
 from tests.conversation import test_realtime
 from tests.conversation.test_engine import ANSWER, Desk, desk, heard
@@ -274,3 +275,27 @@ async def test_card_and_written_words_with_every_thinker(desk: Desk) -> None:
         at_least=True,
         clock="virtual",
     )
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 12.0])
+async def test_a_thought_that_is_taken_back_leaves_the_written_words(desk: Desk, pause_s: float) -> None:
+    async def thinks_first(messages: tuple[Message, ...], practice: str) -> AsyncIterator[ChatDelta]:
+        yield ChatDelta(text="They want something. I should be careful here. ")
+        await asyncio.sleep(pause_s)
+        yield ChatDelta(text="I am with you. ", retracts=True)
+        yield ChatDelta(finish_reason="stop")
+
+    desk.think = thinks_first
+    desk.player = CapturingPlayer(realtime=True)
+    record = (await said(desk, PLAIN)).record
+    assert record.reply_text.count("Thank you for telling me.") == 1
+    assert record.reply_text.rstrip().endswith("I am with you.")
+    assert "careful" not in record.reply_text
+    assert record.heard_text.rstrip() == record.reply_text.rstrip()
+    assert [turn.reply_text for turn in await kept(desk)] == [record.reply_text]
+
+
+async def kept(desk: Desk) -> list[TurnRecord]:
+    return [
+        turn for session in await desk.journal.sessions() for turn in await desk.journal.turns(session.id)
+    ]

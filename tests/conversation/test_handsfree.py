@@ -15,10 +15,10 @@ from companion.audio.handsfree import OpenMicrophone
 from companion.audio.virtual import FileMicrophone, FileTake
 from companion.conversation import handsfree
 from companion.conversation.handsfree import HandsFree, Wish
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.events import HandsFreeChanged, Phase, PhaseChanged, Trouble, TurnFinished, UserSaid
 from companion.flow import Audio, Transcript
-from companion.pcm import read_file
 from companion.ports import Take
 from tests.conversation.test_engine import Desk, desk
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.conversation.prompt import HISTORY_CHARS, build_messages, system_prompt
+from companion.conversation.prompt import HISTORY_CHARS, build_messages, messages_of, system_prompt
+from companion.conversation.session import Session
 from companion.flow import Message, Speaker, TurnRecord
 from companion.practices import find_practice, load_practices
 
@@ -55,11 +56,29 @@ def test_the_system_prompt_stays_the_same_until_the_step_changes() -> None:
     practice = find_practice("evening-review")
     later = EVENING.replace(minute=50)
     assert system_prompt(practice, 1, EVENING) == system_prompt(practice, 1, later)
-    assert system_prompt(practice, 3, EVENING) == system_prompt(practice, 30, EVENING)
+    assert system_prompt(practice, 5, EVENING) == system_prompt(practice, 30, EVENING)
     first, second = system_prompt(practice, 0, EVENING), system_prompt(practice, 1, EVENING)
     assert first != second
     common = next(n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     assert common > len(first) * 0.85
+
+
+def test_after_the_last_step_the_model_is_told_to_close_and_then_to_follow() -> None:
+    practice = find_practice("evening-review")
+    assert system_prompt(practice, 4, EVENING).endswith("close the practice now, as told above.")
+    assert "The practice is over." in system_prompt(practice, 5, EVENING)
+    assert practice.closing in system_prompt(practice, 0, EVENING)
+
+
+def test_what_they_ask_of_the_practice_moves_the_step_the_model_is_told() -> None:
+    session = Session(find_practice("gratitude"), [turn(1, "The rain.", heard="What made it good?")])
+    at = {
+        words: messages_of(session, words)[0].content
+        for words in ("Another question, please.", "Skip that.", "It was warm.")
+    }
+    assert "step 1 of 4" in at["Another question, please."]
+    assert "step 2 of 4" in at["Skip that."]
+    assert "step 2 of 4" in at["It was warm."]
 
 
 @pytest.mark.parametrize("practice", load_practices(), ids=lambda practice: practice.name)

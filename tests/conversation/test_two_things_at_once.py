@@ -336,6 +336,19 @@ async def test_a_full_disk_and_a_failing_model_in_one_turn_write_the_words_once(
     assert len(desk.of(UserSaid)) == 1
 
 
+async def test_saving_again_that_fails_again_is_told_again(desk: Desk) -> None:
+    async def full(*_: Any) -> int:
+        raise CompanionError(Kind.DISK_FULL)
+
+    desk.journal.save_user = full  # type: ignore[assignment,method-assign]
+    desk.engine.submit("not on disk")
+    await desk.until(TurnFinished)
+    await until(lambda: desk.engine.state.phase is Phase.READY)
+    assert len(desk.of(Trouble)) == 1
+    desk.engine.retry()
+    assert (await desk.until(Trouble, count=2)).error.kind is Kind.DISK_FULL
+
+
 async def test_turns_after_one_that_could_not_be_saved_end_and_are_kept_in_order(desk: Desk) -> None:
     real, is_full = desk.journal.save_user, True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
@@ -14,7 +15,9 @@ from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
 from companion.providers.catalogue import Catalogue, ModelEntry
-from companion.providers.here.whisper import Progress
+from companion.providers.here.models.fetcher import Progress
+from companion.providers.here.models.listing import LocalModel, ModelKind, of_kind, usual
+from companion.providers.here.models.store import Standing, State
 from companion.providers.provider import Spec
 from companion.providers.registry import specs
 from companion.providers.servers import Discovery, OwnServer
@@ -55,6 +58,8 @@ class StagedHost:
         self.open_meters: list[str] = []
         self.previews: list[str] = []
         """Voices that sound now."""
+        self.standings: dict[str, Standing] = {}
+        """Models that are not absent."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -148,16 +153,35 @@ class StagedHost:
     async def test_tone(self, device_name: str) -> None:
         self.log.append(("tone", device_name))
 
-    async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[Progress], None]
-    ) -> None:
-        self.log.append(("download", provider, model))
-        on_progress(Progress(model=model, bytes_done=50_000_000, bytes_total=145_000_000))
+    async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
+        return [self.standings.get(model.name, Standing(model, State.ABSENT)) for model in of_kind(kind)]
+
+    async def fetch_model(self, model: LocalModel, on_progress: Callable[[Progress], None]) -> None:
+        self.log.append(("fetch", model.name))
+        on_progress(Progress(model=model.name, bytes_done=50_000_000, bytes_total=145_000_000))
         self.fetching.set()
         try:
             await self.may_finish.wait()
         finally:
             self.fetching.clear()
-        if model == "turbo":
-            raise CompanionError(Kind.DOWNLOAD_FAILED, who="Whisper")
-        self.healths[provider] = Health(ok=True, detail=f"{provider} is ready.", models=(model,))
+        if model.name == "small":
+            raise CompanionError(Kind.DOWNLOAD_FAILED, who=model.label)
+        self._have(model)
+
+    def _have(self, model: LocalModel) -> None:
+        self.standings[model.name] = Standing(model, State.READY, model.size)
+        provider = model.kind.provider
+        models = tuple(dict.fromkeys((*self.healths[provider].models, model.name)))
+        self.healths[provider] = Health(ok=True, detail=f"{provider} is ready.", models=models)
+
+    async def remove_model(self, model: LocalModel) -> None:
+        self.log.append(("remove", model.name))
+        self.standings.pop(model.name, None)
+
+    async def import_model(self, source: Path) -> Standing:
+        self.log.append(("import", source))
+        if source.name == "broken.zip":
+            raise CompanionError(Kind.BAD_FILE, "The archive is damaged.", hint="Use another.")
+        model = usual(ModelKind.HEARING)
+        self._have(model)
+        return self.standings[model.name]

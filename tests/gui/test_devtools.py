@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from companion import tasks
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Phase, PhaseChanged, TurnFinished
 from companion.flow import Audio, TurnRecord
@@ -27,7 +28,6 @@ from companion.gui.staged import EVENING, SAID, TOLD, StagedHost, listening, spe
 from companion.gui.window import Window
 from companion.net import Traffic
 from companion.paths import Home
-from companion.pcm import read_file
 from companion.vault import MemoryVault, Vault
 
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"

@@ -590,44 +590,6 @@ async def test_the_rough_recogniser_says_so_and_names_the_better_way(dialog: Set
     assert page.open_name == "whisper"
 
 
-async def test_a_model_is_fetched_with_progress_and_then_hears(
-    dialog: SettingsDialog, host: StagedHost
-) -> None:
-    page = await hearing(dialog)
-    page.choose("whisper")
-    await settle()
-    assert host.settings.role(Role.HEARS).active == "builtin"
-    answer(page, "Fetch the model")
-    await settle(host.fetching.is_set)
-    assert page.download.bar.value() == round(50 / 145 * 1000)
-    assert "50 of 145 MB" in said(page)
-    host.may_finish.set()
-    await settle(lambda: host.settings.role(Role.HEARS).active == "whisper" or None)
-    assert host.settings.role(Role.HEARS).active == "whisper"
-    assert ("download", "whisper", "base") in host.log
-
-
-async def test_fetching_can_be_cancelled_and_can_fail_plainly(
-    dialog: SettingsDialog, host: StagedHost
-) -> None:
-    page = await hearing(dialog)
-    page.choose("whisper")
-    await settle()
-    answer(page, "Fetch the model")
-    await settle(host.fetching.is_set)
-    answer(page, "Cancel")
-    await settle()
-    assert not host.fetching.is_set()
-    assert "Stopped." in said(page)
-    await host.change({"providers.stt.whisper.model": "turbo"})
-    host.may_finish.set()
-    page.refresh()
-    answer(page, "Fetch the model")
-    await settle()
-    assert "Whisper could not be fetched." in page.notice.text
-    assert page.download.fetch.isVisible()
-
-
 async def voice(dialog: SettingsDialog) -> VoicePage:
     dialog.show_page("voice")
     await settle()

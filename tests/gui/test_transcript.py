@@ -376,6 +376,27 @@ def test_an_answer_that_goes_on_joins_what_is_there(script: Script) -> None:
     assert "".join(REPLY) in script.text()
 
 
+@pytest.mark.parametrize("is_written", [True, False])
+def test_an_answer_that_was_thought_aloud_leaves_the_page(script: Script, *, is_written: bool) -> None:
+    script.say(1, "Hm", AT)
+    script.stream(1, "The user says hm. ", AT)
+    if is_written:
+        script.flush()
+        script.speak(1, Sentence(index=0, text="The user says hm. ", start=0, spoken="The user says hm."))
+    script.take_back(1, "")
+    assert "user says" not in script.text()
+    assert not painted(script)
+    answer(script, *REPLY)
+    speak(script, 1)
+    assert painted(script)[0][0] == "The walk was real."
+    script.end_reply(1, "".join(REPLY), ReplyState.WHOLE)
+    script.finish(1, record("".join(REPLY), ReplyState.WHOLE))
+    assert script.text().count("Companion") == 1
+    assert "".join(REPLY) in script.text()
+    script.take_back(1, "")
+    assert "".join(REPLY) in script.text(), "it is over"
+
+
 # -- days ---------------------------------------------------------------------------------------------------
 
 

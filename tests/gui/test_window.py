@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -567,3 +568,22 @@ def test_a_session_that_begins_by_itself_has_an_empty_page_with_its_question(
     host.say("Good morning.", turn=2)
     text = window.page.script.text()
     assert text == f"Companion · 21:05\n{question}\nYou · 21:05\nGood morning."
+
+
+def test_the_bar_says_what_a_step_is_for_and_when_the_practice_is_over(
+    window: Window, host: StagedHost
+) -> None:
+    told = PracticeChanged(
+        name="gratitude",
+        title="Gratitude",
+        step=2,
+        steps=4,
+        opening="What?",
+        purpose="Notice who made it possible.",
+    )
+    host.emit(told)
+    assert window.bar.step.text() == "2 of 4"
+    assert window.bar.step.toolTip() == "Notice who made it possible."
+    host.emit(replace(told, step=4, is_over=True))
+    assert window.bar.step.text() == "finished"
+    assert window.bar.step.toolTip() == ""

@@ -12,6 +12,7 @@ import pytest
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.providers import AIProviderFactory
+from companion.providers.here.models.store import ModelStore
 from companion.providers.here.piper import PiperProvider
 from tests.environments import environment
 
@@ -21,10 +22,11 @@ PACKAGES = ("piper-tts==1.8.0", "onnx==1.23.2")
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("voices")
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "piper").mkdir()
     maker = Path(__file__).parent / "tiny_piper.py"
     for voice in (["en_US-tiny-low"], ["en_US-choir-low", "ann", "bob"]):
-        subprocess.run([environment("piper", *PACKAGES), maker, folder, *voice], check=True)
+        subprocess.run([environment("piper", *PACKAGES), maker, folder / "piper", *voice], check=True)
     return folder
 
 
@@ -68,7 +70,7 @@ async def test_it_can_be_stopped_in_the_middle_and_speaks_again(piper: PiperProv
 async def test_its_voices_are_those_in_the_folder_then_those_to_be_fetched(piper: PiperProvider) -> None:
     listed = [voice.id for voice in await piper.voices()]
     assert listed[:3] == ["en_US-choir-low#ann", "en_US-choir-low#bob", "en_US-tiny-low"]
-    assert "en_US-lessac-medium" in listed
+    assert "en_US-joe-medium" in listed
     assert (await said(piper, "Hello.", voice="en_US-choir-low#bob")).pcm
     assert (await piper.check()).detail == "Piper is ready with 2 voices."
 
@@ -83,9 +85,11 @@ async def test_the_plain_voice_speaks_in_the_same_process(piper: PiperProvider) 
 
 
 async def test_a_damaged_voice_is_told(piper: PiperProvider, tmp_path: Path) -> None:
-    (tmp_path / "en_US-broken-low.onnx").write_bytes(b"no model")
-    (tmp_path / "en_US-broken-low.onnx.json").write_text("{}")
-    piper.models_dir = tmp_path
+    folder = tmp_path / "voice" / "en_US-broken-low"
+    folder.mkdir(parents=True)
+    (folder / "en_US-broken-low.onnx").write_bytes(b"no model")
+    (folder / "en_US-broken-low.onnx.json").write_text("{}")
+    piper.store = ModelStore(tmp_path)
     with pytest.raises(CompanionError) as caught:
         await said(piper, "Hello.", voice="en_US-broken-low")
     assert caught.value.kind is Kind.VOICE_FAILED

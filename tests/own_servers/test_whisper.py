@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from companion.decoding import read_file
 from companion.flow import HearRequest
-from companion.pcm import read_file
 from companion.providers import AIProviderFactory
 from tests.environments import environment
 from tests.own_servers.test_wyoming import HEARS, HERE, SPEECH
@@ -25,9 +25,9 @@ async def spoken() -> AsyncIterator[bytes]:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
-    """Its interpreter; a model called `tiny` is made in the folder of the test."""
+    """Its interpreter; a model called `mine` is made in the folder of the test."""
     python = environment("wyoming-whisper", *HEARS)
-    subprocess.run([python, HERE / "tiny_whisper.py", tmp_path / "tiny"], check=True)
+    subprocess.run([python, HERE / "tiny_whisper.py", tmp_path / "hearing" / "mine"], check=True)
     return python
 
 
@@ -35,8 +35,8 @@ async def test_a_take_becomes_words(python: Path, tmp_path: Path, monkeypatch: p
     packages = next((python.parent.parent / "lib").glob("python*/site-packages"))
     monkeypatch.syspath_prepend(packages)
     monkeypatch.setenv("PYTHONPATH", str(packages))  # of the engine process
-    async with AIProviderFactory.create("whisper", models_dir=tmp_path, stt_model="tiny") as whisper:
-        assert (await whisper.check()).detail == "Whisper (tiny) is ready on this computer."
+    async with AIProviderFactory.create("whisper", models_dir=tmp_path, stt_model="mine") as whisper:
+        assert (await whisper.check()).detail == "Whisper (mine) is ready on this computer."
         request = HearRequest(frames=spoken(), language="en")
         heard = [each async for each in whisper.stacked(whisper.transcribe)(request)]
     assert heard[-1].is_final

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_BYTES, Audio, ChatDelta, Transcript
-from companion.pcm import read_file
 from companion.ports import Conversation, VoiceModelEvent
 
 KEY = "sk-realtime-0123456789"

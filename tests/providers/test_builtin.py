@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from companion.decoding import read_file
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, HearRequest, Role, SpeakRequest, Transcript
-from companion.pcm import level_db, read_file
+from companion.pcm import level_db
 from companion.providers.here.builtin import (
     PROVIDER,
     SPEC,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import pytest
 
 from companion import net as net_module
+from companion.bounds import MAX_LINE
 from companion.errors import (
     AIProviderAuthError,
     AIProviderContentRefusedError,
@@ -399,7 +400,7 @@ async def test_what_is_no_json_never_escapes_as_a_parser_error(pair: Pair) -> No
 
 async def test_an_endless_line_is_stopped(pair: Pair) -> None:
     pair.server.script.error_after = 0
-    pair.server.script.message = "x" * (net_module.MAX_LINE + 100_000)
+    pair.server.script.message = "x" * (MAX_LINE + 100_000)
     found = await pair.fail()
     assert "more than an answer can be" in found.message
     assert not found.retryable

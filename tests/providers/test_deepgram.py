@@ -334,9 +334,15 @@ async def test_a_model_that_does_not_exist_is_told(desk: Desk) -> None:
     for doing in (
         desk.hear(0.5, model="nova-9"),
         desk.hear(0.5, model="flux-klingon"),
-        desk.speak(text="a", voice="x"),
     ):
         assert isinstance(await desk.fail(doing), AIProviderModelNotFoundError)
+
+
+async def test_an_unknown_voice_is_replaced_and_told(desk: Desk) -> None:
+    for _ in (1, 2):
+        said = await desk.speak(text="Hello.", voice="x")
+        assert said[0].notices == ("Deepgram has no voice “x”; its usual one speaks instead.",)
+        assert not any(audio.notices for audio in said[1:])
 
 
 async def test_a_refused_key_is_told_by_hearing_speaking_and_the_check(desk: Desk) -> None:

@@ -50,13 +50,16 @@ from companion.providers.middleware import (
     cached,
     capped,
     fallback,
+    kept_in,
     limit,
     logged,
     measured,
+    observed,
     retry,
     split,
     stack,
     timeouts,
+    traced,
 )
 from companion.providers.middleware.standins import carried_by
 from companion.providers.provider import Policy
@@ -667,6 +670,39 @@ async def test_endless_sound_is_ended() -> None:
 
 # -- closing ------------------------------------------------------------------------------------------------
 
+
+class Counted:
+    """A collector of a program's own that looks at nothing."""
+
+    def record_request(self, provider: str, model: str) -> None: ...
+
+    def record_response(
+        self, provider: str, model: str, duration: float, tokens: int, error: BaseException | None
+    ) -> None: ...
+
+    def record_stream_chunk(self, provider: str, model: str) -> None: ...
+
+
+class Shelf(dict[str, Any]):
+    """A cache of a program's own."""
+
+    def set(self, key: str, value: Any, ttl: float) -> None:
+        self[key] = value
+
+
+class Tracer:
+    """The part of OpenTelemetry's tracer that is used."""
+
+    def start_span(self, name: str, attributes: dict[str, Any]) -> Tracer:
+        return self
+
+    def set_attribute(self, name: str, value: Any) -> None: ...
+
+    def set_status(self, status: Any) -> None: ...
+
+    def end(self) -> None: ...
+
+
 EACH: dict[str, Callable[[Call[Any, Any]], Call[Any, Any]]] = {
     "retry": lambda call: retry(call, 3),
     "timeouts": patient,
@@ -681,12 +717,16 @@ EACH: dict[str, Callable[[Call[Any, Any]], Call[Any, Any]]] = {
     "affordable": lambda call: affordable(call, Budget(MemoryPurse(), 1.0)),
     "budgeted": lambda call: budgeted(call, Budget(MemoryPurse(), 1.0)),
     "stack": lambda call: stack(call, Policy(requests_per_minute=60)),
+    "observed": lambda call: observed(call, Counted()),
+    "kept_in": lambda call: kept_in(call, Shelf()),
+    "traced": lambda call: traced(call, tracer=Tracer()),
 }
 
 
 def test_every_middleware_is_in_the_closing_tests() -> None:
     functions = {name for name in middleware.__all__ if name[0].islower()}
-    assert functions - {"validated"} == set(EACH)  # it gives nothing before the end; see test_middleware_more
+    # `validated` gives nothing before the end (see test_middleware_more), `composed` puts the others around each other
+    assert functions - {"validated", "composed"} == set(EACH)
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -75,7 +75,7 @@ async def main():
             "listed": AIProviderFactory.get_available_providers(),
             "answer": await provider.generate_completion("", "well said"),
             "sound": len(await provider.generate_tts("well said", "hum")),
-            "voices": await provider.get_available_voices(),
+            "voices": provider.get_available_voices(),
             "models": await provider.list_models(),
             "key_env": PROVIDER_CONFIGS["echo"].api_key_env,
             "by_alias": AIProviderFactory.create("parrot").spec.name,

@@ -99,7 +99,7 @@ async def test_b1_a_program_asks_and_streams(
 async def test_b1_a_program_saves_speech_as_mp3(openai: OpenAIServer, tmp_path: Path) -> None:
     async with AIProviderFactory.create("openai", api_key=KEY, base_url=openai.url) as provider:
         sound = await provider.generate_tts("Good evening.", "sage", speed=1.25)
-        voices = await provider.get_available_voices()
+        voices = provider.get_available_voices()
     (tmp_path / "evening.mp3").write_bytes(sound)
     assert sound[:3] == b"ID3" or sound[0] == 0xFF
     assert "sage" in voices
@@ -291,7 +291,7 @@ VARIABLES: dict[str, tuple[str, str, Seen, object]] = {
     "AI_RETRY_BACKOFF": ("mock", "0.25", lambda one: one.policy.backoff_s, 0.25),
     "AI_CIRCUIT_BREAKER": ("mock", "true", lambda one: one.policy.breaker, True),
     "AI_CIRCUIT_BREAKER_THRESHOLD": ("mock", "9", lambda one: one.policy.breaker_threshold, 9),
-    "AI_RATE_LIMIT": ("mock", "30", lambda one: one.policy.requests_per_minute, 30),
+    "AI_RATE_LIMIT": ("mock", "30", lambda one: one.policy.requests_per_minute, 1800),
 }
 
 

@@ -53,7 +53,7 @@ async def test_b18_a_model_nobody_knows_is_used_all_the_same() -> None:
         assert await provider.generate_completion("", "Hello") == server.script.reply
         assert server.requests[-1].body["model"] == "acme-7"
         info = provider.get_model_info()
-        assert (info.model_name, info.context_window, info.max_tokens) == ("acme-7", None, None)
+        assert (info.model_name, info.context_window, info.max_tokens) == ("acme-7", 8192, 4096)
 
 
 async def test_b18_a_vendor_tells_what_it_has() -> None:

@@ -59,7 +59,7 @@ async def line(name: str) -> AsyncIterator[tuple[Any, Any]]:
         server.script.transcript = WORDS
         yield server, provider
         await provider.aclose()
-        await sockets.gone()
+        await sockets.all_closed()
         await asyncio.sleep(0)
     assert not alive(), "work went on after the provider was closed"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from companion.calls import Tool
 from companion.errors import (
     AIProviderAuthError,
     AIProviderError,
@@ -28,6 +29,7 @@ from companion.providers.wire import faults
 from companion.providers.wire.refusals import LOADING, Reason
 from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer
 from tests.servers.compatible import COMPATIBLE
+from tests.servers.openai import Ways
 from tests.servers.script import Script, Seen
 
 KEY = "sk-refused-0123456789abcdef"
@@ -37,10 +39,77 @@ DIALECTS: dict[str, type[VendorServer]] = {
 }  # fmt: skip
 
 
+class ChatOnly(OpenAIServer):
+    """An address of OpenAI's dialect that has nothing but chat completions."""
+
+    ways = Ways()
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One way to ask a model of OpenAI's dialect."""
+
+    server: type[VendorServer]
+    path: str
+    names: Mapping[str, str]
+    """What is refused -> its name there; empty: it is never sent."""
+    of_thinking: tuple[str, ...] = ()
+    """What goes along for models that think."""
+
+
+_CHAT = {"temperature": "temperature", "effort": "reasoning_effort", "seed": "seed"}
+WIRES = {
+    "responses": Wire(
+        OpenAIServer,
+        "/responses",
+        {
+            "temperature": "temperature",
+            "max_tokens": "max_output_tokens",
+            "effort": "reasoning.effort",
+            "seed": "",
+        },
+        ("reasoning.summary", "include"),
+    ),
+    "chat": Wire(ChatOnly, "/chat/completions", {**_CHAT, "max_tokens": "max_completion_tokens"}),
+    "compatible": Wire(COMPATIBLE["compatible"], "/chat/completions", {**_CHAT, "max_tokens": "max_tokens"}),
+    "llamacpp": Wire(COMPATIBLE["llamacpp"], "/chat/completions", {**_CHAT, "max_tokens": "max_tokens"}),
+    "ollama": Wire(OllamaServer, "/api/chat", {}),
+}
+
+
+@pytest.fixture(params=["responses", "chat", "compatible"])
+def wire(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def choosy(wire: str, *refusals: Any) -> Any:
+    """A server that refuses requests in the words it is given while a field is in them: `name, says` or pairs of these."""
+    pairs = [refusals] if isinstance(refusals[0], str) else refusals
+    kind: Any = WIRES[wire].server
+
+    class Choosy(kind):
+        def knows_model(self, model: object, script: Script) -> bool:
+            return True
+
+        def _problem(self, asked: dict[str, Any]) -> tuple[str, str] | None:
+            for name, says in pairs:
+                whole, _, part = name.partition(".")
+                if name and (asked.get(whole) if not part else part in (asked.get(whole) or ())):
+                    return name, says.replace("{}", name)
+            return None
+
+        def _problem_of_response(self, asked: dict[str, Any]) -> tuple[str, str, str] | None:
+            found = self._problem(asked)
+            return found and (found[0], "invalid_value", found[1])
+
+    return Choosy()
+
+
 def made(server: VendorServer, **settings: Any) -> AIProvider:
     cls = registry.provider_class(server.name)
     model = server.default_models[0] if cls.spec.own_address else ""
-    provider = cls(base_url=server.url, api_key=KEY if cls.spec.needs_key else None, model=model, **settings)
+    key = KEY if cls.spec.needs_key else None
+    provider = cls(**{"base_url": server.url, "api_key": key, "model": model, **settings})
     provider.policy = replace(provider.policy, backoff_s=0.001)
     return provider
 
@@ -51,8 +120,12 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[VendorServer]:
         yield server
 
 
+async def deltas(provider: AIProvider, request: ChatRequest = ASKED) -> list[ChatDelta]:
+    return [delta async for delta in provider.stacked(provider.chat)(request)]
+
+
 async def said(provider: AIProvider, request: ChatRequest = ASKED) -> str:
-    return "".join([delta.text async for delta in provider.stacked(provider.chat)(request)])
+    return "".join(delta.text for delta in await deltas(provider, request))
 
 
 async def refused(provider: AIProvider, request: ChatRequest = ASKED) -> AIProviderError:
@@ -197,20 +270,21 @@ async def test_what_is_too_long_or_for_today_is_sent_once(server: VendorServer) 
         assert re.search(r"at about \d\d:\d\d", found.hint)
 
 
-@pytest.mark.parametrize("name", ["llamacpp", "ollama", "openai"])
-async def test_a_model_that_is_being_loaded_is_waited_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wire", list(WIRES))
+async def test_a_model_that_is_being_loaded_is_waited_for(monkeypatch: pytest.MonkeyPatch, wire: str) -> None:
     monkeypatch.setattr(faults, "LOADING_S", 0.001)
-    async with DIALECTS[name]() as server, made(server) as provider:
+    async with WIRES[wire].server() as server, made(server) as provider:
         script = server.script
-        script.status, script.message, script.times, script.only = 503, "Loading model", 6, "chat"
+        script.status, script.message, script.times = 503, "Loading model", 6
+        script.only = path = WIRES[wire].path
         assert await said(provider) == script.reply
-        assert len(server.asked("chat")) == 7
+        assert len(server.asked(path)) == 7
 
 
 async def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "LOADING_S", 0.001)
+    monkeypatch.setattr(faults, "LOADING_S", 0.3)
     async with COMPATIBLE["llamacpp"]() as server, made(server) as provider:
-        provider.policy = Policy(first_s=0.05, attempts=1)
+        provider.policy = Policy(first_s=1.0, attempts=1)
         server.script.status, server.script.message = 503, "Loading model"
         found = await refused(provider)
     assert "still being loaded" in found.message
@@ -218,16 +292,6 @@ async def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch)
 
 
 # -- values and parameters ------------------------------------------------------------------------------------
-
-
-class Choosy(OpenAIServer):
-    """Refuses a request in the words it is given while `when` is in it."""
-
-    says = ""
-    when = ""
-
-    def _problem(self, asked: dict[str, Any]) -> tuple[str, str] | None:
-        return (self.when, self.says) if asked.get(self.when) else None
 
 
 VALUES = ChatRequest(
@@ -238,34 +302,26 @@ VALUES = ChatRequest(
     seed=3,
     reasoning_effort="max",
 )
+REFUSED_VALUES = [
+    ("temperature", "'temperature' must be less than or equal to 1"),
+    ("temperature", "Invalid 'temperature': decimal above maximum value. Expected a value <= 1"),
+    ("max_tokens", "{max_tokens} is too large: 9999999. This model supports at most 16384."),
+    ("effort", "Invalid value: 'max'. Supported values are: 'low', 'medium', and 'high' ('{effort}')."),
+    ("seed", "'{seed}': Input should be a valid integer"),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("temperature", "'temperature' must be less than or equal to 1"),
-        ("temperature", "Invalid 'temperature': decimal above maximum value. Expected a value <= 1"),
-        (
-            "max_completion_tokens",
-            "max_completion_tokens is too large: 9999999. This model supports at most 16384.",
-        ),
-        (
-            "reasoning_effort",
-            "Invalid value: 'max'. Supported values are: 'low', 'medium', and 'high' (reasoning_effort).",
-        ),
-        ("seed", "'seed': Input should be a valid integer"),
-    ],
-)
-async def test_a_refused_value_is_told_and_not_left_out(
-    monkeypatch: pytest.MonkeyPatch, name: str, says: str
-) -> None:
-    monkeypatch.setattr(Choosy, "when", name)
-    monkeypatch.setattr(Choosy, "says", says)
-    async with Choosy() as server, made(server) as provider:
+@pytest.mark.parametrize(("name", "says"), REFUSED_VALUES, ids=range(len(REFUSED_VALUES)))
+async def test_a_refused_value_is_told_and_not_left_out(wire: str, name: str, says: str) -> None:
+    names, path = WIRES[wire].names, WIRES[wire].path
+    async with choosy(wire, names[name], says.format_map(names)) as server, made(server) as provider:
+        if not names[name]:  # never sent: nobody can refuse it
+            assert any(name in notice for notice in (await deltas(provider, VALUES))[-1].notices)
+            return
         found = await refused(provider, VALUES)
         assert type(found) is AIProviderInvalidRequestError
-        assert says[:40] in found.hint
-        assert len(server.asked("chat")) == 1
+        assert says.format_map(names)[:40] in found.hint
+        assert len(server.asked(path)) == 1
 
 
 @pytest.mark.parametrize(
@@ -277,13 +333,31 @@ async def test_a_refused_value_is_told_and_not_left_out(
         "property 'temperature' is unsupported",
         "'temperature': Extra inputs are not permitted",
     ],
+    ids=range(5),
 )
-async def test_a_refused_parameter_is_left_out(monkeypatch: pytest.MonkeyPatch, says: str) -> None:
-    monkeypatch.setattr(Choosy, "when", "temperature")
-    monkeypatch.setattr(Choosy, "says", says)
-    async with Choosy() as server, made(server) as provider:
-        assert await said(provider, VALUES) == server.script.reply
-        assert "temperature" not in server.requests[-1].body
+async def test_a_refused_parameter_is_left_out_and_that_is_told(wire: str, says: str) -> None:
+    async with choosy(wire, "temperature", says) as server, made(server) as provider:
+        for count in (2, 3):  # from then on it is not even tried
+            came = await deltas(provider, VALUES)
+            assert "".join(delta.text for delta in came) == server.script.reply
+            assert "temperature" in " ".join(came[-1].notices)
+            assert "temperature" not in server.requests[-1].body
+            assert len(server.asked(WIRES[wire].path)) == count
+
+
+async def test_who_does_not_think_gets_none_of_what_belongs_to_thinking(wire: str) -> None:
+    names = WIRES[wire].names
+    async with (
+        choosy(
+            wire,
+            *[(names[name], "Unsupported parameter: '{}'.") for name in ("effort", "max_tokens")],
+            *[(name, "'{}' is not supported with this model.") for name in WIRES[wire].of_thinking],
+        ) as server,
+        made(server) as provider,
+    ):
+        request = replace(VALUES, tools=(Tool(name="look"),))
+        assert await said(provider, request) == server.script.reply
+        assert not {"reasoning", "reasoning_effort", "include"} & server.requests[-1].body.keys()
 
 
 @pytest.mark.parametrize(
@@ -292,17 +366,17 @@ async def test_a_refused_parameter_is_left_out(monkeypatch: pytest.MonkeyPatch, 
         "Your organization must be verified to stream this model. Please go to: https://platform.openai.com/settings",
         "Streaming is not supported for this model.",
         "This model does not support streaming.",
+        "Unsupported value: 'stream' does not support true with this model. Supported values are: false.",
+        "Streaming responses are not supported.",
+        "stream=true is not supported",
     ],
+    ids=range(6),
 )
-async def test_who_may_not_stream_is_asked_for_the_whole_answer(
-    monkeypatch: pytest.MonkeyPatch, says: str
-) -> None:
-    monkeypatch.setattr(Choosy, "when", "stream")
-    monkeypatch.setattr(Choosy, "says", says)
-    async with Choosy() as server, made(server) as provider:
+async def test_who_may_not_stream_is_asked_for_the_whole_answer(wire: str, says: str) -> None:
+    async with choosy(wire, "stream", says) as server, made(server) as provider:
         for count in (2, 3):
             assert await said(provider) == server.script.reply
-            assert len(server.asked("chat")) == count
+            assert len(server.asked(WIRES[wire].path)) == count
         assert not {"stream_options"} & server.requests[-1].body.keys()
 
 
@@ -348,35 +422,50 @@ class Thing:
     """What JSON has no word for."""
 
 
-@pytest.mark.parametrize(
-    ("request_", "names"),
-    [
-        (replace(ASKED, messages=(Message(Speaker.USER, "caf\udce9"),)), "cannot be sent"),
-        (replace(ASKED, messages=(Message(Speaker.USER, "\ud83d"),)), "half a character"),
-        (replace(ASKED, stop=("\udfff",)), "half a character"),
-        (replace(ASKED, messages=(Message(Speaker.USER, Thing()),)), ""),  # type: ignore[arg-type]
-        (replace(ASKED, max_tokens=Thing()), ""),  # type: ignore[arg-type]
-    ],
-    ids=["byte", "half", "stop", "object", "number"],
-)
-async def test_what_cannot_be_sent_is_the_requests_fault_and_is_not_sent(
-    server: VendorServer, request_: ChatRequest, names: str
-) -> None:
-    async with made(server) as provider:
-        if server.name == "ollama":
+UNSENDABLE = {
+    "byte": (replace(ASKED, messages=(Message(Speaker.USER, "caf\udce9"),)), "cannot be sent"),
+    "half": (replace(ASKED, messages=(Message(Speaker.USER, "\ud83d"),)), "half a character"),
+    "system": (
+        replace(ASKED, messages=(Message(Speaker.SYSTEM, "\ud83d"), *ASKED.messages)),
+        "half a character",
+    ),
+    "stop": (replace(ASKED, stop=("\udfff",)), "half a character"),
+    "object": (replace(ASKED, messages=(Message(Speaker.USER, Thing()),)), ""),  # type: ignore[arg-type]
+    "number": (replace(ASKED, max_tokens=Thing()), ""),  # type: ignore[arg-type]
+}
+CASES = [
+    (name, what)
+    for name in (*DIALECTS, "chat")
+    for what in UNSENDABLE
+    if (name, what) != ("openai", "stop")  # the Responses API has no stop words: they are left out and told
+]
+
+
+@pytest.mark.parametrize(("name", "what"), CASES)
+async def test_what_cannot_be_sent_is_the_requests_fault_and_is_not_sent(name: str, what: str) -> None:
+    request, says = UNSENDABLE[what]
+    async with (ChatOnly if name == "chat" else DIALECTS[name])() as server, made(server) as provider:
+        if name == "chat":
+            await said(provider)  # found out that it has nothing else
+        if name == "ollama":
             provider.models = {**provider.models, Role.THINKS: server.default_models[0]}
-        found = await refused(provider, request_)
+        before = len([seen for seen in server.requests if seen.body])
+        found = await refused(provider, request)
         assert found.kind is Kind.INVALID_REQUEST
-        assert names in found.message
-        assert not [seen for seen in server.requests if seen.body]
+        assert says in found.message
+        assert len([seen for seen in server.requests if seen.body]) == before
 
 
-async def test_a_field_is_named_by_its_place() -> None:
-    async with OpenAIServer() as server, made(server) as provider:
+@pytest.mark.parametrize(
+    ("server_", "place"),
+    [(OpenAIServer, "input[1].content"), (COMPATIBLE["llamacpp"], "messages[1].content")],
+)
+async def test_a_field_is_named_by_its_place(server_: type[VendorServer], place: str) -> None:
+    async with server_() as server, made(server) as provider:
         found = await refused(
             provider, replace(ASKED, messages=(*ASKED.messages, Message(Speaker.USER, "\ud83d")))
         )
-        assert "messages[1].content" in found.message
+        assert place in found.message
 
 
 @pytest.mark.parametrize("key", ["sk-кл", "sk-a\nb", "sk-\x00x", "sk-\udce9"])
@@ -391,5 +480,22 @@ async def test_halves_that_come_in_two_pieces_are_one_character(server: VendorSe
     server.script.reply = "Smile 😊 and 𝄞!"
     server.script.split = True
     async with made(server) as provider:
-        deltas: list[ChatDelta] = [delta async for delta in provider.chat(ASKED)]
-    assert "".join(delta.text for delta in deltas) == server.script.reply
+        came = [delta async for delta in provider.chat(ASKED)]
+    assert "".join(delta.text for delta in came) == server.script.reply
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "waits"),
+    [("gpt-7", "", False), ("qwq-32b", "", True), ("deepseek-r1:8b", "", True), ("gpt-7", "high", True)],
+)
+async def test_a_model_that_nobody_knows_is_given_time_to_think_by_its_name_or_the_request(
+    model: str, effort: str, *, waits: bool
+) -> None:
+    async with OpenAIServer() as server, made(server, model=model) as provider:
+        provider.policy = Policy(first_s=0.3, attempts=1)
+        server.script.models, server.script.header_delay_s = [model], 0.6
+        request = replace(ASKED, reasoning_effort=effort)
+        if waits:
+            assert await said(provider, request) == server.script.reply
+        else:
+            assert (await refused(provider, request)).kind is Kind.TIMEOUT

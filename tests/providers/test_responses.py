@@ -430,6 +430,15 @@ async def test_tool_calls_told_in_any_way_are_whole(
     assert told == [(name, "look", json.loads(TODAY if name == "a" else MONDAY)) for name in calls]
 
 
+async def test_arguments_cut_inside_a_character_are_whole(
+    provider: OpenAIProvider, server: OpenAIServer
+) -> None:
+    pieces = ('{"day": "\ud83d', '\ude0a"}')
+    server.script.raw = _stream(_BEGUN, *({**_PIECE, "delta": piece} for piece in pieces), _ended())
+    *_, last = await _ask(provider, replace(REQUEST, tools=(LOOK,)))
+    assert [json.loads(call.arguments) for call in last.tool_calls] == [{"day": "\U0001f60a"}]
+
+
 async def test_a_refusal_is_told_in_the_models_words(provider: OpenAIProvider, server: OpenAIServer) -> None:
     server.script.finish, server.script.reply = "refusal", "I cannot help with that."
     with pytest.raises(AIProviderContentRefusedError) as caught:

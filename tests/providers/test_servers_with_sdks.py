@@ -17,6 +17,7 @@ from companion.flow import Audio
 from companion.pcm import to_wav
 from tests.servers import AnthropicServer, OpenAIServer
 from tests.servers.compatible import COMPATIBLE
+from tests.servers.openai_jobs import MP4
 from tests.servers.script import REPLY, TRANSCRIPT
 
 KEY = "sk-sdk-0123456789"
@@ -237,6 +238,59 @@ async def test_openai_cut_body_is_a_broken_connection(oai: tuple[OpenAIServer, o
     stream = await client.chat.completions.create(model="gpt-6-luna", messages=ASKED, stream=True)
     with pytest.raises(openai.APIConnectionError):
         [chunk async for chunk in stream]
+
+
+async def test_openai_takes_batches(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.jobs.failing = {1: (429, "rate_limit_exceeded")}
+    path = "/v1/chat/completions"
+    lines = [
+        {
+            "custom_id": f"n{n}",
+            "method": "POST",
+            "url": path,
+            "body": {"model": "gpt-6-luna", "messages": ASKED},
+        }
+        for n in range(3)
+    ]
+    raw = "\n".join(map(json.dumps, lines)).encode() + b"\n"
+    file = await client.files.create(file=("asked.jsonl", raw), purpose="batch")
+    batch = await client.batches.create(input_file_id=file.id, endpoint=path, completion_window="24h")
+    assert batch.request_counts is not None
+    assert batch.request_counts.total == 3
+    while batch.status not in ("completed", "failed"):
+        batch = await client.batches.retrieve(batch.id)
+    assert (batch.request_counts.completed, batch.request_counts.failed) == (2, 1)
+    assert batch.output_file_id is not None
+    assert batch.error_file_id is not None
+    told = [json.loads(line) for line in (await client.files.content(batch.output_file_id)).text.splitlines()]
+    assert {row["custom_id"] for row in told} == {"n0", "n2"}
+    assert told[0]["response"]["body"]["choices"][0]["message"]["content"].startswith(REPLY)
+    (failed,) = (await client.files.content(batch.error_file_id)).text.splitlines()
+    assert json.loads(failed)["response"]["status_code"] == 429
+    again = await client.batches.create(input_file_id=file.id, endpoint=path, completion_window="24h")
+    assert (await client.batches.cancel(again.id)).status == "cancelling"
+    with pytest.raises(openai.NotFoundError):
+        await client.batches.retrieve("batch_0")
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+async def test_openai_makes_videos(oai: tuple[OpenAIServer, openai.AsyncOpenAI]) -> None:
+    server, client = oai
+    server.jobs.poll_after_ms = "1"
+    asked = {"prompt": "A lake.", "model": "sora-2", "seconds": "8", "size": "1280x720"}
+    video = await client.videos.create(**asked, input_reference=("first.png", b"\x89PNG", "image/png"))
+    assert (video.status, video.progress, video.seconds) == ("queued", 0, "8")
+    with pytest.raises(openai.BadRequestError):
+        await client.videos.delete(video.id)
+    video = await client.videos.poll(video.id)
+    assert (video.status, video.progress) == ("completed", 100)
+    assert (await client.videos.download_content(video.id)).content == MP4
+    assert (await client.videos.delete(video.id)).deleted
+    server.jobs.outcome = "failed"
+    failed = await client.videos.create_and_poll(prompt="A lake.")
+    assert failed.error is not None
+    assert failed.error.code == "server_error"
 
 
 # -- OpenAI, the Responses API ------------------------------------------------------------------------------
@@ -480,3 +534,30 @@ async def test_a_server_runs_as_a_process_and_is_steered_over_http() -> None:
     finally:
         process.terminate()
         await process.wait()
+
+
+async def test_anthropic_takes_batches(ant: tuple[AnthropicServer, anthropic.AsyncAnthropic]) -> None:
+    server, client = ant
+    server.batches.outcome = {1: "errored", 2: "expired"}
+    params = {"model": "claude-haiku-5-5", "max_tokens": 99, "messages": ASKED}
+    requests = [{"custom_id": f"n{n}", "params": params} for n in range(3)]
+    batch = await client.messages.batches.create(requests=requests)  # type: ignore[arg-type]
+    assert (batch.processing_status, batch.request_counts.processing) == ("in_progress", 3)
+    while batch.processing_status != "ended":
+        batch = await client.messages.batches.retrieve(batch.id)
+    assert (batch.request_counts.succeeded, batch.request_counts.errored) == (1, 1)
+    assert batch.results_url is not None
+    assert batch.results_url.endswith(f"{batch.id}/results")
+    server.batches.batches[batch.id]["results_url"] = f"{server.url}/v1/messages/batches/{batch.id}/results"
+    results = {row.custom_id: row.result async for row in await client.messages.batches.results(batch.id)}
+    good, bad = results["n0"], results["n1"]
+    assert good.type == "succeeded"
+    assert good.message.content[0].type == "text"
+    assert good.message.content[0].text.startswith(REPLY)
+    assert bad.type == "errored"
+    assert bad.error.error.type == "api_error"
+    assert results["n2"].type == "expired"
+    again = await client.messages.batches.create(requests=requests)  # type: ignore[arg-type]
+    assert (await client.messages.batches.cancel(again.id)).processing_status == "canceling"
+    with pytest.raises(anthropic.NotFoundError):
+        await client.messages.batches.retrieve("msgbatch_0")

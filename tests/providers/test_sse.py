@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from companion.net import MAX_EVENT, MAX_LINE
+from companion.bounds import MAX_EVENT, MAX_LINE
 from companion.providers.wire.sse import AnswerSplitter, ServerSentEvent, events
 
 

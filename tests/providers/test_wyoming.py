@@ -12,6 +12,7 @@ from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.net import Net
 from companion.providers import AIProviderFactory
 from companion.providers.vendors.wyoming import WyomingProvider
+from tests.audio.signals import samples
 from tests.servers.wyoming import WyomingServer
 
 FRAME = b"\x10\x00" * 320
@@ -176,13 +177,28 @@ async def test_a_connection_that_breaks_in_the_middle_cuts_off(
     assert (await fails(spoken(provider))).kind is Kind.CUT_OFF
 
 
-@pytest.mark.parametrize("form", [{"width": 4}, {"channels": 6}, {"rate_hz": 22_050, "width": 1}])
+@pytest.mark.parametrize("form", [{"width": 8}, {"channels": 0}, {"rate_hz": 500}])
 async def test_sound_that_is_not_understood_makes_no_noise(
     server: WyomingServer, provider: WyomingProvider, form: dict[str, int]
 ) -> None:
     for name, value in form.items():
         setattr(server.script, name, value)
     assert (await fails(spoken(provider))).kind is Kind.VOICE_FAILED
+
+
+@pytest.mark.parametrize(
+    "form", [{"width": 1}, {"width": 3}, {"width": 4}, {"channels": 2}, {"channels": 6, "width": 3}]
+)
+async def test_sound_of_any_form_is_heard(
+    server: WyomingServer, provider: WyomingProvider, form: dict[str, int]
+) -> None:
+    for name, value in form.items():
+        setattr(server.script, name, value)
+    said = await spoken(provider)
+    assert sum(audio.seconds for audio in said) == pytest.approx(0.5, abs=0.05)
+    assert {sample for audio in said for sample in samples(audio.pcm).tolist()} == {
+        16 if form.get("width", 2) > 1 else 0
+    }
 
 
 async def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:

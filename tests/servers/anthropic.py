@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from tests.servers.anthropic_batches import AnthropicBatches
 from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
 from tests.servers.server import VendorServer
 from tests.servers.stream import Body, sse
@@ -92,11 +93,13 @@ class AnthropicServer(VendorServer):
         super().__init__(script, port=port)
         self._kept: set[str] = set()
         """Prompts in the cache."""
+        self.batches = AnthropicBatches(self)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/models", self._models)
         router.add_post("/v1/messages/count_tokens", self._count)
         router.add_post("/v1/messages", self._messages)
+        self.batches.add_routes(router)
 
     def refuse_key(self, seen: Seen, script: Script) -> web.Response | None:
         scheme, _, bearer = seen.headers.get("authorization", "").partition(" ")

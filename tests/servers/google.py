@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from tests.servers.google_video import GoogleVideos
 from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
 from tests.servers.server import VendorServer
 from tests.servers.speech import say
@@ -46,6 +47,7 @@ class GoogleServer(VendorServer):
     default_models: ClassVar[tuple[str, ...]] = (
         "gemini-3.8-flash", "gemini-2.5-pro", "gemini-3.5-transcribe", "gemini-3.8-flash-tts",
         "gemini-3.8-flash-lite-tts", "gemini-embedding-2", "gemini-embedding-001", "gemini-3.1-flash-lite-image",
+        "gemini-omni-1.2-flash",
     )  # fmt: skip
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
@@ -56,6 +58,7 @@ class GoogleServer(VendorServer):
         """ErrorInfo in the details of a refusal: API_KEY_INVALID."""
         self.numbers_calls = False
         """Tool calls have ids; most have none."""
+        self.videos = GoogleVideos(self)
         self.block_reason = ""
         """The prompt is refused."""
         self.own_voices: list[dict[str, Any]] = []
@@ -68,6 +71,7 @@ class GoogleServer(VendorServer):
             router.add_get(f"/{version}/models", self._models)
             router.add_get(f"/{version}/voices", self._voices)
             router.add_post(f"/{version}/models/{{model}}:{{method}}", self._method)
+            self.videos.add_routes(router, f"/{version}")
 
     # -- refusals -------------------------------------------------------------------------------------------
 

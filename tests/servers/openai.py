@@ -20,6 +20,7 @@ from aiohttp import web
 from companion.flow import Audio
 from companion.pcm import to_mp3, to_wav
 from tests.servers import openai_responses as responses
+from tests.servers.openai_jobs import OpenAIJobs
 from tests.servers.script import SCRIPT, SEEN, Script, Seen, pieces
 from tests.servers.server import VendorServer
 from tests.servers.speech import say
@@ -117,7 +118,7 @@ class OpenAIServer(VendorServer):
     base_path = "/v1"
     default_models: ClassVar[tuple[str, ...]] = (
         "gpt-6-luna", "gpt-6.1-terra", "gpt-7", "gpt-transcribe", "whisper-1", "gpt-4o-mini-tts", "tts-1",
-        "text-embedding-3-small", "gpt-image-2.5-flare",
+        "text-embedding-3-small", "gpt-image-2.5-flare", "sora-2",
     )  # fmt: skip
     voices: ClassVar[tuple[str, ...]] = tuple(_VOICES)
     ways: ClassVar[Ways] = Ways(responses=True)
@@ -133,6 +134,9 @@ class OpenAIServer(VendorServer):
         router.add_get(f"{root}/audio/voices", self._list_voices)
         router.add_post(f"{root}/embeddings", self._embed)
         router.add_post(f"{root}/images/generations", self._draw)
+        self.jobs = OpenAIJobs(self)
+        if self.name == "openai":
+            self.jobs.add_routes(router, root)
 
     def refuse_key(self, seen: Seen, script: Script) -> web.Response | None:
         given = seen.headers.get(self.ways.key_header, "")
@@ -281,11 +285,15 @@ class OpenAIServer(VendorServer):
         await body.frame(sse("[DONE]"))
         return await body.close()
 
+    def _problem_of_response(self, asked: dict[str, Any]) -> tuple[str, str, str] | None:
+        """The field that is not as it should be, the code, and why."""
+        return responses.problem(asked)
+
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         asked, script = request[SEEN].body, request[SCRIPT]
         if bad := self._bad(asked, script, "model", "input"):
             return bad
-        if wrong := responses.problem(asked):
+        if wrong := self._problem_of_response(asked):
             name, code, why = wrong
             body = self.error_body(400, code, why)
             body["error"]["param"] = name

@@ -150,7 +150,8 @@ class _Talk(AsyncEventHandler):
         script = self._server.script
         form = {"rate": script.rate_hz, "width": script.width, "channels": script.channels}
         await self.write_event(AudioStart(**form).event())
-        chunk = b"\x10\x00" * (script.rate_hz // 50) * script.channels
+        sample = {1: b"\x80", 3: b"\x00\x10\x00", 4: b"\x00\x00\x10\x00"}.get(script.width, b"\x10\x00")
+        chunk = sample * (script.rate_hz // 50) * script.channels
         for number in range(int(script.seconds * 50)):
             if number == script.cut_after:
                 return False

@@ -12,6 +12,7 @@ from google.genai import errors, types
 from steering import KEY, REPLY, TRANSCRIPT, expected, run, script, server, wav
 
 CHAT, EARS, MOUTH = "gemini-3.8-flash", "gemini-3.5-transcribe", "gemini-3.8-flash-tts"
+FILM = "gemini-omni-1.2-flash"
 WEATHER = types.Tool(
     function_declarations=[
         types.FunctionDeclaration(
@@ -162,6 +163,34 @@ def check_voices() -> None:
 
 def check_tokens_are_counted() -> None:
     assert client().models.count_tokens(model=CHAT, contents="Good evening.").total_tokens > 0
+
+
+def check_videos() -> None:
+    form = {
+        "type": "video",
+        "delivery": "uri",
+        "aspect_ratio": "9:16",
+        "resolution": "1080p",
+        "duration": "8s",
+    }
+    picture = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(b"PNG").decode()}
+    asked = [picture, {"type": "text", "text": "A lake at dusk."}]
+    begun = client().interactions.create(
+        model=FILM, input=asked, background=True, store=True, response_format=form
+    )
+    assert begun.status == "in_progress"
+    found = begun
+    while found.status == "in_progress":
+        found = client().interactions.get(begun.id)
+    assert found.status == "completed"
+    assert found.output_video.mime_type == "video/mp4"
+    assert found.usage.total_output_tokens == 57_920
+    name = found.output_video.uri.rpartition("/")[2].partition(":")[0]
+    while client().files.get(name=name).state is types.FileState.PROCESSING:
+        pass
+    assert client().files.download(file=types.Video(uri=found.output_video.uri))[4:8] == b"ftyp"
+    again = client().interactions.create(model=FILM, input="A lake.", background=True, response_format=form)
+    assert client().interactions.cancel(again.id).status == "cancelled"
 
 
 def check_a_wrong_key() -> None:

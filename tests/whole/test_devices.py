@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from companion.pcm import read_file, write_file
+from companion.decoding import read_file
+from companion.pcm import write_file
 from tests.audio.signals import DATA
 from tests.whole.desk import Desk, RunningApp, desk
 from tests.whole.test_offline import AUSTEN, likeness, sounding_s

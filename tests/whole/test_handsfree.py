@@ -180,7 +180,8 @@ def before(sound: Recorded, at_s: float) -> Recorded:
 
 def onset_s(heard: Recorded) -> float:
     """`time.monotonic()` at the first sound of the person in what the microphone heard."""
-    from companion.pcm import Resampler, read_file
+    from companion.decoding import read_file
+    from companion.pcm import Resampler
 
     spoken = read_file(DATA / "austen-0870.wav")
     wave = samples(Resampler(spoken.rate_hz, heard.rate_hz).process(spoken.pcm, last=True))

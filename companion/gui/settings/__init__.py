@@ -8,7 +8,7 @@ role_page  who thinks, hears or speaks: cards, key, model, address
 card       one provider as a button; chips   flowing row of small buttons
 stand_ins  who may stand in when the chosen one fails
 key_row    a provider's key: paste, test, keep, remove
-download   fetches a recogniser's model or a voice
+models     the models of this computer: fetch, use, remove, import
 pages/     one file per page, each with a `PAGE`
 """
 

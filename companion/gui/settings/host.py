@@ -13,10 +13,14 @@ from companion.settings import Settings
 from companion.vault import KeyState
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
     from companion.providers.catalogue import ModelEntry
-    from companion.providers.here.whisper import Progress
+    from companion.providers.here.models.fetcher import Progress
+    from companion.providers.here.models.listing import LocalModel, ModelKind
+    from companion.providers.here.models.store import Standing
     from companion.providers.servers import Discovery, OwnServer
 
 
@@ -78,7 +82,13 @@ class SettingsHost(Protocol):
 
     async def test_tone(self, device_name: str) -> None: ...
 
-    async def download_model(
-        self, provider: str, model: str, on_progress: Callable[[Progress], None]
-    ) -> None:
-        """Fetches a model of an engine of this computer. Cancelling it stops it; the next call goes on from there."""
+    async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
+        """The models of this computer, those of the list first, and how they stand."""
+
+    async def fetch_model(self, model: LocalModel, on_progress: Callable[[Progress], None]) -> None:
+        """Fetches a model, or what is damaged of it. Cancelling it stops it; the next call goes on from there."""
+
+    async def remove_model(self, model: LocalModel) -> None: ...
+
+    async def import_model(self, source: Path) -> Standing:
+        """Copies a model out of a folder or an archive."""

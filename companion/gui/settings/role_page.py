@@ -6,7 +6,7 @@ opened below, takes the role once it is ready, and until then the present one st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
@@ -81,10 +81,6 @@ class RolePage(SettingsPage):
 
     def opened(self, spec: Spec) -> None:
         """The details of `spec` are shown now."""
-
-    def further_models(self, spec: Spec) -> Mapping[str, str]:
-        """Models the catalogue does not hold: name -> words for it."""
-        return {}
 
     def is_outdated(self) -> bool:
         """There are other providers now: servers were added, renamed or removed."""

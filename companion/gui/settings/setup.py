@@ -14,6 +14,8 @@ from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.key_row import KeyRow
 from companion.net import origin
 from companion.providers.catalogue import Catalogue
+from companion.providers.here.models.listing import ModelKind
+from companion.providers.model_names import label_of_model
 from companion.providers.provider import Spec
 from companion.settings import normalise_base_url
 from companion.vault import KeyState
@@ -38,7 +40,8 @@ class ProviderSetup(QWidget):
         self.key: KeyRow | None = None
         self._models: dict[str, ModelEntry | None] = {}
         entries = page.host.models(page.role, spec.name)
-        if entries or spec.base_url or spec.default_models.get(page.role):
+        has_list_of_its_own = spec.name in (kind.provider for kind in ModelKind)
+        if not has_list_of_its_own and (entries or spec.base_url or spec.default_models.get(page.role)):
             self._model_note = text_label("", "caption")
             self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
@@ -84,9 +87,6 @@ class ProviderSetup(QWidget):
         for entry in entries:
             combo.addItem(entry.label, entry.model)
             self._models[entry.model] = entry
-        for name, words in self._page.further_models(self.spec).items():
-            combo.addItem(words, name)
-            self._models[name] = None
         combo.activated.connect(lambda _: self._choose_model(str(combo.currentData() or "")))
         line.editingFinished.connect(lambda: self._typed_model(line.text().strip()))
         return combo
@@ -96,7 +96,7 @@ class ProviderSetup(QWidget):
         for name in names:
             if name not in self._models:
                 self._models[name] = None
-                self.model.addItem(name, name)
+                self.model.addItem(label_of_model(name), name)
 
     def _typed_model(self, text: str) -> None:
         assert self.model is not None
@@ -117,7 +117,7 @@ class ProviderSetup(QWidget):
         if line is not None and line.hasFocus() and line.isModified():
             return
         if self.model.findData(model) < 0:
-            self.model.addItem(model, model)
+            self.model.addItem(label_of_model(model), model)
         self.model.setCurrentIndex(self.model.findData(model))
         catalogue = Catalogue.load()
         entry = self._models.get(model) or catalogue.find(model, self.spec.name, self._page.role)

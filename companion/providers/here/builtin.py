@@ -17,6 +17,7 @@ from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIP
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.provider import Spec
+from companion.providers.wire.languages import Language
 
 if TYPE_CHECKING:
     from companion.calls import Embeddings, EmbedRequest
@@ -103,7 +104,7 @@ class BuiltinProvider(EngineProvider):
         Raises:
             AIProviderError: NOT_SUPPORTED for another language; ENGINE_CRASHED, HEARING_FAILED; and what `frames` raises.
         """
-        if request.language and request.language.lower().replace("_", "-").split("-")[0] != "en":
+        if Language.of(request.language).base not in ("", "en"):
             raise AIProviderNotSupportedError(
                 "The built-in recogniser only understands English.",
                 self.spec.name,

@@ -10,7 +10,7 @@ import array
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError
@@ -30,6 +30,7 @@ from companion.providers.provider import AIProvider, Policy, Spec, opened, simpl
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, ToolCall
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
 
 SPEC = Spec(
     name="mock",
@@ -41,7 +42,9 @@ SPEC = Spec(
         Role.SPEAKS: "mock-voice",
         Role.EMBEDS: "mock-vectors",
         Role.DRAWS: "mock-pencil",
+        Role.FILMS: "mock-camera",
     },
+    batches=True,
     voices=(VoiceInfo(id="hum", name="Hum"), VoiceInfo(id="hum-low", name="Low hum")),
     summary="Says what it was told to say. For tests; nothing leaves this computer.",
 )
@@ -56,18 +59,28 @@ _CHUNK_S = 0.1
 DIMENSIONS = 64
 PICTURE_SIZE = "64x64"
 _LARGEST_SIDE = 1024
+MP4 = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2\0\0\0\x08mdat"
+"""The smallest that is known as a video by its bytes; nothing can be seen in it."""
+MOST_REQUESTS = 1000
+"""Of one batch."""
 
 
 class MockAIProvider(AIProvider):
     """Scripted thinking, hearing, speaking, and the rest. Vectors of texts with words in common are near each other.
 
     Args:
-        responses: `completion` (text; several in a list are given in turn), `tool_calls` (pairs of a tool's name and its
-            arguments, asked for whenever tools are offered and not yet answered), `transcript` (text), `tts` (bytes that
-            `generate_tts` returns as they are) and `picture` (bytes of a PNG). What is missing has a fixed default.
+        responses: `completion` (text; several in a list are given in turn; or a function, as `chat_func`),
+            `tool_calls` (pairs of a tool's name and its arguments, asked for whenever tools are offered and not yet
+            answered), `transcript` (text), `tts` (bytes that `generate_tts` returns as they are), `picture` (bytes of a
+            PNG) and `video` (bytes of an MP4). What is missing has a fixed default. A completion that is an error fails
+            its request of a batch.
         failure: raised by every call; after `fail_after` chunks, 0 before the first.
         fail_times: how many calls fail before the rest succeed; None: all.
         delay_s: pause before each chunk.
+        chat_func: gives the answer to a request instead: a text, a message, a `ChatResponse` or an iterator of pieces,
+            plain or to be awaited.
+        chat_stream_func: the same, where the answer is streamed; None: `chat_func`.
+        name_func: what `name` says.
     """
 
     spec: ClassVar[Spec] = SPEC
@@ -75,28 +88,38 @@ class MockAIProvider(AIProvider):
 
     def __init__(
         self,
-        *,
         responses: Mapping[str, Any] | None = None,
+        *,
         failure: AIProviderError | None = None,
         fail_after: int = 0,
         fail_times: int | None = None,
         delay_s: float = 0.0,
+        chat_func: Callable[[ChatRequest], Any] | None = None,
+        chat_stream_func: Callable[[ChatRequest], Any] | None = None,
+        name_func: Callable[[], str] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         self.responses = dict(responses or {})
+        scripted = self.responses.get("completion")
+        self.chat_func = chat_stream_func or chat_func or (scripted if callable(scripted) else None)
+        self._name_func = name_func
         self.failure = failure
         self.fail_after = fail_after
         self.fail_times = fail_times
         self.delay_s = delay_s
         self.call_history: list[dict[str, Any]] = []
         """One entry per call in order: `method` and its arguments by name."""
-        self._answers = self._count = 0
+        self._answers = self._count = self._jobs = 0
 
     def reset_history(self) -> None:
         """Forgets the calls; a list of completions starts again from its first."""
         self.call_history.clear()
         self._answers = self._count = 0
+
+    @property
+    def name(self) -> str:
+        return self._name_func() if self._name_func else super().name
 
     # -- the calls ------------------------------------------------------------------------------------------
 
@@ -120,8 +143,20 @@ class MockAIProvider(AIProvider):
         self._record("draw", request=request)
         return self._paint(request)
 
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        self._record("film", request=request)
+        return self._shoot(request)
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        self._record("batch", request=request)
+        return self._answer_all(request)
+
     async def _answer(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         fails = self._fails()
+        if self.chat_func is not None:
+            async for delta in self._told(request, fails):
+                yield delta
+            return
         calls = self._next_calls(request)
         words = _words(self._next_completion()) if not calls else []
         for index, word in enumerate(words):
@@ -139,6 +174,25 @@ class MockAIProvider(AIProvider):
             id=f"mock-{self._count}",
             tool_calls=calls,
         )
+
+    async def _told(self, request: ChatRequest, fails: bool) -> AsyncGenerator[ChatDelta, None]:
+        """What the program's own function says."""
+        from companion.providers.written import deltas_of, pieces_of
+
+        assert self.chat_func is not None
+        given = self.chat_func(request)
+        is_whole = not hasattr(given, "__aiter__") and not isinstance(given, list | Iterator)
+        last, index = ChatDelta(finish_reason="stop", model=request.model or self.models[Role.THINKS]), 0
+        async for piece in pieces_of(given):
+            for delta in deltas_of(piece, ends=is_whole):
+                await self._before_chunk(index, fails)
+                index += 1
+                if delta.finish_reason:
+                    last = delta
+                else:
+                    yield delta
+        await self._before_chunk(index, fails)
+        yield last
 
     async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         fails = self._fails()
@@ -179,6 +233,43 @@ class MockAIProvider(AIProvider):
         scripted = self.responses.get("picture")
         data = _png(request.prompt, request.size or PICTURE_SIZE) if scripted is None else bytes(scripted)
         yield Picture(data=data, prompt=request.prompt)
+
+    async def _shoot(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        from companion.jobs import Video, VideoProgress
+        from companion.paths import write_atomically
+
+        fails, job = self._fails(), request.job or self._new_job()
+        for index in range(3):
+            await self._before_chunk(index, fails)
+            yield VideoProgress(job=job, share=index / 2)
+        data = bytes(self.responses.get("video", MP4))
+        write_atomically(request.out, data)
+        video = Video(
+            path=request.out, media_type="video/mp4", size_bytes=len(data), seconds=request.seconds or 4
+        )
+        yield VideoProgress(job=job, share=1.0, received_bytes=len(data), video=video)
+
+    async def _answer_all(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.jobs import BatchAnswer, BatchProgress
+        from companion.providers.wire.batches import requests_of, whole
+
+        asked = requests_of(request, self.models[Role.THINKS], self.spec, MOST_REQUESTS)
+        fails, job, failed = self._fails(), request.job or self._new_job(), 0
+        found: list[BatchAnswer] = []
+        for index, each in enumerate(asked):
+            await self._before_chunk(index, fails)
+            yield BatchProgress(job=job, total=len(asked), done=index, failed=failed)
+            try:
+                *deltas, last = [delta async for delta in self._answer(each)]
+                found.append(BatchAnswer(index=index, answer=whole(deltas, last)))
+            except AIProviderError as error:
+                failed += 1
+                found.append(BatchAnswer(index=index, error=error))
+        yield BatchProgress(job=job, total=len(asked), done=len(asked), failed=failed, answers=tuple(found))
+
+    def _new_job(self) -> str:
+        self._jobs += 1
+        return f"mock-job-{self._jobs}"
 
     # -- the simple face, written down under its own names --------------------------------------------------
 
@@ -226,10 +317,12 @@ class MockAIProvider(AIProvider):
 
     def _next_completion(self) -> str:
         scripted = self.responses.get("completion", COMPLETION)
-        if isinstance(scripted, str):
-            return scripted
-        self._answers += 1
-        return str(scripted[(self._answers - 1) % len(scripted)])
+        if not isinstance(scripted, str):
+            self._answers += 1
+            scripted = scripted[(self._answers - 1) % len(scripted)]
+        if isinstance(scripted, AIProviderError):
+            raise scripted
+        return str(scripted)
 
     def _next_calls(self, request: ChatRequest) -> tuple[ToolCall, ...]:
         wanted = self.responses.get("tool_calls", ())
@@ -313,4 +406,4 @@ def _little_endian(samples: array.array[int]) -> bytes:
     return samples.tobytes()
 
 
-PROVIDER = MockAIProvider
+PROVIDER = MockProvider = MockAIProvider

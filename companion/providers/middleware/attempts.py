@@ -11,7 +11,14 @@ from typing import TypeVar
 from companion.errors import CompanionError, Kind
 from companion.flow import Role
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_live, is_meaningful, reaction, role_of
+from companion.providers.middleware.reactions import (
+    Middleware,
+    is_job,
+    is_live,
+    is_meaningful,
+    reaction,
+    role_of,
+)
 from companion.providers.provider import opened
 from companion.providers.replay import repeatable
 
@@ -35,9 +42,10 @@ def retry(
 ) -> Call[RequestT, ChunkT]:
     """Sends a request again when the fault may pass and nothing of the answer was delivered yet.
 
-    Sound and text that come only once are kept meanwhile and begin again; the picture that a vendor may have drawn is not
-    paid for twice. A vendor's Retry-After is honoured up to `patience_s`; a longer one ends the attempts, a nonsensical one
-    is ignored. What is told is the last fault of the vendor itself, not that a breaker inside has opened because of it.
+    Sound and text that come only once are kept meanwhile and begin again; the picture that a vendor may have drawn, or
+    the job it may have begun, is not paid for twice. A vendor's Retry-After is honoured up to `patience_s`; a longer one
+    ends the attempts, a nonsensical one is ignored. What is told is the last fault of the vendor itself, not that a
+    breaker inside has opened because of it.
 
     Args:
         within_s: no attempt of our own choosing begins later than this after the first (after the first fault, where
@@ -76,8 +84,16 @@ def retry(
     return run
 
 
+def RetryMiddleware(max_retries: int = 2, backoff: float = 0.5) -> Middleware:
+    """`retry` for `Client.use`, with so many further attempts after pauses from `backoff` seconds on."""
+    return Middleware(
+        lambda call, _: retry(call, max_retries + 1, backoff_s=backoff), {"attempts": 1, "backoff_s": backoff}
+    )
+
+
 def _may_pass(request: object, error: CompanionError) -> bool:
-    if role_of(request) is Role.DRAWS and error.kind not in _NOTHING_MADE:
+    is_paid_at_once = role_of(request) is Role.DRAWS or is_job(request)
+    if is_paid_at_once and error.kind not in _NOTHING_MADE:
         return False
     return error.retryable and reaction(error).again
 

@@ -51,25 +51,49 @@ def capped(
 
 
 class _Circles:
-    """Notices that the same stretch of text comes again and again, without overlap, whatever the period."""
+    """Notices that the same stretch of text comes again and again, without overlap, whatever the period.
+
+    Looks at nothing before there is room for so many repeats, since most spoken answers end sooner; and only at stretches
+    that begin with a word, or have no space in them.
+    """
 
     def __init__(self) -> None:
-        self._tail = ""
+        self._waiting: list[str] = []
+        self._waiting_chars = 0
+        self._tail = " "
         self._position = 0
-        self._seen: dict[str, tuple[int, int]] = {}
-        """Stretch -> how often, and where its last occurrence ended. Bounded by the cap on characters."""
+        self._ends: dict[str, int] = {}
+        """Stretch -> where its last occurrence ended. Bounded by the cap on characters."""
+        self._again: dict[str, int] = {}
+        """Stretch -> how often it came after its first time."""
 
     def adds_too_many_repeats(self, text: str) -> bool:
+        if self._waiting_chars < WINDOW_CHARS * MAX_REPEATS:
+            self._waiting.append(text)
+            self._waiting_chars += len(text)
+            if self._waiting_chars < WINDOW_CHARS * MAX_REPEATS:
+                return False
+            text = "".join(self._waiting)
+            self._waiting.clear()
+        return self._is_one_too_many(text)
+
+    def _is_one_too_many(self, text: str) -> bool:
         joined = self._tail + text
-        for end in range(WINDOW_CHARS, len(joined) + 1):
-            start = self._position + end - WINDOW_CHARS
-            window = joined[end - WINDOW_CHARS : end]
-            times, last_end = self._seen.get(window, (0, 0))
-            if start >= last_end:
-                self._seen[window] = (times + 1, start + WINDOW_CHARS)
-                if times >= MAX_REPEATS:
-                    return True
-        kept = min(len(joined), WINDOW_CHARS - 1)
+        at, last = 1, len(joined) - WINDOW_CHARS
+        while at <= last:
+            if joined[at - 1] != " " and (space := joined.find(" ", at, at + WINDOW_CHARS)) >= 0:
+                at = space + 1
+                continue
+            window, start = joined[at : at + WINDOW_CHARS], self._position + at
+            last_end = self._ends.get(window)
+            if last_end is None or start >= last_end:
+                self._ends[window] = start + WINDOW_CHARS
+                if last_end is not None:
+                    self._again[window] = again = self._again.get(window, 0) + 1
+                    if again >= MAX_REPEATS:
+                        return True
+            at += 1
+        kept = min(len(joined), WINDOW_CHARS)
         self._position += len(joined) - kept
         self._tail = joined[len(joined) - kept :]
         return False

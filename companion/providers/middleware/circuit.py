@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from companion.errors import AIProviderCircuitOpenError, CompanionError
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_meaningful, names_of, reaction
+from companion.providers.middleware.reactions import Middleware, is_meaningful, names_of, reaction
 from companion.providers.provider import Spec, opened
 
 RequestT = TypeVar("RequestT")
@@ -59,6 +59,13 @@ def breaker(
                 circuit.is_probing = False
 
     return run
+
+
+def CircuitBreakerMiddleware(threshold: int = 5, timeout: float = 30.0) -> Middleware:
+    """`breaker` for `Client.use`: after `threshold` failures in a row a provider is left alone for `timeout` seconds."""
+    return Middleware(
+        lambda call, spec: breaker(call, threshold, rest_s=timeout, spec=spec), {"breaker": False}
+    )
 
 
 class _Circuit:

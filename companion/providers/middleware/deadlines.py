@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from companion.errors import AIProviderTimeoutError
 from companion.flow import Audio, ChatDelta, HearRequest, SpeakRequest
 from companion.ports import Call
 from companion.providers.middleware.reactions import is_meaningful, names_of
 from companion.providers.provider import Spec, opened
+from companion.tasks import Wait
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -54,22 +56,29 @@ def timeouts(
             request = cast(RequestT, replace(request, frames=_unclocked(request.frames, clock)))
         elif isinstance(request, SpeakRequest) and request.pieces is not None:
             request = cast(RequestT, replace(request, pieces=_unclocked(request.pieces, clock)))
-        async with opened(call, request) as chunks:
-            while True:
-                try:
-                    async with clock:
+        try:
+            async with opened(call, request) as chunks:
+                while True:
+                    clock.start()
+                    try:
                         chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError as error:
-                    if not clock.expired:
+                    except StopAsyncIteration:
+                        return
+                    except asyncio.CancelledError as error:
+                        if clock.stop():
+                            raise _too_late(spec, TimeoutError(*error.args)) from error
                         raise
-                    raise _too_late(spec, error) from error
-                if is_meaningful(chunk):
-                    clock.next_piece(is_thought=_is_thought(chunk))
-                yield chunk
-                if pace.is_a_crawl(chunk, clock.waited_s):
-                    raise _too_late(spec)
+                    finally:
+                        clock.stop()
+                    if not isinstance(chunk, ChatDelta) or chunk.text:  # nearly all of them
+                        clock.next_piece(is_thought=False)
+                    elif is_meaningful(chunk):
+                        clock.next_piece(is_thought=_is_thought(chunk))
+                    yield chunk
+                    if pace.is_a_crawl(chunk, clock.waited_s):
+                        raise _too_late(spec)
+        finally:
+            clock.close()
 
     return run
 
@@ -84,52 +93,77 @@ def _too_late(spec: Spec | None, error: BaseException | None = None) -> AIProvid
 
 
 class _Clock:
-    """The two budgets of one call, spent only inside `async with clock` and outside `pause`..`restart`."""
+    """The two budgets of one call, spent only between `start` and `stop`, and outside `pause`..`restart`.
+
+    One timer looks after all waits of the call: pieces only move the moment at which it is too late, and a timer that
+    comes before that moment is set again. A timer for each piece would cost as much as reading it.
+    """
 
     def __init__(self, first_s: float, idle_s: float, total_s: float) -> None:
         self._first_s, self._idle_s, self._whole_s = first_s, idle_s, total_s
         self._piece_left_s, self._total_left_s = first_s, total_s
-        self._began = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._began_s = 0.0
         self._paused = False
-        self._timeout: asyncio.Timeout | None = None
-        self.expired = False
+        self._wait = Wait()
+        self._late_at_s = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at_s = math.inf
         self.waited_s = 0.0
 
     def next_piece(self, *, is_thought: bool) -> None:
         self._piece_left_s = self._first_s if is_thought else self._idle_s
 
+    def start(self) -> None:
+        """The task that calls it waits from now on."""
+        self._began_s = self._time()
+        self._wait.begin()
+        if not self._paused:
+            self._wake_when_late()
+
+    def stop(self) -> bool:
+        """It waits no longer; whether it was cancelled because it was too late, and for nothing else. Idempotent."""
+        if not self._paused and self._wait.is_on:
+            spent = self._time() - self._began_s
+            self._piece_left_s -= spent
+            self._total_left_s -= spent
+            self.waited_s += spent
+        return self._wait.end()
+
     def pause(self) -> None:
         self._paused = True
-        self._reschedule(None)
+        self._late_at_s = math.inf
 
     def restart(self) -> None:
         self._paused = False
         self._piece_left_s, self._total_left_s = self._first_s, self._whole_s
-        self._began = asyncio.get_running_loop().time()
-        self._reschedule(self._began + self._left())
+        self._began_s = self._time()
+        if self._wait.is_on:
+            self._wake_when_late()
 
-    async def __aenter__(self) -> None:
-        self._began = asyncio.get_running_loop().time()
-        self._timeout = asyncio.timeout(None if self._paused else self._left())
-        await self._timeout.__aenter__()
+    def close(self) -> None:
+        """Nothing is waited for any more. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def __aexit__(self, *exception: Any) -> None:
-        timeout, self._timeout = self._timeout, None
-        if not self._paused:
-            spent = asyncio.get_running_loop().time() - self._began
-            self._piece_left_s -= spent
-            self._total_left_s -= spent
-            self.waited_s += spent
-        if timeout is not None:
-            self.expired = timeout.expired()
-            await timeout.__aexit__(*exception)
+    def _wake_when_late(self) -> None:
+        left_s = self._piece_left_s if self._piece_left_s < self._total_left_s else self._total_left_s
+        self._late_at_s = late_at_s = self._began_s + (left_s if left_s > 0.0 else 0.0)
+        if self._timer is None or late_at_s < self._timer_at_s:
+            self.close()
+            self._timer, self._timer_at_s = self._loop.call_at(late_at_s, self._look), late_at_s
 
-    def _left(self) -> float:
-        return max(0.0, min(self._piece_left_s, self._total_left_s))
-
-    def _reschedule(self, when: float | None) -> None:
-        if self._timeout is not None and not self._timeout.expired():
-            self._timeout.reschedule(when)
+    def _look(self) -> None:
+        self._timer = None
+        if not self._wait.is_on or self._late_at_s == math.inf:
+            return  # the next to wait sets it again
+        if self._time() < self._late_at_s:
+            self._timer = self._loop.call_at(self._late_at_s, self._look)
+            self._timer_at_s = self._late_at_s
+        else:
+            self._wait.break_off()
 
 
 class _Pace:

@@ -12,14 +12,18 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Role, SpeakRequest, Transcript, Usage
 from companion.log import redact
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_meaningful, role_of
+from companion.providers.middleware.reactions import Middleware, is_job, is_meaningful, role_of
 from companion.providers.provider import Spec, opened
+from companion.providers.response import added
+
+if TYPE_CHECKING:
+    from companion.jobs import BatchAnswer, Video
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -51,17 +55,33 @@ class CallFigures:
     is_estimate: bool = False
     """The vendor did not say; tokens are guessed from the length of the text."""
     sound_s: float = 0.0
-    """Heard or spoken."""
+    """Heard or spoken, or of a video."""
     chars: int = 0
     """Given to a voice."""
+    is_batch: bool = False
+    """Answered in a batch, which costs less."""
     cost_usd: float | None = None
     """None: nobody knows."""
 
 
+@runtime_checkable
 class Collector(Protocol):
     """Where figures go. Called on the loop's thread, at the end of each call; must be quick."""
 
     def record(self, figures: CallFigures, /) -> None: ...
+
+
+class MetricsCollector(Protocol):
+    """Where each step of a call goes, as it happens. Called on the loop's thread; must be quick."""
+
+    def record_request(self, provider: str, model: str, /) -> None: ...
+
+    def record_response(
+        self, provider: str, model: str, duration: float, tokens: int, error: BaseException | None, /
+    ) -> None:
+        """A call has ended, after `duration` seconds: well, with an error, or given up (`GeneratorExit`)."""
+
+    def record_stream_chunk(self, provider: str, model: str, /) -> None: ...
 
 
 Price = Callable[[CallFigures], float | None]
@@ -70,7 +90,7 @@ Price = Callable[[CallFigures], float | None]
 def catalogue_price(figures: CallFigures) -> float | None:
     """What a call cost by the catalogue of models; None: not known. Engines of this computer cost nothing."""
     from companion.providers import registry
-    from companion.providers.catalogue import Catalogue, cost_usd
+    from companion.providers.catalogue import BATCH_SHARE, Catalogue, cost_usd
 
     entry = Catalogue.load().find(figures.model, figures.provider)
     if entry is None:
@@ -78,9 +98,13 @@ def catalogue_price(figures: CallFigures) -> float | None:
             return None if registry.find(figures.provider).needs_key else 0.0
         except CompanionError:
             return None
-    if figures.usage is None and figures.role not in (Role.HEARS, Role.SPEAKS):
+    is_by_sound = figures.role in (Role.HEARS, Role.SPEAKS) or (
+        figures.role is Role.FILMS and figures.sound_s
+    )
+    if figures.usage is None and not is_by_sound:
         return None
-    return cost_usd(entry, figures.usage, seconds=figures.sound_s, chars=figures.chars)
+    cost = cost_usd(entry, figures.usage, seconds=figures.sound_s, chars=figures.chars)
+    return cost * BATCH_SHARE if figures.is_batch and cost is not None else cost
 
 
 def measured(
@@ -127,6 +151,34 @@ def measured(
     return run
 
 
+def observed(
+    call: Call[RequestT, ChunkT], metrics: MetricsCollector, *, spec: Spec | None = None
+) -> Call[RequestT, ChunkT]:
+    """Tells a `MetricsCollector` of each request, piece and end."""
+
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
+        clock = asyncio.get_running_loop().time
+        watch, began, error = _Watch(request, spec, None), clock(), None
+        provider, model = watch.who
+        metrics.record_request(provider, model)
+        try:
+            async with opened(call, request) as chunks:
+                async for chunk in chunks:
+                    watch.take(chunk)
+                    if is_meaningful(chunk):
+                        metrics.record_stream_chunk(provider, model)
+                    yield chunk
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            told = watch.figures(WELL, lambda _: None)
+            tokens = told.usage.total_tokens if told.usage and told.pieces else 0
+            metrics.record_response(provider, model, clock() - began, tokens, error)
+
+    return run
+
+
 class _Watch:
     """One call being measured."""
 
@@ -134,6 +186,7 @@ class _Watch:
         self, request: object, spec: Spec | None, default_model: Callable[[Role], str] | None
     ) -> None:
         self._request = request
+        self._time = asyncio.get_running_loop().time
         self._role = role_of(request)
         asked: object = getattr(request, "model", "")
         self._provider = spec.name if spec else ""
@@ -147,23 +200,52 @@ class _Watch:
         self._sound_s = self._waited_s = self._began_s = 0.0
         self._first_s: float | None = None
         self._usage: Usage | None = None
+        self._answers: tuple[BatchAnswer, ...] = ()
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """Provider and model, as far as they are known."""
+        return self._provider, self._model
 
     def waits(self) -> None:
-        self._began_s = asyncio.get_running_loop().time()
+        self._began_s = self._time()
 
     def has_waited(self) -> None:
-        self._waited_s += asyncio.get_running_loop().time() - self._began_s
+        self._waited_s += self._time() - self._began_s
 
     def take(self, chunk: object) -> None:
         if is_meaningful(chunk):
             self._pieces += 1
-            self._first_s = self._waited_s if self._first_s is None else self._first_s
+            if self._first_s is None:
+                self._first_s = self._waited_s
         if isinstance(chunk, ChatDelta):
             self._said_chars += len(chunk.text) + len(chunk.reasoning)
+            if chunk.usage is None and not chunk.model:  # nearly all of them
+                return
             self._model = self._model or chunk.model
         elif isinstance(chunk, Audio):
             self._sound_s += chunk.seconds
+            return
+        elif is_job(self._request):
+            self._take_progress(chunk)
         self._usage = _usage_of(chunk) or self._usage
+
+    def _take_progress(self, chunk: object) -> None:
+        """What the last progress of a job says of what is charged for."""
+        video: Video | None = getattr(chunk, "video", None)
+        if video is not None:
+            self._sound_s = video.seconds or 0.0
+        answers: tuple[BatchAnswer, ...] | None = getattr(chunk, "answers", None)
+        for each in answers or ():
+            if each.answer is not None:
+                self._usage = added(self._usage, each.answer.usage)
+        self._answers = answers or ()
+
+    def _cost_of_batch(self, figures: CallFigures, price: Price) -> float | None:
+        """The sum over all answers: each was a request of its own."""
+        told = [each.answer for each in self._answers if each.answer is not None]
+        costs = [price(replace(figures, usage=answer.usage, is_batch=True)) for answer in told]
+        return None if None in costs else sum(cost or 0.0 for cost in costs)
 
     async def heard(self, frames: AsyncIterator[bytes], rate_hz: int) -> AsyncGenerator[bytes, None]:
         """The frames of a take, their seconds counted."""
@@ -198,11 +280,13 @@ class _Watch:
             sound_s=self._sound_s,
             chars=self._chars if was_served else 0,
         )
+        if self._answers:
+            return replace(figures, is_batch=True, cost_usd=_sane(self._cost_of_batch(figures, price)))
         return replace(figures, cost_usd=_sane(price(figures)) if was_served else 0.0)
 
     def _was_served(self, outcome: str) -> bool:
         """Whether the vendor has done something that it charges for, as far as that shows here."""
-        if not self._is_a_call:
+        if not self._is_a_call or (is_job(self._request) and outcome not in _MAY_BE_CHARGED):
             return False
         if self._usage is not None or self._pieces:
             return True
@@ -215,7 +299,8 @@ class _Watch:
     @property
     def _is_a_call(self) -> bool:
         """False for what is no request of a role, such as the opening of a conversation."""
-        return isinstance(self._request, ChatRequest) or self._role is not Role.THINKS
+        is_chat = isinstance(self._request, ChatRequest) or is_job(self._request)
+        return is_chat or self._role is not Role.THINKS
 
     def _guessed(self) -> Usage | None:
         """Tokens by the length of the text, for calls that are charged by them and were not counted."""
@@ -323,6 +408,18 @@ def logged(
             itself.
     """
     return measured(_aloud(call, log) if content else call, _Line(log), spec=spec, price=price)
+
+
+def MetricsMiddleware(metrics: MetricsCollector | Collector) -> Middleware:
+    """`observed` for `Client.use`, or `measured` for a collector of figures."""
+    if not isinstance(metrics, Collector):
+        return Middleware(lambda call, spec: observed(call, metrics, spec=spec))
+    return Middleware(lambda call, spec: measured(call, metrics, spec=spec))
+
+
+def LoggingMiddleware(logger: logging.Logger | None = None, *, content: bool = False) -> Middleware:
+    """`logged` for `Client.use`."""
+    return Middleware(lambda call, spec: logged(call, spec=spec, log=logger or _log, content=content))
 
 
 class _Line:

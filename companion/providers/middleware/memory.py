@@ -1,18 +1,19 @@
-"""`cached`: exactly the same request within a while is answered from memory."""
+"""`cached`: exactly the same request within a while is answered from memory, or from a cache of the program's own."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Hashable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
-from companion.flow import ChatDelta
+from companion.flow import ChatDelta, ChatRequest
 from companion.ports import Call
-from companion.providers.middleware.reactions import is_live
+from companion.providers.middleware.reactions import Middleware, is_live
 from companion.providers.provider import opened
 
 RequestT = TypeVar("RequestT")
@@ -54,6 +55,85 @@ def cached(
             shelf.keep(key, tuple(came), now + ttl_s, most_bytes - room)
 
     return run
+
+
+class Cache(Protocol):
+    """A cache of the program's own: in memory, on disk, or shared by many. Must be quick."""
+
+    def get(self, key: str, /) -> Any:
+        """What was kept under a key and is still fresh; None: nothing."""
+
+    def set(self, key: str, value: Any, ttl: float, /) -> None:
+        """Keeps a value for `ttl` seconds: a `ChatResponse`, or of other calls the list of their chunks."""
+
+
+def kept_in(
+    call: Call[RequestT, ChunkT], cache: Cache, *, ttl_s: float = 300.0, owner: str = ""
+) -> Call[RequestT, ChunkT]:
+    """As `cached`, with a cache of the program's own.
+
+    Args:
+        owner: whose answers these are; the same question to another has another key.
+    """
+
+    async def run(request: RequestT) -> AsyncGenerator[ChunkT, None]:
+        key = "" if is_live(request) else cache_key(request, owner)
+        kept = cache.get(key) if key else None
+        if isinstance(kept, tuple) and len(kept) == 2 and isinstance(kept[1], bool):
+            kept = kept[0] if kept[1] else None  # with a word on whether it was found
+        if kept is not None:
+            for one in _chunks(kept):
+                yield _unpaid(one)
+            return
+        came: list[ChunkT] = []
+        async with opened(call, request) as chunks:
+            async for chunk in chunks:
+                came.append(chunk)
+                yield chunk
+        if key and came:
+            cache.set(key, _whole(request, came), ttl_s)
+
+    return run
+
+
+def cache_key(request: object, owner: str = "") -> str:
+    """A text that is the same for equal requests, in every process."""
+    return hashlib.sha256(f"{owner}|{_canonical(request)}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        inner = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        return f"{type(value).__name__}{_canonical(inner)}"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(sorted(f"{key!r}:{_canonical(each)}" for key, each in value.items())) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    return str(value.value) if isinstance(value, Enum) else repr(value)
+
+
+def _whole(request: object, chunks: list[ChunkT]) -> object:
+    if not isinstance(request, ChatRequest):
+        return list(chunks)
+    from companion.providers.response import Collected
+
+    collected = Collected()
+    for chunk in chunks:
+        collected.add(cast(ChatDelta, chunk))
+    return collected.whole("", request.messages)
+
+
+def _chunks(kept: Any) -> Any:
+    from companion.providers.response import ChatResponse
+
+    return kept.deltas() if isinstance(kept, ChatResponse) else kept
+
+
+def CachingMiddleware(cache: Cache | None = None, ttl: float = 300.0) -> Middleware:
+    """`cached` for `Client.use`; with `cache` in the program's own, for `ttl` seconds."""
+    if cache is None:
+        return Middleware(lambda call, _: cached(call, ttl_s=ttl))
+    return Middleware(lambda call, spec: kept_in(call, cache, ttl_s=ttl, owner=spec.name))
 
 
 @dataclass(frozen=True, slots=True)

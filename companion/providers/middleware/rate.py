@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from companion.errors import AIProviderRateLimitError
 from companion.ports import Call
-from companion.providers.middleware.reactions import names_of
+from companion.providers.middleware.reactions import Middleware, names_of
 from companion.providers.provider import Spec, opened
 
 RequestT = TypeVar("RequestT")
@@ -25,7 +25,7 @@ MOST_KEYS = 1000
 
 def limit(
     call: Call[RequestT, ChunkT],
-    per_minute: int,
+    per_minute: float,
     *,
     burst: int = 0,
     key: Callable[[RequestT], str] = lambda _: "",
@@ -47,7 +47,7 @@ def limit(
 
     def bucket_of(request: RequestT) -> _Bucket:
         name = key(request)
-        bucket = buckets.setdefault(name, _Bucket(per_minute / 60, burst or per_minute))
+        bucket = buckets.setdefault(name, _Bucket(per_minute / 60, burst or max(1, int(per_minute))))
         buckets.move_to_end(name)
         if len(buckets) > MOST_KEYS:
             buckets.popitem(last=False)
@@ -59,7 +59,7 @@ def limit(
         if wait_s > longest_queue_s:
             name, who = names_of(spec)
             raise AIProviderRateLimitError(
-                f"The limit of {per_minute} requests a minute that was set for {who or 'this provider'} is reached.",
+                f"The limit of {per_minute:g} requests a minute that was set for {who or 'this provider'} is reached.",
                 name,
                 who=who,
                 retry_after_s=wait_s,
@@ -77,6 +77,14 @@ def limit(
             raise
 
     return run
+
+
+def RateLimitMiddleware(requests_per_second: float) -> Middleware:
+    """`limit` for `Client.use`: one request after the other, so many a second."""
+    return Middleware(
+        lambda call, spec: limit(call, 60 * requests_per_second, burst=1, spec=spec),
+        {"requests_per_minute": 0},
+    )
 
 
 class _Bucket:

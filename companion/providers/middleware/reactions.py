@@ -6,14 +6,15 @@ here what follows from that name. Also what all middleware asks of requests and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import ChatDelta, HearRequest, Role, SpeakRequest
 
 if TYPE_CHECKING:
+    from companion.ports import Call
     from companion.providers.provider import Spec
 
 
@@ -75,6 +76,13 @@ def is_live(request: object) -> bool:
     )
 
 
+def is_job(request: object) -> bool:
+    """Whether it asks for work that goes on at the vendor while nobody waits."""
+    from companion.jobs import BatchRequest, VideoRequest
+
+    return isinstance(request, BatchRequest | VideoRequest)
+
+
 def is_meaningful(chunk: object) -> bool:
     """Whether a chunk carries something: an empty delta without finish reason is only a sign of life."""
     if not isinstance(chunk, ChatDelta):
@@ -89,12 +97,27 @@ def role_of(request: object) -> Role:
     if isinstance(request, SpeakRequest):
         return Role.SPEAKS
     from companion.calls import DrawRequest, EmbedRequest
+    from companion.jobs import VideoRequest
 
-    if isinstance(request, EmbedRequest):
-        return Role.EMBEDS
-    return Role.DRAWS if isinstance(request, DrawRequest) else Role.THINKS
+    found = {EmbedRequest: Role.EMBEDS, DrawRequest: Role.DRAWS, VideoRequest: Role.FILMS}
+    return found.get(type(request), Role.THINKS)
 
 
 def names_of(spec: Spec | None) -> tuple[str, str]:
     """Registered and display name, as errors take them."""
     return (spec.name, spec.display_name) if spec else ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Middleware:
+    """Something for `Client.use`, before it knows whose calls it stands around."""
+
+    wrap: Callable[[Call[Any, Any], Spec], Call[Any, Any]]
+    instead_of: Mapping[str, Any] = field(default_factory=dict)
+    """What of the provider's own policy it takes the place of."""
+
+    def __call__(self, call: Call[Any, Any]) -> Call[Any, Any]:
+        """The same around a call of nobody in particular."""
+        from companion.providers.provider import Spec
+
+        return self.wrap(call, Spec(name="", display_name="", roles=frozenset()))

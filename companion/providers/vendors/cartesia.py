@@ -7,7 +7,6 @@ which piece a sound belongs to. The connection serves the next context; sound of
 
 from __future__ import annotations
 
-import base64
 import json
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -29,9 +28,11 @@ from companion.flow import (
 )
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, health, in_call
-from companion.providers.wire.refusals import Verdict
+from companion.providers.wire.languages import for_whisper, heard_in_any_language
 from companion.providers.wire.sockets import HearingDialect, Outgoing, address, connect, hear, live, parsed
+from companion.providers.wire.sound import decoded_base64
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     from companion.net import Socket
@@ -47,12 +48,6 @@ _VOICES = (
 )
 _NAMES = {"unauthorized": "invalid_api_key", "quota_exceeded": "insufficient_quota"}
 """Cartesia's codes in the words of `faults`; the others are known by their status."""
-_NO_VOICE = Verdict(
-    AIProviderModelNotFoundError,
-    None,
-    "{who} does not have this voice.",
-    "Choose another voice. The answer is shown as text.",
-)
 _SILENT_SAMPLE = b"\x00\x00"
 
 SPEC = Spec(
@@ -82,7 +77,10 @@ class CartesiaProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        return heard_in_any_language(self, request, self._hear, for_whisper)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         with live(self.spec, _reason) as call:
             url = self._hear_url(request)
             make_dialect = partial(_Turns if request.turns else _Take, call)
@@ -99,12 +97,15 @@ class CartesiaProvider(AIProvider):
         }
         if request.turns:
             return address(self.base_url, "/stt/turns/websocket", query)
-        query["language"] = request.language.split("-")[0].lower() or None
+        query["language"] = request.language or None
         return address(self.base_url, "/stt/websocket", query)
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(self, request, self._speak, self._default_voice)
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with live(self.spec, _reason) as call:
             settings = await self._settings(request)
             sound = say(self._kept(), self._speak_url(), request, lambda: _Context(call, settings))
@@ -202,7 +203,7 @@ class CartesiaProvider(AIProvider):
             return response.json()
 
 
-PROVIDER = CartesiaProvider
+PROVIDER = CartesiaTTSProvider = CartesiaProvider
 
 
 def _reason(body: Any) -> Any:
@@ -217,8 +218,6 @@ def _fault(call: CallContext, data: dict[str, Any]) -> AIProviderError:
     """An error inside a conversation."""
     status = data.get("status_code")
     status = status if isinstance(status, int) else None
-    if data.get("error_code") == "voice_not_found":
-        return call.fault(_NO_VOICE, status=status)
     where = {"x-request-id": data["request_id"]} if isinstance(data.get("request_id"), str) else {}
     return call.status(status, _reason(data), where)
 
@@ -360,13 +359,13 @@ class _Context(VoiceDialect):
 
     def _sound(self, data: dict[str, Any]) -> Audio:
         self.piece = max(self.piece, self._flushed[self._flush_of(data)])
-        pcm = self.whole(base64.b64decode(data["data"]))
-        self._said_s += len(pcm) / 2 / SPEECH_HZ
+        pcm = self.whole(decoded_base64(data["data"]))
+        self._said_s += len(pcm) / 2 / self.rate_hz
         return self._audio(pcm)
 
     def _audio(self, pcm: bytes) -> Audio:
         words, self._words = (self._words, ()) if pcm else ((), self._words)
-        return Audio(pcm=pcm, rate_hz=SPEECH_HZ, piece=self.piece, words=words)
+        return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece, words=words)
 
     def _late_words(self) -> Audio | None:
         """Words whose times came after their sound travel with one sample of silence."""

@@ -94,6 +94,12 @@ def compatible(name: str, row: Row) -> type[OpenAIProvider]:
     return type(f"{name.title().replace('-', '')}Provider", (OpenAIProvider,), body)
 
 
+def __getattr__(name: str) -> object:
+    if name == "GroqLLMProvider":
+        return vendor("groq")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _voices(listed: object) -> tuple[VoiceInfo, ...]:
     """Rows of id, name and perhaps language, or `openai`: the same as there."""
     if listed == "openai":

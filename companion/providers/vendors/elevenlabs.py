@@ -11,13 +11,13 @@ import base64
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import (
     AIProviderAuthError,
     AIProviderError,
-    AIProviderModelNotFoundError,
     CompanionError,
     Kind,
 )
@@ -34,7 +34,8 @@ from companion.flow import (
 from companion.pcm import to_wav
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, health, in_call
-from companion.providers.wire.refusals import Verdict
+from companion.providers.wire.heard import words_in
+from companion.providers.wire.languages import Language, heard_in_any_language
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
@@ -45,7 +46,9 @@ from companion.providers.wire.sockets import (
     live,
     parsed,
 )
+from companion.providers.wire.sound import decoded_base64, form_of, no_voice, sound_of
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     from companion.net import Socket
@@ -78,13 +81,6 @@ _NAMES = {
     ),
 }
 """ElevenLabs' codes in the words of `faults`; the others are known by their status, or count as not working."""
-_NO_VOICE_CODES = ("voice_not_found", "voice_id_does_not_exist", "invalid_voice_id")
-_NO_VOICE = Verdict(
-    AIProviderModelNotFoundError,
-    None,
-    "{who} does not have this voice.",
-    "Choose another voice. The answer is shown as text.",
-)
 _TELLS = frozenset({"session_started", "warning", "partial_transcript", "committed_transcript"})
 _SILENT_SAMPLE = b"\x00\x00"
 
@@ -112,7 +108,11 @@ class ElevenLabsProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        form = lambda tag: Language.of(tag).base  # noqa: E731 - ISO 639, of two letters or three
+        return heard_in_any_language(self, request, self._hear, form)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = request.model or self.models[Role.HEARS]
         with live(self.spec, _reason) as call:
             if not any(word in model for word in _LIVE):
@@ -122,7 +122,7 @@ class ElevenLabsProvider(AIProvider):
                 "model_id": model,
                 "audio_format": f"pcm_{request.rate_hz}",
                 "commit_strategy": "manual",
-                "language_code": _language(request),
+                "language_code": request.language or None,
             }
             url = address(self.base_url, "/v1/speech-to-text/realtime", query)
             make_dialect = partial(_Scribe, call, rate_hz=request.rate_hz, context=request.context)
@@ -136,17 +136,25 @@ class ElevenLabsProvider(AIProvider):
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
         take = to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz))
         form = {"model_id": model, "tag_audio_events": "false", "timestamps_granularity": "none"}
-        if language := _language(request):
-            form["language_code"] = language
+        if request.language:
+            form["language_code"] = request.language
         files = {"file": ("take.wav", take, "audio/wav")}
         http = self.net.client(self.base_url, self._headers())
         response = await http.post("/v1/speech-to-text", data=form, files=files)
         _require_success(call, response.status_code, response.content, response.headers)
-        return Transcript(text=str(response.json()["text"]).strip(), is_final=True)
+        return Transcript(text=words_in(call, response.content), is_final=True)
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(self, request, self._speak, self._default_voice)
+
+    async def _default_voice(self) -> str:
+        known = [voice.id for voice in await self.voices()]
+        usual = SPEC.voices[0].id
+        return usual if usual in known or not known else known[0]
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         model = request.model or self.models[Role.SPEAKS]
         with live(self.spec, _reason) as call:
             if model.startswith(_TAKE_STREAMED_TEXT):
@@ -170,38 +178,34 @@ class ElevenLabsProvider(AIProvider):
                 if piece.strip():
                     body = {"text": piece.strip(), "model_id": model, **_settings(request.speed)}
                     async with aclosing(self._say_one(call, body, request.voice)) as blocks:
-                        async for pcm in blocks:
-                            yield Audio(pcm=pcm, rate_hz=SPEECH_HZ, piece=index)
+                        async for audio in blocks:
+                            yield replace(audio, piece=index)
         finally:
             await close_source(pieces)
 
     async def _say_one(
         self, call: CallContext, body: dict[str, Any], voice: str
-    ) -> AsyncGenerator[bytes, None]:
-        """The samples of one text.
+    ) -> AsyncGenerator[Audio, None]:
+        """The sound of one text.
 
         Raises:
             AIProviderError: VOICE_FAILED when what came is no sound.
         """
         voice = voice or self.tts_voice or SPEC.voices[0].id
         path = f"/v1/text-to-speech/{voice}/stream?output_format=pcm_{SPEECH_HZ}"
-        rest = b""
         has_said = False
         http = self.net.client(self.base_url, self._headers())
         async with http.stream("POST", path, json=body) as response:
             if response.status_code >= 400:
                 _require_success(call, response.status_code, await response.aread(), response.headers)
             call.opened = True
-            if not response.headers.get("content-type", "").startswith(("text/", "application/json")):
-                async for block in response.aiter_bytes():
-                    rest += block
-                    if whole := len(rest) & ~1:
-                        has_said = call.said = True
-                        yield rest[:whole]
-                        rest = rest[whole:]
+            form = form_of(response.headers, SPEECH_HZ)
+            async with aclosing(sound_of(call, response.aiter_bytes(), form)) as sound:
+                async for audio in sound:
+                    has_said = call.said = True
+                    yield audio
         if not has_said:
-            who = self.spec.display_name
-            raise AIProviderError(f"{who} sent no sound.", self.spec.name, kind=Kind.VOICE_FAILED, who=who)
+            raise no_voice(call, "no sound")
 
     def _speak_url(self, model: str, voice: str = "") -> str:
         query = {
@@ -274,10 +278,6 @@ async def _one(text: str) -> AsyncGenerator[str, None]:
     yield text
 
 
-def _language(request: HearRequest) -> str | None:
-    return request.language.split("-")[0].lower() or None
-
-
 def _settings(speed: float) -> dict[str, Any]:
     """Nothing where nothing is asked for, so that the voice's own settings hold."""
     slowest, fastest = _SPEEDS
@@ -301,10 +301,7 @@ def _voice(voice: dict[str, Any]) -> VoiceInfo:
 def _require_success(call: CallContext, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
     if status < 400:
         return
-    reason = _reason(parsed(raw) or raw.decode("utf-8", "replace"))
-    if isinstance(reason, dict) and reason.get("code") in _NO_VOICE_CODES:
-        raise call.fault(_NO_VOICE, status=status)
-    raise call.status(status, reason, headers)
+    raise call.status(status, _reason(parsed(raw) or raw.decode("utf-8", "replace")), headers)
 
 
 def _reason(body: Any) -> Any:
@@ -324,8 +321,6 @@ def _named(code: str, message: object) -> dict[str, str]:
 
 def _fault(call: CallContext, code: object, message: object) -> AIProviderError:
     """An error inside a conversation."""
-    if code in _NO_VOICE_CODES:
-        return call.fault(_NO_VOICE)
     return call.inside(_named(str(code or ""), message))
 
 
@@ -425,15 +420,15 @@ class _Speech(VoiceDialect):
         return None
 
     def _sound(self, data: dict[str, Any]) -> Audio:
-        pcm = self.whole(base64.b64decode(data["audio"]))
+        pcm = self.whole(decoded_base64(data["audio"]))
         if times := data.get("alignment") or data.get("normalizedAlignment"):
             self._follow(times)
-        self._said_s += len(pcm) / 2 / SPEECH_HZ
+        self._said_s += len(pcm) / 2 / self.rate_hz
         return self._audio(pcm)
 
     def _audio(self, pcm: bytes) -> Audio:
         words, self._words = (self._words, ()) if pcm else ((), self._words)
-        return Audio(pcm=pcm, rate_hz=SPEECH_HZ, piece=self.piece, words=words)
+        return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece, words=words)
 
     def _follow(self, times: dict[str, Any]) -> None:
         """Counts the characters of a message, finds its piece and the words that end in it."""

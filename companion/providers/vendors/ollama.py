@@ -119,7 +119,7 @@ class OllamaProvider(AIProvider):
                 reply, lines = _Reply(call, Thoughts(begins_in_thought=aloud)), _Lines()
                 async with aclosing(await self._ask(call, "/api/chat", body)) as response:
                     call.opened = True
-                    blocks = until_over(response.aiter_bytes(), reply.is_over)
+                    blocks = until_over(response.aiter_raw(), reply.is_over)
                     async with aclosing(blocks):
                         async for block in blocks:
                             for line in lines.feed(block):
@@ -209,7 +209,7 @@ class OllamaProvider(AIProvider):
                     await _require_success(call, response)
                     call.opened = call.said = True
                     async with aclosing(
-                        until_over(response.aiter_bytes(), lambda: status == "success")
+                        until_over(response.aiter_raw(), lambda: status == "success")
                     ) as blocks:
                         async for block in blocks:
                             for line in lines.feed(block):
@@ -308,7 +308,7 @@ class OllamaProvider(AIProvider):
         await super().aclose()
 
 
-PROVIDER = OllamaProvider
+PROVIDER = LocalProvider = OllamaProvider
 
 
 # -- the question -------------------------------------------------------------------------------------------

@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from companion.decoding import Bare, Decoder, NoSound
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
-from companion.pcm import to_mono
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, in_call
+from companion.providers.wire.heard import clean
+from companion.providers.wire.languages import for_whisper, heard_in_any_language
 from companion.providers.wire.refusals import NO_ADDRESS
+from companion.providers.wire.sound import no_voice
+from companion.providers.wire.voices import said_in_any_voice
 from companion.tasks import spawn, stop
 from companion.tcp import Connection, dial
 
@@ -31,6 +35,7 @@ PORTS = {Role.HEARS: 10300, Role.SPEAKS: 10200}
 MAX_DATA = 2**20
 MAX_PAYLOAD = 8 * 2**20
 SAMPLE_BYTES = 2
+_WIDTHS = {1: "u8", 2: "s16", 3: "s24", 4: "s32"}
 
 SPEC = Spec(
     name="wyoming",
@@ -67,15 +72,18 @@ class WyomingProvider(AIProvider):
 
     spec = SPEC
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Sends the take while it is spoken; most servers say everything at its end.
 
         Raises:
             AIProviderError: as `AIProvider.transcribe`.
         """
+        return heard_in_any_language(self, request, self._hear, for_whisper)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         asked: dict[str, Any] = {}
         if request.language:
-            asked["language"] = request.language.split("-")[0].lower()
+            asked["language"] = request.language
         if model := request.model or self.models[Role.HEARS]:
             asked["name"] = model
         async with self._connected(Role.HEARS) as (call, link):
@@ -88,29 +96,39 @@ class WyomingProvider(AIProvider):
             finally:
                 await stop(sending)
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """The voice's own pace: the protocol has no speed.
 
         Raises:
             AIProviderError: as `AIProvider.speak`; VOICE_FAILED for sound of an unknown form.
         """
+        return said_in_any_voice(self, request, self._speak, self._default_voice)
+
+    async def _default_voice(self) -> str:
+        return ""
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         asked: dict[str, Any] = {"text": request.text}
-        if voice := request.voice or self.tts_voice:
+        if voice := request.voice:
             name, _, speaker = voice.partition("#")
             asked["voice"] = {"name": name, **({"speaker": speaker} if speaker else {})}
         async with self._connected(Role.SPEAKS) as (call, link):
             await link.send(Event("synthesize", asked).encoded())
             async with aclosing(_events(call, link)) as events:
+                sound = _Sound(call)
                 async for event in events:
                     if event.kind == "audio-stop":
                         break
-                    if event.kind == "audio-chunk" and event.payload:
+                    if event.kind == "audio-chunk" and (audio := sound.take(event)) is not None:
                         call.said = True
-                        yield _sound(call, event)
+                        yield audio
                 else:
                     raise call.cut()
+                if (audio := sound.rest()) is not None:
+                    call.said = True
+                    yield audio
             if not call.said and request.text.strip():
-                raise _no_voice(call, "no sound")
+                raise no_voice(call, "no sound")
 
     async def voices(self) -> Sequence[VoiceInfo]:
         async with self._connected(Role.SPEAKS) as (call, link):
@@ -180,9 +198,10 @@ async def _words(
         async for event in events:
             if event.kind == "transcript-chunk":
                 text += _text(event)
-                yield Transcript(text=text.strip(), committed_chars=len(text.strip()))
+                words = clean(text)
+                yield Transcript(text=words, committed_chars=len(words))
             elif event.kind == "transcript":
-                yield Transcript(text=_text(event).strip(), is_final=True)
+                yield Transcript(text=clean(_text(event)), is_final=True)
                 return
     raise call.cut()
 
@@ -250,17 +269,33 @@ def _text(event: Event) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _sound(call: CallContext, event: Event) -> Audio:
-    rate_hz, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
-    fits = isinstance(rate_hz, int) and rate_hz > 0 and width == SAMPLE_BYTES and channels in (1, 2)
-    if not fits or len(event.payload) % (SAMPLE_BYTES * int(channels or 1)):
-        raise _no_voice(call, "sound of a form that is not understood")
-    return Audio(pcm=to_mono(event.payload, int(channels or 1)), rate_hz=int(rate_hz or 0))
+class _Sound:
+    """Samples of the form that every chunk names, or a file in their place."""
 
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+        self._form: Bare | None = None
+        self._decoder = Decoder(None)
 
-def _no_voice(call: CallContext, what: str) -> AIProviderError:
-    who = call.spec.display_name
-    return AIProviderError(f"{who} sent {what}.", call.spec.name, kind=Kind.VOICE_FAILED, who=who)
+    def take(self, event: Event) -> Audio | None:
+        rate_hz, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
+        if not (isinstance(rate_hz, int) and width in _WIDTHS and isinstance(channels, int)):
+            raise no_voice(self._call, "sound of a form that is not understood")
+        form = Bare(rate_hz, _WIDTHS[width], channels)
+        if form != self._form:
+            self._form, self._decoder = form, Decoder(form, at_once=True)
+        return self._audio(event.payload, last=False)
+
+    def rest(self) -> Audio | None:
+        """What a file still held."""
+        return self._audio(b"", last=True)
+
+    def _audio(self, data: bytes, *, last: bool) -> Audio | None:
+        try:
+            pcm = self._decoder.end(data) if last else self._decoder.take(data)
+        except NoSound as error:
+            raise no_voice(self._call, str(error)) from error
+        return Audio(pcm=pcm, rate_hz=self._decoder.rate_hz) if pcm else None
 
 
 def _gone(call: CallContext, error: BaseException) -> AIProviderError:

@@ -13,11 +13,11 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from companion.errors import (
     CARDS,
@@ -78,6 +78,8 @@ class CallContext:
     """Something was delivered."""
     verdict: Verdict | None = None
     """On the last refusal."""
+    refused_for_size: bool = False
+    """That was what it was refused for."""
     refused_with: str = ""
     """Its body."""
 
@@ -125,6 +127,7 @@ class CallContext:
         """A vendor's refusal, from its parts. `body` is the parsed JSON, or the text where it is none."""
         reason = Reason.of(body)
         verdict = self.verdict = reason.verdict(status)
+        self.refused_for_size = status == 413
         wait_s = retry_after_s(headers)
         wait_s = reason.wait_s if wait_s is None else wait_s
         hint = ""
@@ -230,35 +233,46 @@ def _moment(date: str) -> float | None:
         return None
 
 
-async def until_over(
-    chunks: AsyncIterator[T], over: Callable[[], bool], surely: Callable[[], bool] | None = None
-) -> AsyncGenerator[T, None]:
+class until_over(Generic[T]):
     """Reads to the end, so that the connection is used again; once `over()`, only for `LINGER_S` and past any break.
+
+    Hands on the iterator's own `__anext__` until then: nearly all pieces of an answer pass here. Give it `aiter_raw`: the
+    gate lets no encoding through, so there is nothing to decode.
 
     Args:
         over: may become untrue again, when words follow what looked like the end.
         surely: whether the last word was said in so many words; if not, it is waited for `PAUSE_S`.
     """
-    while True:
-        async for chunk in chunks:
-            yield chunk
-            if over():
-                break
-        else:
-            return
-        while over():
-            try:
-                async with asyncio.timeout(LINGER_S if surely is None or surely() else PAUSE_S):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except Exception as error:
-                import httpx2
 
-                if any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error)):
-                    return
-                raise
-            yield chunk
+    def __init__(
+        self, chunks: AsyncIterator[T], over: Callable[[], bool], surely: Callable[[], bool] | None = None
+    ) -> None:
+        self._chunks, self._over, self._surely = chunks, over, surely
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[T]:
+        return self._linger() if self._over() else self._chunks.__anext__()
+
+    async def _linger(self) -> T:
+        try:
+            async with asyncio.timeout(LINGER_S if self._surely is None or self._surely() else PAUSE_S):
+                return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            import httpx2
+
+            if any(isinstance(link, (TimeoutError, httpx2.RequestError)) for link in _chain(error)):
+                raise StopAsyncIteration from error
+            raise
+
+    async def aclose(self) -> None:
+        """Ends the reading."""
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
 
 
 async def when_loaded(

@@ -25,6 +25,7 @@ from companion.errors import (
     AIProviderRateLimitError,
     AIProviderTimeoutError,
     AIProviderUnavailableError,
+    AIProviderVoiceNotFoundError,
     Kind,
 )
 
@@ -72,6 +73,24 @@ LOADING = Verdict(
     None,
     "The model of {who} is still being loaded.",
     "Try again in a moment. What you said is kept.",
+)
+NO_VOICE = Verdict(
+    AIProviderVoiceNotFoundError,
+    None,
+    "{who} does not have this voice.",
+    "Choose another voice. The answer is shown as text.",
+)
+TAKE_TOO_LONG = Verdict(
+    AIProviderInvalidRequestError,
+    None,
+    "The recording is too long for {who}.",
+    "What you said is kept. Say it in shorter parts, or choose another recogniser.",
+)
+_UNREADABLE = Verdict(
+    AIProviderInvalidRequestError,
+    None,
+    "{who} could not read the recording.",
+    "What you said is kept. Try again, or choose another recogniser.",
 )
 _FORBIDDEN = Verdict(AIProviderAuthError, Kind.FORBIDDEN)
 NOT_AN_API = Verdict(AIProviderError, Kind.NOT_AN_API)
@@ -130,6 +149,14 @@ _BY_NAME: Mapping[str, Verdict] = {
     "rate_limit_error": _RATE,
     "timeout_error": TIMEOUT,
     "overloaded_error": UNAVAILABLE,
+    "voice_not_found": NO_VOICE,
+    "voice_id_does_not_exist": NO_VOICE,
+    "invalid_voice_id": NO_VOICE,
+    "invalid_voice": NO_VOICE,
+    "audio_too_long": TAKE_TOO_LONG,
+    "audio_too_large": TAKE_TOO_LONG,
+    "audio_duration_too_long": TAKE_TOO_LONG,
+    "audio_decode_error": _UNREADABLE,
 }
 """Codes and types that say more than the status, in vendors' own words; also the only clue inside an open stream."""
 _BY_WORDS: tuple[tuple[str, Verdict], ...] = (
@@ -171,6 +198,36 @@ _NO_ROUTE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What web frameworks and gateways say of an address behind which there is nothing."""
+_OF_SOUND: tuple[tuple[re.Pattern[str], Verdict], ...] = (
+    (
+        re.compile(
+            r"\b(?:no such|unknown|invalid|unsupported|unrecogni[sz]ed)\b[^.:]{0,20}\bvoice\b(?!.{0,12}format)"
+            r"|\bvoice\b[^.]{0,80}\b(?:not found|(?:does|do|did) not exist|doesn't exist|is (?:not|un)\s?\w+|not supported"
+            r"|not available|invalid|unknown)\b|'voice'[^a-z]{1,4}(?:input should be|value)",
+            re.IGNORECASE,
+        ),
+        NO_VOICE,
+    ),
+    (
+        re.compile(
+            r"\b(?:audio|file|recording|duration)\b[^.]{0,60}\b(?:too (?:long|large|big)|longer than|exceed\w*)"
+            r"|maximum (?:content|file|upload|audio) (?:size|length|duration)",
+            re.IGNORECASE,
+        ),
+        TAKE_TOO_LONG,
+    ),
+    (
+        re.compile(
+            r"(?:could not|cannot|failed to|unable to) (?:decode|process|read|parse)\w* (?:the )?(?:audio|file|media)"
+            r"|(?:audio|media|file) (?:file )?(?:could not be|might be|is) (?:decoded|corrupt\w*|unsupported)"
+            r"|(?:invalid|unsupported|unrecogni[sz]ed) (?:file|audio|media) (?:format|type)|corrupt or unsupported data"
+            r"|\bDATA-0000\b",
+            re.IGNORECASE,
+        ),
+        _UNREADABLE,
+    ),
+)
+"""What only hearing and speech are refused for, by the prose."""
 _LOADING = re.compile(
     r"(?<!error )(?<!failed )(?<!while )\bloading (?:the )?model"
     r"|\b(?:is|currently|still|model) (?:still |currently |being )?(?:loading|loaded|warming up|starting up)\b",
@@ -209,6 +266,8 @@ class Reason:
         inner = body.get("error", body)
         told = inner if isinstance(inner, dict) else body
         names = tuple(str(each).lower() for each in (told.get("code"), told.get("type")) if _is_name(each))
+        if told.get("param") == "voice":
+            names += ("invalid_voice",)
         text = " ".join(dict.fromkeys(_sentences(inner, body)))[:_READ]
         takes = body.get("estimated_time")
         wait_s = float(takes) if isinstance(takes, int | float) and 0 <= takes < 86_400 else _wait_in(text)
@@ -242,6 +301,8 @@ class Reason:
             return self._allowance()
         if status in (None, 400, 404) and self.is_json and _NO_ROUTE.fullmatch(self.text):
             return NOT_AN_API if status is not None or "endpoint" in self.text.lower() else None
+        if status in (None, 400, 404, 413, 415, 422):
+            return next((verdict for words, verdict in _OF_SOUND if words.search(self.text)), None)
         if self.is_loading and (status is None or status in (409, 423, 425) or status >= 500):
             return LOADING
         return None

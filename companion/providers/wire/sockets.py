@@ -29,9 +29,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from companion.bounds import MAX_STREAM
 from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
-from companion.net import MAX_STREAM, HandshakeRefused, Socket, SocketClosed, origin
+from companion.net import HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.replay import Replay
 from companion.providers.wire.faults import CallContext, in_call
 from companion.providers.wire.refusals import NO_ADDRESS
@@ -54,11 +55,14 @@ _AS_STATUS = dict.fromkeys((1002, 1003, 1007, 1008, 1009, 1010), 400) | {3000: 4
 """Close codes (RFC 6455, and 3000-3008 of the IANA registry) as the HTTP status that means the same; others: 503."""
 _BY_REASON = (
     (("api key", "api_key", "unauthor", "authenticat", "credential", "invalid_auth"), 401),
+    (("per day", "daily", "rate limit", "too many", "concurren"), 429),
     (("quota", "credit", "payment", "billing"), 402),
-    (("rate limit", "too many", "concurren"), 429),
-    (("model not", "no such model"), 404),
+    (("model not", "no such model", "is not found for api", "voice"), 404),
+    (("permission", "forbidden", "not allowed", "access denied", "not enabled"), 403),
+    (("language", "data-0000", "decode", "unsupported", "invalid"), 400),
 )
-"""1008 says "policy" for anything; its reason says which."""
+"""Some say "policy" (1008), "data" (1007) or "internal" (1011) for anything; the reason says what it is."""
+_VAGUE = (1007, 1008, 1011)
 
 
 # -- failures -----------------------------------------------------------------------------------------------
@@ -116,7 +120,7 @@ def closed(call: CallContext, error: SocketClosed) -> AIProviderError:
     answer cut off after that.
     """
     status = _AS_STATUS.get(error.code, error.code - 4000 if 4400 <= error.code < 4600 else 503)
-    if error.code == 1008:
+    if error.code in _VAGUE:
         lowered = error.reason.lower()
         status = next(
             (known for words, known in _BY_REASON if any(word in lowered for word in words)), status
@@ -157,14 +161,14 @@ async def connect(provider: AIProvider, url: str, headers: Mapping[str, str]) ->
         raise
 
 
-def let_go(link: Socket) -> None:
+def close_soon(link: Socket) -> None:
     """Closes a socket without waiting for the other side."""
     task = spawn(link.close(), name="close a live connection")
     _leaving.add(task)
     task.add_done_callback(_leaving.discard)
 
 
-async def gone() -> None:
+async def all_closed() -> None:
     """Waits for the sockets that are on their way out; a provider's `aclose` ends with it."""
     loop = asyncio.get_running_loop()
     if waiting := [task for task in _leaving if task.get_loop() is loop]:
@@ -468,7 +472,7 @@ class _Run:
             try:
                 await exchange.stop()
             finally:  # also when whoever gave it up does so a second time
-                let_go(link)
+                close_soon(link)
         if not self._replay.items:
             spec = dialect.call.spec
             raise AIProviderError("", spec.name, kind=Kind.HEARD_NOTHING, who=spec.display_name)

@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, NamedTuple
 
-from companion.net import MAX_BODY, MAX_EVENT, MAX_LINE
+from companion.bounds import MAX_BODY, MAX_EVENT, MAX_LINE
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -88,7 +88,7 @@ class Splitter:
         self._id = ""
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
-        if self._is_between and block[:6] == b"data: " and (event := self._only_event(block)) is not None:
+        if self._is_between and block[-2:] == b"\n\n" and (event := self._only_event(block)) is not None:
             return [event]
         if self._after_cr and block.startswith(b"\n"):  # CR ended the line at once; this belongs to it
             block = block[1:]
@@ -117,18 +117,20 @@ class Splitter:
         return found
 
     def _only_event(self, block: bytes) -> ServerSentEvent | None:
-        """The event of a block that is exactly one, of one line: nearly all of them, and in half the time."""
-        size = len(block)
-        is_one = block.find(b"\n") == size - 2 and block[-1:] == b"\n"
-        if not is_one or size < 9 or size > self._max_line or b"\r" in block:
+        """The event of a block that is exactly one, with one line of data: nearly all of them, and in half the time."""
+        size, name, at = len(block), "message", 0
+        if block[:7] == b"event: ":
+            at = block.find(b"\n") + 1
+            name = block[7 : at - 1].decode("utf-8", "replace")
+        if block[at : at + 6] != b"data: " or block.find(b"\n", at) != size - 2:
             return None
-        data = block[6:-2]
+        if size > self._max_line or b"\r" in block:
+            return None
+        data = block[at + 6 : -2]
+        if not data or not name or data.isspace():
+            return None
         self._after_cr = False
-        return (
-            None
-            if data.isspace()
-            else ServerSentEvent("message", data.decode("utf-8", self._errors), self._id)
-        )
+        return ServerSentEvent(name, data.decode("utf-8", self._errors), self._id)
 
     def rest(self) -> list[ServerSentEvent]:
         """What the stream ended in the middle of. The standard drops it; servers that forget the empty line are many."""

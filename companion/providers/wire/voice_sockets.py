@@ -12,11 +12,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from companion.errors import AIProviderError, Kind
+from companion.decoding import Bare, Decoder, NoSound
 from companion.flow import Audio, SpeakRequest
 from companion.net import Socket, SocketClosed
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sockets import CLEAN, Exchange, Outgoing, close_source, gone, let_go, too_late
+from companion.providers.wire.sockets import (
+    CLEAN,
+    Exchange,
+    Outgoing,
+    all_closed,
+    close_soon,
+    close_source,
+    too_late,
+)
+from companion.providers.wire.sound import no_voice
 from companion.tasks import spawn, stop
 
 SILENCE_S = 660.0
@@ -35,11 +44,14 @@ class VoiceDialect:
     given to `text` have been spoken; it counts only after `last`.
     """
 
+    rate_hz = 24_000
+    """Of the bare samples that are asked for; of what has come once some has."""
+
     def __init__(self, call: CallContext) -> None:
         self.call = call
         self.piece = 0
         self.is_over = False
-        self._half = b""
+        self._decoder = Decoder(Bare(self.rate_hz), at_once=True)
 
     def first(self) -> Sequence[Outgoing]:
         """Messages before the first piece."""
@@ -79,12 +91,26 @@ class VoiceDialect:
     closes = False
     """After `last` the vendor says the rest and hangs up, which is then a proper end."""
 
-    def whole(self, data: bytes) -> bytes:
-        """`data` in whole samples; half a sample is kept for the next call."""
-        data = self._half + data
-        end = len(data) & ~1
-        self._half = data[end:]
-        return data[:end]
+    def whole(self, data: bytes, *, last: bool = False) -> bytes:
+        """`data` in whole samples of `rate_hz`, also where a file is sent instead; what is incomplete is kept.
+
+        Raises:
+            AIProviderError: VOICE_FAILED, it is no sound.
+        """
+        try:
+            pcm = self._decoder.end(data) if last else self._decoder.take(data)
+        except NoSound as error:
+            raise no_voice(self.call, str(error)) from error
+        self.rate_hz = self._decoder.rate_hz
+        return pcm
+
+    def rest(self) -> Audio | None:
+        """What a file still held when all was said."""
+        return (
+            Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
+            if (pcm := self.whole(b"", last=True))
+            else None
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -148,10 +174,10 @@ class Links:
         leaving = dict(self._leaving)
         await stop(*leaving)
         for link in leaving.values():  # a task that is stopped before its first step closes nothing
-            let_go(link.socket)
+            close_soon(link.socket)
         for link in tuple(self._idle):
             self._drop(link)
-        await gone()
+        await all_closed()
 
     async def _cancel(self, link: Link, dialect: VoiceDialect) -> None:
         is_clear = False
@@ -167,7 +193,7 @@ class Links:
             if is_clear and dialect.is_reusable:
                 self.give_back(link)
             else:
-                let_go(link.socket)
+                close_soon(link.socket)
 
     def _kept(self, url: str) -> Link | None:
         for link in tuple(self._idle):
@@ -184,7 +210,7 @@ class Links:
         if link.expiry is not None:
             link.expiry.cancel()
         self._idle.remove(link)
-        let_go(link.socket)
+        close_soon(link.socket)
 
 
 async def say(
@@ -214,14 +240,9 @@ async def say(
                 if link.is_fresh or said:
                     raise
         if pieces.had_text and not said:
-            raise _no_sound(dialect.call)
+            raise no_voice(dialect.call, "no sound")
     finally:
         await pieces.aclose()
-
-
-def _no_sound(call: CallContext) -> AIProviderError:
-    who = call.spec.display_name
-    return AIProviderError(f"{who} sent no sound.", call.spec.name, kind=Kind.VOICE_FAILED, who=who)
 
 
 async def _said(
@@ -247,6 +268,8 @@ async def _said(
             if audio is not None and audio.pcm:
                 yield audio
         is_done = True
+        if (audio := dialect.rest()) is not None:
+            yield audio
     except TimeoutError as error:
         raise too_late(dialect.call, error) from error
     except SocketClosed as error:
@@ -264,7 +287,7 @@ async def _said(
             elif is_unwanted:
                 links.cancel(link, dialect)
             else:
-                let_go(link.socket)
+                close_soon(link.socket)
 
 
 class _Pieces:

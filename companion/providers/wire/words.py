@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from companion.flow import ChatDelta
+from companion.flow import ChatDelta, text_delta
 
 # -- characters ---------------------------------------------------------------------------------------------
 
@@ -328,10 +328,10 @@ class Words:
             if thoughts is None:
                 if not self.has_words:
                     self.has_words = not text.isspace()
-                return ChatDelta(text=text)
+                return text_delta(text)
             if "<" not in text and "[" not in text:
                 thoughts.last = text
-                return ChatDelta(text=text)
+                return text_delta(text)
         return self._take(text, thought)
 
     def _take(self, text: str, thought: str) -> ChatDelta | None:
@@ -356,7 +356,7 @@ class Words:
             return ChatDelta(text=text, reasoning=thought, retracts=True)
         if thought:
             return ChatDelta(text=text, reasoning=thought)
-        return ChatDelta(text=text) if text else None
+        return text_delta(text) if text else None
 
     def rest(self) -> ChatDelta | None:
         """What was held back when the answer ended."""

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from companion.flow import Role
-from companion.gui.settings.download import ModelDownload
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.whisper import SPEC as WHISPER
 from companion.providers.provider import Spec
 from companion.settings import Page
-
-_SIZES = {
-    "tiny": "Tiny, 75 MB: quick, makes mistakes",
-    "base": "Base, 145 MB: good for clear speech",
-    "small": "Small, 485 MB: good, slower",
-    "turbo": "Turbo, 1.6 GB: the best, needs a strong computer",
-}
 
 
 class HearingPage(RolePage):
@@ -39,10 +31,14 @@ class HearingPage(RolePage):
         )
 
     def add_own_rows(self) -> None:
-        self.download = ModelDownload(
-            self, WHISPER.name, "model", lambda: self.whisper_model, self.downloaded
+        self.models = ModelList(
+            self,
+            ModelKind.HEARING,
+            lambda: self.whisper_model if self._active == WHISPER.name else "",
+            self.use_model,
+            self.models_changed,
         )
-        self.column.addWidget(self.download)
+        self.column.addWidget(self.models)
         self.rough = QWidget()
         row = QHBoxLayout(self.rough)
         row.setContentsMargins(0, 0, 0, 0)
@@ -55,22 +51,25 @@ class HearingPage(RolePage):
         self.column.addWidget(self.rough)
         self.add_rows("talk.language")
 
-    def further_models(self, spec: Spec) -> Mapping[str, str]:
-        return _SIZES if spec.name == WHISPER.name else {}
+    def opened(self, spec: Spec) -> None:
+        if spec.name == WHISPER.name:
+            self.models.look()
 
     def refresh(self) -> None:
         super().refresh()
-        health = self._healths.get(WHISPER.name)
-        is_whisper = self.open_name == WHISPER.name and health is not None
-        self.download.setVisible(is_whisper or self.download.is_running)
-        if is_whisper and health is not None:
-            self.download.offer(self.whisper_model, is_there=self.whisper_model in health.models)
+        self.models.setVisible(self.open_name == WHISPER.name or self.models.is_fetching)
+        self.models.refresh()
         self.rough.setVisible(self.open_name == "builtin" and WHISPER.name in self._specs)
 
-    async def downloaded(self) -> None:
+    def use_model(self, name: str) -> None:
+        """Whisper hears with it from the next take on."""
+        self.save({f"providers.stt.{WHISPER.name}.model": name, "providers.stt.active": WHISPER.name})
+
+    async def models_changed(self, name: str) -> None:
         """Whisper may be ready now: then it hears."""
         await self._check(self._specs[WHISPER.name])
-        if self._healths[WHISPER.name].ok and self.open_name == WHISPER.name != self._active:
+        is_waited_for = self.open_name == WHISPER.name != self._active and name == self.whisper_model
+        if self._healths[WHISPER.name].ok and is_waited_for:
             self.activate(WHISPER.name)
 
 

@@ -10,11 +10,15 @@ from PySide6.QtWidgets import QCompleter, QLineEdit
 from companion.flow import Role
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.provider import Spec
 from companion.settings import Page
+
+MIND = ModelKind.MIND.provider
 
 
 class ThinkingPage(RolePage):
@@ -24,6 +28,14 @@ class ThinkingPage(RolePage):
         super().__init__(host, look, "Thinking")
 
     def add_own_rows(self) -> None:
+        self.models = ModelList(
+            self,
+            ModelKind.MIND,
+            lambda: self.own_mind if self._active == MIND else "",
+            self.use_model,
+            self.models_changed,
+        )
+        self.column.addWidget(self.models)
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
         self.add_rows("talk.engine")
         self.voice_model = (
@@ -32,8 +44,26 @@ class ThinkingPage(RolePage):
         )
         self.add_pair(*self.voice_model)
 
+    @property
+    def own_mind(self) -> str:
+        """The model that thinks on this computer."""
+        return self.host.settings.role(Role.THINKS).block(MIND).model or usual(ModelKind.MIND).name
+
+    def opened(self, spec: Spec) -> None:
+        if spec.name == MIND:
+            self.models.look()
+
+    def use_model(self, name: str) -> None:
+        """It thinks from the next turn on."""
+        self.save({f"providers.llm.{MIND}.model": name, "providers.llm.active": MIND})
+
+    async def models_changed(self, _name: str) -> None:
+        await self._check(self._specs[MIND])
+
     def refresh(self) -> None:
         super().refresh()
+        self.models.setVisible(self.open_name == MIND or self.models.is_fetching)
+        self.models.refresh()
         for row in self.voice_model:
             row.setVisible(self.host.settings.talk.engine != "separate")
 

@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.flow import Role, VoiceInfo
 from companion.gui import icons
-from companion.gui.settings.download import ModelDownload
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
-from companion.providers.here.piper import OFFERED
+from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.piper import SPEC as PIPER
 from companion.providers.provider import Spec
 from companion.settings import Page
@@ -57,8 +57,14 @@ class VoicePage(RolePage):
         column.addWidget(self.voices)
         column.addLayout(self._speed_row())
         self.column.addWidget(box)
-        self.download = ModelDownload(self, PIPER.name, "voice", lambda: self.piper_voice, self._downloaded)
-        self.column.addWidget(self.download)
+        self.models = ModelList(
+            self,
+            ModelKind.VOICE,
+            lambda: self.piper_voice if self._active == PIPER.name else "",
+            self.use_model,
+            self.models_changed,
+        )
+        self.column.addWidget(self.models)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
         self._is_listening = False
@@ -95,6 +101,8 @@ class VoicePage(RolePage):
     def opened(self, spec: Spec) -> None:
         self._voices_of = ""
         self._fill(spec.voices)
+        if spec.name == PIPER.name:
+            self.models.look()
         self.work.start(self._fetch_voices(spec), "voices")
 
     async def _fetch_voices(self, spec: Spec) -> None:
@@ -125,7 +133,8 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
-        self._offer_download()
+        self.models.setVisible(self.open_name == PIPER.name or self.models.is_fetching)
+        self.models.refresh()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
         if not self._settled.isActive() and not self.speed.isSliderDown():
             self.speed.blockSignals(True)
@@ -153,23 +162,20 @@ class VoicePage(RolePage):
     def piper_voice(self) -> str:
         """The one Piper would speak with, without its speaker."""
         here = self._healths[PIPER.name].models if PIPER.name in self._healths else ()
-        usual = next(iter((*here, *OFFERED)))
-        return (self.host.settings.role(Role.SPEAKS).block(PIPER.name).voice or usual).partition("#")[0]
+        chosen = self.host.settings.role(Role.SPEAKS).block(PIPER.name).voice
+        return (chosen or next(iter(here), usual(ModelKind.VOICE).name)).partition("#")[0]
 
-    def _offer_download(self) -> None:
-        health = self._healths.get(PIPER.name)
-        is_piper = self.open_name == PIPER.name and health is not None
-        self.download.setVisible(is_piper or self.download.is_running)
-        if is_piper and health is not None:
-            self.download.offer(self.piper_voice, is_there=self.piper_voice in health.models)
+    def use_model(self, name: str) -> None:
+        """Piper speaks with it from the next sentence on."""
+        self.save({f"providers.tts.{PIPER.name}.voice": name, "providers.tts.active": PIPER.name})
 
-    async def _downloaded(self) -> None:
+    async def models_changed(self, name: str) -> None:
         """Piper may be ready now: then it speaks."""
         await self._check(self._specs[PIPER.name])
         if self.open_name != PIPER.name:
             return
         await self._fetch_voices(self._specs[PIPER.name])
-        if self._healths[PIPER.name].ok and self._active != PIPER.name:
+        if self._healths[PIPER.name].ok and self._active != PIPER.name and name == self.piper_voice:
             self.activate(PIPER.name)
 
     # -- choosing and hearing -------------------------------------------------------------------------------

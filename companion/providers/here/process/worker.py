@@ -8,7 +8,6 @@ Run as `python -m companion.providers.here.process.worker`.
 from __future__ import annotations
 
 import ctypes
-import errno
 import importlib
 import io
 import json
@@ -21,8 +20,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from companion.flow import CAPTURE_RATE_HZ, Audio
@@ -39,7 +36,6 @@ DEFAULT_VOICE = "en-us"
 RECOGNISERS = 2
 """Takes decoded at the same time; each decoder holds about 100 MB and the second is loaded when it is needed."""
 LONGEST_WHISPER_S = 1800
-FETCH_BYTES = 256 * 1024
 
 
 class Cancelled(Exception):
@@ -353,56 +349,6 @@ def _whisper_model(folder: str) -> Any:
     return _whisper_models[folder]
 
 
-def fetch_whisper(job: Job) -> dict[str, Any]:
-    """Fetches a model into `folder`; offers `{"bytes", "total"}`. Stopped by ending the process: resumes next time."""
-    try:
-        from huggingface_hub import HfApi, snapshot_download
-    except ImportError as error:
-        raise Refused("engine_missing") from error
-    folder, files = Path(job.order["folder"]), job.order["files"]
-    part = folder.with_name(folder.name + ".part")
-    failure: list[BaseException] = []
-
-    def fetch() -> None:
-        try:
-            snapshot_download(job.order["repository"], local_dir=part, allow_patterns=files, token=False)
-        except BaseException as error:  # noqa: BLE001 - carried to the job's own thread
-            failure.append(error)
-
-    try:
-        info = HfApi(token=False).model_info(job.order["repository"], files_metadata=True, timeout=10)
-        total = sum(
-            file.size or 0
-            for file in info.siblings or ()
-            if any(fnmatch(file.rfilename, name) for name in files)
-        )
-        fetching = threading.Thread(target=fetch, daemon=True)
-        fetching.start()
-        while fetching.is_alive():
-            fetching.join(0.2)
-            job.offer(_json({"bytes": _size(part), "total": total}))
-        if failure:
-            raise failure[0]
-        os.replace(part, folder)
-    except Exception as error:
-        raise _fetch_refusal(error) from error
-    return {"bytes": total, "total": total}
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(OSError):  # renamed while we look
-            total += file.stat().st_size if file.is_file() else 0
-    return total
-
-
-def _fetch_refusal(error: BaseException) -> Refused:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refused("disk_full", "There is no room on the disk for what is fetched.")
-    return Refused("download_failed")
-
-
 # -- Piper --------------------------------------------------------------------------------------------------
 
 
@@ -442,44 +388,6 @@ def _piper_voice(file: str) -> Any:
     return _piper_voices[file]
 
 
-def fetch_files(job: Job) -> dict[str, Any]:
-    """Fetches `addresses` into `folder`; offers `{"bytes", "total", "news"}`. What was fetched of one is gone on with."""
-    import ssl
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
-    order, done = job.order, 0
-    trust = ssl.create_default_context(cafile=order["certificates"] or None)
-    if order["certificates"]:
-        trust.load_default_certs()
-    proxy = {"http": order["proxy"], "https": order["proxy"]} if order["proxy"] else {}
-    opener = build_opener(ProxyHandler(proxy), HTTPSHandler(context=trust))
-    try:
-        for address in order["addresses"]:
-            file = Path(order["folder"]) / address.rpartition("/")[2]
-            part = file.with_name(file.name + ".part")
-            begun = part.stat().st_size if part.exists() else 0
-            if file.exists():
-                continue
-            request = Request(address, headers={"Range": f"bytes={begun}-"} if begun else {})
-            with opener.open(request, timeout=30) as answer:
-                begun = begun if answer.status == 206 else 0
-                total, news = begun + int(answer.headers.get("Content-Length") or 0), 0
-                with part.open("ab" if begun else "wb") as sink:
-                    while data := answer.read(FETCH_BYTES):
-                        sink.write(data)
-                        news, begun = news + len(data), begun + len(data)
-                        told = {"bytes": done + begun, "total": done + total, "news": news}
-                        if job.offer(_json(told)):
-                            news = 0
-            if begun < total:
-                raise OSError("the connection ended early")
-            os.replace(part, file)
-            done += begun
-    except Exception as error:
-        raise _fetch_refusal(error) from error
-    return {}
-
-
 # -- the process --------------------------------------------------------------------------------------------
 
 WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
@@ -488,9 +396,7 @@ WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
     "load": (load, "unavailable"),
     "list_voices": (list_voices, "voice_failed"),
     "hear_with_whisper": (hear_with_whisper, "hearing_failed"),
-    "fetch_whisper": (fetch_whisper, "download_failed"),
     "speak_with_piper": (speak_with_piper, "voice_failed"),
-    "fetch_files": (fetch_files, "download_failed"),
 }
 """Name of the work -> what does it, and the kind of fault when it fails in a way nobody foresaw."""
 _engines: dict[str, Any] = {}

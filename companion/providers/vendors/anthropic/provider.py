@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
     from anthropic import AsyncAnthropic
 
+    from companion.jobs import BatchProgress, BatchRequest
     from companion.providers.catalogue import ModelEntry
 
 VERSION = "2026-10-21"
@@ -50,16 +51,26 @@ SPEC = Spec(
     key_page="https://console.anthropic.com/settings/keys",
     base_url="https://api.anthropic.com",
     default_models={Role.THINKS: "claude-haiku-5-5"},
+    usual_window=200_000,
+    batches=True,
     summary="Thinks well and listens closely. Your words go to api.anthropic.com.",
 )
 
 
 class AnthropicProvider(AIProvider):
-    """Claude, through the Messages API at `base_url`."""
+    """Claude, through the Messages API at `base_url`.
+
+    Args:
+        version: of the API, as a date; the one this was written for unless a program needs another.
+    """
 
     spec = SPEC
     _http: httpx2.AsyncClient | None = None
     _client: AsyncAnthropic | None = None
+
+    def __init__(self, *, version: str = VERSION, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.version = version
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         with in_call(self.spec) as call:
@@ -68,7 +79,7 @@ class AnthropicProvider(AIProvider):
             reply, splitter = Reply(call), AnswerSplitter()
             async with aclosing(await self._ask(call, body)) as response:
                 call.opened = True
-                blocks = until_over(response.aiter_bytes(), reply.is_over)
+                blocks = until_over(response.aiter_raw(), reply.is_over)
                 async with aclosing(blocks):
                     async for block in blocks:
                         for event in splitter.feed(block):
@@ -81,6 +92,16 @@ class AnthropicProvider(AIProvider):
             if delta := reply.rest():
                 yield delta
             yield reply.last(notices)
+
+    async def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        from companion.providers.vendors.anthropic.batch import MOST_REQUESTS, batch
+        from companion.providers.wire.batches import requests_of
+
+        default = self.models[Role.THINKS]
+        asked = () if request.job else requests_of(request, default, self.spec, MOST_REQUESTS)
+        async with aclosing(batch(self, self._send, request, asked, self._compose)) as progress:
+            async for each in progress:
+                yield each
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """The vendor's own count; free of charge, and a request over the network.
@@ -108,18 +129,22 @@ class AnthropicProvider(AIProvider):
 
     async def _ask(self, call: CallContext, body: dict[str, Any]) -> httpx2.Response:
         """An answer that has begun and is no refusal; the caller closes it."""
+        return await self._send(call, "POST", "/v1/messages", json_body(body, self.spec))
+
+    async def _send(
+        self, call: CallContext, method: str, path: str, body: bytes = b"", *, max_body: int = 0
+    ) -> httpx2.Response:
+        """As `_ask`, for whatever is asked. `max_body`: as `Net.client` takes it."""
         key = self.require_key()
         if self._http is None:
             self._http = self.net.client()
-        headers = {
-            "Authorization": f"Bearer {key}",
-            "anthropic-version": VERSION,
-            "Content-Type": "application/json",
-        }
-        url = self.base_url.rstrip("/") + "/v1/messages"
-        raw = json_body(body, self.spec)
-        request = self._http.build_request("POST", url, headers=headers, content=raw)
-        response = await self._http.send(request, stream=True)
+        headers = {"Authorization": f"Bearer {key}", "anthropic-version": self.version}
+        if body:
+            headers["Content-Type"] = "application/json"
+        http = self.net.client(max_body=max_body) if max_body else self._http
+        url = self.base_url.rstrip("/") + path
+        request = http.build_request(method, url, headers=headers, content=body or None)
+        response = await http.send(request, stream=True)
         if response.status_code >= 400:
             raise await call.refusal(response)
         return response
@@ -137,6 +162,7 @@ class AnthropicProvider(AIProvider):
                 http_client=http,
                 timeout=http.timeout,
                 max_retries=0,
+                default_headers={"anthropic-version": self.version},
                 open_telemetry=False,  # what is said here is in nobody's traces
             )
         return self._client

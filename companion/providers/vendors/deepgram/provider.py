@@ -12,10 +12,11 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from companion.errors import CompanionError
+from companion.errors import AIProviderModelNotFoundError, CompanionError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.deepgram.wire import (
@@ -28,8 +29,10 @@ from companion.providers.vendors.deepgram.wire import (
     refusal,
 )
 from companion.providers.wire.faults import health
-from companion.providers.wire.sockets import address, connect, gone, hear, live, parsed
+from companion.providers.wire.languages import Language, heard_in_any_language, nearest, tags
+from companion.providers.wire.sockets import address, all_closed, connect, hear, live, parsed
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     from companion.net import Socket
@@ -118,9 +121,13 @@ class DeepgramProvider(AIProvider):
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        model = self._hearing_model(request)
+        return heard_in_any_language(self, replace(request, model=model), self._hear, partial(_form, model))
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         with live(self.spec, refusal) as call:
-            model = self._hearing_model(request)
+            model = request.model
             follows = model.startswith("flux")
             url = self._flux_url(request, model) if follows else self._nova_url(request, model)
             links: list[Socket] = []
@@ -157,12 +164,12 @@ class DeepgramProvider(AIProvider):
 
     def _hearing_model(self, request: HearRequest) -> str:
         model = request.model or self.models[Role.HEARS]
-        if model == "flux-general-en" and _language(request) not in ("", "en"):
+        if model == "flux-general-en" and request.language and Language.of(request.language).base != "en":
             return "flux-general-multi"  # the English one would write English words for whatever it hears
         return model
 
     def _flux_url(self, request: HearRequest, model: str) -> str:
-        hint = (_language(request) or None) if model.endswith("-multi") else None
+        hint = (request.language or None) if model.endswith("-multi") else None
         query = {
             "model": model,
             "encoding": "linear16",
@@ -180,7 +187,7 @@ class DeepgramProvider(AIProvider):
             "encoding": "linear16",
             "sample_rate": request.rate_hz,
             "channels": 1,
-            "language": request.language or None,
+            "language": request.language or ("multi" if model.startswith(("nova-2", "nova-3")) else None),
             "interim_results": True,
             "smart_format": True,
             "keyterm": self._terms(request) if model.startswith("nova-3") else (),
@@ -195,9 +202,17 @@ class DeepgramProvider(AIProvider):
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(
+            self, request, self._speak, self._default_voice, AIProviderModelNotFoundError
+        )
+
+    async def _default_voice(self) -> str:
+        return self.spec.default_models[Role.SPEAKS]
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with live(self.spec, refusal) as call:
-            voice = request.voice or self.tts_voice or request.model or self.models[Role.SPEAKS]
+            voice = request.voice or request.model or self.models[Role.SPEAKS]
             is_flux = voice.startswith("flux")
             url = self._spoken_at = self._voice_url(voice, request.speed)
 
@@ -245,7 +260,7 @@ class DeepgramProvider(AIProvider):
 
     async def aclose(self) -> None:
         await self._links.aclose()
-        await gone()
+        await all_closed()
         await super().aclose()
 
     async def _open(self, url: str) -> Socket:
@@ -255,8 +270,21 @@ class DeepgramProvider(AIProvider):
         return {"Authorization": f"Token {self.require_key()}"}
 
 
-PROVIDER = DeepgramProvider
+PROVIDER = DeepgramFluxSTTProvider = DeepgramSTT = DeepgramProvider
 
 
-def _language(request: HearRequest) -> str:
-    return request.language.split("-")[0].lower()
+_FLUX = tags("en es fr de hi ru pt ja it nl")
+"""What Flux takes as a hint."""
+_NOVA = tags(
+    "multi zh-CN zh-Hans zh-TW zh-Hant zh-HK zh da-DK en-US en-AU en-GB en-IN en-NZ fr-CA de-CH ko-KR pt-BR pt-PT es-419 "
+    "sv-SE th-TH nl-BE tl"
+)
+"""Forms that Nova takes besides the plain code of a language."""
+
+
+def _form(model: str, tag: str) -> str:
+    """A language as a model takes it; what Nova does not know it refuses, and is then asked without."""
+    base = Language.of(tag).base
+    if model.startswith("flux"):
+        return base if model.endswith("-en") or base in _FLUX else ""
+    return nearest(tag, _NOVA) or base

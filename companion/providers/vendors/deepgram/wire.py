@@ -161,10 +161,12 @@ class _Voice(VoiceDialect):
         """Of each stretch that has not fully sounded: the index of its first piece."""
 
     def take(self, message: Outgoing) -> Audio | None:
-        if isinstance(message, bytes):
+        told = parsed(message) if isinstance(message, str) or message.startswith(b"{") else None
+        if told is None and isinstance(message, bytes):
             self.piece = self._stretches[0] if self._stretches else self.piece
-            return Audio(pcm=self.whole(message), rate_hz=SPEECH_HZ, piece=self.piece)
-        told = parsed(message) or {}
+            pcm = self.whole(message)
+            return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
+        told = told or {}
         if told.get("type") == "Error":
             raise _failure(self.call, told)
         if told.get("type") == self.over and self._stretches:

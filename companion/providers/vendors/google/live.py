@@ -25,7 +25,8 @@ from companion.ports import VoiceModelEvent as Event
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.google.wire import contents, raise_failure, reason_of, usage
 from companion.providers.wire.faults import CallContext
-from companion.providers.wire.sockets import address, closed, connect, let_go, live, parsed
+from companion.providers.wire.languages import Language
+from companion.providers.wire.sockets import address, close_soon, closed, connect, live, parsed
 from companion.providers.wire.voice_model import VoiceModel
 
 API_VERSION = "v1beta"
@@ -176,7 +177,7 @@ class GeminiLink:
     async def close(self) -> None:
         """Ends the conversation. Idempotent."""
         self._is_closed = True
-        let_go(self._socket)
+        close_soon(self._socket)
 
     def _listen_for(self, turn: int) -> None:
         if turn not in self._hearing:
@@ -373,7 +374,8 @@ class _Answer:
 
 
 def _setup(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
-    language = {"languageCodes": [choice.language]} if choice.language else {}
+    tag = Language.of(choice.language).tag
+    language = {"languageCodes": [tag]} if tag else {}
     voice = {"prebuiltVoiceConfig": {"voiceName": choice.voice}}
     return {
         "model": f"models/{choice.model}",
@@ -399,7 +401,7 @@ async def dialled(call: CallContext, provider: AIProvider, setup: Mapping[str, A
         while "setupComplete" not in (message := parsed(await socket.receive()) or {}):
             raise_failure(call, message)
     except BaseException:
-        let_go(socket)
+        close_soon(socket)
         raise
     return socket
 

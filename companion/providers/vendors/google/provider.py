@@ -1,4 +1,4 @@
-"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures and live conversations.
+"""Google Gemini over its own wire: chat, hearing, voices, vectors, pictures, videos, live talk.
 
 Requests go out through the gate's HTTP client with the key in a header; chat, hearing and speech are event streams that
 end with a finish reason and EOF. The words of the wire are in `wire`, live conversations in `live`.
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from companion.bounds import MAX_MESSAGE
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import (
     Audio,
@@ -26,17 +27,19 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
-from companion.net import MAX_MESSAGE
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over
+from companion.providers.wire.languages import Language, heard_in_any_language
 from companion.providers.wire.sse import AnswerSplitter, parsed, says_nothing
 from companion.providers.wire.usage import figure, tokens
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     import httpx2
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import VideoProgress, VideoRequest
     from companion.ports import SpeechToSpeech
 
 API_VERSION = "v1"
@@ -62,7 +65,7 @@ _VOICES = (
 SPEC = Spec(
     name="google",
     display_name="Google Gemini",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS}),
     aliases=("gemini",),
     needs_key=True,
     key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
@@ -75,6 +78,7 @@ SPEC = Spec(
         Role.SPEAKS: "gemini-3.8-flash-lite-tts",
         Role.EMBEDS: "gemini-embedding-2",
         Role.DRAWS: "gemini-3.1-flash-lite-image",
+        Role.FILMS: "gemini-omni-1.2-flash",
     },
     voices=tuple(VoiceInfo(id=name, name=name, description=how) for name, how in _VOICES),
     live_models=frozenset({"gemini-3.5-transcribe-live"}),
@@ -108,8 +112,13 @@ class GoogleProvider(AIProvider):
                 yield delta
             yield reply.end()
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        from companion.providers.vendors.google.sound import Hearing, hear_body
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        form = lambda tag: Language.of(tag).tag  # noqa: E731 - BCP 47
+        return heard_in_any_language(self, request, self._hear, form)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        from companion.pcm import split_at_pauses
+        from companion.providers.vendors.google.sound import LONGEST_TAKE_S, Hearing, hear_body
 
         model = request.model or self.models[Role.HEARS]
         if model in self.spec.live_models:
@@ -123,22 +132,34 @@ class GoogleProvider(AIProvider):
         if not pcm:
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
         with in_call(self.spec) as call:
-            hearing = Hearing(call)
-            body = hear_body(request, model, Audio(pcm=pcm, rate_hz=request.rate_hz))
-            async with (
-                aclosing(self._stream(call, model, body)) as chunks,
-                aclosing(until_over(chunks, hearing.is_over)) as events,
-            ):
-                async for event in events:
-                    if hearing.take(event):
-                        yield Transcript(text=hearing.text, committed_chars=len(hearing.text))
-            yield hearing.end()
+            parts = split_at_pauses(Audio(pcm=pcm, rate_hz=request.rate_hz), LONGEST_TAKE_S)
+            before = ""
+            for part in parts:
+                hearing = Hearing(call)
+                body = hear_body(request, model, part)
+                async with (
+                    aclosing(self._stream(call, model, body)) as chunks,
+                    aclosing(until_over(chunks, hearing.is_over)) as events,
+                ):
+                    async for event in events:
+                        if hearing.take(event):
+                            text = f"{before} {hearing.text}".strip()
+                            yield Transcript(text=text, committed_chars=len(text))
+                last = hearing.end()
+                before = f"{before} {last.text}".strip()
+            yield replace(last, text=before, committed_chars=len(before))
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(self, request, self._speak, self._default_voice)
+
+    async def _default_voice(self) -> str:
+        return SPEC.voices[0].id
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         from companion.providers.vendors.google.sound import Speech, speak_body
 
         model = request.model or self.models[Role.SPEAKS]
-        voice = request.voice or self.tts_voice or SPEC.voices[0].id
+        voice = request.voice or SPEC.voices[0].id
         with in_call(self.spec) as call:
             speech = Speech(call)
             body = speak_body(request, model, voice)
@@ -149,7 +170,8 @@ class GoogleProvider(AIProvider):
                 async for event in events:
                     for audio in speech.take(event):
                         yield audio
-            speech.end()
+            if (rest := speech.end()) is not None:
+                yield rest
 
     async def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         from companion.calls import Embeddings
@@ -186,6 +208,11 @@ class GoogleProvider(AIProvider):
                 )
         for picture in pictures:
             yield picture
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        from companion.providers.vendors.google.video import film
+
+        return film(self, self._send, request, request.model or self.models[Role.FILMS])
 
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
         from companion.providers.vendors.google.live import GeminiLive
@@ -227,9 +254,9 @@ class GoogleProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
-        from companion.providers.wire.sockets import gone
+        from companion.providers.wire.sockets import all_closed
 
-        await gone()
+        await all_closed()
         await super().aclose()
 
     async def count_tokens(self, request: ChatRequest) -> int:
@@ -252,9 +279,32 @@ class GoogleProvider(AIProvider):
 
     # -- the wire -------------------------------------------------------------------------------------------
 
-    def _http(self, max_line: int = 0) -> httpx2.AsyncClient:
+    def _http(self, max_line: int = 0, max_body: int = 0) -> httpx2.AsyncClient:
         base = f"{self.base_url.rstrip('/')}/{API_VERSION}/"
-        return self.net.client(base, {KEY_HEADER: self.require_key()}, max_line=max_line)
+        key = {KEY_HEADER: self.require_key()}
+        return self.net.client(base, key, max_line=max_line, max_body=max_body)
+
+    async def _send(
+        self,
+        call: CallContext,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        max_body: int = 0,
+    ) -> httpx2.Response:
+        """An answer that has begun and is no refusal; the caller closes it."""
+        http = self._http(max_body=max_body)
+        content: dict[str, Any] = (
+            {} if body is None else {"content": json_body(body, self.spec), "headers": _JSON}
+        )
+        response = await http.send(http.build_request(method, address, **content), stream=True)
+        try:
+            await _require_success(call, response)
+        except CompanionError:
+            await response.aclose()
+            raise
+        return response
 
     async def _stream(
         self, call: CallContext, model: str, body: Mapping[str, Any], max_line: int = 0
@@ -267,7 +317,7 @@ class GoogleProvider(AIProvider):
             await _require_success(call, response)
             call.opened = True
             splitter = AnswerSplitter(max_line)
-            async for block in response.aiter_bytes():
+            async for block in response.aiter_raw():  # the gate lets no encoding through
                 for event in splitter.feed(block):
                     if (found := _event(event.data)) is not None:
                         yield found

@@ -5,20 +5,23 @@ A recording goes out whole and comes back in words; a text goes out whole and co
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from companion.errors import AIProviderError, Kind
+from companion.decoding import Bare, Decoder, NoSound
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.pcm import to_wav
 from companion.providers.vendors.google.wire import Reading, inline
 from companion.providers.wire.faults import CallContext
+from companion.providers.wire.heard import clean
+from companion.providers.wire.sound import decoded_base64, form_of, no_voice
 
 SPEECH_HZ = 24_000
 """Where the media type of the sound names no rate."""
+LONGEST_TAKE_S = 420.0
+"""A request holds 20 MB, which base64 makes of seven minutes at 16 kHz."""
 MOST_TERMS = 100
 """Likely words that help; more do harm."""
 FASTER, SLOWER = "spoken faster than usual", "spoken more slowly than usual"
@@ -30,7 +33,6 @@ _INSTRUCTION = (
     "Answer with these words alone; where nothing is said, with nothing."
 )
 """For models that are no recognisers by trade."""
-_RATE = re.compile(r"rate=(\d+)")
 
 
 # -- hearing ------------------------------------------------------------------------------------------------
@@ -71,7 +73,7 @@ class Hearing(Reading):
 
     @property
     def text(self) -> str:
-        return self._text.strip()
+        return clean(self._text)
 
     def take(self, event: Mapping[str, Any]) -> bool:
         """Whether there are more words now."""
@@ -115,49 +117,47 @@ def speak_body(request: SpeakRequest, model: str, voice: str) -> dict[str, Any]:
 
 
 class Speech(Reading):
-    """The sound of a text: bare samples in base64, of the rate its media type names."""
+    """The sound of a text in base64: bare samples of the rate its media type names, or a file."""
 
     def __init__(self, call: CallContext) -> None:
         super().__init__(call)
-        self._rate_hz = 0
-        self._half = b""
+        self._decoder: Decoder | None = None
 
     def take(self, event: Mapping[str, Any]) -> Iterator[Audio]:
         """The sound of one event, in whole samples."""
         for part in self.parts(event):
-            if blob := part.get("inlineData"):
-                pcm = self._half + self._samples(blob)
-                whole = len(pcm) & ~1
-                self._half = pcm[whole:]
-                if whole:
-                    self.call.said = True
-                    yield Audio(pcm=pcm[:whole], rate_hz=self._rate_hz, usage=self.usage)
+            blob = part.get("inlineData")
+            if blob and (audio := self._heard(*self._data(blob))) is not None:
+                yield audio
 
-    def _samples(self, blob: Mapping[str, Any]) -> bytes:
+    def _data(self, blob: Mapping[str, Any]) -> tuple[bytes, Bare | None]:
         media_type = str(blob.get("mimeType", "")).lower()
-        if not media_type.startswith(("audio/l16", "audio/pcm")):
-            raise self._none(f"{media_type or 'something'} instead of bare sound")
-        if not self._rate_hz:
-            rate = _RATE.search(media_type)
-            self._rate_hz = int(rate[1]) if rate else SPEECH_HZ
+        form = form_of({"content-type": media_type}, SPEECH_HZ)
+        is_bare = not media_type or media_type.startswith(("audio/l16", "audio/pcm", "audio/raw"))
         try:
-            return base64.b64decode(blob.get("data") or "", validate=True)
+            return decoded_base64(blob.get("data") or ""), form if is_bare else None
         except binascii.Error as error:
             raise self.call.cut(error) from error
 
-    def end(self) -> None:
-        """Returns when all was said.
+    def _heard(self, data: bytes, form: Bare | None = None, *, last: bool = False) -> Audio | None:
+        decoder = self._decoder = self._decoder or Decoder(form)
+        try:
+            pcm = decoder.end(data) if last else decoder.take(data)
+        except NoSound as error:
+            raise no_voice(self.call, str(error)) from error
+        self.call.said = self.call.said or bool(pcm)
+        return Audio(pcm=pcm, rate_hz=decoder.rate_hz, usage=self.usage) if pcm else None
+
+    def end(self) -> Audio | None:
+        """The rest of the sound, when all was said.
 
         Raises:
             AIProviderError: as `require_end`; VOICE_FAILED when there was no sound.
         """
         finish = self.require_end()
+        rest = self._heard(b"", last=True)
         if not self.call.said:
-            raise self._none("no sound")
+            raise no_voice(self.call, "no sound")
         if finish != "stop":
             raise self.call.cut()
-
-    def _none(self, what: str) -> AIProviderError:
-        spec = self.call.spec
-        who = spec.display_name
-        return AIProviderError(f"{who} sent {what}.", spec.name, kind=Kind.VOICE_FAILED, who=who)
+        return rest

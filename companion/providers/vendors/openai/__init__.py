@@ -5,6 +5,7 @@ chat        bodies and streams of chat        responses   the same of the Respon
 endpoints   which of the two is asked         dialect     how a server differs from OpenAI, as data
 sound       sound and words of audio calls    voice       voices behind the realtime socket
 realtime    live transcription, and speech to speech
+video       jobs that make a video            batch       many requests in one job
 """
 
 from companion.providers.vendors.openai.provider import PROVIDER, SPEC

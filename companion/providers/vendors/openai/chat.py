@@ -349,7 +349,7 @@ class Reply:
         if not choices or "error" in chunk:
             self._take_bare(chunk)
         self._last = chunk
-        if usage := chunk.get("usage") or figure(chunk, "x_groq", "usage"):
+        if usage := chunk.get("usage") or ("x_groq" in chunk and figure(chunk, "x_groq", "usage")):
             self._usage = _usage(usage)
             self._is_counted = not choices
         if not choices:

@@ -53,6 +53,11 @@ class Dialect:
     hearing_format: str = "json"
     """Value of `response_format`."""
 
+    longest_take_s: float = 1380.0
+    """Longest recording of one request; longer ones go out in parts."""
+    longest_take_bytes: int = 25_000_000
+    """Largest file of one request."""
+
     # speaking
     sound_format: str = "pcm"
     """What is asked for; `wav` where the rate of bare samples is not known."""

@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures.
+"""OpenAI, and every server that speaks its dialect: chat, hearing, speech, vectors, pictures, videos, batches.
 
 The calls of a turn are requests of our own (`requests` says why). The SDK is for what no turn waits for: the list of
 models, vectors and pictures; it is imported on a thread. How a server differs from OpenAI is a `Dialect`, data.
@@ -10,8 +10,7 @@ import asyncio
 import base64
 import json
 import math
-import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,8 +34,6 @@ from companion.flow import (
     Transcript,
     VoiceInfo,
 )
-from companion.net import media_type
-from companion.pcm import to_wav
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai import responses
@@ -44,17 +41,21 @@ from companion.providers.vendors.openai.chat import Asked, Reply, compose, ended
 from companion.providers.vendors.openai.dialect import OPENAI, Dialect
 from companion.providers.vendors.openai.endpoints import Elsewhere, Endpoint, Endpoints, sent_on
 from companion.providers.vendors.openai.requests import Made, Requests
-from companion.providers.vendors.openai.sound import SPEECH_HZ, NoSound, Samples, follow_words, words_of
+from companion.providers.vendors.openai.sound import Hearing, Speech
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, until_over
+from companion.providers.wire.languages import for_whisper, heard_in_any_language
+from companion.providers.wire.sound import no_voice
 from companion.providers.wire.sse import AnswerSplitter
 from companion.providers.wire.usage import tokens
+from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture, RealtimeChoice
+    from companion.jobs import BatchProgress, BatchRequest, VideoProgress, VideoRequest
     from companion.ports import SpeechToSpeech
     from companion.providers.catalogue import ModelEntry
     from companion.providers.wire.voice_sockets import Links
@@ -82,13 +83,14 @@ _EMBED_BATCH = 256
 SPEC = Spec(
     name="openai",
     display_name="OpenAI",
-    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS}),
+    roles=frozenset({Role.THINKS, Role.HEARS, Role.SPEAKS, Role.EMBEDS, Role.DRAWS, Role.FILMS}),
     needs_key=True,
     key_env=("OPENAI_API_KEY",),
     key_prefixes=("sk-",),
     key_page="https://platform.openai.com/api-keys",
     base_url="https://api.openai.com/v1",
     live_models=_LIVE_HEARING,
+    batches=True,
     realtime=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2"),
     realtime_voices=(
         "marin",
@@ -115,18 +117,39 @@ SPEC = Spec(
 
 
 class OpenAIProvider(AIProvider):
-    """OpenAI or a compatible server at `base_url`."""
+    """OpenAI or a compatible server at `base_url`.
+
+    Args:
+        organization: whose account is charged, where a key belongs to several; likewise `project`.
+        api_version: of a server that wants it in every address, as Azure's dated ones do.
+    """
 
     spec = SPEC
     dialect: ClassVar[Dialect] = OPENAI
+    headers: Mapping[str, str]
+    """Sent with every request, besides the dialect's."""
+    query: Mapping[str, str]
+    """Added to every address."""
     _client: AsyncOpenAI | None = None
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        organization: str = "",
+        project: str = "",
+        api_version: str = "",
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
+        named = {"OpenAI-Organization": organization, "OpenAI-Project": project}
+        self.headers = {name: value for name, value in named.items() if value}
+        self.query = {"api-version": api_version} if api_version else {}
         if self.spec.own_address:
             self.base_url = _with_path(self.base_url, self.spec.base_url)
         self._requests = Requests(self, self.dialect)
         self._endpoints = Endpoints(self.dialect)
+        self._hearing = Hearing(self._requests, self.dialect)
+        self._speech = Speech(self._requests, self.dialect)
         self._found_models: dict[Role, str] = {}
         self._found_voice: str | None = None
         self._begin_in_thought: dict[str, bool] = {}
@@ -141,14 +164,33 @@ class OpenAIProvider(AIProvider):
             entry = _entry(model, self.spec.name)
             route = self._endpoints.route(self.base_url, model, request, entry)
             for left, endpoint in enumerate(route, 1 - len(route)):
-                answer = self._ask(call, endpoint, request, model, entry, is_last=not left)
+                reply: responses.Reply | Reply
+                kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
+                reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
+                splitter = AnswerSplitter()
                 try:
-                    async with aclosing(answer) as deltas:
-                        async for delta in deltas:
-                            yield delta
-                    return
+                    response, notices = await self._ask(
+                        call, endpoint, request, model, entry, is_last=not left
+                    )
+                    async with aclosing(response):
+                        blocks = until_over(response.aiter_raw(), reply.is_over, reply.is_closed)
+                        async with aclosing(blocks):
+                            async for (
+                                block
+                            ) in blocks:  # a loop of its own for each layer would cost every piece
+                                for event in splitter.feed(block):
+                                    if delta := reply.take(event.data, event.event):
+                                        yield delta
+                    for delta in ended(reply, splitter):
+                        yield delta
+                    last = reply.last(notices)
                 except Elsewhere as elsewhere:
                     self._endpoints.note(self.base_url, model, endpoint, elsewhere)
+                    continue
+                if (learned := reply.begins_in_thought()) is not None:
+                    self._begin_in_thought[model] = learned
+                yield last
+                return
 
     async def _ask(
         self,
@@ -158,9 +200,9 @@ class OpenAIProvider(AIProvider):
         model: str,
         entry: ModelEntry | None,
         *,
-        is_last: bool = False,
-    ) -> AsyncGenerator[ChatDelta, None]:
-        """The answer of one endpoint.
+        is_last: bool,
+    ) -> tuple[httpx2.Response, tuple[str, ...]]:
+        """The answer of one endpoint, begun, and what was not sent; the caller closes it.
 
         Raises:
             Elsewhere: it belongs to the other one, and this is not the last to try.
@@ -180,26 +222,14 @@ class OpenAIProvider(AIProvider):
 
         response = await self._requests.answer(call, endpoint, model, make, sent_on=elsewhere)
         assert asked is not None
-        kind = responses.Reply if endpoint is Endpoint.RESPONSES else Reply
-        reply = kind(call, model, begins_in_thought=self._begin_in_thought.get(model))
-        splitter = AnswerSplitter()
-        async with aclosing(response):
-            blocks = until_over(response.aiter_bytes(), reply.is_over, reply.is_closed)
-            async with aclosing(blocks):
-                async for block in blocks:
-                    for event in splitter.feed(block):
-                        if delta := reply.take(event.data, event.event):
-                            yield delta
-        for delta in ended(reply, splitter):
-            yield delta
-        last = reply.last(asked.notices)
-        if (learned := reply.begins_in_thought()) is not None:
-            self._begin_in_thought[model] = learned
-        yield last
+        return response, asked.notices
 
     # -- hearing --------------------------------------------------------------------------------------------
 
-    async def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+    def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
+        return heard_in_any_language(self, request, self._hear, for_whisper)
+
+    async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = self._successor(request.model or self.models[Role.HEARS])
         if model in self.spec.live_models:
             from companion.providers.vendors.openai.realtime import hear
@@ -213,72 +243,31 @@ class OpenAIProvider(AIProvider):
             raise AIProviderError("", self.spec.name, kind=Kind.HEARD_NOTHING, who=self.spec.display_name)
         with in_call(self.spec) as call:
             model = await self._model(Role.HEARS, request.model)
-            file = ("take.wav", to_wav(Audio(pcm=pcm, rate_hz=request.rate_hz)), "audio/wav")
-
-            def make(refused: frozenset[str]) -> Made:
-                form = self._hear_form(request, model)
-                optional = form.keys() & {
-                    "language",
-                    "response_format",
-                    "stream",
-                    self.dialect.hearing_prompt,
-                }
-                kept = {name: value for name, value in form.items() if name not in refused}
-                return {"data": kept, "files": {"file": file}}, optional - refused
-
-            response = await self._requests.answer(
-                call, "/audio/transcriptions", model, make, query=self.dialect.sound_query
-            )
-            async with aclosing(response):
-                if media_type(response) != "text/event-stream":  # some answer once, whatever they were asked
-                    yield words_of(call, json.loads(await response.aread()))
-                    return
-                async with aclosing(follow_words(call, response.aiter_bytes())) as transcripts:
-                    async for transcript in transcripts:
-                        call.said = True
-                        yield transcript
-
-    def _hear_form(self, request: HearRequest, model: str) -> dict[str, str]:
-        form = {"model": model}
-        if self.dialect.hearing_format:
-            form["response_format"] = self.dialect.hearing_format
-        if request.language:
-            form["language"] = request.language.split("-")[0].lower()
-        if request.context and self.dialect.hearing_prompt:
-            form[self.dialect.hearing_prompt] = request.context
-        if self.dialect.hears_in_stream and "transcribe" in model:  # whisper-1 and its kind cannot
-            form["stream"] = "true"
-        return form
+            take = Audio(pcm=pcm, rate_hz=request.rate_hz)
+            async with aclosing(self._hearing.hear(call, request, model, take)) as transcripts:
+                async for transcript in transcripts:
+                    yield transcript
 
     # -- speaking -------------------------------------------------------------------------------------------
 
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
+        return said_in_any_voice(self, request, self._speak, self._first_voice)
+
+    async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         with in_call(self.spec) as call:
             model = await self._model(Role.SPEAKS, request.model)
-            voice = request.voice or self.tts_voice or await self._first_voice()
+            voice = request.voice or await self._first_voice()
             if model in self.spec.realtime:
                 async with aclosing(self._read_out(request, model, voice)) as read_out:
                     async for audio in read_out:
                         yield audio
                 return
             for text in _portions(request.text, self.dialect.longest_text):
-                body = self._speak_body(request, model, text, voice)
-
-                def make(refused: frozenset[str], body: dict[str, Any] = body) -> Made:
-                    kept = {name: value for name, value in body.items() if name not in refused}
-                    if "response_format" in refused:  # bare samples are not everybody's
-                        kept["response_format"] = "wav"
-                    return {"json": kept}, ({"speed", "response_format"} & kept.keys()) - refused
-
-                response = await self._requests.answer(
-                    call, "/audio/speech", model, make, query=self.dialect.sound_query
-                )
-                async with aclosing(response), aclosing(self._sound(call, response)) as sound:
+                async with aclosing(self._speech.say(call, request, model, text, voice)) as sound:
                     async for audio in sound:
-                        call.said = True
                         yield audio
             if not call.said:
-                raise self._no_voice("no sound")
+                raise no_voice(call, "no sound")
 
     def _read_out(self, request: SpeakRequest, model: str, voice: str) -> AsyncGenerator[Audio, None]:
         from companion.providers.vendors.openai.voice import links_of, read_out
@@ -287,47 +276,11 @@ class OpenAIProvider(AIProvider):
             self._links = links_of(self)
         return read_out(self, self._links, request, model, voice)
 
-    async def _sound(self, call: CallContext, response: httpx2.Response) -> AsyncGenerator[Audio, None]:
-        samples = Samples(_rate_of(response))
-        try:
-            async with aclosing(self._sound_blocks(call, response)) as blocks:
-                async for block in blocks:
-                    if pcm := samples.take(block):
-                        yield Audio(pcm=pcm, rate_hz=samples.rate_hz)
-            if samples.is_short:
-                raise call.cut()
-        except NoSound as error:
-            raise self._no_voice(str(error)) from error
-
-    async def _sound_blocks(
-        self, call: CallContext, response: httpx2.Response
-    ) -> AsyncGenerator[bytes, None]:
-        kind = media_type(response)
-        if kind == "application/json":
-            yield _sound_in(call, await response.aread())
-            return
-        if kind.startswith("text/") or kind == "application/problem+json":
-            raise NoSound("text instead of sound")
-        async for block in response.aiter_bytes():
-            yield block
-
-    def _speak_body(self, request: SpeakRequest, model: str, text: str, voice: str) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": model, "input": text, "response_format": self.dialect.sound_format}
-        if voice:
-            body[self.dialect.voice_field] = voice
-        if request.speed != 1.0:
-            body["speed"] = request.speed
-        return body
-
     async def _first_voice(self) -> str:
         """The voice to use where none was chosen; empty: the server's own."""
         if self._found_voice is None:
             self._found_voice = next((voice.id for voice in await self.voices()), "")
         return self._found_voice
-
-    def _no_voice(self, what: str) -> AIProviderError:
-        who = self.spec.display_name
-        return AIProviderError(f"{who} sent {what}.", self.spec.name, kind=Kind.VOICE_FAILED, who=who)
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The known ones, or those the server lists; none where it does not."""
@@ -401,6 +354,29 @@ class OpenAIProvider(AIProvider):
             )
         for picture in drawn:
             yield picture
+
+    # -- jobs -----------------------------------------------------------------------------------------------
+
+    def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
+        model = request.model or self.models[Role.FILMS]
+        if Role.FILMS not in self.spec.roles:
+            return super().film(request)
+        if not model and not request.job:
+            hint = "Choose another provider for videos, or name a model if a gateway still has one."
+            raise self._unsupported("make videos any more", hint)
+        from companion.providers.vendors.openai.video import film
+
+        return film(self, self._requests, request, model)
+
+    def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
+        if not self.spec.batches:
+            return super().batch(request)
+        from companion.providers.vendors.openai.batch import batch
+
+        def endpoint(model: str, asked: ChatRequest) -> Endpoint:
+            return self._endpoints.route(self.base_url, model, asked, _entry(model, self.spec.name))[0]
+
+        return batch(self, self._requests, request, successor=self._successor, endpoint=endpoint)
 
     # -- talking to the server --------------------------------------------------------------------------------
 
@@ -485,13 +461,13 @@ class OpenAIProvider(AIProvider):
                 await self.net.warm(self.base_url)
 
     async def aclose(self) -> None:
-        from companion.providers.wire.sockets import gone
+        from companion.providers.wire.sockets import all_closed
 
         self._client = None
         self._requests.close()
         if self._links is not None:
             await self._links.aclose()
-        await gone()
+        await all_closed()
         await super().aclose()
 
 
@@ -510,31 +486,6 @@ def _entry(model: str, provider: str) -> ModelEntry | None:
     from companion.providers.catalogue import Catalogue
 
     return Catalogue.load().find(model, provider)
-
-
-def _sound_in(call: CallContext, body: bytes) -> bytes:
-    """The sound of a server that packs it into JSON.
-
-    Raises:
-        NoSound: there is none.
-    """
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise NoSound("text instead of sound")
-    if answer.get("error") or answer.get("object") == "error":
-        raise call.inside(answer)
-    if not isinstance(answer.get("audio_data"), str):
-        raise NoSound("text instead of sound")
-    return base64.b64decode(answer["audio_data"])
-
-
-def _rate_of(response: httpx2.Response) -> int:
-    """The rate a content type gives ("audio/pcm;rate=16000"), else that of OpenAI's samples."""
-    found = re.search(r"rate=(\d{4,6})", response.headers.get("content-type", ""))
-    return int(found[1]) if found else SPEECH_HZ
 
 
 def _portions(text: str, longest: int) -> list[str]:

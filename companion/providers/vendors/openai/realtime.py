@@ -36,13 +36,14 @@ from companion.net import Socket, SocketClosed
 from companion.pcm import Resampler
 from companion.providers.provider import AIProvider
 from companion.providers.wire.faults import CallContext
+from companion.providers.wire.languages import for_whisper
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
     address,
+    close_soon,
     closed,
     connect,
-    let_go,
     live,
     parsed,
 )
@@ -148,7 +149,7 @@ class OpenAIRealtime(VoiceModel["RealtimeLink"]):
                 await socket.send(_event("session.update", session=_session(self._choice, instructions)))
                 await _until_ready(call, socket)
             except BaseException:
-                let_go(socket)
+                close_soon(socket)
                 raise
         yield RealtimeLink(CallContext(self._provider.spec, opened=True), socket, self._choice, instructions)
 
@@ -250,7 +251,7 @@ class RealtimeLink:
     async def close(self) -> None:
         """Ends the conversation. Idempotent."""
         self._is_closed = True
-        let_go(self._socket)
+        close_soon(self._socket)
 
     async def _send(self, kind: str, **fields: Any) -> None:
         await self._send_raw(_event(kind, **fields))
@@ -414,7 +415,7 @@ async def _until_ready(call: CallContext, socket: Socket) -> None:
 
 def _session(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
     turns = {"type": "server_vad"} if choice.follows_turns else None
-    hearing = _hearing(choice.hearing_model, choice.language, "")
+    hearing = _hearing(choice.hearing_model, for_whisper(choice.language), "")
     output: dict[str, Any] = {"format": _FORMAT, "voice": choice.voice}
     if choice.speed != 1.0:
         output["speed"] = choice.speed
@@ -432,7 +433,7 @@ def _session(choice: RealtimeChoice, instructions: str) -> dict[str, Any]:
 def _hearing(model: str, language: str, context: str) -> dict[str, Any]:
     found = {"model": model}
     if language:
-        found["language"] = language.split("-", maxsplit=1)[0].lower()
+        found["language"] = language
     if context and model != "gpt-realtime-whisper":  # it takes no prompt
         found["prompt"] = context
     return found

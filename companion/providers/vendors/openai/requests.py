@@ -21,9 +21,9 @@ from companion.providers.wire.faults import CallContext, our_own, when_loaded
 if TYPE_CHECKING:
     import httpx2
 
-    from companion.providers.provider import AIProvider
+    from companion.providers.vendors.openai.provider import OpenAIProvider
 
-_CONCESSIONS = 2
+_CONCESSIONS = 5
 """How often one call gives up a parameter that the server says it does not know."""
 _OF_PARAMETER = re.compile(
     r"unsupported parameter|un(?:known|recogni[sz]ed|expected)|extra (?:inputs|fields)|extra_forbidden|additional propert"
@@ -38,8 +38,10 @@ _OF_VALUE = re.compile(
 )
 """How they say that they know it well, and not this value of it."""
 _NO_STREAM = re.compile(
-    r"verified to stream|stream(?:ing)? (?:is |mode )?(?:not (?:supported|allowed|available|permitted|enabled)|disabled)"
-    r"|(?:not|n't) (?:support|allow) stream",
+    r"verified to stream|(?:not|n't) (?:support|allow) stream"
+    r"|['\"`]?stream['\"`]? (?:does(?: not|n't) support|must be false)"
+    r"|stream(?:ing)?(?:=true| mode| responses?| requests?)? (?:(?:is|are) )?"
+    r"(?:(?:not |un)(?:supported|allowed|available|permitted|enabled)|disabled)",
     re.IGNORECASE,
 )
 _THOUGHTS_MISSING = re.compile(
@@ -59,7 +61,7 @@ Made = tuple[dict[str, Any], Iterable[str]]
 class Requests:
     """One provider's; reads its address and key anew for each request."""
 
-    def __init__(self, provider: AIProvider, dialect: Dialect) -> None:
+    def __init__(self, provider: OpenAIProvider, dialect: Dialect) -> None:
         self._provider = provider
         self._dialect = dialect
         self._http: httpx2.AsyncClient | None = None
@@ -112,27 +114,49 @@ class Requests:
             return response
         raise AssertionError
 
-    async def send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, **content: Any
+    async def get(
+        self, call: CallContext, path: str, *, method: str = "GET", max_body: int = 0, **content: Any
     ) -> httpx2.Response:
-        """Whatever is answered; the caller closes it."""
+        """The answer to a question beside the calls, begun; the caller closes it.
+
+        Raises:
+            AIProviderError: it was refused.
+        """
+        response = await self.send(method, path, max_body=max_body, **content)
+        if response.status_code >= 400:
+            raise await call.refusal(response)
+        return response
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        max_body: int = 0,
+        **content: Any,
+    ) -> httpx2.Response:
+        """Whatever is answered; the caller closes it. `max_body`: as `Net.client` takes it."""
         headers = self.headers()  # first: a missing key is told before anything else
         if "content" in content:
             headers["Content-Type"] = "application/json"
         if self._http is None:
             self._http = self._provider.net.client()
         address = self._provider.base_url.rstrip("/") + path
-        request = self._http.build_request(method, address, headers=headers, params=query or None, **content)
+        asked = {**(query or {}), **self._provider.query}
+        http = self._provider.net.client(max_body=max_body) if max_body else self._http
+        request = http.build_request(method, address, headers=headers, params=asked or None, **content)
         request.read()  # a form goes out in one piece; httpx2 writes and flushes each of its two dozen parts
-        return await self._http.send(request, stream=True)
+        return await http.send(request, stream=True)
 
     def headers(self) -> dict[str, str]:
         """The vendor's own, and the one with the key where there is one."""
         key = self.key()
+        own = {**self._dialect.headers, **self._provider.headers}
         if not key:
-            return dict(self._dialect.headers)
+            return own
         name = self._dialect.key_header
-        return {**self._dialect.headers, **({name: key} if name else {"Authorization": f"Bearer {key}"})}
+        return {**own, **({name: key} if name else {"Authorization": f"Bearer {key}"})}
 
     def key(self) -> str:
         """Empty: the server wants none.

@@ -25,7 +25,7 @@ from companion.providers.vendors.openai.endpoints import Elsewhere
 from companion.providers.vendors.openai.requests import STALE_THOUGHTS, UNASKED
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import parsed, says_nothing
-from companion.providers.wire.words import Thoughts, Words, thinks_aloud
+from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
     from companion.calls import JsonSchema, Picture, Tool, ToolCall
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _LACKING = frozenset({"frequency_penalty", "presence_penalty", "seed", "stop", "name"})
 _LEAST_TOKENS = 16
 """A smaller limit is refused."""
+_OF_THINKING = frozenset({"reasoning.summary", "include"})
+"""Goes along for a model that thinks; who knows no effort does not."""
 _IDS = r".{1,64}"
 """The shape of the ids and names it takes."""
 _QUOTED = 300
@@ -68,7 +70,7 @@ def compose(
     optional = ["stream", STALE_THOUGHTS] if body["stream"] else [STALE_THOUGHTS]
     for name, wire, value in _options(request, entry):
         whole = wire.partition(".")[0]
-        if name in missing:
+        if name in missing or (wire in _OF_THINKING and refused & {"reasoning", "reasoning.effort"}):
             continue
         if not refused & {wire, whole}:
             _put(body, wire, value)
@@ -410,7 +412,7 @@ class Reply:
             call = ToolCall(
                 id=item.get("call_id") or item.get("id") or f"call_{uuid.uuid4().hex[:16]}",
                 name=item["name"],
-                arguments=item.get("arguments") or "{}",
+                arguments=whole(item.get("arguments") or "{}"),
                 opaque=kept_for(_origin(self._call.spec), json.dumps(before) if before else ""),
             )
             found.append(call)

@@ -6,7 +6,6 @@ and its models end on 2027-01-06 (developers.openai.com, deprecations); what is 
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from companion.flow import Audio, SpeakRequest
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import Outgoing, address, connect, live, parsed
+from companion.providers.wire.sound import decoded_base64
 from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
 
 if TYPE_CHECKING:
@@ -89,9 +89,8 @@ class _Narrator(VoiceDialect):
         event = parsed(message) or {}
         match event.get("type"):
             case "response.output_audio.delta":
-                return Audio(
-                    pcm=self.whole(base64.b64decode(event["delta"])), rate_hz=RATE_HZ, piece=self.piece
-                )
+                pcm = self.whole(decoded_base64(event["delta"]))
+                return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
             case "response.done":
                 self._end(event.get("response") or {})
             case "error":

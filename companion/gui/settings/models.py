@@ -1,0 +1,289 @@
+"""The models of this computer as rows: what each is, how it stands, and fetch, use, remove, import. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.errors import CompanionError
+from companion.gui.settings.form import dress, text_label
+from companion.gui.settings.page import SettingsPage
+from companion.providers.here.models.fetcher import Progress
+from companion.providers.here.models.listing import LocalModel, ModelKind
+from companion.providers.here.models.store import Standing, State
+
+FEW = 4
+"""So many rows are shown at once; those that are here, or chosen, always."""
+_NOUNS = {ModelKind.HEARING: "model", ModelKind.VOICE: "voice", ModelKind.MIND: "model"}
+
+
+class ModelRow(QFrame):
+    """One model: its name and how it stands, its facts, its buttons; a bar while it is fetched."""
+
+    def __init__(self, owner: ModelList, model: LocalModel) -> None:
+        super().__init__()
+        self.model = model
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 2, 0, 8)
+        column.setSpacing(4)
+        top = QHBoxLayout()
+        top.setSpacing(10)
+        self.name = text_label(model.label, "strong")
+        self.name.setWordWrap(False)
+        self.said = text_label("", "small")
+        self.said.setWordWrap(False)
+        top.addWidget(self.name)
+        top.addWidget(self.said)
+        top.addStretch(1)
+        self.fetch, self.use = QPushButton("Fetch"), QPushButton("Use")
+        self.cancel, self.remove = QPushButton("Cancel"), QPushButton("Remove")
+        self.remove.setProperty("tone", "plain")
+        for button, does in (
+            (self.fetch, owner.fetch),
+            (self.use, owner.use),
+            (self.cancel, owner.cancel),
+            (self.remove, owner.ask_to_remove),
+        ):
+            button.clicked.connect(lambda _=False, does=does: does(self))
+            top.addWidget(button)
+        column.addLayout(top)
+        column.addWidget(text_label(facts(model), "caption"))
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setAccessibleName(f"How much of {model.label} is here")
+        column.addWidget(self.bar)
+        self.is_fetching = False
+        self.standing = Standing(model, State.ABSENT)
+        self.is_chosen = False
+
+    def show_standing(self, standing: Standing, *, is_chosen: bool) -> None:
+        """How it stands now, and whether it is what is used."""
+        self.standing, self.is_chosen = standing, is_chosen
+        if not self.is_fetching:
+            self._show()
+
+    def begin(self) -> None:
+        self.is_fetching = True
+        self._show()
+        self._say("Fetching …", "small")
+
+    def end(self, said: str = "") -> None:
+        self.is_fetching = False
+        self._show()
+        if said:
+            self._say(said, "small")
+
+    def show_progress(self, progress: Progress) -> None:
+        self.bar.setValue(round(progress.fraction * 1000))
+        megabytes = f"{progress.bytes_done / 1e6:,.0f} of {progress.bytes_total / 1e6:,.0f} MB"
+        self._say("Checking …" if progress.is_checking else megabytes, "small")
+
+    def _show(self) -> None:
+        state, model, label = self.standing.state, self.model, self.model.label
+        is_here = state is State.READY
+        words = {State.ABSENT: "Fetch", State.PARTIAL: "Go on", State.DAMAGED: "Fetch again"}
+        self.fetch.setText(words.get(state, "Fetch"))
+        self.fetch.setVisible(not self.is_fetching and not is_here and model.can_be_fetched)
+        self.use.setVisible(not self.is_fetching and is_here and not self.is_chosen)
+        self.cancel.setVisible(self.is_fetching)
+        is_ours = not (self.standing.is_elsewhere and model.files)
+        self.remove.setVisible(not self.is_fetching and state is not State.ABSENT and is_ours)
+        self.bar.setVisible(self.is_fetching)
+        for button in (self.fetch, self.use, self.cancel, self.remove):
+            button.setAccessibleName(f"{button.text()} {label}")
+        self._say(*self._words())
+
+    def _words(self) -> tuple[str, str]:
+        match self.standing.state:
+            case State.READY if self.is_chosen:
+                return "in use", "good"
+            case State.READY:
+                return "on this computer", "small"
+            case State.DAMAGED:
+                return "damaged", "warn"
+            case State.PARTIAL:
+                return f"{self.standing.bytes_here / 1e6:,.0f} of {self.model.size_mb:,} MB are here", "small"
+            case _:
+                return "" if self.model.can_be_fetched else "only by hand", "small"
+
+    def _say(self, text: str, kind: str) -> None:
+        self.said.setText(text)
+        dress(self.said, type=kind)
+
+
+class ModelList(QWidget):
+    """The models of one kind.
+
+    Args:
+        chosen: the name of the one that is used; empty: none is.
+        use: makes it the one that is used.
+        changed: follows every fetch, removal and import.
+    """
+
+    def __init__(
+        self,
+        page: SettingsPage,
+        kind: ModelKind,
+        chosen: Callable[[], str],
+        use: Callable[[str], None],
+        changed: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        super().__init__()
+        self._page, self.kind = page, kind
+        self._chosen, self._use, self._changed = chosen, use, changed
+        self.rows: dict[str, ModelRow] = {}
+        self._is_folded = True
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        noun = _NOUNS[kind]
+        column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
+        self._column = QVBoxLayout()
+        self._column.setSpacing(0)
+        column.addLayout(self._column)
+        foot = QHBoxLayout()
+        self.more, self.file, self.folder = (
+            QPushButton(),
+            QPushButton("Import a file …"),
+            QPushButton("a folder …"),
+        )
+        self.file.setAccessibleName(f"Import a {noun} from a file")
+        self.folder.setAccessibleName(f"Import a {noun} from a folder")
+        self.file.clicked.connect(lambda: self._choose(QFileDialog.FileMode.ExistingFile))
+        self.folder.clicked.connect(lambda: self._choose(QFileDialog.FileMode.Directory))
+        self.more.clicked.connect(self._unfold)
+        for button in (self.more, self.file, self.folder):
+            button.setProperty("tone", "plain")
+            foot.addWidget(button)
+        foot.addStretch(1)
+        column.addLayout(foot)
+
+    @property
+    def is_fetching(self) -> bool:
+        return any(row.is_fetching for row in self.rows.values())
+
+    def look(self) -> None:
+        """Finds out what is here, in the background."""
+        self._page.work.start(self._look(), f"models {self.kind}")
+
+    def refresh(self) -> None:
+        """Shows which one is used."""
+        for name, row in self.rows.items():
+            row.show_standing(row.standing, is_chosen=name == self._chosen())
+        self._fold()
+
+    async def _look(self) -> None:
+        for standing in await self._page.host.local_models(self.kind):
+            name = standing.model.name
+            if name not in self.rows:
+                self.rows[name] = ModelRow(self, standing.model)
+                self._column.addWidget(self.rows[name])
+            self.rows[name].show_standing(standing, is_chosen=name == self._chosen())
+        self._fold()
+
+    def _fold(self) -> None:
+        shown = 0
+        for row in self.rows.values():
+            is_kept = row.is_fetching or row.is_chosen or row.standing.state is not State.ABSENT
+            is_shown = is_kept or not self._is_folded or (shown < FEW and row.model.can_be_fetched)
+            row.setVisible(is_shown)
+            shown += is_shown
+        hidden = sum(row.isHidden() for row in self.rows.values())
+        self.more.setText(f"{hidden} more")
+        self.more.setAccessibleName(f"Show {hidden} more")
+        self.more.setVisible(hidden > 0)
+
+    def _unfold(self) -> None:
+        self._is_folded = False
+        self._fold()
+
+    # -- what a person does ---------------------------------------------------------------------------------
+
+    def fetch(self, row: ModelRow) -> None:
+        """Fetches a model, or what is damaged of it."""
+        self._page.work.start(self._fetch(row), f"fetch {row.model.name}")
+
+    async def _fetch(self, row: ModelRow) -> None:
+        row.begin()
+        try:
+            await self._page.host.fetch_model(row.model, row.show_progress)
+        except CompanionError as error:
+            self._page.tell_error(error)
+        row.end()
+        await self._look()
+        await self._changed(row.model.name)
+
+    def cancel(self, row: ModelRow) -> None:
+        """Stops fetching."""
+        self._page.work.end(f"fetch {row.model.name}")
+        row.end("Stopped. What was fetched is kept.")
+        row.fetch.setText("Go on")
+
+    def use(self, row: ModelRow) -> None:
+        """Makes it the one that is used."""
+        self._use(row.model.name)
+
+    def ask_to_remove(self, row: ModelRow) -> None:
+        """Removes a model after one more question."""
+        again = "It can be fetched again." if row.model.can_be_fetched else "Only you have its files."
+        if row.standing.is_elsewhere:
+            again = "Your folder is left as it is."
+        self._page.notice.tell(
+            f"Remove {row.model.label}? {again}",
+            [("Remove", lambda: self._page.work.start(self._remove(row), f"remove {row.model.name}"))],
+            kind="small",
+        )
+
+    async def _remove(self, row: ModelRow) -> None:
+        try:
+            await self._page.host.remove_model(row.model)
+        except CompanionError as error:
+            self._page.tell_error(error)
+        row.show_standing(Standing(row.model, State.ABSENT), is_chosen=row.is_chosen)
+        await self._look()
+        await self._changed(row.model.name)
+
+    def _choose(self, mode: QFileDialog.FileMode) -> None:
+        dialog = QFileDialog(self, f"Import a {_NOUNS[self.kind]}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(mode)
+        if mode is QFileDialog.FileMode.ExistingFile:
+            dialog.setNameFilter("Models (*.zip *.whl *.gguf *.onnx *.bin);;All files (*)")
+        dialog.fileSelected.connect(lambda path: self.take_in(Path(path)))
+        dialog.open()
+
+    def take_in(self, source: Path) -> None:
+        """Copies a model in."""
+        self._page.work.start(self._take_in(source), "import")
+
+    async def _take_in(self, source: Path) -> None:
+        self._page.notice.tell(f"Importing {source.name} …", kind="small")
+        try:
+            standing = await self._page.host.import_model(source)
+        except CompanionError as error:
+            self._page.tell_error(error)
+            return
+        self._page.notice.tell(f"{standing.model.label} is on this computer now.", kind="small")
+        await self._look()
+        await self._changed(standing.model.name)
+
+
+def facts(model: LocalModel) -> str:
+    """Size, memory, languages, licence and what it is good for, in one line."""
+    parts = [f"{model.size_mb:,} MB"]
+    if model.memory_mb:
+        parts.append(f"{model.memory_mb:,} MB of memory")
+    parts += [model.spoken_languages, model.licence, model.note]
+    return " · ".join(part for part in parts if part)
