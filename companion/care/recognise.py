@@ -4,8 +4,8 @@ What is harmless is covered first (idioms), then every rule that matches counts 
 a story, or long past. Means at hand or a time that is set make a wish to die imminent.
 
 How good it is (tests/care writes it to the ledger of promises): of the set kept apart from the examples every explicit
-statement and all that is high or critical is found, with 2 % false alarms; but set and rules are from the same hand. Three
-more sets were looked at once before anything was mended: 18, 46 and 43 % of what is grave was found; the last of them
+statement and all that is high or critical is found, without a false alarm; but set and rules are from the same hand. Three
+more sets were looked at once before anything was mended: 18, 46 and 44 % of what is grave was found; the last of them
 (`held_back.txt`) is as it was. Veiled words are missed; what is said plainly, in eight languages and through a recogniser,
 is not. What should come beside the rules is a classifier on sentence vectors.
 """
