@@ -6,7 +6,7 @@ A rule is only tried where one of its rarer words begins like a word of the text
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +46,8 @@ class Rule:
     pattern: re.Pattern[str]
     """Its groups are the gaps in which a "not" denies what it says."""
     source: str
+    needs: tuple[frozenset[str], ...]
+    """How words begin of which a text must hold one of each set."""
 
 
 @dataclass(slots=True)
@@ -55,11 +57,10 @@ class Rules:
     _by_key: dict[str, list[Rule]] = field(default_factory=dict)
     _always: list[Rule] = field(default_factory=list)
 
-    def add(self, rule: Rule, keys: Iterable[str]) -> None:
-        keys = set(keys)
-        for key in keys:
+    def add(self, rule: Rule) -> None:
+        for key in min(rule.needs, key=len, default=()):
             self._by_key.setdefault(key, []).append(rule)
-        if not keys:
+        if not rule.needs:
             self._always.append(rule)
 
     def for_words(self, text: str) -> Iterator[Rule]:
@@ -70,7 +71,8 @@ class Rules:
             for rule in rules:
                 if id(rule) not in seen:
                     seen.add(id(rule))
-                    yield rule
+                    if all(not keys.isdisjoint(each) for each in rule.needs):
+                        yield rule
 
 
 @lru_cache(maxsize=1)
@@ -98,10 +100,10 @@ def read(file: Path) -> tuple[Rules, Rules]:
             concern, severity, marks = _heading(head[1].split())
         else:
             try:
-                rule, keys = _rule(line, named, concern, severity, marks)
+                rule = _rule(line, named, concern, severity, marks)
             except (re.error, KeyError) as error:
                 raise ValueError(f"{file.name}, line {number}: {error}") from error
-            (safe if concern is None else danger).add(rule, keys)
+            (safe if concern is None else danger).add(rule)
     return safe, danger
 
 
@@ -114,10 +116,10 @@ def _heading(parts: Sequence[str]) -> tuple[Concern | None, Severity, frozenset[
 
 def _rule(
     line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
-) -> tuple[Rule, set[str]]:
+) -> Rule:
     if line.startswith("& "):
         return _together(line, named, concern, severity, marks)
-    pieces, best = ["(?<![^ ])"], set[str]()
+    pieces, needs = ["(?<![^ ])"], list[frozenset[str]]()
     for written in line.split():
         element = _NAMED.sub(lambda found: named[found[1]], written)
         if element in ("*", "**"):
@@ -131,26 +133,24 @@ def _rule(
         is_optional = element.endswith("?")
         words = element.removesuffix("?").split("|")
         pieces.append(f"(?:{'|'.join(map(_alternative, words))}){'?' if is_optional else ''}")
-        keys = _keys(words)
-        if keys and not is_optional and (not best or len(keys) < len(best)):
-            best = keys
-    return Rule(concern, severity, marks, re.compile("".join(pieces)), line), best
+        if not is_optional and (keys := _keys(words)):
+            needs.append(keys)
+    return Rule(concern, severity, marks, re.compile("".join(pieces)), line, tuple(needs))
 
 
 def _together(
     line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
-) -> tuple[Rule, set[str]]:
+) -> Rule:
     """A rule whose parts stand anywhere in one sentence; the match is the sentence."""
-    pieces, best = [r"(?:^|(?<=\. ))"], set[str]()
+    pieces, needs = [r"(?:^|(?<=\. ))"], list[frozenset[str]]()
     for element in line.removeprefix("& ").split():
         words = _NAMED.sub(lambda found: named[found[1]], element.removeprefix("!")).split("|")
         either = f"[^.]*?(?<![^ ])(?:{'|'.join(map(_alternative, words))})"
         pieces.append(f"(?!{either})" if element.startswith("!") else f"(?={either})")
-        keys = _keys(words) if not element.startswith("!") else set()
-        if keys and (not best or len(keys) < len(best)):
-            best = keys
+        if not element.startswith("!") and (keys := _keys(words)):
+            needs.append(keys)
     pattern = re.compile("".join((*pieces, r"[^.]+\. ")))
-    return Rule(concern, severity, marks | {TOGETHER}, pattern, line), best
+    return Rule(concern, severity, marks | {TOGETHER}, pattern, line, tuple(needs))
 
 
 def _alternative(word: str) -> str:
@@ -163,15 +163,15 @@ def _alternative(word: str) -> str:
     )
 
 
-def _keys(words: Sequence[str]) -> set[str]:
+def _keys(words: Sequence[str]) -> frozenset[str]:
     """By what a text is known to hold one of `words`; empty where they say too little."""
     firsts = [folded(word.split("_")[0]) for word in words]
     if any(first in _COMMON or first == "$" for first in firsts):
         # A longer part of each may still tell.
         rarest = [max((folded(part) for part in word.split("_")), key=len) for word in words]
         if any(part in _COMMON or part == "$" for part in rarest):
-            return set()
+            return frozenset()
         firsts = rarest
     if any(first.endswith("~") and len(first) <= _KEY for first in firsts):
-        return set()
-    return {first.removesuffix("~")[:_KEY] for first in firsts}
+        return frozenset()
+    return frozenset(first.removesuffix("~")[:_KEY] for first in firsts)
