@@ -12,7 +12,16 @@ from enum import StrEnum
 from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ReplyState, Role, Sentence, Transcript, TurnRecord
+from companion.flow import (
+    Concern,
+    Help,
+    ReplyState,
+    Role,
+    Sentence,
+    Severity,
+    Transcript,
+    TurnRecord,
+)
 
 
 class Phase(StrEnum):
@@ -235,6 +244,30 @@ class TroubleCleared(Event):
     """What was wrong with this role, in a turn or outside."""
     kinds: frozenset[Kind] = frozenset()
     """Cards of these kinds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOffered(Event):
+    """The person may be in danger: who can be reached is shown, at once and silently."""
+
+    turn: int
+    concern: Concern
+    severity: Severity
+    help: Help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareEased(Event):
+    """They say that they are safe: what was shown may go."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramNoted(Event):
+    """A notice that is due: that this is a program, or that a pause may do good."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import InitVar, dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from companion.calls import Spelling
@@ -558,3 +558,59 @@ class WaitingTake:
     seconds: float
     offset_s: int | None = None
     """How far the person's clock was ahead of UTC then; None: not kept."""
+
+
+class Concern(StrEnum):
+    """What a person may be in danger from, or carry."""
+
+    SUICIDE = "suicide"
+    SELF_HARM = "selfharm"
+    VIOLENCE = "violence"
+    """Suffered."""
+    THREAT = "threat"
+    """Violence that is threatened."""
+    EATING = "eating"
+    MEDICAL = "medical"
+    REALITY = "reality"
+    """Losing touch with it."""
+    CHILD = "child"
+    BEREAVEMENT = "bereavement"
+
+
+class Severity(IntEnum):
+    """How much a person needs others now."""
+
+    CARE = 1
+    """No alarm: something heavy that is borne, or is long past."""
+    UNCLEAR = 2
+    """It may be danger: it is asked for directly."""
+    HIGH = 3
+    IMMINENT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpLine:
+    """One service that answers day and night."""
+
+    name: str
+    call: str
+    text: str = ""
+    """What is sent where; empty: it takes no text messages."""
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """Who can be reached in one country."""
+
+    code: str
+    """ISO 3166; empty: the country is not known."""
+    country: str
+    emergency: str
+    """Empty: not known."""
+    line: HelpLine | None = None
+    """None: none is known for certain."""
+    directory: str = ""
+    """Where lines of every country are listed."""
+    checked: str | None = None
+    """When the line was checked against a page, as a date."""

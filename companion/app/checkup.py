@@ -55,6 +55,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         await _told("Language model of this computer", lambda: _mind(home)),
         await _told("Engine process", _engine_process),
         _models(home),
+        _care(home),
     )
 
 
@@ -82,6 +83,14 @@ def _settings(home: Home) -> Finding:
     return Finding(
         "Settings", "ok", str(home.settings) if home.settings.exists() else "Defaults; no file yet."
     )
+
+
+def _care(home: Home) -> Finding:
+    from companion.app.caring import help_of
+    from companion.care.help import in_a_sentence
+
+    shown = help_of(load_settings(home).settings.care)
+    return Finding("Help that is shown", "ok" if shown.code else "hint", in_a_sentence(shown))
 
 
 async def _sound() -> Finding:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
+    from companion.app.caring import Caring
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
@@ -220,8 +221,16 @@ class Companion:
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
+            help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
+
+    @cached_property
+    def caring(self) -> Caring:
+        """Who can be reached where the person is, and the notices that are due."""
+        from companion.app.caring import Caring
+
+        return Caring(self.events, lambda: self.settings.care, self.home.state, lambda: self._keeps)
 
     @cached_property
     def hands_free(self) -> HandsFree:
@@ -241,12 +250,12 @@ class Companion:
         if (trouble := self._live.loaded.trouble) is not None:
             self.events.emit(Trouble(error=trouble))
         if self._undeclared:
-            self.events.emit(
-                Trouble(error=CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint=""))
-            )
+            broken = CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint="")
+            self.events.emit(Trouble(error=broken))
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
+        self.caring.open()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -281,6 +290,7 @@ class Companion:
         await self.recovery.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
+        await self.caring.close()
         await self.staff.aclose()
         await self.sound.close()
         await self.archive.close()
@@ -421,7 +431,6 @@ class Companion:
 
     @property
     def settings(self) -> Settings:
-        """Those of now."""
         return self._live.now
 
     @settings.setter
@@ -430,7 +439,6 @@ class Companion:
         self._live.now = settings
 
     async def change(self, changes: Mapping[str, object]) -> None:
-        """As `LiveSettings.change`."""
         await self._live.change(changes)
 
     def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
@@ -458,7 +466,6 @@ class Companion:
         return self._limits[1]
 
     def player(self) -> Player:
-        """The speaker chosen now."""
         return self.sound.player()
 
     def _first_practice(self) -> Practice:

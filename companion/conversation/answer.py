@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from companion.conversation.continuation import Continuation
 from companion.conversation.following import Following
-from companion.conversation.heard import GuessedTrack, SpokenTrack
+from companion.conversation.heard import MixedTrack, SpokenTrack
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Mark, ReplyDelta, Trouble
@@ -24,7 +24,7 @@ class Answer:
 
     def __init__(
         self,
-        track: SpokenTrack | GuessedTrack,
+        track: SpokenTrack | MixedTrack,
         *,
         turn: int,
         player: Player,
@@ -33,9 +33,21 @@ class Answer:
         on_sentence: Callable[[Sentence], None],
         on_sound: Callable[[], None],
         on_progress: Callable[[], None],
+        on_hand: Callable[[], None] = lambda: None,
+        opening: str = "",
+        is_opening_heard: bool = False,
         kept: str = "",
     ) -> None:
-        """`kept`: the beginning of an answer that was cut off and goes on now; `text` and places in it include it."""
+        """A new answer.
+
+        Args:
+            on_hand: whoever thinks marked that somebody may be in danger.
+            opening: written words with which it begins, said like the rest, whatever becomes of the rest.
+            is_opening_heard: an earlier try has said them; they are not said again.
+            kept: the beginning of an answer that was cut off and goes on now; `text` and places in it include it.
+        """
+        from companion.care.replies import Mark as Hand
+
         self.text = kept
         self.state = ReplyState.PARTIAL
         self.usage: Usage | None = None
@@ -50,6 +62,11 @@ class Answer:
         self._kept = kept
         self._continuation = Continuation(kept) if kept else None
         self._cutter = SentenceCutter()
+        self._base, self._count = len(kept), 0
+        """Where in the text the words begin that come now, and how many sentences there are before them."""
+        self._opening = opening
+        self._heard_before = kept or (opening if is_opening_heard else "")
+        self._hand, self._on_hand = Hand(), on_hand
         self._has_begun = False
         self._sound_along(track)
 
@@ -64,19 +81,33 @@ class Answer:
         """What the person heard; all that was written where nothing is spoken or nothing was cut."""
         if not self.is_aloud or self.flushed_s is None:
             return self.text
-        return self.text[: max(len(self._kept), self._track.chars_until(self.flushed_s))].rstrip()
+        return self.text[: max(len(self._heard_before), self._track.chars_until(self.flushed_s))].rstrip()
 
     @property
     def _has_come(self) -> bool:
-        """There is more than what was kept of an earlier try."""
-        return bool(self.text[len(self._kept) :].strip())
+        """There is more than what was kept of an earlier try, and than what was written before."""
+        return bool(self.text[self._base :].strip())
 
     def _begin(self) -> None:
         """From now on this answer sounds."""
         self._player.begin(self._turn)
         self._has_begun = True
 
-    def _sound_along(self, track: SpokenTrack | GuessedTrack) -> None:
+    def _say_written(self, text: str) -> None:
+        """Words of ours, before or after those of whoever thinks."""
+        self._finish_sentences()
+        self._begin_part()
+        is_heard = bool(text) and text == self._heard_before
+        for piece, found in ((text, self._cutter.feed(text)), ("", self._cutter.finish())):
+            self._write(piece, [replace(each, spoken="") for each in found] if is_heard else found)
+        self._begin_part()
+        self._continuation = Continuation(self.text)
+
+    def _begin_part(self) -> None:
+        """What comes now is cut into sentences by itself."""
+        self._cutter, self._base = SentenceCutter(), len(self.text)
+
+    def _sound_along(self, track: SpokenTrack | MixedTrack) -> None:
         """The sound of this answer is followed along `track` from now on."""
         self._track = track
         self._following = Following(
@@ -90,32 +121,72 @@ class Answer:
         )
 
     def _begin_anew(self) -> None:
-        """Nothing has come yet after what was kept."""
-        self.text = self._kept
-        self._continuation = Continuation(self._kept) if self._kept else None
-        self._cutter = SentenceCutter()
+        """Nothing has come yet after what was kept, and after the written words."""
+        from companion.care.replies import Mark as Hand
+
+        self.text = self.text[: self._base]
+        self._continuation = Continuation(self.text) if self.text else None
+        self._cutter, self._hand = SentenceCutter(), Hand()
 
     def _take(self, text: str) -> bool:
-        """More of the text as it comes; whether it completed a sentence."""
+        """More of the text as it comes; whether it completed a sentence.
+
+        Raises:
+            CompanionError: CONTENT_REFUSED, it must not be said; the text ends before it.
+        """
+        if text:
+            was_raised, text = self._hand.is_raised, self._hand.feed(text)
+            if self._hand.is_raised and not was_raised:
+                self._on_hand()
         if text and self._continuation is not None:
             text = self._continuation.feed(text)
         found = self._cutter.feed(text) if text else []
         if text:
-            self._write(text, found)
+            self._write_checked(text, found)
         return bool(found)
 
     def _take_rest(self) -> None:
-        """What was held back where the answer goes on, where it ended there."""
-        if self._continuation is not None and (text := self._continuation.finish()):
-            self._write(text, self._cutter.feed(text))
+        """What was held back where the answer begins or goes on, where it ended there. Raises as `_take`."""
+        text = self._hand.finish()
+        if self._continuation is not None:
+            text = self._continuation.feed(text) + self._continuation.finish()
+        if text:
+            self._write_checked(text, self._cutter.feed(text))
 
-    def _finish_sentences(self) -> None:
-        """The text is complete: its last words are a sentence too."""
+    def _finish_sentences(self, *, is_cut: bool = False) -> None:
+        """The text is complete: its last words are a sentence too. Raises as `_take`, but not where the person cut it."""
         if self.text:
-            self._write("", self._cutter.finish())
+            (self._write if is_cut else self._write_checked)("", self._cutter.finish())
+
+    def _write_checked(self, text: str, found: list[Sentence]) -> None:
+        """As `_write`, but nothing that must not be said.
+
+        Raises:
+            CompanionError: as `_take`.
+        """
+        from companion.care.replies import STOPPED, fault_of
+
+        for at, sentence in enumerate(found):
+            if (fault := fault_of(sentence.text)) is None:
+                continue
+            begins = sentence.start + self._base
+            self._write(text[: max(0, begins - len(self.text))], found[:at])
+            self.text = self.text[:begins]
+            self._cutter, self._continuation = SentenceCutter(), None
+            self._say_written(STOPPED if not self.text or self.text[-1].isspace() else f" {STOPPED}")
+            raise CompanionError(
+                Kind.CONTENT_REFUSED,
+                f"This answer was stopped: {fault.value}.",
+                hint="What you said is kept.",
+            )
+        self._write(text, found)
 
     def _write(self, text: str, found: list[Sentence]) -> None:
-        sentences = [replace(each, start=each.start + len(self._kept)) for each in found]
+        sentences = [
+            replace(each, start=each.start + self._base, index=self._count + at)
+            for at, each in enumerate(found)
+        ]
+        self._count += len(found)
         if text:
             self._mark(Mark.FIRST_TOKEN)
             self.text += text

@@ -354,6 +354,9 @@ class Engine(Driver):
             turn.session, turn.spool, turn.own_words = failed.session, failed.spool, command.text
             turn.before = turn.before or failed.before
             turn.continues = failed.record if command.goes_on else None
+            turn.care, turn.has_cared = failed.care, failed.has_cared
+            heard = failed.record.heard_text if failed.record is not None else ""
+            turn.has_begun_before = bool(turn.beginning) and turn.beginning in heard
             self._forget(failed)
         self._turn, self._failed = turn, None
         self.events.emit(TroubleCleared())

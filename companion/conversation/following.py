@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from companion.conversation.heard import GuessedTrack, SpokenTrack
+from companion.conversation.heard import MixedTrack, SpokenTrack
 from companion.events import Events, LevelMeasured, Phase, PhaseLingers, SentenceHeard, WordHeard
 from companion.flow import Sentence
 from companion.ports import Player
@@ -37,7 +37,7 @@ class Following:
         *,
         turn: int,
         player: Player,
-        track: SpokenTrack | GuessedTrack,
+        track: SpokenTrack | MixedTrack,
         events: Events,
         on_sound: Callable[[], None],
         on_progress: Callable[[], None],

@@ -209,3 +209,57 @@ class GuessedTrack:
     def _share(self, heard_s: float) -> float:
         usual_s = 0.0 if self._is_complete else len(self._text) / CHARS_PER_S
         return heard_s / max(self.total_s, usual_s, 0.001)
+
+
+Track = SpokenTrack | GuessedTrack
+
+
+class MixedTrack:
+    """An answer in parts: what a voice model says, unaligned, and written words that an ordinary voice says."""
+
+    def __init__(self, part: GuessedTrack) -> None:
+        self._parts: list[Track] = [part]
+        self._ends: dict[int, int] = {}
+        """Parts of which all sound is made, and where in the reply they end."""
+
+    def set(self, *parts: Track) -> None:
+        """In the order in which they sound."""
+        self._parts = list(parts)
+
+    def close(self, part: Track, end: int) -> None:
+        """No more sound of `part` will be made; it ends at `end` in the reply."""
+        self._ends[id(part)] = end
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of sound that can be played on end."""
+        total_s = 0.0
+        for part in self._parts:
+            total_s += part.total_s
+            if id(part) not in self._ends:
+                break
+        return total_s
+
+    def at(self, heard_s: float) -> Sentence | None:
+        part, since_s = self._part_at(heard_s)
+        return part.at(since_s)
+
+    def word_at(self, heard_s: float) -> tuple[int, int] | None:
+        part, since_s = self._part_at(heard_s)
+        return part.word_at(since_s)
+
+    def chars_until(self, heard_s: float) -> int:
+        """How much of the reply was heard: the parts before, and of this one what was probably heard."""
+        part, since_s = self._part_at(heard_s)
+        before = self._parts[: self._parts.index(part)]
+        done = max((self._ends[id(each)] for each in before), default=0)
+        if id(part) in self._ends and since_s >= part.total_s - 0.05:
+            done = max(done, self._ends[id(part)])
+        return max(done, part.chars_until(since_s)) if since_s > 0 else done
+
+    def _part_at(self, heard_s: float) -> tuple[Track, float]:
+        for part in self._parts[:-1]:
+            if id(part) not in self._ends or heard_s < part.total_s:
+                return part, heard_s
+            heard_s -= part.total_s
+        return self._parts[-1], heard_s

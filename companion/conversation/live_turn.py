@@ -20,12 +20,23 @@ from companion.conversation.session import Session
 from companion.conversation.written_answer import TurnProviders
 from companion.days import When
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Events, LevelMeasured, Mark, TakeDiscarded, TimelineMarked, Trouble, TurnFinished
+from companion.events import (
+    CareEased,
+    CareOffered,
+    Events,
+    LevelMeasured,
+    Mark,
+    TakeDiscarded,
+    TimelineMarked,
+    Trouble,
+    TurnFinished,
+)
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
 from companion.ports import Gate, Journal, Spool, Take
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
+    from companion.care.watch import Response
     from companion.conversation.organs import Organs
     from companion.conversation.turn_saver import TurnSaver
 
@@ -100,6 +111,12 @@ class LiveTurn:
     continues: TurnRecord | None = None
     """The same turn up to where its answer was cut off; this one goes on with it."""
     answer: Answer | None = None
+    care: Response | None = None
+    """What follows from the words for a person who may be in danger; None: nothing, or not looked at yet."""
+    has_cared: bool = False
+    """The words were looked at."""
+    has_begun_before: bool = False
+    """An earlier try has said the written words with which the answer begins."""
     record: TurnRecord | None = None
     has_slept: bool = False
     """The computer slept in the middle of it."""
@@ -141,6 +158,39 @@ class LiveTurn:
 
     def hearing_tasks(self) -> tuple[asyncio.Task[Any] | None, ...]:
         raise NotImplementedError
+
+    # -- care -----------------------------------------------------------------------------------------------
+
+    def take_care(self, words: str) -> None:
+        """Looks at what the person said, once, before anybody is asked; help is shown at once."""
+        if self.has_cared or not words:
+            return
+        self.has_cared = True
+        shown, trusted = self.context.organs.help()
+        self._follow_care(self.session.care.hear(words, shown, trusted))
+
+    def raise_hand(self) -> None:
+        """Whoever thinks says that somebody may be in danger."""
+        if (response := self.session.care.raise_hand()) is not None:
+            self._follow_care(response)
+
+    def _follow_care(self, response: Response | None) -> None:
+        self.care = response or self.care
+        if response is not None and response.is_alarm:
+            offered = CareOffered(
+                turn=self.number,
+                concern=response.concern,
+                severity=response.severity,
+                help=self.context.organs.help()[0],
+            )
+            self.context.events.emit(offered)
+        elif response is not None and response.takes_back:
+            self.context.events.emit(CareEased(turn=self.number))
+
+    @property
+    def beginning(self) -> str:
+        """The written words with which its answer begins; empty where it goes on with one that was cut off."""
+        return self.care.beginning if self.care is not None and self.continues is None else ""
 
     # -- what is known of it --------------------------------------------------------------------------------
 

@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from companion.conversation import turn as machine
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
-from companion.flow import Role, Usage
+from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
 
 
 async def _nobody() -> SpeechToSpeech:
     raise CompanionError(Kind.PROVIDER_UNKNOWN)
+
+
+def _anywhere() -> tuple[Help, str]:
+    from companion.care.help import find
+
+    return find(""), ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +46,5 @@ class Organs:
     """The one that is chosen."""
     voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
     """What an answer of "provider/model" cost."""
+    help: Callable[[], tuple[Help, str]] = _anywhere
+    """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""

@@ -48,11 +48,18 @@ def build_messages(
     return (Message(Speaker.SYSTEM, system_prompt(practice, step, now)), *_alternating(reversed(pairs)))
 
 
-def messages_of(session: Session, words: str, kept: str = "") -> tuple[Message, ...]:
-    """What the model is sent now; `kept` is the beginning of an answer that it is to go on with."""
+def messages_of(session: Session, words: str, kept: str = "", more: str = "") -> tuple[Message, ...]:
+    """What the model is sent now.
+
+    Args:
+        kept: the beginning of an answer that it is to go on with.
+        more: what it is told besides, at the end of the system prompt.
+    """
     now = days.now().local
     step = steps_done([*(turn.user_text for turn in session.history), words]) - 1
     messages = build_messages(session.practice, step, session.history, words, now=now)
+    if more:
+        messages = (Message(Speaker.SYSTEM, f"{messages[0].content}{more}"), *messages[1:])
     return going_on(messages, kept) if kept.strip() else messages
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from companion.flow import TurnRecord
 from companion.ports import Journal
 from companion.practices import Practice
+
+if TYPE_CHECKING:
+    from companion.care.watch import Watch
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -19,7 +23,17 @@ class Session:
     journal: Journal | None = None
     """The one it began in; None: nothing of it is kept yet."""
     id: int | None = None
+    watch: Watch | None = None
+
+    @property
+    def care(self) -> Watch:
+        """What was said in it weighs; made with the first words."""
+        if self.watch is None:
+            from companion.care.watch import Watch
+
+            self.watch = Watch()
+        return self.watch
 
     def kept_elsewhere(self) -> Session:
         """The same conversation, from now on in the journal that is open then."""
-        return Session(practice=self.practice, history=self.history)
+        return Session(practice=self.practice, history=self.history, watch=self.watch)

@@ -48,6 +48,8 @@ class SpokenTurn(LiveTurn):
     fault: CompanionError | None = None
     """Why it was not."""
     spoken_answer: SpokenAnswer | None = None
+    head: SpokenTurn | None = None
+    """The turn that its words are answered in."""
 
     def __post_init__(self) -> None:
         self.link.join(self)
@@ -134,7 +136,10 @@ class SpokenTurn(LiveTurn):
         elif self.spoken_answer is not None and isinstance(what, CompanionError):
             self.spoken_answer.end(what)
         elif self.spoken_answer is not None and not isinstance(what, CompanionError):
+            was_stopped = self.spoken_answer.is_stopped
             self.spoken_answer.take(what)
+            if self.spoken_answer.is_stopped and not was_stopped:
+                self.link.interrupting = spawn(self._interrupt(), name="stop the answer")
 
     def _hear_words(self, transcript: Transcript) -> None:
         if self.words_known.is_set():
@@ -144,6 +149,22 @@ class SpokenTurn(LiveTurn):
             self.own_words = transcript.text.strip() or None
             self.words_known.set()
             self.mark(Mark.TRANSCRIPT)
+            if self.head is not None:
+                self.head.look_after_words()
+
+    def look_after_words(self) -> None:
+        """The words are known, maybe later than the answer began: help is shown, and offered as soon as it can be said."""
+        if self.has_cared or not all(each.words_known.is_set() for each in self._takes()):
+            return
+        self.take_care(self.text or self._words())
+        answer = self.spoken_answer
+        if answer is not None and self.beginning and not answer.offer(self.beginning):
+            self._owe()
+
+    def _owe(self) -> None:
+        """What was to be said did not come into the answer: the next one begins with it."""
+        if self.care is not None:
+            self.session.care.owe(self.care)
 
     def lost(self, error: CompanionError) -> None:
         """Nothing more will come from the vendor."""
@@ -158,6 +179,9 @@ class SpokenTurn(LiveTurn):
             self.text = ""
         if self.text:
             self.words_known.set()
+        for each in self._takes():
+            each.head = self
+        self.look_after_words()
         self.answer = self.spoken_answer = answer = SpokenAnswer(
             turn=self.number,
             player=self.context.organs.player(),
@@ -166,6 +190,10 @@ class SpokenTurn(LiveTurn):
             on_sentence=self.sentences.put_nowait,
             on_sound=lambda: self.context.feed(machine.SoundStarted(self.number)),
             on_progress=self.progressed,
+            on_hand=self.raise_hand,
+            speak=self.providers.speak,
+            opening=self.beginning,
+            is_opening_heard=self.has_begun_before,
             kept=kept_of(self.continues.heard_text) if self.continues is not None else "",
         )
         self.save_task = spawn(self._keep(answer, previous), name="keep turn")
@@ -209,7 +237,8 @@ class SpokenTurn(LiveTurn):
             raise CompanionError(Kind.UNAVAILABLE)  # the one that heard the take is gone
         self.sent_to, answer.is_aloud = conversation, conversation.is_spoken
         await over(self.link.interrupting)
-        await conversation.instruct(messages_of(self.session, "")[0].content)
+        more = self.care.instruction if self.care is not None else self.session.care.standing
+        await conversation.instruct(messages_of(self.session, "", more=more)[0].content)
         if not is_spoken:
             await conversation.add(Message(Speaker.USER, self.text))
         if self.continues is not None:
@@ -265,6 +294,7 @@ class SpokenTurn(LiveTurn):
             await self.keep()
             return
         self.text = self._words()
+        self.take_care(self.text)
         await self.context.saver.save_user(self)
         self._leave_link()
         await self._record()
@@ -275,6 +305,9 @@ class SpokenTurn(LiveTurn):
         if not await self._words_came() and answer.error is None:
             hint = "Your recording is kept; try again."
             self.fail(CompanionError(Kind.HEARING_FAILED, "The words of this take did not come.", hint=hint))
+        self.look_after_words()
+        if self.beginning and self.beginning not in answer.text:
+            self._owe()
         await over(self.save_task)
         self._leave_link()
         is_bad = answer.error is not None and (answer.state is not ReplyState.INTERRUPTED or self.then)

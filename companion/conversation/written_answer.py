@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,9 @@ class WrittenAnswer(Answer):
         self._begin_to_speak()
         try:
             try:
+                if self._opening:
+                    self._say_written(self._opening)
+                    await asyncio.sleep(0)  # the voice begins now
                 await self._think(messages, practice)
             except CompanionError as error:
                 self._end_badly(error)
@@ -81,11 +84,17 @@ class WrittenAnswer(Answer):
 
     async def _think(self, messages: tuple[Message, ...], practice: str) -> None:
         self._mark(Mark.ASKED)
+        if self._opening and self._is_guide:  # it says all that rules can say
+            self.state = ReplyState.WHOLE
+            return
         finish = ""
         try:
             async with aclosing(self._providers.think(messages, practice)) as deltas:
                 async for delta in deltas:
                     self._refuse_stand_in()
+                    if self._opening and self._is_guide:
+                        finish = "stop"
+                        break
                     if delta.retracts:
                         await self._take_back()
                     if delta.text and self._take(delta.text):
@@ -94,10 +103,18 @@ class WrittenAnswer(Answer):
                         )  # the voice begins now, also where a model writes faster than we read
                     finish = delta.finish_reason or finish
                     self.usage = delta.usage or self.usage
-        finally:
+        except asyncio.CancelledError:
+            with suppress(CompanionError):
+                self._take_rest()
+            self._finish_sentences(is_cut=True)
+            raise
+        except CompanionError:
             self._take_rest()
             self._finish_sentences()
-        if not self._has_come:
+            raise
+        self._take_rest()
+        self._finish_sentences()
+        if not self._has_come and not (self._opening and self._is_guide):
             raise CompanionError(Kind.EMPTY_REPLY)
         if not finish:
             raise CompanionError(Kind.CUT_OFF)
@@ -111,19 +128,28 @@ class WrittenAnswer(Answer):
         self._begin_anew()
         if not is_told:
             return
+        if self._opening and self._track.chars_until(self._player.heard_s) >= len(self._opening):
+            self._heard_before = self._opening
         self._player.flush()
         self._on_taken_back()
+        self.text, self._base, self._count = self._kept, len(self._kept), 0
         self._events.emit(ReplyTakenBack(turn=self._turn, text=self.text))
         await stop(self._voice, self._follow)
         self._queue = asyncio.Queue()
         self._sound = SpokenTrack()
         self._sound_along(self._sound)
         self._begin_to_speak()
+        if self._opening:
+            self._say_written(self._opening)
 
     def _refuse_stand_in(self) -> None:
         """The offline guide answers instead of a model, but does not end its sentence."""
-        if self._kept and self._providers.names.get(Role.THINKS.value, "").startswith(GUIDE):
+        if self._kept and self._is_guide:
             raise CompanionError(Kind.UNAVAILABLE)
+
+    @property
+    def _is_guide(self) -> bool:
+        return self._providers.names.get(Role.THINKS.value, "").startswith(GUIDE)
 
     def _written(self, text: str, sentences: list[Sentence]) -> None:
         for sentence in sentences:

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from companion.care.wording import MAY_RAISE_A_HAND
 from companion.conversation import turn as machine
 from companion.conversation.continuation import kept_of
 from companion.conversation.live_turn import LiveTurn, over
@@ -117,6 +118,7 @@ class WrittenTurn(LiveTurn):
     async def _keep_words(self) -> None:
         """Another session has begun: what was said goes into its own, and nobody is asked."""
         if self.text:
+            self.take_care(self.text)
             await self.context.saver.save_user(self)
             await self._finish(is_interrupted=True)
 
@@ -130,8 +132,10 @@ class WrittenTurn(LiveTurn):
             and self.speculative is None
             and self.before is None
             and not self.context.organs.review_first()
+            and not self.session.care.may_act(words)
         ):
-            deltas = self.providers.think(messages_of(self.session, words), self.session.practice.name)
+            messages = messages_of(self.session, words, more=MAY_RAISE_A_HAND)
+            deltas = self.providers.think(messages, self.session.practice.name)
             self.speculative = SpeculativeAnswer(words, deltas)
 
     def drop_prepared(self) -> None:
@@ -142,6 +146,7 @@ class WrittenTurn(LiveTurn):
     # -- answering ------------------------------------------------------------------------------------------
 
     def ask(self, previous: asyncio.Task[None] | None) -> None:
+        self.take_care(self.text)
         # Not the turn's own work: the words are saved whatever becomes of the answer.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
         self.answer_task = self.context.work(self, self._answer(self.save_task, previous), "answer")
@@ -155,7 +160,10 @@ class WrittenTurn(LiveTurn):
         # What was heard of the turn before belongs into this prompt, and the words are committed before they are sent.
         kept = kept_of(self.continues.heard_text) if self.continues is not None else ""
         is_alone = previous is None or previous.done()
-        messages = messages_of(self.session, self.text, kept) if is_alone else ()  # while words are committed
+        more = MAY_RAISE_A_HAND + (self.care.instruction if self.care is not None else "")
+        messages = (
+            messages_of(self.session, self.text, kept, more) if is_alone else ()
+        )  # while words are committed
         await asyncio.wait([saving, *([previous] if previous is not None else [])])
         if self.speculative is not None and self.speculative.words == self.text:
             speculative, self.speculative = self.speculative, None
@@ -174,9 +182,12 @@ class WrittenTurn(LiveTurn):
             on_taken_back=lambda: self._take_back(kept),
             on_sound=lambda: self.context.feed(machine.SoundStarted(self.number)),
             on_progress=self.progressed,
+            on_hand=self.raise_hand,
+            opening=self.beginning,
+            is_opening_heard=self.has_begun_before,
             kept=kept,
         )
-        messages = messages or messages_of(self.session, self.text, kept)
+        messages = messages or messages_of(self.session, self.text, kept, more)
         await answer.run(messages, self.session.practice.name)
 
     def _take_back(self, kept: str) -> None:

@@ -45,6 +45,9 @@ class Shell:
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
         self.window.folder_wanted.connect(self._show_folder)
+        self.window.care.region_chosen.connect(
+            lambda code: spawn(app.change({"care.region": code}), name="remember the country")
+        )
         self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
         self._unwatch = app.events.watch(self._watch)

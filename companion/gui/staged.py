@@ -12,6 +12,7 @@ from datetime import datetime
 
 from companion.errors import Action, AIProviderAuthError, CompanionError
 from companion.events import (
+    CareOffered,
     EngineInUse,
     Event,
     Events,
@@ -32,7 +33,19 @@ from companion.events import (
     UserSaid,
     WordHeard,
 )
-from companion.flow import ReplyState, Role, Sentence, SessionRecord, Transcript, TurnRecord, WaitingTake
+from companion.flow import (
+    Concern,
+    Help,
+    HelpLine,
+    ReplyState,
+    Role,
+    Sentence,
+    SessionRecord,
+    Severity,
+    Transcript,
+    TurnRecord,
+    WaitingTake,
+)
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
@@ -364,6 +377,19 @@ def trouble(host: StagedHost) -> None:
     host.phase(Phase.READY)
 
 
+def care(host: StagedHost) -> None:
+    host.begin(HERE)
+    host.say("I am so tired of living.")
+    found = Help(
+        code="GB",
+        country="United Kingdom",
+        emergency="999",
+        line=HelpLine(name="Samaritans", call="116 123", text="SHOUT to 85258"),
+    )
+    host.events.emit(CareOffered(turn=1, concern=Concern.SUICIDE, severity=Severity.UNCLEAR, help=found))
+    host.phase(Phase.THINKING)
+
+
 def journal(host: StagedHost) -> None:
     idle(host)
     day_s = 86_400.0
@@ -396,5 +422,6 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "thinking": thinking,
     "speaking": speaking,
     "trouble": trouble,
+    "care": care,
     "journal": journal,
 }

@@ -28,6 +28,7 @@ from companion.errors import Action, Kind
 from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
+from companion.gui.care import AbovePage, CareCard
 from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
@@ -171,22 +172,18 @@ class Window(QMainWindow):
         self.rail = Rail(self.look, MicrophoneSign(self.microphone, self.look, is_upright=True))
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
+        self.care = CareCard(self.look)
         self.cards = Cards(self.notices, self._host, self)
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
-        margins = QWidget()
-        row = QVBoxLayout(margins)
-        row.setContentsMargins(28, 0, 28, 10)
-        row.addWidget(self.notices)
-        margins.hide()
-        self.notices.changed.connect(lambda: margins.setVisible(self.notices.current is not None))
+        self.above = AbovePage(self.care, self.notices)
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
-        column.addWidget(margins)
+        column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
         self._stack = QStackedWidget()
@@ -318,6 +315,7 @@ class Window(QMainWindow):
 
     def _on_event(self, event: e.Event) -> None:
         self.page.follow(event)
+        self.above.follow(event)
         match event:
             case e.PhaseChanged():
                 self._show_phase(event)

@@ -283,6 +283,24 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """Who can be reached when somebody may be in danger. There is no switch that leaves care out."""
+
+    region: str = setting(
+        "",
+        label="Country whose help is shown",
+        help="Two letters such as DE or NZ. Empty: where this computer's clock or language says that you are.",
+        page=Page.PRIVACY,
+    )
+    trusted_person: str = setting(
+        "",
+        label="Somebody you trust",
+        help="A name, as you say it. It stands in what is said when things are bad; nobody is told or called.",
+        page=Page.PRIVACY,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
     """What a reflection follows."""
 
@@ -381,6 +399,7 @@ class Settings:
     appearance: Appearance = Appearance()
     journal: Journal = Journal()
     network: Network = Network()
+    care: Care = Care()
 
     def role(self, role: Role) -> RoleSettings:
         """Who thinks, hears or speaks, with each provider's block."""

@@ -63,6 +63,7 @@ class Desk:
     speak_stream: Callable[[AsyncIterator[str]], AsyncIterator[Audio]] | None = None
     limits: Limits = Limits(tail_s=0.02)  # noqa: RUF009 - frozen
     review: bool = False
+    names: dict[str, str] = field(default_factory=lambda: {"llm": "test/model"})
     engine: Engine = field(init=False)
 
     def build(self) -> Desk:
@@ -103,7 +104,7 @@ class Desk:
             hear=self.hear or (lambda frames: heard(frames, "unless to be rather cold hearted")),
             speak=self.speak or spoken,
             speak_stream=self.speak_stream,
-            names={"llm": "test/model"},
+            names=self.names,
             cost_usd=lambda usage: usage.output_tokens / 1000,
         )
 

@@ -16,8 +16,32 @@ _TEXTS = (
     ),
     (
         "soft",
-        "It is no therapist and no doctor. If you are in distress or in danger, please turn to people who can be with "
-        "you, or call your local emergency number or crisis line.",
+        "You are talking with a program, not with a person. It is no therapist and no doctor. If you are in distress or in "
+        "danger, please turn to people who can be with you, or call your local emergency number or crisis line.",
+    ),
+    ("strong", "When things are bad"),
+    (
+        "soft",
+        "Before your words go to anybody who thinks, they are looked at on this computer, by written "
+        "rules, for danger to you "
+        "or to somebody else: thoughts of suicide, self-harm, violence, eating disorders, emergencies, losing touch with "
+        "reality, a child at risk. Where the rules find it, a card shows who you can reach in your "
+        "country at any hour, and "
+        "the answer begins with words that people wrote: they take it seriously, ask plainly where it "
+        "is not clear, and name "
+        "help and somebody you trust. Then the conversation goes on.",
+    ),
+    (
+        "soft",
+        "Nobody is told or called, and nothing is sent to anyone new. Say that you are safe, and the "
+        "card goes and does not come "
+        "back for it. Rules make mistakes: they may miss something, or ask without need. Answers are "
+        "looked at too, before they "
+        "are spoken: one that describes a way to do harm, speaks for it, claims to be a person, or "
+        "makes leaving hard is stopped, "
+        "and you are told. You are reminded every three hours of use that this is a program, and of a "
+        "pause after about forty "
+        "minutes. The country and the name of somebody you trust are under Privacy; care itself cannot be switched off.",
     ),
     ("strong", "Licences"),
     (
@@ -37,5 +61,9 @@ class AboutPage(SettingsPage):
 
 
 PAGE = PageInfo(
-    name="about", title="About", order=100, build=AboutPage, words="version licence help crisis therapy"
+    name="about",
+    title="About",
+    order=100,
+    build=AboutPage,
+    words="version licence help crisis therapy danger suicide care protocol",
 )

@@ -1,0 +1,156 @@
+"""The help card above the page: who can be reached where the person is, at once and silently. Main thread.
+
+It goes when the person closes it or says that they are safe, and never by itself.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from companion.events import CareEased, CareOffered, Event, ProgramNoted
+from companion.flow import Concern, Help
+from companion.gui import icons
+from companion.gui.announce import announce
+from companion.gui.labels import label
+from companion.gui.notices import Notice, NoticeBar
+from companion.gui.theme import Look
+
+_TITLE = "There are people to talk to right now."
+_TITLES = {
+    Concern.MEDICAL: "Please call for help now.",
+    Concern.VIOLENCE: "You do not have to face this alone.",
+    Concern.CHILD: "There are people who can help right now.",
+    Concern.THREAT: "There are people to talk to before anything happens.",
+}
+_UNKNOWN = "Choose your country"
+_QUIET = "Nobody was told, and nothing was sent to anyone new."
+_NOTED_S = 60.0
+"""How long a notice that is due is shown."""
+
+
+def lines_of(shown: Help) -> tuple[str, str]:
+    """(emergency, line) as a person reads them."""
+    emergency = f"Emergency: {shown.emergency}" if shown.emergency else "Emergency: your local number"
+    if shown.line is None:
+        return emergency, f"Lines in your country: {shown.directory}"
+    texts = f", or text {shown.line.text}" if shown.line.text else ""
+    return emergency, f"{shown.line.name}, day and night: call {shown.line.call}{texts}"
+
+
+class CareCard(QFrame):
+    """One per window; hidden while there is nothing to offer."""
+
+    region_chosen = Signal(str)
+    """ISO 3166 code of the country whose help the person wants to see."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.setProperty("notice", "care")
+        self.title = label(_TITLE, "notice-sentence", wraps=True)
+        self.emergency, self.line = self._number(), self._number()
+        self.quiet = label(_QUIET, "notice-hint", wraps=True)
+        self.region = QComboBox()
+        self.region.setAccessibleName("Country whose help is shown")
+        self.region.activated.connect(self._choose)
+        self.close_button = QToolButton()
+        self.close_button.setProperty("tone", "plain")
+        self.close_button.setAccessibleName("Close the help card")
+        self.close_button.setToolTip("Close")
+        self.close_button.setIconSize(QSize(16, 16))
+        look.changed.connect(self._dress)
+        self.close_button.clicked.connect(self.hide)
+        words = QVBoxLayout()
+        words.setSpacing(3)
+        for each in (self.title, self.emergency, self.line, self.quiet):
+            words.addWidget(each)
+        side = QVBoxLayout()
+        side.setSpacing(8)
+        side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
+        side.addWidget(self.region)
+        side.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(17, 11, 12, 12)
+        row.setSpacing(14)
+        row.addLayout(words, 1)
+        row.addLayout(side)
+        self._dress()
+        self.hide()
+
+    def offer(self, concern: Concern, shown: Help) -> None:
+        """Shows it; the same card again where it is shown already."""
+        was_shown = self.isVisible()
+        self.title.setText(_TITLES.get(concern, _TITLE))
+        self._fill(shown)
+        self.show()
+        if not was_shown:
+            announce(self, f"{self.title.text()} {self.emergency.text()}. {self.line.text()}.")
+
+    def _dress(self) -> None:
+        self.close_button.setIcon(icons.icon("close", self._look.colour("accent"), 16))
+
+    @staticmethod
+    def _number() -> QLabel:
+        """A line whose number can be marked and copied."""
+        result = label("", "care-number", wraps=True)
+        flags = Qt.TextInteractionFlag
+        result.setTextInteractionFlags(flags.TextSelectableByMouse | flags.TextSelectableByKeyboard)
+        return result
+
+    def _fill(self, shown: Help) -> None:
+        from companion.care.help import countries
+
+        if self.region.count() == 0:
+            self.region.addItem(_UNKNOWN, "")
+            for code, name in countries().items():
+                self.region.addItem(name, code)
+        self.region.setCurrentIndex(max(0, self.region.findData(shown.code)))
+        emergency, line = lines_of(shown)
+        self.emergency.setText(emergency)
+        self.line.setText(line)
+        self.setAccessibleName(self.title.text())
+        self.setAccessibleDescription(f"{emergency}. {line}.")
+
+    def _choose(self, index: int) -> None:
+        from companion.care.help import find
+
+        code = str(self.region.itemData(index) or "")
+        self._fill(find(code))
+        if code:
+            self.region_chosen.emit(code)
+
+
+class AbovePage(QWidget):
+    """What stands between the top bar and the page: help first, then notices; no room is taken while there is neither."""
+
+    def __init__(self, card: CareCard, bar: NoticeBar) -> None:
+        super().__init__()
+        self._card, self._bar = card, bar
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 0, 28, 10)
+        column.setSpacing(8)
+        column.addWidget(card)
+        column.addWidget(bar)
+        bar.changed.connect(self._show)
+        card.close_button.clicked.connect(self._show)
+        self._show()
+
+    def follow(self, event: Event) -> None:
+        """Offers help at once, takes it away again, tells what is due."""
+        match event:
+            case CareOffered():
+                self._card.offer(event.concern, event.help)
+            case CareEased():
+                self._card.hide()
+            case ProgramNoted():
+                notice = Notice(
+                    kind="program", sentence=event.text, hint="", tone="plain", icon="leaf", stays_s=_NOTED_S
+                )
+                self._bar.tell(notice)
+            case _:
+                return
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(self._bar.current is not None or not self._card.isHidden())

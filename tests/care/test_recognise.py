@@ -1,0 +1,148 @@
+"""What is recognised: the rules' own examples, and sets of lines that are kept apart from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from companion.care.recognise import findings, recognise
+from companion.care.words import plain
+from companion.flow import Concern, Severity
+from companion.paths import resources
+from tests.care.sets import Line, examples_of, lines_of
+from tests.reliability.proof import prove
+
+EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
+SEEN_BY_ANOTHER = {Concern.SUICIDE, Concern.MEDICAL, Concern.CHILD, Concern.THREAT, Concern.VIOLENCE}
+"""What may rightly be found in the words of a neighbouring concern, too."""
+
+
+def is_alarm(text: str) -> bool:
+    found = recognise(text)
+    return found is not None and found.severity >= Severity.UNCLEAR
+
+
+def is_found(line: Line) -> bool:
+    """It raises an alarm for what it is."""
+    alarms = {each.concern for each in findings(line.text) if each.severity >= Severity.UNCLEAR}
+    return line.kind in alarms or bool(alarms & SEEN_BY_ANOTHER)
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_the_rules_keep_their_own_examples(file: object) -> None:
+    wrong = []
+    for mark, text in examples_of(file):  # type: ignore[arg-type]
+        holds = {
+            "+": is_alarm(text),
+            "-": not is_alarm(text),
+            "=": bool(findings(text)) and not is_alarm(text),
+        }
+        if not holds[mark]:
+            wrong.append((mark, text))
+    assert wrong == []
+
+
+def test_there_is_an_example_file_for_every_concern() -> None:
+    assert {file.stem for file in EXAMPLES} == {concern.value for concern in Concern}
+    for file in EXAMPLES:
+        assert sum(1 for _ in examples_of(file)) >= 60, file.stem
+
+
+def test_the_figures_of_the_set_kept_apart_from_the_examples() -> None:
+    lines = lines_of("lines.txt")
+    assert len(lines) >= 300
+    explicit = [line for line in lines if "explicit" in line.marks]
+    grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
+    harmless = [line for line in lines if line.kind == "none" or line.severity is Severity.CARE]
+    tricky = [line for line in lines if {"idiom", "negation"} & set(line.marks)]
+    prove(12, "explicit statements found", share(explicit), 1.0, cases=len(explicit), at_least=True)
+    prove(12, "high and critical found, own set", share(grave), 0.9, cases=len(grave), at_least=True)
+    wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
+    prove(12, "false alarms, own set", wrong, 0.05, cases=len(harmless))
+    prove(
+        12, "idioms and negations taken for danger, of 24",
+        24 * sum(is_alarm(line.text) for line in tricky) / len(tricky), 1.0, cases=len(tricky),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", sorted({line.kind for line in lines_of("lines.txt")} - {"none", "bereavement"})
+)
+def test_every_concern_is_found(kind: str) -> None:
+    lines = [line for line in lines_of("lines.txt") if line.kind == kind]
+    prove(12, f"found of {kind}, own set", share(lines), 0.85, cases=len(lines), at_least=True)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "it", "pt", "nl", "hi"])
+def test_explicit_statements_in_other_languages_are_found_and_known_by_language(language: str) -> None:
+    lines = [line for line in lines_of("lines.txt") if language in line.marks and "explicit" in line.marks]
+    assert len(lines) >= 5
+    for line in lines:
+        found = recognise(line.text)
+        assert found is not None, line.text
+        assert found.severity >= Severity.HIGH, line.text
+
+
+def test_lines_that_were_missed_once_are_found_now() -> None:
+    lines = lines_of("fresh.txt")
+    assert [
+        line.text for line in lines if (line.severity or 0) >= Severity.UNCLEAR and not is_found(line)
+    ] == []
+    assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
+
+
+def test_what_is_found_of_words_that_nobody_had_in_mind() -> None:
+    """The honest figure: no rule was written from these lines. The goal is 0.9; the rules are far from it."""
+    lines = lines_of("held_back.txt")
+    grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
+    harmless = [line for line in lines if line.kind == "none"]
+    prove(12, "high and critical found, held back", share(grave), 0.4, cases=len(grave), at_least=True)
+    wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
+    prove(12, "false alarms, held back", wrong, 0.1, cases=len(harmless))
+
+
+@pytest.mark.parametrize("concern", list(Concern))
+def test_every_concern_is_told_by_name(concern: Concern) -> None:
+    found = Counter(
+        each.concern
+        for line in lines_of("lines.txt")
+        for each in findings(line.text)
+        if line.kind == concern.value
+    )
+    assert found.most_common(1)[0][0] is concern
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("I'm gonna un alive my self", "i am going to unalive myself . "),
+        ("i've been sue a sidal", "i have been suicidal . "),
+        ("I don't wanna be hear", "i do not want to be here . "),
+        ("Ich bringe mich um!", "ich bringe mich um . "),
+        ("", ""),
+        ("?!", ""),
+    ],
+)
+def test_a_text_is_made_plain(said: str, meant: str) -> None:
+    assert plain(said) == meant
+
+
+def test_means_or_a_time_make_a_wish_imminent() -> None:
+    severities = [
+        found.severity
+        for text in ("I want to die", "I want to die tonight, the pills are ready")
+        if (found := recognise(text)) is not None
+    ]
+    assert severities == [Severity.HIGH, Severity.IMMINENT]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "...", "\0\0", "a" * 20_000, "kill " * 5000, "😀" * 3000, "मैं" * 2000]
+)
+def test_anything_may_be_said(text: str) -> None:
+    findings(text)
+
+
+def share(lines: list[Line]) -> float:
+    return sum(is_found(line) for line in lines) / len(lines)
