@@ -454,7 +454,6 @@ class Companion:
 
     @property
     def _keeps(self) -> bool:
-        """Something of this run goes to disk."""
         return self.settings.journal.keep and not self._in_memory
 
     # -- what the engine works with -------------------------------------------------------------------------

@@ -120,7 +120,7 @@ async def test_a_recogniser_without_prompt_gets_none(
 ) -> None:
     await words(provider, HearRequest(frames=frames(50), model="gpt-realtime-whisper", context="Darcy"))
     heard = server.of("session.update")[0]["session"]["audio"]["input"]["transcription"]
-    assert heard == {"model": "gpt-realtime-whisper", "language": "en"}
+    assert heard == {"model": "gpt-realtime-whisper"}
 
 
 async def test_other_models_take_whole_recordings(server: RealtimeServer, provider: OpenAIProvider) -> None:
