@@ -53,6 +53,7 @@ class CareCard(QFrame):
         self.quiet = label(_QUIET, "notice-hint", wraps=True)
         self.region = QComboBox()
         self.region.setAccessibleName("Country whose help is shown")
+        self.region.view().setAccessibleName("Countries")
         self.region.activated.connect(self._choose)
         self.close_button = QToolButton()
         self.close_button.setProperty("tone", "plain")
