@@ -53,6 +53,7 @@ class Caring:
         self._clockwork: Clockwork | None = None
         self._unwatch: Callable[[], None] | None = None
         self._warming: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     def help(self) -> tuple[Help, str]:
         """(who can be reached, whom they trust)."""
@@ -66,10 +67,14 @@ class Caring:
         self._clockwork = self._kept()
         self._unwatch = self._events.watch(self._follow)
         self._tell(self._clockwork.begin())
+        if self._is_kept():  # told once, also where this run does not end well
+            self._keeping = spawn(asyncio.to_thread(self._keep, self._clockwork), name="keep the time of use")
 
     async def close(self) -> None:
         """What was used is kept. Never raises."""
         await stop(self._warming)
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping])
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None

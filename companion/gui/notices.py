@@ -139,7 +139,7 @@ class NoticeBar(QWidget):
         return {notice.kind for notice in self._notices.values() if notice.stops_turn} == {kind.value}
 
     def tell(self, notice: Notice) -> None:
-        """Shows it now, above the ones that are there."""
+        """Shows it now, above those of its kind that are there."""
         self._notices.pop(notice.key, None)
         self._notices[notice.key] = notice
         while len(self._notices) > _MOST_WAITING:
@@ -180,6 +180,7 @@ class NoticeBar(QWidget):
 
     def _show(self) -> None:
         newest = list(reversed(self._notices.values()))
+        newest.sort(key=lambda notice: notice.tone != "warn")  # what asks for something stands above
         self.setVisible(bool(newest))
         for card in self.cards:
             self._column.removeWidget(card)
