@@ -255,10 +255,6 @@ class Reply:
         """Whether the server said itself that nothing follows."""
         return self._response is not None
 
-    def is_empty(self) -> bool:
-        """Whether no event has come."""
-        return self._last is None
-
     def begins_in_thought(self) -> bool | None:
         """What was learned of the model; None: nothing."""
         return self._words.began_in_thought if self._words.has_words else None
