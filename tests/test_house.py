@@ -13,10 +13,25 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
+        (
+            "paths",
+            "log",
+            "tasks",
+            "hosts",
+            "ledger",
+            "bounds",
+            "net",
+            "tcp",
+            "pcm",
+            "segment",
+            "decoding",
+            "children",
+        ),
+        1,
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care", "confined"),
+        1,
     ),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,

@@ -272,7 +272,7 @@ async def test_a_text_that_ended_the_process_is_not_sent_again(how: str, is_refu
 
 TRIES = """
 import os, pathlib, socket, sys, threading
-from companion.providers.here.process.confined import confine
+from companion.confined import confine
 folder = pathlib.Path(sys.argv[1])
 held = confine()
 def is_refused(act):

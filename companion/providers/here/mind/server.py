@@ -19,10 +19,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion.children import child_environment, kill
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, Kind
 from companion.log import Secret
 from companion.providers.here.mind.library import BATCH
-from companion.providers.here.process.engines import child_environment, kill
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
 import sys
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import companion
+from companion.children import child_environment, kill
 from companion.errors import (
     AIProviderError,
     AIProviderInvalidRequestError,
@@ -43,7 +40,6 @@ _OWN_FAULT = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV} | {
     getattr(signal, name) for name in ("SIGBUS", "SIGSYS", "SIGTRAP", "SIGXCPU") if hasattr(signal, name)
 }
 """What ends a process that did something wrong itself; who kills it from outside uses another."""
-_SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 _ERRORS: Mapping[Kind, type[AIProviderError]] = {
     Kind.NOT_SUPPORTED: AIProviderNotSupportedError,
     Kind.INVALID_REQUEST: AIProviderInvalidRequestError,
@@ -318,35 +314,6 @@ async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Proce
             raise _crashed(spec, error) from error
         raise
     return process
-
-
-def kill(process: asyncio.subprocess.Process) -> None:
-    """Ends a process at once. Idempotent."""
-    if process.returncode is not None:
-        return
-    with suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.kill()
-        else:  # `Process.kill` polls, and so takes the exit status away from the loop, which then warns
-            os.kill(process.pid, signal.SIGKILL)
-
-
-def child_environment() -> dict[str, str]:
-    """This process' environment without keys and proxies, so that the child finds the same package and no secret."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not any(word in name.upper() for word in _SECRET) and not name.upper().endswith("_PROXY")
-    }
-    root = Path(companion.__file__).parent.parent
-    if root.name not in (
-        "site-packages",
-        "dist-packages",
-    ):  # a checkout; an installed package is found anyway
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
-    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
-    return kept
 
 
 def _crashed(spec: Spec | None, cause: BaseException | None = None) -> AIProviderUnavailableError:
