@@ -33,7 +33,7 @@ FLOOR = {
         ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care", "confined"),
         1,
     ),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
+    **dict.fromkeys(("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,
     "cli": 5,
