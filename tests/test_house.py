@@ -11,7 +11,7 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
         ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
@@ -28,6 +28,7 @@ WORDS = (
     "errors",
     "media",
     "calls",
+    "records",
     "flow",
     "jobs",
     "events",
