@@ -26,7 +26,6 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.log import redact
 from companion.providers.here.process.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
@@ -356,6 +355,6 @@ def _crashed(spec: Spec | None, cause: BaseException | None = None) -> AIProvide
 
 def _error(spec: Spec, told: Mapping[str, Any]) -> AIProviderError:
     kind = Kind(told["kind"])
-    _log.debug("%s: %s: %s", spec.name, kind, redact(str(told.get("detail", ""))))
+    _log.debug("%s: %s", spec.name, kind)
     error = _ERRORS.get(kind, AIProviderUnavailableError)
     return error(told["message"], spec.name, kind=kind, hint=told["hint"], who=spec.display_name)
