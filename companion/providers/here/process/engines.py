@@ -21,7 +21,6 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.log import redact
 from companion.providers.here.process.child import end_child, kill, look_at, start_child
 from companion.providers.here.process.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
 from companion.providers.here.process.suspects import Given, Suspects, Thing, given, of_sound
@@ -358,6 +357,6 @@ def _refused(spec: Spec, work: str, thing: Thing) -> AIProviderUnavailableError:
 
 def _error(spec: Spec, told: Mapping[str, Any]) -> AIProviderError:
     kind = Kind(told["kind"])
-    _log.debug("%s: %s: %s", spec.name, kind, redact(str(told.get("detail", ""))))
+    _log.debug("%s: %s", spec.name, kind)
     error = _ERRORS.get(kind, AIProviderUnavailableError)
     return error(told["message"], spec.name, kind=kind, hint=told["hint"], who=spec.display_name)
