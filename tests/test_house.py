@@ -16,7 +16,7 @@ FLOOR = {
         ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
     ),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
