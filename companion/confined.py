@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from companion.memory import keep_to_ourselves
+
 MEMORY_BYTES = 8 * 2**30
 """Most address space; a smaller computer's memory is the limit, but not below `LEAST_MEMORY_BYTES`."""
 LEAST_MEMORY_BYTES = 4 * 2**30
@@ -45,7 +47,7 @@ def confine(*, memory_bytes: int = 0, cpu_s: int = JOB_CPU_S) -> tuple[str, ...]
         cpu_s: processor time until the process is ended.
     """
     measures: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0)),
+        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0) and keep_to_ourselves()),
         ("a limit to memory", lambda: _limit("RLIMIT_AS", memory_bytes or _memory())),
         ("a limit to processor time", lambda: grant_cpu_time(cpu_s)),
         ("a limit to open files", lambda: _limit("RLIMIT_NOFILE", OPEN_FILES)),

@@ -8,6 +8,7 @@ from datetime import date
 
 from companion.days import When
 from companion.flow import ReplyState
+from companion.records import SoundSide
 
 PRACTICE = "open-reflection"
 """Of what was written elsewhere, where no practice led."""
@@ -17,8 +18,7 @@ PRACTICE = "open-reflection"
 class EntrySound:
     """A recording that was kept."""
 
-    side: str
-    """ "said": the person; "answer": the voice."""
+    side: SoundSide
     seconds: float
     take_id: str = ""
     """Which sealed recording it is; empty outside this journal."""
@@ -89,14 +89,3 @@ class Entry:
     def words(self) -> str:
         """All that the person said or wrote."""
         return "\n\n".join(turn.words for turn in self.turns if turn.words)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which reflections: all that are kept, or those that are named, or those of some days."""
-
-    session_ids: tuple[int, ...] = ()
-    """Empty: not restricted."""
-    since: date | None = None
-    until: date | None = None
-    """Both days included."""

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
         (
             "paths",
@@ -25,15 +25,16 @@ FLOOR = {
             "pcm",
             "segment",
             "decoding",
-            "children",
         ),
         1,
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care", "confined"),
-        1,
+        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
     ),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2),
+    **dict.fromkeys(("confined", "children", "entries"), 1),
+    **dict.fromkeys(
+        ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
+    ),
     "app": 3,
     "gui": 4,
     "cli": 5,
@@ -43,6 +44,7 @@ WORDS = (
     "errors",
     "media",
     "calls",
+    "records",
     "flow",
     "jobs",
     "events",

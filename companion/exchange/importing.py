@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from companion.children import child_environment, kill
+from companion.children import kill, start_child
 from companion.entries import Entry
 from companion.errors import CompanionError, Kind
 from companion.exchange.lines import from_document
@@ -84,14 +83,7 @@ async def read(path: Path, told: Callable[[int], None] = lambda _: None) -> Inco
         CompanionError: BAD_FILE; the sentence says what is wrong with it.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *_command(path),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=child_environment(),
-            limit=_LONGEST_LINE,
-        )
+        process = await start_child("exchange.child", _absolute(path), longest_line=_LONGEST_LINE)
     except (OSError, ValueError) as error:
         raise _refused("It could not be read: the process that reads does not start.", error) from error
     try:
@@ -109,9 +101,8 @@ async def read(path: Path, told: Callable[[int], None] = lambda _: None) -> Inco
     return incoming
 
 
-def _command(path: Path) -> tuple[str, ...]:
-    """-P: nothing from the working directory is imported."""
-    return sys.executable, "-P", "-m", "companion.exchange.child", str(path.expanduser().absolute())
+def _absolute(path: Path) -> str:
+    return str(path.expanduser().absolute())
 
 
 async def _receive(

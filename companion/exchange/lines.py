@@ -14,6 +14,7 @@ from typing import Any
 from companion.entries import PRACTICE, Entry, EntrySound, EntryTurn
 from companion.exchange.texts import distinct, list_of, name_of, storable, text_of
 from companion.flow import ReplyState
+from companion.records import SoundSide
 
 FORMAT = "companion journal"
 VERSION = 1
@@ -149,13 +150,13 @@ def _turn(document: Mapping[str, Any]) -> EntryTurn | None:
         cost_usd=_number(document.get("cost_usd")),
         sounds=tuple(
             EntrySound(
-                side=sound["side"],
+                side=SoundSide(sound["side"]),
                 seconds=_number(sound.get("seconds")) or 0.0,
                 kept_at=_moment(sound.get("kept_at")) or 0.0,
                 file=name_of(sound.get("file")),
             )
             for sound in list_of(document.get("sounds"))
-            if sound.get("side") in ("said", "answer")
+            if sound.get("side") in list(SoundSide)
         ),
     )
 
