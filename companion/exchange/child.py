@@ -33,7 +33,8 @@ def read(path: Path, out: BinaryIO) -> None:
         lambda entry, odd: tell({"entry": entry, "odd": odd} if odd else {"entry": entry}), time.time()
     )
     try:
-        recognise_and_read(open_tree(path), reading)
+        with open_tree(path) as tree:
+            recognise_and_read(tree, reading)
         tell({"done": reading.account()})
     except (Refused, TooMuch) as refused:
         tell({"refused": str(refused)})

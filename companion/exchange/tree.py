@@ -14,6 +14,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -183,8 +184,9 @@ class Archive:
             self._members[name] = info
 
 
-def open_tree(path: Path) -> Tree:
-    """What lies at `path`.
+@contextmanager
+def open_tree(path: Path) -> Iterator[Tree]:
+    """What lies at `path`, as long as it is used.
 
     Raises:
         Refused: nothing is there, or it cannot be read.
@@ -192,23 +194,24 @@ def open_tree(path: Path) -> Tree:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return Folder(path)
+            yield Folder(path)
+            return
         if not stat.S_ISREG(mode):
             raise Refused("That is neither a file nor a folder.")
         size = path.stat().st_size
         with path.open("rb") as file:
-            is_zip = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
-        if is_zip:
-            return Archive(path.name, path.open("rb"), size)
+            if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
+                yield Archive(path.name, file, size)
+                return
         if not size:
             raise Refused("The file is empty.")
         if size > MOST_FILE_BYTES:
             raise Refused(f"The file is larger than {MOST_FILE_BYTES >> 20} MB.")
+        yield SingleFile(path)
     except FileNotFoundError as error:
         raise Refused("It is not there any more.") from error
     except OSError as error:
         raise Refused(f"It cannot be read: {error.strerror or 'the disk refuses'}.") from error
-    return SingleFile(path)
 
 
 def inner_archives(tree: Tree) -> Iterator[tuple[str, Tree | Refused]]:
