@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.exchange import Exchange
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
@@ -161,6 +162,13 @@ class Companion:
             hearers=self.staff.hearers,
             events=self.events,
         )
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Imports and exports."""
+        from companion.app.exchange import Exchange
+
+        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
 
     @cached_property
     def _remedies(self) -> Remedies:
