@@ -11,9 +11,22 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
+        (
+            "paths",
+            "log",
+            "tasks",
+            "hosts",
+            "ledger",
+            "bounds",
+            "net",
+            "tcp",
+            "pcm",
+            "segment",
+            "decoding",
+        ),
+        1,
     ),
     **dict.fromkeys(
         (
@@ -30,7 +43,10 @@ FLOOR = {
         ),
         1,
     ),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
+    **dict.fromkeys(("confined", "children", "entries"), 1),
+    **dict.fromkeys(
+        ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
+    ),
     "app": 3,
     "gui": 4,
     "cli": 5,
@@ -40,6 +56,7 @@ WORDS = (
     "errors",
     "media",
     "calls",
+    "records",
     "flow",
     "jobs",
     "events",

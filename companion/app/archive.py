@@ -360,6 +360,8 @@ class Archive:
             self._events.emit(opened)
             if waiting:
                 self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
+            if journal.is_read_only:
+                self._events.emit(Trouble(error=_only_to_read()))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -433,6 +435,16 @@ def _no_passphrase(*, is_open: bool) -> CompanionError:
         hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
     )
     error.actions = (Action.RETRY,)
+    return error
+
+
+def _only_to_read() -> CompanionError:
+    error = CompanionError(
+        Kind.JOURNAL_FOREIGN,
+        "A newer Companion wrote this journal, so here it can only be read.",
+        hint="Install the newer version to add to it. What you say until then is kept only while the app is open.",
+    )
+    error.actions = ()
     return error
 
 
