@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import Patience, ProviderPool
+    from companion.app.practice_shelf import PracticeShelf
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
@@ -388,6 +389,13 @@ class Companion:
 
     def practices(self) -> Sequence[Practice]:
         return load_practices(self._own_practices)
+
+    @cached_property
+    def shelf(self) -> PracticeShelf:
+        """The person's own practices."""
+        from companion.app.practice_shelf import PracticeShelf
+
+        return PracticeShelf(self._own_practices)
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""

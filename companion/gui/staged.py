@@ -46,6 +46,7 @@ from companion.flow import (
     TurnRecord,
     WaitingTake,
 )
+from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
@@ -168,6 +169,7 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.shelf = StagedShelf(WALK, UNFINISHED)
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -416,6 +418,10 @@ def journal(host: StagedHost) -> None:
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
 
 
+def practices(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -424,4 +430,5 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "trouble": trouble,
     "care": care,
     "journal": journal,
+    "practices": practices,
 }

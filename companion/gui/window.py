@@ -42,6 +42,7 @@ from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
+    from companion.gui.practices.page import PracticesPage
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
@@ -103,12 +104,19 @@ class Window(QMainWindow):
     # -- pages ----------------------------------------------------------------------------------------------
 
     def show_page(self, page: str) -> None:
-        """ "talk" or "journal"."""
+        """ "talk", "journal" or "practices"."""
+        if self._practices is not None and self._stack.currentWidget() is self._practices:
+            self._practices.leave()
         if page == "journal":
             journal = self._journal_page()
             self._stack.setCurrentWidget(journal)
             journal.setFocus()
             journal.refresh()
+        elif page == "practices":
+            practices = self._practices_page()
+            self._stack.setCurrentWidget(practices)
+            practices.refresh()
+            practices.list.setFocus()
         else:
             self._stack.setCurrentWidget(self._talk_side)
             self.page.area.button.setFocus()
@@ -177,6 +185,7 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
+        self._practices: PracticesPage | None = None
         self.above = AbovePage(self.care, self.notices)
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
@@ -222,6 +231,7 @@ class Window(QMainWindow):
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
+        self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
@@ -260,6 +270,20 @@ class Window(QMainWindow):
             self._journal.link_followed.connect(self._ask_about_link)
             self._stack.addWidget(self._journal)
         return self._journal
+
+    def _practices_page(self) -> PracticesPage:
+        from companion.gui.practices.page import PracticesPage
+
+        if self._practices is None:
+            self._practices = PracticesPage(self.look, self._host.shelf)
+            self._practices.practice_chosen.connect(self._choose_practice)
+            self._stack.addWidget(self._practices)
+        return self._practices
+
+    async def keep_practice(self) -> None:
+        """What is being written as a practice is on disk."""
+        if self._practices is not None:
+            await self._practices.close_page()
 
     # -- what the person does -------------------------------------------------------------------------------
 
