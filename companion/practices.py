@@ -21,6 +21,7 @@ from pathlib import Path
 from companion import days
 from companion.events import PracticeChanged
 from companion.paths import find_home, resources
+from companion.places import read_regular
 
 _log = logging.getLogger(__name__)
 _PARTS = ((5, "morning"), (12, "afternoon"), (17, "evening"), (22, "night"))
@@ -188,7 +189,11 @@ def find_practice(name: str, own: Path | None = None) -> Practice:
 
 def practice_files(folder: Path) -> list[Path]:
     """The files of practices in `folder`, in the order of their names; none where there is no such folder."""
-    return sorted(path for path in folder.glob("*.md") if not path.name.startswith("."))
+    try:
+        return sorted(path for path in folder.glob("*.md") if not path.name.startswith("."))
+    except OSError as error:  # a name that is too long, a loop of links
+        _log.warning("no practices of your own: %s", error.strerror)
+        return []
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -218,13 +223,9 @@ def read_text(path: Path) -> str:
     """What stands in a practice's file.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no text, or longer than a practice may be.
+        ValueError: it cannot be read, is no text, or longer than a practice may be.
     """
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_FILE_BYTES + 1)
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise ValueError(_TOO_LONG)
+    content = read_regular(path, most_bytes=_LARGEST_FILE_BYTES) or b""
     return content.decode("utf-8-sig")
 
 

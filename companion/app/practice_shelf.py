@@ -8,7 +8,6 @@ files are written in another.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import re
 import unicodedata
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
 from companion.paths import write_atomically
+from companion.places import FULL
 from companion.practices import (
     Practice,
     load_practices,
@@ -200,7 +200,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
     try:
         return await asyncio.to_thread(work)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        if error.errno in FULL:
             hint = "What you wrote stays on the page; make room and go on."
             raise CompanionError(Kind.DISK_FULL, hint=hint, cause=error) from error
         message = "The practice could not be saved."

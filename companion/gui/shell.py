@@ -71,7 +71,7 @@ class Shell:
 
     async def keep_written(self) -> None:
         """What stands in the composer and in the editor of practices is there at the next start."""
-        await self.window.keep_practice()
+        await self.window.pages.keep_practice()
         await self.keep_draft()
 
     def close(self) -> None:

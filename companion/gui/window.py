@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -19,7 +18,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
@@ -33,16 +32,13 @@ from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
+from companion.gui.pages import Pages
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
-
-if TYPE_CHECKING:
-    from companion.gui.journal import JournalPage
-    from companion.gui.practices.page import PracticesPage
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
@@ -105,20 +101,8 @@ class Window(QMainWindow):
 
     def show_page(self, page: str) -> None:
         """ "talk", "journal" or "practices"."""
-        if self._practices is not None and self._stack.currentWidget() is self._practices:
-            self._practices.leave()
-        if page == "journal":
-            journal = self._journal_page()
-            self._stack.setCurrentWidget(journal)
-            journal.setFocus()
-            journal.refresh()
-        elif page == "practices":
-            practices = self._practices_page()
-            self._stack.setCurrentWidget(practices)
-            practices.refresh()
-            practices.list.setFocus()
-        else:
-            self._stack.setCurrentWidget(self._talk_side)
+        self.pages.turn_to(page)
+        if self.shows_talk:
             self.page.area.button.setFocus()
         self.rail.show_page(page)
 
@@ -184,26 +168,23 @@ class Window(QMainWindow):
         self.cards = Cards(self.notices, self._host, self)
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
-        self._journal: JournalPage | None = None
-        self._practices: PracticesPage | None = None
         self.above = AbovePage(self.care, self.notices)
-        self._talk_side = QWidget()
-        column = QVBoxLayout(self._talk_side)
+        talk_side = QWidget()
+        column = QVBoxLayout(talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
         column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._talk_side)
+        self.pages = Pages(self.look, self._host, talk_side)
         whole = QWidget()
         whole.setProperty("page", "true")
         across = QHBoxLayout(whole)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(0)
         across.addWidget(self.rail)
-        across.addWidget(self._stack, 1)
+        across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
         self._warming = QTimer(self)
@@ -215,7 +196,7 @@ class Window(QMainWindow):
         host, area = self._host, self.page.area
         self.keys = TalkKeys(
             self,
-            may_talk=lambda: self._stack.currentWidget() is self._talk_side,
+            may_talk=lambda: self.shows_talk,
             pressed=host.press_talk,
             released=host.release_talk,
             lost=host.focus_lost,
@@ -225,7 +206,10 @@ class Window(QMainWindow):
         area.button.talk_released.connect(host.release_talk)
         area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
-        self.page.link_followed.connect(self._ask_about_link)
+        for page in (self.page, self.pages):
+            page.link_followed.connect(self._ask_about_link)
+        self.pages.talk_wanted.connect(lambda: self.show_page("talk"))
+        self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
         self.bar.settings_requested.connect(self.settings_requested)
@@ -259,31 +243,7 @@ class Window(QMainWindow):
     @property
     def shows_talk(self) -> bool:
         """Whether the talk page is shown."""
-        return self._stack.currentWidget() is self._talk_side
-
-    def _journal_page(self) -> JournalPage:
-        from companion.gui.journal import JournalPage
-
-        if self._journal is None:
-            self._journal = JournalPage(self.look, self._host)
-            self._journal.talk_wanted.connect(lambda: self.show_page("talk"))
-            self._journal.link_followed.connect(self._ask_about_link)
-            self._stack.addWidget(self._journal)
-        return self._journal
-
-    def _practices_page(self) -> PracticesPage:
-        from companion.gui.practices.page import PracticesPage
-
-        if self._practices is None:
-            self._practices = PracticesPage(self.look, self._host.shelf)
-            self._practices.practice_chosen.connect(self._choose_practice)
-            self._stack.addWidget(self._practices)
-        return self._practices
-
-    async def keep_practice(self) -> None:
-        """What is being written as a practice is on disk."""
-        if self._practices is not None:
-            await self._practices.close_page()
+        return self.pages.shows_talk
 
     # -- what the person does -------------------------------------------------------------------------------
 
@@ -328,7 +288,7 @@ class Window(QMainWindow):
 
     def _show_waiting_takes(self) -> None:
         self.show_page("journal")
-        self._journal_page().show_waiting()
+        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -403,8 +363,8 @@ class Window(QMainWindow):
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
-        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
-            self._journal.refresh()
+        if event.is_other_day or event.is_other_zone:
+            self.pages.refresh_journal()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -464,8 +424,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        if self._journal is not None and not self.shows_talk:
-            self._journal.refresh()
+        self.pages.refresh_journal()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""

@@ -145,7 +145,7 @@ async def test_a_full_disk_leaves_what_was_there(
 
 
 async def test_a_file_that_is_no_practice_is_listed_with_its_fault(
-    shelf: PracticeShelf, tmp_path: Path
+    shelf: PracticeShelf, tmp_path: Path, expected_warnings: pytest.LogCaptureFixture
 ) -> None:
     own = tmp_path / "own"
     own.mkdir()

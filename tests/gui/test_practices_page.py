@@ -26,9 +26,7 @@ def shelf(host: StagedHost) -> StagedShelf:
 def page(window: Window, host: StagedHost, shelf: StagedShelf) -> PracticesPage:
     idle(host)
     window.bar.practices_wanted.emit()
-    page = window._practices
-    assert page is not None
-    return page
+    return window.pages.practices
 
 
 def names(page: PracticesPage) -> list[str]:
@@ -186,7 +184,7 @@ async def test_trying_one_leads_back_to_the_talk_page(
     page.begin.click()
     await until(lambda: window.shows_talk)
     assert ("practice", WALK.name) in host.pressed
-    await window.keep_practice()
+    await window.pages.keep_practice()
 
 
 async def test_what_is_being_written_is_kept_when_the_window_closes(
@@ -195,5 +193,5 @@ async def test_what_is_being_written_is_kept_when_the_window_closes(
     page.edit.click()
     await until(page.editor.isVisible)
     page.editor.title.control.setText("At the very end")
-    await window.keep_practice()
+    await window.pages.keep_practice()
     assert shelf.own[WALK.name].title == "At the very end"
