@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
-from companion.events import DataSent, Events
+from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
@@ -222,6 +222,8 @@ class SettingsBackend:
         hear, patience_s = self._pool.engines(frozenset()).hear, self._pool.patience().hearing_s
         async with aclosing(listen(microphone, SpeechGate(), hear, patience_s)) as found:
             async for each in found:
+                if isinstance(each, Transcript) and each.is_final:
+                    self.events.emit(MicrophoneTried(text=each.text))
                 yield each
 
     async def test_tone(self, device_name: str) -> None:

@@ -55,11 +55,12 @@ class PassphraseForm(QWidget):
         self.field = self._field("Passphrase")
         column.addWidget(self.field)
         self.again = self._field("The same once more")
-        self.again.setVisible(purpose == "choose")
         column.addWidget(self.again)
+        if purpose != "choose":
+            self.again.hide()
         self.fault = text_label("", "warn")
-        self.fault.hide()
         column.addWidget(self.fault)
+        self.fault.hide()
         self.is_trying = False
 
     def try_it(self) -> None:

@@ -134,7 +134,7 @@ class ModelList(QWidget):
     """
 
     shown = Signal()
-    """It was found out how they stand."""
+    """One of them stands otherwise than before."""
 
     def __init__(
         self,
@@ -237,6 +237,7 @@ class ModelList(QWidget):
 
     async def _fetch(self, row: ModelRow) -> None:
         row.begin()
+        self.shown.emit()
         try:
             await self._page.host.fetch_model(row.model, row.show_progress)
         except CompanionError as error:
@@ -250,6 +251,7 @@ class ModelList(QWidget):
         self._page.work.end(f"fetch {row.model.name}")
         row.end("Stopped. What was fetched is kept.")
         row.fetch.setText("Go on")
+        self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
         """Makes it the one that is used."""
