@@ -169,6 +169,7 @@ async def _live(
             WELCOME: shell.welcome_again,
         }
         door.listen()
+        app.archive.claim = door.claim
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
     await closing.wait()
