@@ -179,7 +179,7 @@ class Window(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._warming.start()
+        QTimer.singleShot(_WARM_AFTER_MS, self, self._warm)
 
     # -- building -------------------------------------------------------------------------------------------
 
@@ -216,10 +216,6 @@ class Window(QMainWindow):
         across.addWidget(self._stack, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
-        self._warming = QTimer(self)
-        self._warming.setSingleShot(True)
-        self._warming.setInterval(_WARM_AFTER_MS)
-        self._warming.timeout.connect(self._warm)
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
