@@ -122,6 +122,19 @@ class Archive:
         await self._until(lambda: self._is_closed or self._current is not None)
         return await self._purpose() if self._kept is None and self._wants_disk else ""
 
+    async def keep_draft(self, text: str) -> None:
+        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
+        if self.storage:
+            async with self.using() as journal:
+                await journal.keep_draft(text if self._keeps else "")
+
+    async def draft(self) -> str:
+        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
+        if not self.storage:
+            return ""
+        async with self.using() as journal:
+            return await journal.draft()
+
     # -- what is wished -------------------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -360,6 +373,8 @@ class Archive:
             self._events.emit(opened)
             if waiting:
                 self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
+            if journal.is_read_only:
+                self._events.emit(Trouble(error=_only_to_read()))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -433,6 +448,16 @@ def _no_passphrase(*, is_open: bool) -> CompanionError:
         hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
     )
     error.actions = (Action.RETRY,)
+    return error
+
+
+def _only_to_read() -> CompanionError:
+    error = CompanionError(
+        Kind.JOURNAL_FOREIGN,
+        "A newer Companion wrote this journal, so here it can only be read.",
+        hint="Install the newer version to add to it. What you say until then is kept only while the app is open.",
+    )
+    error.actions = ()
     return error
 
 

@@ -42,6 +42,7 @@ from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
     from companion.gui.journal import JournalPage
+    from companion.gui.welcome.view import WelcomeView
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
@@ -63,6 +64,8 @@ class Window(QMainWindow):
     """The card of a locked journal or a missing keyring asks for it."""
     folder_wanted = Signal(str)
     """The card of a file that does not open, by its kind, asks to see it."""
+    turned = Signal()
+    """Another page is shown."""
     closed = Signal()
 
     def __init__(
@@ -93,6 +96,7 @@ class Window(QMainWindow):
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
+        self._welcome: WelcomeView | None = None
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -102,8 +106,22 @@ class Window(QMainWindow):
 
     # -- pages ----------------------------------------------------------------------------------------------
 
+    def show_welcome(self, welcome: WelcomeView) -> None:
+        """The pages of the first start, with nothing beside them."""
+        if self._welcome is None:
+            self._welcome = welcome
+            self._stack.addWidget(welcome)
+        self._stack.setCurrentWidget(welcome)
+        self.rail.hide()
+        welcome.take_focus()
+
+    @property
+    def shows_welcome(self) -> bool:
+        return self._welcome is not None and self._stack.currentWidget() is self._welcome
+
     def show_page(self, page: str) -> None:
         """ "talk" or "journal"."""
+        self.rail.show()
         if page == "journal":
             journal = self._journal_page()
             self._stack.setCurrentWidget(journal)
@@ -161,7 +179,7 @@ class Window(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._warming.start()
+        QTimer.singleShot(_WARM_AFTER_MS, self, self._warm)
 
     # -- building -------------------------------------------------------------------------------------------
 
@@ -188,6 +206,7 @@ class Window(QMainWindow):
         column.addWidget(self.status)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._talk_side)
+        self._stack.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
         across = QHBoxLayout(whole)
@@ -197,10 +216,6 @@ class Window(QMainWindow):
         across.addWidget(self._stack, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
-        self._warming = QTimer(self)
-        self._warming.setSingleShot(True)
-        self._warming.setInterval(_WARM_AFTER_MS)
-        self._warming.timeout.connect(self._warm)
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
@@ -273,6 +288,9 @@ class Window(QMainWindow):
             self.raise_()
 
     def _escape(self) -> None:
+        if self._welcome is not None and self.shows_welcome:
+            self._welcome.escape()
+            return
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
             self.status.show_note("Thrown away; nothing was sent")
