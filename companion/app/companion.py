@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from companion.app.settings_backend import SettingsBackend
     from companion.app.surroundings import Surroundings
     from companion.app.warming import Warming
+    from companion.app.welcome import Welcome
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
@@ -182,6 +183,14 @@ class Companion(Ground):
         return Caring(self.events, lambda: self.settings.care, self.home.state, lambda: self._keeps)
 
     @cached_property
+    def welcome(self) -> Welcome:
+        """Whether the pages of the first start are due, and how far a person came in them."""
+        from companion.app.welcome import Welcome
+
+        is_kept = not self._in_memory and self.sound.is_all_devices
+        return Welcome(self.home, self._live.loaded.sources.values(), is_kept=is_kept)
+
+    @cached_property
     def hands_free(self) -> HandsFree:
         from companion.conversation.handsfree import HandsFree
 
@@ -201,10 +210,12 @@ class Companion(Ground):
         if self._undeclared:
             broken = CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint="")
             self.events.emit(Trouble(error=broken))
+        if self.welcome.is_due:
+            self.welcome.begin()
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
-        self.caring.open()
+        self.caring.open(is_told=self.welcome.is_due)
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -287,19 +298,6 @@ class Companion(Ground):
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()
-
-    async def keep_draft(self, text: str) -> None:
-        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
-        if self.archive.storage:
-            async with self.archive.using() as journal:
-                await journal.keep_draft(text if self.settings.journal.keep else "")
-
-    async def draft(self) -> str:
-        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
-        if not self.archive.storage:
-            return ""
-        async with self.archive.using() as journal:
-            return await journal.draft()
 
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""

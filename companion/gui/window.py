@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -40,6 +41,9 @@ from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
 
+if TYPE_CHECKING:
+    from companion.gui.welcome.view import WelcomeView
+
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
 
@@ -60,6 +64,8 @@ class Window(QMainWindow):
     """The card of a locked journal or a missing keyring asks for it."""
     folder_wanted = Signal(str)
     """The card of a file that does not open, by its kind, asks to see it."""
+    turned = Signal()
+    """Another page is shown."""
     closed = Signal()
 
     def __init__(
@@ -90,6 +96,7 @@ class Window(QMainWindow):
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
+        self._welcome: WelcomeView | None = None
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -99,8 +106,22 @@ class Window(QMainWindow):
 
     # -- pages ----------------------------------------------------------------------------------------------
 
+    def show_welcome(self, welcome: WelcomeView) -> None:
+        """The pages of the first start, with nothing beside them."""
+        if self._welcome is None:
+            self._welcome = welcome
+            self.pages.addWidget(welcome)
+        self.pages.setCurrentWidget(welcome)
+        self.rail.hide()
+        welcome.take_focus()
+
+    @property
+    def shows_welcome(self) -> bool:
+        return self._welcome is not None and self.pages.currentWidget() is self._welcome
+
     def show_page(self, page: str) -> None:
         """ "talk", "journal" or "practices"."""
+        self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
             self.page.area.button.setFocus()
@@ -153,7 +174,7 @@ class Window(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._warming.start()
+        QTimer.singleShot(_WARM_AFTER_MS, self, self._warm)
 
     # -- building -------------------------------------------------------------------------------------------
 
@@ -178,6 +199,7 @@ class Window(QMainWindow):
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
         self.pages = Pages(self.look, self._host, talk_side)
+        self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
         across = QHBoxLayout(whole)
@@ -187,10 +209,6 @@ class Window(QMainWindow):
         across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
-        self._warming = QTimer(self)
-        self._warming.setSingleShot(True)
-        self._warming.setInterval(_WARM_AFTER_MS)
-        self._warming.timeout.connect(self._warm)
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
@@ -257,6 +275,9 @@ class Window(QMainWindow):
             self.raise_()
 
     def _escape(self) -> None:
+        if self._welcome is not None and self.shows_welcome:
+            self._welcome.escape()
+            return
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
             self.status.show_note("Thrown away; nothing was sent")
