@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
-    from companion.app.local_models import LocalModels
-    from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
