@@ -22,7 +22,7 @@ from companion.events import Events, Phase, Trouble
 from companion.flow import TURN_ROLES, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.records import SessionRecord
+from companion.records import KeepSound, SessionRecord
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.journal_desk import JournalDesk
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
@@ -163,6 +164,19 @@ class Companion:
         )
 
     @cached_property
+    def journal_desk(self) -> JournalDesk:
+        """Changing what is kept."""
+        from companion.app.journal_desk import JournalDesk
+
+        return JournalDesk(
+            journal=self.archive.using,
+            engine=lambda: self.engine,
+            practice=lambda name: find_practice(name, self._own_practices),
+            sound_days=self._sound_days,
+            events=self.events,
+        )
+
+    @cached_property
     def _remedies(self) -> Remedies:
         from companion.app.remedies import Remedies
 
@@ -222,6 +236,7 @@ class Companion:
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
+            keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -256,6 +271,7 @@ class Companion:
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
+        self.journal_desk.open()
         self.caring.open()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
@@ -289,6 +305,7 @@ class Companion:
         await self.engine.close()
         await self._errands.stop()
         await self.recovery.close()
+        await self.journal_desk.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()
@@ -452,6 +469,11 @@ class Companion:
             yield lambda: self.archive.keep(self.settings.journal.keep)
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
+
+    def _sound_days(self) -> int | None:
+        """How many days recordings are kept; None: until the person removes them."""
+        journal = self.settings.journal
+        return journal.sound_days if journal.keep_sound == KeepSound.DAYS else None
 
     @property
     def _keeps(self) -> bool:

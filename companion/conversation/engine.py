@@ -8,7 +8,7 @@ again or taken back. Runs on the event loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from companion import days
@@ -49,7 +49,7 @@ class Engine(Driver):
 
     def __init__(self, organs: Organs, events: Events, practice: Practice) -> None:
         super().__init__(organs, events)
-        self._saver = TurnSaver(organs.journal, events)
+        self._saver = TurnSaver(organs.journal, events, organs.keeps_sound)
         self._context = TurnContext(
             organs=organs,
             events=events,
@@ -183,11 +183,37 @@ class Engine(Driver):
         self._feed(machine.Leave())
         self._begin_session(practice)
 
-    def _begin_session(self, practice: Practice) -> None:
+    def take_up(
+        self, practice: Practice, journal: Journal, session_id: int, turns: Sequence[TurnRecord]
+    ) -> None:
+        """Goes on with a reflection of before, of which `turns` are known, oldest first."""
+        self._feed(machine.Leave())
+        session = Session(practice, history=list(turns), journal=journal, id=session_id, taken_up=days.now())
+        self._begin_session(practice, session)
+
+    def leave(self, journal: Journal, session_ids: Collection[int]) -> None:
+        """What is said from now on belongs to none of these of this journal, and nobody is told what was said in them."""
+        session = self._turns.session
+        if session.journal is journal and session.id in session_ids:
+            self.begin(self.practice)
+
+    def recall_anew(self, journal: Journal, change: Callable[[TurnRecord], TurnRecord | None]) -> None:
+        """What is known of earlier turns in this journal is changed, or forgotten where `change` gives None."""
+        session = self._turns.session
+        if session.journal is not journal:
+            return
+        changed = [each for turn in session.history if (each := change(turn)) is not None]
+        if changed != session.history:
+            session.history[:] = changed
+            self._turns.begin(session)  # a voice model that remembers it otherwise is left
+            self.tell_practice()
+
+    def _begin_session(self, practice: Practice, session: Session | None = None) -> None:
         """What begins from now on belongs to another session; turns under way stay in theirs."""
         self._failed = None
-        self._turns.begin(Session(practice))
-        self.events.emit(SessionBegan())
+        session = session or Session(practice)
+        self._turns.begin(session)
+        self.events.emit(SessionBegan(turns=tuple(session.history)))
         self.tell_practice()
 
     def _begin_anew_if_due(self) -> None:
@@ -201,7 +227,9 @@ class Engine(Driver):
         turn = self._turn
         if turn is not None and turn.at and turn.session is self._turns.session:
             return When.of(turn.at, turn.offset_s)
-        return When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
+        last = When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
+        taken_up = self._turns.session.taken_up
+        return taken_up if last is None or (taken_up is not None and taken_up.at > last.at) else last
 
     def leave_session(self) -> None:
         """What is said from now on is kept in the journal that is open then; the conversation goes on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from companion.days import When
 from companion.flow import TurnRecord
 from companion.ports import Journal
 from companion.practices import Practice
@@ -24,6 +25,8 @@ class Session:
     """The one it began in; None: nothing of it is kept yet."""
     id: int | None = None
     watch: Watch | None = None
+    taken_up: When | None = None
+    """When a reflection of before was gone on with."""
 
     @property
     def care(self) -> Watch:

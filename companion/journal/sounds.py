@@ -34,6 +34,8 @@ class Sounds:
         def job(connection: Connection) -> None:
             for take_id in ids:
                 seconds = self._takes.seconds_of(take_id)
+                if connection.execute("SELECT 1 FROM kept_sound WHERE take_id = ?", (take_id,)).fetchone():
+                    continue  # a turn that is tried again
                 if seconds <= 0:
                     self._takes.remove([take_id])
                     continue
