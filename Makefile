@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-INPUTS := pyproject.toml .ci/constraints.txt .ci/setup .ci/weights.py
+INPUTS := pyproject.toml .ci/constraints.txt .ci/locked.txt .ci/setup .ci/weights.py
 
 help:
 	@echo "make run               start Companion          (make run ARGS=\"demo\" passes arguments)"
