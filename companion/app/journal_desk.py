@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from companion import days
 from companion.errors import CompanionError
 from companion.events import Event, Events, LocalTimeChanged, Trouble
 from companion.tasks import spawn, stop
@@ -108,11 +109,17 @@ class JournalDesk:
     async def go_on(self, session_id: int) -> bool:
         """What is said from now on belongs to this reflection; False: it is not there any more."""
         async with self._journal() as journal:
+            from companion.conversation.session import Session
+
             session = await journal.list.session(session_id)
             if session is None or session.deleted_at is not None:
                 return False
             turns = await journal.list.turns(session_id)
-            self._engine().take_up(self._practice(session.practice), journal, session_id, turns)
+            practice = self._practice(session.practice)
+            before = Session(
+                practice, history=list(turns), journal=journal, id=session_id, taken_up=days.now()
+            )
+            self._engine().go_on_in(before)
         return True
 
     # -- inside ---------------------------------------------------------------------------------------------
