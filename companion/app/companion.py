@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.exchange import Exchange
     from companion.app.journal_desk import JournalDesk
     from companion.app.played import Played
     from companion.app.pool import Patience
@@ -124,6 +125,13 @@ class Companion(Ground):
             sound_days=self._sound_days,
             events=self.events,
         )
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Imports and exports."""
+        from companion.app.exchange import Exchange
+
+        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
 
     @cached_property
     def _remedies(self) -> Remedies:

@@ -23,6 +23,7 @@ from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
+from companion.journal.exchanging import Exchanging
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -221,6 +222,7 @@ class SqlJournal:
         self.sounds = Sounds(tables, takes)
         self.changing = Changing(tables, self.sounds, copies)
         self._copies = copies
+        self.exchange = Exchanging(tables, self.list, self.changing)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
 
