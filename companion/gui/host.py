@@ -10,7 +10,8 @@ from typing import Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
-from companion.flow import SessionRecord, TurnRecord, WaitingTake
+from companion.flow import TurnRecord
+from companion.records import SessionRecord, WaitingTake
 
 
 class PracticeInfo(Protocol):

@@ -40,12 +40,11 @@ from companion.flow import (
     ReplyState,
     Role,
     Sentence,
-    SessionRecord,
     Severity,
     Transcript,
     TurnRecord,
-    WaitingTake,
 )
+from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
