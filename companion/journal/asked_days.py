@@ -1,4 +1,4 @@
-"""The days a question asks about: "on 12 March", "last summer", "two weeks ago". Text and today in, first and last day out. Pure.
+"""The days a question asks about ("on 12 March", "last summer", "two weeks ago"). Text and today in, two days out. Pure.
 
 English only. Of days that come again every year the last one that is not in the future is meant.
 """
@@ -17,14 +17,18 @@ _MONTHS |= {name.lower(): number for number, name in enumerate(calendar.month_ab
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _WEEKDAYS = {name.lower(): number for number, name in enumerate(calendar.day_name)}
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
-_ORDINALS = (
+_IN_ORDER = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth "
     "twenty-fifth twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
-).split()
-_NUMBERS = {word: number for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+)
+_ORDINALS = _IN_ORDER.split()
+_TEN = "one two three four five six seven eight nine ten"
+_NUMBERS = {word: number for number, word in enumerate(_TEN.split(), 1)}
 _NUMBERS |= {"a": 1, "an": 1, "a few": 3, "a couple of": 2}
-_DAY = rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?|(?P<ordinal>{'|'.join(sorted(_ORDINALS, key=len, reverse=True))})"
+_DAY = (
+    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?|(?P<ordinal>{'|'.join(sorted(_ORDINALS, key=len, reverse=True))})"
+)
 _YEAR = r"(?:,?\s+(?:of\s+|in\s+)?(?P<year>(?:19|20)\d\d|last year|this year))?"
 _ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)-(\d\d)\b")
 _DAY_MONTH = re.compile(rf"\b(?:{_DAY})\s+(?:of\s+)?(?P<month>{_MONTH})\b\.?{_YEAR}")
@@ -32,17 +36,25 @@ _MONTH_DAY = re.compile(rf"\b(?P<month>{_MONTH})\.?\s+(?:the\s+)?(?:{_DAY})\b{_Y
 _IN_MONTH = re.compile(
     rf"\b(?P<lead>(?:in|of|during|since|early|late|mid|last|this|that|one)\s+)?(?P<month>{_MONTH})\b\.?{_YEAR}"
 )
-_SEASON = re.compile(rf"\b(?P<lead>(?:during|last|this)\s+)?(?:the\s+)?(?P<season>{'|'.join(_SEASONS)})\b{_YEAR}")
-_IN_YEAR = re.compile(r"\b(?:in|of|during|for|end of|at|since|easter|christmas|summer|winter)\s+((?:19|20)\d\d)\b")
+_SEASON = re.compile(
+    rf"\b(?P<lead>(?:during|last|this)\s+)?(?:the\s+)?(?P<season>{'|'.join(_SEASONS)})\b{_YEAR}"
+)
+_IN_YEAR = re.compile(
+    r"\b(?:in|of|during|for|end of|at|since|easter|christmas|summer|winter)\s+((?:19|20)\d\d)\b"
+)
 _AGO = re.compile(
     rf"\b(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})\s+(?P<unit>day|week|month|year)s?\s+ago\b"
 )
-_NEAR = re.compile(r"\b(?:(last|this)\s+(week|weekend|month|year)|(yesterday|today|last night|this morning))\b")
+_NEAR = re.compile(
+    r"\b(?:(last|this)\s+(week|weekend|month|year)|(yesterday|today|last night|this morning))\b"
+)
 _WEEKDAY = re.compile(rf"\b(?:on|last|this)\s+({'|'.join(_WEEKDAYS)})\b")
 _BACK = re.compile(
-    r"\b(?:did i|have i|had i|was i|when (?:did|was|were|have|had|do|is)|what (?:did|have|had|was|were) |remember|last time|"
+    r"\b(?:did i|have i|had i|was i|when (?:did|was|were|have|had|do|is)|what (?:did|have|had|was|were) |remember|"
+    r"last time|"
     r"how (?:did|was|were|many|much|long) |who (?:did|was|were|is|has) |where (?:did|was|were|do|had|is) |earlier|"
-    r"back (?:in|then|when)|used to|the (?:time|day|night) (?:when|that|i)|told you|i (?:said|told|wrote|mentioned)|why did)",
+    r"back (?:in|then|when)|used to|the (?:time|day|night) (?:when|that|i)|told you|"
+    r"i (?:said|told|wrote|mentioned)|why did)"
 )
 
 
@@ -120,7 +132,7 @@ def _season(told: str | None, month: int, today: date) -> Days:
 
 
 def _not_now(days: Days, lead: str | None, today: date) -> Days:
-    """"Last summer" said in summer is the one before."""
+    """ "Last summer" said in summer is the one before."""
     if (lead or "").strip() != "last" or not days[0] <= today <= days[1]:
         return days
     first, last = (each.replace(year=each.year - 1, day=min(each.day, 28)) for each in days)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ALL = Selection()
 _FEW_DAYS = 8
 """Who asks about so few days wants what was said on them, whatever it was."""
-_SIMILAR = 0.25
+_SIMILAR = 0.15
 """Below this cosine nothing is called similar."""
 _CANDIDATES = 40
 
@@ -100,9 +100,7 @@ class Finding:
         still = await self.still.nearest(text, turns) if self.still is not None else None
         return still, await self.reader.nearest(text, turns) if self.reader is not None else None
 
-    async def _hits(
-        self, query: Query, selection: Selection, limit: int, found: _Found | None
-    ) -> list[Hit]:
+    async def _hits(self, query: Query, selection: Selection, limit: int, found: _Found | None) -> list[Hit]:
         def job(connection: Connection) -> list[Hit]:
             known = found or _Found(self._words.find(connection, query, selection))
             order, scores = _order(known, limit)
@@ -110,7 +108,9 @@ class Finding:
             shown = [turns[turn_id] for turn_id in order if turn_id in turns][:limit]
             marked = index.marked(connection, query, [turn for turn in shown if turn.id in known.words])
             hits = [_title_hit(*each) for each in index.titles(connection, query, selection)]
-            return [*hits, *(_hit(turn, scores[turn.id], marked.get(turn.id), known) for turn in shown)][:limit]
+            return [*hits, *(_hit(turn, scores[turn.id], marked.get(turn.id), known) for turn in shown)][
+                :limit
+            ]
 
         return await self._tables.read(job)
 
@@ -130,9 +130,7 @@ class Finding:
         is_back = asks_back(said)
         days = asked_days(said, today or _today()) if is_back else None
         selection = Selection(first_day=days[0], last_day=days[1]) if days else _ALL
-        words = await self._tables.read(
-            lambda db: self._words.find(db, query, selection, is_own=True)
-        )
+        words = await self._tables.read(lambda db: self._words.find(db, query, selection, is_own=True))
         found = _Found(words)
         found.still, found.read = await self._near(said, selection)
         is_few = days is not None and (days[1] - days[0]).days < _FEW_DAYS
@@ -165,9 +163,7 @@ class Finding:
             covered = ranking.shares(told, rarities)
             strengths[turn.id] = ranking.STRONG if is_few else _strength(turn.id, covered, found)
         kept = ranking.worth_telling(strengths, {key: turn.at for key, turn in turns.items()}, limit)
-        return [
-            _earlier(turns[key], strengths[key], marked.get(key, ([], []))[0], found) for key in kept
-        ]
+        return [_earlier(turns[key], strengths[key], marked.get(key, ([], []))[0], found) for key in kept]
 
 
 def _today() -> date:
@@ -220,9 +216,7 @@ def _place(turn: Turn, spans: list[Span], found: _Found) -> Span:
     return cut[0]
 
 
-def _hit(
-    turn: Turn, score: float, marks: tuple[list[Span], list[Span]] | None, found: _Found
-) -> Hit:
+def _hit(turn: Turn, score: float, marks: tuple[list[Span], list[Span]] | None, found: _Found) -> Hit:
     said, answered = marks or ([], [])
     is_answer = bool(answered) and not said
     text = turn.answer if is_answer else turn.words

@@ -52,7 +52,7 @@ class Words:
         if query.literal:
             return self._literally(connection, query.literal, selection)
         entries = self._count(connection)
-        counts = {word: self.count(connection, word) for word in query.telling} if len(query.words) > 1 else {}
+        counts = {word: self.count(connection, word) for word in query.telling}
         most = max(entries // ranking.FREQUENT_SHARE, _FEW)
         frequent = {word for word, count in counts.items() if count > most}
         words = asking.without(query.telling, frequent)
@@ -93,7 +93,13 @@ class Words:
         return int(entries)
 
     def _ask(
-        self, connection: Connection, match: str, selection: Selection, *, is_own: bool, in_order_of_time: bool
+        self,
+        connection: Connection,
+        match: str,
+        selection: Selection,
+        *,
+        is_own: bool,
+        in_order_of_time: bool,
     ) -> dict[int, float]:
         if not match:
             return {}
@@ -164,7 +170,9 @@ def marked(
 ) -> dict[int, tuple[list[Span], list[Span]]]:
     """Where the words stand in each turn: in what was said, and in the answer."""
     if query.literal:
-        return {turn.id: (_all(query.literal, turn.words), _all(query.literal, turn.answer)) for turn in turns}
+        return {
+            turn.id: (_all(query.literal, turn.words), _all(query.literal, turn.answer)) for turn in turns
+        }
     match = query.match(query.telling) if not query.exact else query.match(())
     if not match or not turns:
         return {}

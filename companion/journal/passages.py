@@ -75,7 +75,9 @@ def excerpt(text: str, spans: Sequence[Span], longest: int = EXCERPT) -> tuple[s
 def _window(text: str, spans: Sequence[Span], longest: int) -> Span:
     if len(text) <= longest or not spans:
         return 0, min(len(text), longest)
-    best = max(spans, key=lambda span: sum(span[0] <= other[0] < span[0] + longest * 3 // 4 for other in spans))
+    best = max(
+        spans, key=lambda span: sum(span[0] <= other[0] < span[0] + longest * 3 // 4 for other in spans)
+    )
     begin = max(0, min(best[0] - longest // 5, len(text) - longest))
     return begin, min(len(text), begin + longest)
 

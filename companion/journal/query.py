@@ -10,20 +10,25 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-_QUOTED = re.compile(r"[\"\u201c\u201d\u201e\u00ab\u00bb]([^\"\u201c\u201d\u201e\u00ab\u00bb]{1,200})[\"\u201c\u201d\u201e\u00ab\u00bb]")
+_QUOTED = re.compile(
+    r"[\"\u201c\u201d\u201e\u00ab\u00bb]([^\"\u201c\u201d\u201e\u00ab\u00bb]{1,200})[\"\u201c\u201d\u201e\u00ab\u00bb]"
+)
 _WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+_UNSPACED = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+)
 """Scripts that are written without spaces: the index holds their sentences as one word."""
 _SHORTEST_BEGINNING = 3
 """Letters of a growing word; fewer begin too many words."""
 MOST_WORDS = 24
 _LONGEST = 2_000
-PLAIN = frozenset(
-    """a about am an and are as at be been but by can could d did do does doing don for from had has have having he her
+_PLAIN = """
+a about am an and are as at be been but by can could d did do does doing don for from had has have having he her
     him his how i if in into is it its just ll m me my no nor not now of on or our re s say said she should so t tell than
     that the their them then there these they this those to ve was we were what when where which while who whom whose why
-    will with would write wrote written you your""".split()
-)
+    will with would write wrote written you your
+"""
+PLAIN = frozenset(_PLAIN.split())
 """English words that say nothing about what is looked for; no question consists of them alone."""
 
 
@@ -52,7 +57,7 @@ class Query:
     @property
     def literal(self) -> str:
         """Text that is looked for letter by letter, because its script has no spaces; empty: none."""
-        return self.text.strip("\"\u201c\u201d ") if _UNSPACED.search(self.text) else ""
+        return self.text.strip('"\u201c\u201d ') if _UNSPACED.search(self.text) else ""
 
     def match(self, words: Iterable[str], *, is_growing: bool = True, is_every: bool = False) -> str:
         """The question in FTS5's language, of these of the words; empty: there is nothing to ask.

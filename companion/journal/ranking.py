@@ -23,7 +23,7 @@ READ_COVERED_SHARE, READ_STRONG = 0.4, 0.55
 STRONG_IN_WORDS = 0.45
 """The same where there are only words."""
 AS_GOOD, NEWER_AS_GOOD = 0.75, 0.45
-"""What is brought up beside the strongest has so much of its strength; a newer one, which may have changed it, needs less."""
+"""What is brought up beside the strongest has so much of its strength; a newer one needs less: it may have changed it."""
 
 
 def fused(words: Mapping[int, float], meaning: Mapping[int, float], middle: float) -> dict[int, float]:

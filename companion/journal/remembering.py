@@ -41,7 +41,10 @@ class Remembering:
 
     async def pinned(self, limit: int = 5) -> list[Earlier]:
         """What is always brought up, the newest first."""
-        sql = _MEMORIES + f"AND pinned = 1 AND forgotten = 0 ORDER BY coalesce(turn.at, memory.at) DESC LIMIT {limit:d}"
+        sql = (
+            _MEMORIES
+            + f"AND pinned = 1 AND forgotten = 0 ORDER BY coalesce(turn.at, memory.at) DESC LIMIT {limit:d}"
+        )
         return [_earlier(each) for each in await self._tables.read(lambda db: _memories(db, sql))]
 
     async def put_right(self, found: Iterable[Earlier]) -> list[Earlier]:
@@ -84,14 +87,18 @@ class Remembering:
         return await self._one(sql, turn_id)
 
     async def pin(self, memory_id: int, is_pinned: bool) -> None:
-        await self._one("UPDATE memory SET pinned = ?, forgotten = 0 WHERE id = ? RETURNING id", int(is_pinned), memory_id)
+        await self._one(
+            "UPDATE memory SET pinned = ?, forgotten = 0 WHERE id = ? RETURNING id", int(is_pinned), memory_id
+        )
 
     async def correct(self, memory_id: int, text: str) -> None:
         """It is told so from now on; empty: as it was said then, and one of the person's own writing goes."""
         if text.strip():
             await self._one("UPDATE memory SET text = ? WHERE id = ? RETURNING id", _short(text), memory_id)
             return
-        await self._one("UPDATE memory SET text = NULL WHERE id = ? AND turn_id IS NOT NULL RETURNING id", memory_id)
+        await self._one(
+            "UPDATE memory SET text = NULL WHERE id = ? AND turn_id IS NOT NULL RETURNING id", memory_id
+        )
 
     async def forget(self, memory_id: int) -> None:
         """Never brought up again; one of the person's own writing goes for good."""

@@ -22,6 +22,7 @@ from companion.flow import ReplyState, TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
+from companion.journal.finding import Finding
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -34,6 +35,7 @@ from companion.journal.keys import (
 )
 from companion.journal.listing import Listing
 from companion.journal.moving import dump, put_all
+from companion.journal.remembering import Remembering
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
@@ -215,6 +217,8 @@ class SqlJournal:
         """What opened it: "keyring", "passphrase" or "memory"."""
         self.list = Listing(tables)
         self.changing = Changing(tables)
+        self.finding = Finding(tables)
+        self.remembering = Remembering(tables)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
 

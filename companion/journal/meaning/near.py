@@ -109,7 +109,9 @@ class Near:
         """
         cosines = self._cosines(question)
         if turns is not None:
-            cosines = np.where(np.isin(self._turns[: self._size], np.fromiter(turns, np.int64)), cosines, -2.0)
+            cosines = np.where(
+                np.isin(self._turns[: self._size], np.fromiter(turns, np.int64)), cosines, -2.0
+            )
         size = len(cosines)
         if not size:
             return Nearest({}, {}, {})

@@ -1,7 +1,7 @@
 """Text cut into the pieces a model knows: byte pairs as Llama 2 has them, word pieces as BERT has them. Pure, any thread.
 
 Both read the `tokenizer.json` that comes with a model. Neither joins pieces over a space, so each word is cut once and
-remembered; that makes plain Python as fast as is needed (20 to 60 us a passage), without a library that brings a downloader.
+remembered; that makes plain Python as fast as is needed (20 to 160 us a passage), without a library of 40 MB.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class BytePairs:
     def _cut(self, word: str) -> tuple[int, ...]:
         parts = ["\u2581", *word]
         while len(parts) > 1:
-            ranked = [(self._ranks.get(pair, -1), at) for at, pair in enumerate(zip(parts, parts[1:], strict=False))]
+            ranked = [(self._ranks.get(pair, -1), at) for at, pair in enumerate(pairwise(parts))]
             best = min((each for each in ranked if each[0] >= 0), default=None)
             if best is None:
                 break
@@ -53,7 +54,11 @@ class BytePairs:
         ids: list[int] = []
         for part in parts:
             known = self._ids.get(part)
-            signs = [known] if known is not None else [self._ids.get(f"<0x{byte:02X}>", 0) for byte in part.encode()]
+            signs = (
+                [known]
+                if known is not None
+                else [self._ids.get(f"<0x{byte:02X}>", 0) for byte in part.encode("utf-8", "replace")]
+            )
             ids += signs
         return tuple(ids)
 

@@ -32,7 +32,7 @@ class Reader:
     width = 384
 
     def __init__(self, folder: Path) -> None:
-        """Raises: OSError, ValueError, KeyError, ImportError, or onnxruntime's own: the files are not what they should be."""
+        """Raises ImportError, OSError, ValueError, KeyError or onnxruntime's own where it cannot be had."""
         import onnxruntime
 
         self._pieces = WordPieces(folder / TOKENIZER)
@@ -52,6 +52,8 @@ class Reader:
             given = {
                 "input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)
             }  # fmt: skip
-            hidden = self._session.run(None, {key: value for key, value in given.items() if key in self._inputs})
+            hidden = self._session.run(
+                None, {key: value for key, value in given.items() if key in self._inputs}
+            )
             found[row] = hidden[0][0].mean(axis=0)
         return unit(found)

@@ -1,4 +1,4 @@
-"""WordLlama: a text's vector is the weighted mean of its pieces' fixed vectors. Any thread; blocking, no state but a memory of words.
+"""WordLlama: a text's vector is the weighted mean of its pieces' fixed vectors. Any thread, blocking.
 
 The two files of the model are read here themselves: their own loader looks for them in a folder that its package does not
 have and then downloads. A piece weighs the more the rarer it is: -log of how often it occurs. Pieces of this vocabulary are
@@ -69,4 +69,4 @@ def _mapped(file: Path) -> NDArray[np.float16]:
 
 def _rarity(count: int) -> NDArray[np.float32]:
     ranks = np.maximum(np.arange(count) - _FIRST_WORD, 0) + 10.0
-    return np.asarray(np.log(ranks), np.float32) ** 2
+    return np.asarray(np.log(ranks), np.float32)
