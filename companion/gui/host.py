@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
 from companion.flow import TurnRecord
 from companion.records import SessionRecord, WaitingTake
+
+if TYPE_CHECKING:
+    from companion.practices import Practice
 
 
 class PracticeInfo(Protocol):
@@ -96,6 +99,40 @@ class WaitingTakes(Protocol):
         """Undoes a discard; False when it is too late."""
 
 
+class Shelved(Protocol):
+    """One practice as it is listed."""
+
+    @property
+    def practice(self) -> Practice: ...
+
+    @property
+    def is_own(self) -> bool: ...
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be followed yet; empty: it can."""
+
+    @property
+    def has_draft(self) -> bool:
+        """Changes are not finished."""
+
+
+class PracticeShelf(Protocol):
+    """The practices as the page asks for them. Raises `CompanionError`."""
+
+    def entries(self) -> Sequence[Shelved]:
+        """The person's own first."""
+
+    async def save(self, practice: Practice, name: str = "") -> str:
+        """Writes one, or its draft while it has faults; returns the name it has now."""
+
+    async def delete(self, name: str) -> None: ...
+
+    async def undo_delete(self) -> bool: ...
+
+    def forget_deleted(self) -> None: ...
+
+
 class WindowHost(Protocol):
     """The app as the window knows it. All methods belong to the loop's thread; the plain ones return at once."""
 
@@ -128,6 +165,10 @@ class WindowHost(Protocol):
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice."""
+
+    @property
+    def shelf(self) -> PracticeShelf:
+        """The practices to be written, kept and deleted."""
 
     def new_session(self) -> None: ...
 

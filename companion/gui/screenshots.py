@@ -88,8 +88,8 @@ def _stage(name: str, theme: str) -> QWidget:
     SCENES[name](host)
     window.page.script.flush()
     window.page.area.arrive()
-    if name == "journal":
-        window.show_page("journal")
+    if name in ("journal", "practices"):
+        window.show_page(name)
     return window
 
 

@@ -44,6 +44,7 @@ from companion.flow import (
     Transcript,
     TurnRecord,
 )
+from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 
@@ -167,6 +168,7 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.shelf = StagedShelf(WALK, UNFINISHED)
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -415,6 +417,10 @@ def journal(host: StagedHost) -> None:
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
 
 
+def practices(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -423,4 +429,5 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "trouble": trouble,
     "care": care,
     "journal": journal,
+    "practices": practices,
 }
