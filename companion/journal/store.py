@@ -24,6 +24,7 @@ from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
 from companion.journal.exchanging import Exchanging
+from companion.journal.finding import Finding
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -36,6 +37,7 @@ from companion.journal.keys import (
 )
 from companion.journal.listing import Listing
 from companion.journal.moving import dump, put_all
+from companion.journal.remembering import Remembering
 from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
@@ -222,6 +224,8 @@ class SqlJournal:
         self.sounds = Sounds(tables, takes)
         self.changing = Changing(tables, self.sounds, copies)
         self._copies = copies
+        self.finding = Finding(tables)
+        self.remembering = Remembering(tables)
         self.exchange = Exchanging(tables, self.list, self.changing)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
