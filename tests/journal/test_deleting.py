@@ -17,6 +17,7 @@ from companion.paths import Home
 from companion.records import Selection
 from tests.journal import child
 from tests.journal.conftest import KEYRING, Opener, tell
+from tests.reliability.proof import prove
 
 SENTINEL = "the heron by the weir"
 PAGE, RESERVED = 4096, 80
@@ -61,6 +62,7 @@ async def tell_all(journal: SqlJournal) -> tuple[int, list[str]]:
     await journal.changing.set_summary(session_id, SENTINEL)
     await journal.changing.set_mood(session_id, before=1, word=SENTINEL)
     await journal.changing.set_labels(session_id, tags=[SENTINEL], people=[SENTINEL])
+    await journal.remembering.correct(await journal.remembering.keep(turn_id), SENTINEL)
     return session_id, [await kept(journal, turn_id), await kept(journal, other)]
 
 
@@ -74,7 +76,8 @@ async def test_what_is_deleted_for_good_is_nowhere_in_the_files(opened: Opener, 
     await journal.changing.delete([session_id])
     assert await journal.changing.purge() == 0  # it can still be brought back
     assert await journal.changing.purge(time.time() + 1) == 1
-    assert SENTINEL.encode() not in await clear_bytes(home)
+    left = (await clear_bytes(home)).count(SENTINEL.encode())
+    prove(15, "traces in pages, log and recordings of what was deleted for good", left, 0, cases=1)
     assert list(home.takes.glob("*")) == []
     assert await journal.list.count() == 30
     assert await journal.list.page(selection=DELETED) == []
