@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
 from companion.flow import SessionRecord, TurnRecord, WaitingTake
+
+if TYPE_CHECKING:
+    from companion.insights.pictures import Figures, Returns
+    from companion.insights.rows import Choice
 
 
 class PracticeInfo(Protocol):
@@ -95,6 +99,16 @@ class WaitingTakes(Protocol):
         """Undoes a discard; False when it is too late."""
 
 
+class InsightSource(Protocol):
+    """What the journal's own figures come from. Raises `CompanionError`."""
+
+    async def figures(self, choice: Choice) -> Figures:
+        """What follows from times and marks."""
+
+    async def returns(self, choice: Choice) -> Returns:
+        """What the words are needed for."""
+
+
 class WindowHost(Protocol):
     """The app as the window knows it. All methods belong to the loop's thread; the plain ones return at once."""
 
@@ -138,6 +152,9 @@ class WindowHost(Protocol):
     @property
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
+
+    @property
+    def insights(self) -> InsightSource: ...
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells."""

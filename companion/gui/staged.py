@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from companion.errors import Action, AIProviderAuthError, CompanionError
 from companion.events import (
@@ -46,6 +46,7 @@ from companion.flow import (
     TurnRecord,
     WaitingTake,
 )
+from companion.gui.staged_insights import TODAY, StagedInsights, autumn
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
@@ -168,6 +169,7 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.insights = StagedInsights()
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -416,6 +418,21 @@ def journal(host: StagedHost) -> None:
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
 
 
+def insights(host: StagedHost) -> None:
+    idle(host)
+    host.insights.rows = autumn()
+
+
+def insights_few(host: StagedHost) -> None:
+    """In the first week: most pictures say what they wait for."""
+    idle(host)
+    host.insights.rows = tuple(row for row in autumn() if row.day > TODAY - timedelta(days=7))
+
+
+def insights_empty(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -424,4 +441,14 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "trouble": trouble,
     "care": care,
     "journal": journal,
+    "insights": insights,
+    "insights-few": insights_few,
+    "insights-empty": insights_empty,
 }
+PAGES = {
+    "journal": "journal",
+    "insights": "insights",
+    "insights-few": "insights",
+    "insights-empty": "insights",
+}
+"""The page a scene shows; the others show the talk page."""

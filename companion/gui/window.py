@@ -7,6 +7,7 @@ changes only when the event comes back.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
+    from companion.gui.insights import InsightsPage
     from companion.gui.journal import JournalPage
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
@@ -103,12 +105,17 @@ class Window(QMainWindow):
     # -- pages ----------------------------------------------------------------------------------------------
 
     def show_page(self, page: str) -> None:
-        """ "talk" or "journal"."""
+        """ "talk", "journal" or "insights"."""
         if page == "journal":
             journal = self._journal_page()
             self._stack.setCurrentWidget(journal)
             journal.setFocus()
             journal.refresh()
+        elif page == "insights":
+            insights = self._insights_page()
+            self._stack.setCurrentWidget(insights)
+            insights.setFocus()
+            insights.refresh()
         else:
             self._stack.setCurrentWidget(self._talk_side)
             self.page.area.button.setFocus()
@@ -177,6 +184,7 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self._journal: JournalPage | None = None
+        self._insights: InsightsPage | None = None
         self.above = AbovePage(self.care, self.notices)
         self._talk_side = QWidget()
         column = QVBoxLayout(self._talk_side)
@@ -261,6 +269,16 @@ class Window(QMainWindow):
             self._stack.addWidget(self._journal)
         return self._journal
 
+    def _insights_page(self) -> InsightsPage:
+        from companion.gui.insights import InsightsPage
+
+        if self._insights is None:
+            self._insights = InsightsPage(self.look, self._host.insights)
+            self._insights.talk_wanted.connect(lambda: self.show_page("talk"))
+            self._insights.day_wanted.connect(self._show_day)
+            self._stack.addWidget(self._insights)
+        return self._insights
+
     # -- what the person does -------------------------------------------------------------------------------
 
     def _come_forward(self) -> None:
@@ -305,6 +323,10 @@ class Window(QMainWindow):
     def _show_waiting_takes(self) -> None:
         self.show_page("journal")
         self._journal_page().show_waiting()
+
+    def _show_day(self, day: date) -> None:
+        self.show_page("journal")
+        self._journal_page().show_day(day)
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -379,8 +401,14 @@ class Window(QMainWindow):
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
-        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
-            self._journal.refresh()
+        if event.is_other_day or event.is_other_zone:
+            self._refresh_shown()
+
+    def _refresh_shown(self) -> None:
+        """The page that is shown reads the journal again."""
+        for page in (self._journal, self._insights):
+            if page is not None and page is self._stack.currentWidget():
+                page.refresh()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -440,8 +468,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        if self._journal is not None and not self.shows_talk:
-            self._journal.refresh()
+        self._refresh_shown()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""
