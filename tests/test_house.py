@@ -16,7 +16,8 @@ FLOOR = {
         ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care", "insights"),
+        1,
     ),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
