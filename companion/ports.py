@@ -18,13 +18,12 @@ from companion.flow import (
     HearRequest,
     Message,
     ReplyState,
-    SessionRecord,
     SpeakRequest,
     Transcript,
     TurnRecord,
     TurnSignal,
-    WaitingTake,
 )
+from companion.records import SessionRecord, WaitingTake
 
 RequestT = TypeVar("RequestT", contravariant=True)
 ChunkT = TypeVar("ChunkT", covariant=True)

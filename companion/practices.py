@@ -19,6 +19,7 @@ from pathlib import Path
 from companion import days
 from companion.events import PracticeChanged
 from companion.paths import find_home, resources
+from companion.places import read_regular
 
 _log = logging.getLogger(__name__)
 _PARTS = ((5, "morning"), (12, "afternoon"), (17, "evening"), (22, "night"))
@@ -185,7 +186,7 @@ def find_practice(name: str, own: Path | None = None) -> Practice:
 @lru_cache(maxsize=8)
 def _load(shipped: Path, own: Path) -> tuple[Practice, ...]:
     found: dict[str, Practice] = {}
-    for path in [*sorted(shipped.glob("*.md")), *sorted(own.glob("*.md"))]:
+    for path in [*_files(shipped), *_files(own)]:
         try:
             practice = _read(path)
         except (OSError, ValueError) as error:
@@ -195,11 +196,16 @@ def _load(shipped: Path, own: Path) -> tuple[Practice, ...]:
     return tuple(sorted(found.values(), key=lambda practice: (practice.order, practice.title)))
 
 
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.md"))
+    except OSError as error:  # a name that is too long, a loop of links
+        _log.warning("no practices of your own: %s", error.strerror)
+        return []
+
+
 def _read(path: Path) -> Practice:
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_FILE_BYTES + 1)
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise ValueError("It is longer than 64 kB.")
+    content = read_regular(path, most_bytes=_LARGEST_FILE_BYTES) or b""
     return parse_practice(content.decode("utf-8-sig"), path.stem)
 
 

@@ -11,14 +11,14 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
         ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care", "insights"),
-        1,
+        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations"), 1
     ),
+    **dict.fromkeys(("care", "insights"), 1),
     **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
     "app": 3,
     "gui": 4,
@@ -29,6 +29,7 @@ WORDS = (
     "errors",
     "media",
     "calls",
+    "records",
     "flow",
     "jobs",
     "events",

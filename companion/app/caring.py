@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from companion.events import Event, ProgramNoted, TurnFinished, UserSaid
 from companion.paths import write_atomically
+from companion.places import read_notes
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from companion.settings.declared import Care
 
 _log = logging.getLogger(__name__)
-_MOST_BYTES = 4096
 
 
 @lru_cache(maxsize=1)
@@ -93,12 +93,12 @@ class Caring:
         from companion.care.notices import EVERY_S, Clockwork
 
         try:
-            found = json.loads(self._file.read_bytes()[:_MOST_BYTES]) if self._file.exists() else {}
+            found = read_notes(self._file)
             since_s = float(found.get("since_told_s", 0.0))
             return Clockwork(
                 has_begun=found.get("has_begun") is True, since_told_s=min(max(since_s, 0.0), EVERY_S)
             )
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (ValueError, TypeError):
             return Clockwork()  # the notice is given once more
 
     def _keep(self, clockwork: Clockwork) -> None:

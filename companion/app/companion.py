@@ -19,9 +19,10 @@ from companion.app.live_settings import LiveSettings
 from companion.app.sound import Sound
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Phase, Trouble
-from companion.flow import TURN_ROLES, SessionRecord, TurnRecord, Usage
+from companion.flow import TURN_ROLES, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
+from companion.records import SessionRecord
 from companion.settings import Settings
 
 if TYPE_CHECKING:

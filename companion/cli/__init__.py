@@ -19,6 +19,7 @@ import gc
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from companion.paths import Home, find_home
 def run(argv: list[str]) -> int:
     """Runs one command."""
     args = argparse.Namespace(**_NO_COMMAND)
+    _write_anything()
     try:
         if argv:
             _parser().parse_args(argv, args)
@@ -41,6 +43,13 @@ def run(argv: list[str]) -> int:
         return 1
     except (KeyboardInterrupt, BrokenPipeError):  # the reader of our output may have gone away
         return 1
+
+
+def _write_anything() -> None:
+    """What a console's encoding lacks (an emoji in cp1252, the byte of an old file name) ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,8 +25,10 @@ Add = Callable[[str, str, Run], argparse.ArgumentParser]
 """Declares a command: its name, what it does, what runs it."""
 
 
-def print_json(document: object) -> None:
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+def print_json(document: object, *, indent: int | None = 2) -> None:
+    """One document; in ASCII alone where the console may lack characters, so that it stays whole."""
+    is_plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    json.dump(document, sys.stdout, indent=indent, ensure_ascii=is_plain)
     sys.stdout.write("\n")
 
 

@@ -12,12 +12,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile
 
+from companion.errors import CompanionError, Kind
 from companion.paths import Home
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ class Door:
     """A lock beside the data, and a local socket."""
 
     def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
-        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.answers: Mapping[str, Callable[[], None]] = {}
         """What is done when it is asked for."""
         self._lock = QLockFile(str(home.data / "companion.lock"))
@@ -61,8 +62,25 @@ class Door:
         self._server: QLocalServer | None = None
 
     def enter(self) -> bool:
-        """False: another instance has this home."""
-        return self._lock.tryLock(0) or (self._lock.removeStaleLockFile() and self._lock.tryLock(0))
+        """False: another instance has this home. A folder that nothing can be written into keeps nobody out."""
+        with suppress(OSError, ValueError):  # the journal tells of it, in its own sentence
+            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._lock.tryLock(0) or (self._lock.removeStaleLockFile() and self._lock.tryLock(0)):
+            return True
+        return self._lock.error() is not QLockFile.LockError.LockFailedError
+
+    def claim(self) -> None:
+        """Makes sure that nobody else keeps a journal in this home, which may have become writable only now.
+
+        Raises:
+            CompanionError: ALREADY_RUNNING.
+        """
+        if not self._lock.isLocked() and not self.enter():
+            raise CompanionError(
+                Kind.ALREADY_RUNNING,
+                "Another window of Companion keeps this journal.",
+                hint="What you say here stays in this window until it is closed. Go on in the other one.",
+            )
 
     def listen(self) -> None:
         """From now on requests are heard; not needed for the first frame."""
@@ -161,7 +179,9 @@ def _address(data: Path) -> str:
     owner = str(os.getuid()) if hasattr(os, "getuid") else ""
     name = (
         "companion-"
-        + hashlib.sha256(f"{owner}:{data.resolve()}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        + hashlib.sha256(f"{owner}:{os.path.realpath(data)}".encode("utf-8", "surrogateescape")).hexdigest()[
+            :32
+        ]
     )
     return name if _HAS_ABSTRACT_NAMES or sys.platform == "win32" else f"/tmp/{name}"
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
-from companion.flow import SessionRecord, TurnRecord, WaitingTake
+from companion.flow import TurnRecord
+from companion.records import SessionRecord, WaitingTake
 
 if TYPE_CHECKING:
     from companion.insights.pictures import Figures, Returns

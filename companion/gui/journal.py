@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 from companion import days
 from companion.days import When
 from companion.errors import CompanionError
-from companion.flow import SessionRecord
 from companion.gui import icons
 from companion.gui.clean import clean_text
 from companion.gui.host import WindowHost
@@ -33,6 +32,7 @@ from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
 from companion.gui.waiting import WaitingPage
+from companion.records import SessionRecord
 from companion.tasks import spawn, stop
 
 _LIST_PX = 310

@@ -161,6 +161,7 @@ async def _live(
     if door is not None:
         door.answers = {RAISE: shell.bring_to_front, TOGGLE_TALK: app.toggle_talk}
         door.listen()
+        app.archive.claim = door.claim
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
     await closing.wait()

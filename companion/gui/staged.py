@@ -40,13 +40,12 @@ from companion.flow import (
     ReplyState,
     Role,
     Sentence,
-    SessionRecord,
     Severity,
     Transcript,
     TurnRecord,
-    WaitingTake,
 )
 from companion.gui.staged_insights import TODAY, StagedInsights, autumn
+from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()

@@ -23,7 +23,7 @@ CHANCE = 0.05
 """At most so many journals in which nothing belongs together show a link."""
 LEAST_EFFECT = 0.2
 """Cliff's delta: how much more often one side lies above the other than below, -1 to 1."""
-_MOST_PAIRS, _MOST_PLACES = 20, 499
+_MOST_PAIRS, _MOST_PLACES = 20, 300
 _AROUND = 14
 """Marked days on either side that a day is compared with."""
 _CHANCE_TOLD = "Seen together; that does not say why."

@@ -15,7 +15,7 @@ from math import ceil, log
 
 from companion import days
 from companion.insights.rows import Row, Span, Table, count, in_number_words, monday_of
-from companion.insights.words import OWN, THE, Found, Reader, Term, languages_in
+from companion.insights.words import OWN, THE, Finder, Reader, Term, languages_in, word_before
 
 LEAST_DAYS = 3
 """Days on which something must come up before it is called a theme."""
@@ -84,18 +84,22 @@ class _Heard:
     own: int = 0
     the: int = 0
 
-    def add(self, found: Found, day: date) -> None:
+    def add(self, match: re.Match[str], day: date) -> None:
+        """`match` of its `Finder`."""
+        before = word_before(match)
         self.days.add(day)
-        self.own += found.before in OWN
-        self.the += found.before in THE
-        self.shown[_uncapitalised(found)] += 1
+        self.own += before in OWN
+        self.the += before in THE
+        shown = " ".join(match[0].split())
+        is_first = not before and match.string[: match.start()].rstrip()[-1:] in ("", *".!?…")
+        self.shown[shown[0].lower() + shown[1:] if is_first and not shown.isupper() else shown] += 1
 
 
 def background_of(rows: Iterable[Row], languages: frozenset[str]) -> Background:
     """Of earlier days, or of some of them: shares are what is looked at."""
     reader, by_day = Reader(languages), defaultdict[date, set[Term]](set)
     for row in rows:
-        by_day[row.day].update(found.term for found in reader.terms(row.words))
+        by_day[row.day].update(reader.terms(row.words))
     counts: Counter[Term] = Counter()
     for terms in by_day.values():
         counts.update(terms)
@@ -117,7 +121,7 @@ def themes_of(
     spoken = {row.day for row in rows if row.words}
     periods = _Periods(span)
     labels = _labels(rows)
-    taken = {stem for _, name in labels for found in Reader(frozenset()).terms(name) for stem in found.term}
+    taken = {stem for _, name in labels for term in Reader(frozenset()).terms(name) for stem in term}
     themes = [_theme(name, on, periods, kind=kind) for (kind, name), on in labels.items()]
     if len(spoken) >= LEAST_DAYS_IN_ALL:
         step = max(1, len(rows) // _SAMPLE)
@@ -181,10 +185,10 @@ def _days_of_terms(rows: Sequence[Row], languages: frozenset[str]) -> Mapping[Te
     reader, counts, last = Reader(languages), Counter[Term](), dict[Term, date]()
     for row in sorted(rows, key=lambda row: row.began):
         day = row.day
-        for found in reader.terms(row.words):
-            if last.get(found.term) != day:
-                last[found.term] = day
-                counts[found.term] += 1
+        for term in reader.terms(row.words):
+            if last.get(term) != day:
+                last[term] = day
+                counts[term] += 1
         if len(counts) > _MOST_TERMS:
             since = day - timedelta(days=min(_FORGOTTEN_DAYS, (day - date.min).days))
             for term in [term for term, n in counts.items() if n == 1 and last[term] < since]:
@@ -192,16 +196,16 @@ def _days_of_terms(rows: Sequence[Row], languages: frozenset[str]) -> Mapping[Te
     return counts
 
 
-def _hear(rows: Sequence[Row], languages: frozenset[str], terms: frozenset[Term]) -> Mapping[Term, _Heard]:
-    """When and how those were said, in all rows."""
+def _hear(rows: Sequence[Row], languages: frozenset[str], terms: Iterable[Term]) -> Mapping[Term, _Heard]:
+    """When and how those were said, in all rows; looked for by how they begin, and then held against their stems."""
     reader, heard = Reader(languages), {term: _Heard() for term in terms}
-    begins = re.compile("|".join(re.escape(term[0][:-1]) for term in terms) or "$^")
+    finders = [Finder(term) for term in heard]
     for row in rows:
-        if not begins.search(row.words.lower()):
-            continue
-        for found in reader.terms(row.words):
-            if found.term in heard:
-                heard[found.term].add(found, row.day)
+        lower = row.words.lower()
+        for finder in finders:
+            for match in finder.matches(row.words, lower):
+                if reader.is_said(finder.term, match):
+                    heard[finder.term].add(match, row.day)
     return heard
 
 
@@ -232,11 +236,6 @@ def _shown(heard: _Heard) -> str:
     if heard.own >= _SHOWN_WITH * said:
         return f"my {words}" if words.isascii() else words
     return f"the {words}" if heard.the >= _SHOWN_WITH * said else words
-
-
-def _uncapitalised(found: Found) -> str:
-    first = found.shown[0]
-    return first.lower() + found.shown[1:] if found.is_first and not found.shown.isupper() else found.shown
 
 
 def _theme(words: str, on: set[date], periods: _Periods, *, kind: str = "", is_rising: bool = False) -> Theme:

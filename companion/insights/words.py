@@ -9,13 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from companion.paths import resources
 
 Term = tuple[str, ...]
 """Stems: one, two beside each other, or two around "and"."""
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s\w]|\d+")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s\w]|[\d_]+")
 _HEAVY = "heavy"
 _MOST_LETTERS, _LEAST_LETTERS = 24, 3
 _NEEDED_SHARE = 0.1
@@ -25,18 +24,6 @@ THE = frozenset(("the",))
 _WORDLESS_SCRIPTS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Thai, Lao, Burmese, Khmer, Japanese, Chinese: written without spaces, so what stands between two is no word."""
 _VOWEL = re.compile(r"[aeiouyäöüéèêàáíóúãõ]")
-
-
-class Found(NamedTuple):
-    """A content word or phrase where it was said."""
-
-    term: Term
-    shown: str
-    """As it was said."""
-    before: str
-    """The word before it, lower case; empty at the beginning."""
-    is_first: bool
-    """It begins a sentence, so its capital says nothing."""
 
 
 @lru_cache(maxsize=1)
@@ -78,29 +65,27 @@ class Reader:
         self._plain = frozenset().union(*(lists[name] for name in languages), lists.get(_HEAVY, frozenset()))
         self._known: dict[str, tuple[str, str]] = {}
 
-    def terms(self, text: str) -> Iterator[Found]:
+    def terms(self, text: str) -> Iterator[Term]:
         """What may be a theme, in the order it was said; a word inside a phrase comes alone too."""
-        before, is_first = "", True
-        last: Found | None = None  # the content word just before
-        joined: Found | None = None  # the one before an "and"
+        last = joined = ""  # the content word just before, or before an "and"
         known = self._known
         for token in _TOKEN.findall(text):
-            lower, stem = known.get(token) or self._look_up(token)
+            word, stem = known.get(token) or self._look_up(token)
             if not stem:
-                joined = last if lower in _AND else None
-                last = None
-                if not lower:
-                    is_first = token in ".!?…" or is_first
-                before = lower
+                joined, last = (last if word in _AND else ""), ""
                 continue
-            found = Found((stem,), token, before, is_first)
-            yield found
-            if last is not None and last.term != found.term:
-                yield Found((*last.term, stem), f"{last.shown} {token}", last.before, last.is_first)
-            elif joined is not None and joined.term != found.term:
-                term = (*joined.term, "&", stem)
-                yield Found(term, f"{joined.shown} {before} {token}", joined.before, joined.is_first)
-            last, joined, before, is_first = found, None, lower, False
+            yield (stem,)
+            if last and last != stem:
+                yield (last, stem)
+            elif joined and joined != stem:
+                yield (joined, "&", stem)
+            last, joined = stem, ""
+
+    def is_said(self, term: Term, match: re.Match[str]) -> bool:
+        """Whether what a `Finder` found is the term."""
+        tokens = _TOKEN.findall(match[0])
+        stems = ["&" if word in _AND else stem for word, stem in map(self._look_up, tokens)]
+        return tuple(stems) == term
 
     def _look_up(self, token: str) -> tuple[str, str]:
         """A token in lower case, empty where it is no word, and its stem, empty where it is no theme."""
@@ -129,3 +114,35 @@ def stem_of(word: str) -> str:
             is_doubled = rest[-1] == rest[-2] and rest[-1] not in "aeiouls"
             return rest[:-1] if is_doubled else rest.removesuffix("e")
     return word.removesuffix("e") if len(word) > 3 else word
+
+
+class Finder:
+    """Finds where a term may be said, by how its first word begins."""
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+        self._begins = _beginning(term[0]).lower()
+        parts = [r"\w+" if part == "&" else rf"{re.escape(_beginning(part))}[\w'’-]*" for part in term]
+        self._whole = re.compile(r"\s+".join(parts), re.IGNORECASE)
+
+    def matches(self, text: str, lower: str) -> Iterator[re.Match[str]]:
+        """`lower`: the text in lower case, which is much faster to look through."""
+        if len(lower) != len(text):  # a few letters become two
+            text = lower
+        at = lower.find(self._begins)
+        while at >= 0:
+            is_begun = at == 0 or not (lower[at - 1].isalnum() or lower[at - 1] in "'’-_")
+            if is_begun and (match := self._whole.match(text, at)) is not None:
+                yield match
+            at = lower.find(self._begins, at + 1)
+
+
+def _beginning(stem: str) -> str:
+    """What all forms begin with: story, stories."""
+    return stem.removesuffix("y") or stem
+
+
+def word_before(match: re.Match[str]) -> str:
+    """In lower case; empty at the beginning of a sentence."""
+    before = match.string[max(0, match.start() - _MOST_LETTERS) : match.start()].split()
+    return before[-1].lower() if before and before[-1][-1].isalpha() else ""

@@ -12,13 +12,14 @@ import hmac
 import os
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlcipher3 import dbapi2
 
+from companion.days import When
 from companion.errors import CompanionError, Kind
-from companion.journal.keys import NEWER
 from companion.journal.migrations import MIGRATIONS, migrate, schema_version
 from companion.log import Secret
 from companion.paths import sync_folder
@@ -42,8 +43,20 @@ _TUNING = (
 )
 
 
-def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entries: bool) -> Connection:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open journal file."""
+
+    connection: Connection
+    is_read_only: bool = False
+    """A newer version wrote it: what is known of it can be read, and nothing is written."""
+
+
+def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entries: bool) -> Opened:
     """The journal's connection, schema up to date; None: in memory.
+
+    An older file is copied into `backups/` beside it before anything of it is changed; one of a newer version is opened
+    for reading only.
 
     Args:
         path: the file; made when it is not there and nothing was ever kept.
@@ -56,16 +69,72 @@ def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entrie
         OSError: the folder or file cannot be made.
     """
     if path is None:
-        return _set_up(_connect(_MEMORY, key), journal_id)
+        return Opened(_set_up(_connect(_MEMORY, key), journal_id))
+    version = 0
     if check_present(path, has_entries=has_entries):
         try:
-            with closing(_connect(_address(path, "ro"), key)) as look:
-                _inspect(look, journal_id, has_entries=has_entries)
+            with closing(_connect(_address(path, _mode_to_look(path)), key)) as look:
+                version = _inspect(look, journal_id, has_entries=has_entries)
         except dbapi2.Error as error:
             raise _verdict(path, key, error) from error
     else:
         _make_private(path)
-    return _set_up(_connect(_address(path, "rw"), key), journal_id)
+    if version > len(MIGRATIONS):
+        return Opened(_for_reading(_connect(_address(path, "mode=ro"), key)), is_read_only=True)
+    connection = _connect(_address(path, "mode=rw"), key)
+    try:
+        if 0 < version < len(MIGRATIONS):
+            keep_copy(connection, copy_before_version(path, len(MIGRATIONS)), key, journal_id)
+    except BaseException:
+        connection.close()
+        raise
+    return Opened(_set_up(connection, journal_id))
+
+
+def copy_before_version(path: Path, version: int) -> Path:
+    """Where the journal stays as it was before it became one of `version`."""
+    return path.parent / "backups" / f"before-version-{version}.db"
+
+
+def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str) -> None:
+    """A whole copy of the journal, as encrypted as itself, that has its name only once it was opened and checked.
+
+    Raises:
+        CompanionError: JOURNAL_DAMAGED, what was written is not what was read.
+        OSError, sqlcipher3.Error: there is no room, or the folder cannot be written; nothing was changed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    growing = target.with_suffix(".part")
+    growing.unlink(missing_ok=True)  # of a run that ended here
+    try:
+        _make_private(growing)
+        with closing(_connect(_address(growing, "mode=rw"), key)) as copy:
+            connection.backup(copy)
+        with growing.open("rb+") as file:
+            os.fsync(file.fileno())
+        with closing(_connect(_address(growing, "mode=ro&immutable=1"), key)) as copy:
+            _inspect(copy, journal_id, has_entries=False)
+            if (
+                _counts(copy) != _counts(connection)
+                or copy.execute("PRAGMA cipher_integrity_check").fetchone()
+            ):
+                raise CompanionError(Kind.JOURNAL_DAMAGED, "The copy of the journal is not like the journal.")
+        os.replace(growing, target)
+    except BaseException:
+        growing.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _counts(connection: Connection) -> tuple[int, ...]:
+    """How many rows every table has."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    return tuple(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in names)
+
+
+def _for_reading(connection: Connection) -> Connection:
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def check_present(path: Path, *, has_entries: bool) -> bool:
@@ -96,11 +165,18 @@ def _has_log(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def _mode_to_look(path: Path) -> str:
+    """Read-only, but where the app ended while the file was made: then its first bytes are taken back."""
+    began = path.with_name(f"{path.name}-journal")
+    return "mode=rw" if began.exists() and began.stat().st_size else "mode=ro"
+
+
 def _connect(address: str, key: Secret) -> Connection:
     connection: Connection = dbapi2.connect(address, uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA cipher_log_level = NONE")  # or it writes to stderr
         connection.execute(f"PRAGMA key = \"x'{key.reveal()}{_salt(key).hex()}'\"")
+        connection.create_function("offset_here", 1, lambda at: When.of(at).offset_s)
         if not connection.execute("PRAGMA cipher_version").fetchone():
             raise CompanionError(
                 Kind.INTERNAL, "The journal's encryption is not available, so nothing was opened."
@@ -116,8 +192,8 @@ def _salt(key: Secret) -> bytes:
     return hmac.digest(bytes.fromhex(key.reveal()), b"companion journal salt", "sha256")[:_SALT_BYTES]
 
 
-def _address(path: Path, mode: str) -> str:
-    return f"{path.absolute().as_uri()}?mode={mode}"
+def _address(path: Path, how: str) -> str:
+    return f"{path.absolute().as_uri()}?{how}"
 
 
 def _make_private(path: Path) -> None:
@@ -126,9 +202,8 @@ def _make_private(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> None:
-    if schema_version(connection) > len(MIGRATIONS):
-        raise CompanionError(Kind.JOURNAL_FOREIGN, NEWER)
+def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> int:
+    """The version of its schema, once it is known to be whole and the right one."""
     identity = _identity(connection)
     if identity is None and has_entries:
         raise CompanionError(Kind.JOURNAL_DAMAGED)
@@ -136,6 +211,7 @@ def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> N
         raise CompanionError(Kind.JOURNAL_FOREIGN)
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise CompanionError(Kind.JOURNAL_DAMAGED)
+    return schema_version(connection)
 
 
 def _identity(connection: Connection) -> str | None:

@@ -22,10 +22,11 @@ from typing import IO, Protocol
 
 from companion import days
 from companion.errors import CompanionError, Kind
-from companion.flow import CAPTURE_RATE_HZ, WaitingTake
+from companion.flow import CAPTURE_RATE_HZ
 from companion.journal.writer import Writer
 from companion.paths import sync_folder
 from companion.ports import Spool
+from companion.records import WaitingTake
 
 _log = logging.getLogger(__name__)
 MAGIC = b"companion take 1\n"

@@ -11,6 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from companion.cli import run as run_command
+from companion.errors import CompanionError
 from companion.gui.door import FRESH_S, RAISE, TOGGLE_TALK, Answer, Door, knock
 from companion.paths import Home, find_home
 
@@ -72,6 +73,21 @@ def test_a_second_instance_finds_the_first_and_can_ask_it(
     assert not Door(home).enter()
     assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.DONE
     assert heard == [RAISE]
+
+
+def test_a_home_that_cannot_be_written_keeps_nobody_out_until_it_can(qtbot: QtBot, tmp_path: Path) -> None:
+    place = tmp_path / "drive"
+    place.symlink_to(tmp_path / "not there")
+    first, second = Door(find_home(str(place))), Door(find_home(str(place)))
+    assert first.enter()
+    assert second.enter()
+    (tmp_path / "not there").mkdir()
+    first.claim()
+    with pytest.raises(CompanionError, match="Another window"):
+        second.claim()
+    first.leave()
+    second.claim()
+    second.leave()
 
 
 def test_the_command_of_a_desktop_key_talks_in_the_open_window(

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from companion.errors import CompanionError, Kind
 from companion.events import Trouble
-from companion.flow import WaitingTake
 from companion.gui import waiting as waiting_module
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.waiting import WaitingPage, length_of, name_of
 from companion.gui.window import Window
+from companion.records import WaitingTake
 
 TAKES = [
     WaitingTake(id="a", recorded_at=EVENING - 3600, seconds=42.4),

@@ -162,7 +162,7 @@ async def test_the_database_of_another_journal_is_foreign(opened: Opener, home: 
 async def test_the_same_key_with_another_identity_is_foreign(opened: Opener, home: Home) -> None:
     journal = await opened()
     await journal._writer.run(
-        lambda: journal._connection.execute("UPDATE identity SET journal_id = 'somebody else'")
+        lambda: journal.tables.connection.execute("UPDATE identity SET journal_id = 'somebody else'")
     )
     await tell(journal, "Hello.")
     await journal.close()
@@ -176,7 +176,7 @@ async def test_a_database_without_its_identity_is_damaged_once_it_held_entries(
 ) -> None:
     journal = await opened()
     await tell(journal, "Hello.")
-    await journal._writer.run(lambda: journal._connection.execute("DELETE FROM identity"))
+    await journal._writer.run(lambda: journal.tables.connection.execute("DELETE FROM identity"))
     await journal.close()
     with pytest.raises(CompanionError) as caught:
         await open_journal(home, wrapping_key=KEYRING)
@@ -206,21 +206,6 @@ async def test_a_start_cut_off_between_key_file_and_database_goes_on(opened: Ope
     await (await opened()).close()
     cut(home.journal, 0)
     await tell(await opened(), "First words.")
-
-
-async def test_a_journal_of_a_newer_version_is_named_as_such(
-    opened: Opener, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    newer = (*migrations.MIGRATIONS, ("ALTER TABLE turn ADD COLUMN mood REAL",))
-    with monkeypatch.context() as later:
-        later.setattr(migrations, "MIGRATIONS", newer)
-        await write_some(opened)
-    before = contents(home)
-    with pytest.raises(CompanionError) as caught:
-        await open_journal(home, wrapping_key=KEYRING)
-    assert caught.value.kind is Kind.JOURNAL_FOREIGN
-    assert "newer" in caught.value.message
-    assert contents(home).items() >= before.items()
 
 
 async def test_an_older_journal_is_brought_up_to_date_with_all_its_turns(

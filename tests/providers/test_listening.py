@@ -310,21 +310,21 @@ def test_a_model_nobody_uses_is_given_back_and_loaded_again() -> None:
         return ScriptedModel()
 
     ear = Ear(load, idle_s=0.02)
-    first = ear.load("base")
-    assert ear.load("base") is first
-    while ear.has_model:
+    first = ear.get("base")
+    assert ear.get("base") is first
+    while ear.is_loaded:
         time.sleep(0.005)
-    assert ear.load("base") is not first
-    ear.load("small")
+    assert ear.get("base") is not first
+    ear.get("small")
     assert loaded == ["base", "base", "small"]
 
 
 def test_a_model_in_use_is_not_given_back() -> None:
     ear = Ear(lambda _: ScriptedModel(), idle_s=0.01)
-    ear.load("base")
+    ear.get("base")
     with ear.turn(job(), waits=True):
         time.sleep(0.05)
-        assert ear.has_model
+        assert ear.is_loaded
 
 
 def test_a_folder_that_holds_no_model_is_refused_in_words(tmp_path: object) -> None:

@@ -30,6 +30,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
 from companion.paths import write_atomically
+from companion.places import read_regular
 from companion.settings import Page
 
 _SIZE = QSize(900, 660)
@@ -219,8 +220,8 @@ def _scrolled(page: QWidget) -> QScrollArea:
 
 def _read_size(state: Path | None) -> QSize | None:
     if state is not None:
-        with suppress(OSError, ValueError):
-            width, _, height = state.read_text(encoding="ascii").strip().partition("x")
+        with suppress(ValueError):
+            width, _, height = (read_regular(state) or b"").decode("ascii").strip().partition("x")
             wished = QSize(int(width), int(height))
             return wished.expandedTo(_SMALLEST)
     return None

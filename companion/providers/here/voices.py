@@ -7,13 +7,13 @@ A voice of Piper is a pair of files, `<name>.onnx` and `<name>.onnx.json`. Looki
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from companion.flow import VoiceInfo
+from companion.places import read_notes
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
 
@@ -77,11 +77,11 @@ def _read(store: ModelStore, model: LocalModel) -> InstalledVoice | None:
     if file is None:
         return None
     try:
-        about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
+        about = read_notes(file.with_name(f"{file.name}.json"))
         listed = model.languages[0] if model.languages else ""
         language = str((about.get("language") or {}).get("code") or listed or about["espeak"]["voice"])
         speakers = tuple(about.get("speaker_id_map") or ())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return None
     return InstalledVoice(
         name=model.name,

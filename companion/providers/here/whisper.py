@@ -138,7 +138,7 @@ class WhisperProvider(EngineProvider):
         try:
             await self.run_job("load_whisper", folder=str(folder))
         except AIProviderError as error:
-            if error.kind is Kind.ENGINE_MISSING:
+            if error.kind in (Kind.ENGINE_MISSING, Kind.ENGINE_CRASHED):
                 await asyncio.to_thread(self.store.doubt, ModelKind.HEARING, model)
             raise
 

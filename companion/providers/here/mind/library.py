@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from companion.paths import write_atomically
+from companion.places import read_notes
 from companion.providers.here.mind.gguf import About, NoModel, about
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.models.store import ModelStore, Standing, State
@@ -160,13 +161,9 @@ def free_memory() -> int | None:
 
 def speeds(folder: Path) -> Mapping[str, float]:
     """Tokens a second that were measured on this machine, by name."""
-    try:
-        found = json.loads((folder / _SPEEDS).read_bytes())
-    except (OSError, ValueError):
-        return {}
     return {
-        str(name): float(speed)
-        for name, speed in (found.items() if isinstance(found, dict) else ())
+        name: float(speed)
+        for name, speed in read_notes(folder / _SPEEDS).items()
         if isinstance(speed, int | float) and speed > 0
     }
 

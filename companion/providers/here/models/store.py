@@ -20,6 +20,7 @@ from pathlib import Path
 
 from companion.errors import CompanionError, Kind
 from companion.paths import find_home, locked, write_atomically
+from companion.places import read_notes, read_regular
 from companion.providers.here.models import listing
 from companion.providers.here.models.listing import LocalModel, ModelFile, ModelKind
 
@@ -129,7 +130,8 @@ class ModelStore:
             return None
         folder = self.folder / kind / name
         with suppress(OSError, ValueError):
-            return Path((folder / _POINTER).read_text(encoding="utf-8").strip())
+            if pointer := read_regular(folder / _POINTER):
+                return Path(pointer.decode("utf-8").strip())
         model = listing.find(kind, name)
         if (
             model is not None
@@ -187,11 +189,7 @@ class ModelStore:
         return self.state(kind, name)
 
     def _stamps(self, model: LocalModel) -> dict[str, list[object]]:
-        try:
-            told = json.loads((self.folder / model.kind / model.name / _STAMP).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+        return read_notes(self.folder / model.kind / model.name / _STAMP)
 
     def _remember(self, model: LocalModel, stamps: dict[str, list[object]]) -> None:
         with suppress(OSError):  # a folder that cannot be written is read again next time

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from companion.memory import keep_to_ourselves
+
 MEMORY_BYTES = 8 * 2**30
 """Most address space; a smaller computer's memory is the limit, but not below `LEAST_MEMORY_BYTES`."""
 LEAST_MEMORY_BYTES = 4 * 2**30
@@ -40,7 +42,7 @@ WRITABLE = ("/dev/null", "/dev/shm")
 def confine() -> tuple[str, ...]:
     """Gives up what no engine needs; returns what holds now, in words for `companion doctor`."""
     measures: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0)),
+        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0) and keep_to_ourselves()),
         ("a limit to memory", lambda: _limit("RLIMIT_AS", _memory())),
         ("a limit to processor time", grant_cpu_time),
         ("a limit to open files", lambda: _limit("RLIMIT_NOFILE", OPEN_FILES)),

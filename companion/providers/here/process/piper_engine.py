@@ -20,6 +20,7 @@ from typing import Any
 from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.espeak import Clause, shared_voice
 from companion.providers.here.process.job import Job, Refused
+from companion.providers.here.process.kept import Kept
 from companion.providers.here.process.onnx_notes import encoded_notes, read_notes
 
 LONGEST_PART = 120
@@ -42,15 +43,13 @@ class _Loaded:
     symbols: frozenset[str]
 
 
-_loaded: dict[str, _Loaded] = {}
-_loading = threading.Lock()
 _making = threading.Lock()
 """One part at a time: each uses the cores it may use, and two would both be late."""
 
 
 def load_piper(job: Job) -> dict[str, Any]:
     """Makes the voice of `file` ready."""
-    _voice(Path(job.order["file"]))
+    _voices.get(job.order["file"])
     return {}
 
 
@@ -58,7 +57,7 @@ def speak_with_piper(job: Job) -> dict[str, Any]:
     """Sends pieces of sound, each led by its rate (4 bytes, little-endian), part by part."""
     import sherpa_onnx
 
-    voice = _voice(Path(job.order["file"]))
+    voice = _voices.get(job.order["file"])
     manner = sherpa_onnx.GenerationConfig()
     manner.speed = min(max(float(job.order["speed"]), SPEEDS[0]), SPEEDS[1])
     manner.sid = voice.speakers.get(job.order["speaker"], 0)
@@ -118,7 +117,7 @@ def _made(job: Job, voice: _Loaded, manner: Any) -> list[bytes]:
         made.append((samples * 32767).clip(-32768, 32767).astype("<i2").tobytes())
         return 0 if job.cancelled else 1
 
-    with _making:
+    with _making, _voices.in_use():
         job.stop_if_cancelled()
         voice.engine.generate("", manner, take)
     return made
@@ -127,15 +126,8 @@ def _made(job: Job, voice: _Loaded, manner: Any) -> list[bytes]:
 # -- loading --------------------------------------------------------------------------------------------------
 
 
-def _voice(file: Path) -> _Loaded:
-    with _loading:
-        if str(file) not in _loaded:
-            _loaded.clear()  # a voice takes about 150 MB
-            _loaded[str(file)] = _load(file)
-        return _loaded[str(file)]
-
-
-def _load(file: Path) -> _Loaded:
+def _load(place: str) -> _Loaded:
+    file = Path(place)
     try:
         import sherpa_onnx
     except ImportError as error:
@@ -169,6 +161,9 @@ def _load(file: Path) -> _Loaded:
         speakers=about.get("speaker_id_map") or {},
         symbols=frozenset(symbols) - frozenset(_EDGES),
     )
+
+
+_voices = Kept(_load)
 
 
 def notes_for(about: Mapping[str, Any]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from companion.flow import CAPTURE_RATE_HZ
 from companion.providers.here.process.job import Job, Refused, as_json
+from companion.providers.here.process.kept import IDLE_S, Kept
 from companion.providers.here.process.live_words import LiveWords, count_words, ended, joined
 from companion.providers.here.process.whisper_model import CERTAIN, Heard, WhisperModel
 from companion.segment import WINDOW_S, SpeechGate
@@ -46,8 +47,6 @@ LONGEST_S = 25.0
 """Ends a stretch in which nobody breathes, at its softest place."""
 ENOUGH_S = 2.0
 """A language that is certain in a stretch of such a length holds for the take; shorter ones are often mistaken."""
-IDLE_S = 600.0
-"""After so long without a take the model is given back."""
 MOST_THREADS = 8
 
 
@@ -112,36 +111,12 @@ def _loaded(folder: str) -> WhisperModel:
         ) from error
 
 
-class Ear:
+class Ear(Kept[Model]):
     """The model that is loaded, if one is. One look at a time: each uses every core."""
 
     def __init__(self, load: Callable[[str], Model] | None = None, *, idle_s: float = IDLE_S) -> None:
-        self._load, self._idle_s = load or _loaded, idle_s
+        super().__init__(load or _loaded, idle_s=idle_s)
         self._turn = threading.Lock()
-        self._loading = threading.Lock()
-        self._model: Model | None = None
-        self._folder = ""
-        self._used_at = time.monotonic()
-
-    @property
-    def has_model(self) -> bool:
-        return self._model is not None
-
-    def load(self, folder: str) -> Model:
-        """The model in `folder`; of two, the one that was wanted last stays in memory.
-
-        Raises:
-            Refused: it cannot be loaded.
-        """
-        with self._loading:
-            self._used_at = time.monotonic()
-            if self._model is not None and self._folder == folder:
-                return self._model
-            if self._model is None:
-                self._look_in(self._idle_s)
-            self._model = None  # before the next is loaded: there may be no room for both
-            self._model, self._folder = self._load(folder), folder
-            return self._model
 
     @contextmanager
     def turn(self, job: Job, *, waits: bool) -> Iterator[bool]:
@@ -151,24 +126,11 @@ class Ear:
             job.stop_if_cancelled()
             got = self._turn.acquire(timeout=0.05)
         try:
-            yield got
+            with self.in_use():
+                yield got
         finally:
-            self._used_at = time.monotonic()
             if got:
                 self._turn.release()
-
-    def _look_in(self, seconds: float) -> None:
-        watch = threading.Timer(seconds, self._give_back)
-        watch.daemon = True
-        watch.start()
-
-    def _give_back(self) -> None:
-        with self._loading:
-            left_s = self._used_at + self._idle_s - time.monotonic()
-            if left_s > 0 or self._turn.locked():
-                self._look_in(max(left_s, self._idle_s / 10))
-                return
-            self._model, self._folder = None, ""
 
 
 _ear = Ear()
@@ -176,13 +138,13 @@ _ear = Ear()
 
 def load_whisper(job: Job) -> dict[str, Any]:
     """Makes the model ready."""
-    _ear.load(job.order["folder"])
+    _ear.get(job.order["folder"])
     return {}
 
 
 def hear_with_whisper(job: Job) -> dict[str, Any]:
     """Takes int16 mono at 16 kHz; offers what `Listening.told` says whenever the words change."""
-    listening = Listening(_ear.load(job.order["folder"]), _ear, job)
+    listening = Listening(_ear.get(job.order["folder"]), _ear, job)
     told: Mapping[str, Any] = {}
     for data in job.received(lull_s=LULL_S):
         listening.feed(data)
