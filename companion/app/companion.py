@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.insight_desk import InsightDesk
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
@@ -407,6 +408,15 @@ class Companion:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         async with self.archive.using() as journal:
             return await journal.turns(session_id)
+
+    @cached_property
+    def insights(self) -> InsightDesk:
+        """The journal's own figures."""
+        from companion.app.insight_desk import InsightDesk
+
+        return InsightDesk(
+            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
+        )
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""

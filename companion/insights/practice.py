@@ -88,7 +88,10 @@ def calendar_of(rows: Iterable[Row], span: Span, until: date | None = None) -> C
     full = _usual_most(list(seconds.values()))
     last = max(until or span.last, span.last)
 
-    def made(day: date) -> Day:
+    def made(number: int) -> Day:
+        if number > date.max.toordinal():
+            return Day(date.max, is_outside=True)
+        day = date.fromordinal(number)
         n, s = reflections[day], seconds.get(day, 0.0)
         level = min(LEVELS, max(1, ceil(LEVELS * s / full))) if n else 0
         return Day(day, n, s, level, is_outside=day not in span)
@@ -97,7 +100,7 @@ def calendar_of(rows: Iterable[Row], span: Span, until: date | None = None) -> C
     weeks = []
     for week in range((last - first).days // 7 + 1):
         start = first.toordinal() + 7 * week
-        weeks.append(tuple(made(date.fromordinal(min(start + n, date.max.toordinal()))) for n in range(7)))
+        weeks.append(tuple(made(start + n) for n in range(7)))
     practised = [week[n] for week in weeks for n in range(7) if week[n].reflections]
     most_often = rhythm_of(rows, span).most_often
     return Calendar(

@@ -69,7 +69,8 @@ class Span:
         """The days of a choice; `earliest`: the first day there is anything of, for all."""
         match choice:
             case Choice.WEEKS:
-                return cls(monday_of(today) - timedelta(weeks=WEEKS - 1), today, f"of the last {WEEKS} weeks")
+                back = min(7 * (WEEKS - 1), (monday_of(today) - date.min).days)
+                return cls(monday_of(today) - timedelta(days=back), today, f"of the last {WEEKS} weeks")
             case Choice.YEAR:
                 return cls(today.replace(month=1, day=1), today, "of this year")
         first = min(earliest or today, today)

@@ -151,7 +151,7 @@ def _labels(rows: Sequence[Row]) -> Mapping[tuple[str, str], set[date]]:
             for name in names:
                 found[kind, name].add(row.day)
     enough = [(label, on) for label, on in found.items() if len(on) >= LEAST_DAYS]
-    return dict(sorted(enough, key=lambda pair: (-len(pair[1]), pair[0])))
+    return dict(sorted(enough, key=lambda pair: (-len(pair[1]), pair[0][0] != "tag", pair[0])))
 
 
 def _words(
@@ -176,7 +176,7 @@ def _words(
     heard = _hear(rows, languages, frozenset(best))
     return [
         _theme(_shown(heard[term]), heard[term].days, periods, is_rising=ratios[term] > log(2))
-        for term in sorted(best, key=lambda term: (-len(heard[term].days), term))
+        for term in sorted(heard, key=lambda term: (-len(heard[term].days), term))
     ]
 
 
@@ -206,7 +206,7 @@ def _hear(rows: Sequence[Row], languages: frozenset[str], terms: Iterable[Term])
             for match in finder.matches(row.words, lower):
                 if reader.is_said(finder.term, match):
                     heard[finder.term].add(match, row.day)
-    return heard
+    return {term: each for term, each in heard.items() if each.days}
 
 
 def _without_parts(counts: Mapping[Term, int]) -> dict[Term, int]:

@@ -37,7 +37,9 @@ def plain_words() -> Mapping[str, frozenset[str]]:
 def languages_in(texts: Iterable[str]) -> frozenset[str]:
     """The languages of `plain_words` these are written in; empty: another one."""
     lists = {name: words for name, words in plain_words().items() if name != _HEAVY}
-    said = Counter(token.lower().replace("’", "'") for text in texts for token in _TOKEN.findall(text))
+    said = Counter(
+        token for text in texts for token in set(_TOKEN.findall(text.lower().replace("’", "'")))
+    )  # each once a text: one that repeats a word is of no other language for it
     total = sum(n for token, n in said.items() if token[0].isalpha())
     shares = {name: sum(said[word] for word in words) for name, words in lists.items()}
     most = max(shares.values(), default=0)

@@ -90,15 +90,6 @@ class InsightsPage(QWidget):
             self._reading.cancel()
         self._reading = spawn(self._read(self._choice, is_told=is_told), name="read insights")
 
-    def forget(self) -> None:
-        """Nothing of the journal stays in the page."""
-        if self._reading is not None:
-            self._reading.cancel()
-        self._explain("", "")
-        for card in (self.practice_card, self.time_card, self.mood_card, self.themes_card, self.links_card):
-            card.say("")
-        self._replace_today(None)
-
     async def close_reading(self) -> None:
         """Ends what is under way."""
         await stop(self._reading)
@@ -157,14 +148,12 @@ class InsightsPage(QWidget):
         self._links.setText(told or links.sentence)
         self.links_card.show_figures(links.sentence if told else "", links.missing, links.table)
 
-    def _replace_today(self, memories: Memories | None) -> None:
+    def _replace_today(self, memories: Memories) -> None:
         column = self._todays
         while (item := column.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        if memories is None:
-            return
         for memory in memories.memories:
             line = QPushButton(clean_text(memory.words).replace("&", "&&"))
             line.setProperty("tone", "line")
