@@ -13,7 +13,7 @@ from companion.insights.rows import Choice, Row
 
 TODAY = date(2026, 11, 19)
 _FIRST = date(2026, 8, 31)
-_SAID = (
+SAID = (
     "Work and rest are out of balance again, and I answered emails until ten.",
     "My sister called. We laughed about the old car, and I was glad afterwards.",
     "I walked along the river before breakfast and my head was quieter.",
@@ -49,7 +49,7 @@ def autumn() -> tuple[Row, ...]:
             rise = 1.4 * n / 80
             before = _step(random.gauss(-0.9 + rise, 0.9))
             after = _step(random.gauss(0.2 + rise, 0.8))
-            words = " ".join(random.sample(_SAID, 2))
+            words = " ".join(random.sample(SAID, 2))
             rows.append(
                 Row(
                     session_id=len(rows) + 1,
