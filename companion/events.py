@@ -271,6 +271,13 @@ class ProgramNoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneTried(Event):
+    """A microphone was tried, outside any turn, and these words were made out; nothing of it is kept."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Event):
     """A quiet remark for the status line."""
 

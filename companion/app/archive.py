@@ -122,6 +122,19 @@ class Archive:
         await self._until(lambda: self._is_closed or self._current is not None)
         return await self._purpose() if self._kept is None and self._wants_disk else ""
 
+    async def keep_draft(self, text: str) -> None:
+        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
+        if self.storage:
+            async with self.using() as journal:
+                await journal.keep_draft(text if self._keeps else "")
+
+    async def draft(self) -> str:
+        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
+        if not self.storage:
+            return ""
+        async with self.using() as journal:
+            return await journal.draft()
+
     # -- what is wished -------------------------------------------------------------------------------------
 
     async def open(self) -> None:

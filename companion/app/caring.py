@@ -59,14 +59,19 @@ class Caring:
         """(who can be reached, whom they trust)."""
         return help_of(self._care()), self._care().trusted_person.strip()
 
-    def open(self) -> None:
-        """The window is there: gets ready in a thread what the first words need, and gives the first notice."""
+    def open(self, *, is_told: bool = False) -> None:
+        """The window is there: gets ready in a thread what the first words need, and gives the first notice.
+
+        `is_told`: the page that is shown says that this is a program.
+        """
         from companion import care
 
         self._warming = spawn(asyncio.to_thread(care.warm), name="get care ready")
         self._clockwork = self._kept()
         self._unwatch = self._events.watch(self._follow)
-        self._tell(self._clockwork.begin())
+        due = self._clockwork.begin()
+        if not is_told:
+            self._tell(due)
         if self._is_kept():  # told once, also where this run does not end well
             self._keeping = spawn(asyncio.to_thread(self._keep, self._clockwork), name="keep the time of use")
 

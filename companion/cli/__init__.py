@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
     )
+    add("welcome", "Open the window with the pages of the first start.", _welcome)
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
     for part in (calls, jobs, lists, servers, state):
         part.declare(add)
@@ -119,6 +120,12 @@ def _window(home: Home, args: argparse.Namespace) -> int:
     from companion.gui.main import run_window
 
     return run_window(home, debug=args.debug)
+
+
+def _welcome(home: Home, args: argparse.Namespace) -> int:
+    from companion.gui.main import run_window
+
+    return run_window(home, debug=args.debug, shows_welcome=True)
 
 
 _NO_COMMAND: dict[str, Any] = {"run": _window, "home": None, "debug": frozenset()}

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from companion import days
+from companion.care.wording import MAY_RAISE_A_HAND
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
@@ -174,7 +175,7 @@ class Engine(Driver):
 
     def next_question(self) -> tuple[Message, ...]:
         """What a model will be sent next, as far as it is known before the person has spoken."""
-        return messages_of(self._turns.session, "")
+        return messages_of(self._turns.session, "", more=MAY_RAISE_A_HAND)
 
     # -- sessions -------------------------------------------------------------------------------------------
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _log = logging.getLogger(__name__)
-RAISE, TOGGLE_TALK = "raise", "toggle-talk"
-"""What may be asked for: come to the front; begin a take or end it."""
+RAISE, TOGGLE_TALK, WELCOME = "raise", "toggle-talk", "welcome"
+"""What may be asked for: come to the front; begin a take or end it; show the pages of the first start."""
 FRESH_S = 2.0
 _WAIT_S = 2.5
 """Longest wait for the answer: whoever is answered later is told that nothing was done."""

@@ -16,6 +16,7 @@ from companion.records import SessionRecord, WaitingTake
 if TYPE_CHECKING:
     from companion.insights.pictures import Figures, Returns
     from companion.insights.rows import Choice
+    from companion.practices import Practice
 
 
 class PracticeInfo(Protocol):
@@ -110,6 +111,40 @@ class InsightSource(Protocol):
         """What the words are needed for."""
 
 
+class Shelved(Protocol):
+    """One practice as it is listed."""
+
+    @property
+    def practice(self) -> Practice: ...
+
+    @property
+    def is_own(self) -> bool: ...
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be followed yet; empty: it can."""
+
+    @property
+    def has_draft(self) -> bool:
+        """Changes are not finished."""
+
+
+class PracticeShelf(Protocol):
+    """The practices as the page asks for them. Raises `CompanionError`."""
+
+    def entries(self) -> Sequence[Shelved]:
+        """The person's own first."""
+
+    async def save(self, practice: Practice, name: str = "") -> str:
+        """Writes one, or its draft while it has faults; returns the name it has now."""
+
+    async def delete(self, name: str) -> None: ...
+
+    async def undo_delete(self) -> bool: ...
+
+    def forget_deleted(self) -> None: ...
+
+
 class WindowHost(Protocol):
     """The app as the window knows it. All methods belong to the loop's thread; the plain ones return at once."""
 
@@ -142,6 +177,10 @@ class WindowHost(Protocol):
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice."""
+
+    @property
+    def shelf(self) -> PracticeShelf:
+        """The practices to be written, kept and deleted."""
 
     def new_session(self) -> None: ...
 

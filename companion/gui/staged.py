@@ -45,6 +45,7 @@ from companion.flow import (
     TurnRecord,
 )
 from companion.gui.staged_insights import TODAY, StagedInsights, autumn
+from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 
@@ -169,6 +170,7 @@ class StagedHost:
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
         self.insights = StagedInsights()
+        self.shelf = StagedShelf(WALK, UNFINISHED)
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -432,6 +434,10 @@ def insights_empty(host: StagedHost) -> None:
     idle(host)
 
 
+def practices(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -443,9 +449,11 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights": insights,
     "insights-few": insights_few,
     "insights-empty": insights_empty,
+    "practices": practices,
 }
 PAGES = {
     "journal": "journal",
+    "practices": "practices",
     "insights": "insights",
     "insights-few": "insights",
     "insights-empty": "insights",

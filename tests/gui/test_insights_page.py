@@ -31,9 +31,8 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[InsightsPage]:
     insights(host)
     window.rail.buttons["insights"].click()
     await settle()
-    assert window._insights is not None
-    yield window._insights
-    await window._insights.close_reading()
+    yield window.pages.insights
+    await window.pages.insights.close_reading()
 
 
 async def test_every_cell_of_the_calendar_is_read_as_a_sentence(page: InsightsPage) -> None:
@@ -72,10 +71,9 @@ async def test_keys_walk_the_days_and_enter_opens_the_journal_there(
         qtbot.keyClick(page.calendar, Qt.Key.Key_Return)
     assert wanted.args == [date(2026, 11, 19)]
     await settle()
-    assert window._journal is not None
-    assert window._stack.currentWidget() is window._journal
-    assert window._journal.list.currentIndex().data() == "I did leave early, actually"
-    await window._journal.close_reading()
+    assert window.pages.currentWidget() is window.pages.journal
+    assert window.pages.journal.list.currentIndex().data() == "I did leave early, actually"
+    await window.pages.journal.close_reading()
 
 
 async def test_a_click_opens_a_day_and_an_empty_day_opens_nothing(qtbot: QtBot, page: InsightsPage) -> None:
@@ -117,8 +115,7 @@ async def test_in_the_first_week_it_says_what_is_missing(window: Window, host: S
     insights_few(host)
     window.show_page("insights")
     await settle()
-    page = window._insights
-    assert page is not None
+    page = window.pages.insights
     assert page.mood_card.missing.isVisible()
     assert page.mood_card.missing.text() == "The mood line appears after seven marks; there are 6."
     assert not page.mood_card.toggle.isVisible()
@@ -128,8 +125,7 @@ async def test_in_the_first_week_it_says_what_is_missing(window: Window, host: S
 async def test_an_empty_journal_explains_itself(window: Window) -> None:
     window.show_page("insights")
     await settle()
-    page = window._insights
-    assert page is not None
+    page = window.pages.insights
     assert page.sentence.text() == "Nothing to show yet"
     assert page.message.isVisible()
     page.start.click()
@@ -140,8 +136,7 @@ async def test_a_locked_journal_says_so_and_comes_back(window: Window, host: Sta
     host.insights.trouble = CompanionError(Kind.JOURNAL_LOCKED)
     window.show_page("insights")
     await settle()
-    page = window._insights
-    assert page is not None
+    page = window.pages.insights
     assert page.sentence.text() == "The journal is locked."
     host.insights.trouble = None
     insights(host)

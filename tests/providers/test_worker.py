@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from companion.children import look_at
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
 from companion.providers.here.process.breaths import breaths
-from companion.providers.here.process.child import look_at
 from companion.providers.here.process.engines import LOOKS, SILENCE_S, EngineJob, Engines
 from companion.providers.here.process.pipe import (
     HEADER,
@@ -373,7 +373,7 @@ async def test_a_model_that_worked_is_not_blamed_for_a_text(tmp_path: Path) -> N
 
 TRIES = """
 import os, pathlib, socket, sys, threading
-from companion.providers.here.process.confined import confine
+from companion.confined import confine
 folder = pathlib.Path(sys.argv[1])
 held = confine()
 def is_refused(act):

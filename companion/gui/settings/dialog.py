@@ -48,6 +48,8 @@ class SettingsDialog(QDialog):
     """
 
     turned = Signal()
+    wanted = Signal(str)
+    """A page asks for something that the window shows, by name."""
 
     def __init__(
         self, host: SettingsHost, look: Look, parent: QWidget | None = None, *, state: Path | None = None
@@ -160,6 +162,7 @@ class SettingsDialog(QDialog):
             self._drop_page(name)
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
+            self.pages[name].wanted.connect(self.wanted)
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -127,10 +127,14 @@ class ModelList(QWidget):
     """The models of one kind.
 
     Args:
+        is_short: only those that are here, else the usual one, and nothing but to fetch it.
         chosen: the name of the one that is used; empty: none is.
         use: makes it the one that is used.
         changed: follows every fetch, removal and import.
     """
+
+    shown = Signal()
+    """One of them stands otherwise than before."""
 
     def __init__(
         self,
@@ -139,9 +143,11 @@ class ModelList(QWidget):
         chosen: Callable[[], str],
         use: Callable[[str], None],
         changed: Callable[[str], Coroutine[Any, Any, None]],
+        *,
+        is_short: bool = False,
     ) -> None:
         super().__init__()
-        self._page, self.kind = page, kind
+        self._page, self.kind, self._is_short = page, kind, is_short
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
         self._is_folded = True
@@ -149,11 +155,16 @@ class ModelList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         noun = _NOUNS[kind]
-        column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
+        if not is_short:
+            column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
         self._column = QVBoxLayout()
         self._column.setSpacing(0)
         column.addLayout(self._column)
-        foot = QHBoxLayout()
+        self._foot = QWidget()
+        self._foot.setVisible(not is_short)
+        column.addWidget(self._foot)
+        foot = QHBoxLayout(self._foot)
+        foot.setContentsMargins(0, 0, 0, 0)
         self.more, self.file, self.folder = (
             QPushButton(),
             QPushButton("Import a file …"),
@@ -168,7 +179,6 @@ class ModelList(QWidget):
             button.setProperty("tone", "plain")
             foot.addWidget(button)
         foot.addStretch(1)
-        column.addLayout(foot)
 
     @property
     def is_fetching(self) -> bool:
@@ -190,10 +200,14 @@ class ModelList(QWidget):
             if name not in self.rows:
                 self.rows[name] = ModelRow(self, standing.model)
                 self._column.addWidget(self.rows[name])
-            self.rows[name].show_standing(standing, is_chosen=name == self._chosen())
-        self._fold()
+            self.rows[name].show_standing(standing, is_chosen=False)
+        self.refresh()
+        self.shown.emit()
 
     def _fold(self) -> None:
+        if self._is_short:
+            self._show_few()
+            return
         shown = 0
         for row in self.rows.values():
             is_kept = row.is_fetching or row.is_chosen or row.standing.state is not State.ABSENT
@@ -204,6 +218,12 @@ class ModelList(QWidget):
         self.more.setText(f"{hidden} more")
         self.more.setAccessibleName(f"Show {hidden} more")
         self.more.setVisible(hidden > 0)
+
+    def _show_few(self) -> None:
+        known = [row for row in self.rows.values() if row.is_fetching or row.standing.is_ready]
+        for row in self.rows.values():
+            row.setVisible(row in known or (not known and row.model.is_usual))
+            row.remove.hide()
 
     def _unfold(self) -> None:
         self._is_folded = False
@@ -217,6 +237,7 @@ class ModelList(QWidget):
 
     async def _fetch(self, row: ModelRow) -> None:
         row.begin()
+        self.shown.emit()
         try:
             await self._page.host.fetch_model(row.model, row.show_progress)
         except CompanionError as error:
@@ -230,6 +251,7 @@ class ModelList(QWidget):
         self._page.work.end(f"fetch {row.model.name}")
         row.end("Stopped. What was fetched is kept.")
         row.fetch.setText("Go on")
+        self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
         """Makes it the one that is used."""

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError
 from companion.flow import Role, VoiceInfo
-from companion.gui import icons
+from companion.gui.settings.devices import ListenButton, words_of
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
@@ -52,8 +51,7 @@ class VoicePage(RolePage):
         self.voices.setMaximumHeight(190)
         name_control(self.voices, "Voice", "The chosen voice speaks from the next sentence on.")
         label.setBuddy(self.voices)
-        self.listen = QPushButton("Listen")
-        self.listen.setAccessibleName("Listen to the voice")
+        self.listen = ListenButton(self.look, self._listen, self.stop_listening)
         column.addWidget(label)
         column.addWidget(self.voices)
         column.addLayout(self._speed_row())
@@ -68,12 +66,8 @@ class VoicePage(RolePage):
         self.column.addWidget(self.models)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
-        self._is_listening = False
         self.voices.currentItemChanged.connect(lambda *_: self._choose_voice())
         self.voices.itemActivated.connect(lambda _: self._listen())
-        self.listen.clicked.connect(self._toggle)
-        self._show_listening(is_on=False)
-        self.look.changed.connect(self._draw_again)
 
     def _speed_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -124,8 +118,7 @@ class VoicePage(RolePage):
         self.voices.addItem(usual)
         assert isinstance(voices, tuple | list)
         for voice in voices:
-            about = " · ".join(part for part in (voice.language, voice.description) if part)
-            item = QListWidgetItem(f"{voice.name}  ({about})" if about else voice.name)
+            item = QListWidgetItem(words_of(voice))
             item.setData(Qt.ItemDataRole.UserRole, voice.id)
             self.voices.addItem(item)
         self._voices_of = self.open_name
@@ -193,7 +186,7 @@ class VoicePage(RolePage):
     def _choose_voice(self) -> None:
         if self._voices_of == self.open_name:
             self.save({f"providers.tts.{self.open_name}.voice": self._voice or None})
-        if self._is_listening:
+        if self.listen.is_on:
             self._listen()
 
     def _speed_moved(self) -> None:
@@ -203,40 +196,25 @@ class VoicePage(RolePage):
     def _save_speed(self) -> None:
         self.save({f"providers.tts.{self.open_name}.speed": self.speed.value() / _STEPS})
 
-    def _toggle(self) -> None:
-        if self._is_listening:
-            self.stop_listening()
-        else:
-            self._listen()
-
     def _listen(self) -> None:
         self.host.stop_preview()
         self.work.start(self._preview(self.open_name, self._voice, self.speed.value() / _STEPS), "preview")
 
     async def _preview(self, provider: str, voice: str, speed: float) -> None:
-        self._show_listening(is_on=True)
+        self.listen.show_on(True)
         try:
             await self.host.preview_voice(provider, voice, speed)
         except CompanionError as error:
             self.tell_error(error)
-        self._show_listening(is_on=False)
+        self.listen.show_on(False)
 
     def stop_listening(self) -> None:
         self.work.end("preview")
         self.host.stop_preview()
-        self._show_listening(is_on=False)
-
-    def _draw_again(self) -> None:
-        self._show_listening(is_on=self._is_listening)
-
-    def _show_listening(self, *, is_on: bool) -> None:
-        self._is_listening = is_on
-        self.listen.setText("Stop" if is_on else "Listen")
-        self.listen.setAccessibleName("Stop the voice" if is_on else "Listen to the voice")
-        self.listen.setIcon(icons.icon("stop" if is_on else "play", self.look.colour("ink"), 14))
+        self.listen.show_on(False)
 
     def vanished(self) -> None:
-        if self._is_listening:
+        if self.listen.is_on:
             self.stop_listening()
 
 

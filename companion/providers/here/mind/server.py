@@ -18,10 +18,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion.children import CLOSE_S, end_child, start_child
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, Kind
 from companion.log import Secret
 from companion.providers.here.mind.library import BATCH
-from companion.providers.here.process.child import CLOSE_S, end_child, start_child
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
 
@@ -185,7 +185,7 @@ def shared_minds() -> Minds:
 
 async def _launch(order: Order, spec: Spec) -> MindServer:
     try:
-        process = await start_child("mind_child", tells_faults=True)
+        process = await start_child("providers.here.process.mind_child", tells_faults=True)
     except OSError as error:
         raise crashed(spec, error) from error
     server = MindServer(process, order, Secret(secrets.token_urlsafe(32)))

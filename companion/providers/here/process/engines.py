@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from companion.children import end_child, kill, look_at, start_child
 from companion.errors import (
     AIProviderError,
     AIProviderInvalidRequestError,
@@ -21,7 +22,6 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.providers.here.process.child import end_child, kill, look_at, start_child
 from companion.providers.here.process.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
 from companion.providers.here.process.suspects import Given, Suspects, Thing, given, of_sound
 from companion.providers.provider import Spec
@@ -325,7 +325,7 @@ def shared_engines() -> Engines:
 
 async def _launch(start_s: float, spec: Spec | None, work: str) -> asyncio.subprocess.Process:
     try:
-        process = await start_child("worker")
+        process = await start_child("providers.here.process.worker")
     except OSError as error:
         raise _crashed(spec, work, error) from error
     try:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
+from companion.confined import confine, grant_cpu_time
 from companion.memory import give_back
-from companion.providers.here.process.confined import confine, grant_cpu_time
 from companion.providers.here.process.espeak import list_voices, pronounce, shared_voice, speak
 from companion.providers.here.process.job import Cancelled, Job, Refused, as_json
 from companion.providers.here.process.pipe import Frame, encode, read_frame

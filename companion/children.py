@@ -1,4 +1,7 @@
-"""A child process of the app that runs engines: how it is started, what it inherits, how it ends. On the loop's thread."""
+"""A child process of the app: how it is started, what it inherits, how it ends. On the loop's thread.
+
+`confined` is what such a process gives up itself.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ CLOSE_S = 2.0
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 
 
-async def start_child(module: str, *, tells_faults: bool = False) -> asyncio.subprocess.Process:
-    """Runs `companion.providers.here.process.<module>` with pipes to its stdin and stdout, and to stderr if it is read.
+async def start_child(
+    module: str, *args: str, tells_faults: bool = False, longest_line: int = 2**20
+) -> asyncio.subprocess.Process:
+    """Runs `companion.<module>` with pipes to its stdin and stdout, and to stderr if it is read.
 
     Raises:
         OSError: it cannot be started.
@@ -27,11 +32,12 @@ async def start_child(module: str, *, tells_faults: bool = False) -> asyncio.sub
         sys.executable,
         "-P",  # nothing from the working directory is imported
         "-m",
-        f"companion.providers.here.process.{module}",
+        f"companion.{module}",
+        *args,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE if tells_faults else asyncio.subprocess.DEVNULL,
-        limit=2**20,
+        limit=longest_line,
         env=child_environment(),
     )
 
