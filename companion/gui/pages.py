@@ -56,7 +56,7 @@ class Pages(QStackedWidget):
 
     @cached_property
     def journal(self) -> JournalPage:
-            from companion.gui.journal import JournalPage
+        from companion.gui.journal import JournalPage
 
         page = JournalPage(self._look, self._host)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
