@@ -87,10 +87,11 @@ class Pages(QStackedWidget):
 
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
-        for name in ("journal", "insights"):
-            page = self.__dict__.get(name)
-            if page is not None and page is self.currentWidget():
-                page.refresh()
+        shown = self.currentWidget()
+        if "journal" in self.__dict__ and shown is self.journal:
+            self.journal.refresh()
+        if "insights" in self.__dict__ and shown is self.insights:
+            self.insights.refresh()
 
     def _show_day(self, day: date) -> None:
         self.page_wanted.emit("journal")
