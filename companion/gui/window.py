@@ -368,6 +368,7 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
+                self.page.show_earlier(event.turns)
             case e.LocalTimeChanged():
                 self._show_other_time(event)
             case e.JournalOpened():

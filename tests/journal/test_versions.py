@@ -17,6 +17,7 @@ from companion.flow import ReplyState
 from companion.journal import database, migrations
 from companion.journal.database import copy_before_version
 from companion.journal.store import SqlJournal, open_journal
+from companion.journal.tables import insert
 from companion.paths import Home, find_home
 from tests.journal import child
 from tests.journal.conftest import Opener, bytes_on_disk, tell
@@ -32,13 +33,18 @@ async def make_old(opened: Opener, patch: pytest.MonkeyPatch, version: int) -> N
         journal = await opened(wrapping_key=child.KEY)
         connection = journal.tables.connection
 
+        def put(table: str, **row: object) -> None:
+            if version >= 3:
+                insert(connection, table, row)
+            else:
+                sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+                connection.execute(sql, tuple(row.values()))
+
         def write() -> None:
             for number, text in enumerate(SAID):
-                connection.execute("INSERT INTO session (started_at, practice) VALUES (?, 'open')", (number,))
-                values = (number + 1, number, text, "partial" if text == SAID[-1] else "whole")
-                connection.execute(
-                    "INSERT INTO turn (session_id, at, user_text, reply_state) VALUES (?, ?, ?, ?)", values
-                )
+                put("session", started_at=number, practice="open")
+                state = "partial" if text == SAID[-1] else "whole"
+                put("turn", session_id=number + 1, at=number, user_text=text, reply_state=state)
 
         await journal._writer.run(write)
         await journal._writer.run(journal._keys().mark_entries)
