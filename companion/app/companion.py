@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
+    from companion.app.insight_desk import InsightDesk
     from companion.app.journal_desk import JournalDesk
     from companion.app.played import Played
     from companion.app.pool import Patience
@@ -385,6 +386,15 @@ class Companion(Ground):
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         async with self.archive.using() as journal:
             return await journal.turns(session_id)
+
+    @cached_property
+    def insights(self) -> InsightDesk:
+        """The journal's own figures."""
+        from companion.app.insight_desk import InsightDesk
+
+        return InsightDesk(
+            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
+        )
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""

@@ -25,6 +25,7 @@ from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
 from companion.journal.exchanging import Exchanging
 from companion.journal.finding import Finding
+from companion.journal.insight_rows import InsightRows
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -227,6 +228,7 @@ class SqlJournal:
         self.finding = Finding(tables)
         self.remembering = Remembering(tables)
         self.exchange = Exchanging(tables, self.list, self.changing)
+        self.insights = InsightRows(tables)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
 
