@@ -2,8 +2,8 @@
 
     python child.py write HOME        turns and a recording without end; one line after each COMMIT
     python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
-    python child.py migrate HOME N    opens copies of an older journal, each killed at another moment (every N-th statement, or
-                                      any other step); one line per kind
+    python child.py migrate HOME N    opens copies of an older journal, each killed at another moment (every N-th statement,
+                                      and other steps); one line per kind
     python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
 
 LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
