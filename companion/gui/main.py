@@ -177,7 +177,7 @@ async def _live(
         door.answers = {}
     shell.hide()
     await tasks.stop(show)
-    await shell.keep_draft()
+    await shell.keep_written()
     await tasks.stop(opening)
     await app.close()
     shell.close()

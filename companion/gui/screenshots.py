@@ -121,7 +121,7 @@ async def _picture_settings(theme: str, path: Path) -> Path:
 
 def _stage(name: str, theme: str) -> QWidget:
     from companion.days import When
-    from companion.gui.staged import EVENING, SCENES, StagedHost
+    from companion.gui.staged import EVENING, PAGES, SCENES, StagedHost
     from companion.gui.window import Window
 
     host = StagedHost(theme=theme)
@@ -130,8 +130,8 @@ def _stage(name: str, theme: str) -> QWidget:
     SCENES[name](host)
     window.page.script.flush()
     window.page.area.arrive()
-    if name == "journal":
-        window.show_page("journal")
+    if name in PAGES:
+        window.show_page(PAGES[name])
     return window
 
 

@@ -74,7 +74,12 @@ class Shell:
     def leave_soon(self) -> None:
         """The session of the desktop ends; what comes after this may not be waited for."""
         self.window.remember_place()
-        spawn(self.keep_draft(), name="keep draft")
+        spawn(self.keep_written(), name="keep draft")
+
+    async def keep_written(self) -> None:
+        """What stands in the composer and in the editor of practices is there at the next start."""
+        await self.window.pages.keep_practice()
+        await self.keep_draft()
 
     def close(self) -> None:
         self._unwatch()

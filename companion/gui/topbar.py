@@ -137,6 +137,8 @@ class TopBar(QWidget):
 
     practice_chosen = Signal(str)
     new_session_wanted = Signal()
+    practices_wanted = Signal()
+    """The person wants to see all of them, and write their own."""
     settings_requested = Signal(str)
 
     def __init__(
@@ -201,6 +203,8 @@ class TopBar(QWidget):
         fresh = menu.addAction(icons.icon("plus", self._look.colour("soft"), 18), "New reflection")
         fresh.setShortcut(QKeySequence.StandardKey.New)
         fresh.triggered.connect(self.new_session_wanted)
+        own = menu.addAction(icons.icon("book", self._look.colour("soft"), 18), "Your practices …")
+        own.triggered.connect(self.practices_wanted)
         menu.popup(self.practice.mapToGlobal(QPoint(0, self.practice.height() + 4)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
@@ -33,6 +33,7 @@ from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
+from companion.gui.pages import Pages
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
@@ -41,7 +42,6 @@ from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
-    from companion.gui.journal import JournalPage
     from companion.gui.welcome.view import WelcomeView
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
@@ -110,25 +110,20 @@ class Window(QMainWindow):
         """The pages of the first start, with nothing beside them."""
         if self._welcome is None:
             self._welcome = welcome
-            self._stack.addWidget(welcome)
-        self._stack.setCurrentWidget(welcome)
+            self.pages.addWidget(welcome)
+        self.pages.setCurrentWidget(welcome)
         self.rail.hide()
         welcome.take_focus()
 
     @property
     def shows_welcome(self) -> bool:
-        return self._welcome is not None and self._stack.currentWidget() is self._welcome
+        return self._welcome is not None and self.pages.currentWidget() is self._welcome
 
     def show_page(self, page: str) -> None:
-        """ "talk" or "journal"."""
+        """ "talk", "journal", "insights" or "practices"."""
         self.rail.show()
-        if page == "journal":
-            journal = self._journal_page()
-            self._stack.setCurrentWidget(journal)
-            journal.setFocus()
-            journal.refresh()
-        else:
-            self._stack.setCurrentWidget(self._talk_side)
+        self.pages.turn_to(page)
+        if self.shows_talk:
             self.page.area.button.setFocus()
         self.rail.show_page(page)
 
@@ -194,26 +189,24 @@ class Window(QMainWindow):
         self.cards = Cards(self.notices, self._host, self)
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
-        self._journal: JournalPage | None = None
         self.above = AbovePage(self.care, self.notices)
-        self._talk_side = QWidget()
-        column = QVBoxLayout(self._talk_side)
+        talk_side = QWidget()
+        column = QVBoxLayout(talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
         column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._talk_side)
-        self._stack.currentChanged.connect(lambda _: self.turned.emit())
+        self.pages = Pages(self.look, self._host, talk_side)
+        self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
         across = QHBoxLayout(whole)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(0)
         across.addWidget(self.rail)
-        across.addWidget(self._stack, 1)
+        across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
 
@@ -221,7 +214,7 @@ class Window(QMainWindow):
         host, area = self._host, self.page.area
         self.keys = TalkKeys(
             self,
-            may_talk=lambda: self._stack.currentWidget() is self._talk_side,
+            may_talk=lambda: self.shows_talk,
             pressed=host.press_talk,
             released=host.release_talk,
             lost=host.focus_lost,
@@ -231,12 +224,16 @@ class Window(QMainWindow):
         area.button.talk_released.connect(host.release_talk)
         area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
-        self.page.link_followed.connect(self._ask_about_link)
+        for page in (self.page, self.pages):
+            page.link_followed.connect(self._ask_about_link)
+        self.pages.page_wanted.connect(self.show_page)
+        self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
+        self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
@@ -264,17 +261,7 @@ class Window(QMainWindow):
     @property
     def shows_talk(self) -> bool:
         """Whether the talk page is shown."""
-        return self._stack.currentWidget() is self._talk_side
-
-    def _journal_page(self) -> JournalPage:
-        from companion.gui.journal import JournalPage
-
-        if self._journal is None:
-            self._journal = JournalPage(self.look, self._host)
-            self._journal.talk_wanted.connect(lambda: self.show_page("talk"))
-            self._journal.link_followed.connect(self._ask_about_link)
-            self._stack.addWidget(self._journal)
-        return self._journal
+        return self.pages.shows_talk
 
     # -- what the person does -------------------------------------------------------------------------------
 
@@ -322,7 +309,7 @@ class Window(QMainWindow):
 
     def _show_waiting_takes(self) -> None:
         self.show_page("journal")
-        self._journal_page().show_waiting()
+        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -381,6 +368,7 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
+                self.page.show_earlier(event.turns)
             case e.LocalTimeChanged():
                 self._show_other_time(event)
             case e.JournalOpened():
@@ -397,8 +385,8 @@ class Window(QMainWindow):
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
-        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
-            self._journal.refresh()
+        if event.is_other_day or event.is_other_zone:
+            self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -458,8 +446,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        if self._journal is not None and not self.shows_talk:
-            self._journal.refresh()
+        self.pages.refresh_shown()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""

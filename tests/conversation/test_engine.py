@@ -185,6 +185,14 @@ async def test_typed_words_are_answered_like_spoken_ones(desk: Desk) -> None:
     assert not desk.engine.submit("   "), "nothing to send"
 
 
+async def test_what_is_read_ahead_is_what_is_asked_later(desk: Desk) -> None:
+    """A model of this computer reads a second or more at what it did not read before."""
+    ahead = desk.engine.next_question()
+    await desk.talk()
+    await desk.until(TurnFinished)
+    assert desk.prompts[0][: len(ahead)] == ahead
+
+
 async def test_what_is_said_on_another_day_belongs_to_another_session(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

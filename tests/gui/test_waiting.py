@@ -40,10 +40,9 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[JournalPage]:
         [button.text() for button in window.notices.cards[0].buttons].index("Show recordings")
     ].click()
     await settle()
-    assert window._journal is not None
-    yield window._journal
+    yield window.pages.journal
     host.recovery.may_end.set()
-    await window._journal.close_reading()
+    await window.pages.journal.close_reading()
 
 
 def rows(page: JournalPage) -> list[str]:
@@ -142,7 +141,7 @@ async def test_without_any_the_journal_has_no_such_entry(window: Window, host: S
     journal(host)
     window.show_page("journal")
     await settle()
-    page = window._journal
+    page = window.pages.journal
     assert page is not None
     assert "Waiting recordings" not in rows(page)
     await page.close_reading()

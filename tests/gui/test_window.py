@@ -143,6 +143,7 @@ def test_the_menu_offers_practices_and_a_new_reflection(
         "Evening review\t8 min",
         "Difficult feeling\t12 min",
         "New reflection",
+        "Your practices …",
     ]
     menu.actions()[1].trigger()
     menu.close()

@@ -108,6 +108,17 @@ def test_a_pause_is_looked_at_and_at_the_end_nothing_is_left_to_hear() -> None:
     assert len(model.looks) == looks
 
 
+def test_who_lets_go_while_a_pause_is_looked_at_waits_for_that_look_only() -> None:
+    model, work = ScriptedModel(), job()
+    take = listening(model, work)
+    say(take, 2.0)
+    model.before_step = lambda: work.deliver(Frame.END, b"")
+    say(take, 0.5, QUIET)
+    looks = len(model.looks)
+    assert take.finish()["text"] == "word0 word1"
+    assert len(model.looks) == looks
+
+
 def test_what_was_said_after_the_latest_look_is_heard_at_the_end() -> None:
     model = ScriptedModel()
     take = listening(model)

@@ -224,7 +224,8 @@ class Listening:
             if not is_ours:  # another take is being heard; this one is looked at when that is done
                 return
             try:
-                heard = self._hear(bytes(self._pcm), self._stop_if_over, is_last=may_be_last)
+                go_on = self._job.stop_if_cancelled if may_be_last else self._stop_if_over
+                heard = self._hear(bytes(self._pcm), go_on, is_last=may_be_last)
             except _Overtaken:
                 return
         is_slow = time.monotonic() - began > SLOW_S
