@@ -79,6 +79,15 @@ class Engine(Driver):
         return self._turns.session.practice
 
     @property
+    def session(self) -> Session:
+        """The one that what is said now belongs to."""
+        return self._turns.session
+
+    async def keep(self, session: Session) -> None:
+        """`session` has a place in the journal, though nothing may have been said in it. Raises `CompanionError`."""
+        await self._saver.begin(session)
+
+    @property
     def history(self) -> list[TurnRecord]:
         """Turns of this session, oldest first."""
         return self._turns.session.history

@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from companion.care.watch import Watch
 
 
+@dataclass(slots=True, kw_only=True)
+class Marked:
+    """What the person marks of a reflection, or the end of a practice offers. Moods: -3 .. 3, None: not marked."""
+
+    before: int | None = None
+    after: int | None = None
+    word_before: str = ""
+    word_after: str = ""
+    title: str = ""
+    summary: str = ""
+    is_own_title: bool = False
+    """The person wrote it; nothing that is offered takes its place."""
+
+    @property
+    def word(self) -> str:
+        """Both words in one line, as the journal keeps them: "uneasy → lighter"."""
+        return " → ".join(filter(None, (self.word_before, self.word_after)))
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Session:
     """What comes late for it is kept in it though another has begun."""
@@ -24,6 +43,7 @@ class Session:
     """The one it began in; None: nothing of it is kept yet."""
     id: int | None = None
     watch: Watch | None = None
+    marked: Marked = field(default_factory=Marked)
 
     @property
     def care(self) -> Watch:
@@ -36,4 +56,4 @@ class Session:
 
     def kept_elsewhere(self) -> Session:
         """The same conversation, from now on in the journal that is open then."""
-        return Session(practice=self.practice, history=self.history, watch=self.watch)
+        return Session(practice=self.practice, history=self.history, watch=self.watch, marked=self.marked)

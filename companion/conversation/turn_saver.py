@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from companion import days
 from companion.conversation.session import Session
+from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
@@ -93,6 +94,15 @@ class TurnSaver:
                 is_of_before=turn.is_left,
             )
             self._events.emit(said)
+
+    async def begin(self, session: Session) -> None:
+        """Something is kept of `session` before a word was said in it.
+
+        Raises:
+            CompanionError: it cannot be kept.
+        """
+        async with self._saving, self.journal_of(session) as journal:
+            await _begin(session, journal, days.now())
 
     async def save_sentence(self, turn: LiveTurn, sentence: Sentence) -> None:
         """Appends to the reply in the journal. A turn that is not there yet is saved as a whole at its end."""
@@ -231,12 +241,8 @@ class TurnSaver:
             if each.record is not None and each.id is None:
                 await self._commit(each)
         async with self.journal_of(turn.session) as journal:
-            if turn.session.id is None:
-                began = turn.chain()[0].began
-                turn.session.id = await journal.begin_session(
-                    turn.session.practice.name, began.at, began.offset_s
-                )
-                turn.session.journal = journal
+            await _begin(turn.session, journal, turn.chain()[0].began)
+            assert turn.session.id is not None
             turn.id = await journal.save_user(turn.session.id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
@@ -244,6 +250,12 @@ class TurnSaver:
         if turn not in self._unsaved:
             self._unsaved.append(turn)
             self._events.emit(Trouble(error=error, turn=turn.number))
+
+
+async def _begin(session: Session, journal: Journal, began: When) -> None:
+    if session.id is None:
+        session.id = await journal.begin_session(session.practice.name, began.at, began.offset_s)
+        session.journal = journal
 
 
 class KeptTake:
