@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from companion import days
 from companion.errors import CompanionError
 from companion.events import (
     Event,
@@ -66,18 +67,18 @@ class Marking:
         """How they are as it begins: -3 .. 3, None takes the mark back."""
         marked = self._marked
         marked.before, marked.word_before = mood, _short(word, LONGEST_WORD) if mood is not None else ""
-        self._changed()
+        self._changed("before", "word")
 
     def mark_after(self, mood: int | None, word: str = "") -> None:
         """How they are now that it is over."""
         marked = self._marked
         marked.after, marked.word_after = mood, _short(word, LONGEST_WORD) if mood is not None else ""
-        self._changed()
+        self._changed("after", "word")
 
     def name(self, title: str) -> None:
         """Their own title; empty: the first words."""
         self._marked.title, self._marked.is_own_title = _short(title, LONGEST_TITLE), True
-        self._changed()
+        self._changed("title")
 
     # -- what happens ---------------------------------------------------------------------------------------
 
@@ -128,9 +129,11 @@ class Marking:
         marked.summary = summary_in(answer)
         if not marked.is_own_title:
             marked.title = _short(title_in(answer), LONGEST_TITLE)
-        self._changed()
+            self._changed("title")
+        self._changed("summary")
 
-    def _changed(self) -> None:
+    def _changed(self, *names: str) -> None:
+        self._marked.unkept.update(names)
         self._unkept[self._engine().session] = 0
         self.tell()
         self._begin_keeping()
@@ -153,8 +156,8 @@ class Marking:
     async def _keep(self, session: Session) -> None:
         tries = self._unkept.pop(session, 0)
         try:
-            await self._engine().keep(session)
-            async with self._using():
+            async with self._using() as journal:
+                await session.begin_in(journal, days.now())
                 await _write(session)
         except CompanionError as error:
             if tries == 0:
@@ -169,9 +172,19 @@ async def _write(session: Session) -> None:
     journal, marked = session.journal, session.marked
     if not isinstance(journal, SqlJournal) or session.id is None:
         return
-    await journal.changing.set_mood(session.id, before=marked.before, after=marked.after, word=marked.word)
-    await journal.changing.set_title(session.id, marked.title)
-    await journal.changing.set_summary(session.id, marked.summary)
+    unkept, marked.unkept = marked.unkept, set()
+    try:
+        moods = {"before": marked.before, "after": marked.after, "word": marked.word}
+        changed = {name: value for name, value in moods.items() if name in unkept}
+        if changed:
+            await journal.changing.set_mood(session.id, **changed)  # type: ignore[arg-type]  # each as its name says
+        if "title" in unkept:
+            await journal.changing.set_title(session.id, marked.title)
+        if "summary" in unkept:
+            await journal.changing.set_summary(session.id, marked.summary)
+    except BaseException:
+        marked.unkept |= unkept
+        raise
 
 
 def _short(text: str, most: int) -> str:

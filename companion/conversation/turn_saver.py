@@ -7,7 +7,7 @@ moved between journals. What cannot be saved stays in memory, is told once, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -15,11 +15,11 @@ from weakref import WeakSet
 
 from companion import days
 from companion.conversation.session import Session
-from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
+from companion.records import KeepSound
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
@@ -48,11 +48,16 @@ class Moved(Protocol):
 class TurnSaver:
     """One per engine."""
 
-    def __init__(self, journal: Callable[[], AbstractAsyncContextManager[Journal]], events: Events) -> None:
+    def __init__(
+        self,
+        journal: Callable[[], AbstractAsyncContextManager[Journal]],
+        events: Events,
+        keeps_sound: Callable[[], KeepSound],
+    ) -> None:
         """`journal()`: the one that is open, which nobody moves while it is used."""
         self.unsent: list[Spool] = []
         """Recordings whose words wait in the composer; they go when the next words are committed."""
-        self._journal, self._events = journal, events
+        self._journal, self._events, self._keeps_sound = journal, events, keeps_sound
         self._unsaved: list[LiveTurn] = []
         self._alive: WeakSet[LiveTurn] = WeakSet()
         self._saving = asyncio.Lock()
@@ -82,7 +87,7 @@ class TurnSaver:
             spools = [*turn.spools(), *self.unsent]
             self.unsent.clear()
             if spools:  # the turn waits for it at its end; the answer does not
-                turn.saves.append(spawn(self.discard(spools, turn), name="discard recordings"))
+                turn.saves.append(spawn(self._settle(spools, turn), name="settle recordings"))
         if not turn.is_again:
             is_saved = turn.id is not None
             said = UserSaid(
@@ -94,15 +99,6 @@ class TurnSaver:
                 is_of_before=turn.is_left,
             )
             self._events.emit(said)
-
-    async def begin(self, session: Session) -> None:
-        """Something is kept of `session` before a word was said in it.
-
-        Raises:
-            CompanionError: it cannot be kept.
-        """
-        async with self._saving, self.journal_of(session) as journal:
-            await _begin(session, journal, days.now())
 
     async def save_sentence(self, turn: LiveTurn, sentence: Sentence) -> None:
         """Appends to the reply in the journal. A turn that is not there yet is saved as a whole at its end."""
@@ -165,6 +161,19 @@ class TurnSaver:
             await spool.finish()
         except CompanionError as error:
             self._events.emit(Trouble(error=error, turn=turn))
+
+    async def _settle(self, spools: Sequence[Spool], turn: LiveTurn) -> None:
+        """The words are kept: their recordings stay with them, or go, as the person wants it."""
+        if not self._keeps_sound().stays or turn.id is None:
+            await self.discard(spools, turn)
+            return
+        try:
+            for spool in spools:
+                await spool.finish()
+            async with self.journal_of(turn.session) as journal:
+                await journal.keep_sound(turn.id, [spool.id for spool in spools])
+        except CompanionError as error:
+            self._events.emit(Trouble(error=error, turn=turn.number))
 
     async def discard(self, spools: Iterable[Spool], turn: LiveTurn | None = None) -> None:
         """Forgets recordings."""
@@ -241,21 +250,14 @@ class TurnSaver:
             if each.record is not None and each.id is None:
                 await self._commit(each)
         async with self.journal_of(turn.session) as journal:
-            await _begin(turn.session, journal, turn.chain()[0].began)
-            assert turn.session.id is not None
-            turn.id = await journal.save_user(turn.session.id, turn.text, turn.at, turn.offset_s)
+            session_id = await turn.session.begin_in(journal, turn.chain()[0].began)
+            turn.id = await journal.save_user(session_id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
     def _remember(self, turn: LiveTurn, error: CompanionError) -> None:
         if turn not in self._unsaved:
             self._unsaved.append(turn)
             self._events.emit(Trouble(error=error, turn=turn.number))
-
-
-async def _begin(session: Session, journal: Journal, began: When) -> None:
-    if session.id is None:
-        session.id = await journal.begin_session(session.practice.name, began.at, began.offset_s)
-        session.journal = journal
 
 
 class KeptTake:

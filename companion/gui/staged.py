@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from companion.errors import Action, AIProviderAuthError, CompanionError
@@ -46,6 +46,7 @@ from companion.flow import (
     Transcript,
     TurnRecord,
 )
+from companion.gui.staged_insights import TODAY, StagedInsights, autumn
 from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
@@ -198,6 +199,7 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.insights = StagedInsights()
         self.shelf = StagedShelf(WALK, UNFINISHED)
         self.marking = StagedMarks(self)
 
@@ -463,6 +465,21 @@ def finished(host: StagedHost) -> None:
     )
 
 
+def insights(host: StagedHost) -> None:
+    idle(host)
+    host.insights.rows = autumn()
+
+
+def insights_few(host: StagedHost) -> None:
+    """In the first week: most pictures say what they wait for."""
+    idle(host)
+    host.insights.rows = tuple(row for row in autumn() if row.day > TODAY - timedelta(days=7))
+
+
+def insights_empty(host: StagedHost) -> None:
+    idle(host)
+
+
 def practices(host: StagedHost) -> None:
     idle(host)
 
@@ -476,5 +493,16 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "care": care,
     "finished": finished,
     "journal": journal,
+    "insights": insights,
+    "insights-few": insights_few,
+    "insights-empty": insights_empty,
     "practices": practices,
 }
+PAGES = {
+    "journal": "journal",
+    "practices": "practices",
+    "insights": "insights",
+    "insights-few": "insights",
+    "insights-empty": "insights",
+}
+"""The page a scene shows; the others show the talk page."""

@@ -138,3 +138,25 @@ async def test_a_mark_that_cannot_be_kept_is_told_and_tried_again(
         await settled(watched.app)
         (session,) = await kept(watched.app)
         assert session.mood_before == -2
+
+
+async def test_a_reflection_that_is_gone_on_with_keeps_what_was_marked(home: Home) -> None:
+    async with running(home, **GUIDE) as watched:
+        app = watched.app
+        app.marking.mark_before(-2, "uneasy")
+        await watched.turn("The soup.")
+        app.marking.name("The soup and the pot")
+        await settled(app)
+        (first,) = await kept(app)
+        app.new_session()
+        assert await app.journal_desk.go_on(first.id)
+        shown = watched.of(ReflectionMarked)[-1]
+        assert (shown.title, shown.before, shown.word_before) == ("The soup and the pot", -2, "uneasy")
+        async with app.archive.using() as journal:
+            await journal.changing.set_title(first.id, "Named in the journal")
+        app.marking.mark_after(1, "lighter")
+        await settled(app)
+        (session,) = await kept(app)
+        assert (session.mood_before, session.mood_after) == (-2, 1)
+        assert session.mood_word == "uneasy → lighter"
+        assert session.title == "Named in the journal", "only what was changed is written"
