@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 5.0
 """A vendor that asks for a longer pause is not waited for in silence: somebody else answers, or the person is told."""
+CHECK_S = 60.0
+"""All the time for finding out whether somebody works; each question of it has a clock of its own."""
 MOST_UNWANTED = 4
 """So many providers that were only looked at in the settings are kept."""
 _CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
@@ -418,7 +420,12 @@ class ProviderPool:
         """Asks the provider whether key, address and model work. Never raises a `CompanionError`."""
         try:
             async with self.lent(role, name, key) as provider:
-                return await provider.check()
+                async with asyncio.timeout(CHECK_S):
+                    return await provider.check()
+        except TimeoutError:
+            return Health(
+                ok=False, detail=f"There was no answer within {CHECK_S:.0f} seconds.", kind=Kind.TIMEOUT
+            )
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
 
@@ -430,7 +437,11 @@ class ProviderPool:
             kept = key or await self._kept_key(spec_of(server))
             async with class_of(server)(api_key=kept, net=self._net) as provider:
                 with on_errand(Errand(who=server.called)):
-                    return await discover(provider, server.kind)
+                    async with asyncio.timeout(CHECK_S):
+                        return await discover(provider, server.kind)
+        except TimeoutError:
+            late = f"There was no answer within {CHECK_S:.0f} seconds."
+            return Discovery(health=Health(ok=False, detail=late, kind=Kind.TIMEOUT), models={})
         except CompanionError as error:
             detail = f"{error.message} {error.hint}".strip()
             return Discovery(health=Health(ok=False, detail=detail, kind=error.kind), models={})

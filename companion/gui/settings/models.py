@@ -26,7 +26,7 @@ from companion.providers.here.models.store import Standing, State
 
 FEW = 4
 """So many rows are shown at once; those that are here, or chosen, always."""
-_NOUNS = {ModelKind.HEARING: "model", ModelKind.VOICE: "voice", ModelKind.MIND: "model"}
+_NOUNS = {ModelKind.VOICE: "voice"}
 
 
 class ModelRow(QFrame):
@@ -154,7 +154,7 @@ class ModelList(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        noun = _NOUNS[kind]
+        noun = _NOUNS.get(kind, "model")
         if not is_short:
             column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
         self._column = QVBoxLayout()
@@ -256,8 +256,9 @@ class ModelList(QWidget):
     def cancel(self, row: ModelRow) -> None:
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
+        row.standing = Standing(row.model, State.PARTIAL)
         row.end("Stopped. What was fetched is kept.")
-        row.fetch.setText("Go on")
+        self._fold()
         self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
@@ -285,7 +286,7 @@ class ModelList(QWidget):
         await self._changed(row.model.name)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
-        dialog = QFileDialog(self, f"Import a {_NOUNS[self.kind]}")
+        dialog = QFileDialog(self, f"Import a {_NOUNS.get(self.kind, 'model')}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
         if mode is QFileDialog.FileMode.ExistingFile:

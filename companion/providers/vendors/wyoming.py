@@ -137,8 +137,7 @@ class WyomingProvider(AIProvider):
                 raise no_voice(call, "no sound")
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        async with self._connected(Role.SPEAKS) as (call, link):
-            return _voices((await _describe(call, link)).get("tts"))
+        return _voices((await self._described(Role.SPEAKS)).get("tts"))
 
     async def check(self) -> Health:
         """Asks whichever of its servers is there what it can do."""
@@ -148,8 +147,7 @@ class WyomingProvider(AIProvider):
         refusal: CompanionError | None = None
         for role in PORTS:
             try:
-                async with self._connected(role) as (call, link):
-                    info = await _describe(call, link)
+                info = await self._described(role)
             except CompanionError as error:
                 refusal = error
                 continue
@@ -161,6 +159,13 @@ class WyomingProvider(AIProvider):
         who = self.spec.display_name
         detail = f"{who} answers: {_count(len(models), 'recognition model')}, {_count(len(voices), 'voice')}."
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
+
+    async def _described(self, role: Role) -> Mapping[str, Any]:
+        async def ask() -> Mapping[str, Any]:
+            async with self._connected(role) as (call, link):
+                return await _describe(call, link)
+
+        return await self.asked(ask)
 
     @asynccontextmanager
     async def _connected(self, role: Role) -> AsyncIterator[tuple[CallContext, Connection]]:

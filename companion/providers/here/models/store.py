@@ -35,6 +35,10 @@ _SHAPES: dict[ModelKind, tuple[tuple[str, ...], ...]] = {
     ModelKind.HEARING: (("model.bin", "config.json"),),
     ModelKind.VOICE: (("*.onnx", "*.onnx.json"), ("*.onnx", "voices*.bin")),
     ModelKind.MIND: (("*.gguf",),),
+    ModelKind.MEANING: (
+        ("l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"),
+        ("model.onnx", "tokenizer.json"),
+    ),
 }
 """What a model that is in no list consists of at least: one of these."""
 
