@@ -243,8 +243,12 @@ class ProviderPool:
 
     def _follow(self, provider: AIProvider, role: Role) -> None:
         """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
-        found = {Role.HEARS: provider.recogniser, Role.SPEAKS: provider.speaker}.get(role, "")
-        if provider.spec.name == roles.OFFLINE[role] and found != self.found.get(role, ""):
+        found = {
+            Role.HEARS: provider.recogniser,
+            Role.SPEAKS: provider.speaker,
+            Role.THINKS: provider.thinker,
+        }.get(role, "")
+        if provider.spec.name == roles.FINDS_OUT.get(role) and found != self.found.get(role, ""):
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 

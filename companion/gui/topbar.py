@@ -89,7 +89,7 @@ class Pill(QAbstractButton):
 
     def _elided(self) -> str:
         metrics = QFontMetricsF(self._fonts()[1])
-        return metrics.elidedText(self._label, Qt.TextElideMode.ElideRight, self._look.px(_LONGEST_LABEL_PX))
+        return metrics.elidedText(self._label, Qt.TextElideMode.ElideMiddle, self._look.px(_LONGEST_LABEL_PX))
 
     def _width(self, *, is_short: bool) -> int:
         plain, strong = (QFontMetricsF(font) for font in self._fonts())
