@@ -125,6 +125,8 @@ class Companion(Ground):
             engine=lambda: self.engine,
             practice=lambda name: find_practice(name, self._own_practices),
             sound_days=self._sound_days,
+            played=lambda: self._played,
+            voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
         )
 
