@@ -171,7 +171,7 @@ async def test_search_finds_pages_by_their_settings(
     if pages == []:
         assert shown == []
         await settle()
-        assert "No setting is called that." in said(dialog)
+        assert "No setting matches." in said(dialog)
     QTest.keyClick(dialog.search, Qt.Key.Key_Escape)
     assert dialog.isVisible()
     assert dialog.search.text() == ""
