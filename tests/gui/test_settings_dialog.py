@@ -671,7 +671,7 @@ async def test_the_microphone_is_open_only_while_the_page_is_seen(
     page = await sound(dialog)
     assert host.open_meters == [""]
     assert page.level.level_db == -20.0
-    assert "microphone is open while you see this page" in said(page)
+    assert "microphone is open while this page is shown" in said(page)
     page.microphone.setCurrentIndex(page.microphone.findData("Headset"))
     page.microphone.activated.emit(page.microphone.currentIndex())
     await settle()

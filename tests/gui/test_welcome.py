@@ -365,7 +365,7 @@ async def test_without_one_a_passphrase_is_chosen_before_one_begins(desk: Desk) 
     await desk.tab_to("Passphrase")
     await desk.press(Qt.Key.Key_A, "four unrelated words")
     await desk.enter()
-    assert "not the same" in desk.said
+    assert "do not match" in desk.said
     await desk.tab_to("Type it again")
     await desk.press(Qt.Key.Key_A, "four unrelated words")
     await desk.enter()
