@@ -116,6 +116,18 @@ def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
     return (spec.name, realtime_choice(settings, spec)) if spec is not None else None
 
 
+def may_recall(settings: Settings, name: str) -> bool:
+    """Whether whoever thinks may be told what the person said on earlier days: on this computer, or where they said so."""
+    if not settings.journal.recall:
+        return False
+    return _is_here(settings, Role.THINKS, name) or name in recalled_to(settings)
+
+
+def recalled_to(settings: Settings) -> list[str]:
+    """Those elsewhere who may know the journal."""
+    return [name for name in re.split(r"[,\s]+", settings.journal.recall_to) if name]
+
+
 def language_of(settings: Settings) -> str:
     """The language a person says they speak, as a tag; empty: it is to be found out."""
     return "" if settings.talk.language.strip().lower() == "auto" else settings.talk.language.strip()

@@ -14,6 +14,7 @@ from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
+from companion.records import Earlier
 
 
 async def _nobody() -> SpeechToSpeech:
@@ -24,6 +25,22 @@ def _anywhere() -> tuple[Help, str]:
     from companion.care.help import find
 
     return find(""), ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known when something is to be recalled."""
+
+    session_id: int | None
+    """Of this conversation, where it is kept already."""
+    began: float
+    """What was said from then on belongs to it."""
+    unwanted: frozenset[int] = frozenset()
+    """Turns the person does not want brought up in it."""
+
+
+async def _nothing(words: str, context: Context) -> tuple[Earlier, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,5 +63,8 @@ class Organs:
     """The one that is chosen."""
     voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
     """What an answer of "provider/model" cost."""
+    recall: Callable[[str, Context], Awaitable[tuple[Earlier, ...]]] = _nothing
+    """(the person's words, what is known of them) -> what they said on other days and bears on this; nothing where nobody
+    who answers may know the journal. Never raises; comes back soon."""
     help: Callable[[], tuple[Help, str]] = _anywhere
     """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""
