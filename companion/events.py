@@ -352,7 +352,10 @@ class PracticeChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBegan(Event):
-    """What is said from now on belongs to a new session, and the page is empty."""
+    """What is said from now on belongs to another session, and the page is empty."""
+
+    turns: tuple[TurnRecord, ...] = ()
+    """What was said in it before, where one is gone on with: then the page shows that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from datetime import date
 
 
+class KeepSound(StrEnum):
+    """How long the recording of what was said is kept; the settings' names."""
+
+    NEVER = "never"
+    """Not even until its words are known: it is in memory only."""
+    WRITTEN = "until_written"
+    DAYS = "days"
+    ALWAYS = "always"
+
+    @property
+    def stays(self) -> bool:
+        """It is kept with its words."""
+        return self in (KeepSound.DAYS, KeepSound.ALWAYS)
+
+
 class SoundSide(StrEnum):
     """Who speaks in a kept recording."""
 

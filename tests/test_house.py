@@ -43,7 +43,7 @@ FLOOR = {
         ),
         1,
     ),
-    **dict.fromkeys(("confined", "children", "entries"), 1),
+    **dict.fromkeys(("confined", "children", "entries", "insights"), 1),
     **dict.fromkeys(
         ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
     ),

@@ -5,6 +5,7 @@ Knows no keys and makes no providers: the first frame of the window needs it bef
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 

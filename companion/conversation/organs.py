@@ -14,7 +14,7 @@ from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
-from companion.records import Earlier
+from companion.records import Earlier, KeepSound
 
 
 async def _nobody() -> SpeechToSpeech:
@@ -66,5 +66,7 @@ class Organs:
     recall: Callable[[str, Context], Awaitable[tuple[Earlier, ...]]] = _nothing
     """(the person's words, what is known of them) -> what they said on other days and bears on this; nothing where nobody
     who answers may know the journal. Never raises; comes back soon."""
+    keeps_sound: Callable[[], KeepSound] = lambda: KeepSound.WRITTEN
+    """How long recordings stay that are made from now on."""
     help: Callable[[], tuple[Help, str]] = _anywhere
     """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from companion.days import When
 from companion.flow import TurnRecord
 from companion.ports import Journal
 from companion.practices import Practice
@@ -28,6 +30,8 @@ class Session:
     """Earlier days may be brought up in it."""
     unwanted: set[int] = field(default_factory=set)
     """Turns that the person does not want brought up in it."""
+    taken_up: When | None = None
+    """When a reflection of before was gone on with."""
 
     @property
     def care(self) -> Watch:
@@ -37,6 +41,18 @@ class Session:
 
             self.watch = Watch()
         return self.watch
+
+    @property
+    def last_words(self) -> When | None:
+        """When something was last said in it, or it was gone on with; None: nothing was yet."""
+        said = [When.of(turn.at, turn.offset_s) for turn in self.history[-1:]]
+        return max((*said, *filter(None, [self.taken_up])), key=lambda when: when.at, default=None)
+
+    def recall_anew(self, change: Callable[[TurnRecord], TurnRecord | None]) -> bool:
+        """Changes what is known of its turns, or forgets them where `change` gives None; whether anything is changed."""
+        before = list(self.history)
+        self.history[:] = [each for turn in before if (each := change(turn)) is not None]
+        return self.history != before
 
     def kept_elsewhere(self) -> Session:
         """The same conversation, from now on in the journal that is open then."""

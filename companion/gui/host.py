@@ -14,6 +14,8 @@ from companion.flow import TurnRecord
 from companion.records import SessionRecord, WaitingTake
 
 if TYPE_CHECKING:
+    from companion.insights.pictures import Figures, Returns
+    from companion.insights.rows import Choice
     from companion.practices import Practice
 
 
@@ -99,6 +101,16 @@ class WaitingTakes(Protocol):
         """Undoes a discard; False when it is too late."""
 
 
+class InsightSource(Protocol):
+    """What the journal's own figures come from. Raises `CompanionError`."""
+
+    async def figures(self, choice: Choice) -> Figures:
+        """What follows from times and marks."""
+
+    async def returns(self, choice: Choice) -> Returns:
+        """What the words are needed for."""
+
+
 class Shelved(Protocol):
     """One practice as it is listed."""
 
@@ -180,6 +192,9 @@ class WindowHost(Protocol):
     @property
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
+
+    @property
+    def insights(self) -> InsightSource: ...
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells."""

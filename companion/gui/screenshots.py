@@ -79,7 +79,7 @@ async def _picture_settings(theme: str, path: Path) -> Path:
 
 def _stage(name: str, theme: str) -> QWidget:
     from companion.days import When
-    from companion.gui.staged import EVENING, SCENES, StagedHost
+    from companion.gui.staged import EVENING, PAGES, SCENES, StagedHost
     from companion.gui.window import Window
 
     host = StagedHost(theme=theme)
@@ -88,8 +88,8 @@ def _stage(name: str, theme: str) -> QWidget:
     SCENES[name](host)
     window.page.script.flush()
     window.page.area.arrive()
-    if name in ("journal", "practices"):
-        window.show_page(name)
+    if name in PAGES:
+        window.show_page(PAGES[name])
     return window
 
 

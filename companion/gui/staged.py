@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from companion.errors import Action, AIProviderAuthError, CompanionError
 from companion.events import (
@@ -44,6 +44,7 @@ from companion.flow import (
     Transcript,
     TurnRecord,
 )
+from companion.gui.staged_insights import TODAY, StagedInsights, autumn
 from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
@@ -168,6 +169,7 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.insights = StagedInsights()
         self.shelf = StagedShelf(WALK, UNFINISHED)
 
     def press_talk(self) -> None:
@@ -417,6 +419,21 @@ def journal(host: StagedHost) -> None:
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
 
 
+def insights(host: StagedHost) -> None:
+    idle(host)
+    host.insights.rows = autumn()
+
+
+def insights_few(host: StagedHost) -> None:
+    """In the first week: most pictures say what they wait for."""
+    idle(host)
+    host.insights.rows = tuple(row for row in autumn() if row.day > TODAY - timedelta(days=7))
+
+
+def insights_empty(host: StagedHost) -> None:
+    idle(host)
+
+
 def practices(host: StagedHost) -> None:
     idle(host)
 
@@ -429,5 +446,16 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "trouble": trouble,
     "care": care,
     "journal": journal,
+    "insights": insights,
+    "insights-few": insights_few,
+    "insights-empty": insights_empty,
     "practices": practices,
 }
+PAGES = {
+    "journal": "journal",
+    "practices": "practices",
+    "insights": "insights",
+    "insights-few": "insights",
+    "insights-empty": "insights",
+}
+"""The page a scene shows; the others show the talk page."""

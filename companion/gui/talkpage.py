@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from companion import events as e
 from companion.days import When
-from companion.flow import Role
+from companion.flow import Role, TurnRecord
 from companion.gui.labels import label
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import Look
@@ -105,6 +105,12 @@ class TalkPage(QWidget):
         if is_shown or self.has_script:
             self.script.setVisible(is_shown)
         self.welcome.setVisible(not is_shown)
+
+    def show_earlier(self, turns: Sequence[TurnRecord]) -> None:
+        """What was said before in the reflection that is gone on with; nothing: a new one."""
+        if turns:
+            self.script.show_turns(turns)
+            self.show_script(True)
 
     def follow(self, event: e.Event) -> None:
         """Shows what is said and answered, as it happens."""

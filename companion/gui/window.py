@@ -120,7 +120,7 @@ class Window(QMainWindow):
         return self._welcome is not None and self.pages.currentWidget() is self._welcome
 
     def show_page(self, page: str) -> None:
-        """ "talk", "journal" or "practices"."""
+        """ "talk", "journal", "insights" or "practices"."""
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
@@ -226,7 +226,7 @@ class Window(QMainWindow):
         area.composer.refused.connect(self.status.show_note)
         for page in (self.page, self.pages):
             page.link_followed.connect(self._ask_about_link)
-        self.pages.talk_wanted.connect(lambda: self.show_page("talk"))
+        self.pages.page_wanted.connect(self.show_page)
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
@@ -368,6 +368,7 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
+                self.page.show_earlier(event.turns)
             case e.LocalTimeChanged():
                 self._show_other_time(event)
             case e.JournalOpened():
@@ -385,7 +386,7 @@ class Window(QMainWindow):
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
         if event.is_other_day or event.is_other_zone:
-            self.pages.refresh_journal()
+            self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -445,7 +446,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        self.pages.refresh_journal()
+        self.pages.refresh_shown()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""

@@ -263,6 +263,28 @@ class Journal:
         help="Names of providers. Whoever thinks on this computer may; nobody else until you allow it.",
         page=None,
     )
+    keep_sound: str = setting(
+        "until_written",
+        label="Keep the recordings of what I say",
+        help="Encrypted, beside the words. Never: what could not be written down is lost when the window closes. Choosing "
+        "less removes none that is kept already, but those that are older than the days you choose.",
+        choices={
+            "never": "Never",
+            "until_written": "Until they are written down",
+            "days": "For some days",
+            "always": "Always",
+        },
+        page=Page.JOURNAL,
+    )
+    sound_days: int = setting(
+        30,
+        label="Days to keep recordings",
+        help="Where they are kept for some days.",
+        unit="days",
+        low=1,
+        high=3650,
+        page=Page.JOURNAL,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
