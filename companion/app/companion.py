@@ -17,7 +17,7 @@ from companion.app.errands import Errands, RecentTroubles
 from companion.app.ground import Ground
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.flow import TURN_ROLES, TurnRecord, Usage
+from companion.flow import TURN_ROLES, Role, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
 from companion.records import KeepSound, SessionRecord
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
+    from companion.app.recall import Recall
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
@@ -128,6 +129,20 @@ class Companion(Ground):
         )
 
     @cached_property
+    def recall(self) -> Recall:
+        """Finding what was said, and bringing it up."""
+        from companion.app.archive import Place
+        from companion.app.recall import Recall
+
+        return Recall(
+            journal=self.archive.using,
+            is_kept=lambda: self._keeps and self.archive.place is Place.OPEN,
+            models=lambda: self.models.store,
+            may_tell=lambda: roles.may_recall(self.settings, roles.name_of(self.settings, Role.THINKS)),
+            events=self.events,
+        )
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Imports and exports."""
         from companion.app.exchange import Exchange
@@ -195,6 +210,7 @@ class Companion(Ground):
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
             keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
+            recall=self.recall.earlier,
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -240,6 +256,7 @@ class Companion(Ground):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
+        self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
@@ -274,6 +291,7 @@ class Companion(Ground):
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
+        await self.recall.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()

@@ -229,7 +229,7 @@ class ProviderPool:
                         asked = _each_piece(asked)
                 else:
                     request = replace(request, model=block.model)
-                if role is Role.THINKS:
+                if role is Role.THINKS and name != roles.OFFLINE[role]:  # the guide reads the note itself
                     may_know = roles.may_recall(settings, name)
                     request = replace(request, messages=told(request.messages, may_know=may_know))
                 errand, size = Errand(who=provider.spec.display_name, cargo=_CARGO[role]), RequestSize()

@@ -225,19 +225,6 @@ class Engine(Driver):
         self._saver.session_moved(self._turns.session, before, after, moved)
         self._saver.moved(before, after, moved)
 
-    @property
-    def recalls(self) -> bool:
-        """Whether earlier days may be brought up in this session."""
-        return self._turns.session.recalls
-
-    def recall(self, is_on: bool) -> None:
-        """Earlier days may be brought up in this session, or not."""
-        self._turns.session.recalls = is_on
-
-    def leave_out(self, turn_id: int) -> None:
-        """What was said in that turn is not brought up again in this session."""
-        self._turns.session.unwanted.add(turn_id)
-
     def tell_practice(self) -> None:
         """Emits where in which practice this session stands."""
         self.events.emit(standing(self.practice, [turn.user_text for turn in self.history]))

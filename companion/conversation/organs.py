@@ -35,8 +35,6 @@ class Context:
     """Of this conversation, where it is kept already."""
     began: float
     """What was said from then on belongs to it."""
-    unwanted: frozenset[int] = frozenset()
-    """Turns the person does not want brought up in it."""
 
 
 async def _nothing(words: str, context: Context) -> tuple[Earlier, ...]:

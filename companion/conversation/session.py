@@ -26,10 +26,6 @@ class Session:
     """The one it began in; None: nothing of it is kept yet."""
     id: int | None = None
     watch: Watch | None = None
-    recalls: bool = True
-    """Earlier days may be brought up in it."""
-    unwanted: set[int] = field(default_factory=set)
-    """Turns that the person does not want brought up in it."""
     taken_up: When | None = None
     """When a reflection of before was gone on with."""
 
@@ -56,10 +52,4 @@ class Session:
 
     def kept_elsewhere(self) -> Session:
         """The same conversation, from now on in the journal that is open then."""
-        return Session(
-            practice=self.practice,
-            history=self.history,
-            watch=self.watch,
-            recalls=self.recalls,
-            unwanted=self.unwanted,
-        )
+        return Session(practice=self.practice, history=self.history, watch=self.watch)

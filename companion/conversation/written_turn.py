@@ -214,11 +214,11 @@ class WrittenTurn(LiveTurn):
         """Nothing where something grave was said, or the person does not want it."""
         session = self.session
         is_grave = self.care is not None and self.care.severity > Severity.CARE
-        if not words or not session.recalls or is_grave or self.continues is not None:
+        if not words or is_grave or self.continues is not None:
             return ()
         said = {turn.user_text for turn in session.history}
         began = min([turn.at for turn in session.history] + [self.at or self.began.at])
-        context = Context(session_id=session.id, began=began, unwanted=frozenset(session.unwanted))
+        context = Context(session_id=session.id, began=began)
         found = await self.context.organs.recall(words, context)
         return tuple(each for each in found if each.text not in said)
 
