@@ -100,7 +100,7 @@ class Archive:
         return self._current.storage if self._current is not None else ""
 
     @asynccontextmanager
-    async def using(self) -> AsyncGenerator[Journal, None]:
+    async def using(self) -> AsyncGenerator[SqlJournal, None]:
         """The current journal, as soon as there is one. Nothing is moved while anybody is inside.
 
         Raises:

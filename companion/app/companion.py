@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
+    from companion.app.exchange import Exchange
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
@@ -110,6 +111,13 @@ class Companion(Ground):
             hearers=self.staff.hearers,
             events=self.events,
         )
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Imports and exports."""
+        from companion.app.exchange import Exchange
+
+        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
 
     @cached_property
     def _remedies(self) -> Remedies:

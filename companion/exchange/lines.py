@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from companion.entries import PRACTICE, Entry, EntrySound, EntryTurn
-from companion.exchange.texts import distinct, list_of, name_of, storable, text_of
+from companion.exchange.texts import distinct, list_of, name_of, storable
 from companion.flow import ReplyState
 from companion.records import SoundSide
 
@@ -115,16 +115,16 @@ def from_document(document: Mapping[str, Any]) -> Entry | None:
         uid=_uid(document.get("uid")),
         began=began,
         offset_s=_offset(document.get("offset_s")),
-        title=text_of(document.get("title")),
-        summary=text_of(document.get("summary")),
-        practice=name_of(document.get("practice")) or PRACTICE,
+        title=_exact(document.get("title")),
+        summary=_exact(document.get("summary")),
+        practice=_exact(document.get("practice")) or PRACTICE,
         mood_before=_mood(document.get("mood_before")),
         mood_after=_mood(document.get("mood_after")),
-        mood_word=name_of(document.get("mood_word")),
+        mood_word=_exact(document.get("mood_word")),
         is_starred=document.get("starred") is True,
         tags=_names(document.get("tags")),
         people=_names(document.get("people")),
-        source=text_of(document.get("source"))[:_LONGEST_SOURCE],
+        source=_exact(document.get("source"))[:_LONGEST_SOURCE],
         turns=turns,
     )
 
@@ -167,7 +167,7 @@ def _exact(value: object) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return distinct(name_of(each) for each in value) if isinstance(value, list) else ()
+    return distinct(map(_exact, value)) if isinstance(value, list) else ()
 
 
 def _uid(value: object) -> str:
@@ -201,7 +201,7 @@ def _mapped(value: object, kind: type) -> dict[str, Any]:
         return {}
     numbers = kind is float
     return {
-        text_of(name): number if numbers else text_of(each)
+        _exact(name): number if numbers else _exact(each)
         for name, each in value.items()
         if (number := _number(each)) is not None or (not numbers and isinstance(each, str))
     }

@@ -8,6 +8,7 @@ tables      the open database and that thread: reading, and writing in one trans
 rows        rows as records, and a `Selection` as a condition
 listing     `journal.list`: pages, days, labels
 changing    `journal.changing`: titles, moods, labels, words, deleting with undo (merging: one reflection of several)
+exchanging  `journal.exchange`: reflections as entries, for exports, and entries of imports in one transaction
 moving      everything of a journal in memory into the one on disk
 spool       recordings under way and waiting, as sealed one-second records
 store       `open_journal`, `open_in_memory` and `SqlJournal`, the `Journal` of `companion.ports`

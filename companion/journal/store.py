@@ -22,6 +22,7 @@ from companion.flow import ReplyState, TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
+from companion.journal.exchanging import Exchanging
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -215,6 +216,7 @@ class SqlJournal:
         """What opened it: "keyring", "passphrase" or "memory"."""
         self.list = Listing(tables)
         self.changing = Changing(tables)
+        self.exchange = Exchanging(tables, self.list, self.changing)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
 
