@@ -49,7 +49,7 @@ _TEXTS = (
         "Companion is free software under the MIT licence. It stands on libraries of others, each with its own licence. "
         "Those that ask for more than to be named: Qt, used through PySide6 and shiboken6 (LGPL 3); the resampler soxr and "
         "libsndfile inside soundfile with its MP3 decoder and encoder (LGPL 2.1 or later). They are ordinary packages that "
-        "you may replace by other versions. espeak-ng, the plain voice that reads for the natural ones too (GPL 3 or later), "
+        "you may replace by other versions. espeak-ng, the plain voice and reader of the natural ones (GPL 3 or later), "
         "is a separate program part: it is loaded in a process of its own and comes with the package espeakng-loader. "
         "Models that you fetch have licences of their own, which are named beside them.",
     ),
