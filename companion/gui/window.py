@@ -120,7 +120,7 @@ class Window(QMainWindow):
         return self._welcome is not None and self.pages.currentWidget() is self._welcome
 
     def show_page(self, page: str) -> None:
-        """ "talk", "journal" or "practices"."""
+        """ "talk", "journal", "insights" or "practices"."""
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
@@ -144,6 +144,7 @@ class Window(QMainWindow):
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
         self.page.show_talk_key(name)
+        self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -226,13 +227,16 @@ class Window(QMainWindow):
         area.composer.refused.connect(self.status.show_note)
         for page in (self.page, self.pages):
             page.link_followed.connect(self._ask_about_link)
-        self.pages.talk_wanted.connect(lambda: self.show_page("talk"))
+        self.pages.page_wanted.connect(self.show_page)
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
+        self.page.mood_marked.connect(self._mark)
+        self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
+        self.page.another_wanted.connect(self.bar.open_menu)
         self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
         self.cards.settings_requested.connect(self.settings_requested)
@@ -289,6 +293,10 @@ class Window(QMainWindow):
     def _submit(self, text: str) -> None:
         if self._host.submit(text):
             self.page.area.composer.clear()
+
+    def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
+        marking = self._host.marking
+        (marking.mark_after if is_after else marking.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
@@ -368,6 +376,7 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
+                self.page.show_earlier(event.turns)
             case e.LocalTimeChanged():
                 self._show_other_time(event)
             case e.JournalOpened():
@@ -385,7 +394,7 @@ class Window(QMainWindow):
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
         if event.is_other_day or event.is_other_zone:
-            self.pages.refresh_journal()
+            self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -445,7 +454,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        self.pages.refresh_journal()
+        self.pages.refresh_shown()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""

@@ -11,11 +11,15 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
+from companion.journal.copies import list_copies
 from companion.journal.merging import merge
+from companion.journal.sounds import Sounds
 from companion.journal.tables import Tables, insert, storable
 
 if TYPE_CHECKING:
@@ -24,14 +28,38 @@ if TYPE_CHECKING:
 KEPT_DELETED_S = 7 * 86_400.0
 """How long a deleted reflection can be brought back."""
 _IDS = "IN (SELECT value FROM json_each(?))"
+_WITH_THEM = f"""
+    WITH RECURSIVE going (id) AS (
+        SELECT id FROM session WHERE id {_IDS}
+        UNION SELECT session.id FROM session JOIN going ON going.id IN (taken_from, merged_into)
+    )
+    SELECT id, practice FROM session WHERE id IN (SELECT id FROM going)
+"""
+_AMONG_THEM = """
+    UPDATE turn SET place = coalesce(
+        (SELECT max(place) FROM turn AS other WHERE other.session_id = ?1 AND other.at <= turn.at), 0
+    ) WHERE session_id = ?2
+"""
+"""The place of a turn that comes back into what its reflection was merged into: where its time puts it."""
 Undo = Callable[["Connection"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Where what is deleted still is."""
+
+    engines: tuple[tuple[str, str], ...]
+    """Who heard, read or spoke it: role value and "provider/model"; those that run here are among them."""
+    copies: tuple[tuple[str, float], ...]
+    """The journal's copies that hold it: file name, and when it goes."""
 
 
 class Changing:
     """One per open journal."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
+    def __init__(self, tables: Tables, sounds: Sounds, copies: Path | None) -> None:
+        """`copies`: the folder of the journal's copies; None: in memory there are none."""
+        self._tables, self._sounds, self._copies = tables, sounds, copies
         self._undos: dict[int, Undo] = {}
         self._tokens = itertools.count(1)
 
@@ -127,6 +155,44 @@ class Changing:
         ids = sorted(set(session_ids))
         await self._tables.write(lambda connection: _restore(connection, ids))
 
+    # -- for good -------------------------------------------------------------------------------------------
+
+    async def purge(self, deleted_before: float | None = None) -> int:
+        """What was deleted before then goes for good, by default what was for `KEPT_DELETED_S`; how many reflections."""
+        until = time.time() - KEPT_DELETED_S if deleted_before is None else deleted_before
+        sql = "SELECT id FROM session WHERE deleted_at <= ? AND merged_into IS NULL"
+
+        def due(connection: Connection) -> list[int]:
+            return [row[0] for row in connection.execute(sql, (until,))]
+
+        if not await self._tables.read(due):  # looking writes nothing
+            return 0
+        return await self._go(due)
+
+    async def delete_for_good(self, session_ids: Iterable[int]) -> int:
+        """They go at once, with the turns that were deleted from them and what was merged into them; how many."""
+        ids = sorted(set(session_ids))
+        return await self._go(lambda _: ids)
+
+    async def remains(self, session_ids: Iterable[int]) -> Remains:
+        """Where copies of them are that deleting does not reach."""
+        ids = json.dumps(sorted(set(session_ids)))
+        engines = f"SELECT DISTINCT engines FROM turn WHERE session_id {_IDS}"
+        began = f"SELECT min(started_at) FROM session WHERE id {_IDS}"
+
+        def job(connection: Connection) -> Remains:
+            found = {
+                (role, name)
+                for (text,) in connection.execute(engines, (ids,))
+                for role, name in json.loads(text).items()
+            }
+            (first,) = connection.execute(began, (ids,)).fetchone()
+            copies = list_copies(self._copies) if self._copies is not None and first is not None else []
+            since = [(copy.path.name, copy.until) for copy in copies if copy.made_at >= first]
+            return Remains(engines=tuple(sorted(found)), copies=tuple(since))
+
+        return await self._tables.read(job)
+
     # -- one of several -------------------------------------------------------------------------------------
 
     async def merge(self, into: int, others: Iterable[int]) -> int:
@@ -152,6 +218,25 @@ class Changing:
             names = ", ".join(f"{name} = ?" for name in columns)
             sql, values = f"UPDATE session SET {names} WHERE id = ?", (*columns.values(), session_id)
             await self._tables.write(lambda connection: _one(connection, sql, values))
+
+    async def _go(self, which: Callable[[Connection], list[int]]) -> int:
+        def job(connection: Connection) -> tuple[dict[int, str], list[int]]:
+            rows = connection.execute(_WITH_THEM, (json.dumps(which(connection)),)).fetchall()
+            ids = json.dumps([row[0] for row in rows])
+            turns = [
+                row[0] for row in connection.execute(f"SELECT id FROM turn WHERE session_id {_IDS}", (ids,))
+            ]
+            self._sounds.remove_of(connection, [row[0] for row in rows])
+            for step in self._tables.purge_steps:
+                step(connection, [row[0] for row in rows])
+            connection.execute(f"DELETE FROM session WHERE id {_IDS}", (ids,))
+            return dict(rows), turns
+
+        sessions, turns = await self._tables.write(job)
+        self._tables.purged_sessions.update(sessions)
+        self._tables.purged_turns.update(turns)
+        await self._tables.empty_log()
+        return len(sessions)
 
     async def _undoable(self, job: Callable[[Connection], Undo]) -> int:
         undo = await self._tables.write(job)
@@ -219,18 +304,26 @@ def _hide_turn(connection: Connection, turn_id: int) -> int:
     return hidden
 
 
+def _where_it_went(connection: Connection, session_id: int | None) -> int | None:
+    """The session it was merged into, if it was."""
+    row = connection.execute("SELECT merged_into FROM session WHERE id = ?", (session_id,)).fetchone()
+    return session_id if row is None or row[0] is None else _where_it_went(connection, row[0])
+
+
 def _restore(connection: Connection, session_ids: list[int]) -> None:
     for session_id in session_ids:
         row = connection.execute("SELECT taken_from FROM session WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             raise _gone()
-        origin = row[0]
+        origin = _where_it_went(connection, row[0])
         if (
             origin is not None
             and connection.execute(
                 "SELECT 1 FROM session WHERE id = ? AND deleted_at IS NULL", (origin,)
             ).fetchone()
         ):
+            if origin != row[0]:
+                connection.execute(_AMONG_THEM, (origin, session_id))
             connection.execute("UPDATE turn SET session_id = ? WHERE session_id = ?", (origin, session_id))
             connection.execute("DELETE FROM session WHERE id = ?", (session_id,))
         else:

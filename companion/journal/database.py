@@ -20,6 +20,7 @@ from sqlcipher3 import dbapi2
 
 from companion.days import When
 from companion.errors import CompanionError, Kind
+from companion.journal.copies import folder_of
 from companion.journal.migrations import MIGRATIONS, migrate, schema_version
 from companion.log import Secret
 from companion.paths import sync_folder
@@ -93,7 +94,7 @@ def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entrie
 
 def copy_before_version(path: Path, version: int) -> Path:
     """Where the journal stays as it was before it became one of `version`."""
-    return path.parent / "backups" / f"before-version-{version}.db"
+    return folder_of(path) / f"before-version-{version}.db"
 
 
 def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str) -> None:

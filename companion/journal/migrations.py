@@ -18,6 +18,31 @@ if TYPE_CHECKING:
 
 NEW_UID = "lower(hex(randomblob(16)))"
 """In SQL: a name that nothing else has, 32 hexadecimal digits."""
+_DUE = "INSERT OR IGNORE INTO passage_due SELECT name, new.id FROM meaning_model"
+
+
+def _indexed(table: str, *columns: str) -> tuple[str, ...]:
+    """An index of words (FTS5) over columns of a table, which follows every change of them.
+
+    What is deleted leaves the index itself, and not only a note that it is gone.
+    """
+    index, names = f"{table}_index", ", ".join(columns)
+    old, new = (", ".join(f"{row}.{name}" for name in columns) for row in ("old", "new"))
+    is_other = " OR ".join(f"old.{name} IS NOT new.{name}" for name in columns)
+    remove = f"INSERT INTO {index} ({index}, rowid, {names}) VALUES ('delete', old.id, {old});"
+    add = f"INSERT INTO {index} (rowid, {names}) VALUES (new.id, {new});"
+    return (
+        f"""CREATE VIRTUAL TABLE {index} USING fts5 (
+            {names}, content='{table}', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
+        )""",
+        f"INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1)",
+        f"CREATE TRIGGER {table}_indexed AFTER INSERT ON {table} BEGIN {add} END",
+        f"CREATE TRIGGER {table}_unindexed AFTER DELETE ON {table} BEGIN {remove} END",
+        f"CREATE TRIGGER {table}_reindexed AFTER UPDATE OF {names} ON {table} WHEN {is_other} BEGIN {remove} {add} END",
+        f"INSERT INTO {index} ({index}) VALUES ('rebuild')",
+    )
+
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE identity (
@@ -97,6 +122,42 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             kept_at REAL NOT NULL
         ) STRICT, WITHOUT ROWID""",
         "CREATE INDEX sound_of_turn ON kept_sound (turn_id)",
+    ),
+    (
+        # Words: user_text and reply_text of every turn, and the titles; the tables themselves are the content.
+        *_indexed("turn", "user_text", "reply_text"),
+        *_indexed("session", "title"),
+        # Meaning: vectors per passage and model, and the turns that still want them.
+        "CREATE TABLE meaning_model (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+        """CREATE TABLE passage (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
+            model TEXT NOT NULL,
+            part INTEGER NOT NULL,
+            vector BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX passage_of_turn ON passage (turn_id)",
+        """CREATE TABLE passage_due (
+            model TEXT NOT NULL,
+            turn_id INTEGER NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
+            PRIMARY KEY (model, turn_id)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX due_of_turn ON passage_due (turn_id)",
+        f"CREATE TRIGGER turn_added_for_meaning AFTER INSERT ON turn BEGIN {_DUE}; END",
+        f"""CREATE TRIGGER turn_changed_for_meaning AFTER UPDATE OF user_text ON turn
+            WHEN old.user_text IS NOT new.user_text
+            BEGIN DELETE FROM passage WHERE turn_id = old.id; {_DUE}; END""",
+        # What may be brought up again: by itself a trace of what was, and what the person pinned, put right or forbade.
+        """CREATE TABLE memory (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER UNIQUE REFERENCES turn (id) ON DELETE CASCADE,
+            text TEXT,
+            at REAL NOT NULL,
+            offset_s INTEGER,
+            told_at REAL,
+            pinned INTEGER NOT NULL DEFAULT 0,
+            forgotten INTEGER NOT NULL DEFAULT 0
+        ) STRICT""",
     ),
 )
 

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 Rows = list[dict[str, Any]]
-_TABLES = ("batch", "session", "turn", "label", "kept_sound")
+_TABLES = ("batch", "session", "turn", "label", "kept_sound", "memory")
+DERIVED = frozenset({"identity", "meaning_model", "passage", "passage_due"})
+"""What is not moved: it is made from the rest, or says which journal it is. An index of words fills itself."""
 _POINTERS = ("taken_from", "merged_into")
 """Of a session to another, which may come later."""
 
@@ -47,6 +49,8 @@ def put_all(tables: Tables, everything: dict[str, Rows]) -> tuple[dict[int, int]
         insert(connection, "label", row | {"session_id": sessions[row["session_id"]]})
     for row in everything["kept_sound"]:
         insert(connection, "kept_sound", row | {"turn_id": turns[row["turn_id"]]})
+    for row in everything["memory"]:
+        insert(connection, "memory", _without_id(row) | {"turn_id": turns.get(row["turn_id"])})
     return sessions, turns
 
 

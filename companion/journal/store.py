@@ -20,9 +20,12 @@ from sqlcipher3 import dbapi2
 from companion.errors import CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
 from companion.journal.changing import Changing
+from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import Opened, check_present, open_database
 from companion.journal.draft import SealedDraft
 from companion.journal.exchanging import Exchanging
+from companion.journal.finding import Finding
+from companion.journal.insight_rows import InsightRows
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -35,6 +38,8 @@ from companion.journal.keys import (
 )
 from companion.journal.listing import Listing
 from companion.journal.moving import dump, put_all
+from companion.journal.remembering import Remembering
+from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
@@ -135,6 +140,7 @@ async def open_journal(
         storage=kind,
         slots_file=slots_file,
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
+        copies=folder_of(home.journal),
     )
 
 
@@ -206,6 +212,7 @@ class SqlJournal:
         storage: str,
         slots_file: SlotsFile | None = None,
         draft: SealedDraft | None = None,
+        copies: Path | None = None,
     ) -> None:
         self.tables = tables
         self._writer = tables.writer
@@ -215,8 +222,13 @@ class SqlJournal:
         self.storage = storage
         """What opened it: "keyring", "passphrase" or "memory"."""
         self.list = Listing(tables)
-        self.changing = Changing(tables)
+        self.sounds = Sounds(tables, takes)
+        self.changing = Changing(tables, self.sounds, copies)
+        self._copies = copies
+        self.finding = Finding(tables)
+        self.remembering = Remembering(tables)
         self.exchange = Exchanging(tables, self.list, self.changing)
+        self.insights = InsightRows(tables)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
 
@@ -282,7 +294,12 @@ class SqlJournal:
 
     async def waiting_takes(self) -> Sequence[WaitingTake]:
         """A take whose words are being recognised right now is among them; one still being recorded is not."""
-        return await self._takes.waiting()
+        sql = "SELECT take_id FROM kept_sound"
+        kept = await self.tables.read(lambda connection: connection.execute(sql).fetchall())
+        return await self._takes.waiting(frozenset(row[0] for row in kept))
+
+    async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
+        await self.sounds.keep(turn_id, take_ids)
 
     async def read_take(self, take_id: str) -> bytes:
         return await self._takes.read(take_id)
@@ -338,6 +355,23 @@ class SqlJournal:
         assert isinstance(self._takes, MemoryTakes), "on disk nothing is moved"
         waiting = self._takes.finished()
         return [take_id for take_id in take_ids if take_id not in waiting]
+
+    # -- what is due ----------------------------------------------------------------------------------------
+
+    async def tidy(self, *, sound_days: int | None = None) -> None:
+        """What is due goes for good: what was deleted a week ago, recordings kept for `sound_days`, old copies.
+
+        Args:
+            sound_days: None: recordings stay.
+        """
+        if self.is_read_only:
+            return
+        now = time.time()
+        await self.changing.purge()
+        if sound_days is not None:
+            await self.sounds.remove_older(now - sound_days * 86_400)
+        if (copies := self._copies) is not None:
+            await self._writer.run(lambda: remove_due(copies, now))
 
     # -- keys -----------------------------------------------------------------------------------------------
 

@@ -62,6 +62,10 @@ class Tables:
         """
         return await self.writer.run(lambda: self._in_transaction(job))
 
+    async def empty_log(self) -> None:
+        """What was deleted leaves the write-ahead log too, which holds earlier states of the pages it was on."""
+        await self.writer.run(lambda: self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
     def _in_transaction(self, job: Callable[[Connection], T]) -> T:
         if self.is_read_only:
             raise for_reading_only()

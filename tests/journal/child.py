@@ -2,7 +2,8 @@
 
     python child.py write HOME        turns and a recording without end; one line after each COMMIT
     python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
-    python child.py migrate HOME      opens copies of an older journal, each killed at another moment; one line per kind
+    python child.py migrate HOME N    opens copies of an older journal, each killed at another moment (every N-th statement,
+                                      and other steps); one line per kind
     python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
 
 LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
@@ -65,6 +66,23 @@ async def write(journal: SqlJournal) -> None:
         if number % 2:
             await finish(journal, turn_id, "Sentence 0. Sentence 1. Sentence 2.")
             ack(f"whole {turn_id}")
+        await change(journal, session_id, turn_id, number, said)
+
+
+async def change(journal: SqlJournal, session_id: int, turn_id: int, number: int, said: str) -> None:
+    """What a person does with it afterwards, each on other turns."""
+    if number % 4 == 0:
+        await journal.changing.edit_words(turn_id, f"{said}, put right")
+        ack(f"edited {turn_id} {said}")
+    if number % 5 == 0:
+        token = await journal.changing.delete_turn(turn_id)
+        ack(f"hidden {turn_id}")
+        if number % 10 == 0:
+            await journal.changing.undo(token)
+            ack(f"shown {turn_id}")
+    if number % 7 == 0:
+        await journal.changing.set_labels(session_id, tags=[said], people=[said])
+        ack(f"labelled {session_id} {number}")
 
 
 async def record(journal: SqlJournal) -> None:
@@ -127,11 +145,13 @@ def make_room(home: Path, limit: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def migrate(home: Path) -> None:
+def migrate(home: Path, every: int) -> None:
     """Copies of HOME, `HOME.statement-N` and `HOME.step-N`, each opened by a process that is killed there."""
-    for kind, die_before in (("statement", die_before_statement), ("step", die_before_step)):
-        ways = range(1, 200)
-        for number in ways:
+    for kind, die_before, stride in (
+        ("statement", die_before_statement, every),
+        ("step", die_before_step, 1),
+    ):
+        for number in range(1, 500, stride):
             copy = home.with_name(f"{home.name}.{kind}-{number}")
             shutil.copytree(home, copy)
             if not (pid := os.fork()):
@@ -200,6 +220,6 @@ async def main(what: str, home: str, *more: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "migrate":
-        migrate(Path(sys.argv[2]))
+        migrate(Path(sys.argv[2]), int(sys.argv[3]))
     else:
         asyncio.run(main(*sys.argv[1:]))

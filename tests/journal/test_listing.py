@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from companion.flow import TurnRecord
+from companion.journal import moving
 from companion.journal.listing import key_of
 from companion.journal.store import SqlJournal, open_in_memory
 from companion.journal.tables import insert
@@ -155,6 +156,16 @@ async def test_a_mood_without_words_is_a_reflection_and_an_empty_session_is_none
     assert [each.id for each in await journal.sessions()] == [imported, marked]
 
 
+async def test_no_table_is_forgotten_when_a_journal_moves() -> None:
+    journal = await open_in_memory()
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    names = await journal.tables.read(lambda connection: {row[0] for row in connection.execute(sql)})
+    indexes = {name for name in names if "_index" in name}
+    moved = await journal.tables.read(moving.dump)
+    assert names - indexes - moving.DERIVED == set(moved)
+    await journal.close()
+
+
 async def test_all_moves_from_memory_to_disk(opened: Opener) -> None:
     memory = await open_in_memory()
     first, turn_id = await tell(memory, "Said before the key was there.")
@@ -170,6 +181,8 @@ async def test_all_moves_from_memory_to_disk(opened: Opener) -> None:
     await change.delete_turn(other)
     await change.merge(first, [second])
     await change.delete([third])
+    await memory.remembering.keep(turn_id)
+    await memory.remembering.add("I live by the sea.", 1.0, 0)
 
     async def seen(journal: SqlJournal) -> list[object]:
         sessions = [
@@ -177,7 +190,8 @@ async def test_all_moves_from_memory_to_disk(opened: Opener) -> None:
             *await journal.list.page(selection=Selection(is_deleted=True)),
         ]
         turns = [turn for each in sessions for turn in await journal.list.turns(each.id)]
-        return [_without_ids(each) for each in (*sessions, *turns)]
+        memories = [each.text for each in await journal.remembering.all()]
+        return [*(_without_ids(each) for each in (*sessions, *turns)), *memories]
 
     disk = await opened()
     await tell(disk, "There already.")

@@ -26,7 +26,7 @@ from companion.providers.here.models.store import Standing, State
 
 FEW = 4
 """So many rows are shown at once; those that are here, or chosen, always."""
-_NOUNS = {ModelKind.HEARING: "model", ModelKind.VOICE: "voice", ModelKind.MIND: "model"}
+_NOUNS = {ModelKind.VOICE: "voice"}
 
 
 class ModelRow(QFrame):
@@ -154,7 +154,7 @@ class ModelList(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        noun = _NOUNS[kind]
+        noun = _NOUNS.get(kind, "model")
         if not is_short:
             column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
         self._column = QVBoxLayout()
@@ -183,6 +183,13 @@ class ModelList(QWidget):
     @property
     def is_fetching(self) -> bool:
         return any(row.is_fetching for row in self.rows.values())
+
+    @property
+    def first_here(self) -> str:
+        """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
+        here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
+        here.sort(key=lambda row: not row.model.is_usual)
+        return here[0].model.name if here else ""
 
     def look(self) -> None:
         """Finds out what is here, in the background."""
@@ -249,8 +256,9 @@ class ModelList(QWidget):
     def cancel(self, row: ModelRow) -> None:
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
+        row.standing = Standing(row.model, State.PARTIAL)
         row.end("Stopped. What was fetched is kept.")
-        row.fetch.setText("Go on")
+        self._fold()
         self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
@@ -278,7 +286,7 @@ class ModelList(QWidget):
         await self._changed(row.model.name)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
-        dialog = QFileDialog(self, f"Import a {_NOUNS[self.kind]}")
+        dialog = QFileDialog(self, f"Import a {_NOUNS.get(self.kind, 'model')}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
         if mode is QFileDialog.FileMode.ExistingFile:
