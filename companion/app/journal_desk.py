@@ -115,7 +115,7 @@ class JournalDesk:
     async def go_on(self, session_id: int) -> bool:
         """What is said from now on belongs to this reflection; False: it is not there any more."""
         async with self._journal() as journal:
-            from companion.conversation.session import Session
+            from companion.conversation.session import Marked, Session
 
             session = await journal.list.session(session_id)
             if session is None or session.deleted_at is not None:
@@ -123,7 +123,12 @@ class JournalDesk:
             turns = await journal.list.turns(session_id)
             practice = self._practice(session.practice)
             before = Session(
-                practice, history=list(turns), journal=journal, id=session_id, taken_up=days.now()
+                practice,
+                history=list(turns),
+                journal=journal,
+                id=session_id,
+                taken_up=days.now(),
+                marked=Marked.of(session),
             )
             self._engine().go_on_in(before)
         return True
