@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
+from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import Standing, State
@@ -107,10 +108,9 @@ class ModelRow(QFrame):
 
     def _words(self) -> tuple[str, str]:
         match self.standing.state:
-            case State.READY if self.is_chosen:
-                return "in use", "good"
             case State.READY:
-                return "on this computer", "small"
+                stands, kind = ("in use", "good") if self.is_chosen else ("on this computer", "small")
+                return " · ".join(filter(None, (stands, pace(self.standing)))), kind
             case State.DAMAGED:
                 return "damaged", "warn"
             case State.PARTIAL:
@@ -184,6 +184,13 @@ class ModelList(QWidget):
     def is_fetching(self) -> bool:
         return any(row.is_fetching for row in self.rows.values())
 
+    @property
+    def first_here(self) -> str:
+        """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
+        here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
+        here.sort(key=lambda row: not row.model.is_usual)
+        return here[0].model.name if here else ""
+
     def look(self) -> None:
         """Finds out what is here, in the background."""
         self._page.work.start(self._look(), f"models {self.kind}")
@@ -249,8 +256,9 @@ class ModelList(QWidget):
     def cancel(self, row: ModelRow) -> None:
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
+        row.standing = Standing(row.model, State.PARTIAL)
         row.end("Stopped. What was fetched is kept.")
-        row.fetch.setText("Go on")
+        self._fold()
         self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
@@ -300,6 +308,16 @@ class ModelList(QWidget):
         self._page.notice.tell(f"{standing.model.label} is on this computer now.", kind="small")
         await self._look()
         await self._changed(standing.model.name)
+
+
+def pace(standing: Standing) -> str:
+    """How quick a model was on this machine; empty: it was not used here yet."""
+    figure = standing.figure
+    if figure is None:
+        return ""
+    if standing.model.kind is ModelKind.MIND:
+        return f"about {max(1, round(figure * WORDS_PER_TOKEN))} words a second"
+    return f"{figure:.2g} s for a second of speech"
 
 
 def facts(model: LocalModel) -> str:
