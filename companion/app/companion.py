@@ -17,7 +17,7 @@ from companion.app.errands import Errands, RecentTroubles
 from companion.app.ground import Ground
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.flow import TURN_ROLES, Role, TurnRecord, Usage
+from companion.flow import TURN_ROLES, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
 from companion.records import KeepSound, SessionRecord
@@ -134,16 +134,9 @@ class Companion(Ground):
     @cached_property
     def recall(self) -> Recall:
         """Finding what was said, and bringing it up."""
-        from companion.app.archive import Place
         from companion.app.recall import Recall
 
-        return Recall(
-            journal=self.archive.using,
-            is_kept=lambda: self._keeps and self.archive.place is Place.OPEN,
-            models=lambda: self.models.store,
-            may_tell=lambda: roles.may_recall(self.settings, roles.name_of(self.settings, Role.THINKS)),
-            events=self.events,
-        )
+        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
 
     @cached_property
     def exchange(self) -> Exchange:

@@ -11,23 +11,26 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from companion import days
+from companion.app import roles
+from companion.app.archive import Place
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, JournalRead, SessionBegan, TurnFinished
-from companion.flow import Concern, Severity
+from companion.flow import Concern, Role, Severity
 from companion.records import Earlier, Hit, Memory, Selection
 from companion.tasks import report, spawn, stop
 
 if TYPE_CHECKING:
+    from companion.app.archive import Archive
     from companion.conversation.organs import Context
     from companion.events import Events
     from companion.journal.store import SqlJournal
     from companion.journal.vectors import Model, Vectors
     from companion.providers.here.models.store import ModelStore
+    from companion.settings import Settings
 
 _log = logging.getLogger(__name__)
 MOST = 5
@@ -43,26 +46,17 @@ _ALL = Selection()
 
 
 class Recall:
-    """One per app.
-
-    Args:
-        journal: the one that is open.
-        is_kept: whether what is said now is kept on disk; else nothing is brought up.
-        models: those of this computer.
-        may_tell: whether whoever thinks now may know what was said on other days.
-    """
+    """One per app."""
 
     def __init__(
         self,
-        *,
-        journal: Callable[[], AbstractAsyncContextManager[SqlJournal]],
-        is_kept: Callable[[], bool],
+        archive: Archive,
+        settings: Callable[[], Settings],
         models: Callable[[], ModelStore],
-        may_tell: Callable[[], bool],
         events: Events,
     ) -> None:
-        self._journal, self._is_kept, self._models = journal, is_kept, models
-        self._may_tell, self._events = may_tell, events
+        """`models()`: those of this computer."""
+        self._archive, self._settings, self._models, self._events = archive, settings, models, events
         self._made: dict[str, Model] = {}
         self._filling: asyncio.Task[None] | None = None
         self._noting: set[asyncio.Task[None]] = set()
@@ -99,22 +93,22 @@ class Recall:
 
     async def words(self, typed: str, selection: Selection = _ALL, limit: int = 50) -> Sequence[Hit]:
         """What holds the words, also the beginning of the last one: as one types. Best first."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             return await journal.finding.words(typed, selection, limit)
 
     async def search(self, typed: str, selection: Selection = _ALL, limit: int = 50) -> Sequence[Hit]:
         """What holds the words or means the same, where a model for that is here. Best first."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             return await journal.finding.search(typed, selection, limit)
 
     # -- while somebody talks -------------------------------------------------------------------------------
 
     async def earlier(self, words: str, context: Context) -> tuple[Earlier, ...]:
         """What was said on other days and bears on these words, the newest first; mostly nothing. Never raises."""
-        if not self.is_on or not self._is_kept() or not self._may_tell():
+        if not self.is_on or not self._may_tell():
             return ()
         try:
-            async with self._journal() as journal:
+            async with self._archive.using() as journal:
                 return await self._earlier(journal, words, context)
         except CompanionError as error:
             _log.info("nothing is recalled: %s", error.message)
@@ -134,6 +128,12 @@ class Recall:
             turns = [each.turn_id for each in found if each.turn_id is not None]
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))
+
+    def _may_tell(self) -> bool:
+        """What is said is kept on disk, and whoever thinks may know what was said on other days."""
+        settings = self._settings()
+        is_kept = settings.journal.keep and self._archive.place is Place.OPEN
+        return is_kept and roles.may_recall(settings, roles.name_of(settings, Role.THINKS))
 
     def send_away(self, turn_id: int) -> None:
         """Not brought up again in this reflection."""
@@ -156,43 +156,43 @@ class Recall:
 
     async def memories(self) -> Sequence[Memory]:
         """All that was brought up, pinned, put right or forbidden."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             return await journal.remembering.all()
 
     async def remember(self, text: str) -> None:
         """Something of the person's own writing, always brought up."""
         now = days.now()
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.add(text, now.at, now.offset_s)
 
     async def keep(self, turn_id: int) -> None:
         """What was said in this turn is always brought up."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.keep(turn_id)
 
     async def pin(self, memory_id: int, is_pinned: bool) -> None:
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.pin(memory_id, is_pinned)
 
     async def correct(self, memory_id: int, text: str) -> None:
         """It is told so from now on; empty: as it was said."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.correct(memory_id, text)
 
     async def forget(self, memory_id: int) -> None:
         """Never brought up again; it stays in the journal."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.forget(memory_id)
 
     async def forget_turn(self, turn_id: int) -> None:
         """What was said in this turn is never brought up again; it stays in the journal."""
         self.send_away(turn_id)
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.forget_turn(turn_id)
 
     async def allow(self, memory_id: int) -> None:
         """It may be brought up again."""
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             await journal.remembering.allow(memory_id)
 
     # -- models and what is due -----------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class Recall:
     async def _read_with(self, model: Model, *, is_reader: bool) -> None:
         from companion.journal.vectors import Vectors
 
-        async with self._journal() as journal:
+        async with self._archive.using() as journal:
             finding = journal.finding
             vectors: Vectors | None = finding.reader if is_reader else finding.still
             if vectors is None:
