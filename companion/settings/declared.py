@@ -252,6 +252,18 @@ class Journal:
         help="Encrypted, on this computer. Off: a new reflection is forgotten when the window closes.",
         page=Page.JOURNAL,
     )
+    recall: bool = setting(
+        True,
+        label="Remember earlier reflections while we talk",
+        help="The few that bear on what you say, shown above the button each time.",
+        page=Page.JOURNAL,
+    )
+    recall_to: str = setting(
+        "",
+        label="Who else may be told of them",
+        help="Names of providers. Whoever thinks on this computer may; nobody else until you allow it.",
+        page=None,
+    )
     keep_sound: str = setting(
         "until_written",
         label="Keep the recordings of what I say",
