@@ -135,7 +135,11 @@ class Companion(Ground):
         """Imports and exports."""
         from companion.app.exchange import Exchange
 
-        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
+        return Exchange(
+            journal=self.archive.using,
+            place=lambda: self.archive.place,
+            left=lambda journal, ids: self.engine.leave(journal, ids),  # noqa: PLW0108 - whoever it is then
+        )
 
     @cached_property
     def _remedies(self) -> Remedies:

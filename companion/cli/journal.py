@@ -441,6 +441,7 @@ def _tell(incoming: Incoming, batch: Batch | None, args: argparse.Namespace) -> 
                 "refused": _pairs(preview.refused),
                 "remarks": dict(preview.remarks),
                 "not_kept": dict(preview.unkept),
+                "recordings": preview.sounds,
                 "missing": preview.missing,
                 "journals": list(preview.journals),
             }
