@@ -35,6 +35,12 @@ _WITH_THEM = f"""
     )
     SELECT id, practice FROM session WHERE id IN (SELECT id FROM going)
 """
+_AMONG_THEM = """
+    UPDATE turn SET place = coalesce(
+        (SELECT max(place) FROM turn AS other WHERE other.session_id = ?1 AND other.at <= turn.at), 0
+    ) WHERE session_id = ?2
+"""
+"""The place of a turn that comes back into what its reflection was merged into: where its time puts it."""
 Undo = Callable[["Connection"], None]
 
 
@@ -298,18 +304,26 @@ def _hide_turn(connection: Connection, turn_id: int) -> int:
     return hidden
 
 
+def _where_it_went(connection: Connection, session_id: int | None) -> int | None:
+    """The session it was merged into, if it was."""
+    row = connection.execute("SELECT merged_into FROM session WHERE id = ?", (session_id,)).fetchone()
+    return session_id if row is None or row[0] is None else _where_it_went(connection, row[0])
+
+
 def _restore(connection: Connection, session_ids: list[int]) -> None:
     for session_id in session_ids:
         row = connection.execute("SELECT taken_from FROM session WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             raise _gone()
-        origin = row[0]
+        origin = _where_it_went(connection, row[0])
         if (
             origin is not None
             and connection.execute(
                 "SELECT 1 FROM session WHERE id = ? AND deleted_at IS NULL", (origin,)
             ).fetchone()
         ):
+            if origin != row[0]:
+                connection.execute(_AMONG_THEM, (origin, session_id))
             connection.execute("UPDATE turn SET session_id = ? WHERE session_id = ?", (origin, session_id))
             connection.execute("DELETE FROM session WHERE id = ?", (session_id,))
         else:

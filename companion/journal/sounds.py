@@ -32,6 +32,9 @@ class Sounds:
         ids = list(take_ids)
 
         def job(connection: Connection) -> None:
+            if turn_id in self._tables.purged_turns:
+                self._takes.remove(ids)  # they would wait for words that were deleted
+                return
             for take_id in ids:
                 seconds = self._takes.seconds_of(take_id)
                 if connection.execute("SELECT 1 FROM kept_sound WHERE take_id = ?", (take_id,)).fetchone():

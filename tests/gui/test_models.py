@@ -107,8 +107,8 @@ async def test_fetching_is_cancelled_and_goes_on(hearing: ModelList, host: Stage
     assert row.said.text() == "Stopped. What was fetched is kept."
     host.standings["base"] = standing("base", State.PARTIAL, 50_000_000)
     hearing.look()
-    await until(lambda: buttons(row) == ["Go on", "Remove"])
-    assert row.said.text() == "50 of 148 MB are here"
+    await until(lambda: row.said.text() == "50 of 148 MB are here")
+    assert buttons(row) == ["Go on", "Remove"]
 
 
 async def test_a_failure_is_told_on_the_page(

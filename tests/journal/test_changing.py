@@ -147,6 +147,16 @@ async def test_merged_turns_follow_each_other_as_they_were_said(journal: SqlJour
     ]
 
 
+async def test_a_turn_of_what_was_merged_comes_back_into_the_whole(journal: SqlJournal) -> None:
+    into, _ = await say(journal, "One.")
+    other, turns = await say(journal, "Two.", "Three.", at=2_000.0)
+    token = await journal.changing.delete_turn(turns[1])
+    await journal.changing.merge(into, [other])
+    await journal.changing.undo(token)
+    assert await words(journal, into) == ["One.", "Two.", "Three."]
+    assert len(await journal.sessions()) == 1
+
+
 async def test_what_was_imported_and_merged_is_still_known(journal: SqlJournal) -> None:
     row = {"started_at": 1.0, "practice": "", "source": "jrnl:1", "title": "From before"}
     imported = await journal.tables.write(lambda connection: insert(connection, "session", row))

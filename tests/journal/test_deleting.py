@@ -226,6 +226,16 @@ async def test_a_kept_recording_stands_with_its_turn_and_waits_no_longer(journal
         await journal.read_take(take_id)
 
 
+async def test_a_recording_of_what_was_deleted_meanwhile_goes_too(journal: SqlJournal) -> None:
+    session_id, turn_id = await tell(journal, "Gone.")
+    take_id = await journal.sounds.seal(child.frame(1) * 50)
+    await journal.changing.delete_for_good([session_id])
+    await journal.keep_sound(turn_id, [take_id])
+    assert await journal.waiting_takes() == []
+    with pytest.raises(CompanionError):
+        await journal.read_take(take_id)
+
+
 async def test_a_recording_goes_and_comes_back_with_its_turn(journal: SqlJournal) -> None:
     session_id, turn_id = await tell(journal, "Kept.")
     await journal.save_user(session_id, "More.", 1.0)

@@ -249,8 +249,9 @@ class ModelList(QWidget):
     def cancel(self, row: ModelRow) -> None:
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
+        row.standing = Standing(row.model, State.PARTIAL)
         row.end("Stopped. What was fetched is kept.")
-        row.fetch.setText("Go on")
+        self._fold()
         self.shown.emit()
 
     def use(self, row: ModelRow) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
+    QLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -135,7 +136,7 @@ class WelcomeView(QWidget):
         self.skip.clicked.connect(self.over)
         self.go_on.clicked.connect(self._continue)
         foot = QWidget()
-        row = QHBoxLayout(foot)
+        row = self._foot_row = QHBoxLayout(foot)
         row.setContentsMargins(0, 0, _BAR_PX, 0)
         row.setSpacing(14)
         row.addWidget(self.hint, 1)
@@ -215,14 +216,15 @@ class WelcomeView(QWidget):
             return
         self._foot.setFixedWidth(wide)
         self._scroll.setFixedWidth(wide)
-        foot = (
-            self._foot.heightForWidth(wide)
-            if self._foot.hasHeightForWidth()
-            else self._foot.sizeHint().height()
-        )
+        foot = _height(self._foot_row, wide)
         self._foot.setFixedHeight(foot)
         room = max(60, self.height() - foot - 68)
-        needed = self._column.totalHeightForWidth(wide)
+        needed = _height(self._column, wide)
         bar = self._scroll.verticalScrollBar().sizeHint().width() if needed > room else 0
         self._column.setContentsMargins(0, 0, max(0, _BAR_PX - bar), 0)
         self._scroll.setFixedHeight(min(needed, room))
+
+
+def _height(layout: QLayout, wide: int) -> int:
+    """What it needs where it is so wide."""
+    return layout.totalHeightForWidth(wide) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
