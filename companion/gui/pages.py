@@ -85,6 +85,17 @@ class Pages(QStackedWidget):
         self.addWidget(page)
         return page
 
+    async def discard(self) -> None:
+        """All but the talk side go, with every word in them; they are made anew when they are shown again."""
+        await self.keep_practice()
+        for name in ("journal", "insights", "practices"):
+            page = self.__dict__.pop(name, None)
+            if isinstance(page, QWidget):
+                if name != "practices":
+                    await page.close_reading()  # type: ignore[attr-defined]
+                self.removeWidget(page)
+                page.deleteLater()
+
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
         shown = self.currentWidget()

@@ -438,6 +438,10 @@ def practices(host: StagedHost) -> None:
     idle(host)
 
 
+def locked(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,

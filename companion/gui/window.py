@@ -96,7 +96,11 @@ class Window(QMainWindow):
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
-        self._welcome: WelcomeView | None = None
+        self.welcome: WelcomeView | None = None
+        self.shown = "talk"
+        """The page that was turned to last."""
+        self.is_locked = False
+        """Nothing but the locked page is shown."""
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -108,8 +112,8 @@ class Window(QMainWindow):
 
     def show_welcome(self, welcome: WelcomeView) -> None:
         """The pages of the first start, with nothing beside them."""
-        if self._welcome is None:
-            self._welcome = welcome
+        if self.welcome is None:
+            self.welcome = welcome
             self.pages.addWidget(welcome)
         self.pages.setCurrentWidget(welcome)
         self.rail.hide()
@@ -117,10 +121,13 @@ class Window(QMainWindow):
 
     @property
     def shows_welcome(self) -> bool:
-        return self._welcome is not None and self.pages.currentWidget() is self._welcome
+        return self.welcome is not None and self.pages.currentWidget() is self.welcome
 
     def show_page(self, page: str) -> None:
         """ "talk", "journal", "insights" or "practices"."""
+        if self.is_locked:
+            return
+        self.shown = page
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
@@ -274,9 +281,16 @@ class Window(QMainWindow):
                 self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
             self.raise_()
 
+    def come_to_front(self) -> None:
+        """Before the windows of other programs, with the focus."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
     def _escape(self) -> None:
-        if self._welcome is not None and self.shows_welcome:
-            self._welcome.escape()
+        if self.welcome is not None and self.shows_welcome:
+            self.welcome.escape()
             return
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
