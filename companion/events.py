@@ -333,6 +333,18 @@ class PracticeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReflectionMarked(Event):
+    """What is marked of the reflection under way, as it will be kept. Moods: -3 .. 3, None: not marked."""
+
+    title: str
+    """The person's own or the offered one; empty: the first words."""
+    before: int | None
+    after: int | None
+    word_before: str = ""
+    word_after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBegan(Event):
     """What is said from now on belongs to another session, and the page is empty."""
 

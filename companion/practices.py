@@ -140,10 +140,24 @@ def steps_done(said: Sequence[str]) -> int:
     return done
 
 
+_TITLE = re.compile(
+    r"(?:if you (?:want|would like|'d like|wish for) a title(?: for (?:it|this))?|(?:a|the|one) (?:possible )?title"
+    r"(?: for (?:it|this))?(?: could be| might be| would be| is)?)\W{0,4}\s*[“\"„«*_]{1,4}([^”\"“»*_\n]{1,80})[”\"“»*_]",
+    re.IGNORECASE,
+)
+"""As the guide writes it and models are told to, and as models write it when they do not listen."""
+
+
 def title_in(answer: str) -> str:
-    """The title an answer offers at the end of a practice, as the guide writes it and models are told to; else empty."""
-    found = re.search(r'If you want a title for it: [“"]([^”"]{1,80})[”"]', answer)
-    return found[1].strip() if found else ""
+    """The title an answer offers at the end of a practice; empty: none."""
+    found = _TITLE.search(answer.replace("’", "'"))
+    return " ".join(found[1].split()).rstrip(".,;") if found else ""
+
+
+def summary_in(answer: str) -> str:
+    """What an answer that offers a title says before it: the practice gathered up in a sentence or two."""
+    found = _TITLE.search(answer.replace("’", "'"))
+    return " ".join(answer[: found.start()].split()) if found else ""
 
 
 def part_of_day(hour: int) -> str:

@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from datetime import date
 
 
+MOODS = (
+    "very unpleasant",
+    "unpleasant",
+    "slightly unpleasant",
+    "neither",
+    "slightly pleasant",
+    "pleasant",
+    "very pleasant",
+)
+"""What the marks from -3 to 3 are called."""
+
+
+def mood_name(mark: int) -> str:
+    """A mark from -3 to 3 in words."""
+    return MOODS[mark + 3]
+
+
 class KeepSound(StrEnum):
     """How long the recording of what was said is kept; the settings' names."""
 

@@ -197,3 +197,30 @@ def test_doctor_and_devices_are_documents(capsys: pytest.CaptureFixture[str]) ->
     assert findings["Offline voice and recogniser"]["level"] == "ok"
     assert run(["devices", "--json"]) == 0
     assert set(document(capsys)) == {"inputs", "outputs"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("say", "Good evening.", "-o"),
+        ("draw", "a tree", "-o"),
+        ("reflect", "--fast", "--mic", SPEECH, "--speaker"),
+    ],
+)
+def test_where_a_command_writes_is_looked_at_first(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, str(tmp_path / "nowhere" / "it.wav")]) == 1
+    assert f"There is no folder {tmp_path / 'nowhere'}." in capsys.readouterr().err
+    assert run([*command, str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "is a folder" in said.err
+    assert said.out == ""
+
+
+def test_what_only_memory_holds_is_not_called_saved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no keyring here, so nothing can be kept."""
+    run(["--home", str(tmp_path), "reflect", "--fast", "--json", "--mic", SPEECH])
+    assert document(capsys)["saved"] is False

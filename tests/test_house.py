@@ -91,7 +91,7 @@ HOMES = {
     "opentelemetry": ("providers/middleware/tracing.py",),
     "xllamacpp": ("providers/here/process/mind_child.py",),
     "ctranslate2": ("providers/here/process/whisper_model.py",),
-    "sherpa_onnx": ("providers/here/process/piper_engine.py",),
+    "sherpa_onnx": ("providers/here/process/natural_engine.py",),
     "onnxruntime": ("journal/meaning/reader.py",),
 }
 MAY_MENTION_HTTPX2 = (

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
     from companion.app.journal_desk import JournalDesk
+    from companion.app.marking import Marking
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
@@ -123,6 +124,8 @@ class Companion(Library):
             engine=lambda: self.engine,
             practice=lambda name: find_practice(name, self._own_practices),
             sound_days=self._sound_days,
+            played=lambda: self._played,
+            voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
         )
 
@@ -242,6 +245,7 @@ class Companion(Library):
         self.journal_desk.open()
         self.lock.open()
         self.caring.open(is_told=self.welcome.is_due)
+        self.marking.tell()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -273,6 +277,7 @@ class Companion(Library):
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
+        await self.marking.close()
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
@@ -374,6 +379,13 @@ class Companion(Library):
         from companion.app.practice_shelf import PracticeShelf
 
         return PracticeShelf(self._own_practices)
+
+    @cached_property
+    def marking(self) -> Marking:
+        """Moods and the title of the reflection under way."""
+        from companion.app.marking import Marking
+
+        return Marking(self.events, lambda: self.engine, self.archive.using)
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""

@@ -6,8 +6,8 @@ the loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,9 @@ from companion.tasks import spawn, stop
 if TYPE_CHECKING:
     import asyncio
 
+    from companion.app.played import Played
     from companion.conversation.engine import Engine
-    from companion.flow import TurnRecord
+    from companion.flow import Audio, TurnRecord
     from companion.journal.changing import Remains
     from companion.journal.store import SqlJournal
     from companion.practices import Practice
@@ -33,6 +34,8 @@ class JournalDesk:
         journal: the one that is open.
         practice: by its name, or the open one where it is gone.
         sound_days: how many days recordings are kept; None: as long as their words.
+        played: plays sound that is no answer.
+        voice: the one that is chosen.
     """
 
     def __init__(
@@ -42,9 +45,12 @@ class JournalDesk:
         engine: Callable[[], Engine],
         practice: Callable[[str], Practice],
         sound_days: Callable[[], int | None],
+        played: Callable[[], Played],
+        voice: Callable[[], Callable[[str], AsyncGenerator[Audio, None]] | None],
         events: Events,
     ) -> None:
         self._journal, self._engine, self._practice = journal, engine, practice
+        self._played, self._voice = played, voice
         self._sound_days, self._events = sound_days, events
         self._tidying: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
@@ -109,7 +115,7 @@ class JournalDesk:
     async def go_on(self, session_id: int) -> bool:
         """What is said from now on belongs to this reflection; False: it is not there any more."""
         async with self._journal() as journal:
-            from companion.conversation.session import Session
+            from companion.conversation.session import Marked, Session
 
             session = await journal.list.session(session_id)
             if session is None or session.deleted_at is not None:
@@ -117,12 +123,35 @@ class JournalDesk:
             turns = await journal.list.turns(session_id)
             practice = self._practice(session.practice)
             before = Session(
-                practice, history=list(turns), journal=journal, id=session_id, taken_up=days.now()
+                practice,
+                history=list(turns),
+                journal=journal,
+                id=session_id,
+                taken_up=days.now(),
+                marked=Marked.of(session),
             )
             self._engine().go_on_in(before)
         return True
 
+    async def read_aloud(self, text: str) -> None:
+        """Speaks a text of the journal with the voice that is chosen; what sounded before stops. Returns when it is over.
+
+        Raises:
+            CompanionError: what the voice or the speaker raises.
+        """
+        await self._played().play(self._spoken(text))
+
     # -- inside ---------------------------------------------------------------------------------------------
+
+    async def _spoken(self, text: str) -> AsyncGenerator[Audio, None]:
+        from companion.conversation.sentences import SentenceCutter
+
+        cutter, voice = SentenceCutter(), self._voice()
+        for sentence in (*cutter.feed(text), *cutter.finish()):
+            if voice is not None and sentence.spoken:
+                async with aclosing(voice(sentence.spoken)) as sound:
+                    async for audio in sound:
+                        yield audio
 
     def _note(self, event: Event) -> None:
         if isinstance(event, LocalTimeChanged) and event.is_other_day:

@@ -118,8 +118,8 @@ class ProviderPool:
 
     # -- one turn -------------------------------------------------------------------------------------------
 
-    def engines(self, offline: frozenset[Role]) -> TurnProviders:
-        """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
+    def engines(self, offline: frozenset[Role], *, is_aloud: bool = False) -> TurnProviders:
+        """This turn's engines; `offline` roles stay on this computer whatever is chosen, `is_aloud`: there is a voice."""
         settings, instead = self._settings(), _instead.get()
         names = {role: instead.get(role) or roles.name_of(settings, role, offline) for role in TURN_ROLES}
         full_names = {role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES}
@@ -144,7 +144,8 @@ class ProviderPool:
             sound = speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again))
             return self._voiced(_scaled(sound, volume), full_names)
 
-        is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
+        is_spoken = is_aloud or settings.sound.speak_answers
+        specs = {r: _spec(name) for r, name in names.items()}
         return TurnProviders(
             think=think,
             hear=hear,
@@ -242,8 +243,12 @@ class ProviderPool:
 
     def _follow(self, provider: AIProvider, role: Role) -> None:
         """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
-        found = {Role.HEARS: provider.recogniser, Role.SPEAKS: provider.speaker}.get(role, "")
-        if provider.spec.name == roles.OFFLINE[role] and found != self.found.get(role, ""):
+        found = {
+            Role.HEARS: provider.recogniser,
+            Role.SPEAKS: provider.speaker,
+            Role.THINKS: provider.thinker,
+        }.get(role, "")
+        if provider.spec.name == roles.FINDS_OUT.get(role) and found != self.found.get(role, ""):
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 

@@ -132,6 +132,17 @@ class SettingsBackend:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.pace(model)
 
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        """Tries a voice: why it is too slow on this machine; empty: it is quick enough.
+
+        Raises:
+            CompanionError: it does not speak.
+        """
+        from companion.providers.here.piper import PiperProvider
+
+        async with self._pool.lent(Role.SPEAKS, provider) as engine:
+            return (await engine.trial(voice)).objection if isinstance(engine, PiperProvider) else ""
+
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first."""
         return await self._models.all(kind)

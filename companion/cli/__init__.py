@@ -5,6 +5,7 @@
     lists         providers, models, voices, devices
     local_models  models that run on this computer: fetch, list, remove, import, export
     servers       servers of one's own
+    journal       list, show, stats, export, import
     state         doctor, config
     surroundings  what commands share
 
@@ -53,7 +54,7 @@ def _write_anything() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from companion.cli import calls, jobs, lists, servers, state
+    from companion.cli import calls, jobs, journal, lists, servers, state
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("welcome", "Open the window with the pages of the first start.", _welcome)
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
-    for part in (calls, jobs, lists, servers, state):
+    for part in (calls, jobs, lists, journal, servers, state):
         part.declare(add)
     return parser
 

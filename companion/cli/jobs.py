@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.calls import picture_of
-from companion.cli.surroundings import Add, asked, print_json, remark, takes_provider, with_app
+from companion.cli.surroundings import Add, asked, place_for, print_json, remark, takes_provider, with_app
 from companion.errors import CompanionError, Kind
 from companion.flow import ChatRequest, Message, Role, Speaker
 
@@ -51,7 +51,7 @@ async def _film(app: Companion, args: argparse.Namespace) -> int:
     who = await asked(app, args, Role.FILMS)
     request = VideoRequest(
         prompt=args.text,
-        out=Path(args.out),
+        out=place_for(args.out),
         model=who.model,
         size=args.size,
         seconds=args.seconds,

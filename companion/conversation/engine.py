@@ -79,8 +79,11 @@ class Engine(Driver):
         return self._turns.session.practice
 
     @property
+    def session(self) -> Session:
+        return self._turns.session
+
+    @property
     def history(self) -> list[TurnRecord]:
-        """Turns of this session, oldest first."""
         return self._turns.session.history
 
     # -- buttons --------------------------------------------------------------------------------------------
@@ -94,9 +97,7 @@ class Engine(Driver):
                 self._fails_aloud.then = lambda: self.retry(offline)
                 self.cancel()
             return
-        is_one = (
-            bool(offline) and self._turns.link() is not None
-        )  # who hears, thinks and speaks in one stays out
+        is_one = bool(offline) and self._turns.link() is not None  # who does all three in one stays out
         self._turns.offline = frozenset(TURN_ROLES) if is_one else offline
         if failed.has_words:
             self._feed(machine.Submit(failed.text, again=True))

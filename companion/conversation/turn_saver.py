@@ -250,13 +250,8 @@ class TurnSaver:
             if each.record is not None and each.id is None:
                 await self._commit(each)
         async with self.journal_of(turn.session) as journal:
-            if turn.session.id is None:
-                began = turn.chain()[0].began
-                turn.session.id = await journal.begin_session(
-                    turn.session.practice.name, began.at, began.offset_s
-                )
-                turn.session.journal = journal
-            turn.id = await journal.save_user(turn.session.id, turn.text, turn.at, turn.offset_s)
+            session_id = await turn.session.begin_in(journal, turn.chain()[0].began)
+            turn.id = await journal.save_user(session_id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
     def _remember(self, turn: LiveTurn, error: CompanionError) -> None:

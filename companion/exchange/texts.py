@@ -31,6 +31,8 @@ _LOOKS_MARKED_UP = re.compile(
 )
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _LONGEST_TITLE = 200
+_DEEPEST_LIST = 8
+"""Points are moved in no further."""
 
 
 # -- bytes --------------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ class _Words(HTMLParser):
             self._line(1)
         elif tag == "li":
             self._line(1)
-            self._parts.append(f"{'  ' * (len(self._lists) - 1)}{self._point()}")
+            self._parts.append(f"{'  ' * min(_DEEPEST_LIST, len(self._lists) - 1)}{self._point()}")
         elif tag in ("td", "th"):
             self._parts.append(" ")
         elif tag in _BLOCKS:

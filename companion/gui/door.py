@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -183,7 +184,20 @@ def _address(data: Path) -> str:
             :32
         ]
     )
-    return name if _HAS_ABSTRACT_NAMES or sys.platform == "win32" else f"/tmp/{name}"
+    if _HAS_ABSTRACT_NAMES or sys.platform == "win32":
+        return name
+    return str(_own_folder(Path(f"/tmp/companion-{owner}")) / name)
+
+
+def _own_folder(folder: Path) -> Path:
+    """A folder that nobody but its owner can enter; where somebody else made it first, one that does not exist."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+            folder.chmod(0o700)  # whatever the umask was
+            return folder
+    return folder / "of somebody else"
 
 
 def _is_own(descriptor: int) -> bool:

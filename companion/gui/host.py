@@ -69,12 +69,32 @@ class TalkSettings(Protocol):
         """The words heard wait in the text field until the person sends them."""
 
 
+class PracticeSettings(Protocol):
+    @property
+    def ask_mood(self) -> bool:
+        """Whether the person is asked how they are, before and after."""
+
+
 class WindowSettings(Protocol):
+    @property
+    def practice(self) -> PracticeSettings: ...
+
     @property
     def appearance(self) -> AppearanceSettings: ...
 
     @property
     def talk(self) -> TalkSettings: ...
+
+
+class Marking(Protocol):
+    """What is marked of the reflection under way. Moods: -3 very unpleasant .. 3 very pleasant, None: not marked."""
+
+    def mark_before(self, mood: int | None, word: str = "") -> None: ...
+
+    def mark_after(self, mood: int | None, word: str = "") -> None: ...
+
+    def name(self, title: str) -> None:
+        """The person's own title; empty: the first words."""
 
 
 class WaitingTakes(Protocol):
@@ -177,6 +197,9 @@ class WindowHost(Protocol):
 
     def choose_practice(self, name: str) -> None:
         """A new session of this practice."""
+
+    @property
+    def marking(self) -> Marking: ...
 
     @property
     def shelf(self) -> PracticeShelf:

@@ -54,7 +54,7 @@ async def _picture_all(app: object, folder: Path) -> list[Path]:
 
 @asynccontextmanager
 async def _real_app() -> AsyncIterator[Companion]:
-    """One that nobody has used, with a journal in memory."""
+    """One that nobody has used, with a keyring that forgets."""
     from companion.app import Companion
     from companion.paths import find_home
     from companion.vault import MemoryVault, Vault
@@ -63,7 +63,7 @@ async def _real_app() -> AsyncIterator[Companion]:
         return MemoryVault()
 
     with TemporaryDirectory() as folder:
-        app = Companion(find_home(folder), vault=vault, in_memory=True)
+        app = Companion(find_home(folder), vault=vault)
         yield app
         await app.close()
 

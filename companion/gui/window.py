@@ -151,6 +151,7 @@ class Window(QMainWindow):
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
         self.page.show_talk_key(name)
+        self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -240,6 +241,9 @@ class Window(QMainWindow):
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
+        self.page.mood_marked.connect(self._mark)
+        self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
+        self.page.another_wanted.connect(self.bar.open_menu)
         self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
         self.cards.settings_requested.connect(self.settings_requested)
@@ -303,6 +307,10 @@ class Window(QMainWindow):
     def _submit(self, text: str) -> None:
         if self._host.submit(text):
             self.page.area.composer.clear()
+
+    def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
+        marking = self._host.marking
+        (marking.mark_after if is_after else marking.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)

@@ -53,7 +53,9 @@ class Opened:
     """A newer version wrote it: what is known of it can be read, and nothing is written."""
 
 
-def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entries: bool) -> Opened:
+def open_database(
+    path: Path | None, *, key: Secret, journal_id: str, has_entries: bool, for_reading: bool = False
+) -> Opened:
     """The journal's connection, schema up to date; None: in memory.
 
     An older file is copied into `backups/` beside it before anything of it is changed; one of a newer version is opened
@@ -64,6 +66,7 @@ def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entrie
         key: the data key, 64 hexadecimal digits, already checked.
         journal_id: what the file's identity row must say.
         has_entries: something was kept, so a file that is not there is missing, not new.
+        for_reading: it is only read, whoever writes to it meanwhile.
 
     Raises:
         CompanionError: JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN; the file is then untouched.
@@ -78,9 +81,17 @@ def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entrie
                 version = _inspect(look, journal_id, has_entries=has_entries)
         except dbapi2.Error as error:
             raise _verdict(path, key, error) from error
+    elif for_reading:
+        raise CompanionError(Kind.JOURNAL_MISSING)
     else:
         _make_private(path)
-    if version > len(MIGRATIONS):
+    if for_reading and version < len(MIGRATIONS):
+        raise CompanionError(
+            Kind.JOURNAL_UNSAVED,
+            "An older Companion wrote this journal, and it was not opened since.",
+            hint="Open Companion once; that brings it up to date.",
+        )
+    if for_reading or version > len(MIGRATIONS):
         return Opened(_for_reading(_connect(_address(path, "mode=ro"), key)), is_read_only=True)
     connection = _connect(_address(path, "mode=rw"), key)
     try:

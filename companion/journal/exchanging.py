@@ -21,7 +21,7 @@ from companion.entries import Entry, EntrySound, EntryTurn
 from companion.flow import TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.listing import ALL, Key, Listing, key_of
-from companion.journal.rows import read_turns
+from companion.journal.rows import read_turns, where
 from companion.journal.staging import LIVING, Stage
 from companion.journal.tables import Tables, for_reading_only, insert, storable
 from companion.records import Selection, SessionRecord
@@ -76,6 +76,31 @@ class Exchanging:
         ):
             found[turn.session_id].append(turn)
         return found
+
+    async def named(self, start: str) -> list[int]:
+        """The reflections whose uid begins so, at most two.
+
+        Raises:
+            CompanionError: as `Tables.read`.
+        """
+        sql = "SELECT id FROM session WHERE deleted_at IS NULL AND substr(uid, 1, ?) = ? LIMIT 2"
+        values = (len(start), start.lower())
+        return await self._tables.read(lambda connection: [row[0] for row in connection.execute(sql, values)])
+
+    async def totals(self, selection: Selection = ALL) -> tuple[int, int]:
+        """How many turns there are, and about how many words the person said in them.
+
+        Raises:
+            CompanionError: as `Tables.read`.
+        """
+        condition, values = where(selection)
+        spaces = "length(user_text) - length(replace(user_text, ' ', ''))"
+        sql = f"""
+            SELECT count(*), coalesce(sum(iif(trim(user_text) = '', 0, {spaces} + 1)), 0)
+            FROM turn JOIN session ON session.id = session_id WHERE {condition}
+        """
+        turns, words = await self._tables.read(lambda connection: connection.execute(sql, values).fetchone())
+        return int(turns), int(words)
 
     # -- in -------------------------------------------------------------------------------------------------
 

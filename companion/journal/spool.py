@@ -24,7 +24,7 @@ from companion import days
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ
 from companion.journal.writer import Writer
-from companion.paths import sync_folder
+from companion.paths import hold, is_held, sync_folder
 from companion.ports import Spool
 from companion.records import WaitingTake
 
@@ -100,7 +100,7 @@ class SealedTakes:
             await take.discard()
             return
         path = self._path(take_id)
-        await self._writer.run(lambda: _remove(path))
+        await self._writer.run(lambda: None if is_held(path) else _remove(path))
 
     def seconds_of(self, take_id: str) -> float:
         return _seconds(self._path(take_id))
@@ -123,7 +123,11 @@ class SealedTakes:
 
     def _list(self, others: frozenset[str]) -> list[WaitingTake]:
         ids = sorted(path.stem for path in self._folder.glob("*.take") if _ID.fullmatch(path.stem))
-        found = [_waiting(take_id, _seconds(self._path(take_id))) for take_id in ids if take_id not in others]
+        found = [
+            _waiting(take_id, _seconds(self._path(take_id)))
+            for take_id in ids
+            if take_id not in others and not is_held(self._path(take_id))
+        ]
         return [take for take in found if take.seconds > 0]
 
 
@@ -203,6 +207,7 @@ class SealedTake:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
+            hold(descriptor)  # another process sees by this that it is being recorded
         try:
             self._file.seek(self._end)
             view = memoryview(sealed)

@@ -92,6 +92,7 @@ async def open_journal(
     passphrase: str | None = None,
     journal_id: str | None = None,
     cost: Argon2Cost | None = None,
+    for_reading: bool = False,
 ) -> SqlJournal:
     """Opens the journal, or makes it with a slot for each secret that is given.
 
@@ -102,6 +103,7 @@ async def open_journal(
         passphrase: as typed.
         journal_id: of a new journal, a UUID; None draws one.
         cost: of the passphrase slot of a new journal.
+        for_reading: nothing is written or migrated, so that it can be done beside an app that is open; there must be one.
 
     Raises:
         CompanionError: NO_KEYRING (new, and no secret given), JOURNAL_LOCKED (a secret is needed), WRONG_PASSPHRASE,
@@ -112,7 +114,13 @@ async def open_journal(
 
     def opening(slots: KeySlots, key: Secret) -> Opened:
         opened.append(
-            open_database(home.journal, key=key, journal_id=slots.journal_id, has_entries=slots.has_entries)
+            open_database(
+                home.journal,
+                key=key,
+                journal_id=slots.journal_id,
+                has_entries=slots.has_entries,
+                for_reading=for_reading,
+            )
         )
         return opened[0]
 

@@ -343,6 +343,12 @@ class Practice:
     current: str = setting(
         "open-reflection", label="Practice", help="The practice a new reflection begins with.", page=None
     )
+    ask_mood: bool = setting(
+        True,
+        label="Ask how I am before and after a practice",
+        help="Seven marks and a word, kept with the reflection. You can always leave them out.",
+        page=Page.GENERAL,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,16 @@ async def _until_left(watched: Watched, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_the_journal_is_read_aloud_where_answers_are_silent_too(home: Home) -> None:
+    async with running(home, sound__speak_answers=False) as watched:
+        player = watched.app.player()
+        assert isinstance(player, CapturingPlayer)
+        await watched.app.journal_desk.read_aloud("The heron stood by the weir. *Then* it flew.")
+        whole = player.audio().seconds
+        await watched.app.journal_desk.read_aloud("**")
+        assert player.audio().seconds == whole > 1
+
+
 # -- recordings ---------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from companion.decoding import read_file
 from companion.flow import CAPTURE_RATE_HZ
-from companion.providers.here.process import piper_engine
+from companion.providers.here.process import natural_engine
 from companion.providers.here.process.espeak import shared_voice
 from companion.providers.here.process.whisper_engine import physical_cores
 from companion.providers.here.process.whisper_model import WhisperModel
@@ -32,7 +32,7 @@ class Script:
         import xllamacpp
 
         self.ear = WhisperModel(Path(whisper), threads=physical_cores())
-        self.voice = piper_engine._load(voice)
+        self.voice = natural_engine._load(voice)
         params = xllamacpp.CommonParams()
         params.model.path, params.port, params.n_ctx, params.n_parallel = model, 0, 8192, 1
         cores = os.cpu_count() or 1

@@ -68,6 +68,8 @@ class StagedHost:
         """Models that are not absent."""
         self.pace_found: Pace | CompanionError | None = None
         """How fast the chosen model of this computer writes, or why it does not."""
+        self.voice_objection_found = ""
+        """Why a voice that is tried is too slow."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -181,6 +183,11 @@ class StagedHost:
             raise self.pace_found
         assert self.pace_found is not None
         return self.pace_found
+
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        self.log.append(("try", provider, voice))
+        await asyncio.sleep(0)
+        return self.voice_objection_found
 
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         return [self.standings.get(model.name, Standing(model, State.ABSENT)) for model in of_kind(kind)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from companion.providers.here.process.kept import Kept
-from companion.providers.here.process.piper_engine import _voices
+from companion.providers.here.process.natural_engine import _voices
 from companion.providers.here.process.whisper_engine import _ear
 
 

@@ -338,18 +338,18 @@ async def test_a_model_that_ended_the_process_is_not_loaded_again_until_it_is_an
     model, engines = tmp_path / "voice.onnx", Engines()
     model.write_bytes(b"some model")
     os.mkfifo(tmp_path / "voice.onnx.json")  # reading it takes for ever, as loading a large model may
-    job = await engines.job(SPEC, "load_piper", file=str(model))
+    job = await engines.job(SPEC, "load_voice", file=str(model))
     assert engines.pid is not None
     os.kill(engines.pid, signal.SIGSEGV)
     with pytest.raises(AIProviderError) as caught:
         await done(job)
     assert caught.value.kind is Kind.ENGINE_CRASHED
     with pytest.raises(AIProviderError) as caught:
-        await engines.job(SPEC, "speak_with_piper", file=str(model), text="Rest.", speed=1.0, speaker="")
+        await engines.job(SPEC, "speak_naturally", file=str(model), text="Rest.", speed=1.0, speaker="")
     assert caught.value.kind is Kind.ENGINE_MISSING
     model.write_bytes(b"another model")
     (tmp_path / "voice.onnx.json").unlink()
-    job = await engines.job(SPEC, "load_piper", file=str(model))
+    job = await engines.job(SPEC, "load_voice", file=str(model))
     with pytest.raises(AIProviderError, match="is damaged"):
         await done(job)
     await engines.aclose()
@@ -358,14 +358,14 @@ async def test_a_model_that_ended_the_process_is_not_loaded_again_until_it_is_an
 async def test_a_model_that_worked_is_not_blamed_for_a_text(tmp_path: Path) -> None:
     engines = Engines()
     order = {"file": str(tiny_voice.write(tmp_path, "tiny")), "speed": 1.0, "speaker": ""}
-    await done(await engines.job(SPEC, "load_piper", **order))
-    job = await engines.job(SPEC, "speak_with_piper", **order, text="A fatal sentence. " * 500)
+    await done(await engines.job(SPEC, "load_voice", **order))
+    job = await engines.job(SPEC, "speak_naturally", **order, text="A fatal sentence. " * 500)
     await anext(job)
     assert engines.pid is not None
     os.kill(engines.pid, signal.SIGSEGV)
     with pytest.raises(AIProviderError):
         await done(job)
-    await done(await engines.job(SPEC, "speak_with_piper", **order, text="Rest."))
+    await done(await engines.job(SPEC, "speak_naturally", **order, text="Rest."))
     await engines.aclose()
 
 

@@ -16,7 +16,7 @@ from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, Tree
 
 NAME, LABEL = "apple", "Apple Journal"
-_PAGE = re.compile(r"\bclass\s*=\s*[\"']?[^\"'>]*\b(?:pageHeader|bodyText|assetGrid)\b")
+_PAGE = re.compile(r"\bclass\s*=\s*[\"']?[^\"'>]{0,200}\b(?:pageHeader|bodyText|assetGrid)\b")
 _PLACES = ("visit", "location", "map")
 _NAMED_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})")
 _VOID = frozenset(

@@ -21,9 +21,9 @@ from companion.exchange.tree import BadMember, Tree
 
 NAME, LABEL = "dayone", "Day One"
 _MOMENT = re.compile(
-    r"!?\[[^\]]*\]\(dayone-moment:[^)]*\)|!?\[[^\]]*\]\(photos/[^)]*\)|dayone-moment:[^\s)]*"
+    r"!?\[[^\[\]]{0,400}\]\((?:dayone-moment:|photos/)[^)\n]{0,400}\)|dayone-moment:[^\s)]{0,400}"
 )
-_LINK = re.compile(r"\[([^\]]+)\]\(dayone2?://[^)]*\)")
+_LINK = re.compile(r"\[([^\[\]]{1,400})\]\(dayone2?://[^)\n]{0,400}\)")
 _MEDIA = {"photos": "picture", "audios": "recording", "videos": "video", "pdfAttachments": "document"}
 _FOLDERS = {"photos": "photos", "audios": "audios", "videos": "videos", "pdfAttachments": "pdfs"}
 ZONE_UNKNOWN = "the time zone is not known, so the time shown is UTC"

@@ -85,7 +85,7 @@ def _read_journey_entry(
     written = entry.get("date_journal", entry.get("dateOfJournal"))
     if isinstance(written, str) and written.strip().lstrip("-").isdigit() and len(written) < 20:
         written = int(written)
-    if isinstance(written, int | float):
+    if isinstance(written, int | float) and not isinstance(written, bool):
         moment = times.from_seconds(written / 1000, zone) if math.isfinite(written) else None
     else:
         moment = times.from_iso(written, zone)

@@ -21,8 +21,10 @@ from companion.yaml_file import BrokenFile, parse, plain
 _MONTH = re.compile(r"(?:.*/)?(\d{4})-(\d{2})\.txt")
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".heic", ".svg", ".bmp", ".avif", ".tif", ".tiff")
 _FRONT = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_EMBED = re.compile(r"!\[\[([^\]|#^]+)[^\]]*\]\]|!\[[^\]]*\]\(<?([^)>\s]+)>?[^)]*\)")
-_WIKI_LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]|]+)\]\]")
+_EMBED = re.compile(
+    r"!\[\[([^\[\]|#^]{1,400})[^\[\]]{0,400}\]\]|!\[[^\[\]]{0,400}\]\(<?([^()<>\s]{1,800})>?[^()]{0,400}\)"
+)
+_WIKI_LINK = re.compile(r"\[\[(?:[^\[\]|]{0,400}\|)?([^\[\]|]{1,400})\]\]")
 _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 _DIGITS = re.compile(r"(?<!\d)(\d{4})[-_. ]?(\d{2})[-_. ]?(\d{2})(?!\d)")
 _MOODS = ("mood", "stimmung", "humeur", "humor", "umore", "ánimo", "animo", "estado de ánimo", "feeling")

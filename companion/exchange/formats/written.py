@@ -22,7 +22,6 @@ _BRACKETED = re.compile(r"\[([^\]\n]{6,60})\][ \t]*(.*)")
 _DATE_LIKE = re.compile(r"\[\d{4}-\d{2}-\d{2}\b[^\]\n]*\].*")
 """Meant as the beginning of an entry, even where that day does not exist."""
 _BARE = re.compile(r"(\d{4}-\d{2}-\d{2} \d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp][Mm])?)[ \t]+(\S.*)")
-_STAR = re.compile(r"^\*\s+|\s+\*$|^\*$")
 _TAG_FIELDS = ("tags", "schlagwörter", "étiquettes", "etiquetas", "tag")
 _MONTH_FIRST = re.compile(r"(?<!\d)\d{1,2}/(\d{1,2})/\d{4}")
 _LOOKED_AT = 400
@@ -143,8 +142,11 @@ def _jrnl_pages(lines: list[str], *, is_month_first: bool) -> Iterator[_Page]:
 
 def without_star(title: str) -> tuple[str, bool]:
     """A title without the star before or behind it, and whether there was one."""
-    bare = _STAR.sub("", title)
-    return bare.strip(), bare != title
+    title = title.strip()
+    if title == "*" or title.startswith("* "):
+        return title[1:].strip(), True
+    is_starred = title.endswith((" *", "\t*"))
+    return title.removesuffix("*").strip() if is_starred else title, is_starred
 
 
 def _is_month_first(text: str) -> bool:

@@ -88,6 +88,9 @@ class SettingsHost(Protocol):
     async def pace(self, provider: str, model: str) -> Pace:
         """How fast `model` (empty: the chosen one) writes on this machine; takes some seconds."""
 
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        """Why a voice is too slow on this machine; empty: it is quick enough. Takes some seconds."""
+
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first, and how they stand."""
 

@@ -184,6 +184,13 @@ class ModelList(QWidget):
     def is_fetching(self) -> bool:
         return any(row.is_fetching for row in self.rows.values())
 
+    @property
+    def first_here(self) -> str:
+        """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
+        here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
+        here.sort(key=lambda row: not row.model.is_usual)
+        return here[0].model.name if here else ""
+
     def look(self) -> None:
         """Finds out what is here, in the background."""
         self._page.work.start(self._look(), f"models {self.kind}")

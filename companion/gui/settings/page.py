@@ -132,9 +132,10 @@ class SettingsPage(QWidget):
     title_type: ClassVar[str] = "title"
     margins: ClassVar[tuple[int, int, int, int]] = (30, 26, 30, 28)
 
-    def __init__(self, host: SettingsHost, look: Look, title: str) -> None:
+    def __init__(self, host: SettingsHost | None, look: Look, title: str) -> None:
+        """`host`: None where a subclass has another way to it."""
         super().__init__()
-        self.host, self.look = host, look
+        self._host, self.look = host, look
         self.work = Work()
         self.destroyed.connect(self.work.stop)
         self.setProperty("scrolled", "true")
@@ -146,6 +147,11 @@ class SettingsPage(QWidget):
         self.notice = Notice()
         self.column.addWidget(self.notice)
         self.rows: list[FieldRow] = []
+
+    @property
+    def host(self) -> SettingsHost:
+        assert self._host is not None
+        return self._host
 
     # -- what a subclass may extend -------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from companion.gui.keys import key_name, key_named
 from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.form import text_label
@@ -34,10 +35,10 @@ class JournalPage(WelcomePage):
     name = "journal"
     title = "What you say is yours"
     lead = "Every reflection is written into an encrypted journal on this computer before it goes anywhere."
-    hint = "Hold Space and say what is on your mind."
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
+        self.hint = f"Hold {key_name(key_named(self.host.settings.talk.key))} and say what is on your mind."
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QBoxLayout, QWidget
@@ -11,6 +11,9 @@ from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
+
+if TYPE_CHECKING:
+    from companion.gui.settings.host import SettingsHost
 
 SIDE_BY_SIDE_SCALE = 1.3
 """Largest text with which two cards fit beside each other, and a title is set large."""
@@ -34,14 +37,19 @@ class WelcomePage(SettingsPage):
     """What `leave` began is done: the next page may come."""
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
-        super().__init__(app.settings_backend, look, self.title)
         self.app = app
+        super().__init__(None, look, self.title)
         self.lead_label = text_label(self.lead, "said")
         self.column.insertSpacing(1, 6)
         self.column.insertWidget(2, self.lead_label)
         self.column.insertSpacing(3, 4)
         look.changed.connect(self._take_look)
         self._take_look()
+
+    @property
+    def host(self) -> SettingsHost:
+        """Made when a page asks for it: the first one is painted without."""
+        return self.app.settings_backend
 
     @property
     def first(self) -> QWidget | None:

@@ -47,7 +47,8 @@ class ThinkingPage(RolePage):
     @property
     def own_mind(self) -> str:
         """The model that thinks on this computer."""
-        return self.host.settings.role(Role.THINKS).block(MIND).model or usual(ModelKind.MIND).name
+        chosen = self.host.settings.role(Role.THINKS).block(MIND).model
+        return chosen or self.models.first_here or usual(ModelKind.MIND).name
 
     def opened(self, spec: Spec) -> None:
         if spec.name == MIND:

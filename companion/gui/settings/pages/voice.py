@@ -31,6 +31,8 @@ from companion.settings import Page
 _STEPS = 20
 """Slider steps per unit of speed."""
 _SETTLED_MS = 250
+_USERS = (PIPER.name, BUILTIN.name)
+"""Who speaks with the voices of this computer."""
 
 
 class VoicePage(RolePage):
@@ -59,7 +61,7 @@ class VoicePage(RolePage):
         self.models = ModelList(
             self,
             ModelKind.VOICE,
-            lambda: self.piper_voice if self._active == PIPER.name else "",
+            self._voice_in_use,
             self.use_model,
             self.models_changed,
         )
@@ -96,7 +98,7 @@ class VoicePage(RolePage):
     def opened(self, spec: Spec) -> None:
         self._voices_of = ""
         self._fill(spec.voices)
-        if spec.name == PIPER.name:
+        if spec.name in _USERS:
             self.models.look()
         self.work.start(self._fetch_voices(spec), "voices")
 
@@ -127,7 +129,7 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
-        self.models.setVisible(self.open_name == PIPER.name or self.models.is_fetching)
+        self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
         if not self._settled.isActive() and not self.speed.isSliderDown():
@@ -159,8 +161,30 @@ class VoicePage(RolePage):
         chosen = self.host.settings.role(Role.SPEAKS).block(PIPER.name).voice
         return (chosen or next(iter(here), usual(ModelKind.VOICE).name)).partition("#")[0]
 
+    def _voice_in_use(self) -> str:
+        if self.open_name == self._active == BUILTIN.name:
+            chosen = self.host.settings.role(Role.SPEAKS).block(BUILTIN.name).voice.partition("#")[0]
+            is_plain = bool(chosen) and chosen not in self.models.rows
+            return "" if is_plain else chosen or self.models.first_here
+        return self.piper_voice if self._active == PIPER.name else ""
+
     def use_model(self, name: str) -> None:
-        """Piper speaks with it from the next sentence on."""
+        """It speaks from the next sentence on, unless it is too slow here."""
+        self.work.start(self._use_model(name), "choose")
+
+    async def _use_model(self, name: str) -> None:
+        row = self.models.rows.get(name)
+        if row is not None and row.model.is_tried:
+            self.notice.tell(f"Trying how quick {row.model.label} is on this computer …", kind="small")
+            try:
+                objection = await self.host.voice_objection(PIPER.name, name)
+            except CompanionError as error:
+                self.tell_error(error)
+                return
+            self.notice.tell(objection)
+            if objection:
+                return
+            await self._fetch_voices(self._specs[self.open_name])
         self.save({f"providers.tts.{PIPER.name}.voice": name, "providers.tts.active": PIPER.name})
 
     async def models_changed(self, name: str) -> None:

@@ -171,7 +171,8 @@ def _own_model(
 
 _MAIN = {ModelKind.HEARING: "model.bin", ModelKind.VOICE: ".onnx", ModelKind.MIND: ".gguf"}
 _HINT = (
-    "It can be a folder, a zip or wheel file, or a .gguf file; a voice is NAME.onnx with NAME.onnx.json, a recogniser "
+    "It can be a folder, a zip or wheel file, or a .gguf file; a voice is NAME.onnx with NAME.onnx.json, Kokoro NAME.onnx "
+    "with voices-NAME.bin, a recogniser "
     "model.bin with config.json and its vocabulary."
 )
 

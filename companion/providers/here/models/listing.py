@@ -76,6 +76,8 @@ class LocalModel:
     """Size where the files are not listed."""
     is_usual: bool = False
     """The one that is meant where nobody chose."""
+    is_tried: bool = False
+    """It is slow on many computers, and used only where it was tried and found quick enough."""
     homes: tuple[str, ...] = ()
     """Addresses in the order they are asked; `{file}` is the file's name."""
     files: tuple[ModelFile, ...] = ()

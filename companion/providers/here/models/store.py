@@ -33,7 +33,7 @@ _STAMP, _POINTER = ".checked.json", ".elsewhere"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _SHAPES: dict[ModelKind, tuple[tuple[str, ...], ...]] = {
     ModelKind.HEARING: (("model.bin", "config.json"),),
-    ModelKind.VOICE: (("*.onnx", "*.onnx.json"),),
+    ModelKind.VOICE: (("*.onnx", "*.onnx.json"), ("*.onnx", "voices*.bin")),
     ModelKind.MIND: (("*.gguf",),),
     ModelKind.MEANING: (
         ("l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"),
@@ -321,7 +321,7 @@ class ModelStore:
 
 _EXPECTED = {
     ModelKind.HEARING: "A recogniser for CTranslate2 has model.bin, config.json and its vocabulary.",
-    ModelKind.VOICE: "A voice has NAME.onnx with NAME.onnx.json.",
+    ModelKind.VOICE: "A voice has NAME.onnx with NAME.onnx.json; Kokoro has a voices-….bin with it.",
     ModelKind.MIND: "A language model is one .gguf file.",
 }
 

@@ -47,8 +47,8 @@ _ENGINES: Mapping[str, str] = {
     "load_whisper": "Whisper",
     "speak": "The built-in voice",
     "list_voices": "The built-in voice",
-    "speak_with_piper": "The natural voice",
-    "load_piper": "The natural voice",
+    "speak_naturally": "The natural voice",
+    "load_voice": "The natural voice",
 }
 """Who does a kind of work, as a card names it."""
 _REFUSALS: Mapping[Thing, tuple[Kind, str, str]] = {
