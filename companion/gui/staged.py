@@ -500,6 +500,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights": insights,
     "insights-few": insights_few,
     "insights-empty": insights_empty,
+    "locked": locked,
     "practices": practices,
 }
 PAGES = {
