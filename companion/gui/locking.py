@@ -24,6 +24,7 @@ class Locking(QObject):
     Args:
         keep_draft: seals what was written and not sent.
         close_dialogs: what stands beside the window goes out of sight.
+        come_forward: the window is shown before those of other programs.
         draft_put_away: told whether what was written is sealed and will be read again.
     """
 
@@ -34,10 +35,12 @@ class Locking(QObject):
         *,
         keep_draft: Callable[[], Awaitable[None]],
         close_dialogs: Callable[[], None],
+        come_forward: Callable[[], None],
         draft_put_away: Callable[[bool], None],
     ) -> None:
         super().__init__(window)
         self._app, self._window = app, window
+        self._come_forward = come_forward
         self._keep_draft, self._close_dialogs, self._draft_put_away = (
             keep_draft,
             close_dialogs,
@@ -78,7 +81,7 @@ class Locking(QObject):
             window.pages.addWidget(self.page)
         if window.is_locked:  # somebody asked for something
             if not window.isActiveWindow():
-                window.come_to_front()
+                self._come_forward()
             return
         self._is_welcoming = window.shows_welcome
         window.is_locked = True

@@ -58,6 +58,7 @@ class Shell:
             self.window,
             keep_draft=self.keep_draft,
             close_dialogs=self._close_dialogs,
+            come_forward=self.bring_to_front,
             draft_put_away=self._draft_put_away,
         )
         self._unwatch = app.events.watch(self._watch)
@@ -96,7 +97,10 @@ class Shell:
         self.window.deleteLater()
 
     def bring_to_front(self) -> None:
-        self.window.come_to_front()
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.window.show()
+        self.window.raise_()
+        self.window.activateWindow()
 
     # -- the welcome ----------------------------------------------------------------------------------------
 

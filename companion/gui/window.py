@@ -285,13 +285,6 @@ class Window(QMainWindow):
                 self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
             self.raise_()
 
-    def come_to_front(self) -> None:
-        """Before the windows of other programs, with the focus."""
-        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-        self.show()
-        self.raise_()
-        self.activateWindow()
-
     def _escape(self) -> None:
         if self.welcome is not None and self.shows_welcome:
             self.welcome.escape()
