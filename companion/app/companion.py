@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
+    from companion.app.recall import Recall
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
@@ -130,6 +131,13 @@ class Companion(Library):
         )
 
     @cached_property
+    def recall(self) -> Recall:
+        """Finding what was said, and bringing it up."""
+        from companion.app.recall import Recall
+
+        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Imports and exports."""
         from companion.app.exchange import Exchange
@@ -198,6 +206,7 @@ class Companion(Library):
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
             keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
+            recall=self.recall.earlier,
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -244,6 +253,7 @@ class Companion(Library):
         self._warming.warm()
         self.journal_desk.open()
         self.lock.open()
+        self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
         if self.sound.has_device_microphone:
@@ -281,6 +291,7 @@ class Companion(Library):
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
+        await self.recall.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()

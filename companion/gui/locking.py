@@ -65,7 +65,7 @@ class Locking(QObject):
                 self.attention = Attention(self._app.lock.touched, self)
             case LockChanged(is_locked=True):
                 self._show_locked(event.opens_with)
-            case LockChanged() if self._window.is_locked:
+            case LockChanged() if self._window.pages.is_locked:
                 self._show_unlocked()
 
     def _lock(self) -> None:
@@ -79,12 +79,12 @@ class Locking(QObject):
 
             self.page = LockedPage(window.look, self._app.lock.unlock)
             window.pages.addWidget(self.page)
-        if window.is_locked:  # somebody asked for something
+        if window.pages.is_locked:  # somebody asked for something
             if not window.isActiveWindow():
                 self._come_forward()
             return
         self._is_welcoming = window.shows_welcome
-        window.is_locked = True
+        window.pages.is_locked = True
         self._asleep = [each for each in window.findChildren(QShortcut) if each.isEnabled()]
         for shortcut in self._asleep:
             shortcut.setEnabled(False)
@@ -98,11 +98,11 @@ class Locking(QObject):
         text, self._unsent = self._unsent, ""
         if text:
             window.bring_back(text)
-        window.is_locked = False
+        window.pages.is_locked = False
         for shortcut in self._asleep:
             shortcut.setEnabled(True)
         if not self._is_welcoming:
-            window.show_page(window.shown)
+            window.show_page(window.pages.shown)
         elif window.welcome is not None:
             window.show_welcome(window.welcome)
 

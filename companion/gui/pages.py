@@ -24,11 +24,17 @@ class Pages(QStackedWidget):
     page_wanted = Signal(str)
     practice_chosen = Signal(str)
     link_followed = Signal(str)
+    import_wanted = Signal()
+    export_wanted = Signal(object)
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
         super().__init__()
         self._look, self._host, self._talk = look, host, talk
+        self.shown = "talk"
+        """The page that was turned to last."""
+        self.is_locked = False
+        """Nothing but the locked page is to be shown."""
         self.addWidget(talk)
 
     @property
@@ -39,6 +45,7 @@ class Pages(QStackedWidget):
         """ "journal", "insights" or "practices"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
+        self.shown = page
         if page == "journal":
             self.setCurrentWidget(self.journal)
             self.journal.setFocus()
@@ -61,6 +68,8 @@ class Pages(QStackedWidget):
         page = JournalPage(self._look, self._host)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
         page.link_followed.connect(self.link_followed)
+        page.import_wanted.connect(self.import_wanted)
+        page.export_wanted.connect(self.export_wanted)
         self.addWidget(page)
         return page
 

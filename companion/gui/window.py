@@ -97,10 +97,6 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
         self.welcome: WelcomeView | None = None
-        self.shown = "talk"
-        """The page that was turned to last."""
-        self.is_locked = False
-        """Nothing but the locked page is shown."""
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -125,9 +121,8 @@ class Window(QMainWindow):
 
     def show_page(self, page: str) -> None:
         """ "talk", "journal", "insights" or "practices"."""
-        if self.is_locked:
+        if self.pages.is_locked:
             return
-        self.shown = page
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
@@ -397,7 +392,9 @@ class Window(QMainWindow):
                 )
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
-                    self.status.show_note("Headphones are better here: the answer cannot be talked over")
+                    self.status.show_note(
+                        "Headphones work better here: without them you cannot talk over the answer"
+                    )
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
         if event.is_other_day or event.is_other_zone:

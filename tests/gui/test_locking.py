@@ -58,7 +58,7 @@ class Desk:
 
     async def lock(self) -> None:
         self.window.rail.buttons["lock"].click()
-        assert self.window.is_locked
+        assert self.window.pages.is_locked
         await until(lambda: self.app.archive.place is Place.LOCKED)
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
@@ -70,7 +70,7 @@ class Desk:
     async def unlock(self) -> None:
         assert self.shell.locking.page is not None
         self.shell.locking.page.button.click()
-        await until(lambda: not self.window.is_locked)
+        await until(lambda: not self.window.pages.is_locked)
 
 
 @pytest.fixture
@@ -179,12 +179,12 @@ async def test_a_passphrase_is_asked_for_and_a_wrong_one_said(
     page.button.click()
     await until(lambda: not page.is_trying)
     assert "passphrase" in page.fault.text()
-    assert desk.window.is_locked
+    assert desk.window.pages.is_locked
     page.field.setText(PASSPHRASE)
     QApplication.sendEvent(
         page.field, QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier)
     )
-    await until(lambda: not desk.window.is_locked)
+    await until(lambda: not desk.window.pages.is_locked)
     assert page.field.text() == ""
     desk.shell.hide()
     await desk.app.close()
