@@ -34,8 +34,14 @@ _INSIDE = re.compile(r" (?:not|never) ")
 _PAST = re.compile(
     r"(?:years?|months|decades?) ago|when i was (?:a |an )?(?:\w+)|as a (?:child|kid|teen|teenager|student|boy|girl|young)|"
     r"back then|used to|long (?:ago|behind|over|past)|behind me|in the past|in my (?:teens|twenties|youth|childhood)|"
-    r"years back|once (?:tried|wanted)|in (?:19|20)\d\d"
+    r"years back|once (?:tried|wanted)|in (?:19|20)\d\d|years since i (?:left|stopped|got out)|years (?:clean|free)|"
+    r"was (?:anorexic|bulimic|suicidal) (?:at|as)|far away"
 )
+_WELL = re.compile(
+    r"(?<![^ ])(?:glad|grateful|thankful|behind me|far away|i am (?:fine|well|happy|ok|okay|better|good|safe)|sleep well|"
+    r"enjoy|healthy|recovered|got help|i help|mild|over it|proud|in therapy|worked on it|moved on) "
+)
+"""What was is told as what is over, whatever else is said of now."""
 _NOW = re.compile(
     r"(?:again|now|today|tonight|yesterday|currently|these days|this (?:week|morning|evening|month)|every (?:day|night)|"
     r"last night|nowadays|come back|came back|is back|are back|tomorrow) (?!i am (?:glad|fine|well|happy|"
@@ -163,7 +169,9 @@ def _judged(rule: Rule, match: re.Match[str], text: str) -> Finding | None:
     if (_QUOTE if is_of_self else _TOPIC).search(f" {before}"[1:]) and not _AGREES.search(f"{sentence} "):
         return None
     severity = rule.severity
-    is_past = bool(_PAST.search(sentence)) and not _NOW.search(f"{sentence} ")
+    is_past = bool(_PAST.search(sentence)) and (
+        bool(_WELL.search(f"{sentence} ")) or not _NOW.search(f"{sentence} ")
+    )
     if is_past and rule.concern in _MAY_BE_PAST:
         severity = min(severity, Severity.CARE)
     return Finding(
