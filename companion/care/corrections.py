@@ -9,18 +9,24 @@ import re
 
 _ENGLISH = (
     r"i am (?:safe|ok|okay|fine|all right|alright|better|good|not (?:in danger|suicidal|serious|going to|planning))",
-    r"(?:was|were|am) (?:only )?(?:joking|kidding|exaggerating|being dramatic)|only joking|not (?:serious|what i meant)",
-    r"(?:did|do) not mean (?:it|that|like that)|(?:did|do) not mean (?:i|to)|misunderst\w+|do not worry|figure of speech",
-    r"false alarm|nothing like that|got (?:me|that|it) wrong|would never (?:do|hurt|kill|harm)|do not want to (?:die|hurt)",
+    r"(?:was|were|am) (?:only )?(?:joking|kidding|exaggerating|being dramatic)",
+    r"only joking|not (?:serious|what i meant)",
+    r"(?:did|do) not mean (?:it|that|like that)|(?:did|do) not mean (?:i|to)",
+    r"misunderst\w+|do not worry|figure of speech",
+    r"false alarm|nothing like that|got (?:me|that|it) wrong",
+    r"would never (?:do|hurt|kill|harm)|do not want to (?:die|hurt)",
     r"(?:is|are) (?:here|with me|sitting with me|next to me|beside me|coming over|on (?:his|her|their) way)|not alone",
     r"(?:called|rang|phoned|spoke|talked) (?:to |with )?(?:the|my|a|them|him|her|someone|somebody)|no longer feel",
     r"(?:feel|feeling) (?:better|safe|okay|calmer)|it (?:has )?passed|threw (?:them|it) away|put (?:it|them) away",
 )
 _GERMAN = (
-    r"mir geht (?:es|s) (?:gut|besser|wieder gut)|ich bin (?:nicht (?:allein|in gefahr)|(?:in )?sicher(?:heit)?|ok|okay)",
+    r"mir geht (?:es|s) (?:gut|besser|wieder gut)",
+    r"ich bin (?:nicht (?:allein|in gefahr)|(?:in )?sicher(?:heit)?|ok|okay)",
     r"(?:ist|sind) (?:hier|da|bei mir|neben mir|unterwegs|auf dem weg)|keine (?:sorge|angst|gefahr)|falsch verstanden",
-    r"(?:nicht|nie) (?:so|ernst|wirklich|woertlich|wortlich) gemeint|nur (?:ein |einen )?(?:scherz|spass|witz)|missverst\w+",
-    r"tu(?:e)? mir nichts(?: an)?|will nicht sterben|will mich nicht umbringen|habe? \w+ (?:\w+ )?angerufen|wieder beruhigt",
+    r"(?:nicht|nie) (?:so|ernst|wirklich|woertlich|wortlich) gemeint",
+    r"nur (?:ein |einen )?(?:scherz|spass|witz)|missverst\w+",
+    r"tu(?:e)? mir nichts(?: an)?|will nicht sterben",
+    r"will mich nicht umbringen|habe? \w+ (?:\w+ )?angerufen|wieder beruhigt",
 )
 _FRENCH = (
     r"ca va (?:mieux|bien|maintenant)|je vais (?:bien|mieux)|(?:en|hors de) (?:securite|danger)|pas seule?",
@@ -29,7 +35,8 @@ _FRENCH = (
     r"je ne veux pas mourir|je ne vais rien (?:me )?faire|j ai appele",
 )
 _SPANISH = (
-    r"(?:ya )?estoy (?:bien|mejor|a salvo|segur[ao]|tranquil[ao])|no estoy sol[ao]|(?:esta|estan) (?:aqui|conmigo|en camino)",
+    r"(?:ya )?estoy (?:bien|mejor|a salvo|segur[ao]|tranquil[ao])",
+    r"no estoy sol[ao]|(?:esta|estan) (?:aqui|conmigo|en camino)",
     r"(?:era|fue) (?:una )?broma|bromeando|no lo (?:dije|decia|digo) en serio|no (?:quise|queria) decir",
     r"no (?:te|se) preocup\w+|no (?:me )?quiero morir(?:me)?|(?:entendiste|entendido) mal|ya (?:me )?paso|llame a",
     r"no voy a hacer(?:me)? nada",
@@ -37,7 +44,8 @@ _SPANISH = (
 _ITALIAN = (
     r"(?:ora )?sto (?:bene|meglio)|sono al sicuro|non sono sol[ao]|(?:e|sono) (?:qui|con me|accanto a me|in arrivo)",
     r"scherzavo|scherzando|uno scherzo|non (?:lo )?(?:dicevo|intendevo) (?:sul serio|questo|quello|cosi)",
-    r"non (?:ti )?preoccup\w+|non voglio morire|frainteso|capito male|(?:mi )?e passat[ao]|ho chiamato|non mi faccio niente",
+    r"non (?:ti )?preoccup\w+|non voglio morire|frainteso|capito male",
+    r"(?:mi )?e passat[ao]|ho chiamato|non mi faccio niente",
 )
 _PORTUGUESE = (
     r"(?:ja )?estou (?:bem|melhor|segur[ao]|em seguranca|a salvo)|nao estou (?:sozinh[ao]|so)|entend\w+ (?:errado|mal)",
@@ -46,8 +54,10 @@ _PORTUGUESE = (
     r"liguei para|nao vou fazer nada",
 )
 _DUTCH = (
-    r"gaat (?:het )?(?:weer )?(?:goed|beter|wel)|ik ben (?:veilig|niet alleen|oke)|(?:is|zijn) (?:hier|bij me|bij mij|er|onderweg)",
-    r"grapje|een grap|niet (?:serieus|zo bedoeld|menens)|bedoel\w* (?:ik )?het niet|(?:geen|maak je) (?:zorgen|geen zorgen)",
+    r"gaat (?:het )?(?:weer )?(?:goed|beter|wel)|ik ben (?:veilig|niet alleen|oke)",
+    r"(?:is|zijn) (?:hier|bij me|bij mij|er|onderweg)",
+    r"grapje|een grap|niet (?:serieus|zo bedoeld|menens)",
+    r"bedoel\w* (?:ik )?het niet|(?:geen|maak je) (?:zorgen|geen zorgen)",
     r"wil niet (?:dood|sterven)|verkeerd begrepen|het is over|heb \w+ (?:\w+ )?gebeld|doe mezelf niets",
 )
 _HINDI = (
