@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-INPUTS := pyproject.toml .ci/constraints.txt .ci/setup .ci/weights.py
+INPUTS := pyproject.toml .ci/constraints.txt .ci/locked.txt .ci/setup .ci/weights.py
 
 help:
 	@echo "make run               start Companion          (make run ARGS=\"demo\" passes arguments)"
@@ -37,7 +37,7 @@ format: $(VENV)/.ready-test
 	@$(BIN)/ruff check --fix companion tests
 
 bench: $(VENV)/.ready-test
-	@for name in imports startup stream_ui chunks voice_loop natural_voice; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in imports startup stream_ui chunks voice_loop natural_voice local_turn insights journal; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 screenshots: $(VENV)/.ready-run
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m companion demo --screenshots build/screenshots

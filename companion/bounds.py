@@ -12,6 +12,23 @@ MAX_STREAM = 64 * 2**20
 """Longest sound or stream of events, bytes."""
 MAX_EVENT = 2**20
 """Longest event of an event stream (lines up to an empty one), bytes."""
+_FEW_CHARS = 64 * 1024
+_MOST_PARTS = {"[": 50_000, "{": 50_000, '"': 400_000, ",": 1_200_000}
+"""Of one JSON document: what takes a processor about 50 ms to read."""
+
+
+def check_parts(document: str | bytes) -> None:
+    """Whether a JSON document can be read in the time between two frames of a window; size alone does not tell.
+
+    Raises:
+        ValueError: it has more parts than an answer has.
+    """
+    if len(document) <= _FEW_CHARS:
+        return
+    for sign, most in _MOST_PARTS.items():
+        found = document.count(sign) if isinstance(document, str) else document.count(sign.encode())
+        if found > most:
+            raise ValueError("an answer of too many parts")
 
 
 class Bounds:
@@ -24,10 +41,13 @@ class Bounds:
         sound = kind.startswith("audio/") or kind == "application/octet-stream"
         self._limit = max_body or (MAX_STREAM if self._lines or sound else MAX_BODY)
         self._total = self._line = self._event = 0
+        self._parts = dict(_MOST_PARTS) if kind.endswith("json") else None
         self._tail = b""
 
     def exceeded_by(self, part: bytes) -> bool:
         self._total += len(part)
+        if self._parts is not None and self._has_too_many(part):
+            return True
         if part.endswith(b"\n\n"):  # as nearly every part of an event stream does
             self._line = self._event = 0
             self._tail = b"\n\n"
@@ -41,6 +61,13 @@ class Bounds:
             self._event = _since(part, end - len(self._tail), self._event)
             self._tail = seam[-3:]
         return self._total > self._limit or self._line > self._max_line or self._event > self._max_event
+
+    def _has_too_many(self, part: bytes) -> bool:
+        """Whether the JSON that goes by has more parts than can be read in one go; see `check_parts`."""
+        assert self._parts is not None
+        for sign in self._parts:
+            self._parts[sign] -= part.count(sign.encode())
+        return min(self._parts.values()) < 0
 
 
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")

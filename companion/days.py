@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 SILENCE_S = 4 * 3600.0
 """After so long without a word the next one begins a new reflection."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
+MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
@@ -65,7 +65,12 @@ class When:
         """Thursday 19 November, with the year when it is not that of `today`."""
         day = self.day
         year = "" if day.year == today.year else f" {day.year}"
-        return f"{self.weekday} {day.day} {_MONTHS[day.month - 1]}{year}"
+        return f"{self.weekday} {day.day} {MONTHS[day.month - 1]}{year}"
+
+
+def date_in_words(day: date) -> str:
+    """12 March 2026."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def now() -> When:

@@ -28,7 +28,7 @@ LOWEST_HZ, HIGHEST_HZ = 4_000, 192_000
 MOST_CHANNELS = 64
 _JUDGED = 512
 """Bytes of bare sound that are looked at before the first of them is given."""
-_LONGEST_CHUNK = 16 * 2**20
+_LONGEST_HEAD = 16 * 2**20
 """Of what stands in a WAV file before its sound, such as pictures."""
 _ENDLESS = 0x7FFF_0000
 """Lengths from here on mean that the writer did not know."""
@@ -198,7 +198,9 @@ class _Wav:
 
     def __init__(self) -> None:
         self.rate_hz = 0
-        self._rest = b""
+        self._rest = bytearray()
+        self._at = 12
+        """Where in it the next piece of the head begins."""
         self._samples: _Samples | None = None
         self._form: Bare | None = None
         self._left: int | None = None
@@ -229,6 +231,7 @@ class _Wav:
             if not is_next:
                 return pcm
             self._samples = self._form = self._left = None
+            self._at = 12
 
     def _take_whole(self, block: bytes, *, last: bool) -> bytes:
         assert self._whole is not None
@@ -242,41 +245,44 @@ class _Wav:
         next_file = _next_head(data)
         end = len(data) if self._left is None else min(len(data), self._left)
         if 0 <= next_file <= end or (self._left is not None and next_file >= 0):
-            self._rest = data[next_file:]
-            return data[: min(end, next_file)], True
+            sound = bytes(data[: min(end, next_file)])
+            del data[:next_file]
+            return sound, True
         if not last and (maybe := data.find(b"RIFF", max(0, len(data) - 15))) >= 0:
             end = min(end, maybe)
-        sound, self._rest = data[:end], data[end:]
+        sound = bytes(data[:end])
+        del data[:end]
         if self._left is not None:
             self._left -= len(sound)
-            if not self._left:
-                self._rest = self._rest[-15:] if b"RIFF" not in self._rest[-15:] else self._rest
+            if not self._left and b"RIFF" not in data[-15:]:
+                del data[:-15]
         return sound, False
 
     def _read_head(self) -> bool:
         """Whether the sound begins at the start of what waits."""
-        file, at = self._rest, 12
-        while len(file) >= at + 8:
-            name, size = file[at : at + 4], struct.unpack_from("<I", file, at + 4)[0]
+        file = self._rest
+        while len(file) >= self._at + 8:
+            at = self._at
+            name, size = bytes(file[at : at + 4]), struct.unpack_from("<I", file, at + 4)[0]
             if name == b"data" and self._form is not None:
                 size = self._size64 if size == 0xFFFFFFFF and self._size64 else size
                 self._left = size if 0 < size < _ENDLESS or size == self._size64 > 0 else None
                 self._samples = _Samples(self._form)
-                self._rest = file[at + 8 :]
+                del file[: at + 8]
                 return True
-            if size > _LONGEST_CHUNK:
+            if at + size > _LONGEST_HEAD:
                 raise NoSound("a WAV file of a kind that cannot be played")
             if len(file) < at + 8 + min(size, 40):
                 return False
             if name == b"fmt ":
-                self._note_form(file[at + 8 : at + 8 + size])
+                self._note_form(bytes(file[at + 8 : at + 8 + size]))
                 if self._whole is not None:
-                    self._whole.take(file, last=False)
-                    self._rest = b""
+                    self._whole.take(bytes(file), last=False)
+                    self._rest = bytearray()
                     return False
             elif name == b"ds64" and size >= 16:
                 self._size64 = struct.unpack_from("<Q", file, at + 16)[0]
-            at = _after(file, at + 8 + size, size)
+            self._at = _after(file, at + 8 + size, size)
         return False
 
     def _note_form(self, fmt: bytes) -> None:
@@ -295,14 +301,14 @@ class _Wav:
             self._form = Bare(self.rate_hz, encoding, channels)
 
 
-def _after(file: bytes, end: int, size: int) -> int:
+def _after(file: bytes | bytearray, end: int, size: int) -> int:
     """Where the next chunk begins: at an even place, but some writers forget that."""
     if size & 1 and file[end : end + 4] in (b"data", b"fmt ", b"fact", b"LIST"):
         return end
     return end + (size & 1)
 
 
-def _next_head(data: bytes) -> int:
+def _next_head(data: bytes | bytearray) -> int:
     """Where in sound another WAV file begins, or -1."""
     at = data.find(b"RIFF")
     while at >= 0 and data[at + 8 : at + 15] != b"WAVEfmt":
@@ -317,7 +323,7 @@ class _Whole:
         self.rate_hz = 0
         self.is_short = False
         self._kind = kind
-        self._file: bytes | bytearray = b""
+        self._file = bytearray()
         self._mp3 = _Mp3() if kind == "audio/mpeg" else None
         self._at = _FIRST_LOOK
         self._given = 0
@@ -351,26 +357,33 @@ class _Mp3:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._skip = 0
+        """Bytes of a tag that are still to come."""
         self._frames = bytearray()
         self._count = 0
 
     def take(self, block: bytes) -> bytearray:
         """All frames so far."""
-        data, at = self._rest + block, 0
+        data = self._rest + block
+        at = min(self._skip, len(data))
+        self._skip -= at
         while len(data) - at >= 10:
             if data[at : at + 3] == b"ID3":
                 size = sum((byte & 0x7F) << 7 * n for n, byte in enumerate(reversed(data[at + 6 : at + 10])))
-                length = size + (20 if data[at + 5] & 0x10 else 10)
+                end = at + size + (20 if data[at + 5] & 0x10 else 10)
+                at, self._skip = min(end, len(data)), max(0, end - len(data))
             elif length := mp3_frame(data, at):
-                if at + length <= len(data) and not _tells_lengths(data[at : at + 48]):
+                if at + length > len(data):
+                    break
+                if not _tells_lengths(data[at : at + 48]):
                     self._frames += data[at : at + length]
                     self._count += 1
+                at += length
             else:
-                at += 1
-                continue
-            if at + length > len(data):
-                break
-            at += length
+                at = min(
+                    (found for sign in (b"\xff", b"ID3") if (found := data.find(sign, at + 1)) > 0),
+                    default=len(data) - 2,
+                )
         self._rest = data[at:]
         return self._frames
 

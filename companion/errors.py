@@ -79,6 +79,7 @@ class Kind(StrEnum):
     JOURNAL_FOREIGN = "journal_foreign"
     JOURNAL_UNSAVED = "journal_unsaved"
     DISK_FULL = "disk_full"
+    FOLDER_UNUSABLE = "folder_unusable"
     ALREADY_RUNNING = "already_running"
     BAD_FILE = "bad_file"
     TAKES_WAITING = "takes_waiting"
@@ -341,6 +342,11 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.DISK_FULL: Card(
         "The disk is full.", "Your words are kept in memory; make room and try again.", (_A.RETRY,)
+    ),
+    Kind.FOLDER_UNUSABLE: Card(
+        "The folder for your reflections cannot be used.",
+        "What you say stays in this window until it is closed. Start with another folder: companion --home FOLDER",
+        (_A.RETRY,),
     ),
     Kind.ALREADY_RUNNING: Card("Companion is already open.", "Its window was brought to the front."),
     Kind.BAD_FILE: Card("That file could not be read.", "Use a WAV, FLAC, OGG or MP3 recording."),

@@ -271,6 +271,13 @@ class ProgramNoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneTried(Event):
+    """A microphone was tried, outside any turn, and these words were made out; nothing of it is kept."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Event):
     """A quiet remark for the status line."""
 
@@ -326,8 +333,23 @@ class PracticeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReflectionMarked(Event):
+    """What is marked of the reflection under way, as it will be kept. Moods: -3 .. 3, None: not marked."""
+
+    title: str
+    """The person's own or the offered one; empty: the first words."""
+    before: int | None
+    after: int | None
+    word_before: str = ""
+    word_after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBegan(Event):
-    """What is said from now on belongs to a new session, and the page is empty."""
+    """What is said from now on belongs to another session, and the page is empty."""
+
+    turns: tuple[TurnRecord, ...] = ()
+    """What was said in it before, where one is gone on with: then the page shows that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

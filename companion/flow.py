@@ -17,6 +17,7 @@ from companion.calls import Spelling
 if TYPE_CHECKING:
     from companion.calls import ChatOptions, JsonSchema, Picture, SoundFile, Tool, ToolCall
     from companion.errors import Kind
+    from companion.records import KeptSound
 
 CAPTURE_RATE_HZ = 16_000
 """Every take is int16 mono at this rate, whatever the device delivers."""
@@ -531,33 +532,13 @@ class TurnRecord:
     cost_usd: float | None = None
     offset_s: int | None = None
     """How far the person's clock was ahead of UTC at `at`; None: not kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRecord:
-    """One reflection as the journal lists it."""
-
-    id: int
-    started_at: float
-    practice: str
-    title: str
-    """The first words said, or empty."""
-    turns: int
-    seconds: float
-    """From first words to last answer."""
-    offset_s: int | None = None
-    """How far the person's clock was ahead of UTC when it began; None: not kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingTake:
-    """A recording whose words are not known yet; sealed on disk until they are."""
-
-    id: str
-    recorded_at: float
-    seconds: float
-    offset_s: int | None = None
-    """How far the person's clock was ahead of UTC then; None: not kept."""
+    uid: str = ""
+    """Its name for good, in exports too."""
+    said_text: str | None = None
+    """What the recogniser wrote, where the person has changed `user_text` since."""
+    edited_at: float | None = None
+    sounds: tuple[KeptSound, ...] = ()
+    """Recordings of it that are kept, in the order they were made."""
 
 
 class Concern(StrEnum):

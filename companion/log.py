@@ -7,15 +7,23 @@ logger gets past it. `Secret` is the only type that carries a key through the pr
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from companion.errors import CompanionError
 
 _MOST_HELD = 100
-_hidden: set[str] = set()
+_CUT = 24
+"""A secret of so many characters is known by its first or last half of them, too."""
+_hidden: dict[str, None] = {}
+_patterns: list[re.Pattern[str]] = []
+"""One, made of all that is hidden, at the first line after something was; or none."""
 _lock = threading.Lock()
 _SHAPES = re.compile(
     r"(?P<lead>\b(?:bearer|token|authorization['\"]?\s*[:=]|x-api-key['\"]?\s*[:=]|xi-api-key['\"]?\s*[:=]|api[-_]?key['\"]?\s*[:=]|[?&]key=)\s*['\"]?(?:bearer\s+)?)(?P<value>[^\s'\"&,;)]{6,})"
@@ -74,26 +82,75 @@ class Secret:
 
 
 def hide(value: str) -> None:
-    """From now on `value` never appears in the log."""
+    """From now on `value` never appears in the log, however it is written: encoded, quoted, in capitals or cut short."""
     if len(value) >= 4:
         with _lock:
-            _hidden.add(value)
+            _hidden.update(dict.fromkeys(_spellings(value)))
+            _patterns.clear()
 
 
 def redact(text: str) -> str:
     """`text` with every registered secret and everything of a key's shape replaced by `***`."""
     with _lock:
-        values = sorted(_hidden, key=len, reverse=True)
-    for value in values:
-        text = text.replace(value, "***")
+        if not _patterns and _hidden:
+            longest = sorted(_hidden, key=len, reverse=True)
+            _patterns.append(re.compile("|".join(map(_pattern, longest)), re.IGNORECASE))
+        hidden = _patterns[0] if _patterns else None
+    if hidden is not None:
+        text = hidden.sub("***", text)
     return _SHAPES.sub(lambda m: f"{m['lead']}***" if m["lead"] else "***", text)
 
 
+def _spellings(value: str) -> Iterator[str]:
+    """The ways in which headers, addresses, documents and tracebacks write it."""
+    import json  # with the first secret, which the window does not wait for
+    from base64 import b64encode, urlsafe_b64encode
+    from urllib.parse import quote, quote_plus
+
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    yield repr(value)[1:-1]
+    raw = value.encode("utf-8", "surrogatepass")
+    yield repr(raw)[2:-1]
+    yield raw.hex()
+    for encode in (b64encode, urlsafe_b64encode):
+        for shift in range(
+            3
+        ):  # after a user's name and a colon, as in Basic, it begins anywhere in a group of three
+            whole = encode(bytes(shift) + raw).decode("ascii").rstrip("=")
+            # the characters that its neighbours have a part in are left out
+            core = whole[(0, 2, 3)[shift] : -1 if (shift + len(raw)) % 3 else None]
+            if len(core) >= 6:
+                yield core
+
+
+def _pattern(spelling: str) -> str:
+    """Matches it, and what begins or ends as it does where it was cut short."""
+    if len(spelling) < _CUT:
+        return re.escape(spelling)
+    head, tail = re.escape(spelling[: _CUT // 2]), re.escape(spelling[-_CUT // 2 :])
+    return rf"{re.escape(spelling)}|{head}[\w+/=%.\-]*|[\w+/=%.\-]*{tail}"
+
+
 class _Redaction(logging.Formatter):
-    """Redacts the finished line, arguments and traceback included."""
+    """Redacts the finished line. Of what is not ours it keeps the first line, of an exception no words but ours."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        alone = logging.makeLogRecord(
+            {**vars(record), "exc_text": None}
+        )  # what another handler made of it is not ours
+        return redact(super().format(alone))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        if not record.name.startswith("companion"):  # asyncio puts a whole task into the second line
+            record.message = record.message.partition("\n")[0]
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return describe(ei[1]) if ei[1] is not None else ""
 
 
 class _Held(logging.Handler):
@@ -129,6 +186,9 @@ def start_log(path: Path | None, *, debug: bool = False) -> None:
             handler = RotatingFileHandler(path, maxBytes=512_000, backupCount=2, encoding="utf-8")
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
+    logging.raiseExceptions = (
+        False  # a log on a full disk loses lines; nobody's terminal is written full instead
+    )
     handler.setFormatter(_Redaction("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     held: list[logging.LogRecord] = []
     for old in root.handlers[:]:
@@ -146,5 +206,26 @@ def start_log(path: Path | None, *, debug: bool = False) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An exception with its traceback and causes but without anybody's words: no locals, redacted."""
-    return redact("".join(traceback.format_exception(error)))
+    """An exception with its traceback and causes but without anybody's words: no locals, no text but our own."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        lines[:0] = [
+            *(["Traceback (most recent call last):\n"] if each.__traceback__ else []),
+            *traceback.format_tb(each.__traceback__),
+            f"{_name(each)}\n",
+            *(["\nwhich led to:\n\n"] if lines else []),
+        ]
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    return redact("".join(lines)).rstrip("\n")
+
+
+def _name(error: BaseException) -> str:
+    name = type(error).__qualname__
+    if isinstance(error, CompanionError):
+        return f"{name}: {error.kind}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{name}: {os.strerror(error.errno)}"
+    return f"{name}: {error.name}" if isinstance(error, ImportError) else name

@@ -9,7 +9,6 @@ Belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from types import TracebackType
@@ -27,13 +26,14 @@ from companion.errors import (
 )
 from companion.hosts import host_of, is_own_network, is_this_computer, origin
 from companion.ledger import Booking, Ledger, Traffic, current_errand
-from companion.tasks import Wait, spawn
+from companion.tasks import Fairness, Wait, spawn
+from companion.websocket import connector, discreet
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx2
-    from websockets.asyncio.client import ClientConnection, connect
+    from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
 
 __all__ = [
@@ -160,7 +160,7 @@ class Net:
         host = parts.hostname or ""
         try:
             async with self.leash(url):
-                link = await _direct()(
+                link = await connector()(
                     url,
                     ssl=_trust(self.certificates) if parts.scheme == "wss" else None,
                     additional_headers=dict(headers or {}),
@@ -170,7 +170,7 @@ class Net:
                     close_timeout=1,
                     max_size=MAX_MESSAGE,
                     max_queue=64,
-                    logger=_discreet(),
+                    logger=discreet(),
                 )
         except InvalidStatus as error:
             answer = error.response
@@ -457,25 +457,6 @@ def _trust(certificates: str) -> ssl.SSLContext:
     return context
 
 
-@cache
-def _discreet() -> logging.Logger:
-    """For a library that writes every header into its log where that is read closely: keys are among them."""
-    logger = logging.getLogger("companion.net.websocket")
-    logger.setLevel(logging.INFO)
-    return logger
-
-
-@cache
-def _direct() -> type[connect]:
-    from websockets.asyncio.client import connect
-
-    class Direct(connect):
-        def process_redirect(self, exc: Exception) -> Exception:
-            return exc  # the library would go there, with every key that is not in an Authorization header
-
-    return Direct
-
-
 def _gate_transport(net: Net, max_line: int, max_body: int, file_bytes: int) -> httpx2.AsyncBaseTransport:
     import httpx2
 
@@ -555,7 +536,10 @@ def _bounded(
 
         async def __aiter__(self) -> AsyncGenerator[bytes, None]:
             parts = aiter(source)
+            fairness = Fairness()
             while True:
+                if fairness.is_due():
+                    await asyncio.sleep(0)
                 leash.hold()
                 try:
                     part = await anext(parts)

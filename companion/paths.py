@@ -109,14 +109,24 @@ def locked(path: Path, limit_s: float) -> Iterator[None]:
     """
     with path.open("ab") as file:
         until = time.monotonic() + limit_s
-        while not _hold(file.fileno()):
+        while not hold(file.fileno()):
             if time.monotonic() > until:
                 raise TimeoutError(f"{path.name} is held by another program")
             time.sleep(0.01)
         yield  # closing the file lets go of it
 
 
-def _hold(descriptor: int) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether another process has opened the file and holds it. Blocking, never waiting."""
+    try:
+        with path.open("rb") as file:
+            return not hold(file.fileno())
+    except OSError:
+        return False
+
+
+def hold(descriptor: int) -> bool:
+    """Holds an open file until it is closed; False: another opening of it is held."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -262,6 +262,15 @@ def to_mp3(audio: Audio) -> bytes:
     return out.getvalue()
 
 
+def to_flac(audio: Audio) -> bytes:
+    """A FLAC file of `audio`, which loses nothing."""
+    import soundfile
+
+    out = io.BytesIO()
+    soundfile.write(out, _samples(audio.pcm), audio.rate_hz, format="FLAC")
+    return out.getvalue()
+
+
 def write_file(path: Path, audio: Audio) -> None:
     """Writes WAV, FLAC, OGG or MP3 by the ending of `path`.
 

@@ -7,7 +7,7 @@ Every provider call has one shape, `Call`: a request in, an async iterator of ch
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from companion.errors import CompanionError
@@ -18,13 +18,12 @@ from companion.flow import (
     HearRequest,
     Message,
     ReplyState,
-    SessionRecord,
     SpeakRequest,
     Transcript,
     TurnRecord,
     TurnSignal,
-    WaitingTake,
 )
+from companion.records import SessionRecord, WaitingTake
 
 RequestT = TypeVar("RequestT", contravariant=True)
 ChunkT = TypeVar("ChunkT", covariant=True)
@@ -312,6 +311,9 @@ class Journal(Protocol):
         """
 
     async def discard_take(self, take_id: str) -> None: ...
+
+    async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
+        """These finished takes stay with the turn and wait no longer."""
 
     async def keep_draft(self, text: str) -> None:
         """Words that were not sent, for the next start; empty: none. A journal in memory keeps none."""

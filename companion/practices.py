@@ -1,9 +1,10 @@
-"""The guided practices: Markdown files in, `Practice` values out. Pure reading, any thread, about a millisecond.
+"""The guided practices: Markdown files in, `Practice` values out, and back. Pure reading, any thread, about a millisecond.
 
 Shipped ones live in `resources/practices`, a person's own in `practices` beside the settings; an own file of the same
 name takes the place of a shipped one. A file is a front matter of `key: value` lines, then one `## ` section per step:
 quoted lines (`> `) are questions the offline guide may ask there ({topic} in one stands for what the person spoke of), a
-line `Purpose: ...` says what the step is for, and the other lines are what a model is told.
+line `Purpose: ...` says what the step is for, and the other lines are what a model is told. A backslash before a line
+keeps it from being any of these.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,14 +21,16 @@ from pathlib import Path
 from companion import days
 from companion.events import PracticeChanged
 from companion.paths import find_home, resources
+from companion.places import read_regular
 
 _log = logging.getLogger(__name__)
 _PARTS = ((5, "morning"), (12, "afternoon"), (17, "evening"), (22, "night"))
 _LARGEST_FILE_BYTES = 64_000
 _LARGEST_NUMBER = 100_000
-_OPENINGS = ("any", *(part for _, part in _PARTS))
+OPENINGS = ("any", *(part for _, part in _PARTS))
 _FIELDS = ("name", "title", "summary", "icon", "minutes", "order", "pace", "closing")
-_PACES = ("slow", "easy", "brisk")
+PACES = ("slow", "easy", "brisk")
+_TOO_LONG = "It is longer than 64 kB."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +140,24 @@ def steps_done(said: Sequence[str]) -> int:
     return done
 
 
+_TITLE = re.compile(
+    r"(?:if you (?:want|would like|'d like|wish for) a title(?: for (?:it|this))?|(?:a|the|one) (?:possible )?title"
+    r"(?: for (?:it|this))?(?: could be| might be| would be| is)?)\W{0,4}\s*[“\"„«*_]{1,4}([^”\"“»*_\n]{1,80})[”\"“»*_]",
+    re.IGNORECASE,
+)
+"""As the guide writes it and models are told to, and as models write it when they do not listen."""
+
+
 def title_in(answer: str) -> str:
-    """The title an answer offers at the end of a practice, as the guide writes it and models are told to; else empty."""
-    found = re.search(r'If you want a title for it: [“"]([^”"]{1,80})[”"]', answer)
-    return found[1].strip() if found else ""
+    """The title an answer offers at the end of a practice; empty: none."""
+    found = _TITLE.search(answer.replace("’", "'"))
+    return " ".join(found[1].split()).rstrip(".,;") if found else ""
+
+
+def summary_in(answer: str) -> str:
+    """What an answer that offers a title says before it: the practice gathered up in a sentence or two."""
+    found = _TITLE.search(answer.replace("’", "'"))
+    return " ".join(answer[: found.start()].split()) if found else ""
 
 
 def part_of_day(hour: int) -> str:
@@ -172,7 +190,8 @@ def load_practices(own: Path | None = None) -> tuple[Practice, ...]:
     Args:
         own: folder of the person's own practices; by default `practices` beside the settings.
     """
-    return _load(resources() / "practices", own or find_home().config / "practices")
+    folder = own or find_home().config / "practices"
+    return _load(resources() / "practices", folder, _stamp(folder))
 
 
 def find_practice(name: str, own: Path | None = None) -> Practice:
@@ -182,12 +201,31 @@ def find_practice(name: str, own: Path | None = None) -> Practice:
     return next((practice for practice in practices if practice.name == wanted), practices[0])
 
 
+def practice_files(folder: Path) -> list[Path]:
+    """The files of practices in `folder`, in the order of their names; none where there is no such folder."""
+    try:
+        return sorted(path for path in folder.glob("*.md") if not path.name.startswith("."))
+    except OSError as error:  # a name that is too long, a loop of links
+        _log.warning("no practices of your own: %s", error.strerror)
+        return []
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Other than before when a file of the folder was written, came or went."""
+    found = []
+    for path in practice_files(folder):
+        with suppress(OSError):  # it went meanwhile
+            facts = path.stat()
+            found.append((path.name, facts.st_mtime_ns, facts.st_size))
+    return tuple(found)
+
+
 @lru_cache(maxsize=8)
-def _load(shipped: Path, own: Path) -> tuple[Practice, ...]:
+def _load(shipped: Path, own: Path, _: tuple[tuple[str, int, int], ...]) -> tuple[Practice, ...]:
     found: dict[str, Practice] = {}
-    for path in [*sorted(shipped.glob("*.md")), *sorted(own.glob("*.md"))]:
+    for path in [*practice_files(shipped), *practice_files(own)]:
         try:
-            practice = _read(path)
+            practice = parse_practice(read_text(path), path.stem)
         except (OSError, ValueError) as error:
             _log.warning("practice %s left out: %s", path.name, error)
         else:
@@ -195,12 +233,14 @@ def _load(shipped: Path, own: Path) -> tuple[Practice, ...]:
     return tuple(sorted(found.values(), key=lambda practice: (practice.order, practice.title)))
 
 
-def _read(path: Path) -> Practice:
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_FILE_BYTES + 1)
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise ValueError("It is longer than 64 kB.")
-    return parse_practice(content.decode("utf-8-sig"), path.stem)
+def read_text(path: Path) -> str:
+    """What stands in a practice's file.
+
+    Raises:
+        ValueError: it cannot be read, is no text, or longer than a practice may be.
+    """
+    content = read_regular(path, most_bytes=_LARGEST_FILE_BYTES) or b""
+    return content.decode("utf-8-sig")
 
 
 def parse_practice(text: str, name: str) -> Practice:
@@ -212,16 +252,26 @@ def parse_practice(text: str, name: str) -> Practice:
     faults = tuple(practice_faults(text))
     if faults:
         raise ValueError(" ".join(faults))
+    return read_draft(text, name)
+
+
+def read_draft(text: str, name: str) -> Practice:
+    """As much of a practice as there is in `text`, which may have faults: what is missing is empty.
+
+    Raises:
+        ValueError: there is no front matter.
+    """
     fields, body = _split_front_matter(text)
-    openings = {part: fields[part] for part in _OPENINGS if fields.get(part)}
-    openings.setdefault("any", next(iter(openings.values())))
+    openings = {part: fields[part] for part in OPENINGS if fields.get(part)}
+    if openings:
+        openings.setdefault("any", next(iter(openings.values())))
     return Practice(
         name=fields.get("name", name).lower().replace("_", "-").replace(" ", "-"),
         title=fields.get("title") or name.replace("-", " ").capitalize(),
         summary=fields.get("summary", ""),
-        icon=fields.get("icon", "leaf"),
-        minutes=int(fields.get("minutes", "5")),
-        order=int(fields.get("order", "1000")),
+        icon=_icon(fields.get("icon", "")),
+        minutes=_number(fields, "minutes", 5),
+        order=_number(fields, "order", 1000),
         openings=openings,
         steps=tuple(map(_read_step, _sections(body))),
         pace=fields.get("pace", "easy"),
@@ -229,45 +279,135 @@ def parse_practice(text: str, name: str) -> Practice:
     )
 
 
+def write_practice(practice: Practice) -> str:
+    """The file that describes `practice`, whether it has faults or not."""
+    fields = {
+        "title": practice.title,
+        "summary": practice.summary,
+        "icon": practice.icon,
+        "minutes": str(practice.minutes),
+        "order": str(practice.order),
+        "pace": practice.pace,
+        "closing": practice.closing,
+        **{part: practice.openings.get(part, "") for part in OPENINGS},
+    }
+    lines = [f"{key}: {_quoted(_one_line(value))}" for key, value in fields.items() if value.strip()]
+    if not practice.title.strip():
+        lines.insert(0, "title:")
+    return "\n".join(["---", *lines, "---", *map(_write_step, practice.steps)]) + "\n"
+
+
+def _write_step(step: Step) -> str:
+    parts = [f"\n## {_one_line(step.title)}"]
+    parts += [f"Purpose: {_one_line(step.purpose)}"] if step.purpose.strip() else []
+    parts += ["\n".join(f"> {_one_line(question)}" for question in step.questions)] if step.questions else []
+    guidance = _one_line(step.guidance)
+    if guidance:
+        parts.append(f"\\{guidance}" if _is_marked(guidance) else guidance)
+    return "\n\n".join(parts)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_marked(line: str) -> bool:
+    """Whether the line would be read as something else than what a model is told."""
+    return line.startswith((">", "## ", "\\")) or line.lower().startswith("purpose:")
+
+
+def _quoted(value: str) -> str:
+    """`value` so that reading takes no quotation marks of its own away."""
+    return f'"{value}"' if _unquoted(value) != value else value
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if is_quoted else value
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What keeps a file from being a practice."""
+
+    where: str
+    """A key of the front matter, `steps`, `step 1` and so on, or `file`."""
+    sentence: str
+
+
 def practice_faults(text: str) -> Iterator[str]:
     """What keeps `text` from being a practice, a sentence each; nothing where it is one."""
+    return (fault.sentence for fault in find_faults(text))
+
+
+def find_faults(text: str) -> Iterator[Fault]:
+    """The same, each with the place it belongs to."""
+    if len(text.encode("utf-8", "replace")) > _LARGEST_FILE_BYTES:
+        yield Fault("file", _TOO_LONG)
     try:
         fields, body = _split_front_matter(text)
     except ValueError as error:
-        yield str(error)
+        yield Fault("file", str(error))
         return
-    for key in fields.keys() - {*_OPENINGS, *_FIELDS}:
-        near = ", ".join((*_FIELDS, *_OPENINGS))
-        yield f"The line '{key}:' means nothing here; known are {near}."
-    openings = {part: fields[part] for part in _OPENINGS if fields.get(part)}
-    if not openings:
-        yield "The opening question is missing: write a line 'any: What is on your mind?'."
-    for part, question in openings.items():
-        if not question.endswith("?") or "?" in question[:-1]:
-            yield f"The opening '{part}: {question}' has to be one question, with a question mark at its end."
-    for key in ("minutes", "order"):
-        value = fields.get(key, "1")
-        if not (value.isascii() and value.isdigit() and int(value) <= _LARGEST_NUMBER):
-            yield f"'{key}: {value}' has to be a whole number, such as 5."
-    if fields.get("pace", "easy") not in _PACES:
-        yield f"'pace: {fields['pace']}' has to be slow, easy or brisk."
-    if "?" in fields.get("closing", ""):
-        yield "The closing lets the person go, so it cannot be a question."
+    yield from _field_faults(fields)
     sections = _sections(body)
     if not sections:
-        yield "There is no step: begin each step with a line such as '## Look back'."
+        yield Fault(
+            "steps", "There is no step yet. In a file, each begins with a line such as '## Look back'."
+        )
     for n, section in enumerate(sections, 1):
-        yield from _step_faults(n, _read_step(section))
+        for sentence in _step_faults(n, _read_step(section)):
+            yield Fault(f"step {n}", sentence)
+
+
+def _field_faults(fields: Mapping[str, str]) -> Iterator[Fault]:
+    for key in sorted(fields.keys() - {*OPENINGS, *_FIELDS}):
+        near = ", ".join((*_FIELDS, *OPENINGS))
+        yield Fault("file", f"The line '{key}:' means nothing here; known are {near}.")
+    if fields.get("title") == "":
+        yield Fault("title", "The title is missing: two or three words that you will know it by.")
+    openings = {part: fields[part] for part in OPENINGS if fields.get(part)}
+    if not openings:
+        yield Fault("any", "The opening question is missing, such as: What is on your mind?")
+    for part, question in openings.items():
+        if not question.endswith("?") or "?" in question[:-1]:
+            yield Fault(
+                part,
+                f"The opening '{question}' has to be one question, with a question mark at its end.",
+            )
+    for key in ("minutes", "order"):
+        value = fields.get(key, "1")
+        if not _is_number(value):
+            yield Fault(key, f"'{key}: {value}' has to be a whole number, such as 5.")
+    if fields.get("pace", "easy") not in PACES:
+        yield Fault("pace", f"'pace: {fields['pace']}' has to be slow, easy or brisk.")
+    if "?" in fields.get("closing", ""):
+        yield Fault("closing", "The closing lets the person go, so it cannot be a question.")
+
+
+def _icon(name: str) -> str:
+    """`name` where there is such a picture, else the leaf."""
+    is_name = re.fullmatch(r"[a-z-]{1,40}", name) is not None
+    return name if is_name and (resources() / "icons" / f"{name}.svg").is_file() else "leaf"
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit() and int(value) <= _LARGEST_NUMBER
+
+
+def _number(fields: Mapping[str, str], key: str, default: int) -> int:
+    value = fields.get(key, "")
+    return int(value) if _is_number(value) else default
 
 
 def _step_faults(n: int, step: Step) -> Iterator[str]:
     if not step.title:
-        yield f"Step {n} has no title after '##'."
+        yield f"Step {n} has no title."
     for question in step.questions:
         if not question.endswith("?"):
-            yield f"In step {n}, the line '> {question}' has to end with a question mark."
+            yield f"In step {n}, '{question}' has to end with a question mark."
         if set(re.findall(r"\{(\w*)\}", question)) - {"topic"}:
-            yield f"In step {n}, only {{topic}} may stand in braces: '> {question}'."
+            yield f"In step {n}, only {{topic}} may stand in braces: '{question}'."
 
 
 def _split_front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -286,7 +426,7 @@ def _split_front_matter(text: str) -> tuple[dict[str, str], str]:
             raise ValueError(
                 f"The line '{line.strip()}' in the front matter needs a colon, as in 'title: A walk'."
             )
-        fields[key.strip().lower()] = value.strip().strip("\"'")
+        fields[key.strip().lower()] = _unquoted(value.strip())
     return fields, "\n".join(lines[end + 1 :])
 
 
@@ -303,5 +443,5 @@ def _read_step(section: str) -> Step:
         elif line.lower().startswith("purpose:"):
             purpose = line.partition(":")[2].strip()
         else:
-            guidance.append(line)
+            guidance.append(line.removeprefix("\\"))
     return Step(title=title.strip(), questions=tuple(questions), purpose=purpose, guidance=" ".join(guidance))

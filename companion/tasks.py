@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.log import describe
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import asyncio  # at run time only where there is a loop already: the window is painted before it
 
 T = TypeVar("T")
+FAIR_S = 0.008
+"""Half a frame of a window."""
 _log = logging.getLogger(__name__)
 _alive: set[asyncio.Task[Any]] = set()
 
@@ -52,6 +55,26 @@ def _finished(task: asyncio.Task[Any]) -> None:
     _alive.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         report(error)
+
+
+class Fairness:
+    """For a loop over what may be there already: `if fairness.is_due(): await asyncio.sleep(0)` lets others have a turn.
+
+    Awaiting what is ready does not: a server that sends ten thousand pieces at once would hold everything else meanwhile.
+    """
+
+    __slots__ = ("_since_s",)
+
+    def __init__(self) -> None:
+        self._since_s = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it has gone on for some milliseconds; the time begins anew then."""
+        now_s = monotonic()
+        if now_s - self._since_s < FAIR_S:
+            return False
+        self._since_s = now_s
+        return True
 
 
 class Wait:

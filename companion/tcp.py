@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from companion.bounds import MAX_LINE
 from companion.errors import AIProviderTimeoutError, AIProviderUnavailableError, Kind
 from companion.net import CONNECT_S, Net
+from companion.tasks import Fairness
 
 if TYPE_CHECKING:
     from companion.ledger import Booking
@@ -50,6 +51,7 @@ class Connection:
     ) -> None:
         self._reader, self._writer, self._booking = reader, writer, booking
         self._reading, self._writing = net.leash(url), net.leash(url)
+        self._fairness = Fairness()
 
     async def line(self) -> bytes:
         """The next line with its end; empty at the end of the connection.
@@ -59,6 +61,8 @@ class Connection:
             OSError: the connection broke.
         """
         async with self._reading:
+            if self._fairness.is_due():
+                await asyncio.sleep(0)
             line = await self._reader.readline()
         self._booking.received(len(line))
         return line

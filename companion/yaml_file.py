@@ -6,15 +6,15 @@ and stops at fixed depths and counts. Runs wherever it is called; ruamel is impo
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from companion.places import read_regular
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -45,34 +45,13 @@ class BrokenFile(ValueError):
         self.column = column
 
 
-class RefusedFile(ValueError):
-    """Something other than a readable file of reasonable size; it is left alone."""
-
-
 def read_bytes(path: Path) -> bytes | None:
     """What the file holds; None: there is none. Never waits, not even for a pipe.
 
     Raises:
         RefusedFile: it is no regular file, too large, or may not be read.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise RefusedFile(f"it could not be opened ({error.strerror or error})") from error
-    try:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise RefusedFile("it is a folder or a device, not a file")
-        if about.st_size > MAX_BYTES:
-            raise RefusedFile(f"it is larger than {MAX_BYTES // 1024} kB")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES)
-    except OSError as error:
-        raise RefusedFile(f"it could not be read ({error.strerror or error})") from error
-    finally:
-        os.close(descriptor)
+    return read_regular(path, most_bytes=MAX_BYTES)
 
 
 def decode(raw: bytes) -> str:

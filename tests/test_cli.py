@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from companion import __version__
 from companion.cli import run
+from companion.cli.surroundings import print_json
 from companion.decoding import read_file
 
 SPEECH = str(Path(__file__).parent / "data" / "austen-0890.wav")
@@ -40,6 +42,22 @@ def test_ask_prints_the_answer_as_it_comes(capsys: pytest.CaptureFixture[str]) -
     answer = capsys.readouterr().out
     assert answer.count("?") == 1
     assert len(answer) > 20
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk", "utf-8"])
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_console_that_lacks_a_character_ends_no_command(
+    encoding: str, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = TextIOWrapper(BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", out)
+    assert run(["ask", "hi", "--provider", "mock", *more]) == 0
+    print_json({"answer": "Good evening 😊"})
+    print("😊 \udce9")
+    out.flush()
+    written = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    told = json.loads(written[written.rindex("{") : written.rindex("}") + 1])
+    assert told == {"answer": "Good evening 😊"}
 
 
 def test_an_unknown_provider_is_a_problem_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,3 +197,30 @@ def test_doctor_and_devices_are_documents(capsys: pytest.CaptureFixture[str]) ->
     assert findings["Offline voice and recogniser"]["level"] == "ok"
     assert run(["devices", "--json"]) == 0
     assert set(document(capsys)) == {"inputs", "outputs"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("say", "Good evening.", "-o"),
+        ("draw", "a tree", "-o"),
+        ("reflect", "--fast", "--mic", SPEECH, "--speaker"),
+    ],
+)
+def test_where_a_command_writes_is_looked_at_first(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, str(tmp_path / "nowhere" / "it.wav")]) == 1
+    assert f"There is no folder {tmp_path / 'nowhere'}." in capsys.readouterr().err
+    assert run([*command, str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "is a folder" in said.err
+    assert said.out == ""
+
+
+def test_what_only_memory_holds_is_not_called_saved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no keyring here, so nothing can be kept."""
+    run(["--home", str(tmp_path), "reflect", "--fast", "--json", "--mic", SPEECH])
+    assert document(capsys)["saved"] is False

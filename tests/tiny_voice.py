@@ -1,4 +1,4 @@
-"""Writes a voice of Piper's shape, with weights made up by a rule: a pair of files, a hundred kilobytes.
+"""Writes a voice of Piper's or Kokoro's shape, with weights made up by a rule: a pair of files, a hundred kilobytes.
 
     python tiny_voice.py FOLDER NAME [SPEAKER ...]
 
@@ -50,6 +50,38 @@ def write(
     return folder / f"{name}.onnx"
 
 
+def write_kokoro(folder: Path, speakers: tuple[str, ...] = ("af_heart", "bm_george", "jf_alpha")) -> Path:
+    """A model of Kokoro's shape, whose first speaker is the loudest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buzz = (np.sin(np.arange(SAMPLES) / 10) * 0.3).astype(np.float32)
+    constants = {
+        "weights": np.tile(buzz, (178, 1)),
+        "flat": np.array([-1], np.int64),
+        "first": np.array([0], np.int64),
+    }
+    nodes = [
+        node("Gather", ["weights", "tokens"], "sound"),
+        node("Reshape", ["sound", "flat"], "line"),
+        node("Reshape", ["style", "flat"], "numbers"),
+        node("Gather", ["numbers", "first"], "level"),
+        node("Mul", ["line", "level"], "audio"),
+    ]
+    inputs = [value("tokens", INT64, (1, "phonemes")), value("style", FLOAT, (1, 256))]
+    inputs.append(value("speed", FLOAT, (1,)))
+    (folder / "tiny.onnx").write_bytes(_file(nodes, constants, inputs, value("audio", FLOAT, ("samples",))))
+    write_styles(folder / "voices-tiny.bin", dict.fromkeys(speakers, (510, 1, 256)))
+    return folder / "tiny.onnx"
+
+
+def write_styles(archive: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Of the speakers the second is half as loud as the first, the third a third."""
+    styles = {
+        name: np.full(shape, 1 / number, np.float32) for number, (name, shape) in enumerate(shapes.items(), 1)
+    }
+    with archive.open("wb") as sink:
+        np.savez(sink, **styles)  # type: ignore[arg-type]
+
+
 def model(*, has_speakers: bool = False) -> bytes:
     """An ONNX file: looks each phoneme's samples up and stretches them to the pace that is asked for."""
     buzz = (np.sin(np.arange(SAMPLES) / 10) * 0.3).astype(np.float32)
@@ -78,11 +110,13 @@ def model(*, has_speakers: bool = False) -> bytes:
     if has_speakers:
         nodes += [node("Gather", ["loudness", "sid"], "level"), node("Mul", ["stretched", "level"], "output")]
         inputs.append(value("sid", INT64, (1,)))
+    return _file(nodes, constants, inputs, value("output", FLOAT, (1, 1, "samples")))
+
+
+def _file(nodes: list[bytes], constants: dict[str, np.ndarray], inputs: list[bytes], output: bytes) -> bytes:
     graph = b"".join(_bytes(1, each) for each in nodes) + _text(2, "tiny")
     graph += b"".join(_bytes(5, tensor(name, content)) for name, content in constants.items())
-    graph += b"".join(_bytes(11, each) for each in inputs) + _bytes(
-        12, value("output", FLOAT, (1, 1, "samples"))
-    )
+    graph += b"".join(_bytes(11, each) for each in inputs) + _bytes(12, output)
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _text(1, "") + _number(2, 17))
 
 

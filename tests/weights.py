@@ -1,7 +1,7 @@
 """Real weights for the tests that need them, in a folder outside the checkout that `.ci/setup test` fills, checked by sum.
 
 Names: `whisper-base`, `whisper-tiny.en` (model.bin, config, tokenizer, vocabulary), `piper-joe` (a voice: .onnx and
-.onnx.json), `smollm2` (one .gguf, with a chat template).
+.onnx.json), `smollm2` (one .gguf, with a chat template), `wordllama` and `minilm` (vectors).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ recovery    recordings without words: played, heard again, discarded, taken back
 played      sound that is no answer: a preview, a recording
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
 keys        the vault, opened at the first need
+insight_desk what the insights page shows, counted beside the loop
 archive     the journal and its one owner: opened with the keyring or a passphrase, in memory until then or by choice
 """
 

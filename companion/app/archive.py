@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.paths import Home
+from companion.places import try_to_write
 from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
 
@@ -69,6 +70,8 @@ class Archive:
     ) -> None:
         self._home, self._vault, self._events = home, vault, events
         self._tell_moved, self._tell_left = moved, left
+        self.claim: Callable[[], None] = lambda: None
+        """Raises where another window keeps the journal of this home."""
         self._may_keep = not in_memory
         self._keeps = keeps and not in_memory
         self._kept: SqlJournal | None = None
@@ -97,7 +100,7 @@ class Archive:
         return self._current.storage if self._current is not None else ""
 
     @asynccontextmanager
-    async def using(self) -> AsyncGenerator[Journal, None]:
+    async def using(self) -> AsyncGenerator[SqlJournal, None]:
         """The current journal, as soon as there is one. Nothing is moved while anybody is inside.
 
         Raises:
@@ -118,6 +121,19 @@ class Archive:
         """What a passphrase would do: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
         await self._until(lambda: self._is_closed or self._current is not None)
         return await self._purpose() if self._kept is None and self._wants_disk else ""
+
+    async def keep_draft(self, text: str) -> None:
+        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
+        if self.storage:
+            async with self.using() as journal:
+                await journal.keep_draft(text if self._keeps else "")
+
+    async def draft(self) -> str:
+        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
+        if not self.storage:
+            return ""
+        async with self.using() as journal:
+            return await journal.draft()
 
     # -- what is wished -------------------------------------------------------------------------------------
 
@@ -221,16 +237,27 @@ class Archive:
         """Opens the journal on disk. False: that failed and was told; there is one in memory."""
         try:
             await self._open(self._with_keyring)
-        except CompanionError as error:
+        except CompanionError as failed:
             if self._meanwhile is None:
                 self._meanwhile = await _in_memory()
+            error = await self._said_exactly(failed)
             error.actions = await self._helpful(error)
             self._events.emit(Trouble(error=error))
             return False
         return True
 
+    async def _said_exactly(self, error: CompanionError) -> CompanionError:
+        """Where nothing can be written into the folder, that is what is to be told."""
+        if error.kind in (Kind.JOURNAL_UNSAVED, Kind.DISK_FULL):
+            try:
+                await asyncio.to_thread(try_to_write, self._home.data)
+            except CompanionError as exact:
+                return exact
+        return error
+
     async def _open(self, opening: Callable[[], Awaitable[SqlJournal]]) -> None:
         """Opens the journal on disk and moves into it what memory holds: whole, or all is as it was."""
+        self.claim()
         was_new, journal = (await self._look()).is_new, None
         try:
             journal = await opening()
@@ -275,6 +302,7 @@ class Archive:
         state = await self._look()
         vault = await self._vault()
         if state.is_new:
+            await asyncio.to_thread(try_to_write, self._home.data)
             journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
             # First, so that no journal is made that cannot be opened.
             await vault.put_journal_key(journal_id, key)
@@ -345,6 +373,8 @@ class Archive:
             self._events.emit(opened)
             if waiting:
                 self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
+            if journal.is_read_only:
+                self._events.emit(Trouble(error=_only_to_read()))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -418,6 +448,16 @@ def _no_passphrase(*, is_open: bool) -> CompanionError:
         hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
     )
     error.actions = (Action.RETRY,)
+    return error
+
+
+def _only_to_read() -> CompanionError:
+    error = CompanionError(
+        Kind.JOURNAL_FOREIGN,
+        "A newer Companion wrote this journal, so here it can only be read.",
+        hint="Install the newer version to add to it. What you say until then is kept only while the app is open.",
+    )
+    error.actions = ()
     return error
 
 

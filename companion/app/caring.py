@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from companion.events import Event, ProgramNoted, TurnFinished, UserSaid
 from companion.paths import write_atomically
+from companion.places import read_notes
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from companion.settings.declared import Care
 
 _log = logging.getLogger(__name__)
-_MOST_BYTES = 4096
 
 
 @lru_cache(maxsize=1)
@@ -59,14 +59,19 @@ class Caring:
         """(who can be reached, whom they trust)."""
         return help_of(self._care()), self._care().trusted_person.strip()
 
-    def open(self) -> None:
-        """The window is there: gets ready in a thread what the first words need, and gives the first notice."""
+    def open(self, *, is_told: bool = False) -> None:
+        """The window is there: gets ready in a thread what the first words need, and gives the first notice.
+
+        `is_told`: the page that is shown says that this is a program.
+        """
         from companion import care
 
         self._warming = spawn(asyncio.to_thread(care.warm), name="get care ready")
         self._clockwork = self._kept()
         self._unwatch = self._events.watch(self._follow)
-        self._tell(self._clockwork.begin())
+        due = self._clockwork.begin()
+        if not is_told:
+            self._tell(due)
         if self._is_kept():  # told once, also where this run does not end well
             self._keeping = spawn(asyncio.to_thread(self._keep, self._clockwork), name="keep the time of use")
 
@@ -93,12 +98,12 @@ class Caring:
         from companion.care.notices import EVERY_S, Clockwork
 
         try:
-            found = json.loads(self._file.read_bytes()[:_MOST_BYTES]) if self._file.exists() else {}
+            found = read_notes(self._file)
             since_s = float(found.get("since_told_s", 0.0))
             return Clockwork(
                 has_begun=found.get("has_begun") is True, since_told_s=min(max(since_s, 0.0), EVERY_S)
             )
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (ValueError, TypeError):
             return Clockwork()  # the notice is given once more
 
     def _keep(self, clockwork: Clockwork) -> None:

@@ -1,4 +1,4 @@
-"""What `companion doctor` and `companion providers` report. Looks, asks, changes nothing."""
+"""What `companion doctor` and `companion providers` report. Looks, asks, leaves everything as it was."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from companion.app.pool import environment_keys
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.paths import Home
+from companion.places import try_to_write
 from companion.providers import registry
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.providers.config import key_variables
@@ -48,6 +49,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         _python(),
         _display(),
         _settings(home),
+        *_folders(home),
         await _told("Sound", _sound),
         await _told("Keyring", _keyring),
         await _told("Journal", lambda: _journal(home)),
@@ -83,6 +85,21 @@ def _settings(home: Home) -> Finding:
     return Finding(
         "Settings", "ok", str(home.settings) if home.settings.exists() else "Defaults; no file yet."
     )
+
+
+def _folders(home: Home) -> tuple[Finding, ...]:
+    """Those into which nothing can be written; each in its own sentence."""
+    found = []
+    for subject, folder in (
+        ("Journal's folder", home.data),
+        ("Settings' folder", home.config),
+        ("Log's folder", home.state),
+    ):
+        try:
+            try_to_write(folder)
+        except CompanionError as error:
+            found.append(Finding(subject, "problem", error.message))
+    return tuple(found)
 
 
 def _care(home: Home) -> Finding:

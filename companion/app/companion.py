@@ -7,21 +7,20 @@ is on screen: keyring, journal, offline engines. Belongs to one event loop's thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
-from companion.app import roles, servers
+from companion.app import roles
 from companion.app.errands import Errands, RecentTroubles
-from companion.app.keys import Keys
-from companion.app.live_settings import LiveSettings
-from companion.app.sound import Sound
+from companion.app.ground import Ground
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Events, Phase, Trouble
-from companion.flow import TURN_ROLES, SessionRecord, TurnRecord, Usage
+from companion.events import Phase, Trouble
+from companion.flow import TURN_ROLES, TurnRecord, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
+from companion.records import KeepSound, SessionRecord
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,27 +28,29 @@ if TYPE_CHECKING:
 
     from companion.app.archive import Archive
     from companion.app.caring import Caring
-    from companion.app.local_models import LocalModels
-    from companion.app.outgoing import Outgoing
+    from companion.app.exchange import Exchange
+    from companion.app.insight_desk import InsightDesk
+    from companion.app.journal_desk import JournalDesk
+    from companion.app.marking import Marking
     from companion.app.played import Played
-    from companion.app.pool import Patience, ProviderPool
+    from companion.app.pool import Patience
+    from companion.app.practice_shelf import PracticeShelf
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
-    from companion.app.spending import Spending
     from companion.app.surroundings import Surroundings
     from companion.app.warming import Warming
+    from companion.app.welcome import Welcome
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
     from companion.journal.store import Moved
-    from companion.net import Net
     from companion.ports import Gate, Journal, Microphone, Player
-    from companion.settings.declared import Network, Talk
+    from companion.settings.declared import Talk
     from companion.vault import Vault
 
 
-class Companion:
+class Companion(Ground):
     """One app. The window reads `events` and `settings` and calls the rest."""
 
     def __init__(
@@ -62,66 +63,19 @@ class Companion:
         in_memory: bool = False,
     ) -> None:
         """The parts can be replaced: files as microphone and speaker, another vault, a journal in memory."""
-        self.home = home
+        super().__init__(home, vault=vault, microphone=microphone, player=player, in_memory=in_memory)
         self._own_practices = home.config / "practices"
-        self.events = Events(tasks.report)
         self._troubles, self._errands = RecentTroubles(self.events), Errands(self.events)
-        self._live = LiveSettings(home, self.events, self._followers)
-        self._undeclared = servers.declare(self.settings)
-        self._in_memory = in_memory
-        self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
-        self.vault = Keys(vault)
         self._opening: asyncio.Task[None] | None = None
         self._limits: tuple[Settings, Limits] | None = None
 
     # -- the parts ------------------------------------------------------------------------------------------
 
     @cached_property
-    def net(self) -> Net:
-        from companion.net import Net
-
-        net = Net(self.outgoing.ledger)
-        _let_out(net, self.settings.network)
-        return net
-
-    @cached_property
-    def outgoing(self) -> Outgoing:
-        """What left this computer today."""
-        from companion.app.outgoing import Outgoing
-
-        return Outgoing(self.home, self.events, is_kept=lambda: self._keeps)
-
-    @cached_property
-    def staff(self) -> ProviderPool:
-        from companion.app.pool import ProviderPool
-
-        return ProviderPool(
-            settings=lambda: self.settings,
-            vault=self.vault,
-            net=self.net,
-            events=self.events,
-            models=self.home.models,
-            purse=self._spending,
-        )
-
-    @cached_property
-    def models(self) -> LocalModels:
-        """Those that run on this computer."""
-        from companion.app.local_models import LocalModels
-
-        return LocalModels(self.home.models, self.net, lambda: self.settings.network.models_mirror)
-
-    @cached_property
     def _warming(self) -> Warming:
         from companion.app.warming import Warming
 
         return Warming(self.staff, self.engine.next_question)
-
-    @cached_property
-    def _spending(self) -> Spending:
-        from companion.app.spending import Spending
-
-        return Spending(self.home.state / "spent.json", is_kept=lambda: self._keeps)
 
     @cached_property
     def settings_backend(self) -> SettingsBackend:
@@ -160,6 +114,28 @@ class Companion:
             hearers=self.staff.hearers,
             events=self.events,
         )
+
+    @cached_property
+    def journal_desk(self) -> JournalDesk:
+        """Changing what is kept."""
+        from companion.app.journal_desk import JournalDesk
+
+        return JournalDesk(
+            journal=self.archive.using,
+            engine=lambda: self.engine,
+            practice=lambda name: find_practice(name, self._own_practices),
+            sound_days=self._sound_days,
+            played=lambda: self._played,
+            voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
+            events=self.events,
+        )
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Imports and exports."""
+        from companion.app.exchange import Exchange
+
+        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
 
     @cached_property
     def _remedies(self) -> Remedies:
@@ -221,6 +197,7 @@ class Companion:
             voice_choice=lambda: roles.voice_choice(self.settings),
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
+            keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -231,6 +208,14 @@ class Companion:
         from companion.app.caring import Caring
 
         return Caring(self.events, lambda: self.settings.care, self.home.state, lambda: self._keeps)
+
+    @cached_property
+    def welcome(self) -> Welcome:
+        """Whether the pages of the first start are due, and how far a person came in them."""
+        from companion.app.welcome import Welcome
+
+        is_kept = not self._in_memory and self.sound.is_all_devices
+        return Welcome(self.home, self._live.loaded.sources.values(), is_kept=is_kept)
 
     @cached_property
     def hands_free(self) -> HandsFree:
@@ -252,10 +237,14 @@ class Companion:
         if self._undeclared:
             broken = CompanionError(Kind.SETTINGS_BROKEN, " ".join(self._undeclared), hint="")
             self.events.emit(Trouble(error=broken))
+        if self.welcome.is_due:
+            self.welcome.begin()
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
-        self.caring.open()
+        self.journal_desk.open()
+        self.caring.open(is_told=self.welcome.is_due)
+        self.marking.tell()
         if self.sound.has_device_microphone:
             self._warming.warm_sound(self.settings_backend.devices)
         if self.sound.is_all_devices:
@@ -286,8 +275,10 @@ class Companion:
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
+        await self.marking.close()
         await self._errands.stop()
         await self.recovery.close()
+        await self.journal_desk.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()
@@ -339,19 +330,6 @@ class Companion:
     def forget_draft(self) -> None:
         self.engine.forget_draft()
 
-    async def keep_draft(self, text: str) -> None:
-        """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
-        if self.archive.storage:
-            async with self.archive.using() as journal:
-                await journal.keep_draft(text if self.settings.journal.keep else "")
-
-    async def draft(self) -> str:
-        """What `keep_draft` kept; empty: nothing. Raises `CompanionError`."""
-        if not self.archive.storage:
-            return ""
-        async with self.archive.using() as journal:
-            return await journal.draft()
-
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
         return self.engine.submit(text)
@@ -389,6 +367,20 @@ class Companion:
     def practices(self) -> Sequence[Practice]:
         return load_practices(self._own_practices)
 
+    @cached_property
+    def shelf(self) -> PracticeShelf:
+        """The person's own practices."""
+        from companion.app.practice_shelf import PracticeShelf
+
+        return PracticeShelf(self._own_practices)
+
+    @cached_property
+    def marking(self) -> Marking:
+        """Moods and the title of the reflection under way."""
+        from companion.app.marking import Marking
+
+        return Marking(self.events, lambda: self.engine, self.archive.using)
+
     def choose_practice(self, name: str) -> None:
         """A new session of this practice; it is also what the next start begins with."""
         self._played.stop()
@@ -406,6 +398,15 @@ class Companion:
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         async with self.archive.using() as journal:
             return await journal.turns(session_id)
+
+    @cached_property
+    def insights(self) -> InsightDesk:
+        """The journal's own figures."""
+        from companion.app.insight_desk import InsightDesk
+
+        return InsightDesk(
+            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
+        )
 
     async def journal_needs(self) -> str:
         """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
@@ -429,22 +430,8 @@ class Companion:
 
     # -- settings -------------------------------------------------------------------------------------------
 
-    @property
-    def settings(self) -> Settings:
-        return self._live.now
-
-    @settings.setter
-    def settings(self, settings: Settings) -> None:
-        """For this run only, before anything is begun."""
-        self._live.now = settings
-
-    async def change(self, changes: Mapping[str, object]) -> None:
-        await self._live.change(changes)
-
     def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
-        if self.settings.servers != before.servers:
-            yield lambda: servers.declare(self.settings)
-        yield lambda: _let_out(self.net, self.settings.network)
+        yield from super()._followers(before)
         yield self._tell_roles
         yield self.sound.follow
         if self._opening is not None:
@@ -452,9 +439,10 @@ class Companion:
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
 
-    @property
-    def _keeps(self) -> bool:
-        return self.settings.journal.keep and not self._in_memory
+    def _sound_days(self) -> int | None:
+        """How many days recordings are kept; None: until the person removes them."""
+        journal = self.settings.journal
+        return journal.sound_days if journal.keep_sound == KeepSound.DAYS else None
 
     # -- what the engine works with -------------------------------------------------------------------------
 
@@ -469,14 +457,6 @@ class Companion:
 
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)
-
-
-def _let_out(net: Net, network: Network) -> None:
-    """The gate as the settings want it."""
-    net.trusts_own_network = network.keys_in_own_network
-    net.uses_proxy = network.use_proxy
-    net.certificates = network.certificates
-    net.shut = network.offline
 
 
 def _limits(talk: Talk, patience: Patience) -> Limits:

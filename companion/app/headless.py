@@ -31,6 +31,7 @@ class Outcome:
     engines: dict[str, str] = field(default_factory=dict)
     cost_usd: float | None = None
     saved: bool = False
+    """It is on disk; what only memory holds is not saved."""
     troubles: list[str] = field(default_factory=list)
 
     def waterfall(self) -> list[str]:
@@ -63,6 +64,7 @@ async def reflect_once(app: Companion, microphone: FileMicrophone) -> Outcome:
                 outcome.transcript = event.text
             case TurnFinished():
                 _take_over(outcome, event)
+                outcome.saved = event.saved and app.archive.storage not in ("", "memory")
                 over.set()
             case TakeDiscarded():
                 over.set()
@@ -93,4 +95,4 @@ def _take_over(outcome: Outcome, event: TurnFinished) -> None:
     outcome.reply, outcome.heard = record.reply_text, record.heard_text
     outcome.is_whole = record.reply_state is ReplyState.WHOLE
     outcome.timeline, outcome.engines = record.timeline_ms, record.engines
-    outcome.cost_usd, outcome.saved = record.cost_usd, event.saved
+    outcome.cost_usd = record.cost_usd

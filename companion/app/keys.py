@@ -24,6 +24,9 @@ class Keys:
         import asyncio
 
         if self._opening is None:
+            from companion.memory import keep_to_ourselves
+
+            keep_to_ourselves()
             self._opening = tasks.spawn(self._open(), name="open vault")
         return await asyncio.shield(self._opening)
 

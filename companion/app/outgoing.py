@@ -16,10 +16,10 @@ from pathlib import Path
 from companion.events import DataSent, Event, Events
 from companion.ledger import Account, Cargo, Destination, Ledger, Traffic, day_of, destinations
 from companion.paths import Home, write_atomically
+from companion.places import read_notes
 
 _log = logging.getLogger(__name__)
 MOST_RECEIPTS = 100
-_MOST_BYTES = 256 * 1024
 
 
 class Outgoing:
@@ -68,9 +68,7 @@ class Outgoing:
 def _read(file: Path, day: str) -> dict[Account, Traffic]:
     """What earlier runs of this day have kept; nothing where the file is of another day or no such file."""
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            return {}
-        kept = json.loads(file.read_bytes())
+        kept = read_notes(file)
         if kept["day"] != day:
             return {}
         return {

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 5.0
 """A vendor that asks for a longer pause is not waited for in silence: somebody else answers, or the person is told."""
+CHECK_S = 60.0
+"""All the time for finding out whether somebody works; each question of it has a clock of its own."""
 MOST_UNWANTED = 4
 """So many providers that were only looked at in the settings are kept."""
 _CALLS = {Role.THINKS: "chat", Role.HEARS: "transcribe", Role.SPEAKS: "speak"}
@@ -116,8 +118,8 @@ class ProviderPool:
 
     # -- one turn -------------------------------------------------------------------------------------------
 
-    def engines(self, offline: frozenset[Role]) -> TurnProviders:
-        """This turn's engines; `offline` roles stay on this computer whatever is chosen."""
+    def engines(self, offline: frozenset[Role], *, is_aloud: bool = False) -> TurnProviders:
+        """This turn's engines; `offline` roles stay on this computer whatever is chosen, `is_aloud`: there is a voice."""
         settings, instead = self._settings(), _instead.get()
         names = {role: instead.get(role) or roles.name_of(settings, role, offline) for role in TURN_ROLES}
         full_names = {role.value: roles.full_name_of(settings, role, names[role]) for role in TURN_ROLES}
@@ -142,7 +144,8 @@ class ProviderPool:
             sound = speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again))
             return self._voiced(_scaled(sound, volume), full_names)
 
-        is_spoken, specs = settings.sound.speak_answers, {r: _spec(name) for r, name in names.items()}
+        is_spoken = is_aloud or settings.sound.speak_answers
+        specs = {r: _spec(name) for r, name in names.items()}
         return TurnProviders(
             think=think,
             hear=hear,
@@ -240,8 +243,12 @@ class ProviderPool:
 
     def _follow(self, provider: AIProvider, role: Role) -> None:
         """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
-        found = {Role.HEARS: provider.recogniser, Role.SPEAKS: provider.speaker}.get(role, "")
-        if provider.spec.name == roles.OFFLINE[role] and found != self.found.get(role, ""):
+        found = {
+            Role.HEARS: provider.recogniser,
+            Role.SPEAKS: provider.speaker,
+            Role.THINKS: provider.thinker,
+        }.get(role, "")
+        if provider.spec.name == roles.FINDS_OUT.get(role) and found != self.found.get(role, ""):
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
@@ -414,7 +421,12 @@ class ProviderPool:
         """Asks the provider whether key, address and model work. Never raises a `CompanionError`."""
         try:
             async with self.lent(role, name, key) as provider:
-                return await provider.check()
+                async with asyncio.timeout(CHECK_S):
+                    return await provider.check()
+        except TimeoutError:
+            return Health(
+                ok=False, detail=f"There was no answer within {CHECK_S:.0f} seconds.", kind=Kind.TIMEOUT
+            )
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
 
@@ -426,7 +438,11 @@ class ProviderPool:
             kept = key or await self._kept_key(spec_of(server))
             async with class_of(server)(api_key=kept, net=self._net) as provider:
                 with on_errand(Errand(who=server.called)):
-                    return await discover(provider, server.kind)
+                    async with asyncio.timeout(CHECK_S):
+                        return await discover(provider, server.kind)
+        except TimeoutError:
+            late = f"There was no answer within {CHECK_S:.0f} seconds."
+            return Discovery(health=Health(ok=False, detail=late, kind=Kind.TIMEOUT), models={})
         except CompanionError as error:
             detail = f"{error.message} {error.hint}".strip()
             return Discovery(health=Health(ok=False, detail=detail, kind=error.kind), models={})

@@ -15,8 +15,9 @@ from companion.app.played import Played
 from companion.app.pool import instead
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Note, Trouble, TroubleCleared
-from companion.flow import CAPTURE_RATE_HZ, Audio, Role, WaitingTake
+from companion.flow import CAPTURE_RATE_HZ, Audio, Role
 from companion.ports import Journal
+from companion.records import WaitingTake
 
 UNDO_S = 10.0
 """How long a discarded recording can be taken back."""

@@ -30,7 +30,7 @@ _MICROPHONE = frozenset(
     }
 )
 _KEYRING = frozenset({Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED})
-_DISK = frozenset({Kind.JOURNAL_UNSAVED, Kind.DISK_FULL})
+_DISK = frozenset({Kind.JOURNAL_UNSAVED, Kind.DISK_FULL, Kind.FOLDER_UNUSABLE})
 _HERE = {
     Action.ANSWER_OFFLINE: frozenset({Role.THINKS}),
     Action.HEAR_OFFLINE: frozenset({Role.HEARS}),

@@ -6,12 +6,14 @@ Knows no keys and makes no providers: the first frame of the window needs it bef
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError
 from companion.events import EngineInUse
 from companion.flow import Role
 from companion.providers import registry
+from companion.providers.here.models.listing import ModelKind
 from companion.providers.model_names import label_of_model
 from companion.settings import Settings
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 """Who does a role on this computer, always."""
+FINDS_OUT: Mapping[Role, str] = {**OFFLINE, Role.THINKS: "mind"}
+"""Who finds out for itself which of this computer's models does a role."""
 REALTIME = "-realtime"
 """Ends the value of `talk.engine` for a conversation with one voice model; before it stands the provider's name."""
 
@@ -122,7 +126,7 @@ def language_of(settings: Settings) -> str:
 
 
 def in_use(settings: Settings, role: Role, found: str = "") -> EngineInUse:
-    """Who has a role now, as the window shows it; `found`: which of this computer's recognisers or voices it is."""
+    """Who has a role now, as the window shows it; `found`: which model of this computer, where that was found out."""
     if (voice_model := speech_to_speech(settings)) is not None:
         return _in_conversation(settings, role, voice_model)
     try:
@@ -134,17 +138,37 @@ def in_use(settings: Settings, role: Role, found: str = "") -> EngineInUse:
     if address:
         entry = entry_of(settings, role, name)
         label = entry.label if entry is not None else label_of_model(model_of(settings, role, name)) or label
-    elif found and name == OFFLINE[role]:
-        label = f"{label}, {_found_label(role, found)}"
+    elif model := _model_here(settings, role, name, found):
+        label = f"This computer, {model}"
     return EngineInUse(role=role, provider=name, label=label, host=host)
 
 
-def _found_label(role: Role, found: str) -> str:
-    if role is not Role.HEARS:
-        return found
-    from companion.providers.here.whisper import label_of as recogniser_label
+def _model_here(settings: Settings, role: Role, name: str, found: str) -> str:
+    """Which model of this computer has a role, as a person knows it; empty: none has, or it is not known yet."""
+    block = settings.role(role).block(name)
+    chosen = {
+        "whisper": block.model or registry.find(name).default_models.get(role, ""),
+        "piper": block.voice.partition("#")[0],
+        "mind": block.model,
+    }.get(name, "")
+    model = chosen or (found if name == FINDS_OUT[role] else "")
+    if not model:
+        return ""
+    if role is Role.HEARS:
+        from companion.providers.here.whisper import label_of as recogniser_label
 
-    return recogniser_label(found)
+        return recogniser_label(model)
+    return _label_of_local(model, ModelKind.VOICE if role is Role.SPEAKS else ModelKind.MIND)
+
+
+def _label_of_local(model: str, kind: ModelKind) -> str:
+    from companion.providers.here.models import listing
+    from companion.providers.here.voices import label_of as voice_label
+
+    listed = listing.find(kind, model)
+    if listed is not None:
+        return listed.label
+    return voice_label(model) if kind is ModelKind.VOICE else PurePath(model).name.removesuffix(".gguf")
 
 
 def _in_conversation(settings: Settings, role: Role, spec: Spec) -> EngineInUse:

@@ -6,12 +6,13 @@ Belongs to the loop's thread.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
-from companion.events import DataSent, Events
-from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
+from companion.events import DataSent, Events, MicrophoneTried
+from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.providers import registry
@@ -131,6 +132,17 @@ class SettingsBackend:
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.pace(model)
 
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        """Tries a voice: why it is too slow on this machine; empty: it is quick enough.
+
+        Raises:
+            CompanionError: it does not speak.
+        """
+        from companion.providers.here.piper import PiperProvider
+
+        async with self._pool.lent(Role.SPEAKS, provider) as engine:
+            return (await engine.trial(voice)).objection if isinstance(engine, PiperProvider) else ""
+
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first."""
         return await self._models.all(kind)
@@ -210,6 +222,20 @@ class SettingsBackend:
                 yield take.level_db
         finally:
             await take.close()
+
+    async def listen(self, device_name: str) -> AsyncGenerator[float | Transcript, None]:
+        """One try of a microphone through whoever hears now: levels in dB, then the words. As `microphone_check.listen`."""
+        from companion.app.microphone_check import listen
+        from companion.audio.capture import DeviceMicrophone
+        from companion.segment import SpeechGate
+
+        microphone = self._lend(DeviceMicrophone(device_name))
+        hear, patience_s = self._pool.engines(frozenset()).hear, self._pool.patience().hearing_s
+        async with aclosing(listen(microphone, SpeechGate(), hear, patience_s)) as found:
+            async for each in found:
+                if isinstance(each, Transcript) and each.is_final:
+                    self.events.emit(MicrophoneTried(text=each.text))
+                yield each
 
     async def test_tone(self, device_name: str) -> None:
         """A soft tone on a speaker; returns when it is over."""

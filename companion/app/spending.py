@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from companion.paths import locked, write_atomically
+from companion.places import read_notes
 from companion.tasks import spawn
 
 SOON_S = 2.0
@@ -21,7 +22,6 @@ SOON_S = 2.0
 LOCK_S = 2.0
 """Longest wait for another program that is writing."""
 _log = logging.getLogger(__name__)
-_MOST_BYTES = 64 * 1024
 _MOST_MONTHS = 24
 
 
@@ -116,9 +116,7 @@ def _looks_like(file: Path) -> object:
 
 def _read(file: Path) -> dict[str, float]:
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            return {}
-        kept = {str(month): float(usd) for month, usd in json.loads(file.read_bytes()).items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        kept = {month: float(usd) for month, usd in read_notes(file).items()}
+    except (ValueError, TypeError):
         return {}
     return {month: usd for month, usd in kept.items() if math.isfinite(usd) and usd >= 0}

@@ -5,6 +5,7 @@
     lists         providers, models, voices, devices
     local_models  models that run on this computer: fetch, list, remove, import, export
     servers       servers of one's own
+    journal       list, show, stats, export, import
     state         doctor, config
     surroundings  what commands share
 
@@ -19,6 +20,7 @@ import gc
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from companion.paths import Home, find_home
 def run(argv: list[str]) -> int:
     """Runs one command."""
     args = argparse.Namespace(**_NO_COMMAND)
+    _write_anything()
     try:
         if argv:
             _parser().parse_args(argv, args)
@@ -43,8 +46,15 @@ def run(argv: list[str]) -> int:
         return 1
 
 
+def _write_anything() -> None:
+    """What a console's encoding lacks (an emoji in cp1252, the byte of an old file name) ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _parser() -> argparse.ArgumentParser:
-    from companion.cli import calls, jobs, lists, servers, state
+    from companion.cli import calls, jobs, journal, lists, servers, state
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -76,8 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
     )
+    add("welcome", "Open the window with the pages of the first start.", _welcome)
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
-    for part in (calls, jobs, lists, servers, state):
+    for part in (calls, jobs, lists, journal, servers, state):
         part.declare(add)
     return parser
 
@@ -110,6 +121,12 @@ def _window(home: Home, args: argparse.Namespace) -> int:
     from companion.gui.main import run_window
 
     return run_window(home, debug=args.debug)
+
+
+def _welcome(home: Home, args: argparse.Namespace) -> int:
+    from companion.gui.main import run_window
+
+    return run_window(home, debug=args.debug, shows_welcome=True)
 
 
 _NO_COMMAND: dict[str, Any] = {"run": _window, "home": None, "debug": frozenset()}

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion import days
-from companion.cli.surroundings import Add, Asked, asked, print_json, remark, takes_provider, with_app
+from companion.cli.surroundings import (
+    Add,
+    Asked,
+    asked,
+    place_for,
+    print_json,
+    remark,
+    takes_provider,
+    with_app,
+)
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
 from companion.paths import Home
@@ -79,6 +88,8 @@ def _speed(text: str) -> float:
 
 async def _say(app: Companion, args: argparse.Namespace) -> int:
     from companion.pcm import write_file
+
+    out = place_for(args.out) if args.out else None
     from companion.providers.provider import opened
 
     who = await asked(app, args, Role.SPEAKS)
@@ -89,7 +100,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         model=who.model,
     )
     chunks: list[Audio] = []
-    player = None if args.out else app.player()
+    player = None if out else app.player()
     if player is not None:
         player.begin(0)
     async with opened(who.provider.stacked(who.provider.speak), request) as sound:
@@ -102,8 +113,8 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
                 await player.write(0, audio)
     if player is not None:
         await player.drain(0)
-    elif chunks:
-        write_file(Path(args.out), Audio(pcm=b"".join(c.pcm for c in chunks), rate_hz=chunks[0].rate_hz))
+    elif chunks and out:
+        write_file(out, Audio(pcm=b"".join(c.pcm for c in chunks), rate_hz=chunks[0].rate_hz))
     else:
         raise CompanionError(Kind.VOICE_FAILED, "There was nothing to say.", hint="No file was written.")
     return 0
@@ -250,6 +261,7 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
     from companion.paths import write_atomically
     from companion.providers.provider import opened
 
+    out = place_for(args.out)
     who = await asked(app, args, Role.DRAWS)
     request = DrawRequest(prompt=args.text, model=who.model, size=args.size)
     async with opened(who.provider.stacked(who.provider.draw), request) as pictures:
@@ -257,7 +269,7 @@ async def _draw(app: Companion, args: argparse.Namespace) -> int:
     if not drawn:
         raise CompanionError(Kind.EMPTY_REPLY, who=who.provider.spec.display_name)
     try:
-        write_atomically(Path(args.out), drawn[0].data)
+        write_atomically(out, drawn[0].data)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CompanionError(Kind.BAD_FILE, f"{args.out} could not be written: {reason}.") from error
@@ -275,13 +287,14 @@ def _reflect(home: Home, args: argparse.Namespace) -> int:
     from companion.pcm import write_file
 
     take = read_file(Path(args.mic))
+    speaker = place_for(args.speaker) if args.speaker else None
 
     async def one_turn(app: Companion, _: argparse.Namespace) -> int:
         from companion.app.headless import reflect_once
 
         outcome = await reflect_once(app, microphone)
-        if args.speaker and (sound := player.audio()).pcm:
-            write_file(Path(args.speaker), sound)
+        if speaker and (sound := player.audio()).pcm:
+            write_file(speaker, sound)
         for trouble in outcome.troubles:
             remark(trouble)
         if args.json:

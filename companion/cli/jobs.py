@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.calls import picture_of
-from companion.cli.surroundings import Add, asked, remark, takes_provider, with_app
+from companion.cli.surroundings import Add, asked, place_for, print_json, remark, takes_provider, with_app
 from companion.errors import CompanionError, Kind
 from companion.flow import ChatRequest, Message, Role, Speaker
 
@@ -51,7 +51,7 @@ async def _film(app: Companion, args: argparse.Namespace) -> int:
     who = await asked(app, args, Role.FILMS)
     request = VideoRequest(
         prompt=args.text,
-        out=Path(args.out),
+        out=place_for(args.out),
         model=who.model,
         size=args.size,
         seconds=args.seconds,
@@ -86,7 +86,7 @@ async def _batch(app: Companion, args: argparse.Namespace) -> int:
             said = _tell(f"job {each.job}: {each.done} of {each.total or '?'}", said)
             answers = each.answers or answers
     for answer in answers:
-        print(json.dumps(_row(answer), ensure_ascii=False))
+        print_json(_row(answer), indent=None)
     return 1 if any(answer.error for answer in answers) else 0
 
 

@@ -35,7 +35,7 @@ def declare(models: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="models (fetch without a name: ears and voice), or the folders and archives to import",
+        help="models (fetch without a name: the usual ones), or the folders and archives to import",
     )
     models.add_argument("--name", default="", help="import: what a model of your own is called")
     models.add_argument(
@@ -62,7 +62,8 @@ async def _fetch(app: Companion, args: argparse.Namespace) -> int:
 
     wanted = [listing.named(name) for name in args.names]
     for model in wanted or [
-        listing.usual(kind) for kind in (listing.ModelKind.HEARING, listing.ModelKind.VOICE)
+        listing.usual(kind)
+        for kind in (listing.ModelKind.HEARING, listing.ModelKind.VOICE, listing.ModelKind.MEANING)
     ]:
         bar = _Bar(model)
         try:

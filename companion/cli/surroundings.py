@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from companion.errors import AIProviderNotSupportedError
+from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.paths import Home
+from companion.places import shown, try_to_write
 
 if TYPE_CHECKING:
     from companion.app import Companion
@@ -25,14 +28,39 @@ Add = Callable[[str, str, Run], argparse.ArgumentParser]
 """Declares a command: its name, what it does, what runs it."""
 
 
-def print_json(document: object) -> None:
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+def print_json(document: object, *, indent: int | None = 2) -> None:
+    """One document; in ASCII alone where the console may lack characters, so that it stays whole."""
+    is_plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    json.dump(document, sys.stdout, indent=indent, ensure_ascii=is_plain)
     sys.stdout.write("\n")
 
 
 def remark(text: str) -> None:
     """A line for the person, beside what the command was asked for."""
     sys.stderr.write(f"{text}\n")
+
+
+def place_for(file: str) -> Path:
+    """Where a command is going to write; looked at before anything is asked of anybody.
+
+    Raises:
+        CompanionError: BAD_FILE, or what keeps its folder from being written.
+    """
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise CompanionError(
+            Kind.BAD_FILE, f"There is no folder {shown(path.parent)}.", hint="Make it, or name another."
+        )
+    if path.is_dir():
+        raise CompanionError(Kind.BAD_FILE, f"{shown(path)} is a folder.", hint="Name a file in it.")
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise CompanionError(
+                Kind.BAD_FILE, f"{shown(path)} may not be changed.", hint="Name another file."
+            )
+    else:
+        try_to_write(path.parent)
+    return path
 
 
 def with_app(command: Command, **parts: Any) -> Run:

@@ -8,10 +8,11 @@ again or taken back. Runs on the event loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from companion import days
+from companion.care.wording import MAY_RAISE_A_HAND
 from companion.conversation import turn as machine
 from companion.conversation.driver import Driver
 from companion.conversation.live_turn import LiveTurn, TurnContext, over
@@ -49,7 +50,7 @@ class Engine(Driver):
 
     def __init__(self, organs: Organs, events: Events, practice: Practice) -> None:
         super().__init__(organs, events)
-        self._saver = TurnSaver(organs.journal, events)
+        self._saver = TurnSaver(organs.journal, events, organs.keeps_sound)
         self._context = TurnContext(
             organs=organs,
             events=events,
@@ -78,8 +79,11 @@ class Engine(Driver):
         return self._turns.session.practice
 
     @property
+    def session(self) -> Session:
+        return self._turns.session
+
+    @property
     def history(self) -> list[TurnRecord]:
-        """Turns of this session, oldest first."""
         return self._turns.session.history
 
     # -- buttons --------------------------------------------------------------------------------------------
@@ -93,9 +97,7 @@ class Engine(Driver):
                 self._fails_aloud.then = lambda: self.retry(offline)
                 self.cancel()
             return
-        is_one = (
-            bool(offline) and self._turns.link() is not None
-        )  # who hears, thinks and speaks in one stays out
+        is_one = bool(offline) and self._turns.link() is not None  # who does all three in one stays out
         self._turns.offline = frozenset(TURN_ROLES) if is_one else offline
         if failed.has_words:
             self._feed(machine.Submit(failed.text, again=True))
@@ -174,34 +176,45 @@ class Engine(Driver):
 
     def next_question(self) -> tuple[Message, ...]:
         """What a model will be sent next, as far as it is known before the person has spoken."""
-        return messages_of(self._turns.session, "")
+        return messages_of(self._turns.session, "", more=MAY_RAISE_A_HAND)
 
     # -- sessions -------------------------------------------------------------------------------------------
 
     def begin(self, practice: Practice) -> None:
         """A new session. What is being said or heard is kept in the one it was said in; an answer is silenced."""
-        self._feed(machine.Leave())
-        self._begin_session(practice)
+        self.go_on_in(Session(practice))
 
-    def _begin_session(self, practice: Practice) -> None:
+    def go_on_in(self, session: Session) -> None:
+        """As `begin`, in a session in which something may have been said before."""
+        self._feed(machine.Leave())
+        self._begin_session(session)
+
+    def leave(self, journal: Journal, session_ids: Collection[int]) -> None:
+        """What is said from now on belongs to none of these, and nobody is told what was said in them."""
+        if self._turns.session.journal is journal and self._turns.session.id in session_ids:
+            self.begin(self.practice)
+
+    def recall_anew(self, journal: Journal, change: Callable[[TurnRecord], TurnRecord | None]) -> None:
+        """What is known of earlier turns in this journal is changed, or forgotten where `change` gives None."""
+        session = self._turns.session
+        if session.journal is journal and session.recall_anew(change):
+            self._turns.begin(session)  # a voice model that remembers it otherwise is left
+            self.tell_practice()
+
+    def _begin_session(self, session: Session) -> None:
         """What begins from now on belongs to another session; turns under way stay in theirs."""
         self._failed = None
-        self._turns.begin(Session(practice))
-        self.events.emit(SessionBegan())
+        self._turns.begin(session)
+        self.events.emit(SessionBegan(turns=tuple(session.history)))
         self.tell_practice()
 
     def _begin_anew_if_due(self) -> None:
         """New words on another day than the last, or after long silence, begin another session of the same practice."""
-        last = self._last_words()
-        if last is not None and days.begins_anew(last, days.now()):
-            self._begin_session(self.practice)
-
-    def _last_words(self) -> When | None:
-        """When something was last said in this session."""
-        turn = self._turn
+        turn, last = self._turn, self._turns.session.last_words
         if turn is not None and turn.at and turn.session is self._turns.session:
-            return When.of(turn.at, turn.offset_s)
-        return When.of(self.history[-1].at, self.history[-1].offset_s) if self.history else None
+            last = When.of(turn.at, turn.offset_s)
+        if last is not None and days.begins_anew(last, days.now()):
+            self._begin_session(Session(self.practice))
 
     def leave_session(self) -> None:
         """What is said from now on is kept in the journal that is open then; the conversation goes on."""

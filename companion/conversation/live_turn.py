@@ -33,6 +33,7 @@ from companion.events import (
 )
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
 from companion.ports import Gate, Journal, Spool, Take
+from companion.records import KeepSound
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -321,6 +322,8 @@ class LiveTurn:
 
     async def _seal(self) -> None:
         """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""
+        if self.context.organs.keeps_sound() is KeepSound.NEVER:
+            return
         async with self.context.saver.journal_of(self.session) as journal:
             self.seal_in(journal)
 
@@ -341,8 +344,9 @@ class LiveTurn:
     async def forget_silence(self) -> None:
         """The take holds no speech: it was not sent. One that was just recorded is not kept; a waiting one is."""
         is_new = self.take is not None
-        if self.before is None:
-            is_silent = self.take is not None and self.take.is_silent
+        is_silent = self.take is not None and self.take.is_silent
+        was_told = is_silent and len(self.recording.frames) >= SILENT_FRAMES  # while the key was held
+        if self.before is None and not was_told:
             hint = "" if is_new else "It was not sent to anybody, and is kept among the waiting recordings."
             kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
             self.fail(CompanionError(kind, hint=hint))

@@ -14,6 +14,7 @@ from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
+from companion.records import KeepSound
 
 
 async def _nobody() -> SpeechToSpeech:
@@ -46,5 +47,7 @@ class Organs:
     """The one that is chosen."""
     voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
     """What an answer of "provider/model" cost."""
+    keeps_sound: Callable[[], KeepSound] = lambda: KeepSound.WRITTEN
+    """How long recordings stay that are made from now on."""
     help: Callable[[], tuple[Help, str]] = _anywhere
     """Who can be reached where the person is, and whom they trust, if they said so. Care itself cannot be left out."""

@@ -24,6 +24,11 @@ from companion.tokens import first_kept
 HISTORY_CHARS = 40_000
 """Most characters of earlier turns that are sent, about 10,000 tokens."""
 _BLOCK_CHARS = 10_000
+_REMEMBERED_CHARS, _REMEMBERED_OF_EACH = 3_000, 120
+"""Of what is not sent any more: in all, and of one message."""
+_REMEMBERED = (
+    "\n\nEarlier in this conversation they said, in short, the oldest first. Do not ask for it again:"
+)
 _VARIABLES = {"part", "date", "title", "summary", "pace", "closing", "steps", "standing"}
 _PACES = {
     "slow": "Go slowly: one short sentence, then the question, and no hurry.",
@@ -42,10 +47,12 @@ def build_messages(
         history: the session's earlier turns, oldest first.
         now: local time.
     """
+    first = _first_sent(history)
     pairs = [(Speaker.USER, user_text)]
-    for turn in reversed(_newest(history)):
+    for turn in reversed(history[first:]):
         pairs += [(Speaker.ASSISTANT, turn.heard_text), (Speaker.USER, turn.user_text)]
-    return (Message(Speaker.SYSTEM, system_prompt(practice, step, now)), *_alternating(reversed(pairs)))
+    system = f"{system_prompt(practice, step, now)}{_remembered(history[:first])}"
+    return (Message(Speaker.SYSTEM, system), *_alternating(reversed(pairs)))
 
 
 def messages_of(session: Session, words: str, kept: str = "", more: str = "") -> tuple[Message, ...]:
@@ -97,10 +104,23 @@ def _template() -> PromptTemplate:
     return PromptTemplate.load(resources() / "prompts" / "companion.md", variables=_VARIABLES)
 
 
-def _newest(history: Sequence[TurnRecord]) -> Sequence[TurnRecord]:
-    """The newest turns within the budget, whole. What is left out grows in blocks, so it stays the same for many turns."""
+def _first_sent(history: Sequence[TurnRecord]) -> int:
+    """Index of the oldest turn that is sent. What is left out grows in blocks, so it stays the same for many turns."""
     sizes = [len(turn.user_text) + len(turn.heard_text) for turn in history]
-    return history[first_kept(sizes, HISTORY_CHARS, _BLOCK_CHARS) :]
+    return first_kept(sizes, HISTORY_CHARS, _BLOCK_CHARS)
+
+
+def _remembered(left_out: Sequence[TurnRecord]) -> str:
+    """How each message that is not sent any more began, so that what was told at the beginning is not asked again."""
+    lines: list[str] = []
+    room = _REMEMBERED_CHARS
+    for turn in left_out:
+        line = " ".join(clean_text(turn.user_text).split())
+        line = line if len(line) <= _REMEMBERED_OF_EACH else f"{line[:_REMEMBERED_OF_EACH].rstrip()} ..."
+        room -= len(line)
+        if line and room >= 0:
+            lines.append(f"\n- {line}")
+    return f"{_REMEMBERED}{''.join(lines)}" if lines else ""
 
 
 def _alternating(pairs: Iterable[tuple[Speaker, str]]) -> list[Message]:

@@ -23,7 +23,7 @@ LONGEST_S = 12.0
 """From here on a breath is enough: what is left at release decides how long the person waits."""
 BREATH_S = 0.15
 LISTEN_FROM_S = SHORTEST_S - 2 * PAUSE_S
-"""From here on in a segment pauses are looked for; to listen for them costs a twentieth of a processor."""
+"""From here on in a segment pauses are looked for."""
 
 Hear = Callable[[AsyncIterator[bytes]], AsyncGenerator[Transcript, None]]
 

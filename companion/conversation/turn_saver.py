@@ -7,7 +7,7 @@ moved between journals. What cannot be saved stays in memory, is told once, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +19,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
+from companion.records import KeepSound
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class Moved(Protocol):
 class TurnSaver:
     """One per engine."""
 
-    def __init__(self, journal: Callable[[], AbstractAsyncContextManager[Journal]], events: Events) -> None:
+    def __init__(
+        self,
+        journal: Callable[[], AbstractAsyncContextManager[Journal]],
+        events: Events,
+        keeps_sound: Callable[[], KeepSound],
+    ) -> None:
         """`journal()`: the one that is open, which nobody moves while it is used."""
         self.unsent: list[Spool] = []
         """Recordings whose words wait in the composer; they go when the next words are committed."""
-        self._journal, self._events = journal, events
+        self._journal, self._events, self._keeps_sound = journal, events, keeps_sound
         self._unsaved: list[LiveTurn] = []
         self._alive: WeakSet[LiveTurn] = WeakSet()
         self._saving = asyncio.Lock()
@@ -81,7 +87,7 @@ class TurnSaver:
             spools = [*turn.spools(), *self.unsent]
             self.unsent.clear()
             if spools:  # the turn waits for it at its end; the answer does not
-                turn.saves.append(spawn(self.discard(spools, turn), name="discard recordings"))
+                turn.saves.append(spawn(self._settle(spools, turn), name="settle recordings"))
         if not turn.is_again:
             is_saved = turn.id is not None
             said = UserSaid(
@@ -155,6 +161,19 @@ class TurnSaver:
             await spool.finish()
         except CompanionError as error:
             self._events.emit(Trouble(error=error, turn=turn))
+
+    async def _settle(self, spools: Sequence[Spool], turn: LiveTurn) -> None:
+        """The words are kept: their recordings stay with them, or go, as the person wants it."""
+        if not self._keeps_sound().stays or turn.id is None:
+            await self.discard(spools, turn)
+            return
+        try:
+            for spool in spools:
+                await spool.finish()
+            async with self.journal_of(turn.session) as journal:
+                await journal.keep_sound(turn.id, [spool.id for spool in spools])
+        except CompanionError as error:
+            self._events.emit(Trouble(error=error, turn=turn.number))
 
     async def discard(self, spools: Iterable[Spool], turn: LiveTurn | None = None) -> None:
         """Forgets recordings."""
@@ -231,13 +250,8 @@ class TurnSaver:
             if each.record is not None and each.id is None:
                 await self._commit(each)
         async with self.journal_of(turn.session) as journal:
-            if turn.session.id is None:
-                began = turn.chain()[0].began
-                turn.session.id = await journal.begin_session(
-                    turn.session.practice.name, began.at, began.offset_s
-                )
-                turn.session.journal = journal
-            turn.id = await journal.save_user(turn.session.id, turn.text, turn.at, turn.offset_s)
+            session_id = await turn.session.begin_in(journal, turn.chain()[0].began)
+            turn.id = await journal.save_user(session_id, turn.text, turn.at, turn.offset_s)
         return turn.id
 
     def _remember(self, turn: LiveTurn, error: CompanionError) -> None:

@@ -33,6 +33,7 @@ _OF_JOURNAL = frozenset(
         Kind.JOURNAL_DAMAGED,
         Kind.JOURNAL_FOREIGN,
         Kind.JOURNAL_UNSAVED,
+        Kind.FOLDER_UNUSABLE,
     }
 )
 """What is right again when the journal is open."""

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion.conversation.reply_check import slips_in, spoken_words
 from companion.conversation.timeline import Owner, Spent, Stage, budget, stages, told
 from companion.flow import TurnRecord
 from companion.gui.labels import label
@@ -79,6 +80,15 @@ def turn_row(record: TurnRecord) -> Row:
     parts = ", ".join(f"{stage.name} {stage.ms:.0f}" for stage in waited)
     said = f"Turn of {when}: {whole:.0f} ms to the {waited[-1].name}. {parts}"
     return Row(name=when, stages=waited, figure=f"{whole:.0f} ms", told=said)
+
+
+def answer_line(record: TurnRecord, before: Sequence[TurnRecord]) -> str:
+    """What the reply check finds in a turn's answer, without any of its words; `before`: the turns before it."""
+    if not record.reply_text:
+        return "No answer"
+    slips = slips_in(record.reply_text, record.user_text, [turn.reply_text for turn in before])
+    found = ", ".join(sorted(slip.value for slip in slips)) or "nothing found"
+    return f"Answer of {spoken_words(record.reply_text)} words: {found}"
 
 
 def stage_row(stage: Stage) -> Row:
@@ -197,8 +207,13 @@ class TurnsPane(QWidget):
             bars.entered.connect(self._tell)
             bars.selectionModel().currentChanged.connect(self._tell)
         self.detail = label("", "small", wraps=True)
-        self.detail.setContentsMargins(_INSET_PX, 8, _INSET_PX, 0)
-        parts.addWidget(self.detail)
+        self.answer = label("", "small", wraps=True)
+        self.answer.setToolTip(
+            "How the answer keeps to what the prompt asks for. It is measured and not changed."
+        )
+        for words in (self.detail, self.answer):
+            words.setContentsMargins(_INSET_PX, 8, _INSET_PX, 0)
+            parts.addWidget(words)
         column.addWidget(self._parts)
         column.addStretch()
         self.turns.selectionModel().currentChanged.connect(self._choose)
@@ -240,6 +255,7 @@ class TurnsPane(QWidget):
         place = self.turns.currentIndex().row()
         if not 0 <= place < len(self._records):
             return
+        self.answer.setText(answer_line(self._records[place], self._records[place + 1 :]))
         timeline = self._records[place].timeline_ms
         found, lines = stages(timeline), budget(timeline)
         whole = max((stage.end_ms for stage in found if stage.is_waited_for), default=0.0)

@@ -9,23 +9,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile
 
+from companion.errors import CompanionError, Kind
 from companion.paths import Home
 
 if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _log = logging.getLogger(__name__)
-RAISE, TOGGLE_TALK = "raise", "toggle-talk"
-"""What may be asked for: come to the front; begin a take or end it."""
+RAISE, TOGGLE_TALK, WELCOME = "raise", "toggle-talk", "welcome"
+"""What may be asked for: come to the front; begin a take or end it; show the pages of the first start."""
 FRESH_S = 2.0
 _WAIT_S = 2.5
 """Longest wait for the answer: whoever is answered later is told that nothing was done."""
@@ -51,7 +54,6 @@ class Door:
     """A lock beside the data, and a local socket."""
 
     def __init__(self, home: Home, *, now: Callable[[], float] = time.time) -> None:
-        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.answers: Mapping[str, Callable[[], None]] = {}
         """What is done when it is asked for."""
         self._lock = QLockFile(str(home.data / "companion.lock"))
@@ -61,8 +63,25 @@ class Door:
         self._server: QLocalServer | None = None
 
     def enter(self) -> bool:
-        """False: another instance has this home."""
-        return self._lock.tryLock(0) or (self._lock.removeStaleLockFile() and self._lock.tryLock(0))
+        """False: another instance has this home. A folder that nothing can be written into keeps nobody out."""
+        with suppress(OSError, ValueError):  # the journal tells of it, in its own sentence
+            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._lock.tryLock(0) or (self._lock.removeStaleLockFile() and self._lock.tryLock(0)):
+            return True
+        return self._lock.error() is not QLockFile.LockError.LockFailedError
+
+    def claim(self) -> None:
+        """Makes sure that nobody else keeps a journal in this home, which may have become writable only now.
+
+        Raises:
+            CompanionError: ALREADY_RUNNING.
+        """
+        if not self._lock.isLocked() and not self.enter():
+            raise CompanionError(
+                Kind.ALREADY_RUNNING,
+                "Another window of Companion keeps this journal.",
+                hint="What you say here stays in this window until it is closed. Go on in the other one.",
+            )
 
     def listen(self) -> None:
         """From now on requests are heard; not needed for the first frame."""
@@ -161,9 +180,24 @@ def _address(data: Path) -> str:
     owner = str(os.getuid()) if hasattr(os, "getuid") else ""
     name = (
         "companion-"
-        + hashlib.sha256(f"{owner}:{data.resolve()}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        + hashlib.sha256(f"{owner}:{os.path.realpath(data)}".encode("utf-8", "surrogateescape")).hexdigest()[
+            :32
+        ]
     )
-    return name if _HAS_ABSTRACT_NAMES or sys.platform == "win32" else f"/tmp/{name}"
+    if _HAS_ABSTRACT_NAMES or sys.platform == "win32":
+        return name
+    return str(_own_folder(Path(f"/tmp/companion-{owner}")) / name)
+
+
+def _own_folder(folder: Path) -> Path:
+    """A folder that nobody but its owner can enter; where somebody else made it first, one that does not exist."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+            folder.chmod(0o700)  # whatever the umask was
+            return folder
+    return folder / "of somebody else"
 
 
 def _is_own(descriptor: int) -> bool:

@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
-from companion.flow import SessionRecord, TurnRecord, WaitingTake
+from companion.flow import TurnRecord
+from companion.records import SessionRecord, WaitingTake
+
+if TYPE_CHECKING:
+    from companion.insights.pictures import Figures, Returns
+    from companion.insights.rows import Choice
+    from companion.practices import Practice
 
 
 class PracticeInfo(Protocol):
@@ -63,12 +69,32 @@ class TalkSettings(Protocol):
         """The words heard wait in the text field until the person sends them."""
 
 
+class PracticeSettings(Protocol):
+    @property
+    def ask_mood(self) -> bool:
+        """Whether the person is asked how they are, before and after."""
+
+
 class WindowSettings(Protocol):
+    @property
+    def practice(self) -> PracticeSettings: ...
+
     @property
     def appearance(self) -> AppearanceSettings: ...
 
     @property
     def talk(self) -> TalkSettings: ...
+
+
+class Marking(Protocol):
+    """What is marked of the reflection under way. Moods: -3 very unpleasant .. 3 very pleasant, None: not marked."""
+
+    def mark_before(self, mood: int | None, word: str = "") -> None: ...
+
+    def mark_after(self, mood: int | None, word: str = "") -> None: ...
+
+    def name(self, title: str) -> None:
+        """The person's own title; empty: the first words."""
 
 
 class WaitingTakes(Protocol):
@@ -93,6 +119,50 @@ class WaitingTakes(Protocol):
 
     def take_back(self, take_id: str) -> bool:
         """Undoes a discard; False when it is too late."""
+
+
+class InsightSource(Protocol):
+    """What the journal's own figures come from. Raises `CompanionError`."""
+
+    async def figures(self, choice: Choice) -> Figures:
+        """What follows from times and marks."""
+
+    async def returns(self, choice: Choice) -> Returns:
+        """What the words are needed for."""
+
+
+class Shelved(Protocol):
+    """One practice as it is listed."""
+
+    @property
+    def practice(self) -> Practice: ...
+
+    @property
+    def is_own(self) -> bool: ...
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be followed yet; empty: it can."""
+
+    @property
+    def has_draft(self) -> bool:
+        """Changes are not finished."""
+
+
+class PracticeShelf(Protocol):
+    """The practices as the page asks for them. Raises `CompanionError`."""
+
+    def entries(self) -> Sequence[Shelved]:
+        """The person's own first."""
+
+    async def save(self, practice: Practice, name: str = "") -> str:
+        """Writes one, or its draft while it has faults; returns the name it has now."""
+
+    async def delete(self, name: str) -> None: ...
+
+    async def undo_delete(self) -> bool: ...
+
+    def forget_deleted(self) -> None: ...
 
 
 class WindowHost(Protocol):
@@ -128,6 +198,13 @@ class WindowHost(Protocol):
     def choose_practice(self, name: str) -> None:
         """A new session of this practice."""
 
+    @property
+    def marking(self) -> Marking: ...
+
+    @property
+    def shelf(self) -> PracticeShelf:
+        """The practices to be written, kept and deleted."""
+
     def new_session(self) -> None: ...
 
     async def sessions(self) -> Sequence[SessionRecord]:
@@ -138,6 +215,9 @@ class WindowHost(Protocol):
     @property
     def recovery(self) -> WaitingTakes:
         """Recordings whose words are not known yet."""
+
+    @property
+    def insights(self) -> InsightSource: ...
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells."""

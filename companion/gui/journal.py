@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
@@ -24,7 +25,6 @@ from PySide6.QtWidgets import (
 from companion import days
 from companion.days import When
 from companion.errors import CompanionError
-from companion.flow import SessionRecord
 from companion.gui import icons
 from companion.gui.clean import clean_text
 from companion.gui.host import WindowHost
@@ -32,6 +32,7 @@ from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
 from companion.gui.waiting import WaitingPage
+from companion.records import SessionRecord
 from companion.tasks import spawn, stop
 
 _LIST_PX = 310
@@ -65,6 +66,9 @@ class JournalPage(QWidget):
 
     talk_wanted = Signal()
     link_followed = Signal(str)
+    import_wanted = Signal()
+    export_wanted = Signal(object)
+    """With the reflection that is shown, a `SessionRecord`, or None."""
 
     def __init__(self, look: Look, host: WindowHost, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +76,7 @@ class JournalPage(QWidget):
         self._titles = {practice.name: practice.title for practice in host.practices()}
         self._sessions: dict[int, SessionRecord] = {}
         self._shown: int | None = None
+        self._wanted_day: date | None = None
         self._reading: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self.setProperty("page", "true")
@@ -83,6 +88,9 @@ class JournalPage(QWidget):
         self.header = label("", "soft")
         self.message = label("", "soft", wraps=True)
         self.start = QPushButton("Start a reflection")
+        self.bring = QPushButton("Import")
+        self.export = QPushButton("Export")
+        self.bring_first = QPushButton("Bring in another journal")
         self.waiting = WaitingPage(host.recovery)
         self.waiting.heard_again.connect(self.talk_wanted)
         self.waiting.changed.connect(self.refresh)
@@ -112,6 +120,11 @@ class JournalPage(QWidget):
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = spawn(self._refresh(), name="journal list")
 
+    def show_day(self, day: date) -> None:
+        """Turns to the newest reflection of that day."""
+        self._wanted_day = day
+        self.refresh()
+
     def show_waiting(self) -> None:
         """Turns to the recordings that wait for their words, where there are any."""
         self._shown = _WAITING
@@ -139,6 +152,8 @@ class JournalPage(QWidget):
             )
             return
         self._pages.setCurrentIndex(1)
+        wanted, self._wanted_day = self._wanted_day, None
+        self._shown = next((s.id for s in sessions if when_of(s).day == wanted), self._shown)
         self._fill(sessions)
         if QApplication.focusWidget() in (None, self):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -236,6 +251,8 @@ class JournalPage(QWidget):
         column.addSpacing(10)
         self.start.clicked.connect(self.talk_wanted)
         column.addWidget(self.start, 0, middle)
+        self.bring_first.clicked.connect(self.import_wanted)
+        column.addWidget(self.bring_first, 0, middle)
         column.addStretch(4)
         return page
 
@@ -259,8 +276,16 @@ class JournalPage(QWidget):
         right = QVBoxLayout(reading)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(20)
-        self.header.setContentsMargins(28, 0, 28, 0)
-        right.addWidget(self.header)
+        self.header.setContentsMargins(28, 0, 0, 0)
+        self.bring.clicked.connect(self.import_wanted)
+        self.export.clicked.connect(lambda: self.export_wanted.emit(self._sessions.get(self._shown or 0)))
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 28, 0)
+        top.setSpacing(10)
+        top.addWidget(self.header, 1)
+        top.addWidget(self.bring)
+        top.addWidget(self.export)
+        right.addLayout(top)
         right.addWidget(self.script, 1)
         self._sides.addWidget(reading)
         self._sides.addWidget(self.waiting)

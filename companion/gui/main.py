@@ -25,7 +25,7 @@ from companion import tasks
 from companion.app import Companion
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
-from companion.gui.door import RAISE, TOGGLE_TALK, Answer, Door, knock
+from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.log import describe, hold_log, start_log
@@ -51,9 +51,9 @@ def has_display() -> bool:
     return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
-def run_window(home: Home, *, debug: frozenset[str] = frozenset()) -> int:
-    """The app until its window is closed; the exit code."""
-    return run(home, lambda: Companion(home), debug=debug)
+def run_window(home: Home, *, debug: frozenset[str] = frozenset(), shows_welcome: bool = False) -> int:
+    """The app until its window is closed; the exit code. `shows_welcome`: it begins with the pages of the first start."""
+    return run(home, lambda: Companion(home), debug=debug, asks=WELCOME if shows_welcome else RAISE)
 
 
 def run_demo(home: Home, *, debug: frozenset[str] = frozenset(), chaos: bool = False) -> int:
@@ -76,11 +76,13 @@ def run(
     then: Callable[[Companion], Awaitable[None]] | None = None,
     debug: frozenset[str] = frozenset(),
     is_alone: bool = True,
+    asks: str = RAISE,
 ) -> int:
     """A window on the app that `make` gives; `then` plays along in it. The exit code.
 
     Args:
         is_alone: only one such window per home.
+        asks: what this start is for, also of the window that is there already; one of `door`'s words.
     """
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
@@ -93,7 +95,7 @@ def run(
     door = Door(home) if is_alone else None
     if door is not None and not door.enter():
         card = CARDS[Kind.ALREADY_RUNNING]
-        is_raised = knock(home.data, RAISE) is Answer.DONE
+        is_raised = knock(home.data, asks) is Answer.DONE
         hint = card.hint if is_raised else "It does not answer just now."
         print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0 if is_raised else 1
@@ -106,6 +108,8 @@ def run(
             write_tape(app.events, sys.stderr)
         faults = _Faults(app.events)
         shell = Shell(app)
+        if asks == WELCOME:
+            shell.show_welcome()
         shell.show()
         _paint(shell)
     finally:
@@ -159,8 +163,13 @@ async def _live(
     assert isinstance(qt, QApplication)
     qt.commitDataRequest.connect(shell.leave_soon)
     if door is not None:
-        door.answers = {RAISE: shell.bring_to_front, TOGGLE_TALK: app.toggle_talk}
+        door.answers = {
+            RAISE: shell.bring_to_front,
+            TOGGLE_TALK: app.toggle_talk,
+            WELCOME: shell.welcome_again,
+        }
         door.listen()
+        app.archive.claim = door.claim
     opening = tasks.spawn(app.open(), name="open")
     show = tasks.spawn(_show(then, app), name="demo") if then is not None else None
     await closing.wait()
@@ -168,7 +177,7 @@ async def _live(
         door.answers = {}
     shell.hide()
     await tasks.stop(show)
-    await shell.keep_draft()
+    await shell.keep_written()
     await tasks.stop(opening)
     await app.close()
     shell.close()

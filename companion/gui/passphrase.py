@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
@@ -32,67 +33,55 @@ _TEXTS = {
 }
 
 
-class PassphraseDialog(QDialog):
-    """One question, answered when `accept` is called by a passphrase that worked.
+class PassphraseForm(QWidget):
+    """The fields and what is wrong with them.
 
     Args:
         purpose: "choose" or "enter".
         use: opens the journal; raises `CompanionError` when it does not open.
     """
 
-    def __init__(
-        self, purpose: str, use: Callable[[str], Awaitable[None]], look: Look, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    opened = Signal()
+    """The journal is open."""
+    resized = Signal()
+    """Another sentence is shown."""
+
+    def __init__(self, purpose: str, use: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__()
         self._purpose, self._use = purpose, use
-        title, text, button = _TEXTS[purpose]
-        self.setWindowTitle(title)
-        self.setMinimumWidth(look.px(460))
-        column = self._column = QVBoxLayout(self)
-        column.setContentsMargins(28, 26, 28, 22)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(text_label(title, "title"))
-        column.addWidget(text_label(text, "soft"))
         self.field = self._field("Passphrase")
         column.addWidget(self.field)
         self.again = self._field("The same once more")
-        self.again.setVisible(purpose == "choose")
         column.addWidget(self.again)
+        if purpose != "choose":
+            self.again.hide()
         self.fault = text_label("", "warn")
-        self.fault.hide()
         column.addWidget(self.fault)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        self.later = QPushButton("Not now")
-        self.button = QPushButton(button)
-        self.button.setProperty("tone", "primary")
-        self.button.setDefault(True)
-        row.addWidget(self.later)
-        row.addWidget(self.button)
-        column.addLayout(row)
-        self.later.clicked.connect(self.reject)
-        self.button.clicked.connect(self._try)
-        self.field.setFocus()
-        self._fit()
+        self.fault.hide()
+        self.is_trying = False
+
+    def try_it(self) -> None:
+        """Opens the journal with what was typed, or says what is wrong with it."""
+        text = self.field.text()
+        if self._purpose == "choose" and len(text) < SHORTEST:
+            self._say(f"At least {SHORTEST} characters, please; four unrelated words are good.")
+        elif self._purpose == "choose" and text != self.again.text():
+            self._say("The two are not the same.")
+        elif text and not self.is_trying:
+            self.is_trying = True
+            self._say("One moment …")
+            spawn(self._open(text), name="passphrase")
 
     def _field(self, name: str) -> QLineEdit:
         field = QLineEdit()
         field.setEchoMode(QLineEdit.EchoMode.Password)
         field.setPlaceholderText(name)
         field.setAccessibleName(name)
-        field.returnPressed.connect(self._try)
+        field.returnPressed.connect(self.try_it)
         return field
-
-    def _try(self) -> None:
-        text = self.field.text()
-        if self._purpose == "choose" and len(text) < SHORTEST:
-            self._say(f"At least {SHORTEST} characters, please; four unrelated words are good.")
-        elif self._purpose == "choose" and text != self.again.text():
-            self._say("The two are not the same.")
-        elif text:
-            self.button.setEnabled(False)
-            self._say("One moment …")
-            spawn(self._open(text), name="passphrase")
 
     async def _open(self, text: str) -> None:
         try:
@@ -104,13 +93,48 @@ class PassphraseDialog(QDialog):
         else:
             self.field.clear()
             self.again.clear()
-            self.accept()
+            self.fault.hide()
+            self.opened.emit()
         finally:
-            self.button.setEnabled(True)
+            self.is_trying = False
 
     def _say(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.fault.show()
+        self.resized.emit()
+
+
+class PassphraseDialog(QDialog):
+    """One question, answered when `accept` is called by a passphrase that worked. Arguments as of `PassphraseForm`."""
+
+    def __init__(
+        self, purpose: str, use: Callable[[str], Awaitable[None]], look: Look, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        title, text, button = _TEXTS[purpose]
+        self.setWindowTitle(title)
+        self.setMinimumWidth(look.px(460))
+        column = self._column = QVBoxLayout(self)
+        column.setContentsMargins(28, 26, 28, 22)
+        column.setSpacing(12)
+        column.addWidget(text_label(title, "title"))
+        column.addWidget(text_label(text, "soft"))
+        self.form = PassphraseForm(purpose, use)
+        column.addWidget(self.form)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        self.later = QPushButton("Not now")
+        self.button = QPushButton(button)
+        self.button.setProperty("tone", "primary")
+        self.button.setDefault(True)
+        row.addWidget(self.later)
+        row.addWidget(self.button)
+        column.addLayout(row)
+        self.later.clicked.connect(self.reject)
+        self.button.clicked.connect(self.form.try_it)
+        self.form.opened.connect(self.accept)
+        self.form.resized.connect(self._fit)
+        self.form.field.setFocus()
         self._fit()
 
     def _fit(self) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from companion.paths import write_atomically
+from companion.places import read_notes
 
 _FRAME = QSize(8, 40)
 """About what a title bar and borders need; they are not known before the window is shown."""
@@ -85,10 +86,7 @@ def remember(window: QWidget, file: Path | None) -> None:
 
 
 def _read(file: Path | None) -> dict[str, object]:
-    with suppress(OSError, ValueError):
-        kept = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
-        return kept if isinstance(kept, dict) else {}
-    return {}
+    return read_notes(file) if file is not None else {}
 
 
 def _area(rect: QRect) -> int:

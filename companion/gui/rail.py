@@ -35,6 +35,7 @@ class Rail(QWidget):
         for page, icon, name, keys in (
             ("talk", "microphone", "Talk", ""),
             ("journal", "book", "Journal", "Ctrl+J"),
+            ("insights", "insights", "Insights", ""),
         ):
             button = self._button(page, icon, name, keys)
             button.setCheckable(True)
@@ -51,7 +52,8 @@ class Rail(QWidget):
         self._dress()
 
     def show_page(self, page: str) -> None:
-        self.buttons[page].setChecked(True)
+        """Practices are chosen to talk, so they stand under it."""
+        self.buttons[page if page in self.buttons else "talk"].setChecked(True)
 
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:
         button = QToolButton()

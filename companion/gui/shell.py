@@ -23,11 +23,14 @@ from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.gui.devtools import Devtools
+    from companion.gui.exchange.steps import Steps
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
+    from companion.gui.welcome.view import WelcomeView
+    from companion.records import SessionRecord
 
 _log = logging.getLogger(__name__)
-_DIALOG, _TEST = "a dialog is in front", "the microphone is tested"
+_DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
 """Why hands-free listening is paused."""
 
 
@@ -39,8 +42,11 @@ class Shell:
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
         self.devtools: Devtools | None = None
+        self.exchange: Steps | None = None
+        """The import or the export that is open."""
+        self.welcome: WelcomeView | None = None
         self._paused: set[str] = set()
-        self._is_draft_read = self._is_draft_kept = False
+        self._is_draft_read = self._is_draft_kept = self._is_welcoming = False
         self.window = Window(app, geometry=app.home.state / "window.json")
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
@@ -48,26 +54,38 @@ class Shell:
         self.window.care.region_chosen.connect(
             lambda code: spawn(app.change({"care.region": code}), name="remember the country")
         )
+        self.window.turned.connect(self._page_turned)
+        self.window.pages.import_wanted.connect(self.open_import)
+        self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
         self._unwatch = app.events.watch(self._watch)
         app.tell()
 
     def show(self) -> None:
+        if self._app.welcome.is_due:
+            self.show_welcome()
         self.window.show()
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
-        for dialog in (self.settings, self.passphrase, self.devtools):
+        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
             if dialog is not None:
                 dialog.close()
+        if self.welcome is not None:
+            self.welcome.close_pages()
         self.window.remember_place()
         self.window.hide()
 
     def leave_soon(self) -> None:
         """The session of the desktop ends; what comes after this may not be waited for."""
         self.window.remember_place()
-        spawn(self.keep_draft(), name="keep draft")
+        spawn(self.keep_written(), name="keep draft")
+
+    async def keep_written(self) -> None:
+        """What stands in the composer and in the editor of practices is there at the next start."""
+        await self.window.pages.keep_practice()
+        await self.keep_draft()
 
     def close(self) -> None:
         self._unwatch()
@@ -78,6 +96,37 @@ class Shell:
         self.window.show()
         self.window.raise_()
         self.window.activateWindow()
+
+    # -- the welcome ----------------------------------------------------------------------------------------
+
+    def show_welcome(self) -> None:
+        """Shows the pages of the first start, where the person left them."""
+        if self.welcome is None:
+            from companion.gui.welcome.view import WelcomeView
+
+            self.welcome = WelcomeView(self._app, self.window.look)
+            self.welcome.over.connect(lambda: self.window.show_page("talk"))
+            self.welcome.settings_wanted.connect(self.open_settings)
+            SignOn(self.window.microphone, self.window.look, self.welcome)
+        if not self.window.shows_welcome:
+            self.welcome.turn_to(self._app.welcome.page)
+            self.window.show_welcome(self.welcome)
+
+    def welcome_again(self) -> None:
+        """Somebody asked for it, maybe in another window."""
+        self.show_welcome()
+        self.bring_to_front()
+
+    def _page_turned(self) -> None:
+        if self.welcome is not None and not self.window.shows_welcome and self._is_welcoming:
+            self.welcome.leave()
+        self._is_welcoming = self.window.shows_welcome
+        self._follow_welcome()
+
+    def _follow_welcome(self) -> None:
+        """Hands-free listening, where there is any, is paused on pages on which one may try the microphone."""
+        is_free = self._app.settings.talk.mode == "free"
+        self._pause(_WELCOME, is_paused=self._is_welcoming and is_free)
 
     # -- dialogs --------------------------------------------------------------------------------------------
 
@@ -92,10 +141,61 @@ class Shell:
             )
             self.settings.finished.connect(self._forget_settings)
             self.settings.turned.connect(self._follow_test)
+            self.settings.wanted.connect(self._show_wanted)
             self._take_in(self.settings)
         self.settings.show_page(page)
         self.settings.open()
         self._follow_test()
+
+    def _show_wanted(self, name: str) -> None:
+        """What a page of the settings asks for; they make room for it."""
+        if self.settings is not None:
+            self.settings.close()
+        if name == "welcome":
+            self.welcome_again()
+        elif name == "import":
+            self.open_import()
+        elif name == "export":
+            self.open_export(None)
+
+    def open_import(self) -> None:
+        """Opens the import; an export that is open makes room."""
+        from companion.gui.exchange.importing import ImportDialog
+
+        if not isinstance(self.exchange, ImportDialog):
+            dialog = ImportDialog(self._app.exchange, self.window.look, self.window)
+            dialog.changed.connect(self.window.pages.refresh_shown)
+            self._open_exchange(dialog)
+
+    def open_export(self, session: SessionRecord | None) -> None:
+        """Opens the export; `session` is offered beside the whole journal."""
+        from companion.gui.exchange.exporting import ExportDialog
+        from companion.records import Selection
+
+        if not isinstance(self.exchange, ExportDialog):
+            title = session.title if session is not None else ""
+            chosen = (
+                (Selection(ids=frozenset([session.id])), f"“{title or 'this reflection'}”")
+                if session
+                else None
+            )
+            self._open_exchange(
+                ExportDialog(self._app.exchange, self.window.look, self.window, chosen=chosen)
+            )
+
+    def _open_exchange(self, dialog: Steps) -> None:
+        if self.exchange is not None:
+            self.exchange.close()
+        self.exchange = dialog
+        dialog.finished.connect(self._forget_exchange)
+        self._take_in(dialog)
+        dialog.open()
+
+    def _forget_exchange(self) -> None:
+        if self.exchange is not None:
+            gone, self.exchange = self.exchange, None
+            self._front.remove(gone)
+            gone.deleteLater()
 
     def toggle_devtools(self) -> None:
         """Opens the developer tools, or closes them; they remember nothing."""
@@ -181,13 +281,13 @@ class Shell:
                 await self._read_draft()
             text = self.window.draft
             if text or self._is_draft_kept:
-                await self._app.keep_draft(text)
+                await self._app.archive.keep_draft(text)
                 self._is_draft_kept = bool(text)
         except CompanionError as error:  # the window is closing: there is nobody to tell
             _log.warning("the draft could not be kept: %s", describe(error))
 
     async def _read_draft(self) -> None:
-        text = await self._app.draft()
+        text = await self._app.archive.draft()
         if text and not self._is_draft_read:
             self._is_draft_kept = True
             self.window.bring_back(text)
@@ -197,6 +297,7 @@ class Shell:
         match event:
             case SettingsChanged():
                 self.window.settings_changed()
+                self._follow_welcome()
             case JournalOpened() if event.storage != "memory" and not self._is_draft_read:
                 spawn(self._read_draft(), name="read draft")
             case UserSaid() if self._is_draft_kept:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from companion.errors import Action, AIProviderAuthError, CompanionError
 from companion.events import (
@@ -22,6 +23,7 @@ from companion.events import (
     Phase,
     PhaseChanged,
     PracticeChanged,
+    ReflectionMarked,
     ReplyDelta,
     ReplyEnded,
     SentenceHeard,
@@ -40,16 +42,18 @@ from companion.flow import (
     ReplyState,
     Role,
     Sentence,
-    SessionRecord,
     Severity,
     Transcript,
     TurnRecord,
-    WaitingTake,
 )
+from companion.gui.staged_insights import TODAY, StagedInsights, autumn
+from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
+from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 
 EVENING = datetime(2026, 11, 19, 21, 5).astimezone().timestamp()
 OPENING = "Welcome back. Yesterday you wanted to leave work a little earlier. How did the day go?"
+PURPOSE = "Tell apart what gave strength and what took it."
 SAID = (
     "I did leave early, actually. We walked along the river and I noticed I was still composing emails "
     "in my head the whole way."
@@ -87,9 +91,36 @@ class StagedTalk:
 
 
 @dataclass(slots=True)
+class StagedPracticeSettings:
+    ask_mood: bool = True
+
+
+class StagedMarks:
+    """Tells what is marked, as the app does."""
+
+    def __init__(self, host: StagedHost) -> None:
+        self._host = host
+        self.now = ReflectionMarked(title="", before=None, after=None)
+
+    def mark_before(self, mood: int | None, word: str = "") -> None:
+        self._tell(before=mood, word_before=word)
+
+    def mark_after(self, mood: int | None, word: str = "") -> None:
+        self._tell(after=mood, word_after=word)
+
+    def name(self, title: str) -> None:
+        self._tell(title=title)
+
+    def _tell(self, **changes: Any) -> None:
+        self.now = replace(self.now, **changes)
+        self._host.emit(self.now)
+
+
+@dataclass(slots=True)
 class StagedSettings:
     appearance: StagedAppearance = field(default_factory=StagedAppearance)
     talk: StagedTalk = field(default_factory=StagedTalk)
+    practice: StagedPracticeSettings = field(default_factory=StagedPracticeSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +199,9 @@ class StagedHost:
         self.takes_words = self.can_undo = True
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
+        self.insights = StagedInsights()
+        self.shelf = StagedShelf(WALK, UNFINISHED)
+        self.marking = StagedMarks(self)
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -241,7 +275,7 @@ class StagedHost:
         """The window as it is after the start."""
         name = next((p.name for p in PRACTICES if p.title == practice), "open-reflection")
         self.emit(
-            PracticeChanged(name=name, title=practice, step=2, steps=4, opening=opening),
+            PracticeChanged(name=name, title=practice, step=2, steps=4, opening=opening, purpose=PURPOSE),
             *(
                 EngineInUse(role=role, provider="staged", label=label, host=host)
                 for role, (label, host) in engines.items()
@@ -416,6 +450,40 @@ def journal(host: StagedHost) -> None:
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
 
 
+def finished(host: StagedHost) -> None:
+    host.begin(HERE, practice="Gratitude")
+    host.say("I want to return the pot with something in it.")
+    answer = (
+        "You began with your neighbour and came to the pot. These were your good things, and they stay yours. "
+        "If you want a title for it: “My neighbour and the pot”."
+    )
+    host.tell(answer)
+    host.end(answer, said="I want to return the pot with something in it.")
+    host.emit(
+        PracticeChanged(name="gratitude", title="Gratitude", step=4, steps=4, opening=OPENING, is_over=True),
+        ReflectionMarked(title="My neighbour and the pot", before=-1, after=2, word_after="lighter"),
+    )
+
+
+def insights(host: StagedHost) -> None:
+    idle(host)
+    host.insights.rows = autumn()
+
+
+def insights_few(host: StagedHost) -> None:
+    """In the first week: most pictures say what they wait for."""
+    idle(host)
+    host.insights.rows = tuple(row for row in autumn() if row.day > TODAY - timedelta(days=7))
+
+
+def insights_empty(host: StagedHost) -> None:
+    idle(host)
+
+
+def practices(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -423,5 +491,18 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "speaking": speaking,
     "trouble": trouble,
     "care": care,
+    "finished": finished,
     "journal": journal,
+    "insights": insights,
+    "insights-few": insights_few,
+    "insights-empty": insights_empty,
+    "practices": practices,
 }
+PAGES = {
+    "journal": "journal",
+    "practices": "practices",
+    "insights": "insights",
+    "insights-few": "insights",
+    "insights-empty": "insights",
+}
+"""The page a scene shows; the others show the talk page."""

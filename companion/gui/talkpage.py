@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,19 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from companion import events as e
 from companion.days import When
-from companion.flow import Role
+from companion.flow import Role, TurnRecord
 from companion.gui.labels import label
+from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
-from companion.gui.theme import Look
+from companion.gui.theme import COLUMN_PX, Look
 
 if TYPE_CHECKING:
+    from companion.gui.closing import ClosingCard
     from companion.gui.transcript import Script
 
+_LEAST_OPENING_PX = 80
+_GAP_PX = 10
+"""Between the script and the card of a practice that is over."""
 _WHAT = {Role.HEARS: "voice", Role.THINKS: "words", Role.SPEAKS: "answers"}
 
 
@@ -45,6 +50,11 @@ class TalkPage(QWidget):
     """Lays itself out: the script reaches down to the button, the empty edge of the area over the script."""
 
     link_followed = Signal(str)
+    mood_marked = Signal(bool, object, str)
+    """(after the practice and not before, the mark -3 .. 3 or None, the word)."""
+    titled = Signal(str)
+    another_wanted = Signal()
+    """Another practice is to be chosen."""
 
     def __init__(self, look: Look, now: Callable[[], When], parent: QWidget | None = None) -> None:
         """`now`: the clock of the captions."""
@@ -56,6 +66,11 @@ class TalkPage(QWidget):
         self.opening = label("", "opening", wraps=True)
         self.how = label("", "soft", wraps=True)
         self.privacy = label(where_it_goes({}), "soft", wraps=True)
+        self.mood = MoodRow(look, "How are you right now?")
+        self.mood.marked.connect(lambda mood, word: self.mood_marked.emit(False, mood, word))
+        self.mood.left.connect(self.area.button.setFocus)
+        self._asks_mood, self._is_over = True, False
+        self._marked: e.ReflectionMarked | None = None
         column = QVBoxLayout(self.welcome)
         column.setContentsMargins(28, 0, 28, 0)
         column.setSpacing(6)
@@ -65,6 +80,8 @@ class TalkPage(QWidget):
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(words)
         column.insertSpacing(2, 12)
+        column.addSpacing(18)
+        column.addWidget(self.mood)
         column.addStretch(1)
         self.area.height_changed.connect(self._place)
         look.changed.connect(self._place)
@@ -87,6 +104,27 @@ class TalkPage(QWidget):
         script.stackUnder(self.area)
         return script
 
+    @cached_property
+    def closing(self) -> ClosingCard:
+        """Made when the first practice is over."""
+        from companion.gui.closing import ClosingCard
+
+        card = ClosingCard(self._look)
+        card.setParent(self)
+        card.close_button.clicked.connect(self._place)
+        card.titled.connect(self.titled)
+        card.another_wanted.connect(self.another_wanted)
+        card.marked.connect(lambda mood, word: self.mood_marked.emit(True, mood, word))
+        card.left.connect(self.area.button.setFocus)
+        card.show_asking(asks_mood=self._asks_mood)
+        if self._marked is not None:
+            card.show_marked(self._marked)
+        return card
+
+    @property
+    def _has_closing(self) -> bool:
+        return "closing" in self.__dict__
+
     def show_opening(self, question: str) -> None:
         self.opening.setText(question)
         self._fit_opening()
@@ -94,6 +132,22 @@ class TalkPage(QWidget):
     def show_talk_key(self, name: str) -> None:
         key = "the space bar" if name.lower() == "space" else name
         self.how.setText(f"Hold the button or {key} and speak. Take your time; pauses are fine.")
+
+    def show_asking(self, *, asks_mood: bool) -> None:
+        """Whether the person is asked how they are, before and after."""
+        self._asks_mood = asks_mood
+        if self._has_closing:
+            self.closing.show_asking(asks_mood=asks_mood)
+        self._place()
+
+    def show_over(self, *, is_over: bool) -> None:
+        """The practice is over, or another one begins."""
+        if is_over == self._is_over:
+            return
+        self._is_over = is_over
+        if is_over or self._has_closing:
+            self.closing.setVisible(is_over)
+        self._place()
 
     def show_hosts(self, hosts: Mapping[Role, str]) -> None:
         self.privacy.setText(where_it_goes(hosts))
@@ -106,9 +160,23 @@ class TalkPage(QWidget):
             self.script.setVisible(is_shown)
         self.welcome.setVisible(not is_shown)
 
+    def show_earlier(self, turns: Sequence[TurnRecord]) -> None:
+        """What was said before in the reflection that is gone on with; nothing: a new one."""
+        if turns:
+            self.script.show_turns(turns)
+            self.show_script(True)
+
     def follow(self, event: e.Event) -> None:
         """Shows what is said and answered, as it happens."""
         match event:
+            case e.ReflectionMarked():
+                self.mood.show_mood(event.before, event.word_before)
+                self._marked = event
+                if self._has_closing:
+                    self.closing.show_marked(event)
+                self._place()
+            case e.PracticeChanged():
+                self.show_over(is_over=event.is_over)
             case e.LevelMeasured():
                 self.area.button.show_level(event.level_db)
             case e.TranscriptHeard():
@@ -164,11 +232,19 @@ class TalkPage(QWidget):
         wide, high = self.width(), self.height()
         area = min(self.area.wanted_height, high)
         above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
+        script = above
+        if self._has_closing and not self.closing.isHidden():
+            column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
+            card = min(self.closing.wanted_height(column, above), above)
+            script = max(0, above - card - self._look.px(_GAP_PX))
+            self.closing.setGeometry((wide - column) // 2, above - card, column, card)
         if self.has_script:
-            self.script.setGeometry(0, 0, wide, above)
+            self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
         self.area.setGeometry(0, high - area, wide, area)
         self.area.raise_()
+        if self._has_closing:
+            self.closing.raise_()
         self._fit_opening()
 
     def _fit_opening(self) -> None:
@@ -177,6 +253,9 @@ class TalkPage(QWidget):
             return  # not laid out yet
         wide, high = self.welcome.width() - 56, self.welcome.height()
         below = sum(max(0, words.heightForWidth(wide)) for words in (self.how, self.privacy)) + 40
+        mood = self.mood.sizeHint().height() + 24 if self._asks_mood else 0
+        self.mood.setVisible(self._asks_mood and high >= below + mood + _LEAST_OPENING_PX)
+        below += mood if not self.mood.isHidden() else 0
         for kind in ("opening", "heading", "title"):
             metrics = QFontMetrics(self._look.font(kind))
             needed = metrics.boundingRect(

@@ -185,8 +185,13 @@ def stylesheet(palette: Palette, scale: float = 1.0) -> str:
         tokens[f"size_{kind}"] = f"{px * _POINTS_PER_PX * scale:.2f}pt"
     names = families()
     tokens |= {"serif": names.serif, "sans": names.sans, "mono": names.mono}
-    tokens["icons"] = (resources() / "icons").as_posix()
+    tokens["icons"] = _quoted((resources() / "icons").as_posix())
     return _sheets().substitute(tokens)
+
+
+def _quoted(path: str) -> str:
+    """As it may stand between double quotes in a style sheet."""
+    return path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\a ")
 
 
 def qt_palette(palette: Palette) -> QPalette:

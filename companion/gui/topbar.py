@@ -18,7 +18,15 @@ from PySide6.QtGui import (
     QPixmap,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.flow import Role
 from companion.gui import icons
@@ -33,6 +41,8 @@ _ROLES = {
     Role.SPEAKS: ("Speaks", "voice"),
 }
 _LONGEST_LABEL_PX = 150
+_STEP_IN_PX = 12
+"""How far the step stands in, under the title."""
 _ICON_WIDE_PX = 30
 """The practice's icon with the gap between it and the title."""
 
@@ -89,7 +99,7 @@ class Pill(QAbstractButton):
 
     def _elided(self) -> str:
         metrics = QFontMetricsF(self._fonts()[1])
-        return metrics.elidedText(self._label, Qt.TextElideMode.ElideRight, self._look.px(_LONGEST_LABEL_PX))
+        return metrics.elidedText(self._label, Qt.TextElideMode.ElideMiddle, self._look.px(_LONGEST_LABEL_PX))
 
     def _width(self, *, is_short: bool) -> int:
         plain, strong = (QFontMetricsF(font) for font in self._fonts())
@@ -137,6 +147,8 @@ class TopBar(QWidget):
 
     practice_chosen = Signal(str)
     new_session_wanted = Signal()
+    practices_wanted = Signal()
+    """The person wants to see all of them, and write their own."""
     settings_requested = Signal(str)
 
     def __init__(
@@ -145,19 +157,29 @@ class TopBar(QWidget):
         super().__init__(parent)
         self._look, self._practices = look, practices
         self._name, self._title = "", "Reflection"
+        self._where = self._purpose = ""
+        """Which step it is, and what that is for."""
         self.practice = QPushButton("Reflection")
         self.practice.setProperty("tone", "practice")
         self.practice.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands after the title
         self.practice.setCursor(Qt.CursorShape.PointingHandCursor)
         self.practice.clicked.connect(self.open_menu)
-        self.step = label("", "hint")
+        self.step = label("", "small")
+        self.step.setContentsMargins(_STEP_IN_PX, 0, 0, 0)
         self.pills = {role: Pill(look, role) for role in _ROLES}
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(19, 0, 28, 0)
         self._row.setSpacing(14)
-        self._row.addWidget(self.practice)
-        self._row.addWidget(self.step)
-        self._row.addStretch(1)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addStretch(1)
+        side = (
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute
+        )  # the button itself runs the other way
+        left.addWidget(self.practice, 0, side)
+        left.addWidget(self.step)
+        left.addStretch(1)
+        self._row.addLayout(left, 1)
         for role, pill in self.pills.items():
             self._row.addWidget(pill)
             pill.clicked.connect(lambda _=False, role=role: self.settings_requested.emit(settings_page(role)))
@@ -172,10 +194,10 @@ class TopBar(QWidget):
         self.practice.setAccessibleName(f"Practice: {title}")
         self.practice.setAccessibleDescription("Opens the list of practices")
         where = f"{step} of {steps}" if steps > 1 and step else ""
-        self.step.setText("finished" if is_over else where)
-        self.step.setToolTip("" if is_over else purpose)
+        self._where, self._purpose = "Finished" if is_over else where, "" if is_over else purpose
+        self.step.setToolTip(self._purpose)
         self.step.setAccessibleName("Finished" if is_over else f"Step {where}".strip())
-        self.step.setAccessibleDescription(self.step.toolTip())
+        self.step.setAccessibleDescription(self._purpose)
         self._dress()
         self._fit()
 
@@ -201,6 +223,8 @@ class TopBar(QWidget):
         fresh = menu.addAction(icons.icon("plus", self._look.colour("soft"), 18), "New reflection")
         fresh.setShortcut(QKeySequence.StandardKey.New)
         fresh.triggered.connect(self.new_session_wanted)
+        own = menu.addAction(icons.icon("book", self._look.colour("soft"), 18), "Your practices …")
+        own.triggered.connect(self.practices_wanted)
         menu.popup(self.practice.mapToGlobal(QPoint(0, self.practice.height() + 4)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -211,12 +235,16 @@ class TopBar(QWidget):
         pills = sum(pill.full_width() + 14 for pill in self.pills.values())
         metrics = QFontMetricsF(self._look.font("state", weight=QFont.Weight.DemiBold))
         name = metrics.horizontalAdvance(self._title) + _ICON_WIDE_PX + 22
-        title = name + self.step.sizeHint().width() + 14
-        is_tight = title + pills + 48 > self.width()
+        is_tight = name + pills + 48 > self.width()
         for pill in self.pills.values():
             pill.shorten(is_tight)
         pills = sum(pill.sizeHint().width() + 14 for pill in self.pills.values())
-        self.step.setVisible(title + pills + 48 <= self.width())
+        whole = " · ".join(filter(None, (self._where, self._purpose)))
+        plain = QFontMetricsF(self._look.font("small"))
+        self.step.setText(
+            plain.elidedText(whole, Qt.TextElideMode.ElideRight, self.width() - pills - 48 - _STEP_IN_PX)
+        )
+        self.step.setVisible(bool(self._where))
         room = self.width() - pills - 48 - _ICON_WIDE_PX - 18
         self.practice.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room))
 

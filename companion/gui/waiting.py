@@ -24,10 +24,10 @@ from PySide6.QtWidgets import (
 from companion import days
 from companion.days import When
 from companion.errors import CompanionError
-from companion.flow import WaitingTake
 from companion.gui.announce import announce
 from companion.gui.host import WaitingTakes
 from companion.gui.labels import label
+from companion.records import WaitingTake
 from companion.tasks import spawn, stop
 
 UNDO_MS = 10_000

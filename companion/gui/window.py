@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
@@ -33,6 +33,7 @@ from companion.gui.host import WindowHost
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
+from companion.gui.pages import Pages
 from companion.gui.placement import remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
@@ -41,7 +42,7 @@ from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
 
 if TYPE_CHECKING:
-    from companion.gui.journal import JournalPage
+    from companion.gui.welcome.view import WelcomeView
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
 _WARM_AFTER_MS = 1_500
@@ -63,6 +64,8 @@ class Window(QMainWindow):
     """The card of a locked journal or a missing keyring asks for it."""
     folder_wanted = Signal(str)
     """The card of a file that does not open, by its kind, asks to see it."""
+    turned = Signal()
+    """Another page is shown."""
     closed = Signal()
 
     def __init__(
@@ -93,6 +96,7 @@ class Window(QMainWindow):
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
+        self._welcome: WelcomeView | None = None
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -102,15 +106,24 @@ class Window(QMainWindow):
 
     # -- pages ----------------------------------------------------------------------------------------------
 
+    def show_welcome(self, welcome: WelcomeView) -> None:
+        """The pages of the first start, with nothing beside them."""
+        if self._welcome is None:
+            self._welcome = welcome
+            self.pages.addWidget(welcome)
+        self.pages.setCurrentWidget(welcome)
+        self.rail.hide()
+        welcome.take_focus()
+
+    @property
+    def shows_welcome(self) -> bool:
+        return self._welcome is not None and self.pages.currentWidget() is self._welcome
+
     def show_page(self, page: str) -> None:
-        """ "talk" or "journal"."""
-        if page == "journal":
-            journal = self._journal_page()
-            self._stack.setCurrentWidget(journal)
-            journal.setFocus()
-            journal.refresh()
-        else:
-            self._stack.setCurrentWidget(self._talk_side)
+        """ "talk", "journal", "insights" or "practices"."""
+        self.rail.show()
+        self.pages.turn_to(page)
+        if self.shows_talk:
             self.page.area.button.setFocus()
         self.rail.show_page(page)
 
@@ -131,6 +144,7 @@ class Window(QMainWindow):
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
         self.page.show_talk_key(name)
+        self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -161,7 +175,7 @@ class Window(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._warming.start()
+        QTimer.singleShot(_WARM_AFTER_MS, self, self._warm)
 
     # -- building -------------------------------------------------------------------------------------------
 
@@ -176,37 +190,32 @@ class Window(QMainWindow):
         self.cards = Cards(self.notices, self._host, self)
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
-        self._journal: JournalPage | None = None
         self.above = AbovePage(self.care, self.notices)
-        self._talk_side = QWidget()
-        column = QVBoxLayout(self._talk_side)
+        talk_side = QWidget()
+        column = QVBoxLayout(talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.bar)
         column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._talk_side)
+        self.pages = Pages(self.look, self._host, talk_side)
+        self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
         across = QHBoxLayout(whole)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(0)
         across.addWidget(self.rail)
-        across.addWidget(self._stack, 1)
+        across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
-        self._warming = QTimer(self)
-        self._warming.setSingleShot(True)
-        self._warming.setInterval(_WARM_AFTER_MS)
-        self._warming.timeout.connect(self._warm)
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
         self.keys = TalkKeys(
             self,
-            may_talk=lambda: self._stack.currentWidget() is self._talk_side,
+            may_talk=lambda: self.shows_talk,
             pressed=host.press_talk,
             released=host.release_talk,
             lost=host.focus_lost,
@@ -216,12 +225,19 @@ class Window(QMainWindow):
         area.button.talk_released.connect(host.release_talk)
         area.composer.submitted.connect(self._submit)
         area.composer.refused.connect(self.status.show_note)
-        self.page.link_followed.connect(self._ask_about_link)
+        for page in (self.page, self.pages):
+            page.link_followed.connect(self._ask_about_link)
+        self.pages.page_wanted.connect(self.show_page)
+        self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self._begin_anew)
+        self.page.mood_marked.connect(self._mark)
+        self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
+        self.page.another_wanted.connect(self.bar.open_menu)
+        self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
@@ -249,17 +265,7 @@ class Window(QMainWindow):
     @property
     def shows_talk(self) -> bool:
         """Whether the talk page is shown."""
-        return self._stack.currentWidget() is self._talk_side
-
-    def _journal_page(self) -> JournalPage:
-        from companion.gui.journal import JournalPage
-
-        if self._journal is None:
-            self._journal = JournalPage(self.look, self._host)
-            self._journal.talk_wanted.connect(lambda: self.show_page("talk"))
-            self._journal.link_followed.connect(self._ask_about_link)
-            self._stack.addWidget(self._journal)
-        return self._journal
+        return self.pages.shows_talk
 
     # -- what the person does -------------------------------------------------------------------------------
 
@@ -273,6 +279,9 @@ class Window(QMainWindow):
             self.raise_()
 
     def _escape(self) -> None:
+        if self._welcome is not None and self.shows_welcome:
+            self._welcome.escape()
+            return
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
             self.status.show_note("Thrown away; nothing was sent")
@@ -284,6 +293,10 @@ class Window(QMainWindow):
     def _submit(self, text: str) -> None:
         if self._host.submit(text):
             self.page.area.composer.clear()
+
+    def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
+        marking = self._host.marking
+        (marking.mark_after if is_after else marking.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
@@ -304,7 +317,7 @@ class Window(QMainWindow):
 
     def _show_waiting_takes(self) -> None:
         self.show_page("journal")
-        self._journal_page().show_waiting()
+        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -363,6 +376,7 @@ class Window(QMainWindow):
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
+                self.page.show_earlier(event.turns)
             case e.LocalTimeChanged():
                 self._show_other_time(event)
             case e.JournalOpened():
@@ -379,8 +393,8 @@ class Window(QMainWindow):
                     self.status.show_note("Headphones are better here: the answer cannot be talked over")
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
-        if self._journal is not None and not self.shows_talk and (event.is_other_day or event.is_other_zone):
-            self._journal.refresh()
+        if event.is_other_day or event.is_other_zone:
+            self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self._phase = self._phase, event.phase
@@ -440,8 +454,7 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
-        if self._journal is not None and not self.shows_talk:
-            self._journal.refresh()
+        self.pages.refresh_shown()
 
     def _answered_instead(self, record: TurnRecord) -> str:
         """Who answered, where it was not the one who is chosen."""

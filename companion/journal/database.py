@@ -11,14 +11,17 @@ from __future__ import annotations
 import hmac
 import os
 import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlcipher3 import dbapi2
 
+from companion.days import When
 from companion.errors import CompanionError, Kind
-from companion.journal.keys import NEWER
+from companion.journal.copies import folder_of
 from companion.journal.migrations import MIGRATIONS, migrate, schema_version
 from companion.log import Secret
 from companion.paths import sync_folder
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 _PAGE_BYTES = 4096
 _SALT_BYTES = 16
 _PLAIN_HEADER = b"SQLite format 3\0"
+CHECKED_AT_ONCE = 8_000_000
+"""Bytes; a larger file is opened first, in the time a person waits, and checked after."""
 _MEMORY = ":memory:"
 _TUNING = (
     "PRAGMA synchronous = FULL",  # with WAL: every COMMIT reaches the disk before it returns
@@ -42,30 +47,141 @@ _TUNING = (
 )
 
 
-def open_database(path: Path | None, *, key: Secret, journal_id: str, has_entries: bool) -> Connection:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open journal file."""
+
+    connection: Connection
+    is_read_only: bool = False
+    """A newer version wrote it: what is known of it can be read, and nothing is written."""
+    is_checked: bool = True
+    """False: it is so large that `check_whole` is left to whoever has the time."""
+
+
+def open_database(
+    path: Path | None, *, key: Secret, journal_id: str, has_entries: bool, for_reading: bool = False
+) -> Opened:
     """The journal's connection, schema up to date; None: in memory.
+
+    An older file is copied into `backups/` beside it before anything of it is changed; one of a newer version is opened
+    for reading only.
 
     Args:
         path: the file; made when it is not there and nothing was ever kept.
         key: the data key, 64 hexadecimal digits, already checked.
         journal_id: what the file's identity row must say.
         has_entries: something was kept, so a file that is not there is missing, not new.
+        for_reading: it is only read, whoever writes to it meanwhile.
 
     Raises:
         CompanionError: JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN; the file is then untouched.
         OSError: the folder or file cannot be made.
     """
     if path is None:
-        return _set_up(_connect(_MEMORY, key), journal_id)
+        return Opened(_set_up(_connect(_MEMORY, key), journal_id))
+    version, is_checked = 0, True
     if check_present(path, has_entries=has_entries):
         try:
-            with closing(_connect(_address(path, "ro"), key)) as look:
-                _inspect(look, journal_id, has_entries=has_entries)
+            with closing(_connect(_address(path, _mode_to_look(path)), key)) as look:
+                version = _inspect(look, journal_id, has_entries=has_entries)
+                is_checked = path.stat().st_size <= CHECKED_AT_ONCE
+                if is_checked:
+                    _check(look)
         except dbapi2.Error as error:
             raise _verdict(path, key, error) from error
+    elif for_reading:
+        raise CompanionError(Kind.JOURNAL_MISSING)
     else:
         _make_private(path)
-    return _set_up(_connect(_address(path, "rw"), key), journal_id)
+    if for_reading and version < len(MIGRATIONS):
+        raise CompanionError(
+            Kind.JOURNAL_UNSAVED,
+            "An older Companion wrote this journal, and it was not opened since.",
+            hint="Open Companion once; that brings it up to date.",
+        )
+    if for_reading or version > len(MIGRATIONS):
+        return Opened(
+            _for_reading(_connect(_address(path, "mode=ro"), key)), is_read_only=True, is_checked=is_checked
+        )
+    connection = _connect(_address(path, "mode=rw"), key)
+    try:
+        if 0 < version < len(MIGRATIONS):
+            keep_copy(connection, copy_before_version(path, len(MIGRATIONS)), key, journal_id)
+    except BaseException:
+        connection.close()
+        raise
+    return Opened(_set_up(connection, journal_id), is_checked=is_checked)
+
+
+def check_whole(path: Path, key: Secret, begun: Callable[[Callable[[], None]], bool]) -> None:
+    """Reads every page beside whoever writes. Blocking, seconds for a large journal; for a thread of its own.
+
+    Args:
+        begun: given what ends it early, from any thread; says whether it is still wanted.
+
+    Raises:
+        CompanionError: JOURNAL_DAMAGED.
+    """
+    with closing(_connect(_address(path, "mode=ro"), key)) as look:
+        if not begun(look.interrupt):
+            return
+        try:
+            _check(look)
+        except dbapi2.Error as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+                raise _verdict(path, key, error) from error
+
+
+def _check(connection: Connection) -> None:
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise CompanionError(Kind.JOURNAL_DAMAGED)
+
+
+def copy_before_version(path: Path, version: int) -> Path:
+    """Where the journal stays as it was before it became one of `version`."""
+    return folder_of(path) / f"before-version-{version}.db"
+
+
+def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str) -> None:
+    """A whole copy of the journal, as encrypted as itself, that has its name only once it was opened and checked.
+
+    Raises:
+        CompanionError: JOURNAL_DAMAGED, what was written is not what was read.
+        OSError, sqlcipher3.Error: there is no room, or the folder cannot be written; nothing was changed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    growing = target.with_suffix(".part")
+    growing.unlink(missing_ok=True)  # of a run that ended here
+    try:
+        _make_private(growing)
+        with closing(_connect(_address(growing, "mode=rw"), key)) as copy:
+            connection.backup(copy)
+        with growing.open("rb+") as file:
+            os.fsync(file.fileno())
+        with closing(_connect(_address(growing, "mode=ro&immutable=1"), key)) as copy:
+            _inspect(copy, journal_id, has_entries=False)
+            _check(copy)
+            if (
+                _counts(copy) != _counts(connection)
+                or copy.execute("PRAGMA cipher_integrity_check").fetchone()
+            ):
+                raise CompanionError(Kind.JOURNAL_DAMAGED, "The copy of the journal is not like the journal.")
+        os.replace(growing, target)
+    except BaseException:
+        growing.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _counts(connection: Connection) -> tuple[int, ...]:
+    """How many rows every table has."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    return tuple(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in names)
+
+
+def _for_reading(connection: Connection) -> Connection:
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def check_present(path: Path, *, has_entries: bool) -> bool:
@@ -96,11 +212,18 @@ def _has_log(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+def _mode_to_look(path: Path) -> str:
+    """Read-only, but where the app ended while the file was made: then its first bytes are taken back."""
+    began = path.with_name(f"{path.name}-journal")
+    return "mode=rw" if began.exists() and began.stat().st_size else "mode=ro"
+
+
 def _connect(address: str, key: Secret) -> Connection:
     connection: Connection = dbapi2.connect(address, uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA cipher_log_level = NONE")  # or it writes to stderr
         connection.execute(f"PRAGMA key = \"x'{key.reveal()}{_salt(key).hex()}'\"")
+        connection.create_function("offset_here", 1, lambda at: When.of(at).offset_s)
         if not connection.execute("PRAGMA cipher_version").fetchone():
             raise CompanionError(
                 Kind.INTERNAL, "The journal's encryption is not available, so nothing was opened."
@@ -116,8 +239,8 @@ def _salt(key: Secret) -> bytes:
     return hmac.digest(bytes.fromhex(key.reveal()), b"companion journal salt", "sha256")[:_SALT_BYTES]
 
 
-def _address(path: Path, mode: str) -> str:
-    return f"{path.absolute().as_uri()}?mode={mode}"
+def _address(path: Path, how: str) -> str:
+    return f"{path.absolute().as_uri()}?{how}"
 
 
 def _make_private(path: Path) -> None:
@@ -126,16 +249,14 @@ def _make_private(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> None:
-    if schema_version(connection) > len(MIGRATIONS):
-        raise CompanionError(Kind.JOURNAL_FOREIGN, NEWER)
+def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> int:
+    """The version of its schema, once it is known to be the right one."""
     identity = _identity(connection)
     if identity is None and has_entries:
         raise CompanionError(Kind.JOURNAL_DAMAGED)
     if identity not in (None, journal_id):
         raise CompanionError(Kind.JOURNAL_FOREIGN)
-    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise CompanionError(Kind.JOURNAL_DAMAGED)
+    return schema_version(connection)
 
 
 def _identity(connection: Connection) -> str | None:

@@ -13,8 +13,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from companion.paths import sync_folder, write_atomically
+from companion.places import read_regular
 
 _NONCE_BYTES = 12
+_MOST_BYTES = 64 << 20
 _BOUND_TO = b"companion draft 1"
 
 
@@ -39,8 +41,8 @@ class SealedDraft:
     def read(self) -> str:
         """Empty where there is none, or where it is damaged: nothing is worth a card here. Raises OSError."""
         try:
-            kept = self._path.read_bytes()
+            kept = read_regular(self._path, most_bytes=_MOST_BYTES) or b""
             text = AESGCM(self._key).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], _BOUND_TO)
-        except (FileNotFoundError, InvalidTag, ValueError):
+        except (InvalidTag, ValueError):
             return ""
         return text.decode("utf-8", "surrogatepass")

@@ -24,6 +24,7 @@ from typing import Any
 from companion.errors import CompanionError, Kind
 from companion.log import Secret
 from companion.paths import write_atomically
+from companion.places import read_regular
 
 _FORMAT = 1
 _MAX_FILE_BYTES = 65_536
@@ -238,15 +239,15 @@ def read_slots(path: Path) -> KeySlots | None:
         OSError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    try:
-        if len(content) > _MAX_FILE_BYTES:
-            raise ValueError("too long")
+        content = read_regular(path, most_bytes=_MAX_FILE_BYTES)
+        if content is None:
+            return None
         return _parse(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        if isinstance(
+            error.__cause__, OSError
+        ):  # a disk that does not let it be read says nothing of what it holds
+            raise error.__cause__ from None
         raise _slots_damaged(error) from error
 
 

@@ -14,7 +14,7 @@ import re
 import secrets
 import struct
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,11 @@ from typing import IO, Protocol
 
 from companion import days
 from companion.errors import CompanionError, Kind
-from companion.flow import CAPTURE_RATE_HZ, WaitingTake
+from companion.flow import CAPTURE_RATE_HZ
 from companion.journal.writer import Writer
-from companion.paths import sync_folder
+from companion.paths import hold, is_held, sync_folder
 from companion.ports import Spool
+from companion.records import WaitingTake
 
 _log = logging.getLogger(__name__)
 MAGIC = b"companion take 1\n"
@@ -43,10 +44,18 @@ class Takes(Protocol):
     """All recordings of one journal."""
 
     def new(self) -> Spool: ...
-    async def waiting(self) -> Sequence[WaitingTake]: ...
+    async def waiting(self, kept: frozenset[str] = frozenset()) -> Sequence[WaitingTake]:
+        """Oldest first, without those that are being recorded and those that are kept."""
+
     async def read(self, take_id: str) -> bytes: ...
     async def damage(self, take_id: str) -> float: ...
     async def discard(self, take_id: str) -> None: ...
+
+    def seconds_of(self, take_id: str) -> float:
+        """How long a finished one is; 0: it is not there. Runs on the writer thread."""
+
+    def remove(self, take_ids: Iterable[str]) -> None:
+        """Finished ones go for good. Runs on the writer thread. Raises OSError."""
 
     def close(self) -> None:
         """Puts what is still being recorded on disk. Runs on the writer thread."""
@@ -69,10 +78,9 @@ class SealedTakes:
         self._open[take_id] = take
         return take
 
-    async def waiting(self) -> Sequence[WaitingTake]:
-        """Oldest first, without those that are being recorded."""
-        recording = frozenset(self._open)
-        return await self._writer.run(lambda: self._list(recording))
+    async def waiting(self, kept: frozenset[str] = frozenset()) -> Sequence[WaitingTake]:
+        others = kept.union(self._open)
+        return await self._writer.run(lambda: self._list(others))
 
     async def read(self, take_id: str) -> bytes:
         path = self._path(take_id)
@@ -92,7 +100,14 @@ class SealedTakes:
             await take.discard()
             return
         path = self._path(take_id)
-        await self._writer.run(lambda: _remove(path))
+        await self._writer.run(lambda: None if is_held(path) else _remove(path))
+
+    def seconds_of(self, take_id: str) -> float:
+        return _seconds(self._path(take_id))
+
+    def remove(self, take_ids: Iterable[str]) -> None:
+        for take_id in take_ids:
+            _remove(self._path(take_id))
 
     def close(self) -> None:
         for take in list(self._open.values()):
@@ -106,10 +121,12 @@ class SealedTakes:
             raise _gone()
         return self._folder / f"{take_id}.take"
 
-    def _list(self, recording: frozenset[str]) -> list[WaitingTake]:
+    def _list(self, others: frozenset[str]) -> list[WaitingTake]:
         ids = sorted(path.stem for path in self._folder.glob("*.take") if _ID.fullmatch(path.stem))
         found = [
-            _waiting(take_id, _seconds(self._path(take_id))) for take_id in ids if take_id not in recording
+            _waiting(take_id, _seconds(self._path(take_id)))
+            for take_id in ids
+            if take_id not in others and not is_held(self._path(take_id))
         ]
         return [take for take in found if take.seconds > 0]
 
@@ -190,6 +207,7 @@ class SealedTake:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
+            hold(descriptor)  # another process sees by this that it is being recorded
         try:
             self._file.seek(self._end)
             view = memoryview(sealed)
@@ -224,9 +242,12 @@ class MemoryTakes:
         self._kept[take.id] = take
         return take
 
-    async def waiting(self) -> Sequence[WaitingTake]:
-        kept = (take for take in self._kept.values() if take.is_over and take.pcm)
-        return [_waiting(take.id, len(take.pcm) / _BYTES_PER_S) for take in kept]
+    async def waiting(self, kept: frozenset[str] = frozenset()) -> Sequence[WaitingTake]:
+        return [
+            _waiting(take_id, len(pcm) / _BYTES_PER_S)
+            for take_id, pcm in self.finished().items()
+            if take_id not in kept
+        ]
 
     async def read(self, take_id: str) -> bytes:
         if take_id not in self._kept:
@@ -243,6 +264,13 @@ class MemoryTakes:
 
     async def discard(self, take_id: str) -> None:
         self._kept.pop(take_id, None)
+
+    def seconds_of(self, take_id: str) -> float:
+        return len(self.finished().get(take_id, b"")) / _BYTES_PER_S
+
+    def remove(self, take_ids: Iterable[str]) -> None:
+        for take_id in take_ids:
+            self._kept.pop(take_id, None)
 
     def close(self) -> None:
         self._kept.clear()

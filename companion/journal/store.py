@@ -6,9 +6,10 @@ leaves nothing on disk. Nothing here removes or overwrites a journal that does n
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlcipher3 import dbapi2
 
-from companion.errors import CompanionError, Kind
-from companion.flow import ReplyState, SessionRecord, TurnRecord, WaitingTake
-from companion.journal.database import check_present, open_database
+from companion.errors import Action, CompanionError, Kind
+from companion.flow import ReplyState, TurnRecord
+from companion.journal.changing import Changing
+from companion.journal.copies import folder_of, remove_due
+from companion.journal.database import Opened, check_present, check_whole, open_database
 from companion.journal.draft import SealedDraft
+from companion.journal.exchanging import Exchanging
+from companion.journal.finding import Finding
+from companion.journal.insight_rows import InsightRows
 from companion.journal.keys import (
     Argon2Cost,
     KeySlots,
@@ -31,39 +37,24 @@ from companion.journal.keys import (
     read_slots,
     write_slots,
 )
+from companion.journal.listing import Listing
+from companion.journal.moving import dump, put_all
+from companion.journal.remembering import Remembering
+from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
+from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
 from companion.log import Secret
 from companion.paths import Home, sync_folder
 from companion.ports import Spool
+from companion.records import SessionRecord, WaitingTake
+from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_Rows = list[dict[str, Any]]
-_TITLE_CHARS = 60
-_SESSIONS = """
-    SELECT session.id, started_at, session.offset_s, practice, count(*),
-        (SELECT substr(user_text, 1, 400) FROM turn WHERE session_id = session.id ORDER BY id LIMIT 1),
-        max(max(at, coalesce(reply_at, at))) - min(at)
-    FROM session JOIN turn ON turn.session_id = session.id
-    GROUP BY session.id ORDER BY session.id DESC LIMIT ?
-"""
-_TURN_COLUMNS = (
-    *(
-        "id",
-        "session_id",
-        "at",
-        "offset_s",
-        "user_text",
-        "reply_text",
-        "heard_text",
-        "reply_state",
-        "reply_at",
-    ),
-    *("engines", "timeline_ms", "cost_usd"),
-)
-_TURNS = f"SELECT {', '.join(_TURN_COLUMNS)} FROM turn WHERE session_id = ? ORDER BY id"
+Check = Callable[[Callable[[Callable[[], None]], bool]], None]
+"""`check_whole` of a journal."""
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
         cost_usd = ?
@@ -105,6 +96,7 @@ async def open_journal(
     passphrase: str | None = None,
     journal_id: str | None = None,
     cost: Argon2Cost | None = None,
+    for_reading: bool = False,
 ) -> SqlJournal:
     """Opens the journal, or makes it with a slot for each secret that is given.
 
@@ -115,17 +107,24 @@ async def open_journal(
         passphrase: as typed.
         journal_id: of a new journal, a UUID; None draws one.
         cost: of the passphrase slot of a new journal.
+        for_reading: nothing is written or migrated, so that it can be done beside an app that is open; there must be one.
 
     Raises:
         CompanionError: NO_KEYRING (new, and no secret given), JOURNAL_LOCKED (a secret is needed), WRONG_PASSPHRASE,
             JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN, DISK_FULL, JOURNAL_UNSAVED.
     """
     writer = Writer()
-    opened: list[Connection] = []
+    opened: list[Opened] = []
 
-    def opening(slots: KeySlots, key: Secret) -> Connection:
+    def opening(slots: KeySlots, key: Secret) -> Opened:
         opened.append(
-            open_database(home.journal, key=key, journal_id=slots.journal_id, has_entries=slots.has_entries)
+            open_database(
+                home.journal,
+                key=key,
+                journal_id=slots.journal_id,
+                has_entries=slots.has_entries,
+                for_reading=for_reading,
+            )
         )
         return opened[0]
 
@@ -136,33 +135,41 @@ async def open_journal(
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
-        connection = await writer.run(partial(opening, slots, key))
+        database = await writer.run(partial(opening, slots, key))
     except BaseException:  # also cancelled in the middle: what was queued is done first, then closed
         await writer.close(lambda: _close(opened))
         raise
-    takes = SealedTakes(home.takes, derive(key, "takes"), writer)
-    return SqlJournal(
+    slots_file = SlotsFile(home.key_slots, slots, key)
+    tables = Tables(
         writer,
-        connection,
-        takes,
+        database.connection,
+        before_entries=slots_file.mark_entries,
+        is_read_only=database.is_read_only,
+    )
+    return SqlJournal(
+        tables,
+        SealedTakes(home.takes, derive(key, "takes"), writer),
         storage=kind,
-        slots_file=SlotsFile(home.key_slots, slots, key),
+        slots_file=slots_file,
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
+        copies=folder_of(home.journal),
+        check=None if database.is_checked else partial(check_whole, home.journal, key),
     )
 
 
 async def open_in_memory() -> SqlJournal:
     """A journal that works like any other and is gone when it is closed."""
     writer = Writer()
-    opened: list[Connection] = []
+    opened: list[Opened] = []
     slots, key = new_slots()
 
-    def opening() -> Connection:
+    def opening() -> Opened:
         opened.append(open_database(None, key=key, journal_id=slots.journal_id, has_entries=False))
         return opened[0]
 
     try:
-        return SqlJournal(writer, await writer.run(opening), MemoryTakes(), storage="memory")
+        tables = Tables(writer, (await writer.run(opening)).connection)
+        return SqlJournal(tables, MemoryTakes(), storage="memory")
     except BaseException:
         await writer.close(lambda: _close(opened))
         raise
@@ -212,21 +219,40 @@ class SqlJournal:
 
     def __init__(
         self,
-        writer: Writer,
-        connection: Connection,
+        tables: Tables,
         takes: Takes,
         *,
         storage: str,
         slots_file: SlotsFile | None = None,
         draft: SealedDraft | None = None,
+        copies: Path | None = None,
+        check: Check | None = None,
     ) -> None:
-        self._writer = writer
-        self._connection = connection
+        """`check`: what is still to be done to know that every page of it is sound."""
+        self.tables = tables
+        self._writer = tables.writer
         self._takes = takes
         self._slots_file = slots_file
         self._draft = draft
         self.storage = storage
         """What opened it: "keyring", "passphrase" or "memory"."""
+        self.list = Listing(tables)
+        self.sounds = Sounds(tables, takes)
+        self.changing = Changing(tables, self.sounds, copies)
+        self._copies, self._check = copies, check
+        self._end_check: Callable[[], None] = lambda: None
+        self._is_closing = False
+        self.finding = Finding(tables)
+        self.remembering = Remembering(tables)
+        self.exchange = Exchanging(tables, self.list, self.changing)
+        self.insights = InsightRows(tables)
+        self._successors: dict[int, int] = {}
+        """Deleted session -> the one in which what is still said in it goes on."""
+
+    @property
+    def is_read_only(self) -> bool:
+        """A newer version wrote it: it can be read; whatever would change it raises JOURNAL_UNSAVED and says so."""
+        return self.tables.is_read_only
 
     @property
     def opens_with(self) -> frozenset[SlotKind]:
@@ -236,16 +262,17 @@ class SqlJournal:
     # -- turns ----------------------------------------------------------------------------------------------
 
     async def begin_session(self, practice: str, at: float | None = None, offset_s: int | None = None) -> int:
-        sql = "INSERT INTO session (started_at, offset_s, practice) VALUES (?, ?, ?)"
-        started_at = time.time() if at is None else at
-        return await self._writer.run(lambda: self._insert(sql, started_at, offset_s, practice))
+        row = {"started_at": time.time() if at is None else at, "offset_s": offset_s, "practice": practice}
+        return await self.tables.write(lambda connection: insert(connection, "session", row))
 
     async def save_user(self, session_id: int, text: str, at: float, offset_s: int | None = None) -> int:
-        return await self._writer.run(lambda: self._insert_turn(session_id, _storable(text), at, offset_s))
+        """Where the reflection was deleted meanwhile, the words begin another one; where it was merged, they are there."""
+        row = {"at": at, "offset_s": offset_s, "user_text": storable(text)}
+        return await self.tables.write(lambda connection: self._add_turn(connection, session_id, row))
 
     async def save_sentence(self, turn_id: int, text: str) -> None:
         """A sentence that comes after `finish_reply` is already in the finished reply and changes nothing."""
-        await self._writer.run(lambda: self._append(turn_id, _storable(text)))
+        await self.tables.write(lambda connection: self._append(connection, turn_id, storable(text)))
 
     async def finish_reply(
         self,
@@ -260,8 +287,8 @@ class SqlJournal:
         cost_usd: float | None,
     ) -> None:
         values = (
-            _storable(reply_text),
-            _storable(heard_text),
+            storable(reply_text),
+            storable(heard_text),
             state.value,
             reply_at,
             json.dumps(dict(engines)),
@@ -269,13 +296,13 @@ class SqlJournal:
             cost_usd,
             turn_id,
         )
-        await self._writer.run(lambda: self._change(_FINISH, *values))
+        await self.tables.write(lambda connection: self._change(connection, turn_id, _FINISH, *values))
 
     async def sessions(self, limit: int = 500) -> Sequence[SessionRecord]:
-        return [_session(row) for row in await self._rows(_SESSIONS, limit)]
+        return await self.list.page(limit=limit)
 
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        return [_turn(row) for row in await self._rows(_TURNS, session_id)]
+        return await self.list.turns(session_id)
 
     # -- recordings -----------------------------------------------------------------------------------------
 
@@ -284,7 +311,12 @@ class SqlJournal:
 
     async def waiting_takes(self) -> Sequence[WaitingTake]:
         """A take whose words are being recognised right now is among them; one still being recorded is not."""
-        return await self._takes.waiting()
+        sql = "SELECT take_id FROM kept_sound"
+        kept = await self.tables.read(lambda connection: connection.execute(sql).fetchall())
+        return await self._takes.waiting(frozenset(row[0] for row in kept))
+
+    async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
+        await self.sounds.keep(turn_id, take_ids)
 
     async def read_take(self, take_id: str) -> bytes:
         return await self._takes.read(take_id)
@@ -324,8 +356,10 @@ class SqlJournal:
                 sealed[take_id] = copy = self._takes.new(take_id)
                 copy.write(pcm)
                 await copy.finish()
-            tables = await other._writer.run(other._dump)
-            sessions, turns = await self._writer.run(lambda: self._insert_all(*tables))
+            everything = await other.tables.read(dump)
+            sessions, turns = dict[int, int](), dict[int, int]()
+            if any(everything.values()):
+                sessions, turns = await self.tables.write(lambda _: put_all(self.tables, everything))
         except BaseException:
             for spool in sealed.values():
                 with suppress(CompanionError):  # the disk that failed; the first failure is told
@@ -338,6 +372,57 @@ class SqlJournal:
         assert isinstance(self._takes, MemoryTakes), "on disk nothing is moved"
         waiting = self._takes.finished()
         return [take_id for take_id in take_ids if take_id not in waiting]
+
+    # -- what is due ----------------------------------------------------------------------------------------
+
+    async def tidy(self, *, sound_days: int | None = None) -> None:
+        """What is due goes for good: what was deleted a week ago, recordings kept for `sound_days`, old copies.
+
+        Args:
+            sound_days: None: recordings stay.
+        """
+        if self.is_read_only:
+            return
+        now = time.time()
+        await self.changing.purge()
+        if sound_days is not None:
+            await self.sounds.remove_older(now - sound_days * 86_400)
+        if (copies := self._copies) is not None:
+            await self._writer.run(lambda: remove_due(copies, now))
+
+    async def check(self) -> None:
+        """Reads every page of a large journal, beside what goes on; of a small one that was done when it was opened.
+
+        Raises:
+            CompanionError: JOURNAL_DAMAGED; what can be read still can.
+        """
+        check, self._check = self._check, None
+        if check is None or self._is_closing:
+            return
+        async with self.tables.one_reader:
+            task = spawn(
+                asyncio.to_thread(check, self._check_begun), name="check the journal", is_awaited=True
+            )
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                self._end_check()
+                await asyncio.wait([task])
+                task.exception()  # seen; who wanted to know is gone
+                raise
+            finally:
+                self._end_check = lambda: None
+        try:
+            task.result()
+        except CompanionError as error:
+            hint = "It stays open: what can be read is there, and nothing was removed."
+            told = CompanionError(error.kind, "A part of the journal is damaged.", hint=hint, cause=error)
+            told.actions = (Action.SHOW_FILE,)
+            raise told from error
+
+    def _check_begun(self, end: Callable[[], None]) -> bool:
+        self._end_check = end
+        return not self._is_closing
 
     # -- keys -----------------------------------------------------------------------------------------------
 
@@ -365,7 +450,10 @@ class SqlJournal:
 
     async def close(self) -> None:
         """Saves what is queued or being recorded, then closes the file. Idempotent; waits five seconds at most."""
-        await self._writer.close(self._end)
+        self._is_closing = True
+        self._end_check()
+        async with self.tables.one_reader:
+            await self._writer.close(self._end)
 
     async def check_passphrase(self, passphrase: str) -> None:
         """Returns when `passphrase` opens it.
@@ -377,80 +465,55 @@ class SqlJournal:
 
     # -- on the writer thread -------------------------------------------------------------------------------
 
-    def _dump(self) -> tuple[_Rows, _Rows]:
-        return self._all("session"), self._all("turn")
+    def _add_turn(self, connection: Connection, session_id: int, row: dict[str, Any]) -> int:
+        self.tables.before_entries()
+        session_id = self._living(connection, session_id, row)
+        sql = "SELECT coalesce(max(place), 0) FROM turn WHERE session_id = ?"
+        (place,) = connection.execute(sql, (session_id,)).fetchone()
+        return insert(connection, "turn", row | {"session_id": session_id, "place": place})
 
-    def _all(self, table: str) -> _Rows:
-        cursor = self._connection.execute(f"SELECT * FROM {table} ORDER BY id")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+    def _living(self, connection: Connection, session_id: int, row: dict[str, Any]) -> int:
+        """The session words of `session_id` go to now: the one it was merged into, a new one where it was deleted."""
+        sql = "SELECT practice, deleted_at, merged_into FROM session WHERE id = ?"
+        found = connection.execute(sql, (session_id,)).fetchone()
+        if found is None:
+            practice = self.tables.purged_sessions.get(session_id)
+            if practice is None:
+                return session_id  # there never was one: writing fails, and is told
+        else:
+            practice, deleted_at, merged_into = found
+            if merged_into is not None:
+                return self._living(connection, merged_into, row)
+            if deleted_at is None:
+                return session_id
+        successor = self._successors.get(session_id)
+        if successor is not None and connection.execute(sql, (successor,)).fetchone():
+            return self._living(connection, successor, row)
+        began = {"started_at": row["at"], "offset_s": row["offset_s"], "practice": practice}
+        self._successors[session_id] = insert(connection, "session", began)
+        return self._successors[session_id]
 
-    def _insert_all(self, sessions: _Rows, turns: _Rows) -> tuple[dict[int, int], dict[int, int]]:
-        """In one transaction; old id -> new id of both."""
-        if self._slots_file and turns:
-            self._slots_file.mark_entries()
-        new_sessions, new_turns = dict[int, int](), dict[int, int]()
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            for row in sessions:
-                new_sessions[row["id"]] = self._insert_row("session", row)
-            for row in turns:
-                moved = row | {"session_id": new_sessions[row["session_id"]]}
-                new_turns[row["id"]] = self._insert_row("turn", moved)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        return new_sessions, new_turns
-
-    def _insert_row(self, table: str, row: dict[str, Any]) -> int:
-        names = [name for name in row if name != "id"]
-        marks = ", ".join("?" * len(names))
-        values = (row[name] for name in names)
-        return self._insert(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", *values)
-
-    def _insert_turn(self, session_id: int, text: str, at: float, offset_s: int | None) -> int:
-        if self._slots_file:
-            self._slots_file.mark_entries()
-        sql = "INSERT INTO turn (session_id, at, offset_s, user_text) VALUES (?, ?, ?, ?)"
-        return self._insert(sql, session_id, at, offset_s, text)
-
-    def _append(self, turn_id: int, text: str) -> None:
+    def _append(self, connection: Connection, turn_id: int, text: str) -> None:
         self._change(
+            connection,
+            turn_id,
             "UPDATE turn SET reply_text = CASE reply_state WHEN 'partial' THEN reply_text || ? ELSE reply_text END"
             " WHERE id = ?",
             text,
             turn_id,
         )
 
-    def _insert(self, sql: str, *values: object) -> int:
-        return int(self._connection.execute(sql, values).lastrowid or 0)
-
-    def _change(self, sql: str, *values: object) -> None:
-        if not self._connection.execute(sql, values).rowcount:
+    def _change(self, connection: Connection, turn_id: int, sql: str, *values: object) -> None:
+        if not connection.execute(sql, values).rowcount and turn_id not in self.tables.purged_turns:
             raise CompanionError(Kind.JOURNAL_UNSAVED, "The turn is not in the journal any more.")
 
     def _end(self) -> None:
         self._takes.close()
         with suppress(dbapi2.Error):  # all is committed already; the next start does it
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self._connection.close()
+            self.tables.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.tables.connection.close()
 
     # -- on the loop ----------------------------------------------------------------------------------------
-
-    async def _rows(self, sql: str, value: int) -> list[tuple[Any, ...]]:
-        try:
-            return await self._writer.run(lambda: self._connection.execute(sql, (value,)).fetchall())
-        except CompanionError as error:
-            if error.kind is not Kind.JOURNAL_UNSAVED:
-                raise
-            raise CompanionError(
-                error.kind,
-                "The journal could not be read.",
-                hint="Nothing was changed; try again.",
-                cause=error,
-            ) from error
 
     def _keys(self) -> SlotsFile:
         if self._slots_file is None:
@@ -458,9 +521,9 @@ class SqlJournal:
         return self._slots_file
 
 
-def _close(connections: Sequence[Connection]) -> None:
-    for connection in connections:
-        connection.close()
+def _close(opened: Sequence[Opened]) -> None:
+    for each in opened:
+        each.connection.close()
 
 
 def _read(home: Home) -> KeySlots | None:
@@ -486,36 +549,3 @@ async def _new(
     if not slots.slots:
         raise CompanionError(Kind.NO_KEYRING)
     return slots, key, slots.slots[0].kind
-
-
-def _session(row: tuple[Any, ...]) -> SessionRecord:
-    session_id, started_at, offset_s, practice, turns, first_words, seconds = row
-    return SessionRecord(
-        id=session_id,
-        started_at=started_at,
-        offset_s=offset_s,
-        practice=practice,
-        title=_title(first_words),
-        turns=turns,
-        seconds=max(0.0, seconds),  # a clock that was set back
-    )
-
-
-def _turn(row: tuple[Any, ...]) -> TurnRecord:
-    kept = dict(zip(_TURN_COLUMNS, row, strict=True))
-    kept["reply_state"] = ReplyState(kept["reply_state"])
-    kept["engines"], kept["timeline_ms"] = json.loads(kept["engines"]), json.loads(kept["timeline_ms"])
-    return TurnRecord(**kept)
-
-
-def _title(text: str) -> str:
-    words = " ".join(text.split())
-    if len(words) <= _TITLE_CHARS:
-        return words
-    whole = words[: _TITLE_CHARS + 1].rpartition(" ")[0] or words[:_TITLE_CHARS]
-    return whole.rstrip(" ,;:–—-") + "…"
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: half a character pair, as broken input leaves it, would refuse the whole row."""
-    return text.encode("utf-8", "replace").decode("utf-8")

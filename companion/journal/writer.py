@@ -8,7 +8,6 @@ refused at once with JOURNAL_UNSAVED, and the caller keeps the words.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import threading
 from collections import deque
@@ -19,17 +18,15 @@ from typing import Any, TypeVar
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
+from companion.places import FULL
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 def unsaved(error: BaseException) -> CompanionError:
     """What a failed write of the disk or the database means to a person."""
-    full = (
-        getattr(error, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(error, "errno", None) in _NO_ROOM
-    )
+    full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(error, "errno", None) in FULL
     return CompanionError(Kind.DISK_FULL if full else Kind.JOURNAL_UNSAVED, cause=error)
 
 

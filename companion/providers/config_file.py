@@ -31,6 +31,7 @@ from companion import yaml_file
 from companion.errors import AIProviderInvalidRequestError, AIProviderNotSupportedError, CompanionError
 from companion.flow import Role
 from companion.log import Secret, hide
+from companion.places import RefusedFile
 from companion.providers import registry
 from companion.providers.config import (
     CHOICES,
@@ -398,7 +399,7 @@ def _read(path: Path) -> dict[str, _Value]:
         return entries | dict(_server_entries(path, root.value.get("servers")))
     except yaml_file.BrokenFile as error:
         raise _refused(f"{path.name}:{error.line}", "", str(error)) from error
-    except yaml_file.RefusedFile as error:
+    except RefusedFile as error:
         raise _refused(path.name, "", str(error)) from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from companion import yaml_file
 from companion.errors import AIProviderInvalidRequestError
+from companion.places import RefusedFile
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _QUOTED = re.compile(r"'([^']*)'\s*(?:#.*)?|\"((?:[^\"\\]|\\.)*)\"\s*(?:#.*)?")
@@ -31,7 +32,7 @@ def load_dotenv(path: str | Path = ".env", override: bool = False) -> bool:
         if raw is None:
             return False
         found = parse(yaml_file.decode(raw), Path(path).name)
-    except (yaml_file.RefusedFile, yaml_file.BrokenFile) as error:
+    except (RefusedFile, yaml_file.BrokenFile) as error:
         raise AIProviderInvalidRequestError(f"{Path(path).name}: {error}.") from error
     for name, value in found.items():
         if override or not os.environ.get(name):

@@ -212,6 +212,8 @@ class AIProvider(SimpleMethods):
     """The model that hears, of a provider that finds out for itself which is there."""
     speaker: str = ""
     """The voice that speaks, in the same way: its label."""
+    thinker: str = ""
+    """The model that thinks, in the same way."""
     budget: Budget | None = None
     """Where everything that goes through `stacked` is paid from; a conversation with a voice model is booked on it too."""
     api_key: Secret | None

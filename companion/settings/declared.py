@@ -251,6 +251,28 @@ class Journal:
         help="Encrypted, on this computer. Off: a new reflection is forgotten when the window closes.",
         page=Page.JOURNAL,
     )
+    keep_sound: str = setting(
+        "until_written",
+        label="Keep the recordings of what I say",
+        help="Encrypted, beside the words. Never: what could not be written down is lost when the window closes. Choosing "
+        "less removes none that is kept already, but those that are older than the days you choose.",
+        choices={
+            "never": "Never",
+            "until_written": "Until they are written down",
+            "days": "For some days",
+            "always": "Always",
+        },
+        page=Page.JOURNAL,
+    )
+    sound_days: int = setting(
+        30,
+        label="Days to keep recordings",
+        help="Where they are kept for some days.",
+        unit="days",
+        low=1,
+        high=3650,
+        page=Page.JOURNAL,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +328,12 @@ class Practice:
 
     current: str = setting(
         "open-reflection", label="Practice", help="The practice a new reflection begins with.", page=None
+    )
+    ask_mood: bool = setting(
+        True,
+        label="Ask how I am before and after a practice",
+        help="Seven marks and a word, kept with the reflection. You can always leave them out.",
+        page=Page.GENERAL,
     )
 
 

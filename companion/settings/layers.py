@@ -18,6 +18,7 @@ from companion import yaml_file
 from companion.errors import CompanionError, Kind
 from companion.log import hide
 from companion.paths import Home, write_atomically
+from companion.places import RefusedFile
 from companion.settings.declared import (
     ROLES,
     Settings,
@@ -31,7 +32,7 @@ from companion.settings.declared import (
     value_of,
 )
 from companion.settings.field import Declared, Field, Value
-from companion.yaml_file import BrokenFile, Node, RefusedFile
+from companion.yaml_file import BrokenFile, Node
 
 PREFIX = "COMPANION_"
 _OWN_VARIABLES = {"COMPANION_HOME", "COMPANION_ENV"}

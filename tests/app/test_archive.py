@@ -16,7 +16,7 @@ from companion.app.archive import Archive, Place
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.flow import FRAME_BYTES, ReplyState
-from companion.journal import spool
+from companion.journal import migrations, moving, spool
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import Home
 from companion.ports import Journal
@@ -178,16 +178,16 @@ async def test_everything_said_meanwhile_moves_with_its_recordings(home: Home) -
 
 
 def fail_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, rows = SqlJournal._insert_row, 0
+    real, rows = moving.insert, 0
 
-    def insert(self: SqlJournal, table: str, row: dict[str, Any]) -> int:
+    def insert(connection: Any, table: str, row: dict[str, Any]) -> int:
         nonlocal rows
         rows += 1
         if rows == 3:
             raise OSError(28, "No space left on device")
-        return real(self, table, row)
+        return real(connection, table, row)
 
-    monkeypatch.setattr(SqlJournal, "_insert_row", insert)
+    monkeypatch.setattr(moving, "insert", insert)
 
 
 def fail_at_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,3 +530,23 @@ async def test_an_existing_journal_is_never_taken_for_a_new_one(home: Home) -> N
         with pytest.raises(CompanionError):
             await run.archive.use_passphrase("wrong")
         assert home.key_slots.exists()
+
+
+async def test_a_journal_of_a_newer_version_is_read_and_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep_by_passphrase(home, "Kept.")
+    with monkeypatch.context() as older:
+        older.setattr("companion.journal.database.MIGRATIONS", migrations.MIGRATIONS[:-1])
+        async with running(home, without_keyring()) as run:
+            await run.archive.use_passphrase(PASSPHRASE)
+            assert await run.texts() == ["Kept."]
+            with pytest.raises(CompanionError):
+                await run.say("Not kept.")
+            note = run.of(Trouble)[-1].error
+            assert (note.kind, note.actions) == (Kind.JOURNAL_FOREIGN, ())
+            assert "only be read" in note.message
+            assert run.told.index(run.of(Trouble)[-1]) > run.told.index(run.of(TroubleCleared)[-1])
+    async with running(home, without_keyring()) as run:
+        await run.archive.use_passphrase(PASSPHRASE)
+        assert await run.texts() == ["Kept."]

@@ -69,6 +69,40 @@ async def test_the_pill_and_the_journal_name_the_recogniser_that_was_found(
     await staff.aclose()
 
 
+@pytest.mark.parametrize(
+    ("role", "changes", "found", "label"),
+    [
+        (Role.HEARS, {"providers.stt.active": "whisper"}, "", "This computer, Whisper base"),
+        (
+            Role.HEARS,
+            {"providers.stt.active": "whisper", "providers.stt.whisper.model": "tiny.en"},
+            "base",
+            "This computer, Whisper tiny, English",
+        ),
+        (
+            Role.SPEAKS,
+            {"providers.tts.active": "piper", "providers.tts.piper.voice": "kokoro-82m#af_heart"},
+            "",
+            "This computer, Kokoro",
+        ),
+        (Role.SPEAKS, {"providers.tts.active": "piper"}, "", "A natural voice on this computer"),
+        (Role.THINKS, {"providers.llm.active": "mind"}, "", "A model on this computer"),
+        (Role.THINKS, {"providers.llm.active": "mind"}, "qwen3-1.7b", "This computer, Qwen3 1.7B"),
+        (
+            Role.THINKS,
+            {"providers.llm.active": "mind", "providers.llm.mind.model": "/home/me/mine.gguf"},
+            "",
+            "This computer, mine",
+        ),
+        (Role.THINKS, {}, "qwen3-1.7b", "Offline guide"),
+    ],
+)
+def test_the_pill_names_the_model_of_this_computer(
+    role: Role, changes: dict[str, object], found: str, label: str
+) -> None:
+    assert roles.in_use(changed(Settings(), changes), role, found).label == label
+
+
 async def test_another_language_than_is_set_is_told_once(staff: ProviderPool, told: list[Event]) -> None:
     for _ in range(3):
         await hear(staff)

@@ -185,6 +185,14 @@ async def test_typed_words_are_answered_like_spoken_ones(desk: Desk) -> None:
     assert not desk.engine.submit("   "), "nothing to send"
 
 
+async def test_what_is_read_ahead_is_what_is_asked_later(desk: Desk) -> None:
+    """A model of this computer reads a second or more at what it did not read before."""
+    ahead = desk.engine.next_question()
+    await desk.talk()
+    await desk.until(TurnFinished)
+    assert desk.prompts[0][: len(ahead)] == ahead
+
+
 async def test_what_is_said_on_another_day_belongs_to_another_session(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +376,13 @@ async def test_silence_is_never_sent(desk: Desk) -> None:
     assert desk.prompts == []
     assert desk.of(Trouble)[0].error.kind in (Kind.HEARD_NOTHING, Kind.MICROPHONE_SILENT)
     assert await desk.journal.waiting_takes() == []
+
+
+async def test_a_silent_microphone_is_told_once_in_a_take(desk: Desk) -> None:
+    desk.microphone = FileMicrophone(Audio(pcm=bytes(3 * 32_000), rate_hz=16_000), realtime=False)
+    await desk.talk()
+    await desk.until(TakeDiscarded)
+    assert [each.error.kind for each in desk.of(Trouble)] == [Kind.MICROPHONE_SILENT]
 
 
 async def test_words_spoken_while_the_last_are_transcribed_belong_together(desk: Desk) -> None:

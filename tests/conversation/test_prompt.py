@@ -108,6 +108,20 @@ def test_what_is_left_out_stays_the_same_for_many_turns() -> None:
     assert changes <= 6
 
 
+def test_what_was_said_at_the_beginning_is_still_known_when_it_is_not_sent_any_more() -> None:
+    beginning = "My brother Jonas moved to Lyon last year, and we have hardly talked since. " + "word " * 60
+    history = [turn(0, beginning, heard="Since last year. What was the last time?")]
+    history += [turn(n, f"{n} " + "u" * 200, heard=f"{n} " + "a" * 200) for n in range(1, 300)]
+    messages = build(*history)
+    system = messages[0].content
+    assert all("Jonas" not in message.content for message in messages[1:])
+    assert "Do not ask for it again:\n- My brother Jonas moved to Lyon last year" in system
+    assert len(system) < len(build(*history[:2])[0].content) + 4_000
+    assert "Earlier in this conversation they said" not in build(*history[:2])[0].content
+    unchanged = [build(*history[:n])[0].content for n in range(200, 300)]
+    assert sum(one != other for one, other in pairwise(unchanged)) <= 6
+
+
 def test_the_newest_words_are_sent_whole_however_long() -> None:
     long = "word " * 20_000
     messages = build(turn(1, "x" * HISTORY_CHARS, heard="y"), text=long)

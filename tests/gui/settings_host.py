@@ -10,7 +10,7 @@ from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, EngineInUse, Events
-from companion.flow import TURN_ROLES, Health, Role, VoiceInfo
+from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
 from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
@@ -56,6 +56,10 @@ class StagedHost:
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
+        self.hears = "I had porridge."
+        """What the next try of the microphone makes out."""
+        self.network_fault: CompanionError | None = None
+        """What fetching comes to."""
         self.microphone_fault: CompanionError | None = None
         self.open_meters: list[str] = []
         self.previews: list[str] = []
@@ -64,6 +68,8 @@ class StagedHost:
         """Models that are not absent."""
         self.pace_found: Pace | CompanionError | None = None
         """How fast the chosen model of this computer writes, or why it does not."""
+        self.voice_objection_found = ""
+        """Why a voice that is tried is too slow."""
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -154,6 +160,19 @@ class StagedHost:
         finally:
             self.open_meters.remove(device_name)
 
+    async def listen(self, device_name: str) -> AsyncIterator[float | Transcript]:
+        if self.microphone_fault is not None:
+            raise self.microphone_fault
+        self.open_meters.append(device_name)
+        try:
+            yield -30.0
+            yield Transcript(text="I had")
+            yield -20.0
+            await self.may_finish.wait()
+            yield Transcript(text=self.hears, is_final=True)
+        finally:
+            self.open_meters.remove(device_name)
+
     async def test_tone(self, device_name: str) -> None:
         self.log.append(("tone", device_name))
 
@@ -165,6 +184,11 @@ class StagedHost:
         assert self.pace_found is not None
         return self.pace_found
 
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        self.log.append(("try", provider, voice))
+        await asyncio.sleep(0)
+        return self.voice_objection_found
+
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         return [self.standings.get(model.name, Standing(model, State.ABSENT)) for model in of_kind(kind)]
 
@@ -172,6 +196,8 @@ class StagedHost:
         self.log.append(("fetch", model.name))
         on_progress(Progress(model=model.name, bytes_done=50_000_000, bytes_total=145_000_000))
         self.fetching.set()
+        if self.network_fault is not None:
+            raise self.network_fault
         try:
             await self.may_finish.wait()
         finally:

@@ -22,6 +22,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import Event, Phase, PhaseChanged, TurnFinished
 from companion.flow import Audio, TurnRecord
 from companion.gui.devtools import Devtools
+from companion.gui.devtools_bars import answer_line
 from companion.gui.devtools_facts import log_tail, size
 from companion.gui.shell import Shell
 from companion.gui.staged import EVENING, SAID, TOLD, StagedHost, listening, speaking
@@ -119,6 +120,16 @@ def test_earlier_turns_of_the_session_are_there_when_it_opens(window: Window, ho
     tools.open()
     assert [row.figure for row in tools.turns.turns.rows] == ["10 ms", "no times", "520 ms"]
     tools.close()
+
+
+def test_the_answer_of_a_turn_is_measured_without_its_words() -> None:
+    def told(number: int, reply: str) -> TurnRecord:
+        return TurnRecord(id=number, session_id=1, at=EVENING, user_text=SAID, reply_text=reply)
+
+    first, second = told(1, "What stayed with you?"), told(2, "Well done. And what stayed with you?")
+    assert answer_line(first, ()) == "Answer of 4 words: nothing found"
+    assert answer_line(second, [first]) == "Answer of 7 words: praise, repeated"
+    assert answer_line(told(3, ""), ()) == "No answer"
 
 
 def test_the_keyboard_goes_through_turns_and_stages(qtbot: QtBot, tools: Devtools, host: ToolsHost) -> None:

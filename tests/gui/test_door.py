@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from companion.cli import run as run_command
-from companion.gui.door import FRESH_S, RAISE, TOGGLE_TALK, Answer, Door, knock
+from companion.errors import CompanionError
+from companion.gui.door import FRESH_S, RAISE, TOGGLE_TALK, Answer, Door, _own_folder, knock
 from companion.paths import Home, find_home
 
 
@@ -72,6 +75,38 @@ def test_a_second_instance_finds_the_first_and_can_ask_it(
     assert not Door(home).enter()
     assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.DONE
     assert heard == [RAISE]
+
+
+def test_a_home_that_cannot_be_written_keeps_nobody_out_until_it_can(qtbot: QtBot, tmp_path: Path) -> None:
+    place = tmp_path / "drive"
+    place.symlink_to(tmp_path / "not there")
+    first, second = Door(find_home(str(place))), Door(find_home(str(place)))
+    assert first.enter()
+    assert second.enter()
+    (tmp_path / "not there").mkdir()
+    first.claim()
+    with pytest.raises(CompanionError, match="Another window"):
+        second.claim()
+    first.leave()
+    second.claim()
+    second.leave()
+
+
+def test_where_sockets_are_files_they_lie_where_only_their_owner_can_enter(
+    qtbot: QtBot, home: Home, heard: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.gui.door._HAS_ABSTRACT_NAMES", False)
+    folder = Path(f"/tmp/companion-{os.getuid()}")
+    before = os.umask(0)
+    door = Door(home)
+    door.answers = {RAISE: lambda: heard.append(RAISE)}
+    door.listen()
+    os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert Asked(lambda: knock(home.data, RAISE)).answer(qtbot) is Answer.DONE
+    door.leave()
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert not _own_folder(tmp_path / "link").exists()
 
 
 def test_the_command_of_a_desktop_key_talks_in_the_open_window(

@@ -23,9 +23,8 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[JournalPage]:
     journal(host)
     window.show_page("journal")
     await settle()
-    assert window._journal is not None
-    yield window._journal
-    await window._journal.close_reading()
+    yield window.pages.journal
+    await window.pages.journal.close_reading()
 
 
 async def settle() -> None:
@@ -77,7 +76,7 @@ async def test_a_finished_turn_appears(window: Window, host: StagedHost, page: J
 async def test_an_empty_journal_explains_itself(qtbot: QtBot, window: Window, host: StagedHost) -> None:
     window.show_page("journal")
     await settle()
-    page = window._journal
+    page = window.pages.journal
     assert page is not None
     assert page._sentence.text() == "Nothing here yet"
     assert page.message.isVisible()
@@ -89,8 +88,7 @@ async def test_a_locked_journal_says_so(window: Window, host: StagedHost) -> Non
     host.trouble = CompanionError(Kind.JOURNAL_LOCKED)
     window.show_page("journal")
     await settle()
-    assert window._journal is not None
-    assert window._journal._sentence.text() == "The journal is locked."
+    assert window.pages.journal._sentence.text() == "The journal is locked."
 
 
 async def test_a_screen_reader_hears_the_whole_line(page: JournalPage) -> None:
@@ -128,7 +126,7 @@ async def test_sunday_in_auckland_is_sunday_wherever_it_is_read(
     keep_said(host, 1, SUNDAY_0930, AUCKLAND_S)
     window.show_page("journal")
     await settle()
-    page = window._journal
+    page = window.pages.journal
     assert page is not None
     assert rows(page) == ["Sunday 15 March", "Words 1"]
     assert page.header.text() == "Sunday 15 March · 09:30 · Gratitude · 1 min"
@@ -146,7 +144,7 @@ async def test_a_flight_moves_nothing_but_what_has_no_place(
     keep_said(host, 2, SUNDAY_0930, None)
     window.show_page("journal")
     await settle()
-    page = window._journal
+    page = window.pages.journal
     assert page is not None
     assert rows(page) == ["Sunday 15 March", "Words 2", "Words 1"]
     travel("PST8PDT,M3.2.0,M11.1.0")

@@ -38,7 +38,7 @@ async def test_every_page_shows_it_from_the_first_moment_to_the_last(
 
 def test_a_key_pressed_anywhere_brings_the_talk_page(window: Window, host: StagedHost) -> None:
     idle(host)
-    window._stack.setCurrentWidget(window._journal_page())
+    window.pages.setCurrentWidget(window.pages.journal)
     assert not window.shows_talk
     host.phase(Phase.ARMING)
     assert window.shows_talk

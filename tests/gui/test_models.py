@@ -12,12 +12,14 @@ from PySide6.QtWidgets import QApplication, QPushButton
 
 from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
-from companion.gui.settings.models import ModelList, ModelRow, facts
+from companion.gui.settings.models import ModelList, ModelRow, facts, pace
 from companion.gui.settings.pages.hearing import HearingPage
+from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
 from companion.gui.theme import Look
 from companion.providers.here.models.listing import ModelKind, find
 from companion.providers.here.models.store import Standing, State
+from companion.settings import changed
 from tests.gui.settings_host import StagedHost
 
 
@@ -54,7 +56,7 @@ async def opened(dialog: SettingsDialog, host: StagedHost, page: str, provider: 
     dialog.show_page(page)
     shown = dialog.page
     assert isinstance(shown, HearingPage | VoicePage)
-    await until(lambda: ("check", provider, False) in host.log)
+    await until(lambda: ("check", provider, False) in host.log or provider == "builtin")
     shown.choose(provider)
     await until(lambda: shown.models.rows and shown.models.isVisible())
     return shown.models
@@ -107,8 +109,8 @@ async def test_fetching_is_cancelled_and_goes_on(hearing: ModelList, host: Stage
     assert row.said.text() == "Stopped. What was fetched is kept."
     host.standings["base"] = standing("base", State.PARTIAL, 50_000_000)
     hearing.look()
-    await until(lambda: buttons(row) == ["Go on", "Remove"])
-    assert row.said.text() == "50 of 148 MB are here"
+    await until(lambda: row.said.text() == "50 of 148 MB are here")
+    assert buttons(row) == ["Go on", "Remove"]
 
 
 async def test_a_failure_is_told_on_the_page(
@@ -141,6 +143,23 @@ async def test_another_model_is_used_with_one_click(hearing: ModelList, host: St
     await until(lambda: host.settings.role(Role.HEARS).block("whisper").model == "tiny.en")
     assert host.settings.role(Role.HEARS).active == "whisper"
     await until(lambda: row.said.text() == "in use")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "figure", "words"),
+    [
+        (ModelKind.HEARING, "base", 0.07, "0.07 s for a second of speech"),
+        (ModelKind.VOICE, "kokoro-82m", 1.64, "1.6 s for a second of speech"),
+        (ModelKind.MIND, "qwen3-1.7b", 12.0, "about 9 words a second"),
+        (ModelKind.MIND, "qwen3-1.7b", None, ""),
+    ],
+)
+def test_a_model_shows_how_quick_it_was_on_this_machine(
+    kind: ModelKind, name: str, figure: float | None, words: str
+) -> None:
+    model = find(kind, name)
+    assert model is not None
+    assert pace(Standing(model, State.READY, figure=figure)) == words
 
 
 async def test_a_model_is_removed_after_a_question(
@@ -194,5 +213,47 @@ async def test_a_voice_is_fetched_and_then_speaks(dialog: SettingsDialog, host: 
 
 async def test_models_are_only_shown_for_who_uses_them(dialog: SettingsDialog, hearing: ModelList) -> None:
     assert isinstance(dialog.page, HearingPage)
-    dialog.page.choose("builtin")
+    dialog.page.choose("openai")
     await until(lambda: not hearing.isVisible())
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "kind"), [("hearing", "base", "hearing"), ("voice", "en_US-joe-medium", "voice")]
+)
+async def test_what_this_computer_hears_and_speaks_with_is_fetched_where_it_is_chosen(
+    dialog: SettingsDialog, host: StagedHost, page: str, name: str, kind: str
+) -> None:
+    models = await opened(dialog, host, page, "builtin")
+    models.rows[name].fetch.click()
+    host.may_finish.set()
+    await until(lambda: models.rows[name].said.text() == "in use")
+    assert host.settings.role(ModelKind(kind).role).active == "builtin"
+
+
+async def test_the_mind_that_is_used_where_none_was_chosen_is_marked(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.settings = changed(host.settings, {"providers.llm.active": "mind"})
+    model = find(ModelKind.MIND, "qwen2.5-1.5b-instruct")
+    assert model is not None
+    host.standings[model.name] = Standing(model, State.READY)
+    dialog.show_page("thinking")
+    assert isinstance(dialog.page, ThinkingPage)
+    models = dialog.page.models
+    await until(lambda: models.rows and models.rows[model.name].said.text() == "in use")
+
+
+async def test_a_voice_that_is_tried_is_used_where_it_is_quick_and_told_where_it_is_slow(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    kokoro = find(ModelKind.VOICE, "kokoro-82m")
+    assert kokoro is not None
+    host.standings[kokoro.name] = Standing(kokoro, State.READY)
+    voices = await opened(dialog, host, "voice", "piper")
+    host.voice_objection_found = "Kokoro is too slow on this computer: it takes 1.1 s for a second of speech."
+    voices.rows[kokoro.name].use.click()
+    await until(lambda: "1.1 s for a second" in dialog.page.notice.text)
+    assert host.settings.role(Role.SPEAKS).block("piper").voice == ""
+    host.voice_objection_found = ""
+    voices.rows[kokoro.name].use.click()
+    await until(lambda: host.settings.role(Role.SPEAKS).block("piper").voice == kokoro.name)

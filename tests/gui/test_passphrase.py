@@ -36,28 +36,28 @@ async def test_a_new_passphrase_is_long_enough_and_typed_twice_alike(look: Look)
         ("short", "short", "At least 8"),
         ("right and long", "right and lung", "not the same"),
     ):
-        dialog.field.setText(first)
-        dialog.again.setText(second)
+        dialog.form.field.setText(first)
+        dialog.form.again.setText(second)
         dialog.button.click()
-        assert says in dialog.fault.text()
+        assert says in dialog.form.fault.text()
     assert journal.tried == []
-    dialog.again.setText("right and long")
+    dialog.form.again.setText("right and long")
     dialog.button.click()
     await asyncio.sleep(0.05)
     assert journal.tried == ["right and long"]
     assert dialog.result() == PassphraseDialog.DialogCode.Accepted
-    assert dialog.field.text() == ""
+    assert dialog.form.field.text() == ""
 
 
 async def test_a_wrong_passphrase_can_be_typed_again(look: Look) -> None:
     dialog = PassphraseDialog("enter", Journal().use, look)
-    assert not dialog.again.isVisibleTo(dialog)
-    dialog.field.setText("wrong")
+    assert not dialog.form.again.isVisibleTo(dialog)
+    dialog.form.field.setText("wrong")
     dialog.button.click()
     await asyncio.sleep(0.05)
-    assert "not the journal's passphrase" in dialog.fault.text()
+    assert "not the journal's passphrase" in dialog.form.fault.text()
     assert dialog.button.isEnabled()
-    assert dialog.field.selectedText(), "the next key replaces it"
+    assert dialog.form.field.selectedText(), "the next key replaces it"
 
 
 async def test_every_sentence_has_the_room_it_needs(look: Look) -> None:

@@ -582,12 +582,16 @@ async def hearing(dialog: SettingsDialog) -> HearingPage:
     return page
 
 
-async def test_the_rough_recogniser_says_so_and_names_the_better_way(dialog: SettingsDialog) -> None:
+async def test_the_rough_recogniser_says_so_and_the_better_one_is_fetched_there(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
     page = await hearing(dialog)
     assert "rough" in said(page)
-    answer(page, "Whisper hears better")
+    host.may_finish.set()
+    page.models.rows["base"].fetch.click()
     await settle()
-    assert page.open_name == "whisper"
+    assert "rough" not in said(page)
+    assert page.open_name == "builtin"
 
 
 async def voice(dialog: SettingsDialog) -> VoicePage:

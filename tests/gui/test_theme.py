@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
 from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, contrast, font, palette_for, stylesheet
+from companion.paths import resources
 
 PAIRS = [
     *((text, paper) for text in ("ink", "soft", "faint", "accent") for paper in ("bg", "surface", "raised")),
@@ -74,3 +78,20 @@ def test_follows_the_system_when_it_changes(qtbot: QtBot) -> None:
         assert look.palette is expected
     finally:
         hints.unsetColorScheme()
+
+
+@pytest.mark.parametrize("name", ["müller", "it's", 'a"b', "back\\slash", "a b (2)", "50%", "ö;{}", "日本"])
+def test_the_sheet_is_read_wherever_the_program_lies(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Qt refuses a whole sheet for one address that it cannot read, and says so as a warning, which fails this."""
+    icons = resources() / "icons"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "icons").symlink_to(icons)
+    stylesheet(LIGHT)  # the sheets themselves come from where they are
+    monkeypatch.setattr("companion.gui.theme.resources", lambda: tmp_path / name)
+    widget = QCheckBox()
+    qtbot.addWidget(widget)
+    widget.setStyleSheet(stylesheet(LIGHT))
+    widget.ensurePolished()
+    assert widget.minimumSizeHint().isValid()

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from companion.errors import CompanionError, Kind
 from companion.events import Trouble
-from companion.flow import WaitingTake
 from companion.gui import waiting as waiting_module
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.waiting import WaitingPage, length_of, name_of
 from companion.gui.window import Window
+from companion.records import WaitingTake
 
 TAKES = [
     WaitingTake(id="a", recorded_at=EVENING - 3600, seconds=42.4),
@@ -40,10 +40,9 @@ async def page(window: Window, host: StagedHost) -> AsyncIterator[JournalPage]:
         [button.text() for button in window.notices.cards[0].buttons].index("Show recordings")
     ].click()
     await settle()
-    assert window._journal is not None
-    yield window._journal
+    yield window.pages.journal
     host.recovery.may_end.set()
-    await window._journal.close_reading()
+    await window.pages.journal.close_reading()
 
 
 def rows(page: JournalPage) -> list[str]:
@@ -142,7 +141,7 @@ async def test_without_any_the_journal_has_no_such_entry(window: Window, host: S
     journal(host)
     window.show_page("journal")
     await settle()
-    page = window._journal
+    page = window.pages.journal
     assert page is not None
     assert "Waiting recordings" not in rows(page)
     await page.close_reading()

@@ -124,7 +124,7 @@ def test_a_small_window_keeps_the_pills_without_their_names(window: Window, host
 def test_the_practice_and_its_step(window: Window, host: StagedHost) -> None:
     host.begin(HERE)
     assert window.bar.practice.text() == "Evening review"
-    assert window.bar.step.text() == "2 of 4"
+    assert window.bar.step.text().startswith("2 of 4 · ")
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -143,6 +143,7 @@ def test_the_menu_offers_practices_and_a_new_reflection(
         "Evening review\t8 min",
         "Difficult feeling\t12 min",
         "New reflection",
+        "Your practices …",
     ]
     menu.actions()[1].trigger()
     menu.close()
@@ -582,8 +583,8 @@ def test_the_bar_says_what_a_step_is_for_and_when_the_practice_is_over(
         purpose="Notice who made it possible.",
     )
     host.emit(told)
-    assert window.bar.step.text() == "2 of 4"
+    assert window.bar.step.text() == "2 of 4 · Notice who made it possible."
     assert window.bar.step.toolTip() == "Notice who made it possible."
     host.emit(replace(told, step=4, is_over=True))
-    assert window.bar.step.text() == "finished"
+    assert window.bar.step.text() == "Finished"
     assert window.bar.step.toolTip() == ""

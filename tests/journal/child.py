@@ -2,7 +2,8 @@
 
     python child.py write HOME        turns and a recording without end; one line after each COMMIT
     python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
-    python child.py migrate HOME N    opens the journal, and is killed before the N-th statement that brings it up to date
+    python child.py migrate HOME N    opens copies of an older journal, each killed at another moment (every N-th statement,
+                                      and other steps); one line per kind
     python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
 
 LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
@@ -13,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +66,23 @@ async def write(journal: SqlJournal) -> None:
         if number % 2:
             await finish(journal, turn_id, "Sentence 0. Sentence 1. Sentence 2.")
             ack(f"whole {turn_id}")
+        await change(journal, session_id, turn_id, number, said)
+
+
+async def change(journal: SqlJournal, session_id: int, turn_id: int, number: int, said: str) -> None:
+    """What a person does with it afterwards, each on other turns."""
+    if number % 4 == 0:
+        await journal.changing.edit_words(turn_id, f"{said}, put right")
+        ack(f"edited {turn_id} {said}")
+    if number % 5 == 0:
+        token = await journal.changing.delete_turn(turn_id)
+        ack(f"hidden {turn_id}")
+        if number % 10 == 0:
+            await journal.changing.undo(token)
+            ack(f"shown {turn_id}")
+    if number % 7 == 0:
+        await journal.changing.set_labels(session_id, tags=[said], people=[said])
+        ack(f"labelled {session_id} {number}")
 
 
 async def record(journal: SqlJournal) -> None:
@@ -125,7 +145,39 @@ def make_room(home: Path, limit: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def die_in_migration(statement: int) -> None:
+def migrate(home: Path, every: int) -> None:
+    """Copies of HOME, `HOME.statement-N` and `HOME.step-N`, each opened by a process that is killed there."""
+    for kind, die_before, stride in (
+        ("statement", die_before_statement, every),
+        ("step", die_before_step, 1),
+    ):
+        for number in range(1, 500, stride):
+            copy = home.with_name(f"{home.name}.{kind}-{number}")
+            shutil.copytree(home, copy)
+            if not (pid := os.fork()):
+                open_dying(copy, lambda n=number, die=die_before: die(n))
+            _, status = os.waitpid(pid, 0)
+            if os.WIFEXITED(status):  # it was open before it came to that
+                shutil.rmtree(copy)
+                ack(f"{kind} {number - 1} {os.WEXITSTATUS(status)}")
+                break
+
+
+def open_dying(root: Path, prepare: Callable[[], None]) -> None:
+    """Ends the process."""
+    from companion.journal import database, keys
+
+    home = find_home(root)
+    slots = keys.read_slots(home.key_slots)
+    assert slots is not None
+    key, _ = asyncio.run(slots.unlock(wrapping_key=KEY, passphrase=None))
+    prepare()
+    database.open_database(home.journal, key=key, journal_id=slots.journal_id, has_entries=True)
+    os._exit(0)
+
+
+def die_before_statement(number: int) -> None:
+    """Of those that bring the schema up to date, and the first after them."""
     from companion.journal import database, migrations
 
     statements: list[str] = []
@@ -133,7 +185,7 @@ def die_in_migration(statement: int) -> None:
     def look(sql: str) -> None:
         if not sql.startswith("--"):  # what a statement does inside
             statements.append(sql)
-        if len(statements) == statement:
+        if len(statements) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def migrate(connection: Any) -> None:
@@ -143,9 +195,20 @@ def die_in_migration(statement: int) -> None:
     database.migrate = migrate
 
 
+def die_before_step(number: int) -> None:
+    """Of those on the disk that are not the database's own: opening, renaming, removing."""
+    steps: list[str] = []
+
+    def look(event: str, _arguments: object) -> None:
+        if event == "open" or event.startswith("os."):
+            steps.append(event)
+        if len(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(look)
+
+
 async def main(what: str, home: str, *more: str) -> None:
-    if what == "migrate":
-        die_in_migration(int(more[0]))
     journal = await open_journal(find_home(home), wrapping_key=KEY)
     ack("open")
     if what == "fill":
@@ -156,4 +219,7 @@ async def main(what: str, home: str, *more: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    if sys.argv[1] == "migrate":
+        migrate(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        asyncio.run(main(*sys.argv[1:]))

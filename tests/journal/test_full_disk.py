@@ -66,7 +66,7 @@ async def test_the_database_says_that_the_disk_is_full(opened: Opener) -> None:
     await journal.save_user(session_id, "before", 1.0)
 
     def limit(pages: int) -> None:
-        journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+        journal.tables.connection.execute(f"PRAGMA max_page_count = {pages}")
 
     await journal._writer.run(lambda: limit(1))
     with pytest.raises(CompanionError) as caught:

@@ -87,6 +87,19 @@ async def test_what_is_being_recorded_is_not_waiting_yet(journal: SqlJournal) ->
     assert len(await journal.waiting_takes()) == 1
 
 
+async def test_another_process_neither_shows_nor_discards_what_is_being_recorded(opened: Opener) -> None:
+    first, second = await opened(), await opened()
+    take = first.spool()
+    for frame in FRAMES:
+        take.write(frame)
+    await first.begin_session("a job behind the recording's")
+    assert await second.waiting_takes() == []
+    await second.discard_take(take.id)
+    await take.finish()
+    (waiting,) = await second.waiting_takes()
+    assert waiting.seconds == 3.5
+
+
 async def test_closing_keeps_what_is_being_recorded(opened: Opener) -> None:
     journal = await opened()
     take = journal.spool()

@@ -303,10 +303,11 @@ async def test_a_crash_ends_the_jobs_and_the_next_one_works(
         async for _ in speaking:
             pass
     assert caught.value.kind is Kind.ENGINE_CRASHED
-    assert "This computer" in caught.value.message
+    assert "The built-in voice stopped" in caught.value.message
     with pytest.raises(AIProviderError) as caught:
         await hearing
     assert caught.value.kind is Kind.ENGINE_CRASHED
+    assert "The built-in recogniser stopped" in caught.value.message
     assert (await sound(here)).seconds > 2
     assert shared_engines().pid not in (None, pid)
 

@@ -19,6 +19,7 @@ from companion.providers import Catalogue, registry
 from companion.providers.catalogue import ModelEntry, cost_usd, parse
 from companion.providers.catalogue import _entry as entry_of
 
+REFRESH = Path(__file__).parents[2] / ".ci" / "refresh_models.py"
 NOVEMBER_2026 = datetime.date(2026, 11, 20)
 
 
@@ -296,9 +297,11 @@ def test_a_broken_file_is_told(text: str) -> None:
 
 
 def test_refreshing_keeps_what_a_person_wrote_and_takes_new_numbers(tmp_path: Path) -> None:
-    script = tmp_path / "refresh_models.py"
-    script.write_bytes((resources() / "refresh_models.py").read_bytes())
-    (tmp_path / "models.yaml").write_text(
+    script = tmp_path / ".ci" / "refresh_models.py"
+    for folder in (script.parent, tmp_path / "resources"):
+        folder.mkdir()
+    script.write_bytes(REFRESH.read_bytes())
+    (tmp_path / "resources" / "models.yaml").write_text(
         '[{"provider": "openai", "model": "gpt-7-nova", "role": "llm", "label": "My Nova", "price_in": 9},\n'
         ' {"provider": "ollama", "model": "mine", "role": "llm", "label": "Mine"}]'
     )
@@ -339,7 +342,7 @@ def test_refreshing_keeps_what_a_person_wrote_and_takes_new_numbers(tmp_path: Pa
         table.writerow({"provider": "openai", "model": "text-embedding-9", "mode": "moderation"})
         table.writerow({"provider": "openai", "model": "vector-9", "mode": "embedding"})
     subprocess.run([sys.executable, script, tmp_path / "table.csv"], check=True, timeout=30)
-    rows = {row["model"]: row for row in parse((tmp_path / "models.yaml").read_text())}
+    rows = {row["model"]: row for row in parse((tmp_path / "resources" / "models.yaml").read_text())}
     assert set(rows) == {"gpt-7-nova", "gpt-8-terra", "mine", "vector-9"}
     assert rows["gpt-7-nova"]["label"] == "My Nova"
     assert (rows["gpt-7-nova"]["price_in"], rows["gpt-7-nova"]["price_rises"]) == (0.3, True)
@@ -352,7 +355,7 @@ def test_refreshing_keeps_what_a_person_wrote_and_takes_new_numbers(tmp_path: Pa
 @pytest.mark.long
 def test_prices_and_context_windows_are_those_of_the_public_list() -> None:
     """Against genai-prices, which its maintainers keep; where it moved on, `refresh_models.py prices` follows."""
-    location = importlib.util.spec_from_file_location("refresh_models", resources() / "refresh_models.py")
+    location = importlib.util.spec_from_file_location("refresh_models", REFRESH)
     assert location is not None
     assert location.loader is not None
     refresh = importlib.util.module_from_spec(location)

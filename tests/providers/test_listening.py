@@ -108,11 +108,24 @@ def test_a_pause_is_looked_at_and_at_the_end_nothing_is_left_to_hear() -> None:
     assert len(model.looks) == looks
 
 
+def test_who_lets_go_while_a_pause_is_looked_at_waits_for_that_look_only() -> None:
+    model, work = ScriptedModel(), job()
+    take = listening(model, work)
+    say(take, 2.0)
+    model.before_step = lambda: work.deliver(Frame.END, b"")
+    say(take, 0.5, QUIET)
+    looks = len(model.looks)
+    assert take.finish()["text"] == "word0 word1"
+    assert len(model.looks) == looks
+
+
 def test_what_was_said_after_the_latest_look_is_heard_at_the_end() -> None:
     model = ScriptedModel()
     take = listening(model)
     say(take, 3.5)
-    assert take.finish() == {"text": "word0 word1 word2", "confidence": 1.0, "language": "en"}
+    told = take.finish()
+    assert told.pop("pace") > 0, "how long the model is at work for a second of speech"
+    assert told == {"text": "word0 word1 word2", "confidence": 1.0, "language": "en"}
     assert model.looks[-1][0] == 3.5
 
 
@@ -310,21 +323,21 @@ def test_a_model_nobody_uses_is_given_back_and_loaded_again() -> None:
         return ScriptedModel()
 
     ear = Ear(load, idle_s=0.02)
-    first = ear.load("base")
-    assert ear.load("base") is first
-    while ear.has_model:
+    first = ear.get("base")
+    assert ear.get("base") is first
+    while ear.is_loaded:
         time.sleep(0.005)
-    assert ear.load("base") is not first
-    ear.load("small")
+    assert ear.get("base") is not first
+    ear.get("small")
     assert loaded == ["base", "base", "small"]
 
 
 def test_a_model_in_use_is_not_given_back() -> None:
     ear = Ear(lambda _: ScriptedModel(), idle_s=0.01)
-    ear.load("base")
+    ear.get("base")
     with ear.turn(job(), waits=True):
         time.sleep(0.05)
-        assert ear.has_model
+        assert ear.is_loaded
 
 
 def test_a_folder_that_holds_no_model_is_refused_in_words(tmp_path: object) -> None:

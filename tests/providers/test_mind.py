@@ -23,6 +23,7 @@ from companion.providers.here.mind import library
 from companion.providers.here.mind.gguf import NoModel, about
 from companion.providers.here.mind.provider import INSTALL, MindProvider
 from companion.providers.here.mind.server import Order, shared_minds
+from companion.providers.here.models import measured
 from companion.providers.here.models.listing import ModelKind, of_kind
 from companion.providers.here.models.store import PART, ModelStore
 from tests.own_servers.running import companion
@@ -388,7 +389,7 @@ async def test_its_pace_is_measured_and_kept_for_the_list(provider: MindProvider
     pace = await provider.pace()
     assert pace.tokens_a_second > 0
     assert pace.model.name == "tiny"
-    assert library.speeds(provider.models_dir)["tiny"] > 0
+    assert measured.figures(provider.models_dir)["tiny"] > 0
     assert "words a second" in (await provider.check()).detail
 
 

@@ -216,7 +216,7 @@ async def test_those_that_are_here_are_listed_before_those_to_be_fetched(piper: 
         "en_US-tiny-low",
     ]
     assert any("not fetched yet, 63 MB" in voice.description for voice in listed[4:])
-    assert (await piper.check()).detail == "Piper is ready with 3 voices."
+    assert (await piper.check()).detail == "Ready with 3 voices."
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from companion.children import look_at
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
 from companion.providers.here.process.breaths import breaths
-from companion.providers.here.process.engines import Engines
+from companion.providers.here.process.engines import LOOKS, SILENCE_S, EngineJob, Engines
 from companion.providers.here.process.pipe import (
     HEADER,
     MAX_PAYLOAD,
@@ -29,6 +30,7 @@ from companion.providers.here.process.pipe import (
     read_frame,
 )
 from companion.providers.provider import Spec
+from tests import tiny_voice
 
 SPEC = Spec(name="here", display_name="Here", roles=frozenset({Role.SPEAKS}))
 SPEECH = {"text": "Rest is part of the work. " * 200, "voice": "en-us", "words_per_minute": 175}
@@ -174,7 +176,28 @@ async def test_a_process_that_stands_still_is_replaced() -> None:
             pass
     assert caught.value.kind is Kind.ENGINE_CRASHED
     assert await speak(engines) > 0
+    (
+        await engines.job(SPEC, "speak", **SPEECH)
+    ).cancel()  # it was stopped from outside: the text is not to blame
     await engines.aclose()
+
+
+def test_who_stands_still_is_replaced_within_five_seconds_and_who_computes_is_given_longer() -> None:
+    assert SILENCE_S + SILENCE_S / LOOKS <= 5.0
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        first = look_at(busy.pid)
+        while look_at(busy.pid) == first:  # a computer may have other things to do
+            time.sleep(0.01)
+        os.kill(busy.pid, signal.SIGSTOP)
+        while (still := look_at(busy.pid)) is None or still.state != "T":
+            time.sleep(0.01)
+        time.sleep(0.05)
+        assert look_at(busy.pid) == still
+    finally:
+        busy.kill()
+        busy.wait()
+    assert look_at(busy.pid) is None
 
 
 async def test_a_busy_app_does_not_blame_the_process() -> None:
@@ -268,11 +291,89 @@ async def test_a_text_that_ended_the_process_is_not_sent_again(how: str, is_refu
     await engines.aclose()
 
 
+async def done(job: EngineJob) -> None:
+    async for _ in job:
+        pass
+
+
+async def hear(engines: Engines, sound: bytes, ends: int = 0) -> AIProviderError:
+    """What a take ends with that is fed this sound for ever, or until the process is sent a signal."""
+    job = await engines.job(SPEC, "hear")
+    for piece in (bytes(640), sound, sound):
+        await job.send(piece)
+    if ends:
+        assert engines.pid is not None
+        os.kill(engines.pid, ends)
+    with pytest.raises(AIProviderError) as caught:
+        await done(job)
+    job.cancel()
+    return caught.value
+
+
+async def test_a_recording_that_ended_the_process_is_not_heard_again() -> None:
+    engines, fatal = Engines(), os.urandom(640)
+    crashed = await hear(engines, fatal, signal.SIGSEGV)
+    assert (crashed.kind, crashed.who) == (Kind.ENGINE_CRASHED, "The built-in recogniser")
+    refused = await hear(engines, fatal)
+    assert refused.kind is Kind.HEARING_FAILED
+    assert "not given it again" in refused.message
+    assert (await hear(engines, os.urandom(640), signal.SIGKILL)).kind is Kind.ENGINE_CRASHED
+    await engines.aclose()
+
+
+async def test_a_recording_is_not_blamed_for_a_text_spoken_beside_it() -> None:
+    engines, sound = Engines(), os.urandom(640)
+    speaking = await engines.job(SPEC, "speak", **SPEECH)
+    await anext(speaking)
+    await hear(engines, sound, signal.SIGABRT)
+    speaking.cancel()
+    assert (await hear(engines, sound, signal.SIGKILL)).kind is Kind.ENGINE_CRASHED
+    with pytest.raises(AIProviderError) as caught:
+        await engines.job(SPEC, "speak", **SPEECH)
+    assert caught.value.kind is Kind.VOICE_FAILED
+    await engines.aclose()
+
+
+async def test_a_model_that_ended_the_process_is_not_loaded_again_until_it_is_another(tmp_path: Path) -> None:
+    model, engines = tmp_path / "voice.onnx", Engines()
+    model.write_bytes(b"some model")
+    os.mkfifo(tmp_path / "voice.onnx.json")  # reading it takes for ever, as loading a large model may
+    job = await engines.job(SPEC, "load_voice", file=str(model))
+    assert engines.pid is not None
+    os.kill(engines.pid, signal.SIGSEGV)
+    with pytest.raises(AIProviderError) as caught:
+        await done(job)
+    assert caught.value.kind is Kind.ENGINE_CRASHED
+    with pytest.raises(AIProviderError) as caught:
+        await engines.job(SPEC, "speak_naturally", file=str(model), text="Rest.", speed=1.0, speaker="")
+    assert caught.value.kind is Kind.ENGINE_MISSING
+    model.write_bytes(b"another model")
+    (tmp_path / "voice.onnx.json").unlink()
+    job = await engines.job(SPEC, "load_voice", file=str(model))
+    with pytest.raises(AIProviderError, match="is damaged"):
+        await done(job)
+    await engines.aclose()
+
+
+async def test_a_model_that_worked_is_not_blamed_for_a_text(tmp_path: Path) -> None:
+    engines = Engines()
+    order = {"file": str(tiny_voice.write(tmp_path, "tiny")), "speed": 1.0, "speaker": ""}
+    await done(await engines.job(SPEC, "load_voice", **order))
+    job = await engines.job(SPEC, "speak_naturally", **order, text="A fatal sentence. " * 500)
+    await anext(job)
+    assert engines.pid is not None
+    os.kill(engines.pid, signal.SIGSEGV)
+    with pytest.raises(AIProviderError):
+        await done(job)
+    await done(await engines.job(SPEC, "speak_naturally", **order, text="Rest."))
+    await engines.aclose()
+
+
 # -- what the process cannot do -----------------------------------------------------------------------------
 
 TRIES = """
 import os, pathlib, socket, sys, threading
-from companion.providers.here.process.confined import confine
+from companion.confined import confine
 folder = pathlib.Path(sys.argv[1])
 held = confine()
 def is_refused(act):

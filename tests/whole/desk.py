@@ -122,17 +122,27 @@ class Desk:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(settings)
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None, home: str = "") -> RunningApp:
-        """Starts the app; `home` is a folder of the desk other than the usual one."""
+    def start(
+        self, *arguments: str, env: dict[str, str] | None = None, home: str = "", is_new: bool = False
+    ) -> RunningApp:
+        """Starts the app; `home` is a folder of the desk other than the usual one.
+
+        Args:
+            is_new: the person has never seen it; else they have seen the welcome.
+        """
         place = self.folder / home if home else self.home
+        if not is_new:
+            _settle_in(place)
         command = [sys.executable, "-m", "companion", "--home", str(place), "-D", "events,log", *arguments]
         app = RunningApp(command, {**self.env, **(env or {})})
         self.apps.append(app)
         return app
 
-    def start_ready(self, *arguments: str, env: dict[str, str] | None = None, home: str = "") -> RunningApp:
+    def start_ready(
+        self, *arguments: str, env: dict[str, str] | None = None, home: str = "", is_new: bool = False
+    ) -> RunningApp:
         """Starts the app and waits until its window has the keyboard and its journal is open."""
-        app = self.start(*arguments, env=env, home=home)
+        app = self.start(*arguments, env=env, home=home, is_new=is_new)
         app.wait_for("JournalOpened")
         self.xdotool("search", "--sync", "--onlyvisible", "--name", "Companion", "windowactivate", "--sync")
         time.sleep(0.3)
@@ -174,6 +184,13 @@ class Desk:
 
     def screenshot(self, path: Path) -> None:
         subprocess.run(["import", "-window", "root", str(path)], env=self.env, check=True)
+
+
+def _settle_in(home: Path) -> None:
+    seen = home / "state" / "welcome.json"
+    if not seen.exists():
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.write_text('{"is_over": true}')
 
 
 @contextmanager

@@ -9,10 +9,7 @@ card       one provider as a button; chips   flowing row of small buttons
 stand_ins  who may stand in when the chosen one fails
 key_row    a provider's key: paste, test, keep, remove
 models     the models of this computer: fetch, use, remove, import
+trial      a language model of this computer is tried before it is chosen
+devices    lists of microphones and speakers, a level, a button that plays a voice
 pages/     one file per page, each with a `PAGE`
 """
-
-from companion.gui.settings.dialog import SettingsDialog
-from companion.gui.settings.host import SettingsHost
-
-__all__ = ["SettingsDialog", "SettingsHost"]

@@ -1,50 +1,90 @@
-"""One provider as a large button: its name, how it stands, where the words go. Main thread."""
+"""Choices as large radio buttons: a name, how it stands, a sentence. Main thread."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
-from companion.gui.settings.form import dress, text_label
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QSizePolicy, QVBoxLayout, QWidget
+
+from companion.gui.labels import label
 from companion.gui.theme import Look
-from companion.providers.provider import Spec
+
+if TYPE_CHECKING:
+    from companion.providers.provider import Spec
 
 RADIUS_PX = 14
 
 
-class ProviderCard(QAbstractButton):
-    """Checked: this provider has the role now. `is_open`: its details are shown below."""
+class ChoiceCard(QRadioButton):
+    """One of several; those with the same parent exclude each other."""
 
-    def __init__(self, spec: Spec, look: Look, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, sentence: str, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.spec, self._look = spec, look
-        self.is_open = False
-        self.setCheckable(True)
+        self._look = look
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 13, 18, 14)
-        column.setSpacing(5)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(18, 13, 18, 14)
+        self._column.setSpacing(5)
+        self._name = label(name, "strong")
+        self._state = label("", "small")
         top = QHBoxLayout()
-        self._name = text_label(spec.display_name, "strong")
-        self._name.setWordWrap(False)
-        self._state = text_label("", "small")
-        self._state.setWordWrap(False)
         top.addWidget(self._name)
         top.addStretch(1)
         top.addWidget(self._state)
-        column.addLayout(top)
-        self._summary = text_label(spec.summary, "small")
-        column.addWidget(self._summary)
-        column.addStretch(1)
-        for label in (self._name, self._state, self._summary):
-            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._column.addLayout(top)
+        self._sentence = label(sentence, "small", wraps=True)
+        self._column.addWidget(self._sentence)
+        self._column.addStretch(1)
+        for each in (self._name, self._state, self._sentence):
+            each.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(sentence)
         look.changed.connect(self.update)
+
+    @property
+    def edge(self) -> str:
+        """The colour of its border while it has not the focus."""
+        return "accent" if self.isChecked() else "line"
+
+    def hitButton(self, pos: QPoint) -> bool:
+        """All of it can be pressed."""
+        return self.rect().contains(pos)
+
+    def sizeHint(self) -> QSize:
+        return self._column.totalSizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self._column.totalMinimumSize()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour = self._look.colour
+        width = 2.0 if self.hasFocus() else 1.2
+        painter.setPen(QPen(colour("accent" if self.hasFocus() else self.edge), width))
+        painter.setBrush(colour("accent_soft") if self.isDown() or self.underMouse() else colour("surface"))
+        half = width / 2
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(half, half, -half, -half), RADIUS_PX, RADIUS_PX)
+        painter.end()
+
+
+class ProviderCard(ChoiceCard):
+    """Checked: this provider has the role now. `is_open`: its details are shown below."""
+
+    def __init__(self, spec: Spec, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(spec.display_name, spec.summary, look, parent)
+        self.spec = spec
+        self.is_open = False
+        self.setAutoExclusive(False)
 
     def show_state(self, text: str, kind: str, *, is_active: bool, is_open: bool) -> None:
         """`kind` is a text type of the style sheet: good, warn, small."""
+        from companion.gui.settings.form import dress
+
         self._state.setText(text)
         dress(self._state, type=kind)
         self.setChecked(is_active)
@@ -53,28 +93,15 @@ class ProviderCard(QAbstractButton):
         self.setAccessibleName(
             f"{self.spec.display_name}, {text}{in_use}" if text else self.spec.display_name
         )
-        self.setAccessibleDescription(self.spec.summary)
         self.update()
 
     @property
     def state(self) -> str:
         return self._state.text()
 
+    @property
+    def edge(self) -> str:
+        return "accent" if self.isChecked() else "faint" if self.is_open else "line"
+
     def nextCheckState(self) -> None:
         """A click asks; only the settings decide who is active."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = self._look.colour
-        edge = (
-            colour("accent")
-            if self.isChecked() or self.hasFocus()
-            else colour("faint" if self.is_open else "line")
-        )
-        width = 2.0 if self.hasFocus() else 1.2
-        painter.setPen(QPen(edge, width))
-        painter.setBrush(colour("accent_soft") if self.isDown() or self.underMouse() else colour("surface"))
-        half = width / 2
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(half, half, -half, -half), RADIUS_PX, RADIUS_PX)
-        painter.end()

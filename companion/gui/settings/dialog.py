@@ -30,6 +30,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
 from companion.paths import write_atomically
+from companion.places import read_regular
 from companion.settings import Page
 
 _SIZE = QSize(900, 660)
@@ -47,6 +48,8 @@ class SettingsDialog(QDialog):
     """
 
     turned = Signal()
+    wanted = Signal(str)
+    """A page asks for something that the window shows, by name."""
 
     def __init__(
         self, host: SettingsHost, look: Look, parent: QWidget | None = None, *, state: Path | None = None
@@ -159,6 +162,7 @@ class SettingsDialog(QDialog):
             self._drop_page(name)
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
+            self.pages[name].wanted.connect(self.wanted)
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
@@ -219,8 +223,8 @@ def _scrolled(page: QWidget) -> QScrollArea:
 
 def _read_size(state: Path | None) -> QSize | None:
     if state is not None:
-        with suppress(OSError, ValueError):
-            width, _, height = state.read_text(encoding="ascii").strip().partition("x")
+        with suppress(ValueError):
+            width, _, height = (read_regular(state) or b"").decode("ascii").strip().partition("x")
             wished = QSize(int(width), int(height))
             return wished.expandedTo(_SMALLEST)
     return None

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion.gui.labels import label
 from companion.settings import Field, Settings, find_field, value_of
 
 _SHORT_PX = 170
@@ -44,11 +45,7 @@ def dress(widget: QWidget, **properties: str) -> None:
 
 def text_label(text: str, kind: str) -> QLabel:
     """Plain text that wraps, dressed as `kind` (the `type` of the style sheet)."""
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("type", kind)
-    label.setWordWrap(True)
-    return label
+    return label(text, kind, wraps=True)
 
 
 def labelled(label: str, control: QWidget, help_text: str = "") -> QWidget:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from companion.events import DataSent, Events
-from companion.flow import Health, Role, VoiceInfo
-from companion.log import Secret
-from companion.providers.provider import Spec
-from companion.settings import Settings
-from companion.vault import KeyState
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the first page of the welcome is painted before any of them is needed
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from companion.audio.devices import DeviceList
+    from companion.events import DataSent, Events
+    from companion.flow import Health, Role, Transcript, VoiceInfo
     from companion.ledger import Destination
+    from companion.log import Secret
     from companion.providers.catalogue import ModelEntry
     from companion.providers.here.mind.library import Pace
     from companion.providers.here.models.fetcher import Progress
     from companion.providers.here.models.listing import LocalModel, ModelKind
     from companion.providers.here.models.store import Standing
+    from companion.providers.provider import Spec
     from companion.providers.servers import Discovery, OwnServer
+    from companion.settings import Settings
+    from companion.vault import KeyState
 
 
 class SettingsHost(Protocol):
@@ -81,10 +80,16 @@ class SettingsHost(Protocol):
     def meter(self, device_name: str) -> AsyncIterator[float]:
         """The microphone's level in dB until the iterator is closed."""
 
+    def listen(self, device_name: str) -> AsyncIterator[float | Transcript]:
+        """One try of a microphone through whoever hears now: levels in dB, then the words, until a pause."""
+
     async def test_tone(self, device_name: str) -> None: ...
 
     async def pace(self, provider: str, model: str) -> Pace:
         """How fast `model` (empty: the chosen one) writes on this machine; takes some seconds."""
+
+    async def voice_objection(self, provider: str, voice: str) -> str:
+        """Why a voice is too slow on this machine; empty: it is quick enough. Takes some seconds."""
 
     async def local_models(self, kind: ModelKind) -> Sequence[Standing]:
         """The models of this computer, those of the list first, and how they stand."""

@@ -23,6 +23,12 @@ _KEYRING_FAULTS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED)
 _DOTS = "•" * 16
 
 
+def works(health: Health, *, has_key: bool = True) -> str:
+    """What a test that went well is told with: "Key works · 212 ms"."""
+    latency = f" · {health.latency_ms:.0f} ms" if health.latency_ms is not None else ""
+    return f"{'Key works' if has_key else 'Works'}{latency}"
+
+
 class KeyRow(QWidget):
     """The key of one provider."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -20,13 +20,14 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
+from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import Standing, State
 
 FEW = 4
 """So many rows are shown at once; those that are here, or chosen, always."""
-_NOUNS = {ModelKind.HEARING: "model", ModelKind.VOICE: "voice", ModelKind.MIND: "model"}
+_NOUNS = {ModelKind.VOICE: "voice"}
 
 
 class ModelRow(QFrame):
@@ -107,10 +108,9 @@ class ModelRow(QFrame):
 
     def _words(self) -> tuple[str, str]:
         match self.standing.state:
-            case State.READY if self.is_chosen:
-                return "in use", "good"
             case State.READY:
-                return "on this computer", "small"
+                stands, kind = ("in use", "good") if self.is_chosen else ("on this computer", "small")
+                return " · ".join(filter(None, (stands, pace(self.standing)))), kind
             case State.DAMAGED:
                 return "damaged", "warn"
             case State.PARTIAL:
@@ -127,10 +127,14 @@ class ModelList(QWidget):
     """The models of one kind.
 
     Args:
+        is_short: only those that are here, else the usual one, and nothing but to fetch it.
         chosen: the name of the one that is used; empty: none is.
         use: makes it the one that is used.
         changed: follows every fetch, removal and import.
     """
+
+    shown = Signal()
+    """One of them stands otherwise than before."""
 
     def __init__(
         self,
@@ -139,21 +143,28 @@ class ModelList(QWidget):
         chosen: Callable[[], str],
         use: Callable[[str], None],
         changed: Callable[[str], Coroutine[Any, Any, None]],
+        *,
+        is_short: bool = False,
     ) -> None:
         super().__init__()
-        self._page, self.kind = page, kind
+        self._page, self.kind, self._is_short = page, kind, is_short
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
         self._is_folded = True
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        noun = _NOUNS[kind]
-        column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
+        noun = _NOUNS.get(kind, "model")
+        if not is_short:
+            column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
         self._column = QVBoxLayout()
         self._column.setSpacing(0)
         column.addLayout(self._column)
-        foot = QHBoxLayout()
+        self._foot = QWidget()
+        self._foot.setVisible(not is_short)
+        column.addWidget(self._foot)
+        foot = QHBoxLayout(self._foot)
+        foot.setContentsMargins(0, 0, 0, 0)
         self.more, self.file, self.folder = (
             QPushButton(),
             QPushButton("Import a file …"),
@@ -168,11 +179,17 @@ class ModelList(QWidget):
             button.setProperty("tone", "plain")
             foot.addWidget(button)
         foot.addStretch(1)
-        column.addLayout(foot)
 
     @property
     def is_fetching(self) -> bool:
         return any(row.is_fetching for row in self.rows.values())
+
+    @property
+    def first_here(self) -> str:
+        """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
+        here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
+        here.sort(key=lambda row: not row.model.is_usual)
+        return here[0].model.name if here else ""
 
     def look(self) -> None:
         """Finds out what is here, in the background."""
@@ -190,10 +207,14 @@ class ModelList(QWidget):
             if name not in self.rows:
                 self.rows[name] = ModelRow(self, standing.model)
                 self._column.addWidget(self.rows[name])
-            self.rows[name].show_standing(standing, is_chosen=name == self._chosen())
-        self._fold()
+            self.rows[name].show_standing(standing, is_chosen=False)
+        self.refresh()
+        self.shown.emit()
 
     def _fold(self) -> None:
+        if self._is_short:
+            self._show_few()
+            return
         shown = 0
         for row in self.rows.values():
             is_kept = row.is_fetching or row.is_chosen or row.standing.state is not State.ABSENT
@@ -204,6 +225,12 @@ class ModelList(QWidget):
         self.more.setText(f"{hidden} more")
         self.more.setAccessibleName(f"Show {hidden} more")
         self.more.setVisible(hidden > 0)
+
+    def _show_few(self) -> None:
+        known = [row for row in self.rows.values() if row.is_fetching or row.standing.is_ready]
+        for row in self.rows.values():
+            row.setVisible(row in known or (not known and row.model.is_usual))
+            row.remove.hide()
 
     def _unfold(self) -> None:
         self._is_folded = False
@@ -217,6 +244,7 @@ class ModelList(QWidget):
 
     async def _fetch(self, row: ModelRow) -> None:
         row.begin()
+        self.shown.emit()
         try:
             await self._page.host.fetch_model(row.model, row.show_progress)
         except CompanionError as error:
@@ -228,8 +256,10 @@ class ModelList(QWidget):
     def cancel(self, row: ModelRow) -> None:
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
+        row.standing = Standing(row.model, State.PARTIAL)
         row.end("Stopped. What was fetched is kept.")
-        row.fetch.setText("Go on")
+        self._fold()
+        self.shown.emit()
 
     def use(self, row: ModelRow) -> None:
         """Makes it the one that is used."""
@@ -256,7 +286,7 @@ class ModelList(QWidget):
         await self._changed(row.model.name)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
-        dialog = QFileDialog(self, f"Import a {_NOUNS[self.kind]}")
+        dialog = QFileDialog(self, f"Import a {_NOUNS.get(self.kind, 'model')}")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
         if mode is QFileDialog.FileMode.ExistingFile:
@@ -278,6 +308,16 @@ class ModelList(QWidget):
         self._page.notice.tell(f"{standing.model.label} is on this computer now.", kind="small")
         await self._look()
         await self._changed(standing.model.name)
+
+
+def pace(standing: Standing) -> str:
+    """How quick a model was on this machine; empty: it was not used here yet."""
+    figure = standing.figure
+    if figure is None:
+        return ""
+    if standing.model.kind is ModelKind.MIND:
+        return f"about {max(1, round(figure * WORDS_PER_TOKEN))} words a second"
+    return f"{figure:.2g} s for a second of speech"
 
 
 def facts(model: LocalModel) -> str:

@@ -6,14 +6,14 @@ declared settings, one inline notice with buttons, and background work that ends
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -23,6 +23,9 @@ from companion.gui.settings.form import FieldRow, dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
 from companion.settings import Page, all_fields
+
+if TYPE_CHECKING:
+    import asyncio
 
 Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
@@ -124,20 +127,31 @@ class Notice(QWidget):
 class SettingsPage(QWidget):
     """Base of all pages: a title, then what the subclass adds to `column`."""
 
-    def __init__(self, host: SettingsHost, look: Look, title: str) -> None:
+    wanted = Signal(str)
+    """Something that the window can show is asked for, by name: "welcome"."""
+    title_type: ClassVar[str] = "title"
+    margins: ClassVar[tuple[int, int, int, int]] = (30, 26, 30, 28)
+
+    def __init__(self, host: SettingsHost | None, look: Look, title: str) -> None:
+        """`host`: None where a subclass has another way to it."""
         super().__init__()
-        self.host, self.look = host, look
+        self._host, self.look = host, look
         self.work = Work()
         self.destroyed.connect(self.work.stop)
         self.setProperty("scrolled", "true")
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(30, 26, 30, 28)
+        self.column.setContentsMargins(*self.margins)
         self.column.setSpacing(14)
-        heading = text_label(title, "title")
-        self.column.addWidget(heading)
+        self.heading = text_label(title, self.title_type)
+        self.column.addWidget(self.heading)
         self.notice = Notice()
         self.column.addWidget(self.notice)
         self.rows: list[FieldRow] = []
+
+    @property
+    def host(self) -> SettingsHost:
+        assert self._host is not None
+        return self._host
 
     # -- what a subclass may extend -------------------------------------------------------------------------
 
@@ -213,11 +227,11 @@ class DeclaredPage(SettingsPage):
         self.reset = QPushButton("Back to the defaults")
         self.reset.setAccessibleDescription(f"All settings of the page {title}")
         self.reset.clicked.connect(lambda: self.save(dict.fromkeys(self._names)))
-        line = QHBoxLayout()
-        line.addWidget(self.reset)
-        line.addStretch(1)
+        self.buttons = QHBoxLayout()
+        self.buttons.addWidget(self.reset)
+        self.buttons.addStretch(1)
         self.column.addSpacing(6)
-        self.column.addLayout(line)
+        self.column.addLayout(self.buttons)
         self.column.addStretch(1)
 
 

@@ -26,6 +26,7 @@ from companion.gui.settings.card import ProviderCard
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.key_row import works
 from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns
@@ -119,8 +120,7 @@ class RolePage(SettingsPage):
         if self.is_here(spec):
             return "on this computer", "small"
         if health is not None:
-            latency = f" · {health.latency_ms:.0f} ms" if health.latency_ms is not None else ""
-            return f"{'Key works' if key.present else 'Works'}{latency}", "good"
+            return works(health, has_key=key.present), "good"
         kept = {
             "keyring": "key kept",
             "memory": "key for this run",

@@ -119,7 +119,7 @@ class BuiltinProvider(EngineProvider):
         voice = await asyncio.to_thread(voices.natural, self._store, wanted)
         try:
             if voice is not None:
-                await self.run_job("load_piper", file=str(voice.file))
+                await self.run_job("load_voice", file=str(voice.file))
         except AIProviderError as error:
             _log.info("%s cannot be used: %s", voice and voice.name, error)
             voice = None
@@ -176,7 +176,8 @@ class BuiltinProvider(EngineProvider):
         from companion.providers.here import voices
 
         found = await asyncio.to_thread(voices.installed, self._store) if voices.can_speak() else ()
-        return (*(listed for voice in found for listed in voice.listed()), *VOICES)
+        natural = (listed for voice in found if voice.is_quick for listed in voice.listed())
+        return (*natural, *VOICES)
 
     async def check(self) -> Health:
         began = time.perf_counter()

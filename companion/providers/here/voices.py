@@ -1,7 +1,8 @@
 """The natural voices that lie on this computer, told by name and language. Reads, never loads one.
 
-A voice of Piper is a pair of files, `<name>.onnx` and `<name>.onnx.json`. Looking may read a whole voice the first time
-(`models.store`): call it in a thread where somebody waits.
+A voice of Piper is a pair of files, `<name>.onnx` and `<name>.onnx.json`; Kokoro is a model and an archive with the styles
+of its speakers. Kokoro is ten times slower, so it speaks only where it was tried and found quick enough. Looking may read
+a whole voice the first time (`models.store`): call it in a thread where somebody waits.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 from companion.flow import VoiceInfo
+from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
+from companion.providers.here.process import kokoro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledVoice:
-    """One pair of files."""
+    """One model."""
 
     name: str
     """As it is called in the list of models: en_US-joe-medium."""
@@ -31,12 +35,50 @@ class InstalledVoice:
     """Tag: en-US."""
     speakers: tuple[str, ...] = ()
     """Where there are several."""
+    is_kokoro: bool = False
+    factor: float | None = None
+    """How long it takes on this machine to make a second of speech, in seconds; None: it was not tried."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it makes speech without gaps, as far as is known."""
+        return not self.is_kokoro or (self.factor is not None and self.factor < QUICK)
 
     def listed(self) -> Iterator[VoiceInfo]:
         """One for a voice, one for each speaker of a voice that has several."""
         for speaker in self.speakers or ("",):
             own_id = f"{self.name}#{speaker}" if speaker else self.name
-            yield VoiceInfo(id=own_id, name=f"{self.label} {speaker}".strip(), language=self.language)
+            name, language = f"{self.label} {speaker}".strip(), self.language
+            if self.is_kokoro:
+                name, language = speaker[3:].capitalize(), kokoro.tag_of(speaker)
+            yield VoiceInfo(id=own_id, name=name, language=language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How quick a voice is on this machine."""
+
+    voice: InstalledVoice
+    """With the factor that was found."""
+
+    @property
+    def words(self) -> str:
+        """ "1.1 s for a second of speech"."""
+        return f"{self.voice.factor or 0.0:.2g} s for a second of speech"
+
+    @property
+    def objection(self) -> str:
+        """Why it is not used here; empty: it is quick enough."""
+        if self.voice.is_quick:
+            return ""
+        return (
+            f"{self.voice.label} is too slow on this computer: it takes {self.words}, and answers would pause. "
+            f"It may take {QUICK} s at most."
+        )
+
+
+QUICK = 0.3
+"""Seconds for a second of speech: with more, a computer that has other things to do leaves gaps between sentences."""
 
 
 def can_speak() -> bool:
@@ -51,9 +93,11 @@ def installed(store: ModelStore) -> tuple[InstalledVoice, ...]:
 
 
 def find(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """The one that `voice` means, with or without "#speaker"; the first there is where it is empty."""
+    """The one that `voice` means, with or without "#speaker"; the first that is quick enough where it is empty."""
     name = voice.partition("#")[0]
-    return next((each for each in installed(store) if name in ("", each.name)), None)
+    return next(
+        (each for each in installed(store) if each.name == name or (not name and each.is_quick)), None
+    )
 
 
 def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
@@ -61,7 +105,8 @@ def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
 
     Nothing chosen is the first there is. A plain voice that was chosen by its tag stays.
     """
-    return find(store, voice) if can_speak() else None
+    found = find(store, voice) if can_speak() else None
+    return found if found is None or found.is_quick else find(store, "")
 
 
 def label_of(name: str) -> str:
@@ -71,22 +116,39 @@ def label_of(name: str) -> str:
 
 
 def _read(store: ModelStore, model: LocalModel) -> InstalledVoice | None:
-    """None: no voice of Piper."""
+    """None: no voice that can be used."""
     folder = store.path(ModelKind.VOICE, model.name)
     file = next(iter(sorted(folder.glob("*.onnx"))), None) if folder is not None else None
     if file is None:
         return None
+    styles = kokoro.styles_beside(file)
     try:
-        about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
-        listed = model.languages[0] if model.languages else ""
-        language = str((about.get("language") or {}).get("code") or listed or about["espeak"]["voice"])
-        speakers = tuple(about.get("speaker_id_map") or ())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return _read_kokoro(store, model, file, styles) if styles is not None else _read_piper(model, file)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, BadZipFile):
         return None
+
+
+def _read_piper(model: LocalModel, file: Path) -> InstalledVoice:
+    about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
+    listed = model.languages[0] if model.languages else ""
+    language = str((about.get("language") or {}).get("code") or listed or about["espeak"]["voice"])
+    speakers = tuple(about.get("speaker_id_map") or ())
     return InstalledVoice(
         name=model.name,
         label=label_of(model.name) if model.label == model.name else model.label,
         file=file,
         language=language.replace("_", "-"),
         speakers=speakers if len(speakers) > 1 else (),
+    )
+
+
+def _read_kokoro(store: ModelStore, model: LocalModel, file: Path, styles: Path) -> InstalledVoice:
+    return InstalledVoice(
+        name=model.name,
+        label=model.label,
+        file=file,
+        language="en-US",
+        speakers=tuple(each for each in kokoro.speakers(styles) if kokoro.tag_of(each)),
+        is_kokoro=True,
+        factor=measured.figures(store.folder / ModelKind.VOICE).get(model.name),
     )

@@ -22,7 +22,7 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import Health, HearRequest, Role, Transcript
-from companion.providers.here.models import listing
+from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.models.store import ModelStore, State
 from companion.providers.here.process.engine_provider import EngineProvider
@@ -123,6 +123,15 @@ class WhisperProvider(EngineProvider):
                     confidence=told.get("confidence"),
                     language=language,
                 )
+                if told.get("pace"):
+                    await asyncio.to_thread(self._keep_pace, model, float(told["pace"]))
+
+    def _keep_pace(self, model: str, pace: float) -> None:
+        """Remembers how long a second of speech takes here, where it is news."""
+        folder = self.store.folder / ModelKind.HEARING
+        known = measured.figures(folder).get(model, 0.0)
+        if not known / 1.5 < pace < known * 1.5:
+            measured.keep(folder, model, round(pace, 2) or 0.01)
 
     async def warm(self) -> None:
         with suppress(CompanionError):  # the call that needs it tells
@@ -138,7 +147,7 @@ class WhisperProvider(EngineProvider):
         try:
             await self.run_job("load_whisper", folder=str(folder))
         except AIProviderError as error:
-            if error.kind is Kind.ENGINE_MISSING:
+            if error.kind in (Kind.ENGINE_MISSING, Kind.ENGINE_CRASHED):
                 await asyncio.to_thread(self.store.doubt, ModelKind.HEARING, model)
             raise
 

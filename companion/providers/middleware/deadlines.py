@@ -13,7 +13,7 @@ from companion.flow import Audio, ChatDelta, HearRequest, SpeakRequest
 from companion.ports import Call
 from companion.providers.middleware.reactions import is_meaningful, names_of
 from companion.providers.provider import Spec, opened
-from companion.tasks import Wait
+from companion.tasks import Fairness, Wait
 
 RequestT = TypeVar("RequestT")
 ChunkT = TypeVar("ChunkT")
@@ -52,6 +52,7 @@ def timeouts(
         longest_s = first_s(request) if callable(first_s) else first_s
         clock = _Clock(longest_s, idle_s, total_s)
         pace = _Pace(crawl_s, max(crawl_s, longest_s))
+        fairness = Fairness()
         if isinstance(request, HearRequest):
             request = cast(RequestT, replace(request, frames=_unclocked(request.frames, clock)))
         elif isinstance(request, SpeakRequest) and request.pieces is not None:
@@ -61,6 +62,8 @@ def timeouts(
                 while True:
                     clock.start()
                     try:
+                        if fairness.is_due():
+                            await asyncio.sleep(0)
                         chunk = await anext(chunks)
                     except StopAsyncIteration:
                         return

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from companion.bounds import MAX_STREAM, check_parts
 from companion.decoding import Bare, Decoder, NoSound
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
@@ -34,6 +35,9 @@ PORTS = {Role.HEARS: 10300, Role.SPEAKS: 10200}
 """Where faster-whisper's and Piper's servers usually listen."""
 MAX_DATA = 2**20
 MAX_PAYLOAD = 8 * 2**20
+MOST_WORDS_CHARS = 64 * 1024
+"""An hour of speech."""
+_EACH_BYTES = 100
 SAMPLE_BYTES = 2
 _WIDTHS = {1: "u8", 2: "s16", 3: "s24", 4: "s32"}
 
@@ -56,6 +60,8 @@ class Event:
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
     payload: bytes = b""
+    size: int = 0
+    """About how many bytes it took to say."""
 
     def encoded(self) -> bytes:
         data = json.dumps(self.data, ensure_ascii=False).encode("utf-8", "replace") if self.data else b""
@@ -131,8 +137,7 @@ class WyomingProvider(AIProvider):
                 raise no_voice(call, "no sound")
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        async with self._connected(Role.SPEAKS) as (call, link):
-            return _voices((await _describe(call, link)).get("tts"))
+        return _voices((await self._described(Role.SPEAKS)).get("tts"))
 
     async def check(self) -> Health:
         """Asks whichever of its servers is there what it can do."""
@@ -142,8 +147,7 @@ class WyomingProvider(AIProvider):
         refusal: CompanionError | None = None
         for role in PORTS:
             try:
-                async with self._connected(role) as (call, link):
-                    info = await _describe(call, link)
+                info = await self._described(role)
             except CompanionError as error:
                 refusal = error
                 continue
@@ -155,6 +159,13 @@ class WyomingProvider(AIProvider):
         who = self.spec.display_name
         detail = f"{who} answers: {_count(len(models), 'recognition model')}, {_count(len(voices), 'voice')}."
         return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=tuple(models))
+
+    async def _described(self, role: Role) -> Mapping[str, Any]:
+        async def ask() -> Mapping[str, Any]:
+            async with self._connected(role) as (call, link):
+                return await _describe(call, link)
+
+        return await self.asked(ask)
 
     @asynccontextmanager
     async def _connected(self, role: Role) -> AsyncIterator[tuple[CallContext, Connection]]:
@@ -198,10 +209,16 @@ async def _words(
         async for event in events:
             if event.kind == "transcript-chunk":
                 text += _text(event)
+                if len(text) > MOST_WORDS_CHARS:
+                    raise AIProviderError(
+                        "More words came than a take can have; it was stopped.",
+                        call.spec.name,
+                        retryable=False,
+                    )
                 words = clean(text)
                 yield Transcript(text=words, committed_chars=len(words))
             elif event.kind == "transcript":
-                yield Transcript(text=clean(_text(event)), is_final=True)
+                yield Transcript(text=clean(_text(event)[:MOST_WORDS_CHARS]), is_final=True)
                 return
     raise call.cut()
 
@@ -214,10 +231,16 @@ async def _events(
     Raises:
         AIProviderError: what it calls an error; NOT_AN_API for what is no event; and what `sending` failed with.
     """
+    size = 0
     while True:
         event = await _next(call, link) if sending is None else await _next_while(call, link, sending)
         if event is None:
             return
+        size += event.size
+        if size > MAX_STREAM:
+            raise AIProviderError(
+                "More came than an answer can be; it was stopped.", call.spec.name, retryable=False
+            )
         call.opened = True
         if event.kind == "error":
             raise call.inside({"message": _text(event), "code": event.data.get("code") or "server_error"})
@@ -246,8 +269,11 @@ async def _next(call: CallContext, link: Connection) -> Event | None:
         kind, data = str(head["type"]), dict(head.get("data") or {})
         more, payload = _size(head, "data_length", MAX_DATA), _size(head, "payload_length", MAX_PAYLOAD)
         if more:
-            data |= json.loads(await link.exactly(more))
-        return Event(kind, data, await link.exactly(payload) if payload else b"")
+            written = await link.exactly(more)
+            check_parts(written)
+            data |= json.loads(written)
+        sound = await link.exactly(payload) if payload else b""
+        return Event(kind, data, sound, len(line) + more + payload + _EACH_BYTES)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         who = call.spec.display_name
         raise AIProviderError("", call.spec.name, error, kind=Kind.NOT_AN_API, who=who) from error

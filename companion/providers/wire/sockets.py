@@ -29,14 +29,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from companion.bounds import MAX_STREAM
+from companion.bounds import MAX_STREAM, check_parts
 from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
 from companion.net import HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.replay import Replay
 from companion.providers.wire.faults import CallContext, in_call
 from companion.providers.wire.refusals import NO_ADDRESS
-from companion.tasks import spawn, stop
+from companion.tasks import Fairness, spawn, stop
 
 if TYPE_CHECKING:
     from companion.providers.provider import AIProvider, Spec
@@ -63,6 +63,8 @@ _BY_REASON = (
 )
 """Some say "policy" (1008), "data" (1007) or "internal" (1011) for anything; the reason says what it is."""
 _VAGUE = (1007, 1008, 1011)
+_EACH_BYTES = 100
+"""What a message takes besides its content."""
 
 
 # -- failures -----------------------------------------------------------------------------------------------
@@ -181,6 +183,7 @@ _leaving: set[asyncio.Task[None]] = set()
 def parsed(message: Outgoing) -> dict[str, Any] | None:
     """The JSON object in a message, also in a binary one; None where there is none."""
     try:
+        check_parts(message)
         found = json.loads(message)
     except (ValueError, RecursionError):
         return None
@@ -197,6 +200,7 @@ class Exchange:
         self._link = link
         self._inbox: deque[Outgoing] = deque()  # bounded by bytes
         self._bytes = 0
+        self._fairness = Fairness()
         self._news = asyncio.Event()
         self._trouble: BaseException | None = None
         self._deadline: float | None = None
@@ -252,7 +256,9 @@ class Exchange:
         try:
             while True:
                 message = await self._link.receive()
-                self._bytes += len(message)
+                if self._fairness.is_due():
+                    await asyncio.sleep(0)
+                self._bytes += len(message) + _EACH_BYTES
                 if self._bytes > MAX_STREAM:
                     raise AIProviderError("More came than an answer can be; it was stopped.", retryable=False)
                 self._inbox.append(message)

@@ -46,8 +46,12 @@ _TEXTS = (
     ("strong", "Licences"),
     (
         "soft",
-        "Companion is free software under the MIT licence. The offline voice is espeak-ng, a separate component under "
-        "GPL 3 or later that runs in a process of its own. Qt is used under LGPL 3 through PySide6.",
+        "Companion is free software under the MIT licence. It stands on libraries of others, each with its own licence. "
+        "Those that ask for more than to be named: Qt, used through PySide6 and shiboken6 (LGPL 3); the resampler soxr and "
+        "libsndfile inside soundfile with its MP3 decoder and encoder (LGPL 2.1 or later). They are ordinary packages that "
+        "you may replace by other versions. espeak-ng, the plain voice and reader of the natural ones (GPL 3 or later), "
+        "is a separate program part: it is loaded in a process of its own and comes with the package espeakng-loader. "
+        "Models that you fetch have licences of their own, which are named beside them.",
     ),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtWidgets import QPushButton
+
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
@@ -20,6 +22,15 @@ class GeneralPage(DeclaredPage):
                 "soft",
             ),
         )
+        self.welcome = QPushButton("Show the welcome again")
+        self.welcome.clicked.connect(lambda: self.wanted.emit("welcome"))
+        self.buttons.insertWidget(0, self.welcome)
 
 
-PAGE = PageInfo(name=Page.GENERAL, title="General", order=10, build=GeneralPage, words="start review send")
+PAGE = PageInfo(
+    name=Page.GENERAL,
+    title="General",
+    order=10,
+    build=GeneralPage,
+    words="start review send welcome first introduction",
+)

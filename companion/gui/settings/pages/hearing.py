@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
-
 from companion.flow import Role
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
@@ -11,10 +9,14 @@ from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.whisper import SPEC as WHISPER
 from companion.providers.provider import Spec
 from companion.settings import Page
+
+_USERS = (WHISPER.name, BUILTIN.name)
+"""Who hears with the models of this computer."""
 
 
 class HearingPage(RolePage):
@@ -30,39 +32,39 @@ class HearingPage(RolePage):
             or WHISPER.default_models[Role.HEARS]
         )
 
+    def _model_in_use(self) -> str:
+        if self.open_name == self._active == BUILTIN.name:
+            return self.models.first_here
+        return self.whisper_model if self._active == WHISPER.name else ""
+
     def add_own_rows(self) -> None:
         self.models = ModelList(
             self,
             ModelKind.HEARING,
-            lambda: self.whisper_model if self._active == WHISPER.name else "",
+            self._model_in_use,
             self.use_model,
             self.models_changed,
         )
         self.column.addWidget(self.models)
-        self.rough = QWidget()
-        row = QHBoxLayout(self.rough)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(
-            text_label(
-                "Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong.", "small"
-            ),
-            1,
+        self.rough = text_label(
+            "Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong.", "small"
         )
-        self.better = QPushButton("Whisper hears better")
-        self.better.clicked.connect(lambda: self.choose(WHISPER.name))
-        row.addWidget(self.better)
+        self.models.shown.connect(self._show_rough)
         self.column.addWidget(self.rough)
         self.add_rows("talk.language")
 
     def opened(self, spec: Spec) -> None:
-        if spec.name == WHISPER.name:
+        if spec.name in _USERS:
             self.models.look()
 
     def refresh(self) -> None:
         super().refresh()
-        self.models.setVisible(self.open_name == WHISPER.name or self.models.is_fetching)
+        self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
-        self.rough.setVisible(self.open_name == "builtin" and WHISPER.name in self._specs)
+        self._show_rough()
+
+    def _show_rough(self) -> None:
+        self.rough.setVisible(self.open_name == BUILTIN.name and not self.models.first_here)
 
     def use_model(self, name: str) -> None:
         """Whisper hears with it from the next take on."""

@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QRectF, QSize
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton
 
 from companion.errors import CompanionError
+from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar
 from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
-from companion.gui.talk import loudness
 from companion.gui.theme import Look
 from companion.settings import Page, all_fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-
-    from companion.audio.devices import Device
-
-_SILENCE_DB = -90.0
-
-USUAL = "System default"
-
-
-class LevelBar(QWidget):
-    """How loud it is, as a bar. Says it in words to a screen reader only when asked, not 25 times a second."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self._look = look
-        self.level_db = _SILENCE_DB
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Level of the microphone")
-
-    def show_level(self, level_db: float) -> None:
-        self.level_db = level_db
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(200, 8)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(self._look.colour("line"))
-        painter.setBrush(self._look.colour("line"))
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(box, 3.5, 3.5)
-        share = loudness(self.level_db)
-        if share > 0:
-            painter.setPen(self._look.colour("accent"))
-            painter.setBrush(self._look.colour("accent"))
-            box.setWidth(max(box.height(), box.width() * share))
-            painter.drawRoundedRect(box, 3.5, 3.5)
-        painter.end()
 
 
 class SoundPage(SettingsPage):
@@ -86,12 +44,13 @@ class SoundPage(SettingsPage):
         self.tone.clicked.connect(lambda: self.work.start(self._play_tone(), "tone"))
         self.again.clicked.connect(self._look_again)
 
-    def _build_devices(self, name: str) -> QComboBox:
-        combo = QComboBox()
-        combo.setObjectName(name)
-        combo.addItem(USUAL, "")
-        combo.activated.connect(lambda _: self._choose(name, str(combo.currentData())))
-        return combo
+    def _build_devices(self, name: str) -> DevicePicker:
+        field = name.partition(".")[2]
+        return DevicePicker(
+            name,
+            lambda: str(getattr(self.host.settings.sound, field)),
+            lambda device: self._choose(name, device),
+        )
 
     # -- devices --------------------------------------------------------------------------------------------
 
@@ -106,8 +65,8 @@ class SoundPage(SettingsPage):
 
     def refresh(self) -> None:
         super().refresh()
-        self._show(self.microphone, self.host.settings.sound.microphone)
-        self._show(self.speaker, self.host.settings.sound.speaker)
+        self.microphone.refresh()
+        self.speaker.refresh()
 
     def _look_again(self) -> None:
         self._close_meter()  # the list of devices is read anew only while none is open
@@ -119,23 +78,9 @@ class SoundPage(SettingsPage):
         except CompanionError as error:
             self.tell_error(error)
             return
-        self._fill(self.microphone, devices.inputs, self.host.settings.sound.microphone)
-        self._fill(self.speaker, devices.outputs, self.host.settings.sound.speaker)
+        self.microphone.fill(devices.inputs)
+        self.speaker.fill(devices.outputs)
         self._open_meter()
-
-    def _fill(self, combo: QComboBox, devices: Sequence[Device], chosen: str) -> None:
-        combo.clear()
-        default = next((device.label for device in devices if device.is_default), "")
-        is_told = default and not default.startswith(USUAL)  # some systems call it nothing else
-        combo.addItem(f"{USUAL} ({default})" if is_told else USUAL, "")
-        for device in devices:
-            combo.addItem(device.label, device.name)
-        self._show(combo, chosen)
-
-    def _show(self, combo: QComboBox, chosen: str) -> None:
-        if combo.findData(chosen) < 0:
-            combo.addItem(f"{chosen} (not plugged in)", chosen)
-        combo.setCurrentIndex(combo.findData(chosen))
 
     def _choose(self, name: str, device: str) -> None:
         self.save({name: device or None})
@@ -146,11 +91,11 @@ class SoundPage(SettingsPage):
 
     def _open_meter(self) -> None:
         if self.isVisible():
-            self.work.start(self._measure(str(self.microphone.currentData() or "")), "meter")
+            self.work.start(self._measure(self.microphone.device), "meter")
 
     def _close_meter(self) -> None:
         self.work.end("meter")
-        self.level.show_level(_SILENCE_DB)
+        self.level.show_level(SILENCE_DB)
         self.heard.setText("")
 
     async def _measure(self, device: str) -> None:
@@ -161,13 +106,13 @@ class SoundPage(SettingsPage):
                 async for level_db in levels:
                     self.level.show_level(level_db)
         except CompanionError as error:
-            self.level.show_level(_SILENCE_DB)
+            self.level.show_level(SILENCE_DB)
             self.heard.setText(f"{error.message} {error.hint}")
 
     async def _play_tone(self) -> None:
         self.tone.setEnabled(False)
         try:
-            await self.host.test_tone(str(self.speaker.currentData() or ""))
+            await self.host.test_tone(self.speaker.device)
         except CompanionError as error:
             self.tell_error(error)
         self.tone.setEnabled(True)

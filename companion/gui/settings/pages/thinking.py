@@ -7,37 +7,32 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
-from companion.errors import CompanionError
 from companion.flow import Role
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
+from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
-from companion.providers.here.mind.library import Pace
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.provider import Spec
 from companion.settings import Page
-
-MIND = ModelKind.MIND.provider
-"""Thinks with a model that lies here."""
 
 
 class ThinkingPage(RolePage):
     role = Role.THINKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        self._pace: Pace | None = None
-        """Of the model of this computer that was tried last."""
         super().__init__(host, look, "Thinking")
 
     def add_own_rows(self) -> None:
+        self.trial = Trial(self)
         self.models = ModelList(
             self,
             ModelKind.MIND,
             lambda: self.own_mind if self._active == MIND else "",
-            self.use_model,
+            self.trial.use,
             self.models_changed,
         )
         self.column.addWidget(self.models)
@@ -52,48 +47,23 @@ class ThinkingPage(RolePage):
     @property
     def own_mind(self) -> str:
         """The model that thinks on this computer."""
-        return self.host.settings.role(Role.THINKS).block(MIND).model or usual(ModelKind.MIND).name
+        chosen = self.host.settings.role(Role.THINKS).block(MIND).model
+        return chosen or self.models.first_here or usual(ModelKind.MIND).name
 
     def opened(self, spec: Spec) -> None:
         if spec.name == MIND:
             self.models.look()
 
-    def use_model(self, name: str) -> None:
-        """It thinks from the next turn on, unless its trial finds something that should be known first."""
-        self.work.start(self._use_model(name), "choose")
-
-    async def _use_model(self, name: str) -> None:
-        objection = await self._tried(name)
-
-        def use() -> None:
-            self.save({f"providers.llm.{MIND}.model": name, "providers.llm.active": MIND})
-
-        if objection:
-            self.notice.tell(objection, [("Use it anyway", use)])
-        else:
-            self.notice.tell("")
-            use()
-
     async def models_changed(self, _name: str) -> None:
         await self._check(self._specs[MIND])
 
     async def objection(self, spec: Spec) -> str:
-        return await self._tried("") if spec.name == MIND else ""
-
-    async def _tried(self, name: str) -> str:
-        """Tries a model of this computer: how fast it is here is in no list. What speaks against it; empty: nothing."""
-        self.notice.tell("Trying how fast it writes on this computer …", kind="small")
-        self._pace = None
-        try:
-            self._pace = await self.host.pace(MIND, name)
-        except CompanionError as error:
-            return f"{error.message} {error.hint}"
-        return self._pace.objection
+        return await self.trial.objection("") if spec.name == MIND else ""
 
     def _state_of(self, spec: Spec) -> tuple[str, str]:
         text, kind = super()._state_of(spec)
-        if spec.name == MIND and self._pace is not None and kind != "warn":
-            text = f"on this computer · {self._pace.words}"
+        if spec.name == MIND and self.trial.pace is not None and kind != "warn":
+            text = f"on this computer · {self.trial.pace.words}"
         return text, kind
 
     def refresh(self) -> None:

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError
 from companion.flow import Role, VoiceInfo
-from companion.gui import icons
+from companion.gui.settings.devices import ListenButton, words_of
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
@@ -32,6 +31,8 @@ from companion.settings import Page
 _STEPS = 20
 """Slider steps per unit of speed."""
 _SETTLED_MS = 250
+_USERS = (PIPER.name, BUILTIN.name)
+"""Who speaks with the voices of this computer."""
 
 
 class VoicePage(RolePage):
@@ -52,8 +53,7 @@ class VoicePage(RolePage):
         self.voices.setMaximumHeight(190)
         name_control(self.voices, "Voice", "The chosen voice speaks from the next sentence on.")
         label.setBuddy(self.voices)
-        self.listen = QPushButton("Listen")
-        self.listen.setAccessibleName("Listen to the voice")
+        self.listen = ListenButton(self.look, self._listen, self.stop_listening)
         column.addWidget(label)
         column.addWidget(self.voices)
         column.addLayout(self._speed_row())
@@ -61,19 +61,15 @@ class VoicePage(RolePage):
         self.models = ModelList(
             self,
             ModelKind.VOICE,
-            lambda: self.piper_voice if self._active == PIPER.name else "",
+            self._voice_in_use,
             self.use_model,
             self.models_changed,
         )
         self.column.addWidget(self.models)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
-        self._is_listening = False
         self.voices.currentItemChanged.connect(lambda *_: self._choose_voice())
         self.voices.itemActivated.connect(lambda _: self._listen())
-        self.listen.clicked.connect(self._toggle)
-        self._show_listening(is_on=False)
-        self.look.changed.connect(self._draw_again)
 
     def _speed_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -102,7 +98,7 @@ class VoicePage(RolePage):
     def opened(self, spec: Spec) -> None:
         self._voices_of = ""
         self._fill(spec.voices)
-        if spec.name == PIPER.name:
+        if spec.name in _USERS:
             self.models.look()
         self.work.start(self._fetch_voices(spec), "voices")
 
@@ -124,8 +120,7 @@ class VoicePage(RolePage):
         self.voices.addItem(usual)
         assert isinstance(voices, tuple | list)
         for voice in voices:
-            about = " · ".join(part for part in (voice.language, voice.description) if part)
-            item = QListWidgetItem(f"{voice.name}  ({about})" if about else voice.name)
+            item = QListWidgetItem(words_of(voice))
             item.setData(Qt.ItemDataRole.UserRole, voice.id)
             self.voices.addItem(item)
         self._voices_of = self.open_name
@@ -134,7 +129,7 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
-        self.models.setVisible(self.open_name == PIPER.name or self.models.is_fetching)
+        self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
         if not self._settled.isActive() and not self.speed.isSliderDown():
@@ -166,8 +161,30 @@ class VoicePage(RolePage):
         chosen = self.host.settings.role(Role.SPEAKS).block(PIPER.name).voice
         return (chosen or next(iter(here), usual(ModelKind.VOICE).name)).partition("#")[0]
 
+    def _voice_in_use(self) -> str:
+        if self.open_name == self._active == BUILTIN.name:
+            chosen = self.host.settings.role(Role.SPEAKS).block(BUILTIN.name).voice.partition("#")[0]
+            is_plain = bool(chosen) and chosen not in self.models.rows
+            return "" if is_plain else chosen or self.models.first_here
+        return self.piper_voice if self._active == PIPER.name else ""
+
     def use_model(self, name: str) -> None:
-        """Piper speaks with it from the next sentence on."""
+        """It speaks from the next sentence on, unless it is too slow here."""
+        self.work.start(self._use_model(name), "choose")
+
+    async def _use_model(self, name: str) -> None:
+        row = self.models.rows.get(name)
+        if row is not None and row.model.is_tried:
+            self.notice.tell(f"Trying how quick {row.model.label} is on this computer …", kind="small")
+            try:
+                objection = await self.host.voice_objection(PIPER.name, name)
+            except CompanionError as error:
+                self.tell_error(error)
+                return
+            self.notice.tell(objection)
+            if objection:
+                return
+            await self._fetch_voices(self._specs[self.open_name])
         self.save({f"providers.tts.{PIPER.name}.voice": name, "providers.tts.active": PIPER.name})
 
     async def models_changed(self, name: str) -> None:
@@ -193,7 +210,7 @@ class VoicePage(RolePage):
     def _choose_voice(self) -> None:
         if self._voices_of == self.open_name:
             self.save({f"providers.tts.{self.open_name}.voice": self._voice or None})
-        if self._is_listening:
+        if self.listen.is_on:
             self._listen()
 
     def _speed_moved(self) -> None:
@@ -203,40 +220,25 @@ class VoicePage(RolePage):
     def _save_speed(self) -> None:
         self.save({f"providers.tts.{self.open_name}.speed": self.speed.value() / _STEPS})
 
-    def _toggle(self) -> None:
-        if self._is_listening:
-            self.stop_listening()
-        else:
-            self._listen()
-
     def _listen(self) -> None:
         self.host.stop_preview()
         self.work.start(self._preview(self.open_name, self._voice, self.speed.value() / _STEPS), "preview")
 
     async def _preview(self, provider: str, voice: str, speed: float) -> None:
-        self._show_listening(is_on=True)
+        self.listen.show_on(True)
         try:
             await self.host.preview_voice(provider, voice, speed)
         except CompanionError as error:
             self.tell_error(error)
-        self._show_listening(is_on=False)
+        self.listen.show_on(False)
 
     def stop_listening(self) -> None:
         self.work.end("preview")
         self.host.stop_preview()
-        self._show_listening(is_on=False)
-
-    def _draw_again(self) -> None:
-        self._show_listening(is_on=self._is_listening)
-
-    def _show_listening(self, *, is_on: bool) -> None:
-        self._is_listening = is_on
-        self.listen.setText("Stop" if is_on else "Listen")
-        self.listen.setAccessibleName("Stop the voice" if is_on else "Listen to the voice")
-        self.listen.setIcon(icons.icon("stop" if is_on else "play", self.look.colour("ink"), 14))
+        self.listen.show_on(False)
 
     def vanished(self) -> None:
-        if self._is_listening:
+        if self.listen.is_on:
             self.stop_listening()
 
 

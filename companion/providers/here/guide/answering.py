@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from companion.practices import Practice, find_practice, steps_done
 from companion.providers.here.guide.lexicon import HARD
 from companion.providers.here.guide.noticing import Felt, Noticed, find_emergency, is_taken_back, notice
+from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
 from companion.providers.here.guide.turning import needs_quotes
 from companion.providers.here.guide.wording import SENTENCE_END, Wording, load_wordings
@@ -59,7 +60,7 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     if _may_be_quiet(noticed, statements, practice, step, chance):
         pool = "loss" if noticed.is_loss else "room" if statements else "open"
         return " ".join([*statements, wording.say_any(pools[pool], pools["again"])])
-    asked = _question(noticed, wording, practice, step)
+    asked = _question(noticed, wording, practice, step, said)
     if practice.pace == "slow" and practice_name and not statements:
         statements = [wording.say_any(pools["slow"], pools["again"])]
     return " ".join([*statements, asked])
@@ -151,11 +152,15 @@ def _say_feeling(felt: Felt, wording: Wording) -> str:
     return wording.say(lines, {"be": felt.be, "word": f"{felt.degree} {felt.word}".strip()})
 
 
-def _question(noticed: Noticed, wording: Wording, practice: Practice, step: int) -> str:
-    """The one question: taken from what was said, else the practice step's, else a general one."""
+def _question(noticed: Noticed, wording: Wording, practice: Practice, step: int, said: Sequence[str]) -> str:
+    """The one question: taken from what was said, else the practice step's, else a general one; never for what was told."""
+
+    def say(lines: Sequence[str], slots: Mapping[str, str] | None = None) -> str:
+        return wording.say([line for line in lines if not is_told(line, said)], slots or {})
+
     pools = load_wordings()
     if noticed.occasion and not (noticed.occasion == "retraction" and noticed.topics):
-        asked = wording.say(pools.get(f"{noticed.occasion} asked", ()))
+        asked = say(pools.get(f"{noticed.occasion} asked", ()))
         if asked:
             return asked
     own = () if practice.is_over(step) else practice.steps[practice.step_index(step)].questions
@@ -163,18 +168,18 @@ def _question(noticed: Noticed, wording: Wording, practice: Practice, step: int)
     linked = [question for question in own if "{topic}" in question and question.count("?") == 1]
     is_free = practice.name == _FREE or practice.is_over(step)
     for topic in noticed.topics[:1]:
-        asked = wording.say(linked, {"topic": topic.words}) if linked else ""
+        asked = say(linked, {"topic": topic.words}) if linked else ""
         if asked:
             return asked
     for lines, slots in _linked_questions(noticed) if is_free else ():
-        asked = wording.say(lines, slots)
+        asked = say(lines, slots)
         if asked:
             return asked
-    asked = wording.say(plain)
+    asked = say(plain)
     if asked:
         return asked
     for pool in _fitting_pools(noticed):
-        asked = wording.say(pools[pool])
+        asked = say(pools[pool])
         if asked:
             return asked
     return wording.say_any(pools["general asked"], pools["again asked"])

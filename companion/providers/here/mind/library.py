@@ -6,15 +6,12 @@ anywhere that is named by its path. Nothing is loaded to find out what it is; th
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from companion.paths import write_atomically
 from companion.providers.here.mind.gguf import About, NoModel, about
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.models.store import ModelStore, Standing, State
@@ -31,7 +28,6 @@ BATCH = 128
 """Tokens that are read in one go, which nothing can interrupt: two seconds of a slow computer."""
 _PROGRAM = 160_000_000
 """Bytes that the process needs besides the model."""
-_SPEEDS = "speeds.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,29 +149,6 @@ def free_memory() -> int | None:
     with suppress(OSError, ValueError, AttributeError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 2 // 3
     return None
-
-
-# -- how fast they are here -----------------------------------------------------------------------------------
-
-
-def speeds(folder: Path) -> Mapping[str, float]:
-    """Tokens a second that were measured on this machine, by name."""
-    try:
-        found = json.loads((folder / _SPEEDS).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {
-        str(name): float(speed)
-        for name, speed in (found.items() if isinstance(found, dict) else ())
-        if isinstance(speed, int | float) and speed > 0
-    }
-
-
-def keep_speed(folder: Path, name: str, tokens_a_second: float) -> None:
-    """Remembers a measurement; where nothing can be written it is made again next time."""
-    kept = {**speeds(folder), name: round(tokens_a_second, 1)}
-    with suppress(OSError):
-        write_atomically(folder / _SPEEDS, json.dumps(kept).encode())
 
 
 # -- in words -------------------------------------------------------------------------------------------------

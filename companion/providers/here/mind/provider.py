@@ -27,6 +27,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
 from companion.providers.here.mind import library
 from companion.providers.here.mind.library import LocalModel, Pace
+from companion.providers.here.models import measured
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.models.store import ModelStore
 from companion.providers.provider import AIProvider, BeginsWith, Policy, Spec
@@ -127,13 +128,13 @@ class MindProvider(AIProvider):
         took_s = came[-1] - came[0] if came else 0.0
         speed = (len(came) - 1) / took_s if took_s else 0.0
         if speed:
-            await asyncio.to_thread(library.keep_speed, self.models_dir, found.name, speed)
+            await asyncio.to_thread(measured.keep, self.models_dir, found.name, round(speed, 1))
         return Pace(found, speed)
 
     async def models_here(self) -> Mapping[str, str]:
         """What can be chosen: name -> words for it. Models that are too small to be of use are left out."""
         models, speeds = await asyncio.to_thread(
-            lambda: (library.models_in(self.store), library.speeds(self.models_dir))
+            lambda: (library.models_in(self.store), measured.figures(self.models_dir))
         )
         offered = [model for model in models if not model.problem and not model.is_small]
         return {model.name: library.described(model, speeds.get(model.name)) for model in offered}
@@ -144,7 +145,7 @@ class MindProvider(AIProvider):
             model = await self._usable("")
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}", models=offered, kind=error.kind)
-        speeds = await asyncio.to_thread(library.speeds, self.models_dir)
+        speeds = await asyncio.to_thread(measured.figures, self.models_dir)
         detail = f"Ready: {library.described(model, speeds.get(model.name))}."
         if model.is_small:
             detail += f" {library.TOO_SMALL.format(name=model.name)}"
@@ -181,6 +182,7 @@ class MindProvider(AIProvider):
             raise self._unknown(model.problem, hint or "Choose an “instruct” model. What you said is kept.")
         if not self._joined().runs(_order(model)):
             self._require_memory(model)
+        self.thinker = model.name
         return model
 
     def _require_program(self) -> None:

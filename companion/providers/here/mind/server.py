@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -19,16 +18,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion.children import CLOSE_S, end_child, start_child
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, Kind
 from companion.log import Secret
 from companion.providers.here.mind.library import BATCH
-from companion.providers.here.process.engines import child_environment, kill
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
 
 START_S = 150.0
 """Longest wait for its address: gigabytes are read from the disk first."""
-CLOSE_S = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -97,18 +95,9 @@ class MindServer:
         return self.is_lost
 
     async def aclose(self) -> None:
-        """Ends the process: its stdin ends, and if that is not enough it is killed."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self.process.wait()
-        except TimeoutError:
-            pass
-        finally:  # also for who does not wait any longer: nothing is left behind
-            kill(self.process)
-            await self.process.wait()
-            await stop(self._listening, self._watching)
+        """Ends the process."""
+        await end_child(self.process)
+        await stop(self._listening, self._watching)
 
     async def _listen(self) -> None:
         assert self.process.stderr is not None
@@ -196,17 +185,7 @@ def shared_minds() -> Minds:
 
 async def _launch(order: Order, spec: Spec) -> MindServer:
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # nothing from the working directory is imported
-            "-m",
-            "companion.providers.here.process.mind_child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=2**20,
-            env=child_environment(),
-        )
+        process = await start_child("providers.here.process.mind_child", tells_faults=True)
     except OSError as error:
         raise crashed(spec, error) from error
     server = MindServer(process, order, Secret(secrets.token_urlsafe(32)))

@@ -23,6 +23,7 @@ from companion.errors import CompanionError, Kind
 from companion.ledger import Errand, on_errand
 from companion.net import Net, is_this_computer, media_type
 from companion.paths import sync_folder, write_atomically
+from companion.places import read_notes
 from companion.providers.here.models.listing import LocalModel, ModelFile
 from companion.providers.here.models.store import (
     PART,
@@ -366,11 +367,7 @@ def _etag(folder: Path, file: ModelFile, address: str) -> str:
 
 
 def _record(folder: Path, file: ModelFile) -> dict[str, object]:
-    try:
-        told = json.loads((folder / (file.name + RECORD)).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
+    return read_notes(folder / (file.name + RECORD))
 
 
 def _note(folder: Path, file: ModelFile, address: str, etag: str) -> None:

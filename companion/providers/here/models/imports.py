@@ -148,7 +148,7 @@ def _own_model(
 ) -> tuple[LocalModel, dict[str, _Whole]]:
     """A model that is in no list, or in the list without sums: known by its shape."""
     kind = next((kind for kind in ModelKind if has_shape(kind, tuple(found))), None)
-    if kind is None:
+    if kind is None or kind is ModelKind.MEANING:  # of those only the listed ones are understood
         raise CompanionError(Kind.BAD_FILE, "There is no model in it that can be used here.", hint=_HINT)
     main = next(each for each in found if each.endswith(_MAIN[kind]))
     folder = found[main][0][0].folder
@@ -171,7 +171,8 @@ def _own_model(
 
 _MAIN = {ModelKind.HEARING: "model.bin", ModelKind.VOICE: ".onnx", ModelKind.MIND: ".gguf"}
 _HINT = (
-    "It can be a folder, a zip or wheel file, or a .gguf file; a voice is NAME.onnx with NAME.onnx.json, a recogniser "
+    "It can be a folder, a zip or wheel file, or a .gguf file; a voice is NAME.onnx with NAME.onnx.json, Kokoro NAME.onnx "
+    "with voices-NAME.bin, a recogniser "
     "model.bin with config.json and its vocabulary."
 )
 

@@ -20,6 +20,8 @@ class ModelKind(StrEnum):
     HEARING = "hearing"
     VOICE = "voice"
     MIND = "mind"
+    MEANING = "meaning"
+    """Finds what was said in other words."""
 
     @property
     def role(self) -> Role:
@@ -27,12 +29,22 @@ class ModelKind(StrEnum):
 
     @property
     def provider(self) -> str:
-        """Name of the provider that uses such models."""
+        """Name of the provider that uses such models; empty: none does."""
         return _PROVIDERS[self]
 
 
-_ROLES = {ModelKind.HEARING: Role.HEARS, ModelKind.VOICE: Role.SPEAKS, ModelKind.MIND: Role.THINKS}
-_PROVIDERS = {ModelKind.HEARING: "whisper", ModelKind.VOICE: "piper", ModelKind.MIND: "mind"}
+_ROLES = {
+    ModelKind.HEARING: Role.HEARS,
+    ModelKind.VOICE: Role.SPEAKS,
+    ModelKind.MIND: Role.THINKS,
+    ModelKind.MEANING: Role.EMBEDS,
+}
+_PROVIDERS = {
+    ModelKind.HEARING: "whisper",
+    ModelKind.VOICE: "piper",
+    ModelKind.MIND: "mind",
+    ModelKind.MEANING: "",  # the journal uses it
+}
 EVERY = "*"
 """Among languages: about a hundred."""
 
@@ -64,6 +76,8 @@ class LocalModel:
     """Size where the files are not listed."""
     is_usual: bool = False
     """The one that is meant where nobody chose."""
+    is_tried: bool = False
+    """It is slow on many computers, and used only where it was tried and found quick enough."""
     homes: tuple[str, ...] = ()
     """Addresses in the order they are asked; `{file}` is the file's name."""
     files: tuple[ModelFile, ...] = ()

@@ -14,13 +14,14 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from companion.errors import CompanionError, Kind
 from companion.paths import find_home, locked, write_atomically
-from companion.providers.here.models import listing
+from companion.places import read_notes, read_regular
+from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import LocalModel, ModelFile, ModelKind
 
 PART = ".part"
@@ -32,8 +33,12 @@ _STAMP, _POINTER = ".checked.json", ".elsewhere"
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _SHAPES: dict[ModelKind, tuple[tuple[str, ...], ...]] = {
     ModelKind.HEARING: (("model.bin", "config.json"),),
-    ModelKind.VOICE: (("*.onnx", "*.onnx.json"),),
+    ModelKind.VOICE: (("*.onnx", "*.onnx.json"), ("*.onnx", "voices*.bin")),
     ModelKind.MIND: (("*.gguf",),),
+    ModelKind.MEANING: (
+        ("l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"),
+        ("model.onnx", "tokenizer.json"),
+    ),
 }
 """What a model that is in no list consists of at least: one of these."""
 
@@ -58,6 +63,8 @@ class Standing:
     bytes_here: int = 0
     is_elsewhere: bool = False
     """It lies in a folder of the person's own, which is never changed."""
+    figure: float | None = None
+    """How quick it was on this machine, as `measured` keeps it; None: it was not used yet."""
 
     @property
     def is_ready(self) -> bool:
@@ -106,7 +113,12 @@ class ModelStore:
         """Every model of the list, then the person's own; the first time it may read them whole."""
         self._adopt()
         kinds = (ModelKind(kind),) if kind else tuple(ModelKind)
-        return tuple(self.standing(each, name) for each in kinds for name in self._names(each))
+        figures = {each: measured.figures(self.folder / each) for each in kinds}
+        return tuple(
+            replace(self.standing(each, name), figure=figures[each].get(name))
+            for each in kinds
+            for name in self._names(each)
+        )
 
     def ready(self, kind: ModelKind | str) -> tuple[str, ...]:
         """Names of those that are READY, the usual one first."""
@@ -129,7 +141,8 @@ class ModelStore:
             return None
         folder = self.folder / kind / name
         with suppress(OSError, ValueError):
-            return Path((folder / _POINTER).read_text(encoding="utf-8").strip())
+            if pointer := read_regular(folder / _POINTER):
+                return Path(pointer.decode("utf-8").strip())
         model = listing.find(kind, name)
         if (
             model is not None
@@ -187,11 +200,7 @@ class ModelStore:
         return self.state(kind, name)
 
     def _stamps(self, model: LocalModel) -> dict[str, list[object]]:
-        try:
-            told = json.loads((self.folder / model.kind / model.name / _STAMP).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+        return read_notes(self.folder / model.kind / model.name / _STAMP)
 
     def _remember(self, model: LocalModel, stamps: dict[str, list[object]]) -> None:
         with suppress(OSError):  # a folder that cannot be written is read again next time
@@ -319,7 +328,7 @@ class ModelStore:
 
 _EXPECTED = {
     ModelKind.HEARING: "A recogniser for CTranslate2 has model.bin, config.json and its vocabulary.",
-    ModelKind.VOICE: "A voice has NAME.onnx with NAME.onnx.json.",
+    ModelKind.VOICE: "A voice has NAME.onnx with NAME.onnx.json; Kokoro has a voices-….bin with it.",
     ModelKind.MIND: "A language model is one .gguf file.",
 }
 

@@ -54,7 +54,7 @@ class EngineProvider(AIProvider):
         """`text` in a natural voice; `wanted` may name one of its speakers after "#"."""
         speaker = wanted.partition("#")[2]
         job = await self.start_job(
-            "speak_with_piper", text=text, file=str(voice.file), speaker=speaker, speed=speed
+            "speak_naturally", text=text, file=str(voice.file), speaker=speaker, speed=speed
         )
         async with aclosing(self.sound_from(job)) as sound:
             async for audio in sound:

@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
-import sys
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import companion
+from companion.children import end_child, kill, look_at, start_child
 from companion.errors import (
     AIProviderError,
     AIProviderInvalidRequestError,
@@ -26,24 +22,53 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.log import redact
 from companion.providers.here.process.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
+from companion.providers.here.process.suspects import Given, Suspects, Thing, given, of_sound
 from companion.providers.provider import Spec
 from companion.tasks import spawn, stop
 
 START_S = 20.0
 """Longest wait for the process' first word."""
-SILENCE_S = 20.0
-"""A process that answers nothing for so long is ended; so is one that does not give up a cancelled job."""
-CLOSE_S = 2.0
-"""How long it may take to end by itself."""
-MOST_DEADLY = 1000
-"""So many texts that ended a process are remembered."""
+SILENCE_S = 3.6
+"""A process that answers nothing for so long is ended."""
+PATIENCE = 5
+"""So many times longer where it is seen to compute, or cannot be seen; and to give up a job that was cancelled."""
+LOOKS = 4
+"""How often it is looked at in `SILENCE_S`."""
 _OWN_FAULT = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV} | {
     getattr(signal, name) for name in ("SIGBUS", "SIGSYS", "SIGTRAP", "SIGXCPU") if hasattr(signal, name)
 }
 """What ends a process that did something wrong itself; who kills it from outside uses another."""
-_SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
+_OWN_ENDS = (1, 255)
+"""Exit codes of a process that a library in it ended; with the end of stdin it is 0."""
+_ENGINES: Mapping[str, str] = {
+    "hear": "The built-in recogniser",
+    "hear_with_whisper": "Whisper",
+    "load_whisper": "Whisper",
+    "speak": "The built-in voice",
+    "list_voices": "The built-in voice",
+    "speak_naturally": "The natural voice",
+    "load_voice": "The natural voice",
+}
+"""Who does a kind of work, as a card names it."""
+_REFUSALS: Mapping[Thing, tuple[Kind, str, str]] = {
+    Thing.TEXT: (
+        Kind.VOICE_FAILED,
+        "This sentence cannot be spoken here: the voice broke down over it.",
+        "It is shown as text.",
+    ),
+    Thing.SOUND: (
+        Kind.HEARING_FAILED,
+        "{who} broke down over this recording and is not given it again.",
+        "It is kept. Choose another recogniser and try again.",
+    ),
+    Thing.MODEL: (
+        Kind.ENGINE_MISSING,
+        "{who} broke down over its model, which is not loaded again.",
+        "Remove the model and fetch it again in the settings, or choose another.",
+    ),
+}
+"""What is said of something that ended the process before."""
 _ERRORS: Mapping[Kind, type[AIProviderError]] = {
     Kind.NOT_SUPPORTED: AIProviderNotSupportedError,
     Kind.INVALID_REQUEST: AIProviderInvalidRequestError,
@@ -54,14 +79,16 @@ _log = logging.getLogger(__name__)
 class EngineJob:
     """One job: iterate over it for what the process sends; `result` holds its last word. Always `cancel` at the end."""
 
-    def __init__(self, number: int, child: _Child, spec: Spec) -> None:
-        self.number = number
+    def __init__(self, number: int, child: _Child, spec: Spec, work: str, things: tuple[Given, ...]) -> None:
+        self.number, self.work = number, work
+        self.things = list(things)
+        """What it was given from outside."""
         self.result: Mapping[str, Any] = {}
         self.cancelled_at: float | None = None
         self._child, self._spec = child, spec
         self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue(WINDOW + 1)
         self._room = asyncio.Semaphore(WINDOW)
-        self._over = False
+        self._over = self._knows_sound = False
         self._failure: BaseException | None = None
 
     def __aiter__(self) -> EngineJob:
@@ -83,8 +110,19 @@ class EngineJob:
         await self._room.acquire()
         if self._over:
             self._room.release()
-        else:
+        elif self._knows_sound or self._may_hear(data):
             self._child.write(self.number, Frame.DATA, data)
+
+    def _may_hear(self, data: bytes) -> bool:
+        """Whether this is no recording that ended a process before."""
+        sound = of_sound(self.work, data)
+        if sound is None:
+            return True
+        self._knows_sound = True
+        self.things.append(sound)
+        if sound in self._child.suspects:
+            self.fail(_refused(self._spec, self.work, Thing.SOUND))
+        return not self._over
 
     def end(self) -> None:
         """No more data will come."""
@@ -125,23 +163,24 @@ class EngineJob:
 class _Child:
     """One process, from its first word to its last."""
 
-    def __init__(self, process: asyncio.subprocess.Process, silence_s: float) -> None:
-        self.process = process
-        self.is_lost = False
+    def __init__(self, process: asyncio.subprocess.Process, silence_s: float, suspects: Suspects) -> None:
+        self.process, self.suspects = process, suspects
+        self.is_lost = self._has_hung = False
         self._jobs: dict[int, EngineJob] = {}
-        self._texts: dict[int, str] = {}
-        """What those jobs say, where they say something."""
+        self._lost_things: list[Given] = []
+        """What it was given and had not done with at its end."""
         self._silence_s = silence_s
         self._heard = True
         self._last = 0
         self._reading = spawn(self._read(), name="engines: read")
         self._watching = spawn(self._watch(), name="engines: watch")
 
-    def start_job(self, spec: Spec, work: str, order: Mapping[str, Any]) -> EngineJob:
+    def start_job(
+        self, spec: Spec, work: str, order: Mapping[str, Any], things: tuple[Given, ...]
+    ) -> EngineJob:
         payload = json.dumps({"work": work, **order}).encode()
         self._last += 1
-        job = self._jobs[self._last] = EngineJob(self._last, self, spec)
-        self._texts[self._last] = str(order.get("text", ""))
+        job = self._jobs[self._last] = EngineJob(self._last, self, spec, work, things)
         self.write(job.number, Frame.START, payload)
         return job
 
@@ -162,9 +201,10 @@ class _Child:
                 job = self._jobs.get(number)
                 if job is not None:
                     job.deliver(frame, payload)
+                    if frame is Frame.DONE:
+                        self.suspects.used_well(job.things)
                     if frame in (Frame.DONE, Frame.FAILED):
                         del self._jobs[number]
-                        self._texts.pop(number, None)
         except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeline, asyncio.QueueFull) as error:
             _log.debug("the engine process is gone: %r", error)
         finally:
@@ -172,49 +212,42 @@ class _Child:
 
     async def _watch(self) -> None:
         """Ends a process that hangs. Counts looks, not seconds: a loop that was blocked must not blame the process."""
-        missed = 0
+        missed, seen = 0, look_at(self.process.pid)
         while True:
-            await asyncio.sleep(self._silence_s / 4)
+            await asyncio.sleep(self._silence_s / LOOKS)
+            before, seen = seen, look_at(self.process.pid)
             missed = 0 if self._heard or not self._jobs else missed + 1
             self._heard = False
-            if missed >= 4 or self._has_stuck_job():
-                _log.debug("the engine process does not answer")
+            is_busy = seen is None or seen.state == "D" or seen != before
+            if missed >= LOOKS * (PATIENCE if is_busy else 1) or self._has_stuck_job():
+                _log.debug("the engine process does not answer: %s", seen)
+                self._has_hung = seen is None or seen.state != "T"
                 kill(self.process)
                 return
             if self._jobs:
                 self.write(0, Frame.PING)
 
     def _has_stuck_job(self) -> bool:
-        latest = asyncio.get_running_loop().time() - self._silence_s
+        latest = asyncio.get_running_loop().time() - self._silence_s * PATIENCE
         return any(job.cancelled_at is not None and job.cancelled_at < latest for job in self._jobs.values())
 
     def _lose(self) -> None:
         self.is_lost = True
         jobs, self._jobs = self._jobs, {}
+        self._lost_things += [thing for job in jobs.values() for thing in job.things]
         for job in jobs.values():
-            job.fail(_crashed(job._spec))
+            job.fail(_crashed(job._spec, job.work))
         kill(self.process)
 
-    @property
-    def deadly(self) -> frozenset[str]:
-        """Once it is closed: what it was saying when it ended by a fault of its own."""
-        code = self.process.returncode or 0
-        is_own_fault = -code in _OWN_FAULT or code > 0xC0000000  # the latter on Windows
-        return frozenset(filter(None, self._texts.values())) if is_own_fault else frozenset()
-
     async def aclose(self) -> None:
-        """Ends the process: its stdin ends, and if that is not enough it is killed."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self.process.wait()
-        except TimeoutError:
-            pass
-        finally:  # also for who does not wait any longer: nothing is left behind
-            kill(self.process)
-            await self.process.wait()
-            await stop(self._reading, self._watching)
+        """Ends the process. Where it ended by a fault of its own, what it was given is not given again."""
+        await end_child(self.process)
+        await stop(self._reading, self._watching)
+        code = self.process.returncode or 0
+        if -code in _OWN_FAULT or code in _OWN_ENDS or code > 0xC0000000:  # the latter on Windows
+            self.suspects.add(self._lost_things)
+        elif self._has_hung:  # a model may be large and the computer slow
+            self.suspects.add(thing for thing in self._lost_things if thing[0] is not Thing.MODEL)
 
 
 class Engines:
@@ -224,8 +257,7 @@ class Engines:
         self._start_s, self._silence_s = start_s, silence_s
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
-        self._deadly: dict[str, None] = {}
-        """Texts that ended a process, the latest last: none is sent twice."""
+        self._suspects = Suspects()
         self._users: set[int] = set()
 
     @property
@@ -239,32 +271,30 @@ class Engines:
         Raises:
             AIProviderUnavailableError: ENGINE_CRASHED when it cannot be started within the time allowed.
         """
-        await self._running(None)
+        await self._running(None, "")
 
     async def job(self, spec: Spec, work: str, **order: Any) -> EngineJob:
         """Begins `work` for the provider `spec`; starts the process if none runs.
 
         Raises:
-            AIProviderUnavailableError: ENGINE_CRASHED; VOICE_FAILED for a text that ended the process before.
+            AIProviderUnavailableError: ENGINE_CRASHED; for what ended the process before: VOICE_FAILED for a text,
+                HEARING_FAILED for a recording (once its sound comes), ENGINE_MISSING for a model.
         """
-        child = await self._running(spec)
-        if order.get("text") in self._deadly:
-            message = "This sentence cannot be spoken here: the voice broke down over it."
-            raise AIProviderUnavailableError(
-                message, spec.name, kind=Kind.VOICE_FAILED, who=spec.display_name
-            )
-        return child.start_job(spec, work, order)
+        child = await self._running(spec, work)
+        things = given(order)
+        for thing in things:
+            if thing in self._suspects:
+                raise _refused(spec, work, thing[0])
+        return child.start_job(spec, work, order, things)
 
-    async def _running(self, spec: Spec | None) -> _Child:
+    async def _running(self, spec: Spec | None, work: str) -> _Child:
         async with self._starting:
             if self._child is not None and self._child.is_lost:
                 lost, self._child = self._child, None
                 await lost.aclose()
-                self._deadly.update(dict.fromkeys(lost.deadly))
-                while len(self._deadly) > MOST_DEADLY:
-                    del self._deadly[next(iter(self._deadly))]
             if self._child is None:
-                self._child = _Child(await _launch(self._start_s, spec), self._silence_s)
+                process = await _launch(self._start_s, spec, work)
+                self._child = _Child(process, self._silence_s, self._suspects)
             return self._child
 
     def join(self, user: object) -> None:
@@ -293,20 +323,11 @@ def shared_engines() -> Engines:
     return _shared.setdefault(asyncio.get_running_loop(), Engines())
 
 
-async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Process:
+async def _launch(start_s: float, spec: Spec | None, work: str) -> asyncio.subprocess.Process:
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # nothing from the working directory is imported
-            "-m",
-            "companion.providers.here.process.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=child_environment(),
-        )
+        process = await start_child("providers.here.process.worker")
     except OSError as error:
-        raise _crashed(spec, error) from error
+        raise _crashed(spec, work, error) from error
     try:
         assert process.stdout is not None
         async with asyncio.timeout(start_s):
@@ -315,47 +336,27 @@ async def _launch(start_s: float, spec: Spec | None) -> asyncio.subprocess.Proce
         kill(process)
         await process.communicate()
         if isinstance(error, (TimeoutError, asyncio.IncompleteReadError)):
-            raise _crashed(spec, error) from error
+            raise _crashed(spec, work, error) from error
         raise
     return process
 
 
-def kill(process: asyncio.subprocess.Process) -> None:
-    """Ends a process at once. Idempotent."""
-    if process.returncode is not None:
-        return
-    with suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.kill()
-        else:  # `Process.kill` polls, and so takes the exit status away from the loop, which then warns
-            os.kill(process.pid, signal.SIGKILL)
-
-
-def child_environment() -> dict[str, str]:
-    """This process' environment without keys and proxies, so that the child finds the same package and no secret."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not any(word in name.upper() for word in _SECRET) and not name.upper().endswith("_PROXY")
-    }
-    root = Path(companion.__file__).parent.parent
-    if root.name not in (
-        "site-packages",
-        "dist-packages",
-    ):  # a checkout; an installed package is found anyway
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
-    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
-    return kept
-
-
-def _crashed(spec: Spec | None, cause: BaseException | None = None) -> AIProviderUnavailableError:
-    name, who = (spec.name, spec.display_name) if spec else ("", "")
+def _crashed(spec: Spec | None, work: str, cause: BaseException | None = None) -> AIProviderUnavailableError:
+    name, who = spec.name if spec else "", _ENGINES.get(work, "The engine for voices and recognisers")
     return AIProviderUnavailableError("", name, cause, kind=Kind.ENGINE_CRASHED, who=who)
+
+
+def _refused(spec: Spec, work: str, thing: Thing) -> AIProviderUnavailableError:
+    """What ended the process before would do it again."""
+    kind, message, hint = _REFUSALS[thing]
+    who = _ENGINES.get(work, spec.display_name)
+    return AIProviderUnavailableError(
+        message.format(who=who), spec.name, kind=kind, who=who, hint=hint, retryable=False
+    )
 
 
 def _error(spec: Spec, told: Mapping[str, Any]) -> AIProviderError:
     kind = Kind(told["kind"])
-    _log.debug("%s: %s: %s", spec.name, kind, redact(str(told.get("detail", ""))))
+    _log.debug("%s: %s", spec.name, kind)
     error = _ERRORS.get(kind, AIProviderUnavailableError)
     return error(told["message"], spec.name, kind=kind, hint=told["hint"], who=spec.display_name)

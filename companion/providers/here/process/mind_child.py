@@ -16,6 +16,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from companion.memory import keep_to_ourselves
+
 _PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 SLEEP_S = 600
@@ -23,6 +25,7 @@ SLEEP_S = 600
 
 
 def main() -> None:
+    keep_to_ourselves()
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     _end_with_parent()

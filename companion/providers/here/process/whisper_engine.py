@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from companion.flow import CAPTURE_RATE_HZ
 from companion.providers.here.process.job import Job, Refused, as_json
+from companion.providers.here.process.kept import IDLE_S, Kept
 from companion.providers.here.process.live_words import LiveWords, count_words, ended, joined
 from companion.providers.here.process.whisper_model import CERTAIN, Heard, WhisperModel
 from companion.segment import WINDOW_S, SpeechGate
@@ -46,8 +47,6 @@ LONGEST_S = 25.0
 """Ends a stretch in which nobody breathes, at its softest place."""
 ENOUGH_S = 2.0
 """A language that is certain in a stretch of such a length holds for the take; shorter ones are often mistaken."""
-IDLE_S = 600.0
-"""After so long without a take the model is given back."""
 MOST_THREADS = 8
 
 
@@ -112,36 +111,12 @@ def _loaded(folder: str) -> WhisperModel:
         ) from error
 
 
-class Ear:
+class Ear(Kept[Model]):
     """The model that is loaded, if one is. One look at a time: each uses every core."""
 
     def __init__(self, load: Callable[[str], Model] | None = None, *, idle_s: float = IDLE_S) -> None:
-        self._load, self._idle_s = load or _loaded, idle_s
+        super().__init__(load or _loaded, idle_s=idle_s)
         self._turn = threading.Lock()
-        self._loading = threading.Lock()
-        self._model: Model | None = None
-        self._folder = ""
-        self._used_at = time.monotonic()
-
-    @property
-    def has_model(self) -> bool:
-        return self._model is not None
-
-    def load(self, folder: str) -> Model:
-        """The model in `folder`; of two, the one that was wanted last stays in memory.
-
-        Raises:
-            Refused: it cannot be loaded.
-        """
-        with self._loading:
-            self._used_at = time.monotonic()
-            if self._model is not None and self._folder == folder:
-                return self._model
-            if self._model is None:
-                self._look_in(self._idle_s)
-            self._model = None  # before the next is loaded: there may be no room for both
-            self._model, self._folder = self._load(folder), folder
-            return self._model
 
     @contextmanager
     def turn(self, job: Job, *, waits: bool) -> Iterator[bool]:
@@ -151,24 +126,11 @@ class Ear:
             job.stop_if_cancelled()
             got = self._turn.acquire(timeout=0.05)
         try:
-            yield got
+            with self.in_use():
+                yield got
         finally:
-            self._used_at = time.monotonic()
             if got:
                 self._turn.release()
-
-    def _look_in(self, seconds: float) -> None:
-        watch = threading.Timer(seconds, self._give_back)
-        watch.daemon = True
-        watch.start()
-
-    def _give_back(self) -> None:
-        with self._loading:
-            left_s = self._used_at + self._idle_s - time.monotonic()
-            if left_s > 0 or self._turn.locked():
-                self._look_in(max(left_s, self._idle_s / 10))
-                return
-            self._model, self._folder = None, ""
 
 
 _ear = Ear()
@@ -176,13 +138,13 @@ _ear = Ear()
 
 def load_whisper(job: Job) -> dict[str, Any]:
     """Makes the model ready."""
-    _ear.load(job.order["folder"])
+    _ear.get(job.order["folder"])
     return {}
 
 
 def hear_with_whisper(job: Job) -> dict[str, Any]:
     """Takes int16 mono at 16 kHz; offers what `Listening.told` says whenever the words change."""
-    listening = Listening(_ear.load(job.order["folder"]), _ear, job)
+    listening = Listening(_ear.get(job.order["folder"]), _ear, job)
     told: Mapping[str, Any] = {}
     for data in job.received(lull_s=LULL_S):
         listening.feed(data)
@@ -211,6 +173,8 @@ class Listening:
         self._likely, self._certainty = "", 0.0
         self._closed_s, self._confidence_s = 0.0, 0.0
         """Closed stretches: how long, and that weighed by how sure."""
+        self._looked_s = self._sound_s = 0.0
+        """How long the model was at work, and on how much sound."""
         self.told: Mapping[str, Any] = {"text": "", "committed": 0}
 
     def feed(self, data: bytes) -> None:
@@ -234,6 +198,7 @@ class Listening:
             "text": ended(self._words.text),
             "confidence": self._confidence_s / self._closed_s if self._closed_s else None,
             "language": self._likely,
+            "pace": self._looked_s / self._sound_s if self._sound_s else 0.0,
         }
 
     # -- when -----------------------------------------------------------------------------------------------
@@ -262,7 +227,8 @@ class Listening:
             if not is_ours:  # another take is being heard; this one is looked at when that is done
                 return
             try:
-                heard = self._hear(bytes(self._pcm), self._stop_if_over, is_last=may_be_last)
+                go_on = self._job.stop_if_cancelled if may_be_last else self._stop_if_over
+                heard = self._hear(bytes(self._pcm), go_on, is_last=may_be_last)
             except _Overtaken:
                 return
         is_slow = time.monotonic() - began > SLOW_S
@@ -290,7 +256,7 @@ class Listening:
         self._tell()
 
     def _hear(self, pcm: bytes, go_on: Callable[[], None], *, is_last: bool) -> Heard:
-        order = self._job.order
+        order, began = self._job.order, time.monotonic()
         heard = self._model.hear(
             pcm,
             language=self._language,
@@ -299,6 +265,8 @@ class Listening:
             is_last=is_last,
             go_on=go_on,
         )
+        self._looked_s += time.monotonic() - began
+        self._sound_s += len(pcm) / BYTES_PER_S
         if len(pcm) >= ENOUGH_S * BYTES_PER_S and heard.language_certainty >= max(CERTAIN, self._certainty):
             self._likely, self._certainty = heard.language, heard.language_certainty
             self._language = self._language or heard.language

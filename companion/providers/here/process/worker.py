@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
+from companion.confined import confine, grant_cpu_time
 from companion.memory import give_back
-from companion.providers.here.process.confined import confine, grant_cpu_time
 from companion.providers.here.process.espeak import list_voices, pronounce, shared_voice, speak
 from companion.providers.here.process.job import Cancelled, Job, Refused, as_json
 from companion.providers.here.process.pipe import Frame, encode, read_frame
@@ -125,17 +125,17 @@ def load_whisper(job: Job) -> dict[str, Any]:
 # -- Piper --------------------------------------------------------------------------------------------------
 
 
-def speak_with_piper(job: Job) -> dict[str, Any]:
-    """As `piper_engine`, which is imported by the first who wants it."""
-    from companion.providers.here.process import piper_engine
+def speak_naturally(job: Job) -> dict[str, Any]:
+    """As `natural_engine`, which is imported by the first who wants it."""
+    from companion.providers.here.process import natural_engine
 
-    return piper_engine.speak_with_piper(job)
+    return natural_engine.speak_naturally(job)
 
 
-def load_piper(job: Job) -> dict[str, Any]:
-    from companion.providers.here.process import piper_engine
+def load_voice(job: Job) -> dict[str, Any]:
+    from companion.providers.here.process import natural_engine
 
-    return piper_engine.load_piper(job)
+    return natural_engine.load_voice(job)
 
 
 # -- the process --------------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ WORK: Mapping[str, tuple[Callable[[Job], dict[str, Any]], str]] = {
     "load_whisper": (load_whisper, "unavailable"),
     "pronounce": (pronounce, "voice_failed"),
     "tell_protections": (tell_protections, "unavailable"),
-    "load_piper": (load_piper, "voice_failed"),
-    "speak_with_piper": (speak_with_piper, "voice_failed"),
+    "load_voice": (load_voice, "voice_failed"),
+    "speak_naturally": (speak_naturally, "voice_failed"),
 }
 """Name of the work -> what does it, and the kind of fault when it fails in a way nobody foresaw."""
 _engines: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""The voices of Piper, in the engine process: phonemes from espeak-ng, sound from sherpa-onnx.
+"""The natural voices, of Piper and Kokoro, in the engine process: phonemes from espeak-ng, sound from sherpa-onnx.
 
-sherpa-onnx wants seven notes in the model and a list of its phonemes. The files as their makers publish them have
+sherpa-onnx wants some notes in the model and a list of its phonemes. The files as their makers publish them have
 neither; both are added to a copy in memory, so that what is on the disk keeps its checksum and needs no second copy.
 """
 
@@ -11,15 +11,18 @@ import os
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zipfile import BadZipFile
 
+from companion.providers.here.process import kokoro
 from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.espeak import Clause, shared_voice
 from companion.providers.here.process.job import Job, Refused
+from companion.providers.here.process.kept import Kept
 from companion.providers.here.process.onnx_notes import encoded_notes, read_notes
 
 LONGEST_PART = 120
@@ -29,6 +32,8 @@ SHORTEST_START = 12
 SENTENCE_ENDS = ".?!"
 SPEEDS = (0.25, 4.0)
 PIECE_MS = 100
+MOST_THREADS = 4
+"""For Kokoro, which is slow with fewer; one core is left to the rest where there is more than one."""
 _EDGES = "^$_"
 """Begin, end and padding: never phonemes of a text."""
 
@@ -36,37 +41,38 @@ _EDGES = "^$_"
 @dataclass(slots=True)
 class _Loaded:
     engine: Any
-    language: str
-    """As espeak-ng calls it; empty: the voice reads letters, not phonemes."""
+    language_of: Callable[[str], str]
+    """Speaker -> as espeak-ng calls the language; empty: the voice reads letters, not phonemes."""
     speakers: Mapping[str, int]
     symbols: frozenset[str]
+    form: Literal["NFC", "NFD"]
+    """Of Unicode: whether a letter and its sign are one symbol or two."""
 
 
-_loaded: dict[str, _Loaded] = {}
-_loading = threading.Lock()
 _making = threading.Lock()
 """One part at a time: each uses the cores it may use, and two would both be late."""
 
 
-def load_piper(job: Job) -> dict[str, Any]:
+def load_voice(job: Job) -> dict[str, Any]:
     """Makes the voice of `file` ready."""
-    _voice(Path(job.order["file"]))
+    _voices.get(job.order["file"])
     return {}
 
 
-def speak_with_piper(job: Job) -> dict[str, Any]:
+def speak_naturally(job: Job) -> dict[str, Any]:
     """Sends pieces of sound, each led by its rate (4 bytes, little-endian), part by part."""
     import sherpa_onnx
 
-    voice = _voice(Path(job.order["file"]))
+    voice = _voices.get(job.order["file"])
     manner = sherpa_onnx.GenerationConfig()
     manner.speed = min(max(float(job.order["speed"]), SPEEDS[0]), SPEEDS[1])
     manner.sid = voice.speakers.get(job.order["speaker"], 0)
     manner.silence_scale = 1.0  # the pauses that the voice makes itself
     rate_hz = voice.engine.sample_rate
     lead, step = rate_hz.to_bytes(4, "little"), rate_hz * PIECE_MS // 1000 * 2
-    for part in parts(_clauses(job.order["text"], voice)):
-        symbols = [symbol for symbol in unicodedata.normalize("NFD", part) if symbol in voice.symbols]
+    language = voice.language_of(job.order["speaker"])
+    for part in parts(_clauses(job.order["text"], language)):
+        symbols = [symbol for symbol in unicodedata.normalize(voice.form, part) if symbol in voice.symbols]
         if not any(symbol.isalpha() for symbol in symbols):
             continue
         manner.phoneme_codepoints = [[ord(symbol) for symbol in symbols]]
@@ -102,10 +108,10 @@ def _pieces(phonemes: str) -> Iterator[str]:
     yield phonemes
 
 
-def _clauses(text: str, voice: _Loaded) -> Iterator[Clause]:
+def _clauses(text: str, language: str) -> Iterator[Clause]:
     for breath in breaths(text):
-        if voice.language:
-            yield from shared_voice().clauses(breath, voice.language)
+        if language:
+            yield from shared_voice().clauses(breath, language)
         else:
             yield Clause(" ".join(breath.casefold().split()), "")
 
@@ -118,7 +124,7 @@ def _made(job: Job, voice: _Loaded, manner: Any) -> list[bytes]:
         made.append((samples * 32767).clip(-32768, 32767).astype("<i2").tobytes())
         return 0 if job.cancelled else 1
 
-    with _making:
+    with _making, _voices.in_use():
         job.stop_if_cancelled()
         voice.engine.generate("", manner, take)
     return made
@@ -127,30 +133,25 @@ def _made(job: Job, voice: _Loaded, manner: Any) -> list[bytes]:
 # -- loading --------------------------------------------------------------------------------------------------
 
 
-def _voice(file: Path) -> _Loaded:
-    with _loading:
-        if str(file) not in _loaded:
-            _loaded.clear()  # a voice takes about 150 MB
-            _loaded[str(file)] = _load(file)
-        return _loaded[str(file)]
-
-
-def _load(file: Path) -> _Loaded:
+def _load(place: str) -> _Loaded:
+    file = Path(place)
+    styles = kokoro.styles_beside(file)
     try:
-        import sherpa_onnx
+        return _load_kokoro(file, styles) if styles is not None else _load_piper(file)
     except ImportError as error:
         raise Refused("engine_missing") from error
-    try:
-        about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
-        symbols = {symbol: numbers[0] for symbol, numbers in about["phoneme_id_map"].items()}
-        manner = {"length_scale": 1.0, "noise_scale": 0.667, "noise_w": 0.8} | dict(
-            about.get("inference") or {}
-        )
-        notes = notes_for(about)
-        content = _with_notes(file, notes)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, BadZipFile) as error:
         raise _damaged(file) from error
-    with _as_file(content) as model, _as_file(token_list(symbols)) as tokens:
+
+
+def _load_piper(file: Path) -> _Loaded:
+    import sherpa_onnx
+
+    about = json.loads(file.with_name(f"{file.name}.json").read_bytes())
+    symbols = {symbol: numbers[0] for symbol, numbers in about["phoneme_id_map"].items()}
+    manner = {"length_scale": 1.0, "noise_scale": 0.667, "noise_w": 0.8} | dict(about.get("inference") or {})
+    notes = notes_for(about)
+    with _as_file(_with_notes(file, notes)) as model, _as_file(token_list(symbols)) as tokens:
         vits = sherpa_onnx.OfflineTtsVitsModelConfig(
             model=model,
             tokens=tokens,
@@ -158,17 +159,45 @@ def _load(file: Path) -> _Loaded:
             noise_scale_w=float(manner["noise_w"]),
             length_scale=float(manner["length_scale"]),
         )
-        model_config = sherpa_onnx.OfflineTtsModelConfig(vits=vits, num_threads=_threads())
-        try:
-            engine = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=model_config))
-        except RuntimeError as error:
-            raise _damaged(file) from error
+        engine = _engine(sherpa_onnx.OfflineTtsModelConfig(vits=vits, num_threads=_threads()))
+    language = notes["voice"] if about.get("phoneme_type", "espeak") == "espeak" else ""
     return _Loaded(
         engine=engine,
-        language=notes["voice"] if about.get("phoneme_type", "espeak") == "espeak" else "",
+        language_of=lambda _: language,
         speakers=about.get("speaker_id_map") or {},
         symbols=frozenset(symbols) - frozenset(_EDGES),
+        form="NFD",
     )
+
+
+def _load_kokoro(file: Path, styles: Path) -> _Loaded:
+    import sherpa_onnx
+
+    speakers, symbols = kokoro.speakers(styles), kokoro.symbols()
+    with (
+        _as_file(_with_notes(file, kokoro.notes(len(speakers)))) as model,
+        _as_file(token_list(symbols)) as tokens,
+        _as_file(kokoro.style_numbers(styles)) as numbers,
+    ):
+        config = sherpa_onnx.OfflineTtsKokoroModelConfig(model=model, voices=numbers, tokens=tokens)
+        threads = min(MOST_THREADS, max(1, (os.cpu_count() or 1) - 1))
+        engine = _engine(sherpa_onnx.OfflineTtsModelConfig(kokoro=config, num_threads=threads))
+    return _Loaded(
+        engine=engine,
+        language_of=kokoro.espeak_voice_of,
+        speakers={speaker: number for number, speaker in enumerate(speakers)},
+        symbols=frozenset(symbols),
+        form="NFC",
+    )
+
+
+def _engine(config: Any) -> Any:
+    import sherpa_onnx
+
+    return sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model=config))
+
+
+_voices = Kept(_load)
 
 
 def notes_for(about: Mapping[str, Any]) -> dict[str, str]:

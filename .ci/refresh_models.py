@@ -1,4 +1,4 @@
-"""Brings `models.yaml` up to date: `python resources/refresh_models.py prices`, or with a table of new models as a file.
+"""Brings `models.yaml` up to date: `python .ci/refresh_models.py prices`, or with a table of new models as a file.
 
 `prices` takes prices, context windows and who answers batches from the installed package `genai-prices`, for the rows
 there are. A table (CSV) adds models and their abilities: its `gp_*` columns (USD per million tokens, `*` = rises with
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-YAML_FILE = Path(__file__).with_name("models.yaml")
+YAML_FILE = Path(__file__).parent.parent / "resources" / "models.yaml"
 HEADER = """\
 # The models Companion knows: context, limits, prices (US dollars), abilities, retirement. YAML, one JSON row per model.
 # Refresh numbers with refresh_models.py; add a model by adding a row. Unknown models work too, only without a price.

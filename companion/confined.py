@@ -1,4 +1,4 @@
-"""What the engine process gives up at its start: it reads files and computes, whatever a library in it is made to do.
+"""What a process of ours gives up at its start: it reads files and computes, whatever a library in it is made to do.
 
 Plain system calls, since none of this has a package that is worth one. What a system does not have is left out; `companion
 doctor` says what holds. Must run before the first thread: Linux confines a thread and those it starts.
@@ -12,6 +12,8 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+
+from companion.memory import keep_to_ourselves
 
 MEMORY_BYTES = 8 * 2**30
 """Most address space; a smaller computer's memory is the limit, but not below `LEAST_MEMORY_BYTES`."""
@@ -37,12 +39,17 @@ WRITABLE = ("/dev/null", "/dev/shm")
 """All that may be written to."""
 
 
-def confine() -> tuple[str, ...]:
-    """Gives up what no engine needs; returns what holds now, in words for `companion doctor`."""
+def confine(*, memory_bytes: int = 0, cpu_s: int = JOB_CPU_S) -> tuple[str, ...]:
+    """Gives up what nobody needs who only computes; returns what holds now, in words for `companion doctor`.
+
+    Args:
+        memory_bytes: most address space; 0: what engines need.
+        cpu_s: processor time until the process is ended.
+    """
     measures: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0)),
-        ("a limit to memory", lambda: _limit("RLIMIT_AS", _memory())),
-        ("a limit to processor time", grant_cpu_time),
+        ("no core dumps", lambda: _limit("RLIMIT_CORE", 0) and keep_to_ourselves()),
+        ("a limit to memory", lambda: _limit("RLIMIT_AS", memory_bytes or _memory())),
+        ("a limit to processor time", lambda: grant_cpu_time(cpu_s)),
         ("a limit to open files", lambda: _limit("RLIMIT_NOFILE", OPEN_FILES)),
         ("no network", _give_up_network),
         ("no writing of files", _give_up_writing),
@@ -50,10 +57,10 @@ def confine() -> tuple[str, ...]:
     return tuple(words for words, take in measures if take())
 
 
-def grant_cpu_time() -> bool:
+def grant_cpu_time(seconds: int = JOB_CPU_S) -> bool:
     """A job begins: the process may compute so much more and is ended when it does not stop."""
     used = sum(os.times()[:2])
-    return _limit("RLIMIT_CPU", int(used) + JOB_CPU_S, is_final=False)
+    return _limit("RLIMIT_CPU", int(used) + seconds, is_final=False)
 
 
 def _limit(name: str, most: int, *, is_final: bool = True) -> bool:

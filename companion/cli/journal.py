@@ -1,0 +1,418 @@
+"""The verbs of `companion journal`: what is kept, listed, shown, counted, exported; other programs' journals, imported.
+
+Reading goes on beside a window that is open; importing asks for it to be closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.cli.surroundings import Add, print_json, remark, with_app
+from companion.errors import CompanionError, Kind
+
+if TYPE_CHECKING:
+    from companion.app import Companion
+    from companion.exchange.importing import Incoming
+    from companion.journal.exchanging import Batch
+    from companion.journal.store import SqlJournal
+    from companion.records import Selection, SessionRecord
+
+_USUAL_LIMIT = 20
+_USAGE = (
+    "companion journal list | show ID ... | stats | export TARGET [--format F] [--sound] | "
+    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER"
+)
+FORMATS = ("markdown", "jsonl", "dayone")
+ODD = ("future", "early", "twice")
+
+
+def declare(add: Add) -> None:
+    journal = add("journal", "List, show, export or import reflections.", with_app(_run))
+    journal.add_argument(
+        "what", choices=[*_VERBS], help="what to do; import takes ten other journals' exports"
+    )
+    journal.add_argument(
+        "names", nargs="*", metavar="NAME", help="show: ids; export: where to; import: a file or folder"
+    )
+    journal.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="from this day on")
+    journal.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="up to this day")
+    journal.add_argument(
+        "--tag", action="append", default=[], metavar="T", help="with this tag; again for more"
+    )
+    journal.add_argument("--starred", action="store_true", help="only those with a star")
+    journal.add_argument(
+        "--limit",
+        type=int,
+        default=_USUAL_LIMIT,
+        metavar="N",
+        help=f"list: so many, {_USUAL_LIMIT} usually; 0: all",
+    )
+    journal.add_argument("--format", choices=FORMATS, help="export: usually by the ending of its name")
+    journal.add_argument(
+        "--sound", action="store_true", help="export: with the recordings that are kept, as FLAC"
+    )
+    journal.add_argument("--preview", action="store_true", help="import: only say what would come in")
+    journal.add_argument(
+        "--leave-out",
+        nargs="+",
+        choices=ODD,
+        default=[],
+        help="import: without entries that are odd in this way",
+    )
+    journal.add_argument("--undo", type=int, metavar="NUMBER", help="import: take an import out again")
+    journal.add_argument("--json", action="store_true")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day; write it as 2026-11-29") from error
+
+
+async def _run(app: Companion, args: argparse.Namespace) -> int:
+    count = len(args.names)
+    fits = {
+        "list": not count,
+        "stats": not count,
+        "show": count,
+        "export": count == 1,
+        "import": count == (args.undo is None),
+    }
+    if not fits[args.what]:
+        remark(_USAGE)
+        return 2
+    return int(await _VERBS[args.what](app, args))
+
+
+def _ask(words: str) -> str:
+    """A passphrase, unseen; from a pipe, its first line."""
+    if sys.stdin.isatty():
+        return getpass.getpass(words)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _path(name: str) -> Path:
+    return Path(name).expanduser()
+
+
+def _selection(args: argparse.Namespace) -> Selection:
+    from companion.records import Selection
+
+    return Selection(
+        first_day=args.since, last_day=args.until, tags=frozenset(args.tag), is_starred=args.starred
+    )
+
+
+def _plain(text: str) -> str:
+    """As it may be shown in a terminal: what was imported may hold anything."""
+    from companion.conversation.speech_text import clean_text
+
+    return clean_text(text)
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+async def _list(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import reading
+
+    async with reading(app, _ask) as journal:
+        found = await journal.list.page(limit=args.limit or -1, selection=_selection(args))
+        total = await journal.list.count(_selection(args))
+    if args.json:
+        print_json([_row(each) for each in found])
+        return 0
+    for each in found:
+        when = _when(each)
+        marks = " ".join((*(["★"] if each.is_starred else []), *(f"#{tag}" for tag in each.tags)))
+        title = " ".join(_plain(each.title).split()) or "Without words"
+        print(f"{each.uid[:8]}  {when.local:%Y-%m-%d %H:%M}  {title}  {_plain(marks)}".rstrip())
+    if total > len(found):
+        remark(f"{len(found)} of {total:,}; --limit 0 lists all")
+    return 0
+
+
+def _when(session: SessionRecord) -> Any:
+    from companion.days import When
+
+    return When.of(session.started_at, session.offset_s)
+
+
+def _row(session: SessionRecord) -> dict[str, Any]:
+    when = _when(session)
+    return {
+        "id": session.uid,
+        "began": when.local.isoformat(timespec="seconds"),
+        "utc_offset_s": when.offset_s,
+        "title": session.title,
+        "practice": session.practice,
+        "turns": session.turns,
+        "seconds": round(session.seconds, 1),
+        "mood_before": session.mood_before,
+        "mood_after": session.mood_after,
+        "mood_word": session.mood_word,
+        "starred": session.is_starred,
+        "tags": list(session.tags),
+        "people": list(session.people),
+        "source": session.source,
+    }
+
+
+async def _show(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import reading
+    from companion.exchange.lines import to_document
+    from companion.exchange.writing.markdown import day_text
+    from companion.records import Selection
+
+    async with reading(app, _ask) as journal:
+        ids = frozenset([await _meant(journal, name) for name in args.names])
+        entries = [entry async for entry in journal.exchange.entries(Selection(ids=ids))]
+    if args.json:
+        print_json([to_document(entry) for entry in entries])
+    else:
+        for entry in entries:
+            print(_plain(day_text(entry.day, [entry])))
+    return 0
+
+
+async def _meant(journal: SqlJournal, name: str) -> int:
+    """The reflection whose id begins so.
+
+    Raises:
+        CompanionError: BAD_FILE, none or several do.
+    """
+    found = await journal.exchange.named(name) if name else []
+    if len(found) == 1:
+        return found[0]
+    raise CompanionError(
+        Kind.BAD_FILE,
+        f"{'No' if not found else 'More than one'} reflection has an id that begins with {name!r}.",
+        hint="`companion journal list` shows the ids.",
+    )
+
+
+async def _stats(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import reading
+
+    selection = _selection(args)
+    async with reading(app, _ask) as journal:
+        days = await journal.list.days(selection)
+        turns, words = await journal.exchange.totals(selection)
+        figures = {
+            "reflections": sum(count for _, count in days),
+            "days": len(days),
+            "first_day": days[0][0].isoformat() if days else None,
+            "last_day": days[-1][0].isoformat() if days else None,
+            "turns": turns,
+            "words": words,
+            "tags": dict((await journal.list.labels("tag"))[:10]),
+            "people": dict((await journal.list.labels("person"))[:10]),
+            "bytes": _size(app.home.journal),
+        }
+    if args.json:
+        print_json(figures)
+        return 0
+    print(f"{figures['reflections']:,} reflections on {len(days):,} days", end="")
+    print(f", {days[0][0]} to {days[-1][0]}" if days else "")
+    print(
+        f"{turns:,} turns, about {words:,} words of yours; {_size(app.home.journal) / 1e6:,.1f} MB, encrypted"
+    )
+    for name in ("tags", "people"):
+        labels: dict[str, int] = figures[name]  # type: ignore[assignment]
+        if labels:
+            print(f"{name}: {', '.join(f'{_plain(label)} ({uses:,})' for label, uses in labels.items())}")
+    return 0
+
+
+def _size(path: Path) -> int:
+    total = 0
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            total += each.stat().st_size
+    return total
+
+
+# -- export -------------------------------------------------------------------------------------------------
+
+
+async def _export(app: Companion, args: argparse.Namespace) -> int:
+    from contextlib import asynccontextmanager
+
+    from companion.app.exchange import Exchange
+    from companion.app.journal_on_disk import reading
+    from companion.exchange.preview import counted
+
+    path = _path(args.names[0])
+    format_name = args.format or _format_by(path, with_sound=args.sound)
+    if args.sound and format_name == "dayone":
+        remark("Day One takes no FLAC: the recordings are left out.")
+    async with reading(app, _ask) as journal:
+
+        @asynccontextmanager
+        async def using() -> Any:
+            yield journal
+
+        exchange = Exchange(journal=using, place=lambda: app.archive.place)
+        bar = _Bar("exported")
+        try:
+            done = await exchange.export(
+                path, format_name, selection=_selection(args), with_sound=args.sound, told=bar.show
+            )
+        finally:
+            bar.end()
+    if args.json:
+        print_json(
+            {
+                "path": str(done.path),
+                "format": format_name,
+                "reflections": done.reflections,
+                "recordings": done.recordings,
+            }
+        )
+    else:
+        print(f"Exported {counted(done.reflections, 'reflection')} to {done.path}")
+    remark("An export is not encrypted: anybody who has it can read it.")
+    if done.lost_recordings:
+        remark(f"{done.lost_recordings:,} recordings could not be opened and are not in it.")
+    return 0
+
+
+def _format_by(path: Path, *, with_sound: bool) -> str:
+    ending = path.suffix.lower()
+    if ending in (".jsonl", ".ndjson"):
+        return "jsonl"
+    if ending == ".zip":
+        return "jsonl" if with_sound else "dayone"
+    return "markdown"
+
+
+class _Bar:
+    """How far it is, on stderr, where somebody looks."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing, self._is_open = doing, False
+
+    def show(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            of = f" of {total:,}" if total else ""
+            sys.stderr.write(f"\r{done:,}{of} {self._doing} ")
+            sys.stderr.flush()
+            self._is_open = True
+
+    def end(self) -> None:
+        if self._is_open:
+            sys.stderr.write("\n")
+
+
+# -- import -------------------------------------------------------------------------------------------------
+
+
+async def _import(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import open_for_writing
+    from companion.exchange.preview import counted
+    from companion.gui.door import Door
+
+    door = Door(app.home)
+    try:
+        if args.preview:
+            return _tell(await _previewed(app, _path(args.names[0])), None, args)
+        await open_for_writing(app, _ask, lambda: _claim(door))
+        if args.undo is not None:
+            count = await app.exchange.undo(args.undo)
+            if args.json:
+                print_json({"taken_out": count})
+            else:
+                print(f"Taken out again: {counted(count, 'reflection')}")
+            return 0
+        incoming = await _looked(app, _path(args.names[0]))
+        batch = await app.exchange.take(incoming, frozenset(args.leave_out))
+        return _tell(incoming, batch, args)
+    finally:
+        door.leave()
+
+
+def _claim(door: Any) -> None:
+    if not door.enter():
+        raise CompanionError(
+            Kind.ALREADY_RUNNING,
+            "Companion is open and keeps this journal.",
+            hint="Close its window, or import there: Journal, then Import.",
+        )
+
+
+async def _looked(app: Companion, path: Path) -> Incoming:
+    bar = _Bar("entries read")
+    try:
+        return await app.exchange.look(path, bar.show)
+    finally:
+        bar.end()
+
+
+async def _previewed(app: Companion, path: Path) -> Incoming:
+    """What would come in; where there is a journal, without what is in it already."""
+    from companion.app.journal_on_disk import reading
+    from companion.exchange import importing
+    from companion.journal.store import look_at
+
+    bar = _Bar("entries read")
+    try:
+        incoming = await importing.read(path, lambda count: bar.show(count, 0))
+    finally:
+        bar.end()
+    if look_at(app.home).is_new:
+        return incoming
+    async with reading(app, _ask) as journal:
+        names = (name for each in incoming.held for name in (each.uid, each.source) if name)
+        return incoming.without(await journal.exchange.here(names))
+
+
+def _tell(incoming: Incoming, batch: Batch | None, args: argparse.Namespace) -> int:
+    preview = incoming.preview
+    if args.json:
+        print_json(
+            {
+                "file": preview.name,
+                "formats": list(preview.formats),
+                "entries": preview.entries,
+                "new": preview.new,
+                "already_here": preview.here,
+                "imported": batch.kept if batch else 0,
+                "batch": batch.id if batch else None,
+                "first_day": preview.first.isoformat() if preview.first else None,
+                "last_day": preview.last.isoformat() if preview.last else None,
+                "odd": dict(preview.odd),
+                "skipped_count": preview.skipped_count,
+                "skipped": _pairs(preview.skipped),
+                "refused": _pairs(preview.refused),
+                "remarks": dict(preview.remarks),
+                "not_kept": dict(preview.unkept),
+                "missing": preview.missing,
+                "journals": list(preview.journals),
+            }
+        )
+        return 0
+    print(_plain(preview.headline))
+    for note in (*preview.notes(), *(f"  {line}" for line in preview.left_outside())):
+        print(_plain(note))
+    if batch is None:
+        print("Nothing was imported: this was a preview.")
+    elif batch.kept:
+        print(f"Imported {batch.kept:,}. To take it out again: companion journal import --undo {batch.id}")
+    else:
+        print("Nothing new was imported.")
+    return 0
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"what": what, "why": why} for what, why in rows]
+
+
+_VERBS = {"list": _list, "show": _show, "stats": _stats, "export": _export, "import": _import}

@@ -1,0 +1,241 @@
+"""How an answer keeps to what the prompt asks for: an answer in, what it slips in out. Pure, any thread.
+
+It measures and never rewrites: the words are spoken as they came, whatever is found. `ReplyCheck` takes the pieces of a
+stream, `slips_in` a whole answer, `shares` makes figures of many. What must not be spoken at all is stopped elsewhere
+(`care.replies`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from companion.care.replies import fault_of
+from companion.care.words import plain
+
+LONGEST_WORDS = 60
+"""Spoken words, half as many again as the prompt asks for."""
+
+
+class Slip(StrEnum):
+    """What an answer does that it should not."""
+
+    QUESTIONS = "questions"
+    """More than one."""
+    CLOSED = "closed"
+    """Its question can be answered with yes or no."""
+    REPEATED = "repeated"
+    """Its question was asked before."""
+    HOOK = "hook"
+    """A question to somebody who takes leave."""
+    PRAISE = "praise"
+    ADVICE = "advice"
+    """Nobody asked for it."""
+    CLINICAL = "clinical"
+    """A word of the clinic that the person did not use."""
+    DEPENDENCE = "dependence"
+    """Ties the person to the program, or makes it more than one."""
+    STOCK = "stock"
+    """A phrase that fits everything."""
+    LONG = "long"
+    MARKUP = "markup"
+    """Signs that cannot be spoken."""
+
+
+_FINE = (
+    r"(?:amazing|awesome|wonderful|great|fantastic|excellent|brilliant|beautiful|brave|courageous|strong|"
+    r"impressive|inspiring|admirable|incredible|remarkable|insightful|powerful|mature|thoughtful|wise|lovely|perfect)"
+)
+_VERY = r"(?:so |very |such |a |an |truly |incredibly |quite |already )*"
+_DO = (
+    r"(?:try|make|take|write|talk|start|set|learn|let|give|find|stop|go|practi[cs]e|focus|consider|rest|breathe|be|"
+    r"ask|tell|call|keep|reach|remember|allow|speak|see|get|look|think|put|sleep)"
+)
+_BEGINS = r"(?:^|\. |(?:then|so|and|but|i think|i feel|i believe|i guess|if you can) )"
+_RULES: dict[Slip, tuple[str, ...]] = {
+    Slip.PRAISE: (
+        rf"(?:that|this|it|which) (?:is|was|sounds|shows|took|takes) {_VERY}(?:{_FINE}|courage|real \w+|strength)",
+        rf"(?:how|what) {_VERY}{_FINE}",
+        rf"you (?:are|were|have been) {_VERY}(?:{_FINE}|doing (?:great|well|so well))",
+        rf"^{_FINE} (?:job|work|question|insight|idea|effort|step|progress)",
+        r"(?:well done|good job|great job|nice work|good for you|congratulations|bravo|kudos|keep it up|way to go)",
+        r"(?:i am|i feel|be|feel) (?:so |very )?(?:proud|impressed|in awe)",
+        rf"\b(?:great|good|big|important|first|{_FINE}) (?:step|insight|question|job)\b",
+    ),
+    Slip.ADVICE: (
+        rf"{_BEGINS}you (?:should|could|might|may|ought to|must)(?: want to| also| try to)? {_DO}\b",
+        rf"{_BEGINS}you need to {_DO}\b",
+        r"have you (?:tried|considered|thought (?:of|about))",
+        r"(?:why (?:not|do you not)|how about|what about|what if you) (?:you )?"
+        r"(?:\w+ing|go|take|try|call|talk|write|make)\b",
+        r"i (?:would |can |might )?(?:suggest|recommend|advise|encourage you|urge you)",
+        r"my advice|a good (?:way|idea) (?:is|would be|to)|the best (?:way|thing) (?:is|to)",
+        r"(?:tips?|strateg\w+|techniques?) ",
+        r"it (?:might|may|could|can|would|will) (?:be )?(?:help|helpful|useful|good|worth|a good idea)",
+        r"(?:it is|is) (?:important|best|good|essential|crucial) (?:to|that you)",
+        r"(?:^|\. )(?:try|remember|make sure|consider|start|be sure|do not forget)\b",
+        r"(?:^|\. )take (?:a|some|the) (?:time|deep|break|moment|walk)\b",
+        r"(?:take a deep breath|reach out to|see a (?:doctor|therapist)|seek (?:help|support))",
+    ),
+    Slip.CLINICAL: (
+        r"diagnos\w*|symptoms?|disorders?|patholog\w*|clinical\w*|dysfunction\w*|maladaptive|episodes?",
+        r"depress(?:ed|ion|ive)|anxiety|ptsd|adhd|ocd|bipolar|obsessive|compulsi\w+|neuro\w+|manic|psycho\w+",
+        r"trauma\w*|trigger(?:s|ed|ing)?|dissociat\w+|ruminat\w+|catastrophi\w+|narcissis\w+|codependen\w+|toxic",
+        r"attachment|coping|boundar(?:y|ies)|inner child|cognitive|distortions?|regulat\w+|mindful\w*|self ?care",
+        r"therap\w+|treatment|unresolved|subconscious\w*|nervous system|defen[cs]e mechanism",
+    ),
+    Slip.DEPENDENCE: (
+        r"i (?:am|will be) (?:always |still )?(?:here|there) (?:for you|whenever|always|any ?time)",
+        r"(?:i|you have|you always have) me\b|trust me|rely on me|count on me|need me|talk to me (?:any|when)",
+        r"i (?:have )?missed you|i care (?:about|for) you|i love|i (?:understand|know) (?:you|how you|what you)",
+        r"come back|do not go|stay (?:with me|here with me)|without you|look forward to|can not wait|you can always",
+        r"as (?:a|your) friend|our (?:bond|friendship|relationship)",
+        r"(?:i|me) (?:am|was) (?:lonely|sad|happy|glad|thrilled|hurt)",
+        r"(?:more|better) than (?:anyone|anybody|they|them|people)",
+    ),
+    Slip.STOCK: (
+        r"thanks? (?:you )?(?:so much )?for (?:sharing|opening|telling|trusting|being)",
+        r"(?:feelings|emotions|that|it|this) (?:is|are) (?:completely |perfectly |totally |all )?"
+        r"(?:valid|normal|understandable|natural)",
+        r"(?:it is|that is) (?:okay|ok|all right|alright|fine) (?:to|not to|if)",
+        r"i hear you|i understand (?:how|that|what|your)|that must (?:be|have been|feel)|i can (?:only )?imagine",
+        r"you are not alone|one (?:day|step) at a time|everything (?:will|is going to) be|makes (?:total |perfect )?sense",
+        r"i am sorry (?:to hear|you are going)|sending you|be kind to yourself|be gentle with yourself",
+    ),
+}
+_PATTERNS = {slip: re.compile(rf"(?<!\w)(?:{'|'.join(rules)})") for slip, rules in _RULES.items()}
+_ASKS_ADVICE = re.compile(
+    r"\b(?:what (?:should|can|could|would) (?:i|you|we) (?:do|say|try)|should i|how (?:do|can|should|could) i|"
+    r"any (?:advice|ideas|tips)|advice|what do you (?:think|suggest|recommend)|"
+    r"(?:can|could) you (?:suggest|recommend|help me))"
+)
+_LEAVES = re.compile(
+    r"\b(?:good ?bye|bye|good night|good evening to you|see you|off to bed|go to bed|have to go|that is all|that was all|"
+    r"talk (?:to you )?(?:later|tomorrow)|until (?:later|tomorrow))"
+)
+_LEAVES_WORDS = 9
+"""Whoever says more than this has something to say besides."""
+_OPEN = r"what|how|where|when|who|whom|whose|which|why"
+_CLOSED = re.compile(
+    r"^(?:(?:and|so|but|then|well|or|now)[, ]+)*(?:do|does|did|is|are|was|were|have|has|had|can|could|would|will|"
+    r"should|shall|may|might|am|don't|doesn't|didn't|isn't|aren't|wasn't|won't) "
+)
+_MARKUP = re.compile(
+    r"\*\*|__|^\s*(?:#{1,6}\s|[-*•]\s|\d+[.)]\s)|`|https?://|\\n|[\U0001F300-\U0001FAFF\u2600-\u27BF]", re.M
+)
+_QUOTED = re.compile(r"[\"“«][^\"”»]{0,300}[\"”»]")
+_STEM = 6
+"""Letters by which two forms of a word are taken for one."""
+_SMALL = frozenset(
+    {
+        "the",
+        "a",
+        "an",
+        "and",
+        "or",
+        "so",
+        "but",
+        "then",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "it",
+        "that",
+        "this",
+        "you",
+        "your",
+    }
+    | {"is", "was", "do", "did", "are", "for", "with"}
+)
+
+
+def slips_in(answer: str, said: str = "", before: Sequence[str] = ()) -> frozenset[Slip]:
+    """What `answer` to the words `said` slips in, `before` being the answers that came earlier in the conversation."""
+    own, theirs = plain(_QUOTED.sub(" ", answer)), plain(said)
+    asked = questions_in(answer)
+    found = {slip for slip, pattern in _PATTERNS.items() if _is_said(pattern, own, theirs)}
+    if _ASKS_ADVICE.search(theirs):
+        found.discard(Slip.ADVICE)
+    if fault_of(answer) is not None:
+        found.add(Slip.DEPENDENCE)
+    if len(asked) > 1:
+        found.add(Slip.QUESTIONS)
+    if any(map(_is_closed, asked)):
+        found.add(Slip.CLOSED)
+    if asked and len(theirs.split()) <= _LEAVES_WORDS and _LEAVES.search(theirs):
+        found.add(Slip.HOOK)
+    earlier = [_content(question) for each in before for question in questions_in(each)]
+    if any(_is_same(_content(question), old) for question in asked for old in earlier):
+        found.add(Slip.REPEATED)
+    if spoken_words(answer) > LONGEST_WORDS:
+        found.add(Slip.LONG)
+    if _MARKUP.search(answer):
+        found.add(Slip.MARKUP)
+    return frozenset(found)
+
+
+class ReplyCheck:
+    """The check of one answer that arrives in pieces; nothing is held back."""
+
+    def __init__(self, said: str = "", before: Sequence[str] = ()) -> None:
+        self._said, self._before = said, tuple(before)
+        self._pieces: list[str] = []
+
+    def feed(self, text: str) -> str:
+        """Takes a piece and gives it back as it is."""
+        self._pieces.append(text)
+        return text
+
+    @property
+    def slips(self) -> frozenset[Slip]:
+        """Of what has come so far."""
+        return slips_in("".join(self._pieces), self._said, self._before)
+
+
+def shares(checked: Iterable[frozenset[Slip]]) -> Mapping[str, float]:
+    """Which share of the answers has each slip, by its name, and `any`: which has one at all."""
+    answers = list(checked)
+    counts = Counter(slip.value for slips in answers for slip in slips)
+    counts["any"] = sum(map(bool, answers))
+    return {name: counts[name] / max(1, len(answers)) for name in (*(slip.value for slip in Slip), "any")}
+
+
+def questions_in(answer: str) -> list[str]:
+    """The sentences that ask, without what stands in quotation marks."""
+    sentences = re.split(r"(?<=[.!?…])\s+|\n+", _QUOTED.sub(" ", answer))
+    return [sentence.strip() for sentence in sentences if sentence.rstrip().endswith("?")]
+
+
+def spoken_words(answer: str) -> int:
+    """How many words a voice says."""
+    return len(re.findall(r"\w+(?:['’]\w+)*", answer))
+
+
+def _is_closed(question: str) -> bool:
+    text = question.lower().replace("’", "'")
+    if re.search(rf"\b(?:{_OPEN}|or)\b", text):
+        return False
+    return any(_CLOSED.match(part.strip()) for part in re.split(r"[,:;–-] ", text))
+
+
+def _content(question: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[^\W\d_]+", question.lower())) - _SMALL
+
+
+def _is_same(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one and other) and len(one & other) >= 0.8 * len(one | other)
+
+
+def _is_said(pattern: re.Pattern[str], own: str, theirs: str) -> bool:
+    """Whether `own` holds what `pattern` finds, and does not only say back the person's words."""
+    return any(not _is_echo(match[0], theirs) for match in pattern.finditer(own))
+
+
+def _is_echo(phrase: str, theirs: str) -> bool:
+    known = {word[:_STEM] for word in theirs.split()}
+    words = [word[:_STEM] for word in re.findall(r"[^\W\d_]{3,}", phrase) if word not in _SMALL]
+    return bool(words) and known.issuperset(words)

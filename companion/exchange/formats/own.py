@@ -1,0 +1,65 @@
+"""Companion's own JSON Lines: a header, then a reflection a line; and the sound beside it, where it was exported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from companion.exchange.lines import FORMAT, VERSION, from_document
+from companion.exchange.reading import Reading
+from companion.exchange.texts import decoded
+from companion.exchange.tree import BadMember, Refused, Tree
+
+NAME, LABEL = "companion", "Companion"
+
+
+def read_own(tree: Tree, reading: Reading, taken: set[str], *, is_alone: bool) -> None:
+    """Every file that begins with our header; `is_alone`: whatever its ending."""
+    for name in tree.names():
+        if not (is_alone or name.lower().endswith((".jsonl", ".ndjson", ".json"))):
+            continue
+        try:
+            data = tree.read(name)
+        except BadMember as bad:
+            reading.skip(name, str(bad))
+            taken.add(name)
+            continue
+        head = _document(data.lstrip(b"\xef\xbb\xbf")[:400].partition(b"\n")[0])
+        if head.get("format") != FORMAT:
+            continue
+        if not isinstance(head.get("version"), int) or head["version"] > VERSION:
+            raise Refused("This file was written by a newer version of Companion.")
+        taken.add(name)
+        reading.recognised(NAME, LABEL)
+        _read_lines(decoded(data).split("\n")[1:], name, reading)
+
+
+def _read_lines(lines: list[str], name: str, reading: Reading) -> None:
+    before, promised = reading.entries + reading.skipped_count, None
+    for number, line in enumerate(lines, 2):
+        if not line.strip():
+            continue
+        document = _document(line)
+        if "turns" not in document and isinstance(document.get("entries"), int):
+            promised = document["entries"]
+            continue
+        entry = from_document(document)
+        if entry is None:
+            reading.skip(f"{name}, line {number}", "it is no reflection, or damaged")
+            continue
+        reading.leave_out("recording", sum(len(turn.sounds) for turn in entry.turns))
+        turns = tuple(replace(turn, sounds=()) for turn in entry.turns)
+        reading.keep(replace(entry, turns=turns), what=f"{name}, line {number}")
+    found = reading.entries + reading.skipped_count - before
+    if promised is None or promised > found:
+        reading.remark("the file ends too early, so something of it is missing")
+
+
+def _document(line: str | bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(line, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,296 @@
+"""The insights page: which days, the pictures of them, and the same day in earlier years. Main thread.
+
+Figures come first and are painted at once; what needs the words follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.errors import CompanionError
+from companion.gui import icons
+from companion.gui.announce import announce
+from companion.gui.clean import clean_text
+from companion.gui.host import InsightSource
+from companion.gui.insights.calendar import CalendarView
+from companion.gui.insights.card import Card
+from companion.gui.insights.mood import MoodPicture
+from companion.gui.insights.rhythm import RhythmPicture
+from companion.gui.insights.themes import ThemesPicture
+from companion.gui.labels import label
+from companion.gui.theme import Look
+from companion.insights.links import Links
+from companion.insights.memories import Memories
+from companion.insights.pictures import Figures, Returns
+from companion.insights.practice import TimeSpent
+from companion.insights.rows import Choice
+from companion.tasks import spawn, stop
+
+_MARGIN_PX, _GAP_PX = 28, 18
+_ONE_COLUMN_PX = 800
+_EMPTY, _CARDS = range(2)
+
+
+class InsightsPage(QWidget):
+    """Five pictures in cards, two columns where there is room."""
+
+    day_wanted = Signal(object)
+    """The journal at a `date`."""
+    talk_wanted = Signal()
+
+    def __init__(self, look: Look, source: InsightSource, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look, self._source = look, source
+        self._choice = Choice.WEEKS
+        self._reading: asyncio.Task[None] | None = None
+        self._is_narrow: bool | None = None
+        self.setProperty("page", "true")
+        self.calendar = CalendarView(look)
+        self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
+        self.practice_card = Card(look, "Practice", self.calendar, least_px=176)
+        self.time_card = Card(look, "Time spent", self._time_picture(), least_px=176)
+        self.mood_card = Card(look, "Mood, before and after", self.mood, least_px=200)
+        self.themes_card = Card(look, "What you return to", self.themes, least_px=200)
+        self.links_card = Card(look, "Seen together", QWidget(), least_px=0)
+        self.range = QPushButton()
+        self.today = QWidget()
+        self.sentence, self.message = label("", "title", wraps=True), label("", "soft", wraps=True)
+        self.start = QPushButton("Start a reflection")
+        self._sides = QStackedWidget()
+        self._set_up()
+
+    # -- what is shown --------------------------------------------------------------------------------------
+
+    def choose(self, choice: Choice) -> None:
+        """Another range of days."""
+        self._choice = choice
+        self._actions[choice].setChecked(True)
+        self.range.setText(choice.words)
+        self.range.setAccessibleName(f"Days shown: {choice.words}")
+        self.refresh(is_told=True)
+
+    def refresh(self, *, is_told: bool = False) -> None:
+        """Reads again; `is_told`: a screen reader hears the first sentence of what came."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = spawn(self._read(self._choice, is_told=is_told), name="read insights")
+
+    async def close_reading(self) -> None:
+        """Ends what is under way."""
+        await stop(self._reading)
+
+    async def _read(self, choice: Choice, *, is_told: bool) -> None:
+        try:
+            figures = await self._source.figures(choice)
+            self._show_figures(figures)
+            if is_told and figures.calendar.sentence:
+                announce(self.range, figures.calendar.sentence)
+            if not figures.is_empty:
+                self._show_returns(await self._source.returns(choice))
+        except CompanionError as error:
+            self._explain(error.message, error.hint)
+
+    def _show_figures(self, figures: Figures) -> None:
+        if figures.is_empty:
+            self._explain(
+                "Nothing to show yet",
+                "After your first reflections this page shows the days you practised, your own marks of mood and what you "
+                "return to. All of it is counted on this computer, from your journal alone.",
+            )
+            return
+        calendar, time, mood = figures.calendar, figures.time, figures.mood
+        self.calendar.show_calendar(calendar)
+        self.practice_card.show_figures(calendar.sentence, calendar.missing, calendar.table)
+        self._show_time(time, figures)
+        self.mood.show_mood(mood)
+        self.mood_card.show_figures(mood.sentence, mood.missing, mood.table)
+        if self._sides.currentIndex() != _CARDS:
+            for card in (self.themes_card, self.links_card):
+                card.say("Your words are being counted ...")
+            self._sides.setCurrentIndex(_CARDS)
+        if QApplication.focusWidget() in (None, self):
+            self.calendar.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_time(self, time: TimeSpent, figures: Figures) -> None:
+        self._time.setText(time.words)
+        self._times.setText(time.sentence)
+        rhythm = figures.rhythm
+        self.rhythm.show_rhythm(rhythm)
+        self.rhythm.setVisible(not rhythm.missing)
+        self._rhythm_missing.setText(rhythm.missing)
+        self._rhythm_missing.setVisible(bool(rhythm.missing))
+        self.time_card.show_figures("", time.missing, rhythm.table)
+
+    def _show_returns(self, returns: Returns) -> None:
+        themes = returns.themes
+        self.themes.show_themes(themes)
+        self.themes_card.show_figures(clean_text(themes.sentence), themes.missing, themes.table)
+        self._show_links(returns.links)
+        self._replace_today(returns.memories)
+
+    def _show_links(self, links: Links) -> None:
+        told = "\n".join(clean_text(link.words) for link in links.links)
+        self._links.setText(told or links.sentence)
+        self.links_card.show_figures(links.sentence if told else "", links.missing, links.table)
+
+    def _replace_today(self, memories: Memories) -> None:
+        column = self._todays
+        while (item := column.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        for memory in memories.memories:
+            line = QPushButton(clean_text(memory.words).replace("&", "&&"))
+            line.setProperty("tone", "line")
+            line.setToolTip("Open this day in the journal")
+            line.clicked.connect(lambda _=False, day=memory.day: self.day_wanted.emit(day))
+            column.addWidget(line, 0, Qt.AlignmentFlag.AlignLeft)
+        if memories.missing:
+            column.addWidget(label(memories.missing, "hint", wraps=True))
+
+    def _explain(self, sentence: str, hint: str) -> None:
+        self.sentence.setText(sentence)
+        self.message.setText(hint)
+        self._fit_message()
+        self.start.setVisible(bool(sentence))
+        self._sides.setCurrentIndex(_EMPTY)
+
+    # -- how it is made -------------------------------------------------------------------------------------
+
+    def _set_up(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._bar = QWidget()
+        row = QHBoxLayout(self._bar)
+        row.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 0)
+        row.addWidget(label("Insights", "bar-title"), 1)
+        row.addWidget(self._range_button())
+        column.addWidget(self._bar)
+        self._sides.addWidget(self._empty_page())
+        self._sides.addWidget(self._cards_page())
+        column.addWidget(self._sides, 1)
+        self._links = label("", "soft", wraps=True)
+        holder = QVBoxLayout(self.links_card.picture)
+        holder.setContentsMargins(0, 0, 6, 0)
+        holder.addWidget(self._links)
+        self.calendar.day_chosen.connect(self.day_wanted)
+        self._look.changed.connect(self._dress)
+        self._explain("", "")
+        self._dress()
+
+    def _range_button(self) -> QPushButton:
+        menu, group = QMenu(self.range), QActionGroup(self)
+        self._actions: dict[Choice, QAction] = {}
+        for choice in Choice:
+            action = menu.addAction(choice.words)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _=False, choice=choice: self.choose(choice))
+            group.addAction(action)
+            self._actions[choice] = action
+        self._actions[self._choice].setChecked(True)
+        self.range.setProperty("tone", "chip")
+        self.range.setText(self._choice.words)
+        self.range.setAccessibleName(f"Days shown: {self._choice.words}")
+        self.range.setMenu(menu)
+        return self.range
+
+    def _time_picture(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.setSpacing(4)
+        self._time, self._times = label("", "heading"), label("", "soft", wraps=True)
+        self._time.setToolTip("From your first words to the last answer, all reflections together")
+        self._rhythm_missing = label("", "hint", wraps=True)
+        column.addWidget(self._time)
+        column.addWidget(self._times)
+        column.addStretch(1)
+        column.addWidget(self.rhythm)
+        column.addWidget(self._rhythm_missing)
+        return page
+
+    def _cards_page(self) -> QWidget:
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside = QWidget()
+        inside.setProperty("scrolled", "true")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(_MARGIN_PX, 6, _MARGIN_PX, _MARGIN_PX)
+        column.setSpacing(_GAP_PX)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP_PX)
+        column.addLayout(self._grid)
+        self._todays = QVBoxLayout(self.today)
+        self._todays.setContentsMargins(0, 0, 0, 0)
+        self._todays.setSpacing(2)
+        column.addWidget(self.today)
+        column.addWidget(self.links_card)
+        column.addStretch(1)
+        area.setWidget(inside)
+        return area
+
+    def _empty_page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setSpacing(12)
+        self._picture = QLabel()
+        middle = Qt.AlignmentFlag.AlignHCenter
+        column.addStretch(3)
+        for part in (self._picture, self.sentence, self.message):
+            part.setAlignment(middle)
+            column.addWidget(part, 0, middle)
+        column.addSpacing(10)
+        self.start.clicked.connect(self.talk_wanted)
+        column.addWidget(self.start, 0, middle)
+        column.addStretch(4)
+        return page
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Two columns, or one where words would be squeezed."""
+        is_narrow = self.width() < _ONE_COLUMN_PX * self._look.scale
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        cards = (self.practice_card, self.time_card, self.mood_card, self.themes_card)
+        for place, card in enumerate(cards):
+            self._grid.removeWidget(card)
+            row, column = (place, 0) if is_narrow else divmod(place, 2)
+            self._grid.addWidget(card, row, column)
+        self._grid.setColumnStretch(0, 1 if is_narrow else 27)
+        self._grid.setColumnStretch(1, 0 if is_narrow else 20)
+
+    def _fit_message(self) -> None:
+        """A centred label that wraps has no height of its own."""
+        self.message.setMinimumHeight(max(0, self.message.heightForWidth(self._look.px(460))))
+
+    def _dress(self) -> None:
+        self._bar.setFixedHeight(self._look.px(64))
+        self.message.setFixedWidth(self._look.px(460))
+        self._fit_message()
+        self._picture.setPixmap(
+            icons.pixmap("insights", self._look.colour("accent"), 34, self.devicePixelRatioF())
+        )
+        self.start.setIconSize(QSize(18, 18))
+        self._arrange()

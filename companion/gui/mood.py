@@ -1,0 +1,165 @@
+"""A row of seven marks, from very unpleasant to very pleasant, with a word if one is wanted. Main thread.
+
+Nothing has to be marked. The marks are radio buttons: arrow keys go from one to the next, and the mark that is set is taken
+back by a click on it.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from companion.gui.labels import label
+from companion.gui.theme import Look
+from companion.records import MOODS, mood_name
+
+_BOX_PX = 30
+_RADIUS = 7.5
+_WORD_PX = 190
+_LONGEST_WORD = 40
+_STEPS = range(-3, 4)
+_FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Down)
+_BACK = (Qt.Key.Key_Left, Qt.Key.Key_Up)
+
+
+class MoodMark(QAbstractButton):
+    """One of the seven."""
+
+    stepped = Signal(int)
+    """An arrow key: one further (1) or back (-1)."""
+
+    def __init__(self, look: Look, mood: int) -> None:
+        super().__init__()
+        self._look, self.mood = look, mood
+        self.setCheckable(True)
+        self.setAccessibleName(mood_name(mood).capitalize())
+        self.setToolTip(mood_name(mood).capitalize())
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the talk key where it was
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        look.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(_BOX_PX, _BOX_PX)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (*_FORWARD, *_BACK):
+            self.stepped.emit(1 if event.key() in _FORWARD else -1)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, painter = self._look, QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = QPointF(self.width() / 2, self.height() / 2)
+        is_near = self.underMouse() or self.hasFocus()
+        painter.setPen(QPen(look.colour("accent" if self.isChecked() or is_near else "faint"), 1.4))
+        painter.setBrush(look.colour("accent") if self.isChecked() else look.colour("surface"))
+        painter.drawEllipse(middle, _RADIUS, _RADIUS)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(middle, _RADIUS + 4, _RADIUS + 4)
+        painter.end()
+
+
+class MoodRow(QWidget):
+    """The question, the marks with their ends named, and the word."""
+
+    marked = Signal(object, str)
+    """(the mark -3 .. 3 or None, the word)."""
+    left = Signal()
+    """Enter in the word: the person goes on."""
+
+    def __init__(self, look: Look, question: str) -> None:
+        super().__init__()
+        self._look = look
+        self._mood: int | None = None
+        self.setAccessibleName(question)
+        self.question = label(question, "soft")
+        self.marks = {mood: MoodMark(look, mood) for mood in _STEPS}
+        self.low, self.high = (
+            label(MOODS[0].capitalize(), "caption"),
+            label(MOODS[-1].capitalize(), "caption"),
+        )
+        self.name = label("", "small")
+        self.word = QLineEdit()
+        self.word.setPlaceholderText("A word for it, if you like")
+        self.word.setAccessibleName(f"{question} In a word")
+        self.word.setMaxLength(_LONGEST_WORD)
+        self.word.editingFinished.connect(self._tell)
+        self.word.returnPressed.connect(self.left)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.question, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(self._build_marks())
+        column.addLayout(self._build_word())
+        look.changed.connect(self._dress)
+        self._dress()
+        self.show_mood(None, "")
+
+    @property
+    def mood(self) -> int | None:
+        """The mark that is set."""
+        return self._mood
+
+    def show_mood(self, mood: int | None, word: str) -> None:
+        """What is marked; a word that is being written stays."""
+        self._mood = mood
+        for each, mark in self.marks.items():
+            mark.setChecked(each == mood)
+        self.name.setText("" if mood is None else mood_name(mood).capitalize())
+        self.name.setVisible(mood is not None)
+        self.word.setVisible(mood is not None)
+        if not self.word.hasFocus():
+            self.word.setText(word)
+
+    def _build_marks(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addStretch(1)
+        row.addWidget(self.low)
+        for mood, mark in self.marks.items():
+            row.addWidget(mark)
+            mark.clicked.connect(
+                lambda _=False, mood=mood: self._choose(None if mood == self._mood else mood)
+            )
+            mark.stepped.connect(lambda by, mood=mood: self._step(mood, by))
+        row.addWidget(self.high)
+        row.addStretch(1)
+        return row
+
+    def _build_word(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addStretch(1)
+        row.addWidget(self.name)
+        row.addWidget(self.word)
+        row.addStretch(1)
+        return row
+
+    def _step(self, mood: int, by: int) -> None:
+        """As in any group of radio buttons: the next one has the focus and is chosen."""
+        wanted = min(3, max(-3, mood + by))
+        self.marks[wanted].setFocus(Qt.FocusReason.TabFocusReason)
+        self._choose(wanted)
+
+    def _choose(self, mood: int | None) -> None:
+        self.show_mood(mood, self.word.text())
+        self._tell()
+
+    def _tell(self) -> None:
+        self.marked.emit(self._mood, self.word.text().strip() if self._mood is not None else "")
+
+    def _dress(self) -> None:
+        self.word.setFixedWidth(self._look.px(_WORD_PX))
+        widest = max(
+            QFontMetrics(self._look.font("caption")).horizontalAdvance(end.text())
+            for end in (self.low, self.high)
+        )
+        for end, side in ((self.low, Qt.AlignmentFlag.AlignRight), (self.high, Qt.AlignmentFlag.AlignLeft)):
+            end.setFixedWidth(widest + 4)
+            end.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)

@@ -1,0 +1,107 @@
+"""The pages of the window: the talk side, and the others, each made when it is first shown. Main thread."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from companion.gui.host import WindowHost
+from companion.gui.theme import Look
+
+if TYPE_CHECKING:
+    from companion.gui.insights import InsightsPage
+    from companion.gui.journal import JournalPage
+    from companion.gui.practices.page import PracticesPage
+
+
+class Pages(QStackedWidget):
+    """Shows one of them."""
+
+    page_wanted = Signal(str)
+    practice_chosen = Signal(str)
+    link_followed = Signal(str)
+    import_wanted = Signal()
+    export_wanted = Signal(object)
+
+    def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
+        """`talk`: what is shown first."""
+        super().__init__()
+        self._look, self._host, self._talk = look, host, talk
+        self.addWidget(talk)
+
+    @property
+    def shows_talk(self) -> bool:
+        return self.currentWidget() is self._talk
+
+    def turn_to(self, page: str) -> None:
+        """ "journal", "insights" or "practices"; anything else is the talk side."""
+        if "practices" in self.__dict__ and self.currentWidget() is self.practices:
+            self.practices.leave()
+        if page == "journal":
+            self.setCurrentWidget(self.journal)
+            self.journal.setFocus()
+            self.journal.refresh()
+        elif page == "insights":
+            self.setCurrentWidget(self.insights)
+            self.insights.setFocus()
+            self.insights.refresh()
+        elif page == "practices":
+            self.setCurrentWidget(self.practices)
+            self.practices.refresh()
+            self.practices.list.setFocus()
+        else:
+            self.setCurrentWidget(self._talk)
+
+    @cached_property
+    def journal(self) -> JournalPage:
+        from companion.gui.journal import JournalPage
+
+        page = JournalPage(self._look, self._host)
+        page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
+        page.link_followed.connect(self.link_followed)
+        page.import_wanted.connect(self.import_wanted)
+        page.export_wanted.connect(self.export_wanted)
+        self.addWidget(page)
+        return page
+
+    @cached_property
+    def insights(self) -> InsightsPage:
+        """Pictures of the journal."""
+        from companion.gui.insights import InsightsPage
+
+        page = InsightsPage(self._look, self._host.insights)
+        page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
+        page.day_wanted.connect(self._show_day)
+        self.addWidget(page)
+        return page
+
+    @cached_property
+    def practices(self) -> PracticesPage:
+        """Written, kept and tried here."""
+        from companion.gui.practices.page import PracticesPage
+
+        page = PracticesPage(self._look, self._host.shelf)
+        page.practice_chosen.connect(self.practice_chosen)
+        self.addWidget(page)
+        return page
+
+    def refresh_shown(self) -> None:
+        """Something in the journal has changed: a page that shows it reads it again."""
+        shown = self.currentWidget()
+        if "journal" in self.__dict__ and shown is self.journal:
+            self.journal.refresh()
+        if "insights" in self.__dict__ and shown is self.insights:
+            self.insights.refresh()
+
+    def _show_day(self, day: date) -> None:
+        self.page_wanted.emit("journal")
+        self.journal.show_day(day)
+
+    async def keep_practice(self) -> None:
+        """What is being written as a practice is on disk."""
+        if "practices" in self.__dict__:
+            await self.practices.close_page()

@@ -1,0 +1,104 @@
+"""Ears and a voice for this computer: here already, or fetched when a person asks. Main thread."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from companion.gui.settings.form import text_label
+from companion.gui.settings.models import ModelList, ModelRow
+from companion.gui.theme import Look
+from companion.gui.welcome.host import WelcomeHost
+from companion.gui.welcome.page import WelcomePage
+from companion.providers.here.models.listing import ModelKind, usual
+
+_ABOUT = {
+    ModelKind.HEARING: (
+        "Hears",
+        "Writes down what you say. Until it is here, hearing is rough and English only: 44 of 100 words are wrong.",
+    ),
+    ModelKind.VOICE: ("Speaks", "Reads the answers to you, naturally. Until it is here, a plain voice does."),
+}
+_LEAD = (
+    "Two models make this computer hear and speak well. They are fetched once, only if you ask, and you can go on "
+    "meanwhile."
+)
+_ALL_HERE = "What makes this computer hear and speak well is here already. Nothing needs to be fetched."
+
+
+class EnginesPage(WelcomePage):
+    name = "sound"
+    title = "Ears and a voice"
+    lead = _LEAD
+
+    def __init__(self, app: WelcomeHost, look: Look) -> None:
+        super().__init__(app, look)
+        self.lists: dict[ModelKind, ModelList] = {}
+        for kind in _ABOUT:
+            self.column.addWidget(self._build(kind))
+        self.both = QPushButton()
+        self.both.clicked.connect(self._fetch_both)
+        self.both.hide()
+        row = QHBoxLayout()
+        row.addWidget(self.both)
+        row.addStretch(1)
+        self.column.addLayout(row)
+
+    @property
+    def is_fetching(self) -> bool:
+        """Something is on its way, whatever page is shown."""
+        return any(each.is_fetching for each in self.lists.values())
+
+    def appeared(self) -> None:
+        super().appeared()
+        for each in self.lists.values():
+            each.look()
+
+    def _build(self, kind: ModelKind) -> QFrame:
+        role, sentence = _ABOUT[kind]
+        box = QFrame()
+        box.setProperty("card", "true")
+        column = QVBoxLayout(box)
+        column.setContentsMargins(18, 12, 18, 10)
+        column.setSpacing(4)
+        column.addWidget(text_label(role, "small"))
+        models = self.lists[kind] = ModelList(
+            self, kind, lambda: self._in_use(kind), lambda _: None, self._changed, is_short=True
+        )
+        models.shown.connect(self._show)
+        column.addWidget(models)
+        column.addWidget(text_label(sentence, "small"))
+        return box
+
+    def _in_use(self, kind: ModelKind) -> str:
+        """This computer uses the first that is here."""
+        return next((row.model.name for row in self._rows(kind) if row.standing.is_ready), "")
+
+    def _rows(self, kind: ModelKind) -> list[ModelRow]:
+        return list(self.lists[kind].rows.values())
+
+    @property
+    def _missing(self) -> list[ModelRow]:
+        """The usual ones of which nothing is here yet, and that nobody is fetching."""
+        rows = [self.lists[kind].rows.get(usual(kind).name) for kind in self.lists if not self._in_use(kind)]
+        return [row for row in rows if row is not None and not row.is_fetching]
+
+    def _show(self) -> None:
+        missing = self._missing
+        megabytes = round(sum(row.model.size - row.standing.bytes_here for row in missing) / 1e6)
+        self.both.setText(f"Fetch both · {megabytes:,} MB")
+        self.both.setVisible(len(missing) == len(self.lists))
+        is_all_here = all(self._in_use(kind) for kind in self.lists)
+        self.lead_label.setText(_ALL_HERE if is_all_here else _LEAD)
+        homes = {urlsplit(row.model.homes[0]).hostname or "" for row in missing if row.model.homes}
+        self.hint = f"From {', '.join(sorted(homes))}." if homes else ""
+        self.hint_changed.emit()
+
+    def _fetch_both(self) -> None:
+        for row in self._missing:
+            self.lists[row.model.kind].fetch(row)
+        self._show()
+
+    async def _changed(self, _name: str) -> None:
+        self._show()

@@ -1,0 +1,285 @@
+"""Who thinks: the offline guide, a model on this computer, or a provider with its key. Main thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from companion.errors import CompanionError
+from companion.flow import Health, Role
+from companion.gui.settings.card import ChoiceCard
+from companion.gui.settings.form import labelled, text_label
+from companion.gui.settings.key_row import KeyRow, works
+from companion.gui.settings.models import ModelList
+from companion.gui.settings.trial import MIND, Trial
+from companion.gui.theme import Look
+from companion.gui.welcome.host import WelcomeHost
+from companion.gui.welcome.page import WelcomePage
+from companion.providers.here.models.listing import ModelKind, usual
+
+if TYPE_CHECKING:
+    from companion.providers.provider import Spec
+    from companion.vault import KeyState
+
+GUIDE = "guide"
+_FIRST = ("anthropic", "openai", "google")
+"""Named before the others."""
+_CHOICES = {
+    GUIDE: (
+        "Offline guide",
+        "Written rules, no AI: says back what it heard and asks, at most, one open question. Needs nothing.",
+    ),
+    MIND: (
+        "A model on this computer",
+        "A language model that runs here, if the computer is quick enough. Nothing leaves it.",
+    ),
+    "provider": (
+        "A provider",
+        "The most thoughtful answers. This reflection's words go there; the journal and earlier reflections do not.",
+    ),
+}
+
+
+class ThinkerPage(WelcomePage):
+    name = "thinking"
+    title = "Who thinks?"
+    lead = "Whoever it is reads what you say and answers. You can change it in the middle of a conversation."
+
+    def __init__(self, app: WelcomeHost, look: Look) -> None:
+        super().__init__(app, look)
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        self.cards = {name: ChoiceCard(*texts, look, box) for name, texts in _CHOICES.items()}
+        for card in self.cards.values():
+            column.addWidget(card)
+            card.toggled.connect(self._show_choice)
+        self.column.addWidget(box)
+        self.trial = Trial(self)
+        self.mind, self.provider = self._build_mind(), self._build_provider()
+        self.column.addWidget(self.mind)
+        self.column.addWidget(self.provider)
+        self.more = QPushButton("Your own server, and more")
+        self.more.setProperty("tone", "plain")
+        self.more.clicked.connect(lambda: self.wanted.emit("thinking"))
+        row = QHBoxLayout()
+        row.addWidget(self.more)
+        row.addStretch(1)
+        self.column.addLayout(row)
+        self.key: KeyRow | None = None
+        self._is_leaving = self._is_begun = False
+
+    @property
+    def first(self) -> QWidget:
+        return self.cards[self.choice]
+
+    @property
+    def choice(self) -> str:
+        """A key of `_CHOICES`."""
+        return next((name for name, card in self.cards.items() if card.isChecked()), GUIDE)
+
+    def appeared(self) -> None:
+        super().appeared()
+        if not self._is_begun:
+            self._is_begun = True
+            self.cards[self._choice_now()].setChecked(True)
+        self._show_choice()
+        self.models.look()
+        self.work.start(self._look_around(), "look around")
+
+    def refresh(self) -> None:
+        super().refresh()
+        if hasattr(self, "models"):
+            self.models.refresh()
+
+    # -- which of the three ---------------------------------------------------------------------------------
+
+    @property
+    def _active(self) -> str:
+        return self.host.settings.role(Role.THINKS).active
+
+    def _choice_now(self) -> str:
+        if self._active in (GUIDE, MIND):
+            wants_provider = self._active == GUIDE and self.app.welcome.uses_provider
+            return "provider" if wants_provider else self._active
+        return "provider"
+
+    def _show_choice(self) -> None:
+        self.mind.setVisible(self.choice == MIND)
+        self.provider.setVisible(self.choice == "provider")
+        self.more.setVisible(self.choice == "provider")
+        self._is_leaving = False
+        if self.choice == "provider" and self.key is None:
+            self._open_provider()
+        shown = {MIND: self.mind, "provider": self.more}.get(self.choice)
+        if shown is not None:
+            self.unfolded.emit(shown)
+
+    def leave(self) -> bool:
+        """What is shown is what is used from now on; a model is tried first, a key tested."""
+        if self.choice == GUIDE:
+            if self._active != GUIDE:
+                self.save({"providers.llm.active": GUIDE})
+            return True
+        if self.choice == MIND:
+            is_here = any(row.standing.is_ready for row in self.models.rows.values())
+            if self._active == MIND or not is_here or not self._is_installed:
+                return True
+            self.trial.use("", self.ready.emit)
+            return False
+        if self.key is not None and self.key.field.text():
+            self._is_leaving = True
+            self.key.keep.click()
+            return False
+        return True
+
+    # -- a model on this computer ---------------------------------------------------------------------------
+
+    def _build_mind(self) -> QWidget:
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self.how = text_label("", "small")
+        self.how.hide()
+        self.models = ModelList(
+            self,
+            ModelKind.MIND,
+            lambda: self._chosen_mind if self._active == MIND else "",
+            self.trial.use,
+            self._mind_changed,
+            is_short=True,
+        )
+        column.addWidget(self.models)
+        column.addWidget(self.how)
+        self._is_installed = True
+        return box
+
+    @property
+    def _chosen_mind(self) -> str:
+        return self.host.settings.role(Role.THINKS).block(MIND).model or usual(ModelKind.MIND).name
+
+    async def _mind_changed(self, _name: str) -> None:
+        await self._look_for_mind()
+
+    async def _look_for_mind(self) -> None:
+        from companion.errors import Kind
+
+        health = await self.host.check(MIND, Role.THINKS, None)
+        self._is_installed = health.kind is not Kind.ENGINE_MISSING
+        self.how.setText("" if self._is_installed else health.detail)
+        self.how.setVisible(not self._is_installed)
+
+    # -- a provider -----------------------------------------------------------------------------------------
+
+    def _build_provider(self) -> QWidget:
+        box = QWidget()
+        column = self._provider_column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        self.specs = self._offered()
+        self.providers = QComboBox()
+        for spec in self.specs.values():
+            self.providers.addItem(spec.display_name, spec.name)
+        self.providers.activated.connect(lambda _: self._choose_provider())
+        column.addWidget(labelled("Provider", self.providers))
+        return box
+
+    def _offered(self) -> dict[str, Spec]:
+        """Those that need nothing but a key, the best known first."""
+        known = {
+            spec.name: spec
+            for spec in self.host.provider_specs(Role.THINKS)
+            if spec.needs_key and spec.default_models.get(Role.THINKS)
+        }
+        order = [*(name for name in _FIRST if name in known), *(name for name in known if name not in _FIRST)]
+        return {name: known[name] for name in order}
+
+    def _choose_provider(self) -> None:
+        self._open_provider()
+        if self.key is not None:
+            self.key.field.setFocus()
+
+    def _open_provider(self, name: str = "") -> None:
+        wanted = name or (str(self.providers.currentData()) if self.key is not None else self._active)
+        if self.providers.findData(wanted) >= 0:
+            self.providers.setCurrentIndex(self.providers.findData(wanted))
+        spec = self.specs[str(self.providers.currentData())]
+        if self.key is not None:
+            self.key.hide()
+            self.key.deleteLater()
+        self.key = KeyRow(self.host, spec, Role.THINKS, self.work)
+        self.key.checked.connect(self._checked)
+        self.key.changed.connect(lambda kept: self.work.start(self._key_changed(kept), "key changed"))
+        self._provider_column.addWidget(self.key)
+        self.work.start(self._show_key(spec), "key state")
+
+    async def _show_key(self, spec: Spec) -> None:
+        state = await self._key_state(spec)
+        if (
+            self.key is not None
+            and state is not None
+            and self.specs[str(self.providers.currentData())] is spec
+        ):
+            self.key.show_state(state)
+
+    async def _key_state(self, spec: Spec) -> KeyState | None:
+        try:
+            return await self.host.key_state(spec.name)
+        except CompanionError as error:
+            self.tell_error(error)
+            return None
+
+    async def _look_around(self) -> None:
+        """A key that the environment holds is offered, and used only when the person says so."""
+        await self._look_for_mind()
+        for spec in self.specs.values():
+            state = await self._key_state(spec)
+            if state is None:
+                return
+            if state.where == "environment" and self._active != spec.name:
+                self._offer(spec, state)
+                return
+
+    def _offer(self, spec: Spec, state: KeyState) -> None:
+        self.notice.tell(
+            f"There is a key for {spec.display_name} in the environment ({state.variable}).",
+            [(f"Use {spec.display_name}", lambda: self._use_offered(spec))],
+            kind="small",
+        )
+
+    def _use_offered(self, spec: Spec) -> None:
+        self.cards["provider"].setChecked(True)
+        self._open_provider(spec.name)
+        self.work.start(self._test(spec), "offered key")
+
+    async def _test(self, spec: Spec) -> None:
+        self.notice.tell(f"Asking {spec.display_name} …", kind="small")
+        health = await self.host.check(spec.name, Role.THINKS, None)
+        self._checked(health)
+        if health.ok:
+            await self._use(spec.name)
+
+    def _checked(self, health: Health) -> None:
+        self.notice.tell(works(health) if health.ok else health.detail, kind="good" if health.ok else "warn")
+
+    async def _key_changed(self, name: str) -> None:
+        spec = self.specs.get(name)
+        if spec is None:
+            return
+        state = await self._key_state(spec)
+        if self.key is not None and state is not None and str(self.providers.currentData()) == name:
+            self.key.show_state(state)
+        if state is not None and state.present:
+            await self._use(name)
+        if self._is_leaving:
+            self._is_leaving = False
+            self.ready.emit()
+
+    async def _use(self, name: str) -> None:
+        try:
+            await self.host.change({"providers.llm.active": name})
+        except CompanionError as error:
+            self.tell_error(error)

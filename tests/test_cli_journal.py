@@ -1,0 +1,147 @@
+"""`companion journal`: what it prints and changes, beside a window that is open and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from companion.cli import run
+from companion.errors import CompanionError, Kind
+from companion.gui.door import Door
+from companion.journal.keys import Argon2Cost
+from companion.journal.store import open_journal
+from companion.paths import Home
+from tests.exchange import samples
+
+CHEAP = Argon2Cost(memory_kib=64, passes=1, lanes=1)
+PASSPHRASE = "eight small words that nobody else would guess"
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def journal_of(home: Home) -> Home:
+    """A home whose journal opens with a passphrase and holds one reflection."""
+
+    async def make() -> None:
+        journal = await open_journal(home, passphrase=PASSPHRASE, cost=CHEAP)
+        session = await journal.begin_session("gratitude", 1_700_000_000.0, 3_600)
+        await journal.save_user(session, "The river was \x1b[31mhigh.", 1_700_000_000.0, 3_600)
+        await journal.changing.set_labels(session, tags=["walks"])
+        await journal.close()
+
+    asyncio.run(make())
+    return home
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `companion journal` with the passphrase on stdin; gives its code, stdout and stderr."""
+
+    def run_it(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSPHRASE}\n"))
+        code = run(["journal", *arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return run_it
+
+
+def test_without_a_journal_there_is_a_sentence(home: Home, command: Command) -> None:
+    code, out, err = command("list")
+    assert (code, out) == (1, "")
+    assert "There is no journal here yet." in err
+
+
+@pytest.mark.parametrize(
+    "wrong", [("show",), ("export",), ("import",), ("list", "x"), ("list", "--since", "soon")]
+)
+def test_wrong_usage_is_exit_code_2(wrong: tuple[str, ...], home: Home, command: Command) -> None:
+    assert command(*wrong)[0] == 2
+
+
+def test_reflections_are_listed_shown_and_counted(journal_of: Home, command: Command) -> None:
+    code, out, _ = command("list")
+    assert code == 0
+    assert "2023-11-14 23:13  The river was [31mhigh.  #walks" in out
+    (row,) = json.loads(command("list", "--json")[1])
+    assert (row["began"], row["tags"], row["practice"]) == ("2023-11-14T23:13:20", ["walks"], "gratitude")
+    assert "# Tuesday 14 November 2023" in command("show", row["id"][:6])[1]
+    assert (
+        json.loads(command("show", row["id"], "--json")[1])[0]["turns"][0]["words"]
+        == "The river was \x1b[31mhigh."
+    )
+    assert "No reflection has an id" in command("show", "zz")[2]
+    figures = json.loads(command("stats", "--json")[1])
+    assert (figures["reflections"], figures["turns"], figures["words"]) == (1, 1, 4)
+    assert json.loads(command("list", "--since", "2024-01-01", "--json")[1]) == []
+
+
+def test_an_import_is_previewed_kept_known_again_and_undone(
+    journal_of: Home, command: Command, tmp_path: Path
+) -> None:
+    path = str(samples.dayone(tmp_path))
+    code, out, _ = command("import", path, "--preview")
+    assert code == 0
+    assert out.startswith("4 reflections from Day One, 27 October 2019 to 20 April 2024\n")
+    assert "Nothing was imported" in out
+    done = json.loads(command("import", path, "--json")[1])
+    assert (done["imported"], done["skipped_count"], done["missing"]) == (4, 0, 2)
+    again = json.loads(command("import", path, "--json")[1])
+    assert (again["imported"], again["already_here"]) == (0, 4)
+    assert len(json.loads(command("list", "--json")[1])) == 5
+    assert "Taken out again: 4 reflections" in command("import", "--undo", str(done["batch"]))[1]
+    assert len(json.loads(command("list", "--json")[1])) == 1
+    code, out, err = command("import", str(samples.written(tmp_path / "x.json", "[[[")))
+    assert (code, out) == (1, "")
+    assert "The journal is unchanged." in err
+
+
+def test_an_export_is_made_by_its_name_and_warned_of(
+    journal_of: Home, command: Command, tmp_path: Path
+) -> None:
+    for name, inside in (("a.jsonl", "a.jsonl"), ("b.zip", "b.zip"), ("notes", "notes/2023/2023-11-14.md")):
+        code, out, err = command("export", str(tmp_path / name), "--tag", "walks")
+        assert code == 0
+        assert "Exported 1 reflection to" in out
+        assert "not encrypted" in err
+        assert (tmp_path / inside).is_file()
+    code, _, err = command("export", str(tmp_path / "a.jsonl"))
+    assert code == 1
+    assert "a.jsonl is there already." in err
+
+
+def test_beside_an_open_window_it_reads_and_does_not_import(
+    journal_of: Home, command: Command, tmp_path: Path
+) -> None:
+    door = Door(journal_of)
+    assert door.enter()
+    try:
+        assert len(json.loads(command("list", "--json")[1])) == 1
+        code, out, err = command("import", str(samples.daylio(tmp_path)))
+        assert (code, out) == (1, "")
+        assert "Companion is open and keeps this journal. Close its window" in err
+    finally:
+        door.leave()
+
+
+async def test_a_reader_sees_what_was_kept_and_can_change_nothing(home: Home) -> None:
+    writing = await open_journal(home, wrapping_key=bytes(32), cost=CHEAP)
+    session = await writing.begin_session("open-reflection", 1_000.0, 0)
+    await writing.save_user(session, "Said.", 1_000.0, 0)
+    reading = await open_journal(home, wrapping_key=bytes(32), for_reading=True)
+    assert [each.title for each in await reading.list.page()] == ["Said."]
+    await writing.save_user(session, "More.", 1_001.0, 0)
+    assert len(await reading.turns(session)) == 2
+    with pytest.raises(CompanionError) as caught:
+        await reading.begin_session("open-reflection")
+    assert caught.value.kind is Kind.JOURNAL_UNSAVED
+    await reading.close()
+    await writing.save_user(session, "And more.", 1_002.0, 0)
+    await writing.close()
