@@ -153,7 +153,7 @@ class Archive:
                 moving can raise. Everything is as before then.
         """
         if not self._wants_disk:
-            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="That was chosen.")
+            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="You chose that.")
         await self._do(partial(self._open_with_passphrase, passphrase, await self._purpose()))
 
     async def start_anew(self) -> None:

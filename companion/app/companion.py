@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
+    from companion.app.recall import Recall
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
@@ -131,6 +132,13 @@ class Companion(Ground):
         )
 
     @cached_property
+    def recall(self) -> Recall:
+        """Finding what was said, and bringing it up."""
+        from companion.app.recall import Recall
+
+        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Imports and exports."""
         from companion.app.exchange import Exchange
@@ -198,6 +206,7 @@ class Companion(Ground):
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
             keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
+            recall=self.recall.earlier,
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -243,6 +252,7 @@ class Companion(Ground):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
+        self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
         if self.sound.has_device_microphone:
@@ -279,6 +289,7 @@ class Companion(Ground):
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
+        await self.recall.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()

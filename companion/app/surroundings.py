@@ -112,7 +112,7 @@ class Surroundings:
 
     def _clock_set(self, seconds: float) -> None:
         self._events.emit(
-            Note(text="The computer's clock was set; your words stay in the order in which you said them")
+            Note(text="The computer's clock changed; your words stay in the order you said them")
         )
 
     def _hour_changed(self, before: When, now: When) -> None:

@@ -29,7 +29,7 @@ WORDS_S = 5.0
 """How long the words of a take are waited for once its answer is over."""
 SPOKEN = "(spoken)"
 """What the turn machine is told was said, since the words come later."""
-UNKNOWN_WORDS = "(The words of this take are not known; its recording is kept.)"
+UNKNOWN_WORDS = "(What was said here is not known; the recording is kept.)"
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
@@ -304,7 +304,9 @@ class SpokenTurn(LiveTurn):
         self.sentences.put_nowait(None)
         if not await self._words_came() and answer.error is None:
             hint = "Your recording is kept; try again."
-            self.fail(CompanionError(Kind.HEARING_FAILED, "The words of this take did not come.", hint=hint))
+            self.fail(
+                CompanionError(Kind.HEARING_FAILED, "The words of this recording did not arrive.", hint=hint)
+            )
         self.look_after_words()
         if self.beginning and self.beginning not in answer.text:
             self._owe()

@@ -24,6 +24,8 @@ class Pages(QStackedWidget):
     page_wanted = Signal(str)
     practice_chosen = Signal(str)
     link_followed = Signal(str)
+    import_wanted = Signal()
+    export_wanted = Signal(object)
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
@@ -61,6 +63,8 @@ class Pages(QStackedWidget):
         page = JournalPage(self._look, self._host)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
         page.link_followed.connect(self.link_followed)
+        page.import_wanted.connect(self.import_wanted)
+        page.export_wanted.connect(self.export_wanted)
         self.addWidget(page)
         return page
 

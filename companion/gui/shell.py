@@ -23,9 +23,11 @@ from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.gui.devtools import Devtools
+    from companion.gui.exchange.steps import Steps
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
     from companion.gui.welcome.view import WelcomeView
+    from companion.records import SessionRecord
 
 _log = logging.getLogger(__name__)
 _DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
@@ -40,6 +42,8 @@ class Shell:
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
         self.devtools: Devtools | None = None
+        self.exchange: Steps | None = None
+        """The import or the export that is open."""
         self.welcome: WelcomeView | None = None
         self._paused: set[str] = set()
         self._is_draft_read = self._is_draft_kept = self._is_welcoming = False
@@ -51,6 +55,8 @@ class Shell:
             lambda code: spawn(app.change({"care.region": code}), name="remember the country")
         )
         self.window.turned.connect(self._page_turned)
+        self.window.pages.import_wanted.connect(self.open_import)
+        self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
         self._unwatch = app.events.watch(self._watch)
@@ -63,7 +69,7 @@ class Shell:
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
-        for dialog in (self.settings, self.passphrase, self.devtools):
+        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
             if dialog is not None:
                 dialog.close()
         if self.welcome is not None:
@@ -147,6 +153,49 @@ class Shell:
             self.settings.close()
         if name == "welcome":
             self.welcome_again()
+        elif name == "import":
+            self.open_import()
+        elif name == "export":
+            self.open_export(None)
+
+    def open_import(self) -> None:
+        """Opens the import; an export that is open makes room."""
+        from companion.gui.exchange.importing import ImportDialog
+
+        if not isinstance(self.exchange, ImportDialog):
+            dialog = ImportDialog(self._app.exchange, self.window.look, self.window)
+            dialog.changed.connect(self.window.pages.refresh_shown)
+            self._open_exchange(dialog)
+
+    def open_export(self, session: SessionRecord | None) -> None:
+        """Opens the export; `session` is offered beside the whole journal."""
+        from companion.gui.exchange.exporting import ExportDialog
+        from companion.records import Selection
+
+        if not isinstance(self.exchange, ExportDialog):
+            title = session.title if session is not None else ""
+            chosen = (
+                (Selection(ids=frozenset([session.id])), f"“{title or 'this reflection'}”")
+                if session
+                else None
+            )
+            self._open_exchange(
+                ExportDialog(self._app.exchange, self.window.look, self.window, chosen=chosen)
+            )
+
+    def _open_exchange(self, dialog: Steps) -> None:
+        if self.exchange is not None:
+            self.exchange.close()
+        self.exchange = dialog
+        dialog.finished.connect(self._forget_exchange)
+        self._take_in(dialog)
+        dialog.open()
+
+    def _forget_exchange(self) -> None:
+        if self.exchange is not None:
+            gone, self.exchange = self.exchange, None
+            self._front.remove(gone)
+            gone.deleteLater()
 
     def toggle_devtools(self) -> None:
         """Opens the developer tools, or closes them; they remember nothing."""

@@ -390,7 +390,9 @@ class Window(QMainWindow):
                 )
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
-                    self.status.show_note("Headphones are better here: the answer cannot be talked over")
+                    self.status.show_note(
+                        "Headphones work better here: without them you cannot talk over the answer"
+                    )
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
         if event.is_other_day or event.is_other_zone:

@@ -201,8 +201,8 @@ def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None
 
 def test_a_note_comes_and_goes(window: Window, host: StagedHost) -> None:
     idle(host)
-    host.emit(Note(text="A recording waits for its words"))
-    assert window.status.note.text() == "A recording waits for its words"
+    host.emit(Note(text="A recording is waiting to be written down"))
+    assert window.status.note.text() == "A recording is waiting to be written down"
     window.status._back.timeout.emit()
     assert window.status.note.text() == "Offline"
 
