@@ -484,6 +484,10 @@ def practices(host: StagedHost) -> None:
     idle(host)
 
 
+def locked(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -496,6 +500,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights": insights,
     "insights-few": insights_few,
     "insights-empty": insights_empty,
+    "locked": locked,
     "practices": practices,
 }
 PAGES = {

@@ -81,7 +81,7 @@ class PracticeEditor(QScrollArea):
             "any": LineField("Opening question", hint="Where did you go?"),
             **{part: LineField(words) for part, words in _PARTS.items()},
         }
-        self.more = QPushButton("Other opening questions by the time of day")
+        self.more = QPushButton("Different opening questions for the time of day")
         self.pace, self.icon, self.minutes = QComboBox(), QComboBox(), QSpinBox()
         self.steps = StepList()
         self.closing = LineField(
