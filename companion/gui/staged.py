@@ -501,6 +501,10 @@ def practices(host: StagedHost) -> None:
     idle(host)
 
 
+def locked(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -513,6 +517,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights": insights,
     "insights-few": insights_few,
     "insights-empty": insights_empty,
+    "locked": locked,
     "practices": practices,
 }
 PAGES = {
