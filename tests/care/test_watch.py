@@ -146,3 +146,44 @@ def test_an_unknown_country_gets_what_holds_everywhere() -> None:
     assert response is not None
     assert "your local emergency number" in response.beginning
     assert "findahelpline.com" in response.beginning
+
+
+ALARMS = {
+    "de": "ich will sterben", "fr": "je veux mourir", "es": "quiero morir", "it": "voglio morire",
+    "pt": "quero morrer", "nl": "ik wil dood", "hi": "मैं मरना चाहता हूँ",
+}  # fmt: skip
+SAFE = {
+    "de": ("nein, ich bin in Sicherheit, meine Schwester ist hier", "das war nicht so gemeint",
+           "mir geht es besser", "nein, keine Sorge, nur ein Scherz"),
+    "fr": ("non, je suis en sécurité, ma sœur est là", "je plaisantais", "ça va mieux, ne t'inquiète pas",
+           "ce n'est pas ce que je voulais dire"),
+    "es": ("no, estoy a salvo, mi hermana está aquí", "era una broma", "ya estoy mejor", "no lo dije en serio"),
+    "it": ("no, sono al sicuro, mia sorella è qui", "stavo scherzando", "sto meglio adesso", "hai capito male"),
+    "pt": ("não, estou em segurança, minha irmã está aqui", "era brincadeira", "já estou melhor",
+           "não quis dizer isso"),
+    "nl": ("nee, ik ben veilig, mijn zus is hier", "het was maar een grapje", "het gaat beter",
+           "zo bedoelde ik het niet"),
+    "hi": ("नहीं, मैं सुरक्षित हूँ, मेरी बहन यहाँ है", "main theek hoon, meri behen yahan hai", "मैं मज़ाक कर रहा था",
+           "chinta mat karo"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [(language, words) for language, said in SAFE.items() for words in said]
+)
+def test_a_correction_is_understood_in_every_language(language: str, words: str) -> None:
+    watch = Watch()
+    first, back = heard(watch, ALARMS[language], words)
+    assert first is not None
+    assert first.is_alarm
+    assert back is not None
+    assert (back.takes_back, back.is_alarm, back.beginning) == (True, False, "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("concern", ["selfharm", "violence", "threat", "eating", "medical", "child"])
+def test_every_concern_has_words_in_every_language(language: str, concern: str) -> None:
+    severity = Severity.IMMINENT if concern == "medical" else Severity.HIGH
+    (template,) = wordings(Finding(concern=Concern(concern), severity=severity, language=language))
+    assert template in load()[f"{concern} {severity.name.lower()} {language}"]
+    assert "112" in written(template, lines.find("DE"), "", language)
