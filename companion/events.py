@@ -391,6 +391,15 @@ class JournalOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockChanged(Event):
+    """The app was locked: nothing of the journal is to be seen until it is unlocked. Or it was unlocked."""
+
+    is_locked: bool
+    opens_with: str = ""
+    """"keyring", "passphrase" or "memory" (nothing is asked), of a locked one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(Event):
     """Something of the person's left this computer, as the egress gate counted it."""
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from companion import tasks
 from companion.app import roles
 from companion.app.errands import Errands, RecentTroubles
-from companion.app.ground import Ground
+from companion.app.library import Library
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.flow import TURN_ROLES, TurnRecord, Usage
+from companion.flow import TURN_ROLES, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.records import KeepSound, SessionRecord
+from companion.records import KeepSound
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
-    from companion.app.insight_desk import InsightDesk
     from companion.app.journal_desk import JournalDesk
     from companion.app.marking import Marking
     from companion.app.played import Played
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from companion.vault import Vault
 
 
-class Companion(Ground):
+class Companion(Library):
     """One app. The window reads `events` and `settings` and calls the rest."""
 
     def __init__(
@@ -143,7 +142,11 @@ class Companion(Ground):
         """Imports and exports."""
         from companion.app.exchange import Exchange
 
-        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
+        return Exchange(
+            journal=self.archive.using,
+            place=lambda: self.archive.place,
+            left=lambda journal, ids: self.engine.leave(journal, ids),  # noqa: PLW0108 - whoever it is then
+        )
 
     @cached_property
     def _remedies(self) -> Remedies:
@@ -174,6 +177,7 @@ class Companion(Ground):
             pause=self.pause_hands_free,
             resume=self.resume_hands_free,
             renew=self.renew_connections,
+            lock=self.lock.lock_with_screen,
         )
 
     @cached_property
@@ -252,6 +256,7 @@ class Companion(Ground):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
+        self.lock.open()
         self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
@@ -282,6 +287,7 @@ class Companion(Ground):
         import asyncio
 
         await self.surroundings.close()
+        await self.lock.close()
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
@@ -310,11 +316,15 @@ class Companion(Ground):
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
+        if self._is_locked:
+            return
         self.engine.press()
         self._warming.warm()
 
     def toggle_talk(self) -> None:
         """A key that knows no release: begins a take, or ends the open one."""
+        if self._is_locked:
+            return
         self.engine.toggle()
         self._warming.warm()
 
@@ -343,7 +353,7 @@ class Companion(Ground):
 
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
-        return self.engine.submit(text)
+        return not self._is_locked and self.engine.submit(text)
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
@@ -401,35 +411,6 @@ class Companion(Ground):
     def new_session(self) -> None:
         self._played.stop()
         self.engine.begin(self.engine.practice)
-
-    async def sessions(self) -> Sequence[SessionRecord]:
-        async with self.archive.using() as journal:
-            return await journal.sessions()
-
-    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        async with self.archive.using() as journal:
-            return await journal.turns(session_id)
-
-    @cached_property
-    def insights(self) -> InsightDesk:
-        """The journal's own figures."""
-        from companion.app.insight_desk import InsightDesk
-
-        return InsightDesk(
-            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
-        )
-
-    async def journal_needs(self) -> str:
-        """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
-        return await self.archive.needs()
-
-    async def use_passphrase(self, passphrase: str) -> None:
-        """Opens or makes the journal with a passphrase; what is under way goes on.
-
-        Raises:
-            CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
-        """
-        await self.archive.use_passphrase(passphrase)
 
     def _journal_moved(self, before: Journal, after: Journal, moved: Moved) -> None:
         if "engine" in self.__dict__:

@@ -324,7 +324,7 @@ class SpokenTurn(LiveTurn):
         usage = self.answer.usage if self.answer is not None else None
         cost_usd = self.link.cost_usd(name, usage) if usage is not None else None
         self.record = self.recorded({role.value: name for role in TURN_ROLES} if name else {}, cost_usd)
-        self.session.history.append(self.record)
+        self.session.remember(self.record)
         await self.saved()
         await self.finished()
 

@@ -255,7 +255,7 @@ class WrittenTurn(LiveTurn):
         answer = self.answer
         cost_usd = self.providers.cost_usd(answer.usage) if answer is not None and answer.usage else None
         self.record = self.recorded(dict(self.providers.names), cost_usd)
-        self.session.history.append(self.record)
+        self.session.remember(self.record)
         is_bad = (not is_interrupted or self.then) and (answer is None or self.has_failed)
         if is_bad or self.has_slept:
             self.context.wants_retry(self)

@@ -16,6 +16,7 @@ from companion.app import Companion
 from companion.errors import CompanionError, Kind
 from companion.events import Event, JournalOpened, Note, SettingsChanged, UserSaid
 from companion.gui.infront import InFront
+from companion.gui.locking import Locking
 from companion.gui.microphone import SignOn
 from companion.gui.window import Window
 from companion.log import describe
@@ -59,6 +60,14 @@ class Shell:
         self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
+        self.locking = Locking(
+            app,
+            self.window,
+            keep_draft=self.keep_draft,
+            close_dialogs=self._close_dialogs,
+            come_forward=self.bring_to_front,
+            draft_put_away=self._draft_put_away,
+        )
         self._unwatch = app.events.watch(self._watch)
         app.tell()
 
@@ -69,13 +78,16 @@ class Shell:
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
-        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
-            if dialog is not None:
-                dialog.close()
+        self._close_dialogs()
         if self.welcome is not None:
             self.welcome.close_pages()
         self.window.remember_place()
         self.window.hide()
+
+    def _close_dialogs(self) -> None:
+        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
+            if dialog is not None:
+                dialog.close()
 
     def leave_soon(self) -> None:
         """The session of the desktop ends; what comes after this may not be waited for."""
@@ -132,6 +144,8 @@ class Shell:
 
     def open_settings(self, page: str = "") -> None:
         """Opens the settings at a page; a second request brings the open dialog there."""
+        if self.window.pages.is_locked:
+            return
         if self.settings is None:
             from companion.gui.settings.dialog import SettingsDialog
 
@@ -286,6 +300,9 @@ class Shell:
         except CompanionError as error:  # the window is closing: there is nobody to tell
             _log.warning("the draft could not be kept: %s", describe(error))
 
+    def _draft_put_away(self, is_kept: bool) -> None:
+        self._is_draft_read = not is_kept
+
     async def _read_draft(self) -> None:
         text = await self._app.archive.draft()
         if text and not self._is_draft_read:
@@ -294,6 +311,7 @@ class Shell:
         self._is_draft_read = True
 
     def _watch(self, event: Event) -> None:
+        self.locking.follow(event)
         match event:
             case SettingsChanged():
                 self.window.settings_changed()

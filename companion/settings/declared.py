@@ -286,6 +286,20 @@ class Journal:
         high=3650,
         page=Page.JOURNAL,
     )
+    lock_after_min: int = setting(
+        10,
+        label="Lock when I am away for",
+        help="Closes the journal and hides every word; not while you speak or listen. Ctrl+Shift+L: at once. 0: never.",
+        unit="minutes",
+        low=0,
+        high=720,
+        page=Page.JOURNAL,
+    )
+    lock_with_screen: bool = setting(
+        True,
+        label="Lock with the screen and when the computer sleeps",
+        page=Page.JOURNAL,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ from companion.events import (
     TimelineMarked,
     UserSaid,
 )
-from companion.flow import ReplyState, Role
+from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.staged import (
     AWAY,
     HERE,
@@ -175,6 +175,17 @@ def test_a_discarded_first_take_brings_the_question_back(window: Window, host: S
     assert not window.page.welcome.isVisible()
     host.emit(TakeDiscarded(turn=1))
     assert window.page.welcome.isVisible()
+
+
+def test_a_reflection_gone_on_with_shows_what_was_said_before(window: Window, host: StagedHost) -> None:
+    before = TurnRecord(id=7, session_id=3, at=1.0, user_text="The heron flew.", reply_text="Where to?")
+    host.emit(SessionBegan(turns=(before,)))
+    host.emit(UserSaid(turn=1, text="To the sea.", at=2.0, saved=True))
+    text = window.page.script.text()
+    assert text.index("The heron flew.") < text.index("Where to?") < text.index("To the sea.")
+    assert window.page.welcome.isHidden()
+    host.emit(SessionBegan())
+    assert window.page.script.text() == ""
 
 
 def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None:
