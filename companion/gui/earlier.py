@@ -54,6 +54,10 @@ class EarlierRow(QWidget):
         self.setAccessibleName("Remembered from other days")
         self.hide()
 
+    @property
+    def wanted_height(self) -> int:
+        return max([self._look.px(30), *(chip.sizeHint().height() for chip in self.chips)])
+
     def tell(self, passages: Sequence[Earlier]) -> None:
         """Shows these instead; none: the row goes."""
         self._passages = list(passages)

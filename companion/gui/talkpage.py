@@ -269,7 +269,7 @@ class TalkPage(QWidget):
         above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
-            row = self.earlier.sizeHint().height()
+            row = self.earlier.wanted_height
             above = script = max(0, above - row - self._look.px(_GAP_PX))
             column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
             self.earlier.setGeometry((wide - column) // 2, above, column, row)
