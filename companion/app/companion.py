@@ -93,6 +93,7 @@ class Companion(Library):
             lend=self.hands_free.lend,
             global_key=lambda: self.surroundings.key,
             played=self._played,
+            memory=lambda: self.recall,
         )
 
     @cached_property
