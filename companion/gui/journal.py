@@ -66,6 +66,9 @@ class JournalPage(QWidget):
 
     talk_wanted = Signal()
     link_followed = Signal(str)
+    import_wanted = Signal()
+    export_wanted = Signal(object)
+    """With the reflection that is shown, a `SessionRecord`, or None."""
 
     def __init__(self, look: Look, host: WindowHost, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,6 +88,9 @@ class JournalPage(QWidget):
         self.header = label("", "soft")
         self.message = label("", "soft", wraps=True)
         self.start = QPushButton("Start a reflection")
+        self.bring = QPushButton("Import")
+        self.export = QPushButton("Export")
+        self.bring_first = QPushButton("Bring in another journal")
         self.waiting = WaitingPage(host.recovery)
         self.waiting.heard_again.connect(self.talk_wanted)
         self.waiting.changed.connect(self.refresh)
@@ -245,6 +251,8 @@ class JournalPage(QWidget):
         column.addSpacing(10)
         self.start.clicked.connect(self.talk_wanted)
         column.addWidget(self.start, 0, middle)
+        self.bring_first.clicked.connect(self.import_wanted)
+        column.addWidget(self.bring_first, 0, middle)
         column.addStretch(4)
         return page
 
@@ -268,8 +276,16 @@ class JournalPage(QWidget):
         right = QVBoxLayout(reading)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(20)
-        self.header.setContentsMargins(28, 0, 28, 0)
-        right.addWidget(self.header)
+        self.header.setContentsMargins(28, 0, 0, 0)
+        self.bring.clicked.connect(self.import_wanted)
+        self.export.clicked.connect(lambda: self.export_wanted.emit(self._sessions.get(self._shown or 0)))
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 28, 0)
+        top.setSpacing(10)
+        top.addWidget(self.header, 1)
+        top.addWidget(self.bring)
+        top.addWidget(self.export)
+        right.addLayout(top)
         right.addWidget(self.script, 1)
         self._sides.addWidget(reading)
         self._sides.addWidget(self.waiting)
