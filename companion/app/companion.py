@@ -93,6 +93,7 @@ class Companion(Library):
             lend=self.hands_free.lend,
             global_key=lambda: self.surroundings.key,
             played=self._played,
+            memory=lambda: self.recall,
         )
 
     @cached_property
@@ -142,7 +143,11 @@ class Companion(Library):
         """Imports and exports."""
         from companion.app.exchange import Exchange
 
-        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
+        return Exchange(
+            journal=self.archive.using,
+            place=lambda: self.archive.place,
+            left=lambda journal, ids: self.engine.leave(journal, ids),  # noqa: PLW0108 - whoever it is then
+        )
 
     @cached_property
     def _remedies(self) -> Remedies:

@@ -139,6 +139,15 @@ class Recall:
         """Not brought up again in this reflection."""
         self._sent_away.add(turn_id)
 
+    def forbid(self, turn_id: int) -> None:
+        """Never brought up again; it stays in the journal."""
+        self._note(partial(self.forget_turn, turn_id))
+        self._sent_away.add(turn_id)
+
+    def be_silent(self) -> None:
+        """Nothing is brought up in this reflection any more."""
+        self.is_on = False
+
     def _note(self, job: Callable[[], object]) -> None:
         """What was told is noted after the answer has begun."""
 

@@ -80,7 +80,7 @@ class Pages(QStackedWidget):
 
         page = InsightsPage(self._look, self._host.insights)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
-        page.day_wanted.connect(self._show_day)
+        page.day_wanted.connect(self.open_day)
         self.addWidget(page)
         return page
 
@@ -113,7 +113,7 @@ class Pages(QStackedWidget):
         if "insights" in self.__dict__ and shown is self.insights:
             self.insights.refresh()
 
-    def _show_day(self, day: date) -> None:
+    def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")
         self.journal.show_day(day)
 

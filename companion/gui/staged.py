@@ -116,6 +116,22 @@ class StagedMarks:
         self._host.emit(self.now)
 
 
+class StagedRecall:
+    """What was sent away, forbidden or switched off."""
+
+    def __init__(self) -> None:
+        self.log: list[object] = []
+
+    def send_away(self, turn_id: int) -> None:
+        self.log.append(("send away", turn_id))
+
+    def forbid(self, turn_id: int) -> None:
+        self.log.append(("forbid", turn_id))
+
+    def be_silent(self) -> None:
+        self.log.append("be silent")
+
+
 @dataclass(slots=True)
 class StagedSettings:
     appearance: StagedAppearance = field(default_factory=StagedAppearance)
@@ -202,6 +218,7 @@ class StagedHost:
         self.insights = StagedInsights()
         self.shelf = StagedShelf(WALK, UNFINISHED)
         self.marking = StagedMarks(self)
+        self.recall = StagedRecall()
 
     def press_talk(self) -> None:
         self.pressed.append("press")

@@ -238,6 +238,7 @@ class Window(QMainWindow):
         self.bar.new_session_wanted.connect(self._begin_anew)
         self.page.mood_marked.connect(self._mark)
         self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
+        self.page.connect_earlier(lambda: host.recall, self.pages.open_day)
         self.page.another_wanted.connect(self.bar.open_menu)
         self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
@@ -313,6 +314,7 @@ class Window(QMainWindow):
         self.notices.close_turn()
         if self.page.has_script:
             self.page.script.forget()
+        self.page.forget_earlier()
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()

@@ -244,7 +244,7 @@ class SqlJournal:
         self._is_closing = False
         self.finding = Finding(tables)
         self.remembering = Remembering(tables)
-        self.exchange = Exchanging(tables, self.list, self.changing)
+        self.exchange = Exchanging(tables, self.list, self.changing, self.sounds)
         self.insights = InsightRows(tables)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
