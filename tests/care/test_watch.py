@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import date
+
 import pytest
 
 from companion.care import help as lines
@@ -9,6 +13,7 @@ from companion.care.recognise import Finding
 from companion.care.watch import Response, Watch
 from companion.care.wording import LANGUAGES, load, wordings, written
 from companion.flow import Concern, Help, Severity
+from companion.paths import resources
 
 US = lines.find("US")
 
@@ -187,3 +192,48 @@ def test_every_concern_has_words_in_every_language(language: str, concern: str) 
     (template,) = wordings(Finding(concern=Concern(concern), severity=severity, language=language))
     assert template in load()[f"{concern} {severity.name.lower()} {language}"]
     assert "112" in written(template, lines.find("DE"), "", language)
+
+
+LATIN = re.compile(r"[A-Za-z]{3,}")
+EN_WORDS = re.compile(
+    r"\b(?:or|your|local|emergency|number|ambulance|police|someone|you trust|from|mobile|Dutch)\b"
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", ["", "BR", "BE", "ZA", "DE", "NO", "IE"])
+def test_no_english_stands_in_the_words_of_another_language(language: str, code: str) -> None:
+    shown = lines.find(code)
+    names = shown.line.name if shown.line is not None else ""
+    for head in load():
+        concern, *rest = head.split()
+        if rest[-1:] == [language] and concern in {each.value for each in Concern}:
+            for template in load()[head]:
+                text = written(template, shown, "Maria", language).replace(names or "-", "")
+                assert not EN_WORDS.search(text), text
+                assert "{" not in text
+
+
+def test_every_row_of_the_help_that_is_shown_is_plausible() -> None:
+    text = (resources() / "care" / "help.yaml").read_text(encoding="utf-8")
+    assert "nobody dialled a number" in text
+    rows = json.loads("\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    assert len(rows) >= 44
+    assert [row["code"] for row in rows] == sorted({row["code"] for row in rows})
+    for row in rows:
+        assert re.fullmatch(r"[A-Z]{2}", row["code"])
+        assert re.search(r"\b(?:\d{3}|10177)\b", row["emergency"]), row
+        assert re.fullmatch(r"[0-9a-z(), ]+", row["emergency"]), row
+        assert (row["line"] is None) == (row["checked"] is None) == (row["seen"] is None), row
+        if (line := row["line"]) is None:
+            continue
+        assert date.fromisoformat(row["checked"]).year >= 2026
+        for number in re.findall(r"\d[\d -]*\d|\d", line["call"]):
+            assert 3 <= sum(char.isdigit() for char in number) <= 12, row
+        assert not LATIN.search(re.sub(r"\((?:Dutch|French)\)", "", line["call"])), row
+        for page in (line["page"], row["seen"]):
+            assert re.fullmatch(r"https?://[\w.-]+\.[a-z]{2,}(?:[/?].*)?", page), row
+        assert line["name"].strip()
+    same = [row["line"]["call"] for row in rows if row["line"] and row["line"]["call"] != "116 123"]
+    shared = {call for call in same if same.count(call) > 1}
+    assert shared <= {"988"}, "two countries have one line of their own"
