@@ -5,7 +5,7 @@ stream, `slips_in` a whole answer, `shares` makes figures of many. What must not
 (`care.replies`).
 
 Rules over words find what they know: of the slips in 18 answers written after them they found 7 (39 %), with no false alarm
-in 12 fit ones; repetition, length and the number of questions are counted, and so found. A figure of a model is a lower bound.
+in 12 fit ones; length, loops and the number of questions are counted, and so found. A model's figure is a lower bound.
 """
 
 from __future__ import annotations
