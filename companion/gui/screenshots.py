@@ -164,5 +164,7 @@ async def _picture(widget: QWidget, path: Path, *, is_last: bool = True) -> Path
     if is_last:
         widget.close()
         widget.deleteLater()
-        QApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)  # or the next would be dressed with it
+        QApplication.sendPostedEvents(
+            widget, QEvent.Type.DeferredDelete
+        )  # or the next would be dressed with it
     return path
