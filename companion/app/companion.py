@@ -258,6 +258,7 @@ class Companion(Library):
         self._warming.warm()
         self.journal_desk.open()
         self.lock.open()
+        self.spare_key.open()
         self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
@@ -289,6 +290,7 @@ class Companion(Library):
 
         await self.surroundings.close()
         await self.lock.close()
+        await self.spare_key.close()
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
