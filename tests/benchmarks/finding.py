@@ -33,7 +33,7 @@ _CHEAP = Argon2Cost(memory_kib=64, passes=1, lanes=1)
 
 
 def sentences(count: int, chance: random.Random) -> list[str]:
-    """Everyday sentences: those of the labelled journal, shuffled into each other, with rare words as a long life has them."""
+    """Everyday sentences: those of the labelled journal, shuffled into each other, with rare words among them."""
     known = [sentence for _, _, words in entries() for sentence in words.split(". ")]
     rare = [f"{a}{b}{c}" for a in ("bra", "tol", "ves", "kin", "mor", "lud") for b in ("ta", "re", "ni", "so", "gu")
             for c in ("der", "lin", "kov", "mas", "field", "ton", "berg")]  # fmt: skip
@@ -116,7 +116,8 @@ async def main(turns: int) -> None:
         ):
             await measured(ask, what[:20])
             print(f"{name}: {FIGURES}" % await measured(ask, what))
-        print("plain sqlite3, any word: median %.1f ms, p95 %.1f ms" % plain(texts, asked))
+        median, p95 = plain(texts, asked)
+        print(f"plain sqlite3, any word: median {median:.1f} ms, p95 {p95:.1f} ms")
         began = time.perf_counter()
         vectors = Vectors(journal.tables, StillVectors(weights("wordllama")))
         await vectors.begin()
