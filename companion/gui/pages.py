@@ -24,6 +24,9 @@ class Pages(QStackedWidget):
     page_wanted = Signal(str)
     practice_chosen = Signal(str)
     link_followed = Signal(str)
+    export_wanted = Signal(object)
+    """A `Selection` of the journal."""
+    import_wanted = Signal()
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
@@ -61,6 +64,8 @@ class Pages(QStackedWidget):
         page = JournalPage(self._look, self._host)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
         page.link_followed.connect(self.link_followed)
+        page.export_wanted.connect(self.export_wanted)
+        page.import_wanted.connect(self.import_wanted)
         self.addWidget(page)
         return page
 
@@ -92,6 +97,15 @@ class Pages(QStackedWidget):
             self.journal.refresh()
         if "insights" in self.__dict__ and shown is self.insights:
             self.insights.refresh()
+
+    def look_for(self) -> None:
+        """The journal's search, from anywhere."""
+        self.page_wanted.emit("journal")
+        self.journal.look_for()
+
+    def escape(self) -> bool:
+        """Leaves what is open on the page that is shown; False: nothing is."""
+        return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
 
     def _show_day(self, day: date) -> None:
         self.page_wanted.emit("journal")

@@ -248,6 +248,7 @@ class Window(QMainWindow):
             ("Ctrl+,", lambda: self.settings_requested.emit("")),
             ("Ctrl+N", self._begin_anew),
             ("Ctrl+J", lambda: self.show_page("journal" if self.shows_talk else "talk")),
+            ("Ctrl+K", self.pages.look_for),
             ("Ctrl+M", lambda: self._host.mute(not self._is_muted)),
             (GO_ON_KEY, lambda: self._host.act(Action.CONTINUE)),
             ("Esc", self._escape),
@@ -281,6 +282,8 @@ class Window(QMainWindow):
     def _escape(self) -> None:
         if self._welcome is not None and self.shows_welcome:
             self._welcome.escape()
+            return
+        if self._phase is e.Phase.READY and self.pages.escape():
             return
         if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
