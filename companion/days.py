@@ -63,9 +63,13 @@ class When:
 
     def day_in_words(self, today: date) -> str:
         """Thursday 19 November, with the year when it is not that of `today`."""
+        return f"{self.weekday} {self.short(today)}"
+
+    def short(self, today: date) -> str:
+        """19 November, with the year when it is not that of `today`."""
         day = self.day
         year = "" if day.year == today.year else f" {day.year}"
-        return f"{self.weekday} {day.day} {MONTHS[day.month - 1]}{year}"
+        return f"{day.day} {MONTHS[day.month - 1]}{year}"
 
 
 def date_in_words(day: date) -> str:

@@ -127,7 +127,7 @@ _A = Action
 _ALLOW_MICROPHONE = {
     "darwin": "Open System Settings > Privacy & Security > Microphone, turn Companion on and start it again.",
     "win32": "Open Settings > Privacy & security > Microphone and let desktop apps use it.",
-}.get(sys.platform, "Look in the system's sound and privacy settings whether it is muted or shut off.")
+}.get(sys.platform, "It may be muted or switched off in the system's sound and privacy settings.")
 """macOS and Windows may also give silence instead of refusing."""
 CARDS: Mapping[Kind, Card] = {
     Kind.NO_MICROPHONE: Card(
@@ -147,7 +147,7 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.MICROPHONE_SILENT: Card(
         "The microphone is silent.",
-        f"It delivers no sound at all. Check its mute switch. {_ALLOW_MICROPHONE}",
+        f"No sound at all comes from it. Check its mute switch. {_ALLOW_MICROPHONE}",
         (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.MICROPHONE_LOST: Card(
@@ -171,7 +171,7 @@ CARDS: Mapping[Kind, Card] = {
         "I heard nothing.", "No speech was in the recording, so nothing was sent.", (_A.CHOOSE_MICROPHONE,)
     ),
     Kind.HEARING_FAILED: Card(
-        "{who} could not make out the recording.",
+        "{who} could not understand the recording.",
         "Your recording is kept.",
         (_A.RETRY, _A.HEAR_OFFLINE),
         retryable=True,
@@ -195,7 +195,7 @@ CARDS: Mapping[Kind, Card] = {
         "{who} did not accept the key.", "What you said is kept.", (_A.OPEN_KEYS, _A.ANSWER_OFFLINE)
     ),
     Kind.KEY_ELSEWHERE: Card(
-        "The key of {who} was entered for another address.",
+        "The key for {who} was entered for a different address.",
         "Enter it again for the new address. What you said is kept.",
         (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
     ),
@@ -239,7 +239,7 @@ CARDS: Mapping[Kind, Card] = {
         retryable=True,
     ),
     Kind.CIRCUIT_OPEN: Card(
-        "{who} failed several times and is left alone for a moment.",
+        "{who} failed several times and gets a short rest.",
         "What you said is kept.",
         (_A.RETRY, _A.ANSWER_OFFLINE),
     ),
@@ -254,18 +254,20 @@ CARDS: Mapping[Kind, Card] = {
     Kind.CONTENT_REFUSED: Card(
         "{who} declined to answer this.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE)
     ),
-    Kind.CUT_OFF: Card("The answer of {who} was cut off.", "What arrived is kept.", (_A.CONTINUE, _A.RETRY)),
+    Kind.CUT_OFF: Card(
+        "The answer from {who} was cut off.", "What arrived is kept.", (_A.CONTINUE, _A.RETRY)
+    ),
     Kind.EMPTY_REPLY: Card(
         "No answer came from {who}.", "What you said is kept.", (_A.RETRY, _A.ANSWER_OFFLINE), retryable=True
     ),
     Kind.MALFORMED_REPLY: Card(
-        "The answer of {who} does not have the form it was asked for.",
+        "The answer from {who} did not come in the form that was asked for.",
         "What you said is kept.",
         (_A.RETRY, _A.CHOOSE_MODEL),
         retryable=True,
     ),
     Kind.NOT_AN_API: Card(
-        "What answered at the address of {who} is not its service.",
+        "Something other than {who} answered at that address.",
         "The network may want a sign-in first, or the address is wrong. What you said is kept.",
         (_A.OPEN_KEYS, _A.ANSWER_OFFLINE),
     ),
@@ -304,17 +306,19 @@ CARDS: Mapping[Kind, Card] = {
         (_A.RETRY, _A.USE_PASSPHRASE),
     ),
     Kind.KEYRING_FAILED: Card(
-        "The system's keyring did not keep the key.",
+        "The system's keyring did not save the key.",
         "Nothing was saved. Try again, or keep it for this run only.",
         (_A.RETRY, _A.USE_PASSPHRASE),
     ),
     Kind.SETTINGS_BROKEN: Card(
         "The settings file could not be read.",
-        "It is kept beside the new one; defaults are in use.",
+        "The old file is kept beside the new one, and the usual settings are in use.",
         (_A.SHOW_FILE,),
     ),
     Kind.SETTINGS_UNSAVED: Card(
-        "The settings could not be saved.", "They hold until you close the window.", (_A.RETRY,)
+        "The settings could not be saved.",
+        "They stay as you set them until you close the window.",
+        (_A.RETRY,),
     ),
     Kind.JOURNAL_LOCKED: Card(
         "The journal is locked.", "Enter its passphrase to go on.", (_A.USE_PASSPHRASE,)
@@ -351,8 +355,8 @@ CARDS: Mapping[Kind, Card] = {
     Kind.ALREADY_RUNNING: Card("Companion is already open.", "Its window was brought to the front."),
     Kind.BAD_FILE: Card("That file could not be read.", "Use a WAV, FLAC, OGG or MP3 recording."),
     Kind.TAKES_WAITING: Card(
-        "A recording waits for its words.",
-        "It was made when Companion ended too early, or when nobody could make it out.",
+        "A recording is waiting to be written down.",
+        "Companion closed too soon, or it could not be understood.",
         (_A.HEAR_WAITING, _A.SHOW_WAITING),
     ),
     Kind.TAKE_DAMAGED: Card(
@@ -362,7 +366,7 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.SLEPT: Card(
         "Welcome back.",
-        "The computer slept in the middle of this. What you said and what you heard is kept.",
+        "The computer went to sleep in the middle of this. Everything you said and heard is kept.",
         (_A.CONTINUE, _A.RETRY),
     ),
     Kind.INTERNAL: Card(

@@ -22,6 +22,7 @@ from companion.flow import (
     Transcript,
     TurnRecord,
 )
+from companion.records import Earlier
 
 
 class Phase(StrEnum):
@@ -148,6 +149,23 @@ class UserSaid(Event):
     """False: the journal could not take them; they are in memory."""
     is_of_before: bool = False
     """They belong to the reflection before this one, which was left while they were still being heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRecalled(Event):
+    """Earlier passages of the journal go with the question to whoever answers it."""
+
+    turn: int
+    passages: tuple[Earlier, ...]
+    """The newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRead(Event):
+    """How far the journal is read for finding by meaning; told while it goes on, and at its end."""
+
+    done: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +388,15 @@ class JournalOpened(Event):
     waiting_takes: int = 0
     is_by_choice: bool = False
     """It is in memory because nothing is to be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockChanged(Event):
+    """The app was locked: nothing of the journal is to be seen until it is unlocked. Or it was unlocked."""
+
+    is_locked: bool
+    opens_with: str = ""
+    """"keyring", "passphrase" or "memory" (nothing is asked), of a locked one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,8 @@ class Speaker(StrEnum):
 
 
 MessageRole = Speaker
+EARLIER = "earlier"
+"""Among a message's notes: what the person said on earlier days, as JSON; `conversation.earlier` makes text of it."""
 
 
 @dataclass(frozen=True, slots=True)

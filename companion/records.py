@@ -159,7 +159,9 @@ class Earlier:
     at: float
     offset_s: int | None = None
     strength: float = 1.0
-    """How strongly it bears on what is said now; 1 is as much as the person's own word that it matters."""
+    """How strongly it bears on what is said now; 1 is very much."""
+    is_asked: bool = False
+    """The person asked about what was before."""
     is_pinned: bool = False
 
 

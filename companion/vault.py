@@ -147,7 +147,7 @@ class Vault:
         if other:
             raise CompanionError(
                 Kind.KEY_ELSEWHERE,
-                f"The key of {provider} was entered for {_host(other)}, not for {_host(origin)}.",
+                f"This key was entered for {_host(other)}, so it is not sent to {_host(origin)}.",
                 who=provider,
             )
         return None

@@ -60,7 +60,7 @@ def test_without_a_journal_there_is_a_sentence(home: Home, command: Command) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [("show",), ("export",), ("import",), ("list", "x"), ("list", "--since", "soon")]
+    "wrong", [("show",), ("search",), ("export",), ("import",), ("list", "x"), ("list", "--since", "soon")]
 )
 def test_wrong_usage_is_exit_code_2(wrong: tuple[str, ...], home: Home, command: Command) -> None:
     assert command(*wrong)[0] == 2
@@ -77,6 +77,10 @@ def test_reflections_are_listed_shown_and_counted(journal_of: Home, command: Com
         json.loads(command("show", row["id"], "--json")[1])[0]["turns"][0]["words"]
         == "The river was \x1b[31mhigh."
     )
+    assert "2023-11-14 23:13  The river was" in command("search", "rivers")[1]
+    (hit,) = json.loads(command("search", "river", "--json")[1])
+    assert hit["passage"][slice(*hit["spans"][0])] == "river"
+    assert "Nothing was found." in command("search", "xylophone")[2]
     assert "No reflection has an id" in command("show", "zz")[2]
     figures = json.loads(command("stats", "--json")[1])
     assert (figures["reflections"], figures["turns"], figures["words"]) == (1, 1, 4)
@@ -93,6 +97,7 @@ def test_an_import_is_previewed_kept_known_again_and_undone(
     assert "Nothing was imported" in out
     done = json.loads(command("import", path, "--json")[1])
     assert (done["imported"], done["skipped_count"], done["missing"]) == (4, 0, 2)
+    assert "I counted 12 herons" in command("search", "heron")[1]
     again = json.loads(command("import", path, "--json")[1])
     assert (again["imported"], again["already_here"]) == (0, 4)
     assert len(json.loads(command("list", "--json")[1])) == 5

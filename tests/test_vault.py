@@ -110,7 +110,7 @@ def test_a_key_is_found_again_by_the_next_process_and_gone_after_removal(
         "except CompanionError as e:\n    print(e.kind, e.message)"
     )
     said = run(elsewhere, keyring_environ, EVIL)
-    assert said == "key_elsewhere The key of openai was entered for api.openai.com, not for evil.example."
+    assert said == "key_elsewhere This key was entered for api.openai.com, so it is not sent to evil.example."
     removed = (
         "v = await Vault.open()\nawait v.remove('openai')\nawait v.remove('openai')\n"
         "print(await v.get('openai', sys.argv[1]))"

@@ -14,6 +14,9 @@ played      sound that is no answer: a preview, a recording
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
 keys        the vault, opened at the first need
 insight_desk what the insights page shows, counted beside the loop
+library     the base of `Companion` that reads the journal and locks it
+locking     the app locked by hand, by idleness, with the screen and for sleep; and unlocked
+opening     the journal on disk before it is open
 archive     the journal and its one owner: opened with the keyring or a passphrase, in memory until then or by choice
 """
 

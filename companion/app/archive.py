@@ -13,34 +13,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from companion.errors import Action, CompanionError, Kind
+from companion.app.opening import JournalOnDisk, no_passphrase
+from companion.errors import CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.paths import Home
-from companion.places import try_to_write
 from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
 
 if TYPE_CHECKING:
-    from companion.journal.store import JournalState, Moved, SqlJournal
+    from companion.journal.store import Moved, SqlJournal
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
+LEAVE_S = 3.0
+"""Longest wait for who works with the journal when it is locked."""
 CLOSE_S = 5.0
 """Longest wait for a disk that does not answer, at the end."""
-_KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED)
 
 
 class Place(StrEnum):
     """Where what is to be kept goes now."""
 
+    LOCKED = "locked"
     OPENING = "opening"
     MEMORY = "memory"
     OPEN = "open"
@@ -68,7 +68,7 @@ class Archive:
         moved: Callable[[Journal, Journal, Moved], None] = lambda *_: None,
         left: Callable[[], None] = lambda: None,
     ) -> None:
-        self._home, self._vault, self._events = home, vault, events
+        self._disk, self._vault, self._events = JournalOnDisk(home, vault), vault, events
         self._tell_moved, self._tell_left = moved, left
         self.claim: Callable[[], None] = lambda: None
         """Raises where another window keeps the journal of this home."""
@@ -84,12 +84,20 @@ class Archive:
         self._steps: set[asyncio.Task[None]] = set()
         self._inside = 0
         self._is_moving = self._is_closed = False
+        self._locks = 0
+        """How often it was locked."""
+        self.is_locked = False
+        """It was locked, and nobody has opened it again."""
+        self._was_kept = False
+        """One on disk was open when it was locked."""
         self._news = asyncio.Event()
 
     # -- what there is --------------------------------------------------------------------------------------
 
     @property
     def place(self) -> Place:
+        if self.is_locked:
+            return Place.LOCKED
         if self._kept is not None:
             return Place.OPEN
         return Place.OPENING if self._current is None else Place.MEMORY
@@ -104,12 +112,14 @@ class Archive:
         """The current journal, as soon as there is one. Nothing is moved while anybody is inside.
 
         Raises:
-            CompanionError: JOURNAL_LOCKED when the app is closed before there is one.
+            CompanionError: JOURNAL_LOCKED while it is locked, and when the app is closed before there is one.
         """
-        await self._until(lambda: self._is_closed or (self._current is not None and not self._is_moving))
+        await self._until(
+            lambda: self._is_closed or self.is_locked or (self._current is not None and not self._is_moving)
+        )
         journal = self._current
         if journal is None:
-            raise _closed()
+            raise _locked() if self.is_locked and not self._is_closed else _closed()
         self._inside += 1
         try:
             yield journal
@@ -119,8 +129,10 @@ class Archive:
 
     async def needs(self) -> str:
         """What a passphrase would do: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
-        await self._until(lambda: self._is_closed or self._current is not None)
-        return await self._purpose() if self._kept is None and self._wants_disk else ""
+        await self._until(lambda: self._is_closed or self.is_locked or self._current is not None)
+        if self.is_locked:
+            return ""
+        return await self._disk.purpose() if self._kept is None and self._wants_disk else ""
 
     async def keep_draft(self, text: str) -> None:
         """Unsent words, for the next start; nothing where nothing is kept. Raises `CompanionError`."""
@@ -153,8 +165,8 @@ class Archive:
                 moving can raise. Everything is as before then.
         """
         if not self._wants_disk:
-            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="That was chosen.")
-        await self._do(partial(self._open_with_passphrase, passphrase, await self._purpose()))
+            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="You chose that.")
+        await self._do(partial(self._open_with_passphrase, passphrase, await self._disk.purpose()))
 
     async def start_anew(self) -> None:
         """Moves a journal that does not open beside and makes a new one; nothing where it is open.
@@ -163,6 +175,25 @@ class Archive:
             CompanionError: NO_KEYRING where a passphrase must be chosen first; all that opening and moving can raise.
         """
         await self._do(self._make_anew)
+
+    async def lock(self) -> None:
+        """Closes the journal on disk until `unlock`; what is in memory stays there, and nobody gets at it.
+
+        From the first moment on `using()` is refused. Who is inside has `LEAVE_S` to end.
+        """
+        self._locks += 1
+        self.is_locked = True
+        self._news.set()
+        await self._do(self._shut)
+
+    async def unlock(self, passphrase: str = "") -> None:
+        """Opens it again: with a passphrase, or with the keyring where none is given.
+
+        Raises:
+            CompanionError: WRONG_PASSPHRASE and all that opening can raise; it is locked as before then.
+        """
+        if self.is_locked:
+            await self._do(partial(self._open_again, passphrase, self._locks))
 
     def keep(self, is_kept: bool) -> None:
         """What is said from now on is kept on disk, or is not. What is under way stays where it began."""
@@ -192,13 +223,35 @@ class Archive:
 
     async def _open_first(self) -> None:
         """Brings about what is wanted now, which may be something else again than when this was asked for."""
+        if self.is_locked:
+            return
         if not self._keeps:
             await asyncio.wait([self._make_private()])
         elif self._kept is None and self._meanwhile is None:
             await self._open_or_tell()
         await self._announce()
 
+    async def _shut(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._until(lambda: not self._inside)
+        kept, self._kept = self._kept, None
+        self._was_kept = self._was_kept or kept is not None
+        if kept is not None:
+            await unbroken(kept.close(), name="close journal")
+
+    async def _open_again(self, passphrase: str, locks: int) -> None:
+        """`locks`: as it was when this was wished; where it was locked again meanwhile, it stays so."""
+        if self._was_kept and self._kept is None and locks == self._locks:
+            by_passphrase = partial(self._disk.with_passphrase, passphrase)
+            await self._open(by_passphrase if passphrase else self._disk.with_keyring)
+        if locks == self._locks:
+            self.is_locked = self._was_kept = False
+        await self._announce()
+
     async def _ask_again(self) -> None:
+        if self.is_locked:
+            return
         if self._kept is None and self._wants_disk:
             await (await self._vault()).look_again()
             if not await self._open_or_tell():
@@ -208,27 +261,28 @@ class Archive:
     async def _open_with_passphrase(self, passphrase: str, purpose: str) -> None:
         """`purpose`: what a passphrase was good for when this was wished."""
         from companion.journal.keys import SlotKind
-        from companion.journal.store import open_journal
 
+        if self.is_locked:
+            await self._open_again(passphrase, self._locks)
+            return
         if self._kept is not None:  # opened meanwhile, by another wish
             if purpose == "choose":  # the last one chosen is the one
                 await self._kept.set_passphrase(passphrase)
             elif SlotKind.PASSPHRASE in self._kept.opens_with:
                 await self._kept.check_passphrase(passphrase)
             else:
-                raise _no_passphrase(is_open=True)
+                raise no_passphrase(is_open=True)
             return
-        state = await self._look()
-        if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
-            raise _no_passphrase(is_open=False)
-        await self._open(partial(open_journal, self._home, passphrase=passphrase))
+        await self._open(partial(self._disk.with_passphrase, passphrase))
         await self._is_open_now()
 
     async def _make_anew(self) -> None:
+        if self.is_locked:
+            return
         if self._kept is None and self._wants_disk:
-            if await self._purpose() != "choose":
-                await _set_aside(self._home)
-            await self._open(self._with_keyring)
+            if await self._disk.purpose() != "choose":
+                await self._disk.set_aside()
+            await self._open(self._disk.with_keyring)
         await self._is_open_now()
 
     # -- opening and moving ---------------------------------------------------------------------------------
@@ -236,29 +290,20 @@ class Archive:
     async def _open_or_tell(self) -> bool:
         """Opens the journal on disk. False: that failed and was told; there is one in memory."""
         try:
-            await self._open(self._with_keyring)
+            await self._open(self._disk.with_keyring)
         except CompanionError as failed:
             if self._meanwhile is None:
                 self._meanwhile = await _in_memory()
-            error = await self._said_exactly(failed)
-            error.actions = await self._helpful(error)
+            error = await self._disk.said_exactly(failed)
+            error.actions = await self._disk.helpful(error)
             self._events.emit(Trouble(error=error))
             return False
         return True
 
-    async def _said_exactly(self, error: CompanionError) -> CompanionError:
-        """Where nothing can be written into the folder, that is what is to be told."""
-        if error.kind in (Kind.JOURNAL_UNSAVED, Kind.DISK_FULL):
-            try:
-                await asyncio.to_thread(try_to_write, self._home.data)
-            except CompanionError as exact:
-                return exact
-        return error
-
     async def _open(self, opening: Callable[[], Awaitable[SqlJournal]]) -> None:
         """Opens the journal on disk and moves into it what memory holds: whole, or all is as it was."""
         self.claim()
-        was_new, journal = (await self._look()).is_new, None
+        was_new, journal = (await self._disk.look()).is_new, None
         try:
             journal = await opening()
             await self._move_into(journal)
@@ -267,7 +312,7 @@ class Archive:
                 if journal is not None:
                     await unbroken(journal.close(), name="close journal")
                 if was_new:
-                    await unbroken(asyncio.to_thread(_forget_new, self._home), name="forget new journal")
+                    await unbroken(self._disk.forget_new(), name="forget new journal")
             raise
 
     async def _move_into(self, journal: SqlJournal) -> None:
@@ -295,51 +340,12 @@ class Archive:
         finally:
             await before.close()
 
-    async def _with_keyring(self) -> SqlJournal:
-        from companion.journal.keys import SlotKind
-        from companion.journal.store import open_journal
-
-        state = await self._look()
-        vault = await self._vault()
-        if state.is_new:
-            await asyncio.to_thread(try_to_write, self._home.data)
-            journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
-            # First, so that no journal is made that cannot be opened.
-            await vault.put_journal_key(journal_id, key)
-            return await open_journal(self._home, wrapping_key=key, journal_id=journal_id)
-        if SlotKind.KEYRING not in state.opens_with:
-            raise CompanionError(Kind.JOURNAL_LOCKED)
-        return await open_journal(self._home, wrapping_key=await vault.get_journal_key(state.journal_id))
-
-    async def _look(self) -> JournalState:
-        from companion.journal.store import look_at
-
-        return await asyncio.to_thread(look_at, self._home)
-
-    async def _purpose(self) -> str:
-        """What a passphrase is to the journal on disk, as `needs` says it."""
-        from companion.journal.keys import SlotKind
-
-        try:
-            state = await self._look()
-        except CompanionError:  # damaged or missing: no passphrase helps
-            return ""
-        if state.is_new:
-            return "choose"
-        return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
-
-    async def _helpful(self, error: CompanionError) -> tuple[Action, ...]:
-        """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen."""
-        if error.kind not in _KEYRING_KINDS or await self._purpose():
-            return error.actions
-        if error.kind is Kind.JOURNAL_LOCKED:
-            return (Action.RETRY, Action.NEW_JOURNAL)
-        return (Action.RETRY,)
-
     # -- in memory ------------------------------------------------------------------------------------------
 
     @property
     def _current(self) -> SqlJournal | None:
+        if self.is_locked:
+            return None
         return (self._kept or self._meanwhile) if self._keeps else _result(self._private)
 
     @property
@@ -416,39 +422,8 @@ def _report(task: asyncio.Task[None]) -> None:
         report(error)
 
 
-def _forget_new(home: Home) -> None:
-    from companion.journal.store import forget_new
-
-    try:
-        forget_new(home)
-    except OSError as error:  # it is empty, and opens with what it was made with
-        _log.info("an empty journal stays: %s", error.strerror)
-
-
-async def _set_aside(home: Home) -> None:
-    from companion.journal.store import set_aside
-
-    try:
-        await asyncio.to_thread(set_aside, home)
-    except OSError as error:
-        raise CompanionError(
-            Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error
-        ) from error
-
-
 def _result(task: asyncio.Task[SqlJournal] | None) -> SqlJournal | None:
     return task.result() if task is not None and task.done() and not task.cancelled() else None
-
-
-def _no_passphrase(*, is_open: bool) -> CompanionError:
-    hint = "It opens with the system's keyring"
-    error = CompanionError(
-        Kind.JOURNAL_LOCKED,
-        "This journal has no passphrase.",
-        hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
-    )
-    error.actions = (Action.RETRY,)
-    return error
 
 
 def _only_to_read() -> CompanionError:
@@ -459,6 +434,10 @@ def _only_to_read() -> CompanionError:
     )
     error.actions = ()
     return error
+
+
+def _locked() -> CompanionError:
+    return CompanionError(Kind.JOURNAL_LOCKED, "Companion is locked.", hint="Unlock it to go on.")
 
 
 def _closed() -> CompanionError:

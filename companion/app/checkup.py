@@ -72,7 +72,9 @@ def _python() -> Finding:
 def _display() -> Finding:
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAYS):
         return Finding(
-            "Display", "hint", "None: the window cannot open here; companion reflect, say and ask can."
+            "Display",
+            "hint",
+            "There is none, so the window cannot open here; companion reflect, say and ask work without it.",
         )
     return Finding("Display", "ok", os.environ.get("XDG_SESSION_TYPE", "") or "Present.")
 
@@ -129,7 +131,7 @@ async def _keyring() -> Finding:
     if vault.where == "keyring":
         return Finding("Keyring", "ok", "Keys are kept in the system's keyring.")
     return Finding(
-        "Keyring", "hint", "None that is safe: keys last for one run, the journal needs a passphrase."
+        "Keyring", "hint", "There is no safe one: keys last for one run, and the journal needs a passphrase."
     )
 
 

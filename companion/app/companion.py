@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from companion import tasks
 from companion.app import roles
 from companion.app.errands import Errands, RecentTroubles
-from companion.app.ground import Ground
+from companion.app.library import Library
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.flow import TURN_ROLES, TurnRecord, Usage
+from companion.flow import TURN_ROLES, Usage
 from companion.paths import Home
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.records import KeepSound, SessionRecord
+from companion.records import KeepSound
 from companion.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
-    from companion.app.insight_desk import InsightDesk
     from companion.app.journal_desk import JournalDesk
     from companion.app.marking import Marking
     from companion.app.played import Played
     from companion.app.pool import Patience
     from companion.app.practice_shelf import PracticeShelf
+    from companion.app.recall import Recall
     from companion.app.recovery import Recovery
     from companion.app.remedies import Remedies
     from companion.app.settings_backend import SettingsBackend
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from companion.vault import Vault
 
 
-class Companion(Ground):
+class Companion(Library):
     """One app. The window reads `events` and `settings` and calls the rest."""
 
     def __init__(
@@ -131,11 +131,22 @@ class Companion(Ground):
         )
 
     @cached_property
+    def recall(self) -> Recall:
+        """Finding what was said, and bringing it up."""
+        from companion.app.recall import Recall
+
+        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Imports and exports."""
         from companion.app.exchange import Exchange
 
-        return Exchange(journal=self.archive.using, place=lambda: self.archive.place)
+        return Exchange(
+            journal=self.archive.using,
+            place=lambda: self.archive.place,
+            left=lambda journal, ids: self.engine.leave(journal, ids),  # noqa: PLW0108 - whoever it is then
+        )
 
     @cached_property
     def _remedies(self) -> Remedies:
@@ -166,6 +177,7 @@ class Companion(Ground):
             pause=self.pause_hands_free,
             resume=self.resume_hands_free,
             renew=self.renew_connections,
+            lock=self.lock.lock_with_screen,
         )
 
     @cached_property
@@ -198,6 +210,7 @@ class Companion(Ground):
             voice_model=self.staff.speech_to_speech,
             voice_cost_usd=_conversation_cost_usd,
             keeps_sound=lambda: KeepSound(self.settings.journal.keep_sound),
+            recall=self.recall.earlier,
             help=self.caring.help,
         )
         return Engine(organs, self.events, self._first_practice())
@@ -243,6 +256,8 @@ class Companion(Ground):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
+        self.lock.open()
+        self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
         if self.sound.has_device_microphone:
@@ -272,6 +287,7 @@ class Companion(Ground):
         import asyncio
 
         await self.surroundings.close()
+        await self.lock.close()
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()
@@ -279,6 +295,7 @@ class Companion(Ground):
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
+        await self.recall.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()
@@ -299,11 +316,15 @@ class Companion(Ground):
     # -- talking --------------------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
+        if self._is_locked:
+            return
         self.engine.press()
         self._warming.warm()
 
     def toggle_talk(self) -> None:
         """A key that knows no release: begins a take, or ends the open one."""
+        if self._is_locked:
+            return
         self.engine.toggle()
         self._warming.warm()
 
@@ -332,7 +353,7 @@ class Companion(Ground):
 
     def submit(self, text: str) -> bool:
         """False while a take is under way: the words stay in the composer."""
-        return self.engine.submit(text)
+        return not self._is_locked and self.engine.submit(text)
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         """A card's button that leads nowhere in the window; `about`: what the card tells, else the latest that has it."""
@@ -390,35 +411,6 @@ class Companion(Ground):
     def new_session(self) -> None:
         self._played.stop()
         self.engine.begin(self.engine.practice)
-
-    async def sessions(self) -> Sequence[SessionRecord]:
-        async with self.archive.using() as journal:
-            return await journal.sessions()
-
-    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        async with self.archive.using() as journal:
-            return await journal.turns(session_id)
-
-    @cached_property
-    def insights(self) -> InsightDesk:
-        """The journal's own figures."""
-        from companion.app.insight_desk import InsightDesk
-
-        return InsightDesk(
-            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
-        )
-
-    async def journal_needs(self) -> str:
-        """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
-        return await self.archive.needs()
-
-    async def use_passphrase(self, passphrase: str) -> None:
-        """Opens or makes the journal with a passphrase; what is under way goes on.
-
-        Raises:
-            CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
-        """
-        await self.archive.use_passphrase(passphrase)
 
     def _journal_moved(self, before: Journal, after: Journal, moved: Moved) -> None:
         if "engine" in self.__dict__:

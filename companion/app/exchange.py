@@ -7,8 +7,8 @@ the folder that was exported to, as it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ class Exchange:
     Args:
         journal: the one that is open.
         place: where what is kept goes now.
+        left: told which reflections were taken out again: one that goes on now is to be left.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Exchange:
         *,
         journal: Callable[[], AbstractAsyncContextManager[SqlJournal]],
         place: Callable[[], Place],
+        left: Callable[[SqlJournal, Collection[int]], None] = lambda *_: None,
     ) -> None:
-        self._journal, self._place = journal, place
+        self._journal, self._place, self._left = journal, place, left
 
     # -- in -------------------------------------------------------------------------------------------------
 
@@ -90,12 +92,29 @@ class Exchange:
                 raise error
             preview = incoming.preview
             formats = ", ".join(preview.formats)
-            return await journal.exchange.take(formats, preview.name, incoming.entries(leave_out))
+            batch = await journal.exchange.take(formats, preview.name, incoming.entries(leave_out))
+            await self._take_sounds(journal, incoming)
+        return batch
+
+    async def _take_sounds(self, journal: SqlJournal, incoming: Incoming) -> None:
+        """Recordings of what is here now and has none; what breaks off goes on when the file is imported again."""
+        from companion.exchange.importing import sounds_of
+
+        if not incoming.sounds:
+            return
+        turns = await journal.exchange.without_sound(sound.turn_uid for sound in incoming.sounds)
+        wanted = {sound.name: sound for sound in incoming.sounds if sound.turn_uid in turns}
+        async with aclosing(sounds_of(incoming.path, list(wanted))) as found:
+            async for name, pcm in found:
+                sound = wanted[name]
+                await journal.exchange.add_sound(turns[sound.turn_uid], sound.side, pcm, sound.kept_at)
 
     async def undo(self, batch_id: int) -> int:
         """Takes an import out again; how many reflections that were."""
         async with self._journal() as journal:
-            return await journal.exchange.undo(batch_id)
+            ids = await journal.exchange.undo(batch_id)
+            self._left(journal, ids)
+        return len(ids)
 
     # -- out ------------------------------------------------------------------------------------------------
 

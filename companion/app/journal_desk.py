@@ -241,6 +241,7 @@ class JournalDesk:
         try:
             async with self._journal() as journal:
                 await journal.tidy(sound_days=self._sound_days())
+                await journal.check()
         except CompanionError as error:
             self._events.emit(Trouble(error=error))
 

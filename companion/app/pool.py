@@ -25,6 +25,7 @@ from companion.app import languages, roles
 from companion.app.fallbacks import Fallbacks, Member
 from companion.app.metered import UNPRICED, MeteredVoiceModel
 from companion.app.request_size import RequestSize
+from companion.conversation.earlier import told
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import DataSent, Events, Note
@@ -229,6 +230,9 @@ class ProviderPool:
                         asked = _each_piece(asked)
                 else:
                     request = replace(request, model=block.model)
+                if role is Role.THINKS and name != roles.OFFLINE[role]:  # the guide reads the note itself
+                    may_know = roles.may_recall(settings, name)
+                    request = replace(request, messages=told(request.messages, may_know=may_know))
                 errand, size = Errand(who=provider.spec.display_name, cargo=_CARGO[role]), RequestSize()
                 try:
                     async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:

@@ -109,7 +109,7 @@ class Recovery:
         self.stop_playing()
         async with self._one_at_a_time:
             if self._is_busy():
-                self._events.emit(Note(text="One moment: your words are still being heard"))
+                self._events.emit(Note(text="One moment: your words are still being written down"))
             else:
                 await self._have_heard(take_id, provider)
 
@@ -143,7 +143,7 @@ class Recovery:
         takes = [take for take in await self.waiting() if take.id not in self._damaged]
         if not takes:
             self._events.emit(TroubleCleared())
-            self._events.emit(Note(text="No other recording waits for its words"))
+            self._events.emit(Note(text="No other recording is waiting to be written down"))
             return None
         if all(take.id in self._tried for take in takes):
             self._tried.clear()

@@ -114,10 +114,10 @@ class Remedies:
         if engine.state.turn != before.turn or before.phase in (Phase.THINKING, Phase.SPEAKING):
             return
         if before.phase in _TAKE:
-            self._events.emit(Note(text="One moment: your words are still being heard"))
+            self._events.emit(Note(text="One moment: your words are still being written down"))
         else:
             self._events.emit(TroubleCleared())
-            self._events.emit(Note(text="Nothing waits to be tried again"))
+            self._events.emit(Note(text="There is nothing to try again"))
 
     def _listen(self) -> None:
         if self._engine().state.phase in (Phase.ARMING, Phase.LISTENING):

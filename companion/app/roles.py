@@ -5,6 +5,7 @@ Knows no keys and makes no providers: the first frame of the window needs it bef
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -118,6 +119,18 @@ def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
     """Which voice model a person talks to, and how; None: recogniser, model and voice are three."""
     spec = speech_to_speech(settings)
     return (spec.name, realtime_choice(settings, spec)) if spec is not None else None
+
+
+def may_recall(settings: Settings, name: str) -> bool:
+    """Whether whoever thinks may be told what the person said on earlier days: on this computer, or where they said so."""
+    if not settings.journal.recall:
+        return False
+    return _is_here(settings, Role.THINKS, name) or name in recalled_to(settings)
+
+
+def recalled_to(settings: Settings) -> list[str]:
+    """Those elsewhere who may know the journal."""
+    return [name for name in re.split(r"[,\s]+", settings.journal.recall_to) if name]
 
 
 def language_of(settings: Settings) -> str:

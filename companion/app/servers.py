@@ -82,7 +82,7 @@ def read_addresses(
         raise CompanionError(
             Kind.UNSAFE_ADDRESS,
             f"A server can have {MOST_ADDRESSES} addresses.",
-            hint="Declare the others apart.",
+            hint="Add the others as a server of their own.",
         )
     return tuple(found), " ".join(dict.fromkeys(filter(None, found.values())))
 

@@ -37,6 +37,7 @@ class Surroundings:
         pause: hands-free hears nothing, for this reason.
         resume: that reason is over.
         renew: connections that were open before the computer slept are gone.
+        lock: the screen was locked, or the computer sleeps.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Surroundings:
         pause: Callable[[str], None],
         resume: Callable[[str], None],
         renew: Callable[[], Coroutine[Any, Any, None]],
+        lock: Callable[[], None],
         clocks: Clocks | None = None,
     ) -> None:
         self._events, self._engine, self._talk = events, engine, talk
         self._press, self._release, self._renew = press, release, renew
-        self._pause, self._resume = pause, resume
+        self._pause, self._resume, self._lock = pause, resume, lock
         self._awake = Awake(self._woke, self._clock_set, self._hour_changed, clocks or Clocks())
         ears = Ears(sleeps=self._sleeps, wakes=self._wakes, locks=self._locks, unlocks=self._unlocks)
         self._desktop = Desktop(ears)
@@ -95,6 +97,7 @@ class Surroundings:
     def _sleeps(self) -> None:
         self._was_busy = self._engine().slept() or self._was_busy
         self._pause("asleep")
+        self._lock()
 
     def _wakes(self) -> None:
         self._awake.forget()
@@ -102,6 +105,8 @@ class Surroundings:
 
     def _woke(self, seconds: float) -> None:
         was_busy, self._was_busy = self._engine().slept() or self._was_busy, False
+        if seconds >= LONG_S:  # where nobody tells that the computer goes to sleep
+            self._lock()
         self._resume("asleep")
         if self._renewing is None or self._renewing.done():
             self._renewing = spawn(self._renew(), name="renew connections")
@@ -112,7 +117,7 @@ class Surroundings:
 
     def _clock_set(self, seconds: float) -> None:
         self._events.emit(
-            Note(text="The computer's clock was set; your words stay in the order in which you said them")
+            Note(text="The computer's clock changed; your words stay in the order you said them")
         )
 
     def _hour_changed(self, before: When, now: When) -> None:
@@ -124,7 +129,8 @@ class Surroundings:
 
     def _locks(self) -> None:
         self._engine().locked()
-        self._pause("locked")
+        self._pause("the screen is locked")
+        self._lock()
 
     def _unlocks(self) -> None:
-        self._resume("locked")
+        self._resume("the screen is locked")

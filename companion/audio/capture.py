@@ -175,7 +175,7 @@ class DeviceMicrophone:
         except TimeoutError as error:
             await take.close()
             raise CompanionError(
-                Kind.MICROPHONE_BUSY, "The microphone does not start.", who=self.device_name, cause=error
+                Kind.MICROPHONE_BUSY, "The microphone did not start.", who=self.device_name, cause=error
             ) from error
         except BaseException:
             await take.close()

@@ -338,7 +338,7 @@ def _portaudio() -> Any:
 def _no_start(error: Exception) -> CompanionError:
     return CompanionError(
         Kind.NO_AUDIO_SYSTEM,
-        "The sound system of this computer does not start.",
+        "This computer's sound system did not start.",
         hint="Restart it, or the computer. You can write instead.",
         cause=error,
     )

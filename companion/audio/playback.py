@@ -382,7 +382,7 @@ class DevicePlayer:
             await in_thread(lambda: output.open(self.device_name), limit_s=OPEN_LIMIT_S, discard=Stream.close)
         except TimeoutError as error:
             raise CompanionError(
-                Kind.NO_SPEAKER, "The speaker does not start.", who=self.device_name, cause=error
+                Kind.NO_SPEAKER, "The speaker did not start.", who=self.device_name, cause=error
             ) from error
         self._output, self._starts_at = output, 0
         if output.stream is not None:

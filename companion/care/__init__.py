@@ -3,6 +3,7 @@
     words      a text made plain: contractions, fillers, what a recogniser splits or mishears
     rules      the rules of `resources/care/rules.txt`, compiled once
     recognise  what is said, and how serious it is
+    corrections  what takes an alarm back, in eight languages
     watch      one conversation: worries that stay, corrections, what was offered already
     help       who can be reached, country by country
     wording    the written beginnings of answers, and what a model is told

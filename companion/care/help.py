@@ -14,7 +14,26 @@ from companion.paths import resources
 
 DIRECTORY = "findahelpline.com"
 """Lists free lines of every country."""
-LOCAL = "your local emergency number"
+LOCAL = {
+    "": "your local emergency number",
+    "de": "den Notruf",
+    "fr": "numéro d'urgence",
+    "es": "número de emergencias",
+    "it": "numero di emergenza",
+    "pt": "o número de emergência",
+    "nl": "het noodnummer",
+    "hi": "आपातकालीन नंबर",
+}
+"""What stands in a sentence of a language where no number is known."""
+_WORDS = {
+    "(ambulance)": "",
+    "(police)": "",
+    "(Dutch)": "(nl)",
+    "(French)": "(fr)",
+    " from a mobile,": "",
+    " or ": " / ",
+}
+"""The English between numbers, as other languages can read it."""
 
 
 @lru_cache(maxsize=1)
@@ -38,9 +57,17 @@ def countries() -> dict[str, str]:
 def in_a_sentence(shown: Help) -> str:
     """For a report: which numbers a person of this country is shown."""
     if not shown.code:
-        return f"No country is known: {LOCAL} and {DIRECTORY} are shown. Set care.region."
+        return f"No country is known: {LOCAL['']} and {DIRECTORY} are shown. Set care.region."
     line = f"{shown.line.name}, {shown.line.call}" if shown.line is not None else DIRECTORY
     return f"{shown.country}: emergency {shown.emergency}; {line}."
+
+
+def numbers(told: str, language: str) -> str:
+    """Numbers of the file for a sentence of another language ("192 (ambulance) or 190 (police)": "192 / 190")."""
+    if language:
+        for english, plain in _WORDS.items():
+            told = told.replace(english, plain)
+    return " ".join(told.split())
 
 
 def _help(row: dict[str, object]) -> Help:

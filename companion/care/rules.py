@@ -36,6 +36,16 @@ _COMMON = _words(
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """Where a rule says something in a sentence."""
+
+    begin: int
+    said: str
+    gaps: tuple[str, ...] = ()
+    """Words in which a "not" denies what it says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One line of the file."""
 
@@ -43,11 +53,27 @@ class Rule:
     """None: it covers what is harmless."""
     severity: Severity
     marks: frozenset[str]
-    pattern: re.Pattern[str]
-    """Its groups are the gaps in which a "not" denies what it says."""
+    pattern: re.Pattern[str] | None
+    """Its groups are the gaps of a hit; None: its parts stand in any order."""
     source: str
     needs: tuple[frozenset[str], ...]
-    """How words begin of which a text must hold one of each set."""
+    """How words begin of which a sentence must hold one of each set."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """Of each, one must stand in the sentence: words with the spaces around them."""
+    bars: tuple[str, ...] = ()
+    """None of these may."""
+
+    def hits(self, sentence: str) -> Iterator[Hit]:
+        """All in a plain sentence that ends with ". "."""
+        if self.pattern is not None:
+            for found in self.pattern.finditer(sentence):
+                yield Hit(found.start(), found[0], tuple(filter(None, found.groups())))
+            return
+        spaced = f" {sentence}"
+        if all(any(map(spaced.__contains__, part)) for part in self.parts) and not any(
+            map(spaced.__contains__, self.bars)
+        ):
+            yield Hit(0, sentence)
 
 
 @dataclass(slots=True)
@@ -63,8 +89,8 @@ class Rules:
         if not rule.needs:
             self._always.append(rule)
 
-    def for_words(self, text: str) -> Iterator[Rule]:
-        """Those that may match a plain text, each once."""
+    def for_sentence(self, text: str) -> Iterator[Rule]:
+        """Those that may say something of a plain sentence, each once."""
         seen: set[int] = set()
         keys = {word[:_KEY] for word in text.split()}
         for rules in (self._always, *(self._by_key[key] for key in keys if key in self._by_key)):
@@ -141,16 +167,25 @@ def _rule(
 def _together(
     line: str, named: dict[str, str], concern: Concern | None, severity: Severity, marks: frozenset[str]
 ) -> Rule:
-    """A rule whose parts stand anywhere in one sentence; the match is the sentence."""
-    pieces, needs = [r"(?:^|(?<=\. ))"], list[frozenset[str]]()
+    """A rule whose parts stand anywhere in one sentence; its hit is the sentence."""
+    parts, bars, needs = list[tuple[str, ...]](), list[str](), list[frozenset[str]]()
     for element in line.removeprefix("& ").split():
         words = _NAMED.sub(lambda found: named[found[1]], element.removeprefix("!")).split("|")
-        either = f"[^.]*?(?<![^ ])(?:{'|'.join(map(_alternative, words))})"
-        pieces.append(f"(?!{either})" if element.startswith("!") else f"(?={either})")
-        if not element.startswith("!") and (keys := _keys(words)):
+        if element.startswith("!"):
+            bars += map(_spaced, words)
+            continue
+        parts.append(tuple(map(_spaced, words)))
+        if keys := _keys(words):
             needs.append(keys)
-    pattern = re.compile("".join((*pieces, r"[^.]+\. ")))
-    return Rule(concern, severity, marks | {TOGETHER}, pattern, line, tuple(needs))
+    return Rule(concern, severity, marks | {TOGETHER}, None, line, tuple(needs), tuple(parts), tuple(bars))
+
+
+def _spaced(word: str) -> str:
+    """An alternative as it stands between other words; raises KeyError where only its end may be open."""
+    if "~" in word[:-1] or "$" in word:
+        raise KeyError(f"{word} in a rule without order")
+    text = " ".join(map(folded, word.removesuffix("~").split("_")))
+    return f" {text}" if word.endswith("~") else f" {text} "
 
 
 def _alternative(word: str) -> str:

@@ -4,37 +4,14 @@ words. Pure but for its own state; belongs to one session.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from companion.care import wording
+from companion.care.corrections import JUST_SAID, NO, TAKEN_BACK, YES
 from companion.care.recognise import Finding, findings
 from companion.care.words import plain
 from companion.flow import Concern, Help, Severity
 
-_TAKEN_BACK = re.compile(
-    r"(?<![^ ])(?:i am (?:safe|ok|okay|fine|all right|alright|better|good|not (?:in danger|suicidal|"
-    r"serious|going to|planning))|"
-    r"(?:was|were|am) (?:only )?(?:joking|kidding|exaggerating|being dramatic)|only joking|not (?:serious|what i meant)|"
-    r"(?:did|do) not mean (?:it|that|like that)|(?:did|do) not mean (?:i|to)|misunderst\w+|do not worry|figure of speech|"
-    r"false alarm|nothing like that|got (?:me|that|it) wrong|would never (?:do|hurt|kill|harm)|do not want to (?:die|hurt)|"
-    r"(?:is|are) (?:here|with me|sitting with me|next to me|beside me|coming over|on (?:his|her|their) way)|not alone|"
-    r"(?:called|rang|phoned|spoke|talked) (?:to |with )?(?:the|my|a|them|him|her|someone|somebody)|no longer feel|"
-    r"(?:feel|feeling) (?:better|safe|okay|calmer)|it (?:has )?passed|threw (?:them|it) away|put (?:it|them) away|"
-    r"mir geht es (?:gut|besser)|ich bin (?:sicher|nicht allein)|ca va mieux|je vais bien|estoy bien|sto bene|estou bem|"
-    r"het gaat goed|main theek) "
-)
-_JUST_SAID = re.compile(
-    r"(?<![^ ])(?:joking|kidding|exaggerating|figure of speech|so to speak|not literally|dramatic) "
-)
-_YES = re.compile(
-    r"^(?:yes|yeah|yep|yea|i do|i am|i have|i think so|kind of|a little|a bit|all the time|every day|mhm|"
-    r"ja|oui|si|sim|haan|"
-    r"sort of|i guess|that is right|correct|true)\b"
-)
-_NO = re.compile(
-    r"^(?:no|nope|nah|not at all|god no|of course not|i am not|i do not|never|nein|non|nao|nee|nahi)\b"
-)
 _SHORT = 12
 """Words of an answer to a direct question."""
 
@@ -78,12 +55,12 @@ class Watch:
         finding = self._weigh(words, found)
         has_asked, self._has_asked = self._has_asked, False
         if finding is None and self._worry is not None and has_asked and len(words.split()) <= _SHORT:
-            if _YES.search(words) and not _TAKEN_BACK.search(words):
+            if YES.search(words) and not TAKEN_BACK.search(words):
                 finding = replace(self._worry, severity=max(Severity.HIGH, self._worry.severity))
-            elif _NO.search(words):
+            elif NO.search(words):
                 return self._take_back()
-        is_milder = finding is None or finding.severity <= Severity.UNCLEAR or bool(_JUST_SAID.search(words))
-        if self._worry is not None and is_milder and _TAKEN_BACK.search(words):
+        is_milder = finding is None or finding.severity <= Severity.UNCLEAR or bool(JUST_SAID.search(words))
+        if self._worry is not None and is_milder and TAKEN_BACK.search(words):
             return self._take_back()
         if finding is not None:
             return self._offer(finding, shown, trusted)
@@ -114,7 +91,7 @@ class Watch:
         finding = next((each for each in found if each.severity >= Severity.UNCLEAR), None)
         if finding is None:
             return None
-        if _JUST_SAID.search(words) and finding.severity < Severity.IMMINENT:
+        if JUST_SAID.search(words) and finding.severity < Severity.IMMINENT:
             finding = replace(finding, severity=Severity.UNCLEAR)
         if finding.severity is Severity.UNCLEAR and self._is_calm:
             return None

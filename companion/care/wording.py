@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from companion.care.help import LOCAL
+from companion.care.help import LOCAL, numbers
 from companion.care.recognise import Finding
 from companion.flow import Concern, Help, Severity
 from companion.paths import resources
@@ -87,12 +87,12 @@ def wordings(finding: Finding) -> Sequence[str]:
 
 def written(template: str, shown: Help, trusted: str, language: str = "") -> str:
     """A wording with the names and numbers of this person."""
-    emergency = shown.emergency or LOCAL
-    kind = "help" if shown.line is not None else "directory"
+    emergency = numbers(shown.emergency, language) or LOCAL[language]
+    kind = "help" if shown.line is not None else "directory" if shown.emergency else "nowhere"
     texts = load()
     sentence = texts[f"{kind} {language or 'en'}"][0].format(
         name=shown.line.name if shown.line is not None else "",
-        call=shown.line.call if shown.line is not None else "",
+        call=numbers(shown.line.call, language) if shown.line is not None else "",
         emergency=emergency,
     )
     small = sentence[0].lower() + sentence[1:]

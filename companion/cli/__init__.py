@@ -5,7 +5,7 @@
     lists         providers, models, voices, devices
     local_models  models that run on this computer: fetch, list, remove, import, export
     servers       servers of one's own
-    journal       list, show, stats, export, import
+    journal       list, search, show, stats, export, import
     state         doctor, config
     surroundings  what commands share
 

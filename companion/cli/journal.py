@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from companion.exchange.importing import Incoming
     from companion.journal.exchanging import Batch
     from companion.journal.store import SqlJournal
-    from companion.records import Selection, SessionRecord
+    from companion.records import Hit, Selection, SessionRecord
 
 _USUAL_LIMIT = 20
 _USAGE = (
-    "companion journal list | show ID ... | stats | export TARGET [--format F] [--sound] | "
+    "companion journal list | search WORDS | show ID ... | stats | export TARGET [--format F] [--sound] | "
     "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER"
 )
 FORMATS = ("markdown", "jsonl", "dayone")
@@ -39,7 +39,10 @@ def declare(add: Add) -> None:
         "what", choices=[*_VERBS], help="what to do; import takes ten other journals' exports"
     )
     journal.add_argument(
-        "names", nargs="*", metavar="NAME", help="show: ids; export: where to; import: a file or folder"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="search: words; show: ids; export: where to; import: a file or folder",
     )
     journal.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="from this day on")
     journal.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="up to this day")
@@ -52,7 +55,7 @@ def declare(add: Add) -> None:
         type=int,
         default=_USUAL_LIMIT,
         metavar="N",
-        help=f"list: so many, {_USUAL_LIMIT} usually; 0: all",
+        help=f"list, search: so many, {_USUAL_LIMIT} usually; list 0: all",
     )
     journal.add_argument("--format", choices=FORMATS, help="export: usually by the ending of its name")
     journal.add_argument(
@@ -82,6 +85,7 @@ async def _run(app: Companion, args: argparse.Namespace) -> int:
     fits = {
         "list": not count,
         "stats": not count,
+        "search": count,
         "show": count,
         "export": count == 1,
         "import": count == (args.undo is None),
@@ -163,6 +167,49 @@ def _row(session: SessionRecord) -> dict[str, Any]:
         "tags": list(session.tags),
         "people": list(session.people),
         "source": session.source,
+    }
+
+
+async def _search(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import reading
+
+    typed = " ".join(args.names)
+    async with reading(app, _ask) as journal:
+        hits = await journal.finding.search(typed, _selection(args), args.limit or _USUAL_LIMIT)
+        found = [(hit, await journal.list.session(hit.session_id)) for hit in hits]
+    if args.json:
+        print_json([_hit_row(hit, session) for hit, session in found if session is not None])
+        return 0
+    for hit, session in found:
+        if session is not None:
+            when = _when(session)
+            print(f"{session.uid[:8]}  {when.local:%Y-%m-%d %H:%M}  {_marked(hit)}")
+    if not found:
+        remark("Nothing was found.")
+    return 0
+
+
+def _marked(hit: Hit) -> str:
+    """The passage; the words in it that were asked for stand out where somebody looks."""
+    if not sys.stdout.isatty():
+        return " ".join(_plain(hit.passage).split())
+    parts, end = [], 0
+    for first, last in hit.spans:
+        parts += [_plain(hit.passage[end:first]), f"\x1b[1m{_plain(hit.passage[first:last])}\x1b[0m"]
+        end = last
+    return " ".join("".join([*parts, _plain(hit.passage[end:])]).split())
+
+
+def _hit_row(hit: Hit, session: SessionRecord) -> dict[str, Any]:
+    return {
+        "id": session.uid,
+        "began": _when(session).local.isoformat(timespec="seconds"),
+        "title": session.title,
+        "passage": hit.passage,
+        "spans": [list(span) for span in hit.spans],
+        "score": round(hit.score, 4),
+        "by": "words" if hit.is_by_words else "meaning",
+        "is_answer": hit.is_answer,
     }
 
 
@@ -394,6 +441,7 @@ def _tell(incoming: Incoming, batch: Batch | None, args: argparse.Namespace) -> 
                 "refused": _pairs(preview.refused),
                 "remarks": dict(preview.remarks),
                 "not_kept": dict(preview.unkept),
+                "recordings": preview.sounds,
                 "missing": preview.missing,
                 "journals": list(preview.journals),
             }
@@ -415,4 +463,11 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"what": what, "why": why} for what, why in rows]
 
 
-_VERBS = {"list": _list, "show": _show, "stats": _stats, "export": _export, "import": _import}
+_VERBS = {
+    "list": _list,
+    "search": _search,
+    "show": _show,
+    "stats": _stats,
+    "export": _export,
+    "import": _import,
+}

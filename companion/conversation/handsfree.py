@@ -92,6 +92,11 @@ class HandsFree:
             self._asked()
         return is_needed
 
+    @property
+    def is_open(self) -> bool:
+        """The microphone is open by itself."""
+        return self._is_open
+
     def pause(self, reason: object) -> None:
         """Hears nothing until `resume` with the same reason; others may hold it longer."""
         self._pauses.add(reason)

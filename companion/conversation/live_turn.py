@@ -344,8 +344,9 @@ class LiveTurn:
     async def forget_silence(self) -> None:
         """The take holds no speech: it was not sent. One that was just recorded is not kept; a waiting one is."""
         is_new = self.take is not None
-        if self.before is None:
-            is_silent = self.take is not None and self.take.is_silent
+        is_silent = self.take is not None and self.take.is_silent
+        was_told = is_silent and len(self.recording.frames) >= SILENT_FRAMES  # while the key was held
+        if self.before is None and not was_told:
             hint = "" if is_new else "It was not sent to anybody, and is kept among the waiting recordings."
             kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
             self.fail(CompanionError(kind, hint=hint))

@@ -14,7 +14,7 @@ from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
 from companion.flow import Help, Role, Usage
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
-from companion.records import KeepSound
+from companion.records import Earlier, KeepSound
 
 
 async def _nobody() -> SpeechToSpeech:
@@ -25,6 +25,20 @@ def _anywhere() -> tuple[Help, str]:
     from companion.care.help import find
 
     return find(""), ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known when something is to be recalled."""
+
+    session_id: int | None
+    """Of this conversation, where it is kept already."""
+    began: float
+    """What was said from then on belongs to it."""
+
+
+async def _nothing(words: str, context: Context) -> tuple[Earlier, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +61,9 @@ class Organs:
     """The one that is chosen."""
     voice_cost_usd: Callable[[str, Usage], float | None] = lambda *_: None
     """What an answer of "provider/model" cost."""
+    recall: Callable[[str, Context], Awaitable[tuple[Earlier, ...]]] = _nothing
+    """(the person's words, what is known of them) -> what they said on other days and bears on this; nothing where nobody
+    who answers may know the journal. Never raises; comes back soon."""
     keeps_sound: Callable[[], KeepSound] = lambda: KeepSound.WRITTEN
     """How long recordings stay that are made from now on."""
     help: Callable[[], tuple[Help, str]] = _anywhere

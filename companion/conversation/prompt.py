@@ -12,12 +12,14 @@ from functools import lru_cache
 
 from companion import days
 from companion.conversation.continuation import going_on
+from companion.conversation.earlier import with_note
 from companion.conversation.session import Session
 from companion.conversation.speech_text import clean_text
 from companion.days import WEEKDAYS
 from companion.flow import Message, Speaker, TurnRecord
 from companion.paths import resources
 from companion.practices import Practice, part_of_day, steps_done
+from companion.records import Earlier
 from companion.templates import PromptTemplate
 from companion.tokens import first_kept
 
@@ -55,18 +57,22 @@ def build_messages(
     return (Message(Speaker.SYSTEM, system), *_alternating(reversed(pairs)))
 
 
-def messages_of(session: Session, words: str, kept: str = "", more: str = "") -> tuple[Message, ...]:
+def messages_of(
+    session: Session, words: str, kept: str = "", more: str = "", earlier: Sequence[Earlier] = ()
+) -> tuple[Message, ...]:
     """What the model is sent now.
 
     Args:
         kept: the beginning of an answer that it is to go on with.
         more: what it is told besides, at the end of the system prompt.
+        earlier: what was said on other days and bears on this.
     """
     now = days.now().local
     step = steps_done([*(turn.user_text for turn in session.history), words]) - 1
     messages = build_messages(session.practice, step, session.history, words, now=now)
     if more:
         messages = (Message(Speaker.SYSTEM, f"{messages[0].content}{more}"), *messages[1:])
+    messages = with_note(messages, earlier)
     return going_on(messages, kept) if kept.strip() else messages
 
 

@@ -71,6 +71,8 @@ class Session:
     _beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
     taken_up: When | None = None
     """When a reflection of before was gone on with."""
+    changes: list[Callable[[TurnRecord], TurnRecord | None]] = field(default_factory=list)
+    """What was put right or deleted in it while it goes on."""
 
     @property
     def care(self) -> Watch:
@@ -103,7 +105,16 @@ class Session:
         """Changes what is known of its turns, or forgets them where `change` gives None; whether anything is changed."""
         before = list(self.history)
         self.history[:] = [each for turn in before if (each := change(turn)) is not None]
+        self.changes.append(change)
         return self.history != before
+
+    def remember(self, record: TurnRecord) -> None:
+        """A turn is over; what was changed or deleted of it meanwhile is so."""
+        changed: TurnRecord | None = record
+        for change in self.changes:
+            changed = change(changed) if changed is not None else None
+        if changed is not None:
+            self.history.append(changed)
 
     def kept_elsewhere(self) -> Session:
         """The same conversation, from now on in the journal that is open then."""

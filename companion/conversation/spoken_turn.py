@@ -29,7 +29,7 @@ WORDS_S = 5.0
 """How long the words of a take are waited for once its answer is over."""
 SPOKEN = "(spoken)"
 """What the turn machine is told was said, since the words come later."""
-UNKNOWN_WORDS = "(The words of this take are not known; its recording is kept.)"
+UNKNOWN_WORDS = "(What was said here is not known; the recording is kept.)"
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
@@ -304,7 +304,9 @@ class SpokenTurn(LiveTurn):
         self.sentences.put_nowait(None)
         if not await self._words_came() and answer.error is None:
             hint = "Your recording is kept; try again."
-            self.fail(CompanionError(Kind.HEARING_FAILED, "The words of this take did not come.", hint=hint))
+            self.fail(
+                CompanionError(Kind.HEARING_FAILED, "The words of this recording did not arrive.", hint=hint)
+            )
         self.look_after_words()
         if self.beginning and self.beginning not in answer.text:
             self._owe()
@@ -322,7 +324,7 @@ class SpokenTurn(LiveTurn):
         usage = self.answer.usage if self.answer is not None else None
         cost_usd = self.link.cost_usd(name, usage) if usage is not None else None
         self.record = self.recorded({role.value: name for role in TURN_ROLES} if name else {}, cost_usd)
-        self.session.history.append(self.record)
+        self.session.remember(self.record)
         await self.saved()
         await self.finished()
 

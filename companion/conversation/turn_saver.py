@@ -207,6 +207,7 @@ class TurnSaver:
         if session.journal is not before:
             return
         session.journal, session.id = after, moved.sessions.get(session.id or 0)
+        session.changes.clear()  # they are of turns by their old numbers
         session.history[:] = [
             replace(turn, id=moved.turns.get(turn.id, turn.id), session_id=session.id or 0)
             for turn in session.history

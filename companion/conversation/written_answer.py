@@ -215,7 +215,7 @@ class WrittenAnswer(Answer):
 def _too_long() -> CompanionError:
     error = CompanionError(
         Kind.CUT_OFF,
-        "The answer has reached the longest length that is set.",
+        "The answer reached the longest length you allow.",
         hint="What arrived is kept; the limit is in the settings under Thinking.",
     )
     error.actions = (Action.CONTINUE,)

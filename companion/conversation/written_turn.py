@@ -16,14 +16,19 @@ from companion.care.wording import MAY_RAISE_A_HAND
 from companion.conversation import turn as machine
 from companion.conversation.continuation import kept_of
 from companion.conversation.live_turn import LiveTurn, over
+from companion.conversation.organs import Context
 from companion.conversation.prompt import messages_of
 from companion.conversation.segments import hear_in_segments
 from companion.conversation.speculative import SpeculativeAnswer
 from companion.conversation.written_answer import WrittenAnswer
 from companion.errors import CompanionError, Kind
-from companion.events import DraftOffered, Mark, ReplyContinued, TranscriptHeard
-from companion.flow import ReplyState, Sentence, Transcript
+from companion.events import DraftOffered, EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
+from companion.flow import ChatDelta, ReplyState, Sentence, Severity, Transcript
+from companion.records import Earlier
 from companion.tasks import spawn
+
+RECALL_S = 0.25
+"""An answer waits no longer for what was said on other days."""
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
@@ -31,6 +36,8 @@ class WrittenTurn(LiveTurn):
     """One turn, heard and answered in writing."""
 
     hear_task: asyncio.Task[str | None] | None = None
+    recall_task: asyncio.Task[tuple[Earlier, ...]] | None = None
+    """What was said on other days and bears on this."""
     speculative: SpeculativeAnswer | None = None
     """An answer asked for before the turn was certainly over."""
 
@@ -134,9 +141,17 @@ class WrittenTurn(LiveTurn):
             and not self.context.organs.review_first()
             and not self.session.care.may_act(words)
         ):
-            messages = messages_of(self.session, words, more=MAY_RAISE_A_HAND)
-            deltas = self.providers.think(messages, self.session.practice.name)
-            self.speculative = SpeculativeAnswer(words, deltas)
+            self.recall_task = spawn(self._recall(words), name="recall")
+            self.speculative = SpeculativeAnswer(words, self._thought_ahead(words, self.recall_task))
+
+    async def _thought_ahead(
+        self, words: str, recalling: asyncio.Task[tuple[Earlier, ...]]
+    ) -> AsyncGenerator[ChatDelta, None]:
+        earlier = await recalling
+        messages = messages_of(self.session, words, more=MAY_RAISE_A_HAND, earlier=earlier)
+        async with aclosing(self.providers.think(messages, self.session.practice.name)) as deltas:
+            async for delta in deltas:
+                yield delta
 
     def drop_prepared(self) -> None:
         speculative, self.speculative = self.speculative, None
@@ -147,6 +162,8 @@ class WrittenTurn(LiveTurn):
 
     def ask(self, previous: asyncio.Task[None] | None) -> None:
         self.take_care(self.text)
+        if self.speculative is None or self.speculative.words != self.text:
+            self.recall_task = spawn(self._recall(self.text), name="recall")
         # Not the turn's own work: the words are saved whatever becomes of the answer.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
         self.answer_task = self.context.work(self, self._answer(self.save_task, previous), "answer")
@@ -165,6 +182,9 @@ class WrittenTurn(LiveTurn):
             messages_of(self.session, self.text, kept, more) if is_alone else ()
         )  # while words are committed
         await asyncio.wait([saving, *([previous] if previous is not None else [])])
+        if earlier := await self._recalled():
+            self.context.events.emit(EarlierRecalled(turn=self.number, passages=earlier))
+            messages = messages_of(self.session, self.text, kept, more, earlier)
         if self.speculative is not None and self.speculative.words == self.text:
             speculative, self.speculative = self.speculative, None
             self.providers = replace(self.providers, think=lambda *_: speculative.take())
@@ -190,6 +210,28 @@ class WrittenTurn(LiveTurn):
         messages = messages or messages_of(self.session, self.text, kept, more)
         await answer.run(messages, self.session.practice.name)
 
+    async def _recall(self, words: str) -> tuple[Earlier, ...]:
+        """Nothing where something grave was said, or the person does not want it."""
+        session = self.session
+        is_grave = self.care is not None and self.care.severity > Severity.CARE
+        if not words or is_grave or self.continues is not None:
+            return ()
+        said = {turn.user_text for turn in session.history}
+        began = min([turn.at for turn in session.history] + [self.at or self.began.at])
+        context = Context(session_id=session.id, began=began)
+        found = await self.context.organs.recall(words, context)
+        return tuple(each for each in found if each.text not in said)
+
+    async def _recalled(self) -> tuple[Earlier, ...]:
+        """What was found in time: an answer is not held up by it."""
+        if self.recall_task is None:
+            return ()
+        await asyncio.wait([self.recall_task], timeout=RECALL_S)
+        if not self.recall_task.done():
+            self.recall_task.cancel()
+            return ()
+        return self.recall_task.result()
+
     def _take_back(self, kept: str) -> None:
         self.saves.append(spawn(self.context.saver.reopen(self, kept), name="take sentences back"))
 
@@ -213,7 +255,7 @@ class WrittenTurn(LiveTurn):
         answer = self.answer
         cost_usd = self.providers.cost_usd(answer.usage) if answer is not None and answer.usage else None
         self.record = self.recorded(dict(self.providers.names), cost_usd)
-        self.session.history.append(self.record)
+        self.session.remember(self.record)
         is_bad = (not is_interrupted or self.then) and (answer is None or self.has_failed)
         if is_bad or self.has_slept:
             self.context.wants_retry(self)

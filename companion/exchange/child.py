@@ -1,8 +1,8 @@
-"""The process that reads other people's files: a path on the command line, lines of JSON on stdout, nothing else.
+"""The process that reads other people's files: a path on the command line, lines of JSON on stdout.
 
 `{"entry": ..., "odd": ...}` for each entry, then `{"done": ...}` with the account, or `{"refused": ...}` with a sentence.
-It has 512 MB of memory, a minute of processor time, no network and no file that it may write.
-Run as `python -m companion.exchange.child PATH`.
+With `--sounds` it decodes the recordings instead whose names come on stdin. It has 512 MB of memory, a minute of processor
+time, no network and no file that it may write. Run as `python -m companion.exchange.child PATH`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,11 +47,35 @@ def read(path: Path, out: BinaryIO) -> None:
     out.flush()
 
 
+def read_sounds(path: Path, names: Iterable[str], out: BinaryIO) -> None:
+    """Decodes the sound files of these names: a line with the number of bytes for each, then those bytes."""
+    from companion.decoding import NoSound, decoded
+    from companion.errors import CompanionError
+    from companion.exchange.tree import BadMember, open_tree
+    from companion.flow import CAPTURE_RATE_HZ
+
+    with open_tree(path) as tree:
+        there = frozenset(tree.names())
+        for name in names:
+            pcm = b""
+            if name in there:
+                with suppress(BadMember, NoSound, CompanionError, MemoryError):
+                    sound = decoded(tree.read(name))
+                    pcm = sound.pcm if sound.rate_hz == CAPTURE_RATE_HZ else b""
+            out.write(json.dumps({"sound": name, "bytes": len(pcm)}).encode() + b"\n")
+            out.write(pcm)
+    out.flush()
+
+
 def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # every thread of numpy's takes address space
     confine(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
-    read(Path(sys.argv[1]), out)
+    if sys.argv[2:] == ["--sounds"]:
+        read_sounds(Path(sys.argv[1]), (json.loads(line) for line in sys.stdin), out)
+    else:
+        read(Path(sys.argv[1]), out)
     out.flush()
     os._exit(0)
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -21,11 +21,14 @@ from companion.entries import Entry
 from companion.errors import CompanionError, Kind
 from companion.exchange.lines import from_document
 from companion.exchange.preview import ODD, Preview
+from companion.records import SoundSide
 
 _log = logging.getLogger(__name__)
 LONGEST_S = 180.0
 """By the clock on the wall; the process has a minute of computing."""
 _LONGEST_LINE = 32 * 2**20
+_LONGEST_SOUND = 64 * 2**20
+"""Half an hour and some more."""
 MOST_HELD_BYTES = 384 * 2**20
 _TELL_EVERY = 25
 """Entries between two words about how far it is; the loop has its turn there too."""
@@ -44,12 +47,25 @@ class Held:
     day: date
 
 
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """A recording in the file that is imported."""
+
+    turn_uid: str
+    side: SoundSide
+    name: str
+    kept_at: float
+
+
 @dataclass(slots=True)
 class Incoming:
     """One import, read and not yet kept."""
 
     preview: Preview
     held: list[Held] = field(default_factory=list)
+    path: Path = Path()
+    sounds: list[SoundFile] = field(default_factory=list)
+    """Of all entries, also of those that are in the journal already."""
 
     def without(self, here: Collection[str]) -> Incoming:
         """The same, where entries of these uids and sources are in the journal already."""
@@ -63,7 +79,7 @@ class Incoming:
             first=min(days, default=None),
             last=max(days, default=None),
         )
-        return Incoming(preview, new)
+        return replace(self, preview=preview, held=new)
 
     def entries(self, leave_out: frozenset[str] = frozenset()) -> Iterator[Entry]:
         """In their order; without those that are odd in these ways."""
@@ -88,7 +104,7 @@ async def read(path: Path, told: Callable[[int], None] = lambda _: None) -> Inco
         raise _refused("It could not be read: the process that reads does not start.", error) from error
     try:
         async with asyncio.timeout(LONGEST_S):
-            incoming = await _receive(process, path.name or str(path), told)
+            incoming = await _receive(process, path, told)
             await process.wait()
     except TimeoutError as error:
         raise _refused(_TOO_LONG, error) from error
@@ -105,12 +121,38 @@ def _absolute(path: Path) -> str:
     return str(path.expanduser().absolute())
 
 
+async def sounds_of(path: Path, names: Sequence[str]) -> AsyncGenerator[tuple[str, bytes], None]:
+    """Recordings of an export of ours, as int16 mono at 16 kHz; those that are no sound are left out.
+
+    Raises:
+        CompanionError: BAD_FILE, the process that reads ended too early.
+    """
+    process = await start_child("exchange.child", _absolute(path), "--sounds", longest_line=_LONGEST_LINE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write("".join(f"{json.dumps(name)}\n" for name in names).encode())
+        process.stdin.close()
+        for name in names:
+            async with asyncio.timeout(LONGEST_S):
+                said = json.loads(await process.stdout.readline())
+                pcm = await process.stdout.readexactly(min(int(said["bytes"]), _LONGEST_SOUND))
+            if pcm and said["sound"] == name:
+                yield name, pcm
+    except (TimeoutError, OSError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError) as error:
+        raise _refused("The recordings could not be read.", error) from error
+    finally:
+        kill(process)
+        await process.wait()
+
+
 async def _receive(
-    process: asyncio.subprocess.Process, name: str, told: Callable[[int], None]
+    process: asyncio.subprocess.Process, path: Path, told: Callable[[int], None]
 ) -> Incoming | None:
     """None: the process ended in the middle."""
     assert process.stdout is not None
     held: list[Held] = []
+    sounds: list[SoundFile] = []
     size = 0
     while True:
         try:
@@ -123,13 +165,20 @@ async def _receive(
         if "refused" in said:
             raise _refused(str(said["refused"])[:400])
         if "done" in said:
-            return Incoming(_preview(name, said["done"], len(held)), held).without(())
+            preview = _preview(path.name or str(path), said["done"], len(held))
+            return Incoming(preview, held, path, sounds).without(())
         entry = from_document(said.get("entry") or {})
         if entry is None:
             continue
         size += len(line)
         if size > MOST_HELD_BYTES:
             raise _refused("It is larger than can be imported at once. Import it in parts.")
+        sounds += [
+            SoundFile(turn.uid, sound.side, sound.file, sound.kept_at)
+            for turn in entry.turns
+            for sound in turn.sounds
+            if turn.uid
+        ]
         held.append(Held(line, entry.uid, entry.source, str(said.get("odd", "")), entry.day))
         if len(held) % _TELL_EVERY == 0:
             told(len(held))
@@ -147,6 +196,7 @@ def _preview(name: str, account: Mapping[str, Any], entries: int) -> Preview:
         refused=_pairs(account["refused"]),
         remarks={str(text): int(count) for text, count in account["remarks"].items()},
         unkept={str(kind): int(count) for kind, count in account["unkept"].items()},
+        sounds=int(account["sounds"]),
         missing=int(account["missing"]),
     )
 

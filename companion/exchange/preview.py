@@ -41,6 +41,8 @@ class Preview:
     """What should be known of entries that come in, and of how many."""
     unkept: Mapping[str, int] = field(default_factory=dict)
     """Kinds of things that stay outside, and how many."""
+    sounds: int = 0
+    """Recordings that come in with their words."""
     missing: int = 0
     """Pictures and recordings that are spoken of and are not in the file."""
 
@@ -73,6 +75,8 @@ class Preview:
         if self.unkept:
             things = ", ".join(counted(count, kind) for kind, count in self.unkept.items())
             said.append(f"Not kept yet: {things}. They stay in the file you import from.")
+        if self.sounds:
+            said.append(f"With {counted(self.sounds, 'recording')}, which are sealed like all others here.")
         if self.missing:
             said.append(
                 f"{counted(self.missing, 'picture or recording', 'pictures or recordings')} missing in the file."

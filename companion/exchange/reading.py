@@ -48,6 +48,8 @@ class Reading:
         self.remarks: Counter[str] = Counter()
         self.unkept: Counter[str] = Counter()
         """Kind of thing that is there and does not come in -> how many."""
+        self.sounds = 0
+        """Recordings that come in with their words."""
         self.missing = 0
         """Pictures and recordings that are spoken of and are not there."""
         self._seen: dict[str, str] = {}
@@ -168,6 +170,7 @@ class Reading:
             "refused": self.refused,
             "remarks": dict(self.remarks.most_common(20)),
             "unkept": dict(self.unkept),
+            "sounds": self.sounds,
             "missing": self.missing,
         }
 

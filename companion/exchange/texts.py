@@ -96,6 +96,11 @@ def text_of(value: object) -> str:
     return ""
 
 
+def is_true(value: object) -> bool:
+    """Yes, as programs write it: true, 1, "true"."""
+    return value in (True, "true", "True", "1", "yes")
+
+
 def name_of(value: object) -> str:
     """A short text or a number, as an id or a tag has it."""
     if isinstance(value, bool) or value is None:

@@ -91,8 +91,8 @@ def from_iso(text: object, zone: object = None) -> Moment | None:
     """A moment of the form of ISO 8601; None: it is none, or does not exist.
 
     Args:
-        zone: where the person was, which turns a moment of UTC into theirs; without one, an offset in the text counts,
-            and a text without any is the time of this computer's zone.
+        zone: where the person was, which turns a moment of UTC into theirs; without one, an offset in the text counts;
+            without that too, it is seen from this computer's zone.
     """
     if not isinstance(text, str) or (found := _ISO.fullmatch(text.strip().translate(_SIGNS))) is None:
         return None
@@ -104,6 +104,8 @@ def from_iso(text: object, zone: object = None) -> Moment | None:
         return None
     place = zone_of(zone) if zone else None
     if found[7] is not None:
+        if place is None and found[7][:1] not in "+-":
+            place = _here()  # written in UTC: nobody's clock
         return _seen_in(local, _offset_of(found[7]), place)
     if found[4] is None:
         return on_day(local.date(), place)
@@ -127,7 +129,7 @@ def from_utc(moment: datetime, zone: object = None) -> Moment | None:
     """A moment of UTC, seen where the person was."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return _seen_in(moment, 0, (zone_of(zone) if zone else None) or UTC)
+    return _seen_in(moment, 0, (zone_of(zone) if zone else None) or _here())
 
 
 def on_clock(local: datetime, zone: tzinfo | None = None) -> Moment | None:
@@ -248,7 +250,7 @@ _MONTHS = (
     "january januar jänner janvier enero gennaio janeiro januari januari tammikuu tammikuuta styczeń stycznia leden ledna "
     "január ianuarie gener ocak январь января січень січня ιανουάριος ιανουαρίου يناير ינואר जनवरी มกราคม tháng1",
     "february februar feber février febrero febbraio fevereiro februari helmikuu helmikuuta luty lutego únor února "
-    "február februarie febrer şubat февраль февраля лютий лютого φεβρουάριος φεβρουαρίου فبراير פברואר फरवरी กุมภาพันธ์",
+    "február februarie febrer şubat февраль февраля лютий лютого φεβρουάριος φεβρουαρίου فبراير פברואר फरवरी फ़रवरी กุมภาพันธ์",
     "march märz mars marzo março maart marts maaliskuu maaliskuuta marzec marca březen března marec március martie març "
     "mart март марта березень березня μάρτιος μαρτίου مارس מרץ मार्च มีนาคม mrt",
     "april avril abril aprile huhtikuu huhtikuuta kwiecień kwietnia duben dubna apríl április aprilie nisan апрель апреля "

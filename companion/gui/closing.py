@@ -44,7 +44,7 @@ class ClosingCard(QFrame):
         self.title = QLineEdit()
         self.title.setMaxLength(_LONGEST_TITLE)
         self.title.setAccessibleName("Title of this reflection")
-        self.title.setPlaceholderText("A title, if you like; otherwise your first words are it")
+        self.title.setPlaceholderText("A title, if you like; otherwise your first words are used")
         self.mood = MoodRow(look, "How are you now?")
         top = QHBoxLayout()
         top.setSpacing(10)

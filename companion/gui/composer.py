@@ -64,6 +64,11 @@ class Composer(QFrame):
     def clear(self) -> None:
         self.field.clear()
 
+    def forget(self) -> None:
+        """Nothing of what was written stays, not even to be undone."""
+        self.field.setPlainText("")
+        self._before_offer = self._with_offer = ""
+
     def offer(self, text: str) -> None:
         """Puts heard words after the draft, to be read before they are sent."""
         draft = self.draft.rstrip()

@@ -97,6 +97,19 @@ class Marking(Protocol):
         """The person's own title; empty: the first words."""
 
 
+class Recalling(Protocol):
+    """What of other days is brought up."""
+
+    def send_away(self, turn_id: int) -> None:
+        """Not again in this reflection."""
+
+    def forbid(self, turn_id: int) -> None:
+        """Never again."""
+
+    def be_silent(self) -> None:
+        """Nothing in this reflection."""
+
+
 class WaitingTakes(Protocol):
     """Recordings whose words are not known yet. Raises `CompanionError`."""
 
@@ -260,6 +273,9 @@ class WindowHost(Protocol):
 
     @property
     def marking(self) -> Marking: ...
+
+    @property
+    def recall(self) -> Recalling: ...
 
     @property
     def shelf(self) -> PracticeShelf:

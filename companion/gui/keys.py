@@ -217,4 +217,4 @@ def talks_everywhere(key: str) -> str:
     """What a person is told about talking from other windows; `key` is the desktop's, empty where it gives none."""
     if key:
         return f"{key} talks from every window"
-    return "This desktop gives no key. In its settings, bind one to the command: companion toggle-talk"
+    return "This desktop offers no such key. In its settings, set one up that runs: companion toggle-talk"

@@ -52,7 +52,7 @@ def ask(address: str) -> Notice:
     return Notice(
         kind="link",
         sentence=f"{'Write to' if link.is_mail else 'Open'} {link.where}?",
-        hint="The link stands in the companion's answer.",
+        hint="The link is in the companion's answer.",
         buttons=(("Open", lambda: _open(link)), ("Copy address", lambda: _copy(link))),
         tone="plain",
         icon="link",

@@ -40,7 +40,7 @@ NO_DISPLAY = (
     "`companion reflect --mic FILE --speaker FILE` and `companion demo --screenshots DIR`."
 )
 NOT_RUNNING = "Companion is not open, so there is nothing to talk to. Start it with `companion`."
-TOO_BUSY = "Companion is open but did not answer in time, so nothing was begun or ended. Try again."
+TOO_BUSY = "Companion is open but did not answer in time, so nothing was started or stopped. Try again."
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
 

@@ -24,14 +24,18 @@ class Pages(QStackedWidget):
     page_wanted = Signal(str)
     practice_chosen = Signal(str)
     link_followed = Signal(str)
-    export_wanted = Signal(object)
-    """A `Selection` of the journal."""
     import_wanted = Signal()
+    export_wanted = Signal(object)
+    """With what is chosen in the journal: a `Selection` and what it is called."""
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
         super().__init__()
         self._look, self._host, self._talk = look, host, talk
+        self.shown = "talk"
+        """The page that was turned to last."""
+        self.is_locked = False
+        """Nothing but the locked page is to be shown."""
         self.addWidget(talk)
 
     @property
@@ -42,6 +46,7 @@ class Pages(QStackedWidget):
         """ "journal", "insights" or "practices"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
+        self.shown = page
         if page == "journal":
             self.setCurrentWidget(self.journal)
             self.journal.setFocus()
@@ -64,8 +69,8 @@ class Pages(QStackedWidget):
         page = JournalPage(self._look, self._host)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
         page.link_followed.connect(self.link_followed)
-        page.export_wanted.connect(self.export_wanted)
         page.import_wanted.connect(self.import_wanted)
+        page.export_wanted.connect(self.export_wanted)
         self.addWidget(page)
         return page
 
@@ -76,7 +81,7 @@ class Pages(QStackedWidget):
 
         page = InsightsPage(self._look, self._host.insights)
         page.talk_wanted.connect(lambda: self.page_wanted.emit("talk"))
-        page.day_wanted.connect(self._show_day)
+        page.day_wanted.connect(self.open_day)
         self.addWidget(page)
         return page
 
@@ -89,6 +94,17 @@ class Pages(QStackedWidget):
         page.practice_chosen.connect(self.practice_chosen)
         self.addWidget(page)
         return page
+
+    async def discard(self) -> None:
+        """All but the talk side go, with every word in them; they are made anew when they are shown again."""
+        await self.keep_practice()
+        for name in ("journal", "insights", "practices"):
+            page = self.__dict__.pop(name, None)
+            if isinstance(page, QWidget):
+                if name != "practices":
+                    await page.close_reading()  # type: ignore[attr-defined]
+                self.removeWidget(page)
+                page.deleteLater()
 
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
@@ -107,7 +123,7 @@ class Pages(QStackedWidget):
         """Leaves what is open on the page that is shown; False: nothing is."""
         return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
 
-    def _show_day(self, day: date) -> None:
+    def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")
         self.journal.show_day(day)
 

@@ -54,7 +54,7 @@ class PassphraseForm(QWidget):
         column.setSpacing(12)
         self.field = self._field("Passphrase")
         column.addWidget(self.field)
-        self.again = self._field("The same once more")
+        self.again = self._field("Type it again")
         column.addWidget(self.again)
         if purpose != "choose":
             self.again.hide()
@@ -69,7 +69,7 @@ class PassphraseForm(QWidget):
         if self._purpose == "choose" and len(text) < SHORTEST:
             self._say(f"At least {SHORTEST} characters, please; four unrelated words are good.")
         elif self._purpose == "choose" and text != self.again.text():
-            self._say("The two are not the same.")
+            self._say("The two do not match.")
         elif text and not self.is_trying:
             self.is_trying = True
             self._say("One moment …")

@@ -13,10 +13,11 @@ _BUTTON_PX = 44
 
 
 class Rail(QWidget):
-    """One button per page; at the foot the sign of the microphone and the settings."""
+    """One button per page; at the foot the sign of the microphone, the lock and the settings."""
 
     page_chosen = Signal(str)
     settings_requested = Signal(str)
+    lock_requested = Signal()
 
     def __init__(self, look: Look, sign: QWidget, parent: QWidget | None = None) -> None:
         """`sign` tells on every page whether the microphone is open."""
@@ -45,6 +46,9 @@ class Rail(QWidget):
         self._column.addStretch(1)
         self._column.addWidget(sign, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addSpacing(8)
+        lock = self._button("lock", "lock", "Lock", "Ctrl+Shift+L")
+        lock.clicked.connect(self.lock_requested)
+        self._column.addWidget(lock, 0, Qt.AlignmentFlag.AlignHCenter)
         settings = self._button("settings", "settings", "Settings", "Ctrl+,")
         settings.clicked.connect(lambda: self.settings_requested.emit(""))
         self._column.addWidget(settings, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from companion.app import Companion
+    from companion.gui.window import Window
 
 _PASSES = 5
 """Rounds of the event loop after which everything that was asked for has been laid out."""
@@ -132,7 +133,22 @@ def _stage(name: str, theme: str) -> QWidget:
     window.page.area.arrive()
     if name in PAGES:
         window.show_page(PAGES[name])
+    if name == "locked":
+        _lock(window)
     return window
+
+
+def _lock(window: Window) -> None:
+    from companion.gui.locked import LockedPage
+
+    async def stays(passphrase: str) -> None:
+        """Nobody unlocks a picture."""
+
+    page = LockedPage(window.look, stays)
+    window.pages.addWidget(page)
+    window.pages.setCurrentWidget(page)
+    window.rail.hide()
+    page.ask("passphrase")
 
 
 async def _picture(widget: QWidget, path: Path, *, is_last: bool = True) -> Path:

@@ -16,6 +16,7 @@ from companion.app import Companion
 from companion.errors import CompanionError, Kind
 from companion.events import Event, JournalOpened, Note, SettingsChanged, UserSaid
 from companion.gui.infront import InFront
+from companion.gui.locking import Locking
 from companion.gui.microphone import SignOn
 from companion.gui.window import Window
 from companion.log import describe
@@ -23,9 +24,11 @@ from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.gui.devtools import Devtools
+    from companion.gui.exchange.steps import Steps
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
     from companion.gui.welcome.view import WelcomeView
+    from companion.records import Selection
 
 _log = logging.getLogger(__name__)
 _DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
@@ -40,6 +43,8 @@ class Shell:
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
         self.devtools: Devtools | None = None
+        self.exchange: Steps | None = None
+        """The import or the export that is open."""
         self.welcome: WelcomeView | None = None
         self._paused: set[str] = set()
         self._is_draft_read = self._is_draft_kept = self._is_welcoming = False
@@ -51,8 +56,18 @@ class Shell:
             lambda code: spawn(app.change({"care.region": code}), name="remember the country")
         )
         self.window.turned.connect(self._page_turned)
+        self.window.pages.import_wanted.connect(self.open_import)
+        self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
         QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
+        self.locking = Locking(
+            app,
+            self.window,
+            keep_draft=self.keep_draft,
+            close_dialogs=self._close_dialogs,
+            come_forward=self.bring_to_front,
+            draft_put_away=self._draft_put_away,
+        )
         self._unwatch = app.events.watch(self._watch)
         app.tell()
 
@@ -63,13 +78,16 @@ class Shell:
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
-        for dialog in (self.settings, self.passphrase, self.devtools):
-            if dialog is not None:
-                dialog.close()
+        self._close_dialogs()
         if self.welcome is not None:
             self.welcome.close_pages()
         self.window.remember_place()
         self.window.hide()
+
+    def _close_dialogs(self) -> None:
+        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
+            if dialog is not None:
+                dialog.close()
 
     def leave_soon(self) -> None:
         """The session of the desktop ends; what comes after this may not be waited for."""
@@ -126,6 +144,8 @@ class Shell:
 
     def open_settings(self, page: str = "") -> None:
         """Opens the settings at a page; a second request brings the open dialog there."""
+        if self.window.pages.is_locked:
+            return
         if self.settings is None:
             from companion.gui.settings.dialog import SettingsDialog
 
@@ -147,6 +167,42 @@ class Shell:
             self.settings.close()
         if name == "welcome":
             self.welcome_again()
+        elif name == "import":
+            self.open_import()
+        elif name == "export":
+            self.open_export(None)
+
+    def open_import(self) -> None:
+        """Opens the import; an export that is open makes room."""
+        from companion.gui.exchange.importing import ImportDialog
+
+        if not isinstance(self.exchange, ImportDialog):
+            dialog = ImportDialog(self._app.exchange, self.window.look, self.window)
+            dialog.changed.connect(self.window.pages.refresh_shown)
+            self._open_exchange(dialog)
+
+    def open_export(self, chosen: tuple[Selection, str] | None) -> None:
+        """Opens the export; `chosen`, with what it is called, is offered beside the whole journal."""
+        from companion.gui.exchange.exporting import ExportDialog
+
+        if not isinstance(self.exchange, ExportDialog):
+            self._open_exchange(
+                ExportDialog(self._app.exchange, self.window.look, self.window, chosen=chosen)
+            )
+
+    def _open_exchange(self, dialog: Steps) -> None:
+        if self.exchange is not None:
+            self.exchange.close()
+        self.exchange = dialog
+        dialog.finished.connect(self._forget_exchange)
+        self._take_in(dialog)
+        dialog.open()
+
+    def _forget_exchange(self) -> None:
+        if self.exchange is not None:
+            gone, self.exchange = self.exchange, None
+            self._front.remove(gone)
+            gone.deleteLater()
 
     def toggle_devtools(self) -> None:
         """Opens the developer tools, or closes them; they remember nothing."""
@@ -237,6 +293,9 @@ class Shell:
         except CompanionError as error:  # the window is closing: there is nobody to tell
             _log.warning("the draft could not be kept: %s", describe(error))
 
+    def _draft_put_away(self, is_kept: bool) -> None:
+        self._is_draft_read = not is_kept
+
     async def _read_draft(self) -> None:
         text = await self._app.archive.draft()
         if text and not self._is_draft_read:
@@ -245,6 +304,7 @@ class Shell:
         self._is_draft_read = True
 
     def _watch(self, event: Event) -> None:
+        self.locking.follow(event)
         match event:
             case SettingsChanged():
                 self.window.settings_changed()

@@ -117,6 +117,22 @@ class StagedMarks:
         self._host.emit(self.now)
 
 
+class StagedRecall:
+    """What was sent away, forbidden or switched off."""
+
+    def __init__(self) -> None:
+        self.log: list[object] = []
+
+    def send_away(self, turn_id: int) -> None:
+        self.log.append(("send away", turn_id))
+
+    def forbid(self, turn_id: int) -> None:
+        self.log.append(("forbid", turn_id))
+
+    def be_silent(self) -> None:
+        self.log.append("be silent")
+
+
 @dataclass(slots=True)
 class StagedSettings:
     appearance: StagedAppearance = field(default_factory=StagedAppearance)
@@ -204,6 +220,7 @@ class StagedHost:
         self.journal_desk = StagedJournal(self)
         self.shelf = StagedShelf(WALK, UNFINISHED)
         self.marking = StagedMarks(self)
+        self.recall = StagedRecall()
 
     def press_talk(self) -> None:
         self.pressed.append("press")
@@ -482,6 +499,10 @@ def practices(host: StagedHost) -> None:
     idle(host)
 
 
+def locked(host: StagedHost) -> None:
+    idle(host)
+
+
 SCENES: dict[str, Callable[[StagedHost], None]] = {
     "idle": idle,
     "listening": listening,
@@ -494,6 +515,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights": insights,
     "insights-few": insights_few,
     "insights-empty": insights_empty,
+    "locked": locked,
     "practices": practices,
 }
 PAGES = {

@@ -27,9 +27,7 @@ _TIMES = (
     ("first word", Mark.ASKED, Mark.FIRST_TOKEN),
     ("first sound", Mark.RELEASED, Mark.FIRST_SOUND),
 )
-_TIMES_TIP = (
-    "Heard and first sound count from the moment you let go, the first word from the request for an answer"
-)
+_TIMES_TIP = "“Heard” and “first sound” are counted from the moment you let go, “first word” from the request for an answer"
 
 
 class StatusLine(QWidget):

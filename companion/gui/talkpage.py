@@ -19,7 +19,11 @@ from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from companion.gui.closing import ClosingCard
+    from companion.gui.earlier import EarlierRow
+    from companion.gui.host import Recalling
     from companion.gui.transcript import Script
 
 _LEAST_OPENING_PX = 80
@@ -60,6 +64,8 @@ class TalkPage(QWidget):
         """`now`: the clock of the captions."""
         super().__init__(parent)
         self._look, self._now = look, now
+        self._recall: Callable[[], Recalling]
+        self._open_day: Callable[[date], None]
         self._shows_script = False
         self.welcome = QWidget(self)
         self.area = TalkArea(look, self)
@@ -125,6 +131,31 @@ class TalkPage(QWidget):
     def _has_closing(self) -> bool:
         return "closing" in self.__dict__
 
+    @cached_property
+    def earlier(self) -> EarlierRow:
+        """What is brought up from other days."""
+        from companion.gui.earlier import EarlierRow
+
+        row = EarlierRow(self._look, lambda: self._now().day, self)
+        row.changed.connect(self._place)
+        row.opened.connect(self._open_day)
+        row.sent_away.connect(lambda turn: self._recall().send_away(turn))
+        row.forbidden.connect(lambda turn: self._recall().forbid(turn))
+        row.switched_off.connect(lambda: self._recall().be_silent())
+        return row
+
+    def connect_earlier(self, recall: Callable[[], Recalling], open_day: Callable[[date], None]) -> None:
+        """What the chips of other days do."""
+        self._recall, self._open_day = recall, open_day
+
+    @property
+    def _has_earlier(self) -> bool:
+        return "earlier" in self.__dict__
+
+    def forget_earlier(self) -> None:
+        if self._has_earlier:
+            self.earlier.tell(())
+
     def show_opening(self, question: str) -> None:
         self.opening.setText(question)
         self._fit_opening()
@@ -181,9 +212,13 @@ class TalkPage(QWidget):
                 self.area.button.show_level(event.level_db)
             case e.TranscriptHeard():
                 self._begin().hear(event.turn, event.transcript, self._now())
+            case e.EarlierRecalled():
+                self.earlier.tell(event.passages)
+                self._place()
             case e.UserSaid(is_of_before=True):
                 self._forget(event.turn)  # they stand in the journal, not on this page
             case e.UserSaid():
+                self.forget_earlier()
                 self._begin().say(event.turn, event.text, When.of(event.at, event.offset_s))
             case e.ReplyContinued():
                 self._begin().go_on(event.turn, event.text)
@@ -233,6 +268,10 @@ class TalkPage(QWidget):
         area = min(self.area.wanted_height, high)
         above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
         script = above
+        if self._has_earlier and not self.earlier.isHidden():
+            row = self.earlier.sizeHint().height()
+            above = script = max(0, above - row - self._look.px(_GAP_PX))
+            self.earlier.setGeometry(0, above, wide, row)
         if self._has_closing and not self.closing.isHidden():
             column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
             card = min(self.closing.wanted_height(column, above), above)
@@ -245,6 +284,8 @@ class TalkPage(QWidget):
         self.area.raise_()
         if self._has_closing:
             self.closing.raise_()
+        if self._has_earlier:
+            self.earlier.raise_()
         self._fit_opening()
 
     def _fit_opening(self) -> None:

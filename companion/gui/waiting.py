@@ -33,11 +33,11 @@ from companion.tasks import spawn, stop
 UNDO_MS = 10_000
 """How long a discarded row offers to take it back."""
 _WHY = (
-    "Each was made when nobody could make it out, or when Companion ended too early. "
-    "They are kept, encrypted, until they have words or you discard them."
+    "Companion closed too soon, or these could not be understood. "
+    "They are kept, encrypted, until they are written down or you discard them."
 )
-_NONE = "No recording waits."
-_NONE_HINT = "Whenever one cannot be heard, it is kept here until it can."
+_NONE = "No recordings are waiting."
+_NONE_HINT = "When one cannot be written down, it is kept here until it can be."
 
 
 def length_of(seconds: float) -> str:
@@ -83,7 +83,7 @@ class WaitingPage(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName("Recordings that wait for their words")
+        area.setAccessibleName("Recordings waiting to be written down")
         area.setWidget(inside)
         column.addWidget(area, 1)
         self._show_heading()
@@ -126,7 +126,11 @@ class WaitingPage(QWidget):
 
     def _show_heading(self) -> None:
         count = self.count
-        text = "1 recording waits for its words" if count == 1 else f"{count} recordings wait for their words"
+        text = (
+            "1 recording is waiting to be written down"
+            if count == 1
+            else f"{count} recordings are waiting to be written down"
+        )
         self.heading.setText(text if count else _NONE)
         self.hint.setText(_WHY if count else _NONE_HINT)
 
@@ -156,7 +160,7 @@ class WaitingPage(QWidget):
         self._takes.discard(row.take.id)
         row.show_discarded(True)
         row.undo.setFocus(Qt.FocusReason.OtherFocusReason)
-        announce(row, "Recording discarded. It can be taken back for ten seconds.")
+        announce(row, "Recording discarded. You can undo this for ten seconds.")
         QTimer.singleShot(UNDO_MS, row, lambda: self._gone(row))
         self._show_heading()
         self.changed.emit()

@@ -96,7 +96,7 @@ class Window(QMainWindow):
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
-        self._welcome: WelcomeView | None = None
+        self.welcome: WelcomeView | None = None
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -108,8 +108,8 @@ class Window(QMainWindow):
 
     def show_welcome(self, welcome: WelcomeView) -> None:
         """The pages of the first start, with nothing beside them."""
-        if self._welcome is None:
-            self._welcome = welcome
+        if self.welcome is None:
+            self.welcome = welcome
             self.pages.addWidget(welcome)
         self.pages.setCurrentWidget(welcome)
         self.rail.hide()
@@ -117,10 +117,12 @@ class Window(QMainWindow):
 
     @property
     def shows_welcome(self) -> bool:
-        return self._welcome is not None and self.pages.currentWidget() is self._welcome
+        return self.welcome is not None and self.pages.currentWidget() is self.welcome
 
     def show_page(self, page: str) -> None:
         """ "talk", "journal", "insights" or "practices"."""
+        if self.pages.is_locked:
+            return
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
@@ -236,6 +238,7 @@ class Window(QMainWindow):
         self.bar.new_session_wanted.connect(self._begin_anew)
         self.page.mood_marked.connect(self._mark)
         self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
+        self.page.connect_earlier(lambda: host.recall, self.pages.open_day)
         self.page.another_wanted.connect(self.bar.open_menu)
         self.bar.practices_wanted.connect(lambda: self.show_page("practices"))
         self.notices.changed.connect(self._trouble_changed)
@@ -280,8 +283,8 @@ class Window(QMainWindow):
             self.raise_()
 
     def _escape(self) -> None:
-        if self._welcome is not None and self.shows_welcome:
-            self._welcome.escape()
+        if self.welcome is not None and self.shows_welcome:
+            self.welcome.escape()
             return
         if self._phase is e.Phase.READY and self.pages.escape():
             return
@@ -314,6 +317,7 @@ class Window(QMainWindow):
         self.notices.close_turn()
         if self.page.has_script:
             self.page.script.forget()
+        self.page.forget_earlier()
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
@@ -393,7 +397,9 @@ class Window(QMainWindow):
                 )
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
-                    self.status.show_note("Headphones are better here: the answer cannot be talked over")
+                    self.status.show_note(
+                        "Headphones work better here: without them you cannot talk over the answer"
+                    )
 
     def _show_other_time(self, event: e.LocalTimeChanged) -> None:
         if event.is_other_day or event.is_other_zone:

@@ -19,8 +19,9 @@ from companion.insights.rows import Row, Span, Table, count
 
 LEAST_SIDE = 20
 """Marked days with it, and without it."""
-CHANCE = 0.05
-"""At most so many journals in which nothing belongs together show a link."""
+CHANCE = 0.03
+"""A pair must be rarer by chance than this. At most 5 % of journals in which nothing belongs together then show a link,
+even where moods last for days, so that neighbouring places are no independent trials (tests/insights tries 4,000)."""
 LEAST_EFFECT = 0.2
 """Cliff's delta: how much more often one side lies above the other than below, -1 to 1."""
 _MOST_PAIRS, _MOST_PLACES = 20, 300

@@ -15,5 +15,5 @@ store       `open_journal`, `open_in_memory` and `SqlJournal`, the `Journal` of 
 
 Order of opening: read slots -> unlock and check the key -> look at the file read-only (identity, schema, quick check)
 -> copy it where it is of an older version -> open for writing, or only for reading where a newer version wrote it. A file
-that does not pass is left exactly as it is.
+that does not pass is left exactly as it is. Every page of a large one is read after it was opened.
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _PAGE_BYTES = 4096
 _SALT_BYTES = 16
 _PLAIN_HEADER = b"SQLite format 3\0"
+CHECKED_AT_ONCE = 8_000_000
+"""Bytes; a larger file is opened first, in the time a person waits, and checked after."""
 _MEMORY = ":memory:"
 _TUNING = (
     "PRAGMA synchronous = FULL",  # with WAL: every COMMIT reaches the disk before it returns
@@ -51,6 +54,8 @@ class Opened:
     connection: Connection
     is_read_only: bool = False
     """A newer version wrote it: what is known of it can be read, and nothing is written."""
+    is_checked: bool = True
+    """False: it is so large that `check_whole` is left to whoever has the time."""
 
 
 def open_database(
@@ -74,11 +79,14 @@ def open_database(
     """
     if path is None:
         return Opened(_set_up(_connect(_MEMORY, key), journal_id))
-    version = 0
+    version, is_checked = 0, True
     if check_present(path, has_entries=has_entries):
         try:
             with closing(_connect(_address(path, _mode_to_look(path)), key)) as look:
                 version = _inspect(look, journal_id, has_entries=has_entries)
+                is_checked = path.stat().st_size <= CHECKED_AT_ONCE
+                if is_checked:
+                    _check(look)
         except dbapi2.Error as error:
             raise _verdict(path, key, error) from error
     elif for_reading:
@@ -92,7 +100,9 @@ def open_database(
             hint="Open Companion once; that brings it up to date.",
         )
     if for_reading or version > len(MIGRATIONS):
-        return Opened(_for_reading(_connect(_address(path, "mode=ro"), key)), is_read_only=True)
+        return Opened(
+            _for_reading(_connect(_address(path, "mode=ro"), key)), is_read_only=True, is_checked=is_checked
+        )
     connection = _connect(_address(path, "mode=rw"), key)
     try:
         if 0 < version < len(MIGRATIONS):
@@ -100,7 +110,31 @@ def open_database(
     except BaseException:
         connection.close()
         raise
-    return Opened(_set_up(connection, journal_id))
+    return Opened(_set_up(connection, journal_id), is_checked=is_checked)
+
+
+def check_whole(path: Path, key: Secret, begun: Callable[[Callable[[], None]], bool]) -> None:
+    """Reads every page beside whoever writes. Blocking, seconds for a large journal; for a thread of its own.
+
+    Args:
+        begun: given what ends it early, from any thread; says whether it is still wanted.
+
+    Raises:
+        CompanionError: JOURNAL_DAMAGED.
+    """
+    with closing(_connect(_address(path, "mode=ro"), key)) as look:
+        if not begun(look.interrupt):
+            return
+        try:
+            _check(look)
+        except dbapi2.Error as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+                raise _verdict(path, key, error) from error
+
+
+def _check(connection: Connection) -> None:
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise CompanionError(Kind.JOURNAL_DAMAGED)
 
 
 def copy_before_version(path: Path, version: int) -> Path:
@@ -126,6 +160,7 @@ def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str
             os.fsync(file.fileno())
         with closing(_connect(_address(growing, "mode=ro&immutable=1"), key)) as copy:
             _inspect(copy, journal_id, has_entries=False)
+            _check(copy)
             if (
                 _counts(copy) != _counts(connection)
                 or copy.execute("PRAGMA cipher_integrity_check").fetchone()
@@ -215,14 +250,12 @@ def _make_private(path: Path) -> None:
 
 
 def _inspect(connection: Connection, journal_id: str, *, has_entries: bool) -> int:
-    """The version of its schema, once it is known to be whole and the right one."""
+    """The version of its schema, once it is known to be the right one."""
     identity = _identity(connection)
     if identity is None and has_entries:
         raise CompanionError(Kind.JOURNAL_DAMAGED)
     if identity not in (None, journal_id):
         raise CompanionError(Kind.JOURNAL_FOREIGN)
-    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise CompanionError(Kind.JOURNAL_DAMAGED)
     return schema_version(connection)
 
 

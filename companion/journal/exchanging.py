@@ -22,9 +22,10 @@ from companion.flow import TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.listing import ALL, Key, Listing, key_of
 from companion.journal.rows import read_turns, where
+from companion.journal.sounds import Sounds
 from companion.journal.staging import LIVING, Stage
 from companion.journal.tables import Tables, for_reading_only, insert, storable
-from companion.records import Selection, SessionRecord
+from companion.records import Selection, SessionRecord, SoundSide
 from companion.tasks import unbroken
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Batch:
 class Exchanging:
     """One per open journal."""
 
-    def __init__(self, tables: Tables, listing: Listing, changing: Changing) -> None:
-        self._tables, self._listing, self._changing = tables, listing, changing
+    def __init__(self, tables: Tables, listing: Listing, changing: Changing, sounds: Sounds) -> None:
+        self._tables, self._listing, self._changing, self._sounds = tables, listing, changing, sounds
         self._stages = itertools.count(1)
 
     # -- out ------------------------------------------------------------------------------------------------
@@ -147,11 +148,32 @@ class Exchanging:
         batch_id = insert(connection, "batch", row)
         return Batch(batch_id, stage.keep(connection, batch_id))
 
-    async def undo(self, batch_id: int) -> int:
+    async def without_sound(self, turn_uids: Iterable[str]) -> dict[str, int]:
+        """Those of the turns that are here and have no recording: their uids and ids.
+
+        Raises:
+            CompanionError: as `Tables.read`.
+        """
+        wanted = json.dumps(list(turn_uids))
+        sql = f"SELECT uid, id FROM turn WHERE uid {_IN} AND id NOT IN (SELECT turn_id FROM kept_sound)"
+        return await self._tables.read(lambda connection: dict(connection.execute(sql, (wanted,)).fetchall()))
+
+    async def add_sound(self, turn_id: int, side: SoundSide, pcm: bytes, kept_at: float) -> None:
+        """Seals a recording (int16 mono at 16 kHz) and keeps it with its turn, as it was kept elsewhere.
+
+        Raises:
+            CompanionError: as `Tables.write`; DISK_FULL.
+        """
+        take_id = await self._sounds.seal(pcm)
+        await self._sounds.keep(turn_id, [take_id], side)
+        sql = "UPDATE kept_sound SET kept_at = ? WHERE take_id = ?"
+        await self._tables.write(lambda connection: connection.execute(sql, (kept_at, take_id)).rowcount)
+
+    async def undo(self, batch_id: int) -> list[int]:
         """Takes what came with it out again, at once; it can be brought back for a while, like all that is deleted.
 
         Returns:
-            How many reflections that were.
+            The reflections that were taken out.
 
         Raises:
             CompanionError: as `Tables.write`.
@@ -165,7 +187,7 @@ class Exchanging:
         await self._tables.write(
             lambda connection: connection.execute(told, (time.time(), batch_id)).rowcount
         )
-        return len(ids)
+        return ids
 
 
 # -- rows as entries ----------------------------------------------------------------------------------------

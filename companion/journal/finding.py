@@ -134,9 +134,12 @@ class Finding:
         found = _Found(words)
         found.still, found.read = await self._near(said, selection)
         is_few = days is not None and (days[1] - days[0]).days < _FEW_DAYS
-        return await self._tables.read(
+        if is_few:
+            found.others = await self._tables.read(lambda db: index.turns_in(db, selection)[-limit:])
+        strong = await self._tables.read(
             lambda db: self._strong(db, query, found, frozenset(without), limit, is_few=is_few)
         )
+        return [replace(each, is_asked=is_back) for each in strong]
 
     def _strong(
         self,

@@ -60,8 +60,8 @@ def with_reader(both: Sequence[int], read: Sequence[int]) -> list[int]:
 
 
 def rarity(entries: int, with_word: int) -> float:
-    """How much a word tells."""
-    return math.log((entries + 1) / (with_word + 0.5))
+    """How much a word tells; in a journal that has hardly begun about the same for all."""
+    return math.log((max(entries, 500) + 1) / (with_word + 0.5))
 
 
 def strength(covered: float, cosine: float | None) -> float:

@@ -6,9 +6,10 @@ leaves nothing on disk. Nothing here removes or overwrites a journal that does n
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlcipher3 import dbapi2
 
-from companion.errors import CompanionError, Kind
+from companion.errors import Action, CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
-from companion.journal.database import Opened, check_present, open_database
+from companion.journal.database import Opened, check_present, check_whole, open_database
 from companion.journal.draft import SealedDraft
 from companion.journal.exchanging import Exchanging
 from companion.journal.finding import Finding
@@ -47,10 +48,13 @@ from companion.log import Secret
 from companion.paths import Home, sync_folder
 from companion.ports import Spool
 from companion.records import SessionRecord, WaitingTake
+from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+Check = Callable[[Callable[[Callable[[], None]], bool]], None]
+"""`check_whole` of a journal."""
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
         cost_usd = ?
@@ -149,6 +153,7 @@ async def open_journal(
         slots_file=slots_file,
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
         copies=folder_of(home.journal),
+        check=None if database.is_checked else partial(check_whole, home.journal, key),
     )
 
 
@@ -221,7 +226,9 @@ class SqlJournal:
         slots_file: SlotsFile | None = None,
         draft: SealedDraft | None = None,
         copies: Path | None = None,
+        check: Check | None = None,
     ) -> None:
+        """`check`: what is still to be done to know that every page of it is sound."""
         self.tables = tables
         self._writer = tables.writer
         self._takes = takes
@@ -232,10 +239,12 @@ class SqlJournal:
         self.list = Listing(tables)
         self.sounds = Sounds(tables, takes)
         self.changing = Changing(tables, self.sounds, copies)
-        self._copies = copies
+        self._copies, self._check = copies, check
+        self._end_check: Callable[[], None] = lambda: None
+        self._is_closing = False
         self.finding = Finding(tables)
         self.remembering = Remembering(tables)
-        self.exchange = Exchanging(tables, self.list, self.changing)
+        self.exchange = Exchanging(tables, self.list, self.changing, self.sounds)
         self.insights = InsightRows(tables)
         self._successors: dict[int, int] = {}
         """Deleted session -> the one in which what is still said in it goes on."""
@@ -381,6 +390,40 @@ class SqlJournal:
         if (copies := self._copies) is not None:
             await self._writer.run(lambda: remove_due(copies, now))
 
+    async def check(self) -> None:
+        """Reads every page of a large journal, beside what goes on; of a small one that was done when it was opened.
+
+        Raises:
+            CompanionError: JOURNAL_DAMAGED; what can be read still can.
+        """
+        check, self._check = self._check, None
+        if check is None or self._is_closing:
+            return
+        async with self.tables.one_reader:
+            task = spawn(
+                asyncio.to_thread(check, self._check_begun), name="check the journal", is_awaited=True
+            )
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                self._end_check()
+                await asyncio.wait([task])
+                task.exception()  # seen; who wanted to know is gone
+                raise
+            finally:
+                self._end_check = lambda: None
+        try:
+            task.result()
+        except CompanionError as error:
+            hint = "It stays open: what can be read is there, and nothing was removed."
+            told = CompanionError(error.kind, "A part of the journal is damaged.", hint=hint, cause=error)
+            told.actions = (Action.SHOW_FILE,)
+            raise told from error
+
+    def _check_begun(self, end: Callable[[], None]) -> bool:
+        self._end_check = end
+        return not self._is_closing
+
     # -- keys -----------------------------------------------------------------------------------------------
 
     async def set_passphrase(self, passphrase: str, *, cost: Argon2Cost | None = None) -> None:
@@ -407,7 +450,10 @@ class SqlJournal:
 
     async def close(self) -> None:
         """Saves what is queued or being recorded, then closes the file. Idempotent; waits five seconds at most."""
-        await self._writer.close(self._end)
+        self._is_closing = True
+        self._end_check()
+        async with self.tables.one_reader:
+            await self._writer.close(self._end)
 
     async def check_passphrase(self, passphrase: str) -> None:
         """Returns when `passphrase` opens it.

@@ -5,6 +5,7 @@ A job gets the connection and runs on the writer thread, after those that were g
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,8 @@ class Tables:
         """`before_entries`: called, on the thread, before a turn is written."""
         self.writer, self.connection, self.is_read_only = writer, connection, is_read_only
         self.before_entries = before_entries
+        self.one_reader = asyncio.Lock()
+        """Held by whoever reads beside the thread, which keeps the log from being emptied."""
         self.purge_steps: list[Callable[[Connection, list[int]], None]] = []
         """Told the sessions that go for good, before they do, in the same transaction: for what no cascade reaches."""
         self.purged_turns: set[int] = set()
@@ -64,7 +67,10 @@ class Tables:
 
     async def empty_log(self) -> None:
         """What was deleted leaves the write-ahead log too, which holds earlier states of the pages it was on."""
-        await self.writer.run(lambda: self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        async with self.one_reader:
+            await self.writer.run(
+                lambda: self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            )
 
     def _in_transaction(self, job: Callable[[Connection], T]) -> T:
         if self.is_read_only:

@@ -38,7 +38,7 @@ class RoleSettings:
 
 
 _ACTIVE_HELP = "Registered name of the provider."
-_STAND_INS_HELP = "Who may be asked when the chosen one fails, in this order; what you said goes there then."
+_STAND_INS_HELP = "Who may be asked, in this order, when your choice fails. What you said then goes there."
 _OWN = ("active", "stand_ins")
 """The settings of a role that are not a provider's."""
 
@@ -87,7 +87,7 @@ class Server:
     """One server of the person's own, or a cluster of servers that are alike."""
 
     address: str = setting(
-        "", label="Address", help="Several with commas: the next is asked when one does not answer."
+        "", label="Address", help="Separate several with commas: if one does not answer, the next is asked."
     )
     kind: str = setting(
         "openai",
@@ -97,9 +97,9 @@ class Server:
             "wyoming": "Wyoming (hearing and voice)",
         },
     )
-    label: str = setting("", label="Name", help="As you call it.")
+    label: str = setting("", label="Name", help="Whatever you like to call it.")
     does: str = setting(
-        "", label="What it is used for", help="llm, stt, tts, embeddings; empty: all that its kind can be."
+        "", label="What it is used for", help="llm, stt, tts, embeddings. Empty: everything it can do."
     )
 
 
@@ -120,7 +120,7 @@ class Talk:
     key: str = setting(
         "Space",
         label="Talk key",
-        help="Hold it and speak. It talks wherever no text field has the focus.",
+        help="Hold it and speak. It works everywhere except in a text field.",
         page=Page.SHORTCUTS,
     )
     engine: str = setting(
@@ -157,7 +157,7 @@ class Talk:
     everywhere: bool = setting(
         False,
         label="Talk from other windows too",
-        help="Asks the desktop for a key. Where it gives none, bind one to the command: companion toggle-talk",
+        help="Asks the desktop for a key. If it offers none, set one up there that runs: companion toggle-talk",
         page=Page.SHORTCUTS,
     )
     everywhere_key: str = setting(
@@ -172,7 +172,7 @@ class Talk:
     language: str = setting(
         "",
         label="Language you speak",
-        help="A tag such as en, de or pt-BR. Empty: it is found out while you speak, by recognisers that can.",
+        help="A code such as en, de or pt-BR. Empty: recognisers that can, find it out while you speak.",
         page=Page.HEARING,
     )
     longest_take_s: int = setting(
@@ -190,7 +190,7 @@ class Talk:
     tail_ms: int = setting(
         200,
         label="Keep recording after release",
-        help="So that the last word is not cut.",
+        help="So that the last word is not cut off.",
         unit="ms",
         low=0,
         high=1000,
@@ -210,7 +210,8 @@ class Sound:
     keep_microphone_open: bool = setting(
         False,
         label="Keep the microphone open between recordings",
-        help="They begin at once, without losing a syllable. The system shows the microphone as in use all the time.",
+        help="Recordings begin at once, without losing a syllable. The system will show the microphone as in use "
+        "all the time.",
         page=Page.SOUND,
     )
     speak_answers: bool = setting(True, label="Speak the answers", page=Page.VOICE)
@@ -251,11 +252,23 @@ class Journal:
         help="Encrypted, on this computer. Off: a new reflection is forgotten when the window closes.",
         page=Page.JOURNAL,
     )
+    recall: bool = setting(
+        True,
+        label="Remember earlier reflections while we talk",
+        help="The few that bear on what you say, shown above the button each time.",
+        page=Page.JOURNAL,
+    )
+    recall_to: str = setting(
+        "",
+        label="Who else may be told of them",
+        help="Names of providers. Whoever thinks on this computer may; nobody else until you allow it.",
+        page=None,
+    )
     keep_sound: str = setting(
         "until_written",
         label="Keep the recordings of what I say",
         help="Encrypted, beside the words. Never: what could not be written down is lost when the window closes. Choosing "
-        "less removes none that is kept already, but those that are older than the days you choose.",
+        "less removes nothing that is kept already, except recordings older than the days you choose.",
         choices={
             "never": "Never",
             "until_written": "Until they are written down",
@@ -267,10 +280,24 @@ class Journal:
     sound_days: int = setting(
         30,
         label="Days to keep recordings",
-        help="Where they are kept for some days.",
+        help="If they are kept for some days.",
         unit="days",
         low=1,
         high=3650,
+        page=Page.JOURNAL,
+    )
+    lock_after_min: int = setting(
+        10,
+        label="Lock when I am away for",
+        help="Closes the journal and hides every word; not while you speak or listen. Ctrl+Shift+L: at once. 0: never.",
+        unit="minutes",
+        low=0,
+        high=720,
+        page=Page.JOURNAL,
+    )
+    lock_with_screen: bool = setting(
+        True,
+        label="Lock with the screen and when the computer sleeps",
         page=Page.JOURNAL,
     )
 
@@ -296,7 +323,7 @@ class Reply:
     monthly_budget_usd: float = setting(
         0.0,
         label="Most to spend in a month",
-        help="As far as prices are known. When it is used up, nothing that costs money is asked; 0: no limit.",
+        help="As far as prices are known. Once it is used up, nothing that costs money is asked. 0 means no limit.",
         unit="$",
         low=0,
         high=10_000,
@@ -317,7 +344,7 @@ class Care:
     trusted_person: str = setting(
         "",
         label="Somebody you trust",
-        help="A name, as you say it. It stands in what is said when things are bad; nobody is told or called.",
+        help="A name, as you say it. It is mentioned when things are bad; nobody is told or called.",
         page=Page.PRIVACY,
     )
 
@@ -344,7 +371,7 @@ class Network:
     offline: bool = setting(
         False,
         label="Offline mode",
-        help="Nothing leaves this computer, whatever else is chosen. What is under way ends at once.",
+        help="Nothing leaves this computer, whatever else is chosen. Anything under way stops at once.",
         page=Page.PRIVACY,
     )
     keys_in_own_network: bool = setting(
@@ -362,13 +389,14 @@ class Network:
     certificates: str = setting(
         "",
         label="Certificate of my own server",
-        help="A file of certificates that are trusted besides the system's own. Checking cannot be switched off.",
+        help="A file of certificates to trust in addition to the system's own. Checking cannot be switched off.",
         page=Page.PRIVACY,
     )
     models_mirror: str = setting(
         "",
         label="Mirror of the models",
-        help="Address of a copy of the models (kind/name/file). It is asked first; the sums must be right.",
+        help="Address of a copy of the models (kind/name/file). It is asked first, and its files must match the "
+        "known checksums.",
         page=Page.ADVANCED,
     )
     timeout_s: float = setting(
@@ -406,7 +434,7 @@ class Network:
     requests_per_min: int = setting(
         0,
         label="Most requests in a minute",
-        help="0: no limit of our own.",
+        help="0 means no limit of ours.",
         low=0,
         high=10_000,
         environment="AI_RATE_LIMIT",  # in requests a second

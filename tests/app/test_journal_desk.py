@@ -9,7 +9,7 @@ import pytest
 
 from companion.audio.virtual import CapturingPlayer
 from companion.errors import CompanionError, Kind
-from companion.events import LocalTimeChanged, PracticeChanged, SessionBegan, Trouble, TurnFinished
+from companion.events import LocalTimeChanged, PracticeChanged, SessionBegan, Trouble, TurnFinished, UserSaid
 from companion.paths import Home
 from companion.records import Selection
 from tests.app.test_companion import KeepingVault, Watched, running, texts
@@ -66,6 +66,23 @@ async def test_one_turn_is_deleted_and_another_put_right_in_what_is_told_next(ho
             "And home again.",
             "Late.",
         ]
+
+
+async def test_a_turn_deleted_while_it_is_answered_is_not_told_next(home: Home) -> None:
+    async with OpenAIServer() as server, talking(home, server, vault_for(server)) as watched:
+        server.script.header_delay_s = 0.5
+        await watched.app.change(
+            {"providers.llm.active": "openai", "providers.llm.openai.base_url": server.url}
+        )
+        assert watched.app.submit("The heron stood by the weir.")
+        await watched.until(lambda: watched.of(UserSaid))
+        (session,) = await watched.app.sessions()
+        (turn,) = await watched.app.turns(session.id)
+        assert watched.of(TurnFinished) == []
+        await watched.app.journal_desk.delete_turn(turn.id)
+        await watched.until(lambda: watched.of(TurnFinished))
+        assert "heron" not in known(watched)
+        assert watched.of(Trouble) == []
 
 
 async def test_a_reflection_of_another_day_is_gone_on_with(home: Home) -> None:

@@ -206,6 +206,7 @@ async def room(home: Home) -> AsyncIterator[Room]:
             pause=app.pause_hands_free,
             resume=app.resume_hands_free,
             renew=app.renew_connections,
+            lock=app.lock.lock_with_screen,
             clocks=time.clocks,
         )
         made = Room(app, server, time)

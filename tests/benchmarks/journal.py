@@ -9,6 +9,7 @@ times are beside ours. Prints figures and asserts nothing.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import statistics
@@ -42,8 +43,9 @@ class Tongue:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        letters = ["ba", "ri", "to", "mel", "sun", "gar", "dri", "lo", "ven", "ka", "nes", "wil", "or", "tha"]
-        self.words = ["".join(self.chance.choices(letters, k=1 + number % 3)) for number in range(6_000)]
+        parts = ["ba", "ri", "to", "mel", "sun", "gar", "dri", "lo", "ven", "ka", "nes", "wil", "or", "tha"]
+        words = ("".join(some) for count in range(1, 5) for some in itertools.product(parts, repeat=count))
+        self.words = list(itertools.islice(words, 20_000))
         self.weights = [1 / (rank + 3) for rank in range(len(self.words))]
 
     def text(self, count: int) -> str:

@@ -34,7 +34,8 @@ from tests.benchmarks.local_script import MOST_TOKENS
 from tests.benchmarks.pipelines import Sink
 from tests.weights import FOLDER
 
-TAKE = Path(__file__).parents[1] / "data" / "austen-0890.wav"
+TAKES = [Path(__file__).parents[1] / "data" / name for name in ("austen-0890.wav", "austen-0870.wav")]
+"""By turns: of words that were asked before, everything would be known already."""
 MARKS = ("transcript", "first_token", "first_sound")
 NEEDED = {
     "whisper-base": "hearing/base",
@@ -59,11 +60,14 @@ class Ours:
             f"reply: {{longest_answer: {MOST_TOKENS}}}\ntalk: {{tail_ms: 0, tap_ms: 100, mode: hold}}\n"
         )
         self._over, self._listening = asyncio.Event(), asyncio.Event()
-        self._microphone = FileMicrophone(TAKE)
-        self.app = Companion(home, microphone=self._microphone, player=Sink())
+        self._microphone = FileMicrophone(TAKES[0])
+        self.app = Companion(home, microphone=self, player=Sink())
         self.app.events.watch(self._watch)
         await self.app.open()
         await asyncio.gather(*self.app._warming._running)
+
+    async def open(self) -> Any:
+        return await self._microphone.open()
 
     def _watch(self, event: Event) -> None:
         if isinstance(event, TurnFinished):
@@ -76,7 +80,8 @@ class Ours:
     def messages(self) -> list[dict[str, str]]:
         return [{"role": str(each.role), "content": each.content} for each in self.app.engine.next_question()]
 
-    async def turn(self) -> Row:
+    async def turn(self, take: Path) -> Row:
+        self._microphone = FileMicrophone(take)
         self.app.new_session()
         self._over.clear()
         self._listening.clear()
@@ -102,7 +107,7 @@ class Plain:
     async def setup(self, messages: list[dict[str, str]]) -> None:
         voice = next((FOLDER / "piper-joe").glob("*.onnx"))
         model = next((FOLDER / "smollm2").glob("*.gguf"))
-        self._order = json.dumps({"take": str(TAKE), "messages": messages}).encode() + b"\n"
+        self._messages = messages
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.benchmarks.local_script",
             str(voice), str(FOLDER / "whisper-base"), str(model),
@@ -112,11 +117,12 @@ class Plain:
         assert self._process.stdout is not None
         await self._process.stdout.readline()
 
-    async def turn(self) -> Row:
+    async def turn(self, take: Path) -> Row:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         before_s = processor_s(self._process.pid)
-        self._process.stdin.write(self._order)
+        order = json.dumps({"take": str(take), "messages": self._messages})
+        self._process.stdin.write(order.encode() + b"\n")
         times: Row = json.loads(await self._process.stdout.readline())
         spent_s = processor_s(self._process.pid) - before_s
         return {**times, "cpu": spent_s, "memory": memory_mb(self._process.pid)}
@@ -180,9 +186,9 @@ def busy_process() -> Iterator[None]:
 
 async def compare(pipelines: dict[str, Any], turns: int) -> dict[str, Row]:
     rows: dict[str, list[Row]] = {name: [] for name in pipelines}
-    for _ in range(turns + 1):
+    for number in range(turns + 1):
         for name, pipeline in pipelines.items():
-            rows[name].append(await pipeline.turn())
+            rows[name].append(await pipeline.turn(TAKES[number % len(TAKES)]))
     return {
         name: {key: statistics.median(row[key] for row in found[1:]) for key in found[0]}
         for name, found in rows.items()

@@ -45,7 +45,12 @@ def examples_of(file: Path) -> Iterator[tuple[str, str]]:
     for text in file.read_text(encoding="utf-8").splitlines():
         if text[:2] not in ("+ ", "- ", "= "):
             continue
-        parts = re.split(r"\[([^\]]*)\]", text[2:])
-        choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
-        for each in itertools.product(*choices):
-            yield text[0], "".join(each)
+        for each in alternatives(text[2:]):
+            yield text[0], each
+
+
+def alternatives(text: str) -> Iterator[str]:
+    """`text` once for each way to choose from its [a|b]."""
+    parts = re.split(r"\[([^\]]*)\]", text)
+    choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
+    return map("".join, itertools.product(*choices))

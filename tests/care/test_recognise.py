@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -10,7 +11,7 @@ from companion.care.recognise import findings, recognise
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.paths import resources
-from tests.care.sets import Line, examples_of, lines_of
+from tests.care.sets import Line, alternatives, examples_of, lines_of
 from tests.reliability.proof import prove
 
 EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
@@ -92,14 +93,37 @@ def test_lines_that_were_missed_once_are_found_now() -> None:
     assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
 
 
-def test_what_is_found_of_words_that_nobody_had_in_mind() -> None:
-    """The honest figure: no rule was written from these lines. The goal is 0.9; the rules are far from it."""
-    lines = lines_of("held_back.txt")
+@pytest.mark.parametrize(("name", "found", "wrongly"), [("held_back", 0.6, 0.06), ("apart", 0.75, 0.07)])
+def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float, wrongly: float) -> None:
+    """The honest figures: no rule is mended from these lines. The goals are 0.9 and 0.05; the rules are below."""
+    lines = lines_of(f"{name}.txt")
     grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
-    harmless = [line for line in lines if line.kind == "none"]
-    prove(12, "high and critical found, held back", share(grave), 0.4, cases=len(grave), at_least=True)
+    harmless = [line for line in lines if line.kind == "none" or line.severity is Severity.CARE]
+    title = name.replace("_", " ")
+    prove(12, f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
     wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
-    prove(12, "false alarms, held back", wrong, 0.1, cases=len(harmless))
+    prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+
+
+def test_explicit_statements_of_the_lines_kept_apart() -> None:
+    explicit = [line for line in lines_of("apart.txt") if "explicit" in line.marks]
+    prove(12, "explicit statements found, apart", share(explicit), 0.9, cases=len(explicit), at_least=True)
+
+
+def test_whole_posts_with_one_sentence_of_danger() -> None:
+    lines = lines_of("posts.txt")
+    grave = [line for line in lines if line.kind != "none"]
+    prove(12, "found in long messages", share(grave), 0.7, cases=len(grave), at_least=True)
+    assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
+
+
+def test_the_lessons_that_are_harmless_raise_hardly_an_alarm() -> None:
+    lessons = [line for line in (resources() / "care" / "lessons" / "harmless.txt").read_text("utf-8").splitlines()
+               if line and line[0] not in "#["]  # fmt: skip
+    said = [text for line in lessons for text in itertools.islice(alternatives(line), 8)]
+    assert len(said) > 1000
+    wrong = [text for text in said if is_alarm(text)]
+    prove(12, "false alarms, harmless lessons", len(wrong) / len(said), 0.02, cases=len(said))
 
 
 @pytest.mark.parametrize("concern", list(Concern))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import date
+
 import pytest
 
 from companion.care import help as lines
@@ -9,6 +13,7 @@ from companion.care.recognise import Finding
 from companion.care.watch import Response, Watch
 from companion.care.wording import LANGUAGES, load, wordings, written
 from companion.flow import Concern, Help, Severity
+from companion.paths import resources
 
 US = lines.find("US")
 
@@ -146,3 +151,89 @@ def test_an_unknown_country_gets_what_holds_everywhere() -> None:
     assert response is not None
     assert "your local emergency number" in response.beginning
     assert "findahelpline.com" in response.beginning
+
+
+ALARMS = {
+    "de": "ich will sterben", "fr": "je veux mourir", "es": "quiero morir", "it": "voglio morire",
+    "pt": "quero morrer", "nl": "ik wil dood", "hi": "मैं मरना चाहता हूँ",
+}  # fmt: skip
+SAFE = {
+    "de": ("nein, ich bin in Sicherheit, meine Schwester ist hier", "das war nicht so gemeint",
+           "mir geht es besser", "nein, keine Sorge, nur ein Scherz"),
+    "fr": ("non, je suis en sécurité, ma sœur est là", "je plaisantais", "ça va mieux, ne t'inquiète pas",
+           "ce n'est pas ce que je voulais dire"),
+    "es": ("no, estoy a salvo, mi hermana está aquí", "era una broma", "ya estoy mejor", "no lo dije en serio"),
+    "it": ("no, sono al sicuro, mia sorella è qui", "stavo scherzando", "sto meglio adesso", "hai capito male"),
+    "pt": ("não, estou em segurança, minha irmã está aqui", "era brincadeira", "já estou melhor",
+           "não quis dizer isso"),
+    "nl": ("nee, ik ben veilig, mijn zus is hier", "het was maar een grapje", "het gaat beter",
+           "zo bedoelde ik het niet"),
+    "hi": ("नहीं, मैं सुरक्षित हूँ, मेरी बहन यहाँ है", "main theek hoon, meri behen yahan hai", "मैं मज़ाक कर रहा था",
+           "chinta mat karo"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [(language, words) for language, said in SAFE.items() for words in said]
+)
+def test_a_correction_is_understood_in_every_language(language: str, words: str) -> None:
+    watch = Watch()
+    first, back = heard(watch, ALARMS[language], words)
+    assert first is not None
+    assert first.is_alarm
+    assert back is not None
+    assert (back.takes_back, back.is_alarm, back.beginning) == (True, False, "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("concern", ["selfharm", "violence", "threat", "eating", "medical", "child"])
+def test_every_concern_has_words_in_every_language(language: str, concern: str) -> None:
+    severity = Severity.IMMINENT if concern == "medical" else Severity.HIGH
+    (template,) = wordings(Finding(concern=Concern(concern), severity=severity, language=language))
+    assert template in load()[f"{concern} {severity.name.lower()} {language}"]
+    assert "112" in written(template, lines.find("DE"), "", language)
+
+
+LATIN = re.compile(r"[A-Za-z]{3,}")
+EN_WORDS = re.compile(
+    r"\b(?:or|your|local|emergency|number|ambulance|police|someone|you trust|from|mobile|Dutch)\b"
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", ["", "BR", "BE", "ZA", "DE", "NO", "IE"])
+def test_no_english_stands_in_the_words_of_another_language(language: str, code: str) -> None:
+    shown = lines.find(code)
+    names = shown.line.name if shown.line is not None else ""
+    for head in load():
+        concern, *rest = head.split()
+        if rest[-1:] == [language] and concern in {each.value for each in Concern}:
+            for template in load()[head]:
+                text = written(template, shown, "Maria", language).replace(names or "-", "")
+                assert not EN_WORDS.search(text), text
+                assert "{" not in text
+
+
+def test_every_row_of_the_help_that_is_shown_is_plausible() -> None:
+    text = (resources() / "care" / "help.yaml").read_text(encoding="utf-8")
+    assert "nobody dialled a number" in text
+    rows = json.loads("\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    assert len(rows) >= 44
+    assert [row["code"] for row in rows] == sorted({row["code"] for row in rows})
+    for row in rows:
+        assert re.fullmatch(r"[A-Z]{2}", row["code"])
+        assert re.search(r"\b(?:\d{3}|10177)\b", row["emergency"]), row
+        assert re.fullmatch(r"[0-9a-z(), ]+", row["emergency"]), row
+        assert (row["line"] is None) == (row["checked"] is None) == (row["seen"] is None), row
+        if (line := row["line"]) is None:
+            continue
+        assert date.fromisoformat(row["checked"]).year >= 2026
+        for number in re.findall(r"\d[\d -]*\d|\d", line["call"]):
+            assert 3 <= sum(char.isdigit() for char in number) <= 12, row
+        assert not LATIN.search(re.sub(r"\((?:Dutch|French)\)", "", line["call"])), row
+        for page in (line["page"], row["seen"]):
+            assert re.fullmatch(r"https?://[\w.-]+\.[a-z]{2,}(?:[/?].*)?", page), row
+        assert line["name"].strip()
+    same = [row["line"]["call"] for row in rows if row["line"] and row["line"]["call"] != "116 123"]
+    shared = {call for call in same if same.count(call) > 1}
+    assert shared <= {"988"}, "two countries have one line of their own"

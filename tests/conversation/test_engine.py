@@ -378,6 +378,13 @@ async def test_silence_is_never_sent(desk: Desk) -> None:
     assert await desk.journal.waiting_takes() == []
 
 
+async def test_a_silent_microphone_is_told_once_in_a_take(desk: Desk) -> None:
+    desk.microphone = FileMicrophone(Audio(pcm=bytes(3 * 32_000), rate_hz=16_000), realtime=False)
+    await desk.talk()
+    await desk.until(TakeDiscarded)
+    assert [each.error.kind for each in desk.of(Trouble)] == [Kind.MICROPHONE_SILENT]
+
+
 async def test_words_spoken_while_the_last_are_transcribed_belong_together(desk: Desk) -> None:
     gate, texts = asyncio.Event(), iter(["the first half", "and the second"])
 

@@ -333,8 +333,7 @@ async def test_a_selection_is_exported_with_its_sound(journal: SqlJournal, tmp_p
     take = journal.spool()
     take.write(pcm)
     await take.finish()
-    sql = "INSERT INTO kept_sound (turn_id, take_id, side, seconds, kept_at) VALUES (?, ?, 'said', 1.0, 5.0)"
-    await journal.tables.write(lambda connection: connection.execute(sql, (turn, take.id)))
+    await journal.sounds.keep(turn, [take.id])
     chosen = Selection(last_day=date(2024, 1, 1))
     done = await exchange_of(journal).export(tmp_path / "out.zip", "jsonl", selection=chosen, with_sound=True)
     assert (done.reflections, done.recordings) == (1, 1)
@@ -344,6 +343,17 @@ async def test_a_selection_is_exported_with_its_sound(journal: SqlJournal, tmp_p
         archive.extract(sound["file"], tmp_path)
     samples_read, rate = soundfile.read(tmp_path / sound["file"], dtype="int16")
     assert (samples_read.tobytes(), rate) == (pcm, 16_000)
+    second = await open_journal(find_home(tmp_path / "second"), wrapping_key=KEY, cost=CHEAP)
+    preview = (await exchange_of(second).look(tmp_path / "out.zip")).preview
+    assert (preview.sounds, preview.missing, dict(preview.unkept)) == (1, 0, {})
+    for _ in range(2):  # twice adds nothing
+        await taken(second, tmp_path / "out.zip")
+    (back,) = [entry async for entry in second.exchange.entries()]
+    assert await second.read_take(back.turns[0].sounds[0].take_id) == pcm
+    assert not await second.waiting_takes()
+    await exchange_of(second).export(tmp_path / "again.zip", "jsonl", with_sound=True)
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "out.zip").read_bytes()
+    await second.close()
     await exchange_of(journal).export(tmp_path / "notes", "markdown", selection=chosen, with_sound=True)
     assert sound["file"] in (tmp_path / "notes" / "2023" / "2023-11-14.md").read_text()
     assert (tmp_path / "notes" / sound["file"]).exists()

@@ -258,6 +258,12 @@ def test_daylio_has_clocks_of_all_kinds(tmp_path: Path, clock: str, shown: str) 
     assert got.only.mood_after == 3
 
 
+def test_daylio_of_old_versions_has_the_year_apart(tmp_path: Path) -> None:
+    table = "year,date,weekday,time,mood,activities,note\n2019,June 2,Sunday,11:05 pm,awful,a | b,\n"
+    got = read(written(tmp_path / "old.csv", table))
+    assert (got.local, got.only.mood_after, got.only.tags) == (["2019-06-02 23:05"], -3, ("a", "b"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_encodings_are_told_apart(tmp_path: Path, encoding: str) -> None:
     text = "[2020-03-29 09:00] Grüße\r\nSchöne Tage, sehr schöne Tage.\r\n"
@@ -283,7 +289,7 @@ def test_day_one_without_text_or_zone_or_with_its_rich_text_only(tmp_path: Path)
     empty = {"uuid": "3", "creationDate": "2024-01-01T10:00:00Z", "text": "  "}
     got = read(written(tmp_path / "Journal.json", samples.journal(rich, nowhere, empty)))
     assert got.words == ["Only rich.", "x"]
-    assert got.local == ["2024-01-01 10:00", "2024-01-01 10:00"]
+    assert got.local == ["2024-01-01 11:00", "2024-01-01 11:00"]
     assert list(got.account["remarks"].values()) == [1]
     assert got.account["skipped"] == [["Journal: 3", "nothing is written in it"]]
 

@@ -146,7 +146,7 @@ def test_what_is_read_too_late_is_not_done_and_said(
     command = ["--home", str(home.data.parent), "toggle-talk"]
     for clock.ahead_s in (FRESH_S + 1, -FRESH_S - 1):
         assert Asked(lambda: run_command(command)).answer(qtbot) == 1
-        assert "nothing was begun" in capsys.readouterr().err
+        assert "nothing was started" in capsys.readouterr().err
     assert begun == []
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from companion.events import PracticeChanged, ReflectionMarked, SessionBegan
+from companion.app import Companion
+from companion.audio.virtual import CapturingPlayer
+from companion.events import Event, PracticeChanged, ReflectionMarked, SessionBegan, TurnFinished
+from companion.gui.shell import Shell
 from companion.gui.staged import StagedHost, finished, idle
 from companion.gui.window import Window
+from companion.paths import Home
+from companion.practices import find_practice
 from companion.records import MOODS
+from companion.settings import changed
+from companion.vault import MemoryVault, Vault
+from tests.conversation.waiting import until
 
 
 def over(host: StagedHost, *, is_over: bool = True) -> None:
@@ -123,3 +135,55 @@ def test_in_a_low_window_the_marks_give_way_to_the_words(
     assert window.page.script.height() > 60
     window.resize(1160, 780)
     qtbot.waitUntil(window.page.closing.mood.isVisible)
+
+
+@pytest.fixture
+async def shell(qtbot: QtBot, home: Home) -> AsyncIterator[tuple[Shell, Companion]]:
+    async def vault() -> Vault:
+        return MemoryVault()
+
+    app = Companion(home, vault=vault, player=CapturingPlayer(realtime=False), in_memory=True)
+    app.settings = changed(app.settings, {"practice.current": "gratitude", "sound.speak_answers": False})
+    made = Shell(app)
+    qtbot.addWidget(made.window)
+    made.show()
+    made.window.show_page("talk")
+    await app.open()
+    yield made, app
+    await app.close()
+    made.close()
+
+
+async def test_a_practice_from_its_opening_to_its_title_in_the_real_app(
+    shell: tuple[Shell, Companion],
+) -> None:
+    made, app = shell
+    window, finished_turns = made.window, asyncio.Queue[Event]()
+    app.events.watch(
+        lambda event: finished_turns.put_nowait(event) if isinstance(event, TurnFinished) else None
+    )
+    window.page.mood.marks[-1].click()
+    steps = find_practice("gratitude").steps
+    for said in (
+        "My neighbour's soup.",
+        "It was hot.",
+        "She heard me cough.",
+        "The sun.",
+        "I will return the pot.",
+    ):
+        assert not window.page._has_closing
+        assert (
+            steps[app.engine.practice.step_index(len(app.engine.history))].purpose in window.bar.step.text()
+        )
+        assert app.submit(said)
+        async with asyncio.timeout(10):
+            await finished_turns.get()
+    await until(lambda: window.page._has_closing and bool(window.page.closing.title.text()))
+    card = window.page.closing
+    assert window.bar.step.text() == "Finished"
+    card.mood.marks[2].click()
+    card.title.setText("Soup and sun")
+    card.title.editingFinished.emit()
+    await asyncio.sleep(0.05)
+    (session,) = await app.sessions()
+    assert (session.title, session.mood_before, session.mood_after) == ("Soup and sun", -1, 2)

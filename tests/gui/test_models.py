@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 
 from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
-from companion.gui.settings.models import ModelList, ModelRow, facts
+from companion.gui.settings.models import ModelList, ModelRow, facts, pace
 from companion.gui.settings.pages.hearing import HearingPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
@@ -143,6 +143,23 @@ async def test_another_model_is_used_with_one_click(hearing: ModelList, host: St
     await until(lambda: host.settings.role(Role.HEARS).block("whisper").model == "tiny.en")
     assert host.settings.role(Role.HEARS).active == "whisper"
     await until(lambda: row.said.text() == "in use")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "figure", "words"),
+    [
+        (ModelKind.HEARING, "base", 0.07, "0.07 s for a second of speech"),
+        (ModelKind.VOICE, "kokoro-82m", 1.64, "1.6 s for a second of speech"),
+        (ModelKind.MIND, "qwen3-1.7b", 12.0, "about 9 words a second"),
+        (ModelKind.MIND, "qwen3-1.7b", None, ""),
+    ],
+)
+def test_a_model_shows_how_quick_it_was_on_this_machine(
+    kind: ModelKind, name: str, figure: float | None, words: str
+) -> None:
+    model = find(kind, name)
+    assert model is not None
+    assert pace(Standing(model, State.READY, figure=figure)) == words
 
 
 async def test_a_model_is_removed_after_a_question(

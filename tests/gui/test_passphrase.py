@@ -34,7 +34,7 @@ async def test_a_new_passphrase_is_long_enough_and_typed_twice_alike(look: Look)
     dialog = PassphraseDialog("choose", journal.use, look)
     for first, second, says in (
         ("short", "short", "At least 8"),
-        ("right and long", "right and lung", "not the same"),
+        ("right and long", "right and lung", "do not match"),
     ):
         dialog.form.field.setText(first)
         dialog.form.again.setText(second)

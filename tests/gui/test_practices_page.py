@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QPlainTextEdit, QSpinBox
+from pytestqt.qtbot import QtBot
 
 from companion.errors import CompanionError, Kind
 from companion.gui.practices import page as practices_page
@@ -195,3 +196,21 @@ async def test_what_is_being_written_is_kept_when_the_window_closes(
     page.editor.title.control.setText("At the very end")
     await window.pages.keep_practice()
     assert shelf.own[WALK.name].title == "At the very end"
+
+
+async def test_in_a_narrow_window_the_list_gives_way_to_what_is_written(
+    page: PracticesPage, window: Window, qtbot: QtBot
+) -> None:
+    window.resize(720, 560)
+    page.edit.click()
+    await until(page.editor.isVisible)
+    assert not page.list.isVisible(), "there would be no room"
+    inside = page.editor.widget()
+    assert inside is not None
+    qtbot.waitUntil(lambda: inside.minimumSizeHint().width() <= page.editor.viewport().width())
+    page.done.click()
+    await until(page.list.isVisible)
+    window.resize(1160, 780)
+    page.edit.click()
+    await until(page.editor.isVisible)
+    assert page.list.isVisible()

@@ -105,7 +105,7 @@ async def add(page: ServersPage, name: str, address: str, *, kind: str = "openai
 
 async def test_a_server_is_added_and_can_be_chosen_at_once(home: Home, qapp: QApplication) -> None:
     async with CompatibleServer(Script(keys=[KEY])) as attic, open_dialog(home) as (dialog, page, vault):
-        assert "There is none yet." in said(page)
+        assert "There are none yet." in said(page)
         dialog.show_page("thinking")  # built before the server is there
         dialog.show_page("servers")
         await add(page, "The attic", attic.url, key=KEY)
@@ -113,7 +113,7 @@ async def test_a_server_is_added_and_can_be_chosen_at_once(home: Home, qapp: QAp
         text = said(page.cards["the-attic"])
         assert "think (local-model)" in text
         assert "hear (faster-whisper-small)" in text
-        assert "There is none yet." not in said(page)
+        assert "There are none yet." not in said(page)
         assert (await vault.describe("the-attic")).present
         for name in ("thinking", "hearing", "voice"):
             dialog.show_page(name)
@@ -226,7 +226,7 @@ async def test_removing_asks_first_and_gives_back_what_it_did(home: Home, qapp: 
         await press(page.cards["attic"], "Remove it")
         await until(lambda: "attic was removed." in said(page))
         assert "attic" not in page.cards
-        assert "There is none yet." in said(page)
+        assert "There are none yet." in said(page)
         assert page.host.settings.providers.llm.active == "guide"
         assert not (await vault.describe("attic")).present
         dialog.show_page("thinking")

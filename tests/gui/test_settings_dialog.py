@@ -171,7 +171,7 @@ async def test_search_finds_pages_by_their_settings(
     if pages == []:
         assert shown == []
         await settle()
-        assert "No setting is called that." in said(dialog)
+        assert "No setting matches." in said(dialog)
     QTest.keyClick(dialog.search, Qt.Key.Key_Escape)
     assert dialog.isVisible()
     assert dialog.search.text() == ""
@@ -671,7 +671,7 @@ async def test_the_microphone_is_open_only_while_the_page_is_seen(
     page = await sound(dialog)
     assert host.open_meters == [""]
     assert page.level.level_db == -20.0
-    assert "microphone is open while you see this page" in said(page)
+    assert "microphone is open while this page is shown" in said(page)
     page.microphone.setCurrentIndex(page.microphone.findData("Headset"))
     page.microphone.activated.emit(page.microphone.currentIndex())
     await settle()

@@ -56,7 +56,7 @@ def visible(page: JournalPage) -> list[str]:
 async def test_the_card_leads_to_the_list(page: JournalPage) -> None:
     assert page.waiting.isVisible()
     assert rows(page)[0] == "Waiting recordings"
-    assert page.waiting.heading.text() == "2 recordings wait for their words"
+    assert page.waiting.heading.text() == "2 recordings are waiting to be written down"
     assert visible(page) == ["a", "b"]
     assert page.waiting.rows["b"].accessibleName() == "Recording of Thursday 19 November, 21:05 · 3 min 5 s"
 
@@ -113,14 +113,14 @@ async def test_discarding_can_be_undone(page: JournalPage, host: StagedHost) -> 
     row.discard.click()
     await settle()
     assert [take.id for take in host.recovery.leaving] == ["a"]
-    assert page.waiting.heading.text() == "1 recording waits for its words"
+    assert page.waiting.heading.text() == "1 recording is waiting to be written down"
     assert not row.play.isVisible()
     assert row.undo.hasFocus()
     QTest.keyClick(row.undo, Qt.Key.Key_Space)
     await settle()
     assert host.recovery.leaving == []
     assert row.play.isVisible()
-    assert page.waiting.heading.text() == "2 recordings wait for their words"
+    assert page.waiting.heading.text() == "2 recordings are waiting to be written down"
 
 
 async def test_the_last_one_leaves_an_empty_page_that_says_so(
@@ -133,7 +133,7 @@ async def test_the_last_one_leaves_an_empty_page_that_says_so(
     await asyncio.sleep(0.1)
     await settle()
     assert page.waiting.rows == {}
-    assert page.waiting.heading.text() == "No recording waits."
+    assert page.waiting.heading.text() == "No recordings are waiting."
     assert page.waiting.isVisible()
 
 
@@ -175,7 +175,7 @@ def test_lengths_for_a_person() -> None:
 
 def test_a_page_without_recordings_is_calm(qapp: QApplication) -> None:
     page = WaitingPage(StagedHost().recovery)
-    assert page.heading.text() == "No recording waits."
+    assert page.heading.text() == "No recordings are waiting."
     page.deleteLater()
 
 

@@ -365,8 +365,8 @@ async def test_without_one_a_passphrase_is_chosen_before_one_begins(desk: Desk) 
     await desk.tab_to("Passphrase")
     await desk.press(Qt.Key.Key_A, "four unrelated words")
     await desk.enter()
-    assert "not the same" in desk.said
-    await desk.tab_to("The same once more")
+    assert "do not match" in desk.said
+    await desk.tab_to("Type it again")
     await desk.press(Qt.Key.Key_A, "four unrelated words")
     await desk.enter()
     await desk.until(lambda: desk.window.shows_talk)

@@ -43,7 +43,7 @@ from companion.events import (
     TimelineMarked,
     UserSaid,
 )
-from companion.flow import ReplyState, Role
+from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.staged import (
     AWAY,
     HERE,
@@ -177,6 +177,17 @@ def test_a_discarded_first_take_brings_the_question_back(window: Window, host: S
     assert window.page.welcome.isVisible()
 
 
+def test_a_reflection_gone_on_with_shows_what_was_said_before(window: Window, host: StagedHost) -> None:
+    before = TurnRecord(id=7, session_id=3, at=1.0, user_text="The heron flew.", reply_text="Where to?")
+    host.emit(SessionBegan(turns=(before,)))
+    host.emit(UserSaid(turn=1, text="To the sea.", at=2.0, saved=True))
+    text = window.page.script.text()
+    assert text.index("The heron flew.") < text.index("Where to?") < text.index("To the sea.")
+    assert window.page.welcome.isHidden()
+    host.emit(SessionBegan())
+    assert window.page.script.text() == ""
+
+
 def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None:
     assert window.status.kept.text() == "The journal is opening"
     host.emit(JournalOpened(storage="memory"))
@@ -190,8 +201,8 @@ def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None
 
 def test_a_note_comes_and_goes(window: Window, host: StagedHost) -> None:
     idle(host)
-    host.emit(Note(text="A recording waits for its words"))
-    assert window.status.note.text() == "A recording waits for its words"
+    host.emit(Note(text="A recording is waiting to be written down"))
+    assert window.status.note.text() == "A recording is waiting to be written down"
     window.status._back.timeout.emit()
     assert window.status.note.text() == "Offline"
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from companion.errors import CompanionError, Kind
-from companion.journal import migrations
+from companion.errors import Action, CompanionError, Kind
+from companion.journal import database, migrations
 from companion.journal.keys import read_slots
 from companion.journal.store import look_at, open_journal, set_aside
 from companion.paths import Home
+from companion.tasks import spawn
 from tests.journal.conftest import CHEAP, KEYRING, PASSPHRASE, Opener, tell
 
 PAGE = 4096
@@ -132,6 +136,58 @@ async def test_a_damaged_passphrase_slot_is_not_called_a_wrong_passphrase(opened
     with pytest.raises(CompanionError) as caught:
         await open_journal(home, passphrase=PASSPHRASE)
     assert caught.value.kind is Kind.JOURNAL_DAMAGED
+
+
+async def test_a_large_journal_is_open_before_it_is_checked(
+    opened: Opener, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "CHECKED_AT_ONCE", 0)
+    first = await opened()
+    await tell(first, "One long thought. " * 20_000)
+    await first.close()
+    middle = home.journal.stat().st_size // 2
+    await write_some(opened)
+    sound = await opened()
+    await sound.check()
+    await sound.check()
+    await sound.close()
+    await sound.check()
+    flip(home.journal, middle)
+    journal = await opened()
+    assert await journal.list.count() == 21
+    with pytest.raises(CompanionError) as caught:
+        await journal.check()
+    assert (caught.value.kind, caught.value.actions) == (Kind.JOURNAL_DAMAGED, (Action.SHOW_FILE,))
+    await tell(journal, "Still writing.")
+
+
+@pytest.mark.parametrize("way", ["closed", "cancelled"])
+async def test_the_end_does_not_wait_for_a_check(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The check goes on for as long as nobody ends it."""
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    begun = threading.Event()
+
+    def check(connection: Any) -> None:
+        begun.set()
+        connection.execute(endless)
+
+    await write_some(opened)
+    monkeypatch.setattr(database, "CHECKED_AT_ONCE", 0)
+    journal = await opened()
+    monkeypatch.setattr(database, "_check", check)
+    checking = spawn(journal.check(), name="check", is_awaited=True)
+    await asyncio.to_thread(begun.wait)
+    await asyncio.sleep(0.05)
+    await tell(journal, "Meanwhile.")
+    if way == "closed":
+        await journal.close()
+        await checking
+    else:
+        checking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await checking
 
 
 async def test_a_damaged_salt_does_no_harm(opened: Opener, home: Home) -> None:

@@ -71,7 +71,7 @@ _FAULTS = {
     "agreement": re.compile(
         r"\b(?:you|we|they|people|children|kids|parents|friends|hands|knees) (?:is|was|has|does|am|isn't|"
         r"wasn't|hasn't|doesn't)\b"
-        r"|(?<!did )(?<!does )(?<!could )(?<!would )\b(?:he|she|it) (?:are|were|have|am|don't|aren't|do(?! you))\b"
+        r"|(?<!if )(?<!did )(?<!does )(?<!could )(?<!would )\b(?:he|she|it) (?:are|were|have|am|don't|aren't|do(?! you))\b"
         r"|\byour \w+ (?:am)\b|\byou \w+s me\b"
     ),
     "pronoun": re.compile(r"\b(?:i|me|my|mine|myself|i'm|i've|i'd|i'll|we're|our|ours|us)\b"),

@@ -9,7 +9,7 @@ import pytest
 
 from companion.providers.here.builtin import SPEC
 from companion.providers.here.process.breaths import LONGEST_BREATH, LONGEST_WORD, breaths, speakable
-from companion.providers.here.process.engines import Engines
+from companion.providers.here.process.engines import EngineProcess
 
 CORPUS = (
     "A.B.C." * 67,
@@ -148,20 +148,20 @@ def test_what_cannot_be_said_is_nothing(text: str, said: str) -> None:
 
 
 @pytest.fixture
-async def engines() -> AsyncIterator[Engines]:
-    engines = Engines()
+async def engines() -> AsyncIterator[EngineProcess]:
+    engines = EngineProcess()
     yield engines
     await engines.aclose()
 
 
-async def pronounce(engines: Engines, texts: list[tuple[str, str]]) -> None:
+async def pronounce(engines: EngineProcess, texts: list[tuple[str, str]]) -> None:
     for text, language in texts:
         job = await engines.job(SPEC, "pronounce", text=text, voice=language)
         async for _ in job:
             pass
 
 
-async def test_no_text_ends_the_process(engines: Engines) -> None:
+async def test_no_text_ends_the_process(engines: EngineProcess) -> None:
     await engines.start()
     pid = engines.pid
     chance = random.Random(11)
@@ -172,7 +172,7 @@ async def test_no_text_ends_the_process(engines: Engines) -> None:
 
 
 @pytest.mark.long
-async def test_no_text_of_many_ends_the_process(engines: Engines) -> None:
+async def test_no_text_of_many_ends_the_process(engines: EngineProcess) -> None:
     await engines.start()
     pid = engines.pid
     chance = random.Random(12)

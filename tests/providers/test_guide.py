@@ -177,6 +177,26 @@ def test_help_is_named_every_time_and_stays_near_afterwards() -> None:
 
 
 @pytest.mark.parametrize(
+    "safe", ["no, I am safe, my sister is here", "I was joking", "nein, mir geht es gut"]
+)
+def test_who_is_safe_is_believed_and_help_is_not_named_again(safe: str) -> None:
+    later = talk("I want to die", safe, "she made soup", "we looked at old photos", "the rain has stopped")[
+        1:
+    ]
+    assert not any(HELP.search(text) for text in later)
+    assert not set(load_wordings()["emergency after"]) & {each for text in later for each in sentences(text)}
+    assert later[0].endswith("?")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["she swallowed bleach", "the voices tell me to hurt people", "I make myself throw up after every meal"],
+)
+def test_what_care_recognises_the_guide_knows_too(said: str) -> None:
+    assert HELP.search(answer(said))
+
+
+@pytest.mark.parametrize(
     ("said", "occasion"),
     [
         ("hello", "greeting"),

@@ -10,8 +10,16 @@ from companion.providers.here.guide.told import is_told
 from tests.providers.guide_figures import talk
 
 TOLD = [
-    ("decision", "I have to choose between Hamburg and Lyon by Friday.", ("By when", "Which ways are you")),
-    ("decision", "Whether to keep the flat or not, and the deadline is in March.", ("By when", "Which ways")),
+    (
+        "decision",
+        "I have to choose between Hamburg and Lyon by Friday.",
+        ("By when", "What are you choosing"),
+    ),
+    (
+        "decision",
+        "Whether to keep the flat or not, and the deadline is in March.",
+        ("By when", "What are you choosing"),
+    ),
     (
         "difficult-feeling",
         "I feel so lonely since she moved out.",

@@ -181,7 +181,7 @@ async def test_a_list_of_models_that_is_none_is_told(provider: OllamaProvider, s
     for raw in ("It works!", "[]", '{"models": 7}'):
         server.script.raw = raw
         health = await provider.check()
-        assert "not its service" in health.detail
+        assert "answered at that address" in health.detail
 
 
 def test_the_default_is_this_computer() -> None:

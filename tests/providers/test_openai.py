@@ -302,7 +302,7 @@ async def test_an_address_without_the_service_is_not_a_missing_model(
         await _ask(provider)
     assert caught.value.kind is Kind.NOT_AN_API
     health = await provider.check()
-    assert "not its service" in health.detail
+    assert "answered at that address" in health.detail
 
 
 # -- tools, forms, pictures ---------------------------------------------------------------------------------

@@ -147,6 +147,17 @@ async def test_no_text_ends_the_process(piper: PiperProvider, text: str) -> None
     assert shared_engines().pid == pid
 
 
+async def test_a_voice_that_is_damaged_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
+    async with PiperProvider(models_dir=tmp_path) as natural:
+        assert isinstance(natural, PiperProvider)
+        assert "is not on this computer yet" in (await refusal(natural)).message
+        (tmp_path / "voice" / VOICE).mkdir(parents=True)
+        (tmp_path / "voice" / VOICE / f"{VOICE}.onnx").write_bytes(b"half a voice")
+        error = await refusal(natural)
+        assert (error.kind, "is damaged" in error.message) == (Kind.ENGINE_MISSING, True)
+        assert "again" in error.hint
+
+
 # -- this computer ------------------------------------------------------------------------------------------
 
 

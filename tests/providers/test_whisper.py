@@ -95,6 +95,9 @@ async def test_human_speech_is_heard_word_for_word(whisper: WhisperProvider) -> 
         assert heard.confidence > 0.7
         assert heard.text[0].isupper()
         assert heard.text.endswith(".")
+    told = {each.model.name: each.figure for each in whisper.store.all("hearing")}
+    assert told["base"] is not None, "its pace on this machine is known from now on"
+    assert told["small"] is None
 
 
 async def test_a_small_english_model_hears_english_and_nothing_else(whisper: WhisperProvider) -> None:

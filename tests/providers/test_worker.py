@@ -19,7 +19,7 @@ from companion.children import look_at
 from companion.errors import AIProviderError, Kind
 from companion.flow import Role
 from companion.providers.here.process.breaths import breaths
-from companion.providers.here.process.engines import LOOKS, SILENCE_S, EngineJob, Engines
+from companion.providers.here.process.engines import LOOKS, SILENCE_S, EngineJob, EngineProcess
 from companion.providers.here.process.pipe import (
     HEADER,
     MAX_PAYLOAD,
@@ -54,7 +54,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-async def speak(engines: Engines, **order: object) -> int:
+async def speak(engines: EngineProcess, **order: object) -> int:
     job = await engines.job(SPEC, "speak", **{**SPEECH, "text": "Rest.", **order})
     try:
         return sum([len(piece) - 4 async for piece in job])
@@ -117,7 +117,7 @@ async def test_the_child_inherits_no_key_and_no_proxy(monkeypatch: pytest.Monkey
     for name in names:
         monkeypatch.setenv(name, canary)
     monkeypatch.setenv("COMPANION_TEST_PLAIN", "kept")
-    engines = Engines()
+    engines = EngineProcess()
     await engines.start()
     visible = told_to(engines.pid)
     await engines.aclose()
@@ -126,7 +126,7 @@ async def test_the_child_inherits_no_key_and_no_proxy(monkeypatch: pytest.Monkey
 
 
 async def test_starting_and_closing_leaves_no_process_and_no_file_open() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     await engines.start()
     await engines.aclose()
     before, pids = open_files(), set()
@@ -140,7 +140,7 @@ async def test_starting_and_closing_leaves_no_process_and_no_file_open() -> None
 
 
 async def test_closing_in_the_middle_of_speech_ends_it() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     job = await engines.job(SPEC, "speak", **SPEECH)
     await anext(job)
     pid = engines.pid
@@ -152,7 +152,7 @@ async def test_closing_in_the_middle_of_speech_ends_it() -> None:
 
 
 async def test_a_cancelled_speech_is_over_in_the_process_too() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     job = await engines.job(SPEC, "speak", **SPEECH)
     await anext(job)
     job.cancel()
@@ -166,7 +166,7 @@ async def test_a_cancelled_speech_is_over_in_the_process_too() -> None:
 
 
 async def test_a_process_that_stands_still_is_replaced() -> None:
-    engines = Engines(silence_s=0.8)
+    engines = EngineProcess(silence_s=0.8)
     job = await engines.job(SPEC, "speak", **SPEECH)
     await anext(job)
     assert engines.pid is not None
@@ -201,7 +201,7 @@ def test_who_stands_still_is_replaced_within_five_seconds_and_who_computes_is_gi
 
 
 async def test_a_busy_app_does_not_blame_the_process() -> None:
-    engines = Engines(silence_s=0.8)
+    engines = EngineProcess(silence_s=0.8)
     job = await engines.job(SPEC, "speak", **SPEECH)
     await anext(job)
     pid = engines.pid
@@ -212,7 +212,7 @@ async def test_a_busy_app_does_not_blame_the_process() -> None:
 
 
 async def test_a_process_that_dies_idle_is_replaced() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     assert await speak(engines) > 0
     pid = engines.pid
     assert pid is not None
@@ -234,13 +234,13 @@ async def test_an_engine_that_cannot_start_is_told_and_leaves_nothing(
     ):  # is missing, ends at once, never says a word
         monkeypatch.setattr(sys, "executable", command)
         with pytest.raises(AIProviderError) as caught:
-            await Engines(start_s=0.2).job(SPEC, "speak", **SPEECH)
+            await EngineProcess(start_s=0.2).job(SPEC, "speak", **SPEECH)
         assert caught.value.kind is Kind.ENGINE_CRASHED
     assert open_files() == before
 
 
 async def test_an_order_the_engine_cannot_follow_fails_alone() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     with pytest.raises(AIProviderError) as caught:
         await speak(engines, text=5)
     assert caught.value.kind is Kind.VOICE_FAILED
@@ -271,7 +271,7 @@ def test_the_process_ends_with_its_parent_and_keeps_its_pipe_clean() -> None:
 
 @pytest.mark.parametrize(("how", "is_refused"), [("SIGSEGV", True), ("SIGABRT", True), ("SIGKILL", False)])
 async def test_a_text_that_ended_the_process_is_not_sent_again(how: str, is_refused: bool) -> None:
-    engines = Engines()
+    engines = EngineProcess()
     job = await engines.job(SPEC, "speak", **SPEECH)
     await anext(job)
     assert engines.pid is not None
@@ -296,7 +296,7 @@ async def done(job: EngineJob) -> None:
         pass
 
 
-async def hear(engines: Engines, sound: bytes, ends: int = 0) -> AIProviderError:
+async def hear(engines: EngineProcess, sound: bytes, ends: int = 0) -> AIProviderError:
     """What a take ends with that is fed this sound for ever, or until the process is sent a signal."""
     job = await engines.job(SPEC, "hear")
     for piece in (bytes(640), sound, sound):
@@ -311,7 +311,7 @@ async def hear(engines: Engines, sound: bytes, ends: int = 0) -> AIProviderError
 
 
 async def test_a_recording_that_ended_the_process_is_not_heard_again() -> None:
-    engines, fatal = Engines(), os.urandom(640)
+    engines, fatal = EngineProcess(), os.urandom(640)
     crashed = await hear(engines, fatal, signal.SIGSEGV)
     assert (crashed.kind, crashed.who) == (Kind.ENGINE_CRASHED, "The built-in recogniser")
     refused = await hear(engines, fatal)
@@ -322,7 +322,7 @@ async def test_a_recording_that_ended_the_process_is_not_heard_again() -> None:
 
 
 async def test_a_recording_is_not_blamed_for_a_text_spoken_beside_it() -> None:
-    engines, sound = Engines(), os.urandom(640)
+    engines, sound = EngineProcess(), os.urandom(640)
     speaking = await engines.job(SPEC, "speak", **SPEECH)
     await anext(speaking)
     await hear(engines, sound, signal.SIGABRT)
@@ -335,7 +335,7 @@ async def test_a_recording_is_not_blamed_for_a_text_spoken_beside_it() -> None:
 
 
 async def test_a_model_that_ended_the_process_is_not_loaded_again_until_it_is_another(tmp_path: Path) -> None:
-    model, engines = tmp_path / "voice.onnx", Engines()
+    model, engines = tmp_path / "voice.onnx", EngineProcess()
     model.write_bytes(b"some model")
     os.mkfifo(tmp_path / "voice.onnx.json")  # reading it takes for ever, as loading a large model may
     job = await engines.job(SPEC, "load_voice", file=str(model))
@@ -356,7 +356,7 @@ async def test_a_model_that_ended_the_process_is_not_loaded_again_until_it_is_an
 
 
 async def test_a_model_that_worked_is_not_blamed_for_a_text(tmp_path: Path) -> None:
-    engines = Engines()
+    engines = EngineProcess()
     order = {"file": str(tiny_voice.write(tmp_path, "tiny")), "speed": 1.0, "speaker": ""}
     await done(await engines.job(SPEC, "load_voice", **order))
     job = await engines.job(SPEC, "speak_naturally", **order, text="A fatal sentence. " * 500)
@@ -423,7 +423,7 @@ def test_what_runs_in_the_process_reaches_no_network_and_changes_no_file(tmp_pat
 
 
 async def test_the_process_says_what_it_gave_up_and_has_its_limits() -> None:
-    engines = Engines()
+    engines = EngineProcess()
     job = await engines.job(SPEC, "tell_protections")
     _ = [piece async for piece in job]
     held = job.result["protections"]

@@ -33,7 +33,7 @@ ROUNDS = 3
 
 BEFORE, AFTER = False, True
 POINTS: dict[str, tuple[Any, str, bool]] = {
-    "the first words are marked": (keys.SlotsFile, "mark_entries", AFTER),
+    "the first words are marked": (keys.SlotsFile, "_write", AFTER),
     "a session begins": (store.SqlJournal, "begin_session", AFTER),
     "words, before COMMIT": (store.SqlJournal, "_add_turn", AFTER),
     "words, after COMMIT": (TurnSaver, "save_user", AFTER),
@@ -137,7 +137,7 @@ async def live(app: Companion, over: asyncio.Queue[TurnFinished], name: str) -> 
     await desk.undo(await desk.delete([gone.session_id]))
     await desk.delete_for_good([gone.session_id])
     ack(f"gone gone {name}")
-    await app.keep_draft(f"draft {name}")
+    await app.archive.keep_draft(f"draft {name}")
     ack(f"draft draft {name}")
 
 

@@ -83,7 +83,8 @@ async def test_random_kills_of_the_app_lose_nothing(tmp_path: Path, rounds: int)
     dice, told = Random(SEED), defaultdict[str, set[str]](set)
     await make(tmp_path)
     for _ in range(rounds):
-        killed(tmp_path, told, lines=dice.randint(0, 30), wait_s=dice.uniform(0.0, 0.03))
+        ended = killed(tmp_path, told, lines=dice.randint(0, 30), wait_s=dice.uniform(0.0, 0.03))
+        assert ended == -9, "it ended by itself"
     wrong = await wrongs(tmp_path, told)
     assert len(told["said"]) > rounds
     prove(9, "acknowledged words and changes lost to random kills of the app", len(wrong), 0, cases=rounds)
@@ -97,11 +98,10 @@ FEW = ("words, before COMMIT", "gone, before the log is emptied")
 )
 async def test_kills_at_every_point_lose_nothing(tmp_path: Path, points: tuple[str, ...], times: int) -> None:
     wrong: list[str] = []
-    for number, point in enumerate(points):
+    for number, point in enumerate(points * times):
         home, told = tmp_path / str(number), defaultdict[str, set[str]](set)
         await make(home)
-        for _ in range(times):
-            assert killed(home, told, point=point) == -9, f"it never came to: {point}"
+        assert killed(home, told, point=point) == -9, f"it never came to: {point}"
         wrong += [f"{point}: {each}" for each in await wrongs(home, told)]
     assert wrong == []
     prove(9, "acknowledged words and changes lost to kills at named points", 0, 0, cases=len(points) * times)

@@ -41,7 +41,8 @@ def _delimiter(first_line: str) -> str:
     """What stands between the columns of Daylio's first line; empty: it is another one's."""
     for delimiter in _DELIMITERS:
         names = {cell.strip().strip('"').casefold() for cell in first_line.split(delimiter)}
-        if "full_date" in names and ("mood" in names or "note" in names):
+        has_day = "full_date" in names or {"year", "date"} <= names
+        if has_day and ("mood" in names or ("full_date" in names and "note" in names)):
             return delimiter
     return ""
 
@@ -82,7 +83,8 @@ def _read_row(row: Mapping[str, str], what: str, reading: Reading) -> None:
 
 
 def _moment(row: Mapping[str, str]) -> Moment | None:
-    day = times.in_words(row.get("full_date", ""))
+    old = f"{row.get('date', '')} {row.get('year', '')}"  # as old versions have it: "June 2", 2019
+    day = times.in_words(row.get("full_date") or old)
     clock = times.clock_in(row.get("time", ""))
     if day is None or clock is None or day.has_clock:
         return day

@@ -16,7 +16,7 @@ from xml.parsers.expat import ExpatError
 
 from companion.exchange import times
 from companion.exchange.reading import Reading
-from companion.exchange.texts import list_of, name_of, names_of, text_of, title_and_rest, unescaped
+from companion.exchange.texts import is_true, list_of, name_of, names_of, text_of, title_and_rest, unescaped
 from companion.exchange.tree import BadMember, Tree
 
 NAME, LABEL = "dayone", "Day One"
@@ -26,7 +26,7 @@ _MOMENT = re.compile(
 _LINK = re.compile(r"\[([^\[\]]{1,400})\]\(dayone2?://[^)\n]{0,400}\)")
 _MEDIA = {"photos": "picture", "audios": "recording", "videos": "video", "pdfAttachments": "document"}
 _FOLDERS = {"photos": "photos", "audios": "audios", "videos": "videos", "pdfAttachments": "pdfs"}
-ZONE_UNKNOWN = "the time zone is not known, so the time shown is UTC"
+ZONE_UNKNOWN = "the time zone is not known, so that of this computer counts"
 
 
 def fits(document: object) -> bool:
@@ -68,7 +68,7 @@ def _read_entry(entry: Mapping[str, Any], journal: str, folder: str, tree: Tree,
         title=title,
         own_id=name_of(entry.get("uuid")),
         what=what,
-        is_starred=entry.get("starred") is True,
+        is_starred=is_true(entry.get("starred")),
         tags=names_of(entry.get("tags")),
         has_more=has_media,
     )
@@ -155,7 +155,7 @@ def _read_classic_entry(document: object, name: str, tree: Tree, reading: Readin
         title=title,
         own_id=name_of(entry.get("UUID")) or stem,
         what=name,
-        is_starred=entry.get("Starred") is True,
+        is_starred=is_true(entry.get("Starred")),
         tags=names_of(entry.get("Tags")),
         has_more=has_photo,
     )

@@ -14,6 +14,7 @@ from companion.exchange.texts import (
     distinct,
     from_html,
     is_marked_up,
+    is_true,
     list_of,
     name_of,
     names_of,
@@ -60,7 +61,7 @@ def read_jrnl(document: Mapping[str, Any], _name: str, _tree: Tree, reading: Rea
             body.strip(),
             title=title.strip(),
             what=f"{day}: {title[:60]}",
-            is_starred=entry.get("starred") is True,
+            is_starred=is_true(entry.get("starred")),
             tags=tags,
         )
 
@@ -117,7 +118,7 @@ def _read_journey_entry(
         own_id=own_id,
         what=own_id or name,
         mood=_feeling(entry.get("sentiment")),
-        is_starred=(entry.get("favourite") or entry.get("favorite")) is True,
+        is_starred=is_true(entry.get("favourite") or entry.get("favorite")),
         tags=names_of(entry.get("tags")),
         has_more=bool(media),
     )
@@ -171,7 +172,7 @@ def read_diarium(document: object, name: str, _tree: Tree, reading: Reading) -> 
             title=text_of(entry.get("heading")) or text_of(entry.get("title")),
             own_id=name_of(entry.get("id") or entry.get("uuid")),
             what=f"the entry of {written}",
-            is_starred=(entry.get("favorite") or entry.get("starred")) is True,
+            is_starred=is_true(entry.get("favorite") or entry.get("starred")),
             tags=distinct(tag.lstrip("#") for tag in names_of(entry.get("tags"))),
             people=names_of(entry.get("people")),
             has_more=bool(attached),

@@ -13,7 +13,16 @@ from typing import Any
 
 from companion.exchange import times
 from companion.exchange.reading import Reading
-from companion.exchange.texts import decoded, distinct, hashtags, name_of, names_of, text_of, title_and_rest
+from companion.exchange.texts import (
+    decoded,
+    distinct,
+    hashtags,
+    is_true,
+    name_of,
+    names_of,
+    text_of,
+    title_and_rest,
+)
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, SingleFile, Tree
 from companion.yaml_file import BrokenFile, parse, plain
@@ -180,7 +189,7 @@ def _read_note(
         title=title or name_or_text(front.get("title")),
         what=name,
         mood_word=next((word for key in _MOODS if (word := _one(front.get(key)))), ""),
-        is_starred=any(front.get(key) is True for key in _STARS),
+        is_starred=any(is_true(front.get(key)) for key in _STARS),
         tags=distinct(tags),
         people=next((people for key in _PEOPLE if (people := names_of(front.get(key)))), ()),
         has_more=has_picture,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from companion.entries import Entry
 from companion.exchange.lines import FORMAT, VERSION, from_document
 from companion.exchange.reading import Reading
 from companion.exchange.texts import decoded
@@ -33,10 +34,11 @@ def read_own(tree: Tree, reading: Reading, taken: set[str], *, is_alone: bool) -
             raise Refused("This file was written by a newer version of Companion.")
         taken.add(name)
         reading.recognised(NAME, LABEL)
-        _read_lines(decoded(data).split("\n")[1:], name, reading)
+        _read_lines(decoded(data).split("\n")[1:], name, tree, reading)
 
 
-def _read_lines(lines: list[str], name: str, reading: Reading) -> None:
+def _read_lines(lines: list[str], name: str, tree: Tree, reading: Reading) -> None:
+    folder = name.rpartition("/")[0]
     before, promised = reading.entries + reading.skipped_count, None
     for number, line in enumerate(lines, 2):
         if not line.strip():
@@ -49,12 +51,24 @@ def _read_lines(lines: list[str], name: str, reading: Reading) -> None:
         if entry is None:
             reading.skip(f"{name}, line {number}", "it is no reflection, or damaged")
             continue
-        reading.leave_out("recording", sum(len(turn.sounds) for turn in entry.turns))
-        turns = tuple(replace(turn, sounds=()) for turn in entry.turns)
-        reading.keep(replace(entry, turns=turns), what=f"{name}, line {number}")
+        reading.keep(_with_sounds(entry, folder, tree, reading), what=f"{name}, line {number}")
     found = reading.entries + reading.skipped_count - before
     if promised is None or promised > found:
         reading.remark("the file ends too early, so something of it is missing")
+
+
+def _with_sounds(entry: Entry, folder: str, tree: Tree, reading: Reading) -> Entry:
+    """With those recordings whose files are there, by their names in the tree."""
+    turns = []
+    for turn in entry.turns:
+        named = [
+            replace(sound, file=f"{folder}/{sound.file}" if folder else sound.file) for sound in turn.sounds
+        ]
+        there = tuple(sound for sound in named if turn.uid and tree.is_there(sound.file))
+        reading.missing += len(named) - len(there)
+        reading.sounds += len(there)
+        turns.append(replace(turn, sounds=there))
+    return replace(entry, turns=tuple(turns))
 
 
 def _document(line: str | bytes) -> Mapping[str, Any]:

@@ -84,6 +84,7 @@ class Editor(QWidget):
         self._fields: dict[int, tuple[str, _Words]] = {}
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
+        self._area.setAccessibleName("The reflection that is put right")
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
         self.before, self.after = MoodRow(look, "Before"), MoodRow(look, "After")

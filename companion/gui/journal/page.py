@@ -49,7 +49,7 @@ class JournalPage(QWidget):
     talk_wanted = Signal()
     link_followed = Signal(str)
     export_wanted = Signal(object)
-    """A `Selection`."""
+    """A `Selection` and what it is called."""
     import_wanted = Signal()
 
     def __init__(self, look: Look, host: WindowHost, parent: QWidget | None = None) -> None:
@@ -68,7 +68,10 @@ class JournalPage(QWidget):
         self.header, self.script = self.reader.header, self.reader.script
         self.editor = Editor(look)
         self.message = label("", "soft", wraps=True)
-        self.start, self.bring_in = QPushButton("Start a reflection"), QPushButton("Import a journal …")
+        self.start, self.bring_first = (
+            QPushButton("Start a reflection"),
+            QPushButton("Bring in another journal"),
+        )
         self.waiting = WaitingPage(host.recovery)
         self._sides, self._pages = QStackedWidget(), QStackedWidget()
         self._set_up()
@@ -272,7 +275,7 @@ class JournalPage(QWidget):
     def _explain(self, sentence: str, hint: str, *, is_new: bool = False) -> None:
         self._sentence.setText(sentence)
         self.message.setText(hint)
-        self.bring_in.setVisible(is_new)
+        self.bring_first.setVisible(is_new)
         self._pages.setCurrentIndex(0)
 
     # -- doing something with it ----------------------------------------------------------------------------
@@ -288,7 +291,10 @@ class JournalPage(QWidget):
                 self._begin("do", self._open_editor(session))
             case "export":
                 chosen = frozenset(self.list.chosen) or frozenset({session.id})
-                self.export_wanted.emit(Selection(ids=chosen))
+                title = f"“{title_of(session)}”" if len(chosen) == 1 else f"{len(chosen)} reflections"
+                self.export_wanted.emit((Selection(ids=chosen), title))
+            case "import":
+                self.import_wanted.emit()
             case "star":
                 self._change(self._desk.star(session.id, not session.is_starred))
             case "copy":
@@ -527,9 +533,9 @@ class JournalPage(QWidget):
             column.addWidget(part, 0, middle)
         column.addSpacing(10)
         self.start.clicked.connect(self.talk_wanted)
-        self.bring_in.clicked.connect(self.import_wanted)
+        self.bring_first.clicked.connect(self.import_wanted)
         column.addWidget(self.start, 0, middle)
-        column.addWidget(self.bring_in, 0, middle)
+        column.addWidget(self.bring_first, 0, middle)
         column.addStretch(4)
         return page
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.days import When
 from companion.flow import TurnRecord
@@ -18,13 +27,15 @@ from companion.gui.transcript import Script
 from companion.records import SessionRecord, SoundSide, mood_name
 
 _COLUMN_PX = 660
+_SIDE_BY_SIDE = 110
+"""Up to so many per cent of the usual size the date and the buttons fit into one line."""
 
 
 class Reader(QWidget):
     """Shows one reflection. What the person wants done with it is a signal's word."""
 
     wanted = Signal(str)
-    """ "go on", "edit", "export", "star", "copy", "print", "read", "merge", "delete", "restore", "delete for good"."""
+    """ "go on", "edit", "export", "star", "copy", "print", "read", "merge", "import", "delete", "restore" ..."""
     sound_wanted = Signal(str)
     """A kept recording, by its take."""
     link_followed = Signal(str)
@@ -69,12 +80,16 @@ class Reader(QWidget):
 
     def _build(self) -> None:
         self.top = QWidget()
-        row = QHBoxLayout(self.top)
-        row.setContentsMargins(28, 0, 20, 0)
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight, self.top)
+        self._top.setContentsMargins(28, 12, 20, 0)
+        self._top.setSpacing(10)
+        self._top.addWidget(self.header, 1)
+        row = QHBoxLayout()
         row.setSpacing(10)
-        row.addWidget(self.header, 1)
+        row.addStretch(1)
         for part in (self.go_on, self.edit, self.export, self.restore, self.remove, self.more):
             row.addWidget(part)
+        self._top.addLayout(row)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
@@ -157,6 +172,8 @@ class Reader(QWidget):
                 entry = recordings.addAction(text)
                 entry.triggered.connect(lambda _=False, take=sound.take_id: self.sound_wanted.emit(take))
         menu.addSeparator()
+        self._entry(menu, "Bring in another journal …", "import", "")
+        menu.addSeparator()
         self._entry(menu, "Merge with the one before it", "merge", "")
         self._entry(menu, "Delete", "delete", "Del")
 
@@ -165,6 +182,8 @@ class Reader(QWidget):
         entry.triggered.connect(lambda _=False: self.wanted.emit(word))
 
     def _dress(self) -> None:
-        self.top.setMinimumHeight(self._look.px(64))
+        is_large = self._look.px(100) > _SIDE_BY_SIDE
+        directions = QBoxLayout.Direction
+        self._top.setDirection(directions.TopToBottom if is_large else directions.LeftToRight)
         self.more.setIcon(icons.icon("more", self._look.colour("soft"), 20))
         self._marks.setMaximumWidth(self._look.px(_COLUMN_PX))

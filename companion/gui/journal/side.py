@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
 from companion.gui.announce import announce
@@ -38,7 +38,7 @@ class Side(QWidget):
         self._look, self._list = look, list_
         self.search, self.filter = QLineEdit(), FilterButton(look, titles)
         self.chosen_filter = QPushButton()
-        self.said, self.said_text, self.answer = QFrame(), label("", "soft", wraps=True), QPushButton()
+        self.said, self.said_text, self.answer = QFrame(), label("", "soft", wraps=True), QPushButton("Undo")
         self._answered: Callable[[], None] = lambda: None
         self._is_quiet = False
         self._words, self._meaning, self._forgetting = (
@@ -147,6 +147,10 @@ class Side(QWidget):
         self.search.setClearButtonEnabled(True)
         lens = icons.icon("search", self._look.colour("soft"), 18)
         self._lens = self.search.addAction(lens, QLineEdit.ActionPosition.LeadingPosition)
+        for button in self.search.findChildren(QToolButton):  # Qt's own, which it leaves without a name
+            button.setAccessibleName(
+                "Clear the search" if button.defaultAction() is not self._lens else "Search"
+            )
         top = QHBoxLayout()
         top.setSpacing(6)
         top.addWidget(self.search, 1)

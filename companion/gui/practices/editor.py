@@ -42,7 +42,7 @@ ICONS = (
     "wind",
     "key",
 )
-_PACES = {"slow": "Slow: short sentences, no hurry", "easy": "Easy", "brisk": "Brisk: short and light"}
+_PACES = {"slow": "Slow", "easy": "Easy", "brisk": "Brisk"}
 _PARTS = {
     "morning": "In the morning",
     "afternoon": "In the afternoon",
@@ -75,13 +75,14 @@ class PracticeEditor(QScrollArea):
         self._is_showing = False
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.title = LineField("Title", hint="A walk in words")
         self.summary = LineField("In one sentence", hint="Go once more where you went today.")
         self.openings = {
             "any": LineField("Opening question", hint="Where did you go?"),
             **{part: LineField(words) for part, words in _PARTS.items()},
         }
-        self.more = QPushButton("Other opening questions by the time of day")
+        self.more = QPushButton("Different opening questions for the time of day")
         self.pace, self.icon, self.minutes = QComboBox(), QComboBox(), QSpinBox()
         self.steps = StepList()
         self.closing = LineField(
@@ -179,9 +180,8 @@ class PracticeEditor(QScrollArea):
         self.minutes.lineEdit().setTextMargins(*_IN_SPIN)
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
-        grid.setColumnStretch(0, 2)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(2, 1)
+        for place in range(3):
+            grid.setColumnStretch(place, 1)
         for place, (name, control) in enumerate(
             (("Pace", self.pace), ("It takes about", self.minutes), ("Picture", self.icon))
         ):
@@ -193,6 +193,8 @@ class PracticeEditor(QScrollArea):
             grid.addWidget(control, 1, place)
         for combo in (self.pace, self.icon):
             combo.view().setAccessibleName(combo.accessibleName())
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(5)
             combo.currentIndexChanged.connect(self._changed)
         self.minutes.valueChanged.connect(self._changed)
         return grid

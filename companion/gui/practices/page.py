@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -32,7 +33,10 @@ from companion.gui.theme import Look
 from companion.practices import Practice
 from companion.tasks import spawn
 
-_LIST_PX = 310
+_LIST_PX, _LIST_SHARE = 310, 0.36
+"""Width of the list, and the most of the page it takes."""
+_WIDE_PX = 820
+"""From this width on there is room for the list beside the editor."""
 _ITEM_PX, _HEADING_PX = 36, 34
 SAVE_AFTER_S = 0.7
 _NAME = Qt.ItemDataRole.UserRole
@@ -55,14 +59,15 @@ class PracticesPage(QWidget):
         self._one_at_a_time = asyncio.Lock()
         self.setProperty("page", "true")
         self.list = QListWidget()
-        self.new = QPushButton("New practice")
+        self.new = QPushButton("New")
+        self.new.setAccessibleName("New practice")
         self.preview, self.editor = PracticePreview(look), PracticeEditor(look)
         self.begin, self.edit, self.copy = (QPushButton(words) for words in ("Begin", "Edit", "Duplicate"))
         self.delete, self.look_at, self.done = (QPushButton(words) for words in ("Delete", "Preview", "Done"))
         self.take_back = QPushButton("Undo all changes")
         self.undo = QPushButton("Undo")
         self.message = label("", "small", wraps=True)
-        self._sides = QStackedWidget()
+        self._side, self._sides = QWidget(), QStackedWidget()
         self._waiting: asyncio.Task[None] | None = None
         """A short pause after the last change, before it is saved."""
         self._build()
@@ -110,11 +115,9 @@ class PracticesPage(QWidget):
     # -- building -------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        side = QWidget()
-        side.setProperty("sidelist", "true")
-        side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        side.setFixedWidth(self._look.px(_LIST_PX))
-        left = QVBoxLayout(side)
+        self._side.setProperty("sidelist", "true")
+        self._side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        left = QVBoxLayout(self._side)
         left.setContentsMargins(14, 20, 14, 14)
         left.setSpacing(12)
         top = QHBoxLayout()
@@ -133,7 +136,7 @@ class PracticesPage(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(28, 20, 28, 12)
         bar.setSpacing(10)
-        bar.addWidget(self.message, 1)
+        bar.addStretch(1)
         for button in (
             self.undo,
             self.take_back,
@@ -147,13 +150,15 @@ class PracticesPage(QWidget):
             bar.addWidget(button)
         self.begin.setProperty("tone", "primary")
         column.addLayout(bar)
+        self.message.setContentsMargins(28, 0, 28, 12)
+        column.addWidget(self.message)
         self._sides.addWidget(self.preview)
         self._sides.addWidget(self.editor)
         column.addWidget(self._sides, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(side)
+        row.addWidget(self._side)
         row.addWidget(right, 1)
 
     def _connect(self) -> None:
@@ -192,6 +197,15 @@ class PracticesPage(QWidget):
         item.setSizeHint(QSize(0, self._look.px(_ITEM_PX)))
         self.list.addItem(item)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """In a narrow window the list gives way to what is written."""
+        self._side.setFixedWidth(min(self._look.px(_LIST_PX), round(self.width() * _LIST_SHARE)))
+        self._side.setVisible(self._editing is None or self.width() >= self._look.px(_WIDE_PX))
+
     # -- the chosen one -------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
@@ -226,12 +240,13 @@ class PracticesPage(QWidget):
         ):
             button.setVisible(is_shown)
         self.begin.setText("Try it" if is_edited else "Begin")
+        self._fit()
         self.begin.setEnabled(
             not self.editor.first_fault if is_edited else entry is not None and not entry.fault
         )
         self.look_at.setText("Write" if self._sides.currentWidget() is self.preview else "Preview")
         if entry is not None and not is_edited and not self.message.text():
-            self.message.setText(entry.fault)
+            self._say(entry.fault)
 
     # -- what the person does -------------------------------------------------------------------------------
 
@@ -316,8 +331,12 @@ class PracticesPage(QWidget):
         self._undo = undo
         if words and undo is not None:
             announce(self, words)
-        self.message.setText(words)
+        self._say(words)
         self._show_buttons(self._entries.get(self.chosen))
+
+    def _say(self, words: str) -> None:
+        self.message.setText(words)
+        self.message.setVisible(bool(words))
 
     def _undo_last(self) -> None:
         undo, self._undo = self._undo, None

@@ -12,7 +12,7 @@ from companion.gui.theme import COLUMN_PX, Look
 from companion.practices import Practice
 
 _ICON_PX = 20
-_NO_OPENING = "Here stands the opening question."
+_NO_OPENING = "The opening question goes here."
 _THEIR_WORDS = "[what you spoke of]"
 
 

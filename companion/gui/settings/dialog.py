@@ -73,7 +73,7 @@ class SettingsDialog(QDialog):
         row.addWidget(self._build_list())
         row.addWidget(line)
         row.addWidget(self._stack, 1)
-        self._nothing = text_label("No setting is called that.", "hint")
+        self._nothing = text_label("No setting matches.", "hint")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._nothing)
         self._look.changed.connect(self._take_look)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
+from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import Standing, State
@@ -107,10 +108,9 @@ class ModelRow(QFrame):
 
     def _words(self) -> tuple[str, str]:
         match self.standing.state:
-            case State.READY if self.is_chosen:
-                return "in use", "good"
             case State.READY:
-                return "on this computer", "small"
+                stands, kind = ("in use", "good") if self.is_chosen else ("on this computer", "small")
+                return " · ".join(filter(None, (stands, pace(self.standing)))), kind
             case State.DAMAGED:
                 return "damaged", "warn"
             case State.PARTIAL:
@@ -308,6 +308,16 @@ class ModelList(QWidget):
         self._page.notice.tell(f"{standing.model.label} is on this computer now.", kind="small")
         await self._look()
         await self._changed(standing.model.name)
+
+
+def pace(standing: Standing) -> str:
+    """How quick a model was on this machine; empty: it was not used here yet."""
+    figure = standing.figure
+    if figure is None:
+        return ""
+    if standing.model.kind is ModelKind.MIND:
+        return f"about {max(1, round(figure * WORDS_PER_TOKEN))} words a second"
+    return f"{figure:.2g} s for a second of speech"
 
 
 def facts(model: LocalModel) -> str:

@@ -10,7 +10,7 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.providers.provider import Spec
 
-_NOBODY = "Nobody: you are told, and can try again or choose another."
+_NOBODY = "Nobody. You are told, and can try again or choose someone else."
 
 
 class StandIns(QFrame):
@@ -52,7 +52,7 @@ class StandIns(QFrame):
         )
         names = ", then ".join(self._labels[name] for name in asked)
         self._says.setText(
-            f"{names}. What you said goes there then, and you are told who it was." if names else _NOBODY
+            f"{names}. What you said then goes there, and you are told who answered." if names else _NOBODY
         )
         self.setVisible(any(not box.isHidden() for box in self.boxes.values()))
 

@@ -17,9 +17,7 @@ from typing import Any
 from companion.errors import (
     AIProviderError,
     AIProviderNotSupportedError,
-    AIProviderUnavailableError,
     CompanionError,
-    Kind,
 )
 from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
 from companion.providers.here import voices
@@ -147,21 +145,13 @@ class PiperProvider(EngineProvider):
         """Blocking: the first time it reads the voice."""
         if not voices.can_speak():
             message = "What speaks with Piper's voices is not installed on this computer."
-            raise self._missing(message, f"Install it with: {INSTALL}")
+            raise self.missing(message, f"Install it with: {INSTALL}")
         voice = voices.find(self.store, wanted)
         if voice is None:
             name = wanted.partition("#")[0] or usual(ModelKind.VOICE).name
-            raise self._missing(
-                f"The voice “{name}” is not on this computer yet.",
-                "Fetch it in Settings under Voice, or choose another voice.",
-            )
+            state = self.store.state(ModelKind.VOICE, name)
+            raise self.missing_model(f"The voice “{name}”", state, "Voice", "choose another voice")
         return voice
-
-    def _missing(self, message: str, hint: str) -> AIProviderUnavailableError:
-        who = self.spec.display_name
-        return AIProviderUnavailableError(
-            message, self.spec.name, kind=Kind.ENGINE_MISSING, who=who, hint=hint
-        )
 
 
 PROVIDER = PiperProvider

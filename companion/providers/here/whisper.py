@@ -17,14 +17,13 @@ from companion.errors import (
     AIProviderError,
     AIProviderModelNotFoundError,
     AIProviderNotSupportedError,
-    AIProviderUnavailableError,
     CompanionError,
     Kind,
 )
 from companion.flow import Health, HearRequest, Role, Transcript
-from companion.providers.here.models import listing
+from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import ModelKind
-from companion.providers.here.models.store import ModelStore, State
+from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.engine_provider import EngineProvider
 from companion.providers.provider import Policy, Spec
 from companion.providers.wire.languages import Language, for_whisper, heard_in_any_language
@@ -123,6 +122,15 @@ class WhisperProvider(EngineProvider):
                     confidence=told.get("confidence"),
                     language=language,
                 )
+                if told.get("pace"):
+                    await asyncio.to_thread(self._keep_pace, model, float(told["pace"]))
+
+    def _keep_pace(self, model: str, pace: float) -> None:
+        """Remembers how long a second of speech takes here, where it is news."""
+        folder = self.store.folder / ModelKind.HEARING
+        known = measured.figures(folder).get(model, 0.0)
+        if not known / 1.5 < pace < known * 1.5:
+            measured.keep(folder, model, round(pace, 2) or 0.01)
 
     async def warm(self) -> None:
         with suppress(CompanionError):  # the call that needs it tells
@@ -156,7 +164,7 @@ class WhisperProvider(EngineProvider):
 
     async def _folder(self, model: str) -> Path:
         if not is_installed():
-            raise self._missing(
+            raise self.missing(
                 "Whisper's engine, CTranslate2, is not installed on this computer.",
                 f"Where it is built for your system: {INSTALL}. Else choose another recogniser; what you said is kept.",
             )
@@ -166,22 +174,10 @@ class WhisperProvider(EngineProvider):
             message = f"There is no Whisper model {model!r} here. There are: {names}."
             raise AIProviderModelNotFoundError(message, self.spec.name)
         if folder is None:
-            if await asyncio.to_thread(self.store.state, ModelKind.HEARING, model) is State.DAMAGED:
-                message = f"The Whisper model {model!r} is damaged."
-                raise self._missing(
-                    message, "Fetch it again in Settings under Hearing. What you said is kept."
-                )
-            raise self._missing(
-                f"The Whisper model {model!r} is not on this computer yet.",
-                "Fetch it in Settings under Hearing, or choose another recogniser. What you said is kept.",
-            )
+            state = await asyncio.to_thread(self.store.state, ModelKind.HEARING, model)
+            otherwise = "choose another recogniser. What you said is kept"
+            raise self.missing_model(f"The Whisper model {model!r}", state, "Hearing", otherwise)
         return folder
-
-    def _missing(self, message: str, hint: str) -> AIProviderUnavailableError:
-        who = self.spec.display_name
-        return AIProviderUnavailableError(
-            message, self.spec.name, kind=Kind.ENGINE_MISSING, who=who, hint=hint
-        )
 
 
 PROVIDER = WhisperProvider

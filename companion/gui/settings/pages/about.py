@@ -27,7 +27,7 @@ _TEXTS = (
         "or to somebody else: thoughts of suicide, self-harm, violence, eating disorders, emergencies, losing touch with "
         "reality, a child at risk. Where the rules find it, a card shows who you can reach in your "
         "country at any hour, and "
-        "the answer begins with words that people wrote: they take it seriously, ask plainly where it "
+        "the answer begins with words that were written beforehand: they take it seriously, ask plainly where it "
         "is not clear, and name "
         "help and somebody you trust. Then the conversation goes on.",
     ),

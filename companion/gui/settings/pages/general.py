@@ -17,8 +17,8 @@ class GeneralPage(DeclaredPage):
         self.column.insertWidget(
             2,
             text_label(
-                "Everything here holds at once. Who thinks, hears and speaks is chosen on the next three pages; "
-                "without a choice all of it happens on this computer.",
+                "Changes take effect right away. Who thinks, hears and speaks is chosen on the next three pages; "
+                "until you choose, all of it happens on this computer.",
                 "soft",
             ),
         )

@@ -1,21 +1,34 @@
-"""Journal: what is kept."""
+"""Journal: what is kept, and the ways in and out."""
 
 from __future__ import annotations
 
+from PySide6.QtWidgets import QHBoxLayout, QPushButton
+
+from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.settings import Page
 
 
-def _build(host: SettingsHost, look: Look) -> DeclaredPage:
-    return DeclaredPage(host, look, "Journal", Page.JOURNAL)
+class JournalSettings(DeclaredPage):
+    def __init__(self, host: SettingsHost, look: Look) -> None:
+        super().__init__(host, look, "Journal", Page.JOURNAL)
+        place = self.column.count() - 1
+        self.column.insertWidget(place, text_label("Another journal, and a copy anybody can read", "strong"))
+        row = QHBoxLayout()
+        for words, wanted in (("Import …", "import"), ("Export …", "export")):
+            button = QPushButton(words)
+            button.clicked.connect(lambda _=False, wanted=wanted: self.wanted.emit(wanted))
+            row.addWidget(button)
+        row.addStretch(1)
+        self.column.insertLayout(place + 1, row)
 
 
 PAGE = PageInfo(
     name=Page.JOURNAL,
     title="Journal",
     order=70,
-    build=_build,
-    words="encryption keep forget recordings",
+    build=JournalSettings,
+    words="encryption keep forget recordings import export day one daylio obsidian jrnl markdown",
 )

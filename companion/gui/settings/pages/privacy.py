@@ -93,7 +93,7 @@ class PrivacyPage(DeclaredPage):
             grid.addWidget(self.goes[role], line, 1)
         column = box.layout()
         assert isinstance(column, QVBoxLayout)
-        column.addWidget(text_label("As things are chosen now", "strong"))
+        column.addWidget(text_label("With what you have chosen now", "strong"))
         column.addLayout(grid)
         note = "The journal itself is encrypted here and goes nowhere. Nothing is reported to anybody."
         column.addWidget(text_label(note, "caption"))

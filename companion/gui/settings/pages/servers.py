@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from companion.providers.servers import OwnServer
 
 _ABOUT = (
-    "Programs you run yourself, on this computer or elsewhere in your household. What they can do is found out here; then "
-    "they stand beside the others on the pages Thinking, Hearing and Voice."
+    "Programs you run yourself, on this computer or elsewhere in your household. Companion finds out what they can "
+    "do, and then lists them with the others under Thinking, Hearing and Voice."
 )
-_EMPTY = "There is none yet. With one, your words need not leave your own computers."
+_EMPTY = "There are none yet. With a server of your own, your words need not leave your own computers."
 _ROLE_WORDS = {
     Role.THINKS: "thinks",
     Role.HEARS: "hears",
@@ -119,10 +119,10 @@ class ServerForm(QFrame):
         self.kind.setMinimumContentsLength(12)  # as wide as the page, however large the text is
         for value, words in _KINDS.items():
             self.kind.addItem(words, value)
-        several = "Several with commas are a cluster of equals: the next is asked when one does not answer."
+        several = "Several, separated by commas, work as one: if one does not answer, the next is asked."
         self._key_box = labelled("Key", self.key, "Only if it asks for one. Kept in the system's keyring.")
         column.addWidget(self.title)
-        column.addWidget(labelled("Name", self.label, "As you call it."))
+        column.addWidget(labelled("Name", self.label, "Whatever you like to call it."))
         column.addWidget(labelled("What it speaks", self.kind))
         column.addWidget(labelled("Address", self.address, several))
         column.addWidget(self._key_box)
@@ -347,7 +347,7 @@ class ServersPage(SettingsPage):
         """What it means to remove a server."""
         server = self.host.settings.servers.server(name)
         used = [role for role, is_active in servers.uses(self.host.settings, name).items() if is_active]
-        loses = " What it does for you goes back to what comes with Companion." if used else ""
+        loses = " Whatever it did for you goes back to what comes with Companion." if used else ""
         key = " Its key is forgotten." if server.kind == "openai" else ""
         return f"Remove {server.label or name}?{key}{loses}"
 

@@ -99,7 +99,7 @@ class SoundPage(SettingsPage):
         self.heard.setText("")
 
     async def _measure(self, device: str) -> None:
-        self.heard.setText("The microphone is open while you see this page. Say something.")
+        self.heard.setText("The microphone is open while this page is shown. Say something.")
         levels = cast("AsyncGenerator[float, None]", self.host.meter(device))
         try:
             async with aclosing(levels):

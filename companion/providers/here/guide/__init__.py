@@ -3,7 +3,7 @@
 provider    who it is                       answering   what it says, and whether it asks
 noticing    what it notices in words        clauses     words cut into clauses
 turning     "I" turned to "you"             lexicon     its word lists
-wording     a choice of written sentences   emergencies danger, until a person can be reached
+wording     a choice of written sentences
 """
 
 from companion.providers.here.guide.provider import PROVIDER, SPEC

@@ -6,9 +6,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 
 from companion.practices import Practice, find_practice, steps_done
-from companion.providers.here.guide.emergencies import find_emergency
 from companion.providers.here.guide.lexicon import HARD
-from companion.providers.here.guide.noticing import Felt, Noticed, notice
+from companion.providers.here.guide.noticing import Felt, Noticed, find_emergency, is_taken_back, notice
 from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
 from companion.providers.here.guide.turning import needs_quotes
@@ -32,8 +31,11 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     noticed = notice(said[-1])
     if noticed.occasion in {"crisis", "danger"}:
         return _answer_emergency(noticed.occasion, wording)
-    if any(map(find_emergency, said[-1 - _EMERGENCY_ECHO : -1])):
-        return _answer_after_emergency(wording)
+    if any(map(find_emergency, earlier := said[-1 - _EMERGENCY_ECHO : -1])):
+        if is_taken_back(said[-1]):
+            return _answer_safe(wording)
+        if not any(map(is_taken_back, earlier)) and noticed.occasion not in _LETS_GO:
+            return _answer_after_emergency(wording)
     pools = load_wordings()
     if noticed.occasion in _LETS_GO:
         return _say_alone(noticed.occasion, wording)
@@ -276,6 +278,13 @@ def _answer_after_emergency(wording: Wording) -> str:
     pools = load_wordings()
     statement = wording.say(pools["emergency after"]) or wording.say_any(pools["open"], pools["again"])
     return f"{statement} {wording.say_any(pools['emergency asked'], pools['again asked'])}"
+
+
+def _answer_safe(wording: Wording) -> str:
+    """They are safe, or it was not meant so: that is believed, and not spoken of again."""
+    pools = load_wordings()
+    asked = wording.say_any([*pools["safe asked"], *pools["general asked"]], pools["again asked"])
+    return f"{_say_alone('safe', wording)} {asked}"
 
 
 def _is_one_question(text: str) -> bool:

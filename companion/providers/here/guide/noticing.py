@@ -11,9 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from companion.care.corrections import TAKEN_BACK
+from companion.care.recognise import recognise
+from companion.care.words import plain
+from companion.flow import Concern, Severity
 from companion.practices import Wish, wish_in
 from companion.providers.here.guide.clauses import Clause, cut_clauses, is_rough
-from companion.providers.here.guide.emergencies import find_emergency
 from companion.providers.here.guide.lexicon import Lexicon, Subject, load_lexicon
 from companion.providers.here.guide.topics import Topic, find_numbers, find_topics
 from companion.providers.here.guide.turning import is_known, turn_clause
@@ -201,6 +204,19 @@ _NO_FEELING_AFTER = {
 }
 _STRONG = re.compile(r"\b(?:so|very|really|incredibly|terribly|awfully)\b")
 _MOST_CHARS = 4000
+
+
+def find_emergency(text: str) -> str:
+    """`danger` where somebody is being hurt, `crisis` where it is another danger, else empty."""
+    found = recognise(text)
+    if found is None or found.severity < Severity.UNCLEAR:
+        return ""
+    return "danger" if found.concern in (Concern.VIOLENCE, Concern.CHILD) else "crisis"
+
+
+def is_taken_back(text: str) -> bool:
+    """They say that they are safe, or that it was not meant so."""
+    return TAKEN_BACK.search(plain(text)) is not None
 
 
 def notice(text: str) -> Noticed:

@@ -80,10 +80,15 @@ def write_answer(request: ChatRequest) -> str:
     from hashlib import blake2b
 
     from companion.providers.here.guide.answering import answer
+    from companion.providers.here.guide.recalling import recalled
     from companion.providers.here.guide.wording import Wording
 
     said_by_user = [message.content for message in request.messages if message.role is Speaker.USER] or [""]
     answers = [message.content for message in request.messages if message.role is Speaker.ASSISTANT]
     seed = "\x1f".join([request.practice, *said_by_user, *answers]).encode("utf-8", "replace")
     chance = random.Random(int.from_bytes(blake2b(seed, digest_size=8).digest(), "big"))
-    return answer(said_by_user, Wording(answers, chance), request.practice, chance)
+    wording = Wording(answers, chance)
+    brought_up, is_asked = recalled(request.messages, wording)
+    if is_asked:
+        return brought_up
+    return f"{brought_up} {answer(said_by_user, wording, request.practice, chance)}".strip()

@@ -18,7 +18,7 @@ _WHEN = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow|t
 _MONTH = r"(?:january|february|march|april|may|june|july|august|september|october|november|december)"
 _RULES: tuple[tuple[str, str], ...] = (
     (
-        r"(?:by|until) when",
+        r"by when|how long may",
         rf"(?:by|until|till|before|on|in) (?:the end|next|this|the \d|\d|{_WHEN}|{_MONTH})|deadline",
     ),
     (
@@ -34,7 +34,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         r"how old is",
         r"\d+ years old|when i was|in (?:\w+ )?years|my \w+[- ]year[- ]old|of twenty|at (?:\d|twelve|twenty)",
     ),
-    (r"which ways are you", r"between|either|whether|stay or|go or|or not| or "),
+    (r"what are you choosing", r"between|either|whether|stay or|go or|or not| or "),
     (
         r"who knows",
         r"(?:nobody|no one|everyone|everybody|only \w+|\w+ \w+) knows|i (?:have )?(?:only )?told (?!you)",

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from companion.paths import write_atomically
+from companion.places import read_notes
 
 _FILE = "speeds.json"
 
@@ -33,10 +34,9 @@ def this_machine() -> str:
 
 def figures(folder: Path) -> Mapping[str, float]:
     """What was measured here, by name."""
-    try:
-        kept = json.loads((folder / _FILE).read_bytes())
-        found = dict(kept["figures"]) if kept["machine"] == this_machine() else {}
-    except (OSError, ValueError, LookupError, TypeError):
+    kept = read_notes(folder / _FILE)
+    found = kept.get("figures")
+    if kept.get("machine") != this_machine() or not isinstance(found, dict):
         return {}
     return {
         str(name): float(figure)

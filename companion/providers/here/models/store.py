@@ -14,14 +14,14 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from companion.errors import CompanionError, Kind
 from companion.paths import find_home, locked, write_atomically
 from companion.places import read_notes, read_regular
-from companion.providers.here.models import listing
+from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import LocalModel, ModelFile, ModelKind
 
 PART = ".part"
@@ -63,6 +63,8 @@ class Standing:
     bytes_here: int = 0
     is_elsewhere: bool = False
     """It lies in a folder of the person's own, which is never changed."""
+    figure: float | None = None
+    """How quick it was on this machine, as `measured` keeps it; None: it was not used yet."""
 
     @property
     def is_ready(self) -> bool:
@@ -111,7 +113,12 @@ class ModelStore:
         """Every model of the list, then the person's own; the first time it may read them whole."""
         self._adopt()
         kinds = (ModelKind(kind),) if kind else tuple(ModelKind)
-        return tuple(self.standing(each, name) for each in kinds for name in self._names(each))
+        figures = {each: measured.figures(self.folder / each) for each in kinds}
+        return tuple(
+            replace(self.standing(each, name), figure=figures[each].get(name))
+            for each in kinds
+            for name in self._names(each)
+        )
 
     def ready(self, kind: ModelKind | str) -> tuple[str, ...]:
         """Names of those that are READY, the usual one first."""

@@ -10,13 +10,15 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from companion.errors import AIProviderUnavailableError, Kind
 from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest
 from companion.pcm import Resampler
+from companion.providers.here.models.store import State
 from companion.providers.provider import AIProvider
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
-    from companion.providers.here.process.engines import EngineJob, Engines
+    from companion.providers.here.process.engines import EngineJob, EngineProcess
     from companion.providers.here.voices import InstalledVoice
 
 SEND_BYTES = 6400
@@ -28,7 +30,7 @@ _RATE_BYTES = 4
 class EngineProvider(AIProvider):
     """A provider whose work is done in the shared engine process."""
 
-    _engines: Engines | None = None
+    _engines: EngineProcess | None = None
 
     async def start_job(self, work: str, **order: Any) -> EngineJob:
         if self._engines is None:
@@ -82,6 +84,19 @@ class EngineProvider(AIProvider):
         finally:
             job.cancel()
             await stop(feeding)
+
+    def missing(self, message: str, hint: str) -> AIProviderUnavailableError:
+        """ENGINE_MISSING: something that the work needs is not installed or not fetched."""
+        who = self.spec.display_name
+        return AIProviderUnavailableError(
+            message, self.spec.name, kind=Kind.ENGINE_MISSING, who=who, hint=hint
+        )
+
+    def missing_model(self, what: str, state: State, page: str, otherwise: str) -> AIProviderUnavailableError:
+        """`what` ("The voice “Joe”") is not fetched, or not whole; `page` of the settings has it."""
+        stands, again = ("damaged", " again") if state is State.DAMAGED else ("not on this computer yet", "")
+        hint = f"Fetch it{again} in Settings under {page}, or {otherwise}."
+        return self.missing(f"{what} is {stands}.", hint)
 
     async def aclose(self) -> None:
         engines, self._engines = self._engines, None

@@ -250,7 +250,7 @@ class _Child:
             self.suspects.add(thing for thing in self._lost_things if thing[0] is not Thing.MODEL)
 
 
-class Engines:
+class EngineProcess:
     """The engine process of this loop, whether it runs or not."""
 
     def __init__(self, *, start_s: float = START_S, silence_s: float = SILENCE_S) -> None:
@@ -315,12 +315,12 @@ class Engines:
                 await child.aclose()
 
 
-_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Engines] = weakref.WeakKeyDictionary()
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, EngineProcess] = weakref.WeakKeyDictionary()
 
 
-def shared_engines() -> Engines:
+def shared_engines() -> EngineProcess:
     """The one of the running loop."""
-    return _shared.setdefault(asyncio.get_running_loop(), Engines())
+    return _shared.setdefault(asyncio.get_running_loop(), EngineProcess())
 
 
 async def _launch(start_s: float, spec: Spec | None, work: str) -> asyncio.subprocess.Process:

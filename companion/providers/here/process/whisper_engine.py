@@ -173,6 +173,8 @@ class Listening:
         self._likely, self._certainty = "", 0.0
         self._closed_s, self._confidence_s = 0.0, 0.0
         """Closed stretches: how long, and that weighed by how sure."""
+        self._looked_s = self._sound_s = 0.0
+        """How long the model was at work, and on how much sound."""
         self.told: Mapping[str, Any] = {"text": "", "committed": 0}
 
     def feed(self, data: bytes) -> None:
@@ -196,6 +198,7 @@ class Listening:
             "text": ended(self._words.text),
             "confidence": self._confidence_s / self._closed_s if self._closed_s else None,
             "language": self._likely,
+            "pace": self._looked_s / self._sound_s if self._sound_s else 0.0,
         }
 
     # -- when -----------------------------------------------------------------------------------------------
@@ -253,7 +256,7 @@ class Listening:
         self._tell()
 
     def _hear(self, pcm: bytes, go_on: Callable[[], None], *, is_last: bool) -> Heard:
-        order = self._job.order
+        order, began = self._job.order, time.monotonic()
         heard = self._model.hear(
             pcm,
             language=self._language,
@@ -262,6 +265,8 @@ class Listening:
             is_last=is_last,
             go_on=go_on,
         )
+        self._looked_s += time.monotonic() - began
+        self._sound_s += len(pcm) / BYTES_PER_S
         if len(pcm) >= ENOUGH_S * BYTES_PER_S and heard.language_certainty >= max(CERTAIN, self._certainty):
             self._likely, self._certainty = heard.language, heard.language_certainty
             self._language = self._language or heard.language

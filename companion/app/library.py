@@ -1,0 +1,109 @@
+"""The app as far as it keeps something: reading the journal, its figures, and the lock before it.
+
+The base of `Companion` that comes after `Ground`. Belongs to one event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from companion.app.ground import Ground
+
+if TYPE_CHECKING:
+    from companion.app.archive import Archive
+    from companion.app.insight_desk import InsightDesk
+    from companion.app.journal_desk import JournalDesk
+    from companion.app.locking import Lock
+    from companion.app.played import Played
+    from companion.conversation.engine import Engine
+    from companion.conversation.handsfree import HandsFree
+    from companion.flow import TurnRecord
+    from companion.practices import Practice
+    from companion.records import SessionRecord
+
+
+class Library(Ground):
+    """What it stands on, `Companion` makes."""
+
+    if TYPE_CHECKING:
+
+        @cached_property
+        def archive(self) -> Archive: ...
+
+        @cached_property
+        def engine(self) -> Engine: ...
+
+        @cached_property
+        def hands_free(self) -> HandsFree: ...
+
+        @cached_property
+        def journal_desk(self) -> JournalDesk: ...
+
+        @cached_property
+        def _played(self) -> Played: ...
+
+        def practices(self) -> Sequence[Practice]: ...
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        async with self.archive.using() as journal:
+            return await journal.sessions()
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        async with self.archive.using() as journal:
+            return await journal.turns(session_id)
+
+    @cached_property
+    def insights(self) -> InsightDesk:
+        """The journal's own figures."""
+        from companion.app.insight_desk import InsightDesk
+
+        return InsightDesk(
+            self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
+        )
+
+    # -- opening and locking --------------------------------------------------------------------------------
+
+    async def journal_needs(self) -> str:
+        """What a passphrase would do now: "choose" one for a new journal, "enter" that of a locked one, "" nothing."""
+        return await self.archive.needs()
+
+    async def use_passphrase(self, passphrase: str) -> None:
+        """Opens or makes the journal with a passphrase; what is under way goes on.
+
+        Raises:
+            CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
+        """
+        await self.archive.use_passphrase(passphrase)
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The app locked and unlocked."""
+        from companion.app.locking import Lock
+
+        return Lock(
+            self.events,
+            archive=self.archive,
+            engine=lambda: self.engine,
+            settings=lambda: self.settings.journal,
+            hush=self._played.stop,
+            hands_free=lambda: self.hands_free,
+            forget=self._forget_journal,
+            go_on=lambda session: self.journal_desk.go_on(session),  # noqa: PLW0108 - made when it is needed
+        )
+
+    @property
+    def _is_locked(self) -> bool:
+        """Whether what was asked for has to wait; says so then."""
+        is_locked = "lock" in self.__dict__ and self.lock.is_locked
+        if is_locked:
+            self.lock.tell()
+        return is_locked
+
+    def _forget_journal(self) -> None:
+        """Nothing that was worked out from it stays."""
+        if "insights" in self.__dict__:
+            self.insights.forget()

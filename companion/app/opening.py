@@ -1,0 +1,134 @@
+"""The journal on disk before it is open: what it needs, and the ways to open it. Event loop's thread; files in others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from companion.errors import Action, CompanionError, Kind
+from companion.paths import Home
+from companion.places import try_to_write
+
+if TYPE_CHECKING:
+    from companion.journal.store import JournalState, SqlJournal
+    from companion.vault import Vault
+
+_log = logging.getLogger(__name__)
+_KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED)
+
+
+class JournalOnDisk:
+    """One per app: looked at and opened, never held open."""
+
+    def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
+        self._home, self._vault = home, vault
+
+    async def look(self) -> JournalState:
+        """Without any secret. Raises what `look_at` raises."""
+        from companion.journal.store import look_at
+
+        return await asyncio.to_thread(look_at, self._home)
+
+    async def purpose(self) -> str:
+        """What a passphrase would do: "choose" one for a new journal, "enter" that of this one, "" nothing."""
+        from companion.journal.keys import SlotKind
+
+        try:
+            state = await self.look()
+        except CompanionError:  # damaged or missing: no passphrase helps
+            return ""
+        if state.is_new:
+            return "choose"
+        return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
+
+    async def with_keyring(self) -> SqlJournal:
+        """Opened, or made, with what the system's keyring holds.
+
+        Raises:
+            CompanionError: JOURNAL_LOCKED where the keyring has no key of it; all that keyring and opening can raise.
+        """
+        from companion.journal.keys import SlotKind
+        from companion.journal.store import open_journal
+
+        state = await self.look()
+        vault = await self._vault()
+        if state.is_new:
+            await asyncio.to_thread(try_to_write, self._home.data)
+            journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
+            # First, so that no journal is made that cannot be opened.
+            await vault.put_journal_key(journal_id, key)
+            return await open_journal(self._home, wrapping_key=key, journal_id=journal_id)
+        if SlotKind.KEYRING not in state.opens_with:
+            raise CompanionError(Kind.JOURNAL_LOCKED)
+        return await open_journal(self._home, wrapping_key=await vault.get_journal_key(state.journal_id))
+
+    async def with_passphrase(self, passphrase: str) -> SqlJournal:
+        """Opened, or made, with a passphrase.
+
+        Raises:
+            CompanionError: WRONG_PASSPHRASE; JOURNAL_LOCKED where it has none; all that opening can raise.
+        """
+        from companion.journal.keys import SlotKind
+        from companion.journal.store import open_journal
+
+        state = await self.look()
+        if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
+            raise no_passphrase(is_open=False)
+        return await open_journal(self._home, passphrase=passphrase)
+
+    async def helpful(self, error: CompanionError) -> tuple[Action, ...]:
+        """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen."""
+        if error.kind not in _KEYRING_KINDS or await self.purpose():
+            return error.actions
+        if error.kind is Kind.JOURNAL_LOCKED:
+            return (Action.RETRY, Action.NEW_JOURNAL)
+        return (Action.RETRY,)
+
+    async def said_exactly(self, error: CompanionError) -> CompanionError:
+        """Where nothing can be written into the folder, that is what is to be told."""
+        if error.kind in (Kind.JOURNAL_UNSAVED, Kind.DISK_FULL):
+            try:
+                await asyncio.to_thread(try_to_write, self._home.data)
+            except CompanionError as exact:
+                return exact
+        return error
+
+    async def forget_new(self) -> None:
+        """Removes one that was made a moment ago and holds nothing."""
+        await asyncio.to_thread(_forget_new, self._home)
+
+    async def set_aside(self) -> None:
+        """Moves one that does not open beside. Raises `CompanionError`."""
+        from companion.journal.store import set_aside
+
+        try:
+            await asyncio.to_thread(set_aside, self._home)
+        except OSError as error:
+            raise CompanionError(
+                Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error
+            ) from error
+
+
+def _forget_new(home: Home) -> None:
+    from companion.journal.store import forget_new
+
+    try:
+        forget_new(home)
+    except OSError as error:  # it is empty, and opens with what it was made with
+        _log.info("an empty journal stays: %s", error.strerror)
+
+
+def no_passphrase(*, is_open: bool) -> CompanionError:
+    """What is told where a passphrase opens nothing."""
+    hint = "It opens with the system's keyring"
+    error = CompanionError(
+        Kind.JOURNAL_LOCKED,
+        "This journal has no passphrase.",
+        hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
+    )
+    error.actions = (Action.RETRY,)
+    return error

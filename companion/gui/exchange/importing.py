@@ -1,0 +1,207 @@
+"""The import: choose a file, see what would come in and what would not, keep it, take it out again. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QFrame, QListWidget, QScrollArea, QVBoxLayout, QWidget
+
+from companion.exchange.formats import KNOWN
+from companion.exchange.importing import Incoming
+from companion.exchange.preview import ODD, Preview, counted
+from companion.gui.exchange.host import ExchangeHost
+from companion.gui.exchange.steps import Progress, Steps, line
+from companion.gui.settings.form import text_label
+from companion.gui.theme import Look
+
+_TITLE = "Bring in another journal"
+_WHAT = (
+    f"This can be read: {KNOWN}. Choose the file you exported there, or the folder; "
+    "which journal it is shows by itself."
+)
+_SAFE = "It is read by a process without network. First you see what would come in; nothing is kept before you say so."
+_CHOOSE, _READ, _LOOK, _DONE = range(4)
+
+
+class ImportDialog(Steps):
+    """See the module."""
+
+    changed = Signal()
+    """Something came into the journal, or went out again."""
+
+    def __init__(self, host: ExchangeHost, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(_TITLE, look, parent)
+        self._host = host
+        self._incoming: Incoming | None = None
+        self._batch = 0
+        self.setAcceptDrops(True)
+        column = self.page()
+        for words in (_WHAT, _SAFE):
+            column.addWidget(text_label(words, "soft"))
+        column.addWidget(text_label("You can also drop the file here.", "caption"))
+        column.addStretch(1)
+        column = self.page()
+        self.progress = Progress("How far the file is read")
+        column.addWidget(self.progress)
+        column.addStretch(1)
+        self._build_preview(self.page())
+        column = self.page()
+        self.outcome = text_label("", "soft")
+        column.addWidget(self.outcome)
+        column.addStretch(1)
+        self.later = self.button("Not now", self.reject)
+        self.folder = self.button("Choose a folder …", lambda: self._choose(QFileDialog.FileMode.Directory))
+        self.file = self.button(
+            "Choose a file …", lambda: self._choose(QFileDialog.FileMode.ExistingFile), is_likely=True
+        )
+        self.cancel = self.button("Cancel", self._back)
+        self.other = self.button("Another file", self._back)
+        self.keep = self.button("Import", self._keep, is_likely=True)
+        self.undo = self.button("Undo", self._undo)
+        self.close_button = self.button("Done", self.accept, is_likely=True)
+        self._back()
+
+    def _build_preview(self, column: QVBoxLayout) -> None:
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside = QWidget()
+        inside.setProperty("scrolled", "true")
+        inner = QVBoxLayout(inside)
+        inner.setContentsMargins(0, 0, 8, 0)
+        inner.setSpacing(8)
+        self.headline = text_label("", "strong")
+        inner.addWidget(self.headline)
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(8)
+        inner.addLayout(self._notes)
+        self.choices: dict[str, QCheckBox] = {}
+        for kind in ODD:
+            box = QCheckBox()
+            box.toggled.connect(self._count)
+            self.choices[kind] = box
+            inner.addWidget(box)
+        self._named = text_label("What stays outside", "small")
+        self.outside = QListWidget()
+        self.outside.setAccessibleName("What stays outside, and why")
+        self.outside.setWordWrap(True)
+        self.outside.setTextElideMode(Qt.TextElideMode.ElideNone)
+        self.outside.setProperty("framed", "true")
+        self.outside.setMinimumHeight(self.look.px(120))
+        inner.addWidget(self._named)
+        inner.addWidget(self.outside, 1)
+        inner.addStretch(0)
+        area.setWidget(inside)
+        column.addWidget(area, 1)
+
+    # -- choosing -------------------------------------------------------------------------------------------
+
+    def _back(self) -> None:
+        self.stop()
+        self.tell("")
+        self._incoming = None
+        self.turn_to(_CHOOSE, _TITLE, self.later, self.folder, self.file)
+
+    def _choose(self, mode: QFileDialog.FileMode) -> None:
+        chooser = QFileDialog(self, _TITLE)
+        chooser.setFileMode(mode)
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.fileSelected.connect(lambda name: self.read(Path(name)))
+        chooser.open()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() and not self.is_busy:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if files:
+            event.acceptProposedAction()
+            self.read(Path(files[0]))
+
+    # -- reading and showing --------------------------------------------------------------------------------
+
+    def read(self, path: Path) -> None:
+        """Looks at what lies there and shows it."""
+        self.stop()
+        self._far(0, 0)
+        self.turn_to(_READ, f"Reading {path.name} …", self.cancel)
+        self.begin(lambda: self._look(path), self._back)
+
+    async def _look(self, path: Path) -> None:
+        incoming = await self._host.look(path, self._far)
+        self._incoming = incoming
+        self._show(incoming.preview)
+
+    def _far(self, done: int, total: int) -> None:
+        self.progress.show_far(
+            counted(done, "entry", "entries") + " so far" if done else "One moment …", done, total
+        )
+
+    def _show(self, preview: Preview) -> None:
+        self.headline.setText(preview.headline)
+        while (item := self._notes.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        told = set()
+        for kind, box in self.choices.items():
+            count = preview.odd.get(kind, 0)
+            words = ODD[kind][count != 1].format(n=f"{count:,}")
+            told.add(f"{words}.")
+            box.setText(f"Leave out {words}")
+            box.setChecked(False)
+            box.setVisible(count > 0)
+        for note in preview.notes():
+            if note not in told:
+                self._notes.addWidget(line(note, "soft"))
+        outside = preview.left_outside()
+        self.outside.clear()
+        self.outside.addItems([line(each, "small").text() for each in outside])
+        self.outside.setVisible(bool(outside))
+        self._named.setVisible(bool(outside))
+        if preview.new:
+            self.turn_to(_LOOK, f"What {preview.name} would bring", self.other, self.keep)
+        else:
+            self.turn_to(_LOOK, f"Nothing new in {preview.name}", self.other, self.close_button)
+        self._count()
+
+    @property
+    def _left_out(self) -> frozenset[str]:
+        return frozenset(kind for kind, box in self.choices.items() if box.isChecked())
+
+    def _count(self) -> None:
+        if self._incoming is not None:
+            coming = self._incoming.preview.coming(self._left_out)
+            self.keep.setText(f"Import {counted(coming, 'reflection')}")
+            self.keep.setEnabled(coming > 0)
+
+    # -- keeping and undoing --------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        if self._incoming is not None:
+            incoming = self._incoming
+            self.progress.show_far("All of it is kept at once, or nothing.", 0, 0)
+            self.turn_to(_READ, "Keeping it …", self.cancel)
+            self.begin(lambda: self._take(incoming), lambda: self._show(incoming.preview))
+
+    async def _take(self, incoming: Incoming) -> None:
+        batch = await self._host.take(incoming, self._left_out)
+        self._batch = batch.id
+        self.outcome.setText("You find them in the journal on the days they were written.")
+        self.turn_to(_DONE, f"Imported {counted(batch.kept, 'reflection')}", self.undo, self.close_button)
+        self.changed.emit()
+
+    def _undo(self) -> None:
+        self.undo.setEnabled(False)
+        self.begin(self._take_out, lambda: self.undo.setEnabled(True))
+
+    async def _take_out(self) -> None:
+        count = await self._host.undo(self._batch)
+        self.outcome.setText("The journal is as it was before. The file can be imported again.")
+        self.turn_to(_DONE, f"{counted(count, 'reflection')} taken out again", self.close_button)
+        self.undo.setEnabled(True)
+        self.changed.emit()
