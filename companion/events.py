@@ -400,6 +400,11 @@ class LockChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpareKeyOffered(Event):
+    """There is something to lose, and only this computer's keyring opens it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(Event):
     """Something of the person's left this computer, as the egress gate counted it."""
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
+from companion.log import describe
 from companion.paths import Home
 from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
@@ -81,6 +82,7 @@ class Archive:
         self._private: asyncio.Task[SqlJournal] | None = None
         """What is said while nothing is to be kept; it goes nowhere."""
         self._one_at_a_time = asyncio.Lock()
+        self._wishing = asyncio.Lock()
         self._steps: set[asyncio.Task[None]] = set()
         self._inside = 0
         self._is_moving = self._is_closed = False
@@ -166,7 +168,10 @@ class Archive:
         """
         if not self._wants_disk:
             raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="You chose that.")
-        await self._do(partial(self._open_with_passphrase, passphrase, await self._disk.purpose()))
+        async with self._wishing:  # the file is looked at beside the loop, and wishes keep their order
+            purpose = await self._disk.purpose()
+            task = self._start(partial(self._open_with_passphrase, passphrase, purpose))
+        await self._ended(task)
 
     async def start_anew(self) -> None:
         """Moves a journal that does not open beside and makes a new one; nothing where it is open.
@@ -274,7 +279,22 @@ class Archive:
                 raise no_passphrase(is_open=True)
             return
         await self._open(partial(self._disk.with_passphrase, passphrase))
+        await self._give_keyring_back()
         await self._is_open_now()
+
+    async def _give_keyring_back(self) -> None:
+        """Where the keyring had a key of the journal and has none that fits: it gets a new one, if it can."""
+        from companion.journal.keys import SlotKind
+
+        journal = self._kept
+        if journal is None or SlotKind.KEYRING not in journal.opens_with:
+            return
+        try:
+            await self._disk.give_keyring(journal)
+        except CompanionError as error:
+            _log.info("the keyring gets no key of the journal: %s", describe(error))
+        else:
+            self._events.emit(Note(text="This computer's keyring opens your journal again"))
 
     async def _make_anew(self) -> None:
         if self.is_locked:
@@ -398,9 +418,14 @@ class Archive:
             await step()
 
     async def _do(self, step: Callable[[], Awaitable[None]]) -> None:
+        await self._ended(self._start(step))
+
+    def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         if self._is_closed:
             raise _closed()
-        task = self._begin(step, is_awaited=True)
+        return self._begin(step, is_awaited=True)
+
+    async def _ended(self, task: asyncio.Task[None]) -> None:
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:  # the step goes on without its caller

@@ -93,6 +93,7 @@ class Companion(Library):
             lend=self.hands_free.lend,
             global_key=lambda: self.surroundings.key,
             played=self._played,
+            memory=lambda: self.recall,
         )
 
     @cached_property
@@ -257,6 +258,7 @@ class Companion(Library):
         self._warming.warm()
         self.journal_desk.open()
         self.lock.open()
+        self.spare_key.open()
         self.recall.open()
         self.caring.open(is_told=self.welcome.is_due)
         self.marking.tell()
@@ -288,6 +290,7 @@ class Companion(Library):
 
         await self.surroundings.close()
         await self.lock.close()
+        await self.spare_key.close()
         await self.hands_free.close()
         await self._played.close()
         await self.engine.close()

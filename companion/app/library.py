@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from companion.app.journal_desk import JournalDesk
     from companion.app.locking import Lock
     from companion.app.played import Played
+    from companion.app.spare_key import SpareKey
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.flow import TurnRecord
@@ -94,6 +95,13 @@ class Library(Ground):
             forget=self._forget_journal,
             go_on=lambda session: self.journal_desk.go_on(session),  # noqa: PLW0108 - made when it is needed
         )
+
+    @cached_property
+    def spare_key(self) -> SpareKey:
+        """Eight words beside the keyring."""
+        from companion.app.spare_key import SpareKey
+
+        return SpareKey(self.events, self.archive, self.home.state, lambda: self._keeps)
 
     @property
     def _is_locked(self) -> bool:

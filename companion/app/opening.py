@@ -80,6 +80,12 @@ class JournalOnDisk:
             raise no_passphrase(is_open=False)
         return await open_journal(self._home, passphrase=passphrase)
 
+    async def give_keyring(self, journal: SqlJournal) -> None:
+        """The keyring opens this open journal from now on. Raises what keyring and key file raise."""
+        vault, key = await self._vault(), secrets.token_bytes(32)
+        await vault.put_journal_key((await self.look()).journal_id, key)
+        await journal.set_wrapping_key(key)
+
     async def helpful(self, error: CompanionError) -> tuple[Action, ...]:
         """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen."""
         if error.kind not in _KEYRING_KINDS or await self.purpose():

@@ -128,6 +128,20 @@ def may_recall(settings: Settings, name: str) -> bool:
     return _is_here(settings, Role.THINKS, name) or name in recalled_to(settings)
 
 
+def thinkers_elsewhere(settings: Settings) -> dict[str, str]:
+    """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
+    name = name_of(settings, Role.THINKS)
+    names = [name, *stand_ins(settings, Role.THINKS, name), *recalled_to(settings)]
+    found = {}
+    for each in names:
+        try:
+            if not _is_here(settings, Role.THINKS, each):
+                found[each] = registry.find(each).display_name
+        except CompanionError:  # the settings name a provider that is not there
+            continue
+    return found
+
+
 def recalled_to(settings: Settings) -> list[str]:
     """Those elsewhere who may know the journal."""
     return [name for name in re.split(r"[,\s]+", settings.journal.recall_to) if name]

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from companion.app import servers
+from companion.app import roles, servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
     from companion.app.pool import ProviderPool
+    from companion.app.recall import Recall
     from companion.app.sound import Sound
     from companion.audio.devices import DeviceList
     from companion.ledger import Destination
@@ -51,6 +52,7 @@ class SettingsBackend:
         lend: a microphone for a test, while hands-free mode does not listen.
         global_key: the desktop's name of the key that talks in every window; empty: it gives none; None: not asked.
         played: plays sounds that are no answers.
+        memory: what of other days may be brought up.
     """
 
     def __init__(
@@ -66,11 +68,21 @@ class SettingsBackend:
         lend: Callable[[Microphone], Microphone],
         global_key: Callable[[], str | None],
         played: Played,
+        memory: Callable[[], Recall],
     ) -> None:
         self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
-        self._lend = lend
+        self._lend, self._memory = lend, memory
+
+    @property
+    def memory(self) -> Recall:
+        """What of other days may be brought up."""
+        return self._memory()
+
+    def thinkers_elsewhere(self) -> Mapping[str, str]:
+        """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
+        return roles.thinkers_elsewhere(self.settings)
 
     @property
     def settings(self) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
@@ -14,7 +16,7 @@ from companion.gui.topbar import settings_page
 
 UNDO_S = 10.0
 """How long a take that was thrown away can be taken back."""
-_THROWN_AWAY = "thrown away"
+_THROWN_AWAY, _SPARE_KEY = "thrown away", "spare key"
 _PAGES = {
     Action.CHOOSE_MICROPHONE: "sound",
     Action.CHOOSE_SPEAKER: "sound",
@@ -90,6 +92,24 @@ class Cards(QObject):
                 tone="plain",
                 icon="microphone",
                 stays_s=UNDO_S,
+            )
+        )
+
+    def offer_spare_key(self, show: Callable[[], None]) -> None:
+        """Only the keyring of this computer opens the journal so far."""
+
+        def chosen() -> None:
+            self._bar.close_kinds({_SPARE_KEY})
+            show()
+
+        self._bar.tell(
+            Notice(
+                kind=_SPARE_KEY,
+                sentence="Only this computer's keyring opens your journal.",
+                hint="Write down eight words that open it too, in case the keyring is lost.",
+                buttons=(("Show eight words", chosen),),
+                tone="plain",
+                icon="key",
             )
         )
 

@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from companion.days import When
@@ -21,7 +21,8 @@ from companion.records import Earlier
 
 _MOST = 3
 """Chips side by side; the others are in the menu of the last."""
-_WORDS_PX = 170
+_CHIP_PX, _MORE_PX, _AROUND_PX = 190, 76, 28
+"""Least width of a chip, width of the one for the others, and what is around the words of a chip."""
 
 
 class EarlierRow(QWidget):
@@ -53,21 +54,40 @@ class EarlierRow(QWidget):
         self.setAccessibleName("Remembered from other days")
         self.hide()
 
+    @property
+    def wanted_height(self) -> int:
+        return max([self._look.px(30), *(chip.sizeHint().height() for chip in self.chips)])
+
     def tell(self, passages: Sequence[Earlier]) -> None:
         """Shows these instead; none: the row goes."""
         self._passages = list(passages)
+        self._arrange()
+        self.changed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """As many chips as have room, and one for the others."""
         for chip in self.chips:
             self._row.removeWidget(chip)
             chip.hide()
             chip.deleteLater()
-        shown = self._passages[:_MOST]
-        self.chips = [self._chip(each) for each in shown]
-        if len(self._passages) > _MOST:
-            self.chips.append(self._more_chip(self._passages[_MOST:]))
+        px, gap = self._look.px, self._row.spacing()
+        room = self.width() - self._lead.sizeHint().width() - gap
+        count = min(len(self._passages), _MOST, max(1, room // px(_CHIP_PX)))
+        if count < len(self._passages):
+            room -= px(_MORE_PX) + gap
+            count = min(count, max(1, room // px(_CHIP_PX)))
+        wide = max(px(60), room // max(1, count) - gap - px(_AROUND_PX))
+        self.chips = [self._chip(each, wide) for each in self._passages[:count]]
+        if count < len(self._passages):
+            self.chips.append(self._more_chip(self._passages[count:]))
         for at, chip in enumerate(self.chips):
             self._row.insertWidget(2 + at, chip)
         self.setVisible(bool(self.chips))
-        self.changed.emit()
 
     def menu_of(self, passage: Earlier) -> QMenu:
         """What can be done about a passage."""
@@ -82,14 +102,14 @@ class EarlierRow(QWidget):
         menu.addAction("Bring up nothing in this reflection", self._switch_off)
         return menu
 
-    def _chip(self, passage: Earlier) -> QPushButton:
+    def _chip(self, passage: Earlier, wide: int) -> QPushButton:
         day = When.of(passage.at, passage.offset_s).short(self._today())
         words = " ".join(clean_text(passage.text).split())
-        text = QFontMetrics(self._look.font("small")).elidedText(
-            words, Qt.TextElideMode.ElideRight, self._look.px(_WORDS_PX)
-        )
-        chip = QPushButton(f"{day}: {text}".replace("&", "&&"))
+        chip = QPushButton()
         chip.setProperty("tone", "chip")
+        chip.ensurePolished()
+        text = QFontMetrics(chip.font()).elidedText(f"{day}: {words}", Qt.TextElideMode.ElideRight, wide)
+        chip.setText(text.replace("&", "&&"))
         chip.setAccessibleName(f"Remembering {day}: {words}")
         chip.setToolTip(words)
         chip.clicked.connect(lambda: self._open_menu(chip, self.menu_of(passage)))

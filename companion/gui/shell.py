@@ -13,8 +13,8 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
-from companion.errors import CompanionError, Kind
-from companion.events import Event, JournalOpened, Note, SettingsChanged, UserSaid
+from companion.errors import Action, CompanionError, Kind
+from companion.events import Event, JournalOpened, Note, SettingsChanged, SpareKeyOffered, Trouble, UserSaid
 from companion.gui.infront import InFront
 from companion.gui.locking import Locking
 from companion.gui.microphone import SignOn
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from companion.gui.exchange.steps import Steps
     from companion.gui.passphrase import PassphraseDialog
     from companion.gui.settings.dialog import SettingsDialog
+    from companion.gui.spare_key import SpareKeyDialog
     from companion.gui.welcome.view import WelcomeView
     from companion.records import Selection
 
@@ -42,12 +43,13 @@ class Shell:
         self._app = app
         self.settings: SettingsDialog | None = None
         self.passphrase: PassphraseDialog | None = None
+        self.spare_key: SpareKeyDialog | None = None
         self.devtools: Devtools | None = None
         self.exchange: Steps | None = None
         """The import or the export that is open."""
         self.welcome: WelcomeView | None = None
         self._paused: set[str] = set()
-        self._is_draft_read = self._is_draft_kept = self._is_welcoming = False
+        self._is_draft_read = self._is_draft_kept = self._is_welcoming = self._has_asked = False
         self.window = Window(app, geometry=app.home.state / "window.json")
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
@@ -85,7 +87,7 @@ class Shell:
         self.window.hide()
 
     def _close_dialogs(self) -> None:
-        for dialog in (self.settings, self.passphrase, self.devtools, self.exchange):
+        for dialog in (self.settings, self.passphrase, self.spare_key, self.devtools, self.exchange):
             if dialog is not None:
                 dialog.close()
 
@@ -171,6 +173,8 @@ class Shell:
             self.open_import()
         elif name == "export":
             self.open_export(None)
+        elif name == "spare key":
+            self.open_spare_key()
 
     def open_import(self) -> None:
         """Opens the import; an export that is open makes room."""
@@ -230,6 +234,29 @@ class Shell:
             self.passphrase.finished.connect(self._forget_passphrase)
             self._take_in(self.passphrase)
         self.passphrase.open()
+
+    def open_spare_key(self) -> None:
+        """Shows eight new words for the journal; they hold once they were typed back."""
+        if self._app.archive.storage in ("", "memory"):
+            self._app.events.emit(Note(text="Nothing is kept now, so there is no journal to open"))
+            return
+        if self.spare_key is None and not self.window.pages.is_locked:
+            from companion.gui.spare_key import SpareKeyDialog
+
+            key = self._app.spare_key
+            self.spare_key = SpareKeyDialog(
+                key.draw(), is_same=key.is_same, keep=key.keep, look=self.window.look, parent=self.window
+            )
+            self.spare_key.finished.connect(self._forget_spare_key)
+            self._take_in(self.spare_key)
+        if self.spare_key is not None:
+            self.spare_key.open()
+
+    def _forget_spare_key(self) -> None:
+        if self.spare_key is not None:
+            gone, self.spare_key = self.spare_key, None
+            self._front.remove(gone)
+            gone.deleteLater()
 
     def _take_in(self, dialog: QDialog) -> None:
         """A dialog shows whether the microphone is open, and hands-free mode does not listen while it is in front."""
@@ -311,5 +338,17 @@ class Shell:
                 self._follow_welcome()
             case JournalOpened() if event.storage != "memory" and not self._is_draft_read:
                 spawn(self._read_draft(), name="read draft")
+            case Trouble() if (
+                _asks_for_passphrase(event) and not self._has_asked and not self.window.shows_welcome
+            ):
+                self._has_asked = True  # at the start; later the card does
+                spawn(self.ask_passphrase(), name="ask passphrase")
+            case SpareKeyOffered():
+                self.window.cards.offer_spare_key(self.open_spare_key)
             case UserSaid() if self._is_draft_kept:
                 spawn(self.keep_draft(), name="keep draft")
+
+
+def _asks_for_passphrase(trouble: Trouble) -> bool:
+    """The journal is there and its passphrase opens it."""
+    return trouble.error.kind is Kind.JOURNAL_LOCKED and Action.USE_PASSPHRASE in trouble.error.actions

@@ -269,9 +269,10 @@ class TalkPage(QWidget):
         above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
-            row = self.earlier.sizeHint().height()
+            row = self.earlier.wanted_height
             above = script = max(0, above - row - self._look.px(_GAP_PX))
-            self.earlier.setGeometry(0, above, wide, row)
+            column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
+            self.earlier.setGeometry((wide - column) // 2, above, column, row)
         if self._has_closing and not self.closing.isHidden():
             column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
             card = min(self.closing.wanted_height(column, above), above)

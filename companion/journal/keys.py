@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import unicodedata
 import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, Kind
+from companion.journal.passphrases import spellings
 from companion.log import Secret
 from companion.paths import write_atomically
 from companion.places import read_regular
@@ -105,11 +105,12 @@ class KeySlots:
         Raises:
             CompanionError: WRONG_PASSPHRASE; JOURNAL_DAMAGED.
         """
-        for slot in self.slots:
-            if slot.kind is SlotKind.PASSPHRASE:
-                secret = await asyncio.to_thread(_stretch, passphrase, slot.salt, slot.cost or Argon2Cost())
-                if key := self._unwrap(slot, secret):
-                    return key
+        for text in spellings(passphrase):
+            for slot in self.slots:
+                if slot.kind is SlotKind.PASSPHRASE:
+                    secret = await asyncio.to_thread(_stretch, text, slot.salt, slot.cost or Argon2Cost())
+                    if key := self._unwrap(slot, secret):
+                        return key
         raise self._refused(CompanionError(Kind.WRONG_PASSPHRASE))
 
     async def unlock(self, *, wrapping_key: bytes | None, passphrase: str | None) -> tuple[Secret, SlotKind]:
@@ -146,7 +147,7 @@ class KeySlots:
 
     async def passphrase_slot(self, data_key: Secret, passphrase: str, cost: Argon2Cost) -> Slot:
         salt = secrets.token_bytes(16)
-        secret = await asyncio.to_thread(_stretch, passphrase, salt, cost)
+        secret = await asyncio.to_thread(_stretch, spellings(passphrase)[0], salt, cost)
         wrapped = _seal(secret, data_key, self._bound_to(SlotKind.PASSPHRASE))
         return Slot(kind=SlotKind.PASSPHRASE, wrapped=wrapped, salt=salt, cost=cost)
 
@@ -319,10 +320,8 @@ def _stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
     kdf = Argon2id(
         salt=salt, length=_KEY_BYTES, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
     )
-    # One letter has several encodings, and keyboards of different systems send different ones.
-    text = unicodedata.normalize("NFC", passphrase).encode("utf-8", "replace")
     try:
-        return kdf.derive(text)
+        return kdf.derive(passphrase.encode("utf-8", "replace"))
     except MemoryError as error:
         raise CompanionError(
             Kind.JOURNAL_LOCKED,

@@ -22,6 +22,7 @@ from companion.providers.here.models.store import Standing, State
 from companion.providers.provider import Spec
 from companion.providers.registry import specs
 from companion.providers.servers import Discovery, OwnServer
+from companion.records import Memory
 from companion.settings import Settings, changed
 from companion.vault import KeyState, MemoryVault, Vault
 
@@ -33,6 +34,35 @@ GOOD_KEYS = {
 
 def device(name: str, *, is_default: bool = False) -> Device:
     return Device(name=name, host_api="ALSA", channels=1, default_rate_hz=48_000, is_default=is_default)
+
+
+class StagedMemory:
+    """What is remembered, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.kept: list[Memory] = []
+        self.log: list[tuple[object, ...]] = []
+
+    async def memories(self) -> Sequence[Memory]:
+        return self.kept
+
+    async def remember(self, text: str) -> None:
+        self.log.append(("remember", text))
+
+    async def pin(self, memory_id: int, is_pinned: bool) -> None:
+        self.log.append(("pin", memory_id, is_pinned))
+
+    async def correct(self, memory_id: int, text: str) -> None:
+        self.log.append(("correct", memory_id, text))
+
+    async def forget(self, memory_id: int) -> None:
+        self.log.append(("forget", memory_id))
+
+    async def allow(self, memory_id: int) -> None:
+        self.log.append(("allow", memory_id))
+
+    def read_on(self) -> None:
+        self.log.append(("read on",))
 
 
 class StagedHost:
@@ -70,6 +100,7 @@ class StagedHost:
         """How fast the chosen model of this computer writes, or why it does not."""
         self.voice_objection_found = ""
         """Why a voice that is tried is too slow."""
+        self.memory = StagedMemory()
         self.fetching = asyncio.Event()
         self.may_finish = asyncio.Event()
 
@@ -85,6 +116,9 @@ class StagedHost:
         for role in TURN_ROLES:
             name = self.settings.role(role).active
             self.events.emit(EngineInUse(role=role, provider=name, label=name, host=""))
+
+    def thinkers_elsewhere(self) -> Mapping[str, str]:
+        return {"anthropic": "Anthropic", "openai": "OpenAI"}
 
     def provider_specs(self, role: Role) -> tuple[Spec, ...]:
         return tuple(spec for spec in specs() if role in spec.roles and spec.name != "mock")

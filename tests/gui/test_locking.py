@@ -191,6 +191,26 @@ async def test_a_passphrase_is_asked_for_and_a_wrong_one_said(
     desk.shell.close()
 
 
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
+async def test_a_journal_with_a_passphrase_asks_for_it_at_the_start(
+    qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "Argon2Cost", lambda: CHEAP)
+    await (await open_journal(home, passphrase=PASSPHRASE)).close()
+    desk = Desk(home)
+    qtbot.addWidget(desk.window)
+    await desk.app.open()
+    await until(lambda: desk.shell.passphrase is not None)
+    assert desk.shell.passphrase is not None
+    desk.shell.passphrase.form.field.setText(f" {PASSPHRASE}")
+    desk.shell.passphrase.button.click()
+    await until(lambda: desk.app.archive.storage == "passphrase")
+    await until(lambda: desk.shell.passphrase is None)
+    desk.shell.hide()
+    await desk.app.close()
+    desk.shell.close()
+
+
 async def test_use_of_the_window_counts_as_being_there(qtbot: QtBot, desk: Desk) -> None:
     desk.window.activateWindow()
     await until(desk.window.isActiveWindow)

@@ -120,6 +120,7 @@ async def test_every_page_opens_and_shows_every_setting_of_its_own(dialog: Setti
         "Sound",
         "Shortcuts",
         "Journal",
+        "Memory",
         "Privacy",
         "Appearance",
         "Advanced",

@@ -71,7 +71,7 @@ async def test_any_of_its_secrets_opens_it(
 @pytest.mark.parametrize(
     ("made_with", "tried_with", "kind"),
     [
-        ({"passphrase": PASSPHRASE}, {"passphrase": PASSPHRASE + " "}, Kind.WRONG_PASSPHRASE),
+        ({"passphrase": PASSPHRASE}, {"passphrase": PASSPHRASE + "!"}, Kind.WRONG_PASSPHRASE),
         ({"passphrase": PASSPHRASE}, {"wrapping_key": KEYRING}, Kind.JOURNAL_LOCKED),
         ({"passphrase": PASSPHRASE}, {}, Kind.JOURNAL_LOCKED),
         ({"wrapping_key": KEYRING}, {"wrapping_key": OTHER}, Kind.JOURNAL_LOCKED),

@@ -20,8 +20,32 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from companion.providers.here.models.store import Standing
     from companion.providers.provider import Spec
     from companion.providers.servers import Discovery, OwnServer
+    from companion.records import Memory
     from companion.settings import Settings
     from companion.vault import KeyState
+
+
+class MemorySource(Protocol):
+    """What of other days may be brought up. Faults are `CompanionError`."""
+
+    async def memories(self) -> Sequence[Memory]:
+        """Pinned ones first, forbidden ones last."""
+
+    async def remember(self, text: str) -> None:
+        """Something of the person's own writing, always brought up."""
+
+    async def pin(self, memory_id: int, is_pinned: bool) -> None: ...
+
+    async def correct(self, memory_id: int, text: str) -> None:
+        """It is told so from now on; empty: as it was said."""
+
+    async def forget(self, memory_id: int) -> None:
+        """Never brought up again; it stays in the journal."""
+
+    async def allow(self, memory_id: int) -> None: ...
+
+    def read_on(self) -> None:
+        """A model that has come or gone is noticed."""
 
 
 class SettingsHost(Protocol):
@@ -36,6 +60,12 @@ class SettingsHost(Protocol):
     @property
     def global_key(self) -> str | None:
         """The desktop's name of the key that talks in every window; empty: it gives none; None: it was not asked."""
+
+    @property
+    def memory(self) -> MemorySource: ...
+
+    def thinkers_elsewhere(self) -> Mapping[str, str]:
+        """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
 
     async def change(self, changes: Mapping[str, object]) -> None:
         """Saves settings by dotted name and makes them hold at once; None gives a default back."""

@@ -166,7 +166,7 @@ class ModelList(QWidget):
         foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(0, 0, 0, 0)
         self.more, self.file, self.folder = (
-            QPushButton(),
+            QPushButton("Show all"),
             QPushButton("Import a file …"),
             QPushButton("a folder …"),
         )

@@ -23,6 +23,12 @@ class JournalSettings(DeclaredPage):
             row.addWidget(button)
         row.addStretch(1)
         self.column.insertLayout(place + 1, row)
+        self.spare_key = QPushButton("Eight words that open it …")
+        self.spare_key.setToolTip(
+            "For when the keyring is lost: new words to write down; those of before then open nothing"
+        )
+        self.spare_key.clicked.connect(lambda: self.wanted.emit("spare key"))
+        self.buttons.insertWidget(0, self.spare_key)
 
 
 PAGE = PageInfo(
@@ -30,5 +36,6 @@ PAGE = PageInfo(
     title="Journal",
     order=70,
     build=JournalSettings,
-    words="encryption keep forget recordings import export day one daylio obsidian jrnl markdown",
+    words="encryption keep forget recordings import export day one daylio obsidian jrnl markdown lock idle recovery "
+    "passphrase words key",
 )

@@ -1,0 +1,168 @@
+"""Eight words to write down, and typed back once before they hold. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.errors import CompanionError
+from companion.gui.labels import label
+from companion.gui.theme import Look
+from companion.tasks import spawn
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_SHOWN, _TYPED = range(2)
+_WHY = (
+    "If this computer's keyring is lost, or you move to another computer, these eight words open your journal. Write them "
+    "on paper and keep it somewhere safe. They are shown only now, and nobody can bring them back."
+)
+_BACK = "Type the eight words from your paper, in this order. Case and spaces do not matter."
+
+
+class SpareKeyDialog(QDialog):
+    """Accepted once the words were typed back and hold.
+
+    Args:
+        words: eight, with spaces between.
+        is_same: whether what was typed will open what the words open.
+        keep: makes them hold; raises `CompanionError`.
+    """
+
+    def __init__(
+        self,
+        words: str,
+        *,
+        is_same: Callable[[str, str], bool],
+        keep: Callable[[str], Awaitable[None]],
+        look: Look,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._words, self._is_same, self._keep = words, is_same, keep
+        self.setWindowTitle("Eight words for your journal")
+        self.setMinimumWidth(look.px(520))
+        self.field = QLineEdit()
+        self.fault = label("", "warn", wraps=True)
+        self.back, self.go_on = QPushButton("Not now"), QPushButton("I have written them down")
+        self._numbered: list[QWidget] = []
+        self._steps = QStackedWidget()
+        self._steps.addWidget(self._shown_step(look))
+        self._steps.addWidget(self._typed_step())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 26, 28, 22)
+        column.setSpacing(14)
+        column.addWidget(label("Eight words that open your journal", "title", wraps=True))
+        column.addWidget(self._steps, 1)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.back)
+        row.addWidget(self.go_on)
+        column.addLayout(row)
+        self.go_on.setProperty("tone", "primary")
+        self.go_on.setDefault(True)
+        self.back.clicked.connect(self._go_back)
+        self.go_on.clicked.connect(self._go_on)
+        self._turn(_SHOWN)
+
+    def _shown_step(self, look: Look) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(14)
+        why = label(_WHY, "soft", wraps=True)
+        why.setMinimumHeight(why.heightForWidth(look.px(464)))
+        column.addWidget(why)
+        card = QFrame()
+        card.setProperty("card", "true")
+        grid = QGridLayout(card)
+        grid.setContentsMargins(20, 16, 20, 16)
+        grid.setVerticalSpacing(10)
+        for place, word in enumerate(self._words.split()):
+            number, shown = label(f"{place + 1}", "hint"), label(word, "title")
+            shown.setAccessibleName(f"{place + 1}: {word}")
+            row, column_of_four = place % 4, 2 * (place // 4)
+            self._numbered.append(shown)
+            grid.addWidget(number, row, column_of_four)
+            grid.addWidget(shown, row, column_of_four + 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        column.addWidget(card)
+        column.addStretch(1)
+        return page
+
+    def showEvent(self, event: QShowEvent) -> None:
+        for shown in self._numbered:  # a stack of pages does not ask for the room of what is in them
+            shown.ensurePolished()
+            shown.setMinimumHeight(shown.sizeHint().height())
+        super().showEvent(event)
+
+    def _typed_step(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(14)
+        column.addWidget(label(_BACK, "soft", wraps=True))
+        self.field.setAccessibleName("The eight words")
+        self.field.returnPressed.connect(self._go_on)
+        column.addWidget(self.field)
+        column.addWidget(self.fault)
+        column.addStretch(1)
+        return page
+
+    def _turn(self, step: int) -> None:
+        self._steps.setCurrentIndex(step)
+        self.back.setText("Not now" if step == _SHOWN else "Show them again")
+        self.go_on.setText("I have written them down" if step == _SHOWN else "Keep these words")
+        self.fault.setText("")
+        if step == _TYPED:
+            self.field.clear()
+            self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _go_back(self) -> None:
+        if self._steps.currentIndex() == _TYPED:
+            self._turn(_SHOWN)
+        else:
+            self.reject()
+
+    def _go_on(self) -> None:
+        if self._steps.currentIndex() == _SHOWN:
+            self._turn(_TYPED)
+        elif self._is_same(self._words, self.field.text()):
+            self.go_on.setEnabled(False)
+            self.fault.setText("One moment …")
+            spawn(self._hold(), name="keep eight words")
+        elif self.field.text().strip():
+            self.fault.setText(self._difference())
+
+    def _difference(self) -> str:
+        meant, typed = self._words.split(), self.field.text().casefold().split()
+        for place, word in enumerate(meant):
+            if place >= len(typed):
+                return f"The {_ORDINALS[place]} word is missing."
+            if typed[place].strip(",.;") != word:
+                return f"The {_ORDINALS[place]} word is another one."
+        return "There are more than eight words."
+
+    async def _hold(self) -> None:
+        try:
+            await self._keep(self._words)
+        except CompanionError as error:
+            self.fault.setText(f"{error.message} {error.hint}".strip())
+        else:
+            self.field.clear()
+            self.accept()
+        finally:
+            self.go_on.setEnabled(True)
