@@ -114,6 +114,11 @@ class Pages(QStackedWidget):
         if "insights" in self.__dict__ and shown is self.insights:
             self.insights.refresh()
 
+    def show_waiting(self) -> None:
+        """The recordings that wait for their words."""
+        self.page_wanted.emit("journal")
+        self.journal.show_waiting()
+
     def look_for(self) -> None:
         """The journal's search, from anywhere."""
         self.page_wanted.emit("journal")

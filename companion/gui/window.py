@@ -245,7 +245,7 @@ class Window(QMainWindow):
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
-        self.cards.waiting_wanted.connect(self._show_waiting_takes)
+        self.cards.waiting_wanted.connect(self.pages.show_waiting)
         self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
         for keys, action in (
             ("Ctrl+,", lambda: self.settings_requested.emit("")),
@@ -283,26 +283,26 @@ class Window(QMainWindow):
             self.raise_()
 
     def _escape(self) -> None:
+        is_ready = self._phase is e.Phase.READY
         if self.welcome is not None and self.shows_welcome:
             self.welcome.escape()
-            return
-        if self._phase is e.Phase.READY and self.pages.escape():
-            return
-        if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
+        elif is_ready and self.pages.escape():
+            pass  # what was open on the page is closed
+        elif is_ready and self.page.area.composer.take_back_offer():
             self._host.forget_draft()
             self.status.show_note("Thrown away; nothing was sent")
-            return
-        if self._phase is e.Phase.READY:
-            self.cards.dismiss()
-        self._host.cancel()
+        else:
+            if is_ready:
+                self.cards.dismiss()
+            self._host.cancel()
 
     def _submit(self, text: str) -> None:
         if self._host.submit(text):
             self.page.area.composer.clear()
 
     def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
-        marking = self._host.marking
-        (marking.mark_after if is_after else marking.mark_before)(mood, word)
+        marks = self._host.marking
+        (marks.mark_after if is_after else marks.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
@@ -321,10 +321,6 @@ class Window(QMainWindow):
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
-
-    def _show_waiting_takes(self) -> None:
-        self.show_page("journal")
-        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:

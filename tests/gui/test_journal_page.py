@@ -279,7 +279,7 @@ async def test_a_day_long_ago_is_shown_at_once_and_leads_back(host: StagedHost, 
 
 
 async def test_words_title_and_marks_are_put_right(qtbot: QtBot, host: StagedHost, page: JournalPage) -> None:
-    page._do("edit")
+    page.deeds.do("edit")
     await settle()
     assert page.editor.title.hasFocus()
     page.editor.title.setText("The walk and the emails")
@@ -303,7 +303,7 @@ async def test_words_title_and_marks_are_put_right(qtbot: QtBot, host: StagedHos
 async def test_what_is_being_put_right_is_kept_when_the_page_is_left(
     host: StagedHost, page: JournalPage
 ) -> None:
-    page._do("edit")
+    page.deeds.do("edit")
     await settle()
     page.editor.title.setText("Half a title")
     await page.close_reading()
@@ -313,7 +313,7 @@ async def test_what_is_being_put_right_is_kept_when_the_page_is_left(
 async def test_escape_leaves_the_editor_as_it_was(
     window: Window, host: StagedHost, page: JournalPage
 ) -> None:
-    page._do("edit")
+    page.deeds.do("edit")
     await settle()
     page.editor.title.setText("Never mind")
     window._escape()
@@ -352,14 +352,14 @@ async def test_what_was_deleted_comes_back_or_goes_for_good(host: StagedHost, pa
 async def test_it_can_be_copied_printed_merged_and_gone_on_with(
     host: StagedHost, page: JournalPage, tmp_path: Path
 ) -> None:
-    page._do("copy")
+    page.deeds.do("copy")
     assert "You: I did leave early" in QApplication.clipboard().text()
-    page.print_to(str(tmp_path / "it.pdf"))
+    page.deeds.print_to(str(tmp_path / "it.pdf"))
     assert (tmp_path / "it.pdf").read_bytes().startswith(b"%PDF")
-    page._do("merge")
+    page.deeds.do("merge")
     await settle()
     assert sorted(host.kept) == [1, 2, 3]
-    page._do("go on")
+    page.deeds.do("go on")
     await settle()
     assert host.pressed[-1] == ("go on", 3)
 
@@ -371,7 +371,7 @@ async def test_what_a_journal_refuses_is_said_and_nothing_is_lost(
         raise CompanionError(Kind.DISK_FULL)
 
     host.journal_desk.star = refuse  # type: ignore[method-assign]
-    page._do("star")
+    page.deeds.do("star")
     await settle()
     assert "The disk is full." in page.side.said_text.text()
     assert len(rows(page)) == 7

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -25,10 +24,9 @@ from companion.errors import CompanionError
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.host import WindowHost
-from companion.gui.journal import paper
+from companion.gui.journal.deeds import Deeds
 from companion.gui.journal.editor import Edited, Editor
 from companion.gui.journal.filters import EVERYTHING
-from companion.gui.journal.lines import title_of
 from companion.gui.journal.list import NEWER, SESSION, WAITING, Index, ReflectionList, Reflections, Row
 from companion.gui.journal.reader import Reader
 from companion.gui.journal.side import Side
@@ -67,6 +65,7 @@ class JournalPage(QWidget):
         self.reader = Reader(look, titles)
         self.header, self.script = self.reader.header, self.reader.script
         self.editor = Editor(look)
+        self.deeds = Deeds(host, self.reader, self.list, self, begin=self._begin, say=self.side.say)
         self.message = label("", "soft", wraps=True)
         self.start, self.bring_first = (
             QPushButton("Start a reflection"),
@@ -111,7 +110,7 @@ class JournalPage(QWidget):
     async def close_reading(self) -> None:
         """Keeps what is being put right and ends what is under way."""
         if (edited := self.editor.edited()) is not None:
-            await self._try(self._keep(edited))
+            await self.deeds.try_(self.deeds.keep(edited))
         await self.waiting.close_reading()
         await stop(*self._tasks.values())
 
@@ -254,7 +253,7 @@ class JournalPage(QWidget):
         if session is None or (self.editor.is_open and number == self._shown):
             return
         if (edited := self.editor.edited()) is not None:
-            self._begin("keep", self._keep(edited))
+            self._begin("keep", self.deeds.keep(edited))
             self.editor.close_form()
         self._sides.setCurrentWidget(self.reader)
         self._begin("read", self._read(session, index.data(self._hit_role)))
@@ -278,159 +277,6 @@ class JournalPage(QWidget):
         self.bring_first.setVisible(is_new)
         self._pages.setCurrentIndex(0)
 
-    # -- doing something with it ----------------------------------------------------------------------------
-
-    def _do(self, word: str) -> None:
-        session = self.reader.session
-        if session is None:
-            return
-        match word:
-            case "go on":
-                self._begin("do", self._go_on(session))
-            case "edit":
-                self._begin("do", self._open_editor(session))
-            case "export":
-                chosen = frozenset(self.list.chosen) or frozenset({session.id})
-                title = f"“{title_of(session)}”" if len(chosen) == 1 else f"{len(chosen)} reflections"
-                self.export_wanted.emit((Selection(ids=chosen), title))
-            case "import":
-                self.import_wanted.emit()
-            case "star":
-                self._change(self._desk.star(session.id, not session.is_starred))
-            case "copy":
-                QGuiApplication.clipboard().setText(paper.as_text(session, self.reader.turns))
-                announce(self, "Copied")
-            case "print":
-                self._ask_for_pdf(session)
-            case "read":
-                self._read_aloud()
-            case "merge":
-                self._begin("do", self._merge(session))
-            case "delete":
-                self._delete()
-            case "restore":
-                self._change(self._desk.restore(self.list.chosen or [session.id]))
-            case "delete for good":
-                self._begin("do", self._ask_for_good(self.list.chosen or [session.id]))
-
-    def _delete(self) -> None:
-        numbers = self.list.chosen
-        if numbers and not self.side.filter.selection.is_deleted:
-            what = "1 reflection" if len(numbers) == 1 else f"{len(numbers)} reflections"
-            text = (
-                f"Deleted {what}. It can be brought back for seven days."
-                if len(numbers) == 1
-                else (f"Deleted {what}. They can be brought back for seven days.")
-            )
-            self._begin("do", self._undoable(lambda: self._desk.delete(numbers), text))
-
-    async def _undoable(self, work: Callable[[], Awaitable[int]], text: str) -> None:
-        try:
-            token = await work()
-        except CompanionError as error:
-            self.side.say(f"{error.message} {error.hint}")
-            return
-        self.side.say(text, "Undo", lambda: self._change(self._desk.undo(token)))
-        await self._refresh()
-
-    def _change(self, work: Coroutine[Any, Any, object]) -> None:
-        async def change() -> None:
-            if await self._try(work):
-                await self._refresh()
-
-        self._begin("do", change())
-
-    async def _try(self, work: Coroutine[Any, Any, object]) -> bool:
-        """Whether it was done; what kept it from that is said below the list."""
-        try:
-            await work
-        except CompanionError as error:
-            self.side.say(f"{error.message} {error.hint}".strip())
-            return False
-        return True
-
-    async def _go_on(self, session: SessionRecord) -> None:
-        if await self._try(self._desk.go_on(session.id)):
-            self.talk_wanted.emit()
-
-    async def _merge(self, session: SessionRecord) -> None:
-        numbers = [number for number in self.list.chosen if number != session.id]
-        if not numbers:
-            try:
-                before = await self._desk.page((session.started_at, session.id), 1)
-            except CompanionError as error:
-                self.side.say(f"{error.message} {error.hint}")
-                return
-            if not before:
-                self.side.say("There is no reflection before this one.")
-                return
-            await self._undoable(lambda: self._desk.merge(before[0].id, [session.id]), "Merged into one.")
-            return
-        await self._undoable(lambda: self._desk.merge(session.id, numbers), "Merged into one.")
-
-    async def _ask_for_good(self, numbers: list[int]) -> None:
-        """Says where copies remain, and deletes at the second press."""
-        try:
-            where = await self._desk.copies_in_words(numbers)
-        except CompanionError as error:
-            self.side.say(f"{error.message} {error.hint}")
-            return
-        what = "This reflection goes" if len(numbers) == 1 else f"{len(numbers)} reflections go"
-        self.side.say(
-            f"{what} for good. {where}".strip(),
-            "Delete for good",
-            lambda: self._change(self._desk.delete_for_good(numbers)),
-        )
-
-    def _ask_for_pdf(self, session: SessionRecord) -> None:
-        dialog = QFileDialog(self, "Print to PDF")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("PDF (*.pdf)")
-        dialog.setDefaultSuffix("pdf")
-        dialog.selectFile(
-            "".join(c for c in title_of(session)[:60] if c.isalnum() or c in " -") or "reflection"
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.print_to)
-        dialog.open()
-
-    def print_to(self, path: str) -> None:
-        """Writes the reflection that is shown as a PDF."""
-        from pathlib import Path
-
-        session = self.reader.session
-        if session is None:
-            return
-        try:
-            paper.print_pdf(Path(path), session, self.reader.turns)
-        except CompanionError as error:
-            self.side.say(f"{error.message} {error.hint}")
-            return
-        self.side.say(f"Printed to {Path(path).name}.")
-
-    def _read_aloud(self) -> None:
-        if self.reader.is_reading:
-            self._host.recovery.stop_playing()
-            return
-        words = [
-            text for turn in self.reader.turns for text in (turn.user_text, turn.reply_text) if text.strip()
-        ]
-
-        async def read() -> None:
-            self.reader.is_reading = True
-            try:
-                await self._try(self._desk.read_aloud("\n\n".join(words)))
-            finally:
-                self.reader.is_reading = False
-
-        self._begin("sound", read())
-
-    def _hear(self, take_id: str) -> None:
-        self._begin("sound", self._heard(take_id))
-
-    async def _heard(self, take_id: str) -> None:
-        await self._try(self._host.recovery.play(take_id))
-
     # -- putting it right -----------------------------------------------------------------------------------
 
     async def _open_editor(self, session: SessionRecord) -> None:
@@ -444,25 +290,12 @@ class JournalPage(QWidget):
 
     def _save(self, edited: Edited) -> None:
         self._close_editor()
-        self._change(self._keep(edited))
-
-    async def _keep(self, edited: Edited) -> None:
-        await self._desk.set_marks(
-            edited.session.id,
-            title=edited.title,
-            tags=edited.tags,
-            people=edited.people,
-            mood_before=edited.mood_before,
-            mood_after=edited.mood_after,
-            mood_word=edited.mood_word,
-        )
-        for turn_id, text in edited.words:
-            await self._desk.edit_words(turn_id, text)
+        self.deeds.change(self.deeds.keep(edited))
 
     def _delete_turn(self, turn_id: int) -> None:
         self._close_editor()
         text = "Deleted what was said then. It can be brought back for seven days."
-        self._begin("do", self._undoable(lambda: self._desk.delete_turn(turn_id), text))
+        self._begin("do", self.deeds.undoable(lambda: self._desk.delete_turn(turn_id), text))
 
     def _close_editor(self) -> None:
         self.editor.close_form()
@@ -491,9 +324,14 @@ class JournalPage(QWidget):
         side.cleared.connect(self.refresh)
         side.filtered.connect(self._filtered)
         side.escaped.connect(self.escape)
-        self.reader.wanted.connect(self._do)
-        self.reader.sound_wanted.connect(self._hear)
+        self.reader.wanted.connect(self.deeds.do)
+        self.reader.sound_wanted.connect(self.deeds.hear)
         self.reader.link_followed.connect(self.link_followed)
+        self.deeds.changed.connect(self.refresh)
+        self.deeds.talk_wanted.connect(self.talk_wanted)
+        self.deeds.export_wanted.connect(self.export_wanted)
+        self.deeds.import_wanted.connect(self.import_wanted)
+        self.deeds.editor_wanted.connect(lambda session: self._begin("do", self._open_editor(session)))
         self.editor.saved.connect(self._save)
         self.editor.cancelled.connect(self._close_editor)
         self.editor.turn_deleted.connect(self._delete_turn)
@@ -502,14 +340,14 @@ class JournalPage(QWidget):
         here = Qt.ShortcutContext.WidgetWithChildrenShortcut
         for keys, do in (
             ("Ctrl+F", self.look_for),
-            ("Ctrl+E", lambda: self._do("edit")),
-            ("Ctrl+P", lambda: self._do("print")),
-            ("Ctrl+Shift+C", lambda: self._do("copy")),
+            ("Ctrl+E", lambda: self.deeds.do("edit")),
+            ("Ctrl+P", lambda: self.deeds.do("print")),
+            ("Ctrl+Shift+C", lambda: self.deeds.do("copy")),
         ):
             QShortcut(QKeySequence(keys), self, context=here).activated.connect(do)
         QShortcut(
             QKeySequence("Del"), self.list, context=Qt.ShortcutContext.WidgetShortcut
-        ).activated.connect(self._delete)
+        ).activated.connect(self.deeds.delete)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         self._pages.addWidget(self._empty_page())
