@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QShortcut
 
 from companion.app import Companion
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, LockChanged, Note
+from companion.gui.shortcuts import ALWAYS, bind
 from companion.gui.window import Window
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Locking(QObject):
         self._asleep: list[QShortcut] = []
         """Keys that lead nowhere while it is locked."""
         self._is_welcoming = False
-        QShortcut(QKeySequence("Ctrl+Shift+L"), window).activated.connect(self._lock)
+        bind(window, {"lock": self._lock})
         window.rail.lock_requested.connect(self._lock)
 
     def follow(self, event: Event) -> None:
@@ -85,7 +86,8 @@ class Locking(QObject):
             return
         self._is_welcoming = window.shows_welcome
         window.pages.is_locked = True
-        self._asleep = [each for each in window.findChildren(QShortcut) if each.isEnabled()]
+        every = [each for each in window.findChildren(QShortcut) if each.isEnabled()]
+        self._asleep = [each for each in every if not each.property(ALWAYS)]
         for shortcut in self._asleep:
             shortcut.setEnabled(False)
         window.pages.setCurrentWidget(self.page)

@@ -13,6 +13,7 @@ from companion.gui.host import WindowHost
 from companion.gui.theme import Look
 
 if TYPE_CHECKING:
+    from companion.gui.help import HelpPage
     from companion.gui.insights import InsightsPage
     from companion.gui.journal import JournalPage
     from companion.gui.practices.page import PracticesPage
@@ -25,6 +26,7 @@ class Pages(QStackedWidget):
     practice_chosen = Signal(str)
     link_followed = Signal(str)
     import_wanted = Signal()
+    welcome_wanted = Signal()
     export_wanted = Signal(object)
     """With what is chosen in the journal: a `Selection` and what it is called."""
 
@@ -43,7 +45,7 @@ class Pages(QStackedWidget):
         return self.currentWidget() is self._talk
 
     def turn_to(self, page: str) -> None:
-        """ "journal", "insights" or "practices"; anything else is the talk side."""
+        """ "journal", "insights", "practices" or "help"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
         self.shown = page
@@ -59,6 +61,9 @@ class Pages(QStackedWidget):
             self.setCurrentWidget(self.practices)
             self.practices.refresh()
             self.practices.list.setFocus()
+        elif page == "help":
+            self.setCurrentWidget(self.help)
+            self.help.list.setFocus()
         else:
             self.setCurrentWidget(self._talk)
 
@@ -92,6 +97,17 @@ class Pages(QStackedWidget):
 
         page = PracticesPage(self._look, self._host.shelf)
         page.practice_chosen.connect(self.practice_chosen)
+        self.addWidget(page)
+        return page
+
+    @cached_property
+    def help(self) -> HelpPage:
+        """What this is and how it is used."""
+        from companion.gui.help import HelpPage
+
+        page = HelpPage(self._look, lambda: self._host.settings.talk.key)
+        page.link_followed.connect(self.link_followed)
+        page.welcome_wanted.connect(self.welcome_wanted)
         self.addWidget(page)
         return page
 

@@ -33,19 +33,13 @@ class Rail(QWidget):
         self._pages.setExclusive(True)
         self.buttons: dict[str, QToolButton] = {}
         self._icons: dict[str, str] = {}
-        for page, icon, name, keys in (
-            ("talk", "microphone", "Talk", ""),
-            ("journal", "book", "Journal", "Ctrl+J"),
-            ("insights", "insights", "Insights", ""),
-        ):
-            button = self._button(page, icon, name, keys)
-            button.setCheckable(True)
-            button.clicked.connect(lambda _=False, page=page: self.page_chosen.emit(page))
-            self._pages.addButton(button)
-            self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._add_page("talk", "microphone", "Talk", "Ctrl+1")
+        self._add_page("journal", "book", "Journal", "Ctrl+2")
+        self._add_page("insights", "insights", "Insights", "Ctrl+3")
         self._column.addStretch(1)
         self._column.addWidget(sign, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addSpacing(8)
+        self._add_page("help", "help", "Help", "F1")
         lock = self._button("lock", "lock", "Lock", "Ctrl+Shift+L")
         lock.clicked.connect(self.lock_requested)
         self._column.addWidget(lock, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -54,6 +48,13 @@ class Rail(QWidget):
         self._column.addWidget(settings, 0, Qt.AlignmentFlag.AlignHCenter)
         look.changed.connect(self._dress)
         self._dress()
+
+    def _add_page(self, page: str, icon: str, name: str, keys: str) -> None:
+        button = self._button(page, icon, name, keys)
+        button.setCheckable(True)
+        button.clicked.connect(lambda: self.page_chosen.emit(page))
+        self._pages.addButton(button)
+        self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
 
     def show_page(self, page: str) -> None:
         """Practices are chosen to talk, so they stand under it."""

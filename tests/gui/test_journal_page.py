@@ -316,7 +316,7 @@ async def test_escape_leaves_the_editor_as_it_was(
     page.deeds.do("edit")
     await settle()
     page.editor.title.setText("Never mind")
-    window._escape()
+    window._keyboard.escape()
     await settle()
     assert not page.editor.is_open
     assert host.kept[4][0].title == "I did leave early, actually"

@@ -720,6 +720,7 @@ async def test_the_talk_key_is_taken_from_the_next_key_press(
         (Qt.Key.Key_F8, "F8"),
         (Qt.Key.Key_Escape, "F8"),
         (Qt.Key.Key_Tab, "F8"),
+        (Qt.Key.Key_F1, "F8"),
         (Qt.Key.Key_Space, "Space"),
     ):
         page.key.setFocus()
@@ -730,6 +731,7 @@ async def test_the_talk_key_is_taken_from_the_next_key_press(
         await settle()
         assert host.settings.talk.key == kept
         assert page.key.text() == kept
+        assert ("F1 is for something else: open this help" in said(page)) is (key is Qt.Key.Key_F1)
     assert dialog.isVisible()
 
 
