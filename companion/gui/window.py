@@ -235,6 +235,7 @@ class Window(QMainWindow):
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
+        self.rail.private_wanted.connect(host.set_private)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self.begin_anew)
@@ -372,6 +373,7 @@ class Window(QMainWindow):
                 self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+                self.rail.show_private(is_private=event.is_by_choice)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
