@@ -248,7 +248,7 @@ class Window(QMainWindow):
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
-        self.cards.waiting_wanted.connect(self._show_waiting_takes)
+        self.cards.waiting_wanted.connect(self.pages.show_waiting)
         self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
         self._keyboard = Keyboard(self, host)
         area.button.setFocus()
@@ -293,8 +293,8 @@ class Window(QMainWindow):
         super().keyPressEvent(event)
 
     def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
-        marking = self._host.marking
-        (marking.mark_after if is_after else marking.mark_before)(mood, word)
+        marks = self._host.marking
+        (marks.mark_after if is_after else marks.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
@@ -313,10 +313,6 @@ class Window(QMainWindow):
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
-
-    def _show_waiting_takes(self) -> None:
-        self.show_page("journal")
-        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
