@@ -30,13 +30,18 @@ def step(root: QWidget, *, forward: bool) -> bool:
         place = (order.index(now) + (1 if forward else -1)) % len(order)
     to = order[place]
     reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-    to.setFocus(reason)
-    around = to.parentWidget()
-    while around is not None and around is not root:
-        if isinstance(around, QScrollArea):
-            around.ensureWidgetVisible(to)
-        around = around.parentWidget()
+    give(to, reason)
     return True
+
+
+def give(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.OtherFocusReason) -> None:
+    """The focus, and a place in view."""
+    widget.setFocus(reason)
+    around = widget.parentWidget()
+    while around is not None:
+        if isinstance(around, QScrollArea):
+            around.ensureWidgetVisible(widget)
+        around = around.parentWidget()
 
 
 def _controls(widget: QWidget, *, is_root: bool = False) -> Iterator[QWidget]:
