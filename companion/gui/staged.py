@@ -521,6 +521,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights-empty": insights_empty,
     "locked": locked,
     "practices": practices,
+    "help": idle,
 }
 PAGES = {
     "journal": "journal",
@@ -528,5 +529,6 @@ PAGES = {
     "insights": "insights",
     "insights-few": "insights",
     "insights-empty": "insights",
+    "help": "help",
 }
 """The page a scene shows; the others show the talk page."""

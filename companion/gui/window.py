@@ -28,6 +28,7 @@ from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
+from companion.gui.focus import step
 from companion.gui.host import WindowHost
 from companion.gui.keyboard import Keyboard
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
@@ -282,6 +283,9 @@ class Window(QMainWindow):
             self.page.area.composer.clear()
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A letter that nothing else wanted begins a line in the field."""
