@@ -27,10 +27,12 @@ class Keyboard:
                 "settings": lambda: window.settings_requested.emit(""),
                 "help": lambda: window.show_page("help"),
                 "new": window.begin_anew,
+                "private": window.rail.buttons["private"].click,
                 "journal": lambda: window.show_page("journal" if window.shows_talk else "talk"),
                 "page 1": lambda: window.show_page("talk"),
                 "page 2": lambda: window.show_page("journal"),
                 "page 3": lambda: window.show_page("insights"),
+                "search": window.pages.look_for,
                 "mute": lambda: host.mute(not window.is_muted),
                 "go on": lambda: host.act(Action.CONTINUE),
                 "escape": self.escape,
@@ -49,10 +51,12 @@ class Keyboard:
         field = QApplication.focusWidget()
         if window.welcome is not None and window.shows_welcome:
             window.welcome.escape()
-        elif isinstance(field, QLineEdit) and field.isClearButtonEnabled() and field.text():  # a search
-            field.clear()
         elif window.phase is not Phase.READY:
             host.cancel()
+        elif window.pages.escape():
+            pass  # an editor or a search is closed
+        elif isinstance(field, QLineEdit) and field.isClearButtonEnabled() and field.text():  # a search
+            field.clear()
         elif not window.shows_talk:
             host.cancel()  # a recording that is played
             window.show_page("talk")

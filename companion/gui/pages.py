@@ -28,6 +28,7 @@ class Pages(QStackedWidget):
     import_wanted = Signal()
     welcome_wanted = Signal()
     export_wanted = Signal(object)
+    """With what is chosen in the journal: a `Selection` and what it is called."""
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
@@ -128,6 +129,20 @@ class Pages(QStackedWidget):
             self.journal.refresh()
         if "insights" in self.__dict__ and shown is self.insights:
             self.insights.refresh()
+
+    def show_waiting(self) -> None:
+        """The recordings that wait for their words."""
+        self.page_wanted.emit("journal")
+        self.journal.show_waiting()
+
+    def look_for(self) -> None:
+        """The journal's search, from anywhere."""
+        self.page_wanted.emit("journal")
+        self.journal.look_for()
+
+    def escape(self) -> bool:
+        """Leaves what is open on the page that is shown; False: nothing is."""
+        return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
 
     def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from companion.gui.settings.dialog import SettingsDialog
     from companion.gui.spare_key import SpareKeyDialog
     from companion.gui.welcome.view import WelcomeView
-    from companion.records import SessionRecord
+    from companion.records import Selection
 
 _log = logging.getLogger(__name__)
 _DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
@@ -194,18 +194,11 @@ class Shell:
             dialog.changed.connect(self.window.pages.refresh_shown)
             self._open_exchange(dialog)
 
-    def open_export(self, session: SessionRecord | None) -> None:
-        """Opens the export; `session` is offered beside the whole journal."""
+    def open_export(self, chosen: tuple[Selection, str] | None) -> None:
+        """Opens the export; `chosen`, with what it is called, is offered beside the whole journal."""
         from companion.gui.exchange.exporting import ExportDialog
-        from companion.records import Selection
 
         if not isinstance(self.exchange, ExportDialog):
-            title = session.title if session is not None else ""
-            chosen = (
-                (Selection(ids=frozenset([session.id])), f"“{title or 'this reflection'}”")
-                if session
-                else None
-            )
             self._open_exchange(
                 ExportDialog(self._app.exchange, self.window.look, self.window, chosen=chosen)
             )

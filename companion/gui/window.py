@@ -28,6 +28,7 @@ from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
+from companion.gui.focus import step
 from companion.gui.host import WindowHost
 from companion.gui.keyboard import Keyboard
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
@@ -235,6 +236,7 @@ class Window(QMainWindow):
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
+        self.rail.private_wanted.connect(host.set_private)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self.begin_anew)
@@ -247,7 +249,7 @@ class Window(QMainWindow):
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
-        self.cards.waiting_wanted.connect(self._show_waiting_takes)
+        self.cards.waiting_wanted.connect(self.pages.show_waiting)
         self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
         self._keyboard = Keyboard(self, host)
         area.button.setFocus()
@@ -282,6 +284,9 @@ class Window(QMainWindow):
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
 
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A letter that nothing else wanted begins a line in the field."""
         if self.shows_talk and self.page.area.write(event):
@@ -289,8 +294,8 @@ class Window(QMainWindow):
         super().keyPressEvent(event)
 
     def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
-        marking = self._host.marking
-        (marking.mark_after if is_after else marking.mark_before)(mood, word)
+        marks = self._host.marking
+        (marks.mark_after if is_after else marks.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
@@ -309,10 +314,6 @@ class Window(QMainWindow):
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
-
-    def _show_waiting_takes(self) -> None:
-        self.show_page("journal")
-        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -376,6 +377,7 @@ class Window(QMainWindow):
                 self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+                self.rail.show_private(is_private=event.is_by_choice)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():

@@ -227,3 +227,21 @@ def test_a_paragraph_of_a_file_is_one_line_of_the_page() -> None:
 def test_the_welcome_is_one_press_away(qtbot: QtBot, page: HelpPage) -> None:
     with qtbot.waitSignal(page.welcome_wanted):
         QTest.mouseClick(page.welcome, Qt.MouseButton.LeftButton)
+
+
+async def test_a_private_reflection_is_shown_on_every_page(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    qtbot.keyClick(
+        window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    assert host.pressed[-1] == ("private", True)
+    for page in ("talk", "journal", "insights"):
+        window.show_page(page)
+        assert window.rail.private.isVisible()
+        assert window.rail.private.text() == "Nothing is kept"
+    qtbot.keyClick(
+        window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    assert host.pressed[-1] == ("private", False)
+    assert not window.rail.private.isVisible()
