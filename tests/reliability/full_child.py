@@ -65,7 +65,7 @@ async def texts(app: Companion) -> list[str]:
 
 async def until_saved(app: Companion, said: list[str]) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while await texts(app) != said:
+        while await texts(app) != said:  # noqa: ASYNC110 - nobody tells when something was saved
             await asyncio.sleep(0.02)
 
 
