@@ -200,12 +200,19 @@ class Archive:
         if self.is_locked:
             await self._do(partial(self._open_again, passphrase, self._locks))
 
-    def keep(self, is_kept: bool) -> None:
-        """What is said from now on is kept on disk, or is not. What is under way stays where it began."""
+    def keep(self, is_kept: bool, *, anew: bool = False) -> None:
+        """What is said from now on is kept on disk, or is not. What is under way stays where it began.
+
+        `anew`: what was said before while nothing was kept is gone.
+        """
         if self._is_closed or not self._may_keep or is_kept == self._keeps:
             return
         self._keeps = is_kept
         if not is_kept:
+            before = _result(self._private)
+            if anew and before is not None:
+                self._private = None
+                self._begin(before.close, is_awaited=False)
             self._make_private()
         self._tell_left()
         self._news.set()

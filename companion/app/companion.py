@@ -430,7 +430,7 @@ class Companion(Library):
         yield self._tell_roles
         yield self.sound.follow
         if self._opening is not None:
-            yield lambda: self.archive.keep(self.settings.journal.keep)
+            yield lambda: self.archive.keep(self._keeps)
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
 

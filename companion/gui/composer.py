@@ -63,6 +63,7 @@ class Composer(QFrame):
 
     def clear(self) -> None:
         self.field.clear()
+        self._before_offer = self._with_offer = ""
 
     def forget(self) -> None:
         """Nothing of what was written stays, not even to be undone."""
@@ -85,6 +86,11 @@ class Composer(QFrame):
         cursor = self.field.textCursor()
         cursor.movePosition(cursor.MoveOperation.End)
         self.field.setTextCursor(cursor)
+
+    @property
+    def holds_offer(self) -> bool:
+        """Words that were heard wait in it, worked on or not."""
+        return bool(self._with_offer)
 
     def take_back_offer(self) -> bool:
         """The words that were heard go again, unsent; False: there are none, or they have been worked on."""

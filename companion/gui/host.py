@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
 from companion.events import Events
 from companion.flow import TurnRecord
-from companion.records import SessionRecord, WaitingTake
+from companion.records import Hit, Selection, SessionRecord, WaitingTake
 
 if TYPE_CHECKING:
     from companion.insights.pictures import Figures, Returns
@@ -134,6 +134,66 @@ class WaitingTakes(Protocol):
         """Undoes a discard; False when it is too late."""
 
 
+class JournalSource(Protocol):
+    """What the journal page reads and changes. Raises `CompanionError`."""
+
+    async def page(
+        self, before: tuple[float, int] | None = None, limit: int = 100, selection: Selection = ...
+    ) -> Sequence[SessionRecord]:
+        """Newest first, those that began before `before` (when one began, and its id)."""
+
+    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
+        """In the order they were said."""
+
+    async def labels(self, kind: str) -> Sequence[str]:
+        """Every "tag" or "person" that is in use, most used first."""
+
+    async def words(self, typed: str, selection: Selection) -> Sequence[Hit]:
+        """Passages with these words, while the last one is still being written. Best first."""
+
+    async def search(self, typed: str, selection: Selection) -> Sequence[Hit]:
+        """By words and by meaning."""
+
+    async def set_marks(
+        self,
+        session_id: int,
+        *,
+        title: str,
+        tags: Sequence[str],
+        people: Sequence[str],
+        mood_before: int | None,
+        mood_after: int | None,
+        mood_word: str,
+    ) -> None: ...
+
+    async def star(self, session_id: int, is_starred: bool) -> None: ...
+
+    async def edit_words(self, turn_id: int, text: str) -> None: ...
+
+    async def delete(self, session_ids: Collection[int]) -> int:
+        """Hides reflections; returns the token for `undo`."""
+
+    async def delete_turn(self, turn_id: int) -> int: ...
+
+    async def merge(self, into: int, others: Collection[int]) -> int: ...
+
+    async def undo(self, token: int) -> None: ...
+
+    async def restore(self, session_ids: Collection[int]) -> None:
+        """Brings deleted ones back."""
+
+    async def delete_for_good(self, session_ids: Collection[int]) -> None: ...
+
+    async def copies_in_words(self, session_ids: Collection[int]) -> str:
+        """Where copies of them are that deleting does not reach; empty: nowhere."""
+
+    async def go_on(self, session_id: int) -> bool:
+        """What is said from now on belongs to it; False: it is not there any more."""
+
+    async def read_aloud(self, text: str) -> None:
+        """Returns when it is over; cancelled, it falls silent."""
+
+
 class InsightSource(Protocol):
     """What the journal's own figures come from. Raises `CompanionError`."""
 
@@ -223,10 +283,11 @@ class WindowHost(Protocol):
 
     def new_session(self) -> None: ...
 
-    async def sessions(self) -> Sequence[SessionRecord]:
-        """Newest first."""
+    def set_private(self, is_private: bool) -> None:
+        """What is said from now on leaves nothing, until it is switched off."""
 
-    async def turns(self, session_id: int) -> Sequence[TurnRecord]: ...
+    @property
+    def journal_desk(self) -> JournalSource: ...
 
     @property
     def recovery(self) -> WaitingTakes:

@@ -91,6 +91,7 @@ class TalkKeys(QObject):
         self._number: int | None = None
         """Where the talk key lies on this keyboard, once it was seen."""
         self._last = (0, 0)
+        self._is_on = False
         self._marks_are_true = QGuiApplication.platformName() != "xcb"
         self._due = QTimer(self)
         self._due.setSingleShot(True)
@@ -115,12 +116,15 @@ class TalkKeys(QObject):
         assert isinstance(app, QApplication)
         app.installEventFilter(self)
         app.applicationStateChanged.connect(self._state_changed)
+        self._is_on = True
 
     def stop(self) -> None:
         """No key talks any more."""
         app = QApplication.instance()
-        if app is not None:
+        if isinstance(app, QApplication) and self._is_on:
+            self._is_on = False
             app.removeEventFilter(self)
+            app.applicationStateChanged.disconnect(self._state_changed)
         self._due.stop()
         self._state = hold.State()
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QShortcut
 
 from companion.app import Companion
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, LockChanged, Note
+from companion.gui.shortcuts import ALWAYS, bind
 from companion.gui.window import Window
 
 if TYPE_CHECKING:
     from companion.gui.attention import Attention
     from companion.gui.locked import LockedPage
+
+_OWN = Qt.FindChildOption.FindDirectChildrenOnly
+"""Keys of a page do nothing while it is hidden, and go with it."""
 
 
 class Locking(QObject):
@@ -53,7 +57,7 @@ class Locking(QObject):
         self._asleep: list[QShortcut] = []
         """Keys that lead nowhere while it is locked."""
         self._is_welcoming = False
-        QShortcut(QKeySequence("Ctrl+Shift+L"), window).activated.connect(self._lock)
+        bind(window, {"lock": self._lock})
         window.rail.lock_requested.connect(self._lock)
 
     def follow(self, event: Event) -> None:
@@ -85,7 +89,8 @@ class Locking(QObject):
             return
         self._is_welcoming = window.shows_welcome
         window.pages.is_locked = True
-        self._asleep = [each for each in window.findChildren(QShortcut) if each.isEnabled()]
+        own = window.findChildren(QShortcut, options=_OWN)
+        self._asleep = [each for each in own if each.isEnabled() and not each.property(ALWAYS)]
         for shortcut in self._asleep:
             shortcut.setEnabled(False)
         window.pages.setCurrentWidget(self.page)
@@ -116,5 +121,5 @@ class Locking(QObject):
             is_kept = False
         self._unsent = "" if is_kept else text
         self._draft_put_away(is_kept)
-        self._window.page.area.composer.forget()
+        self._window.page.forget()
         await self._window.pages.discard()

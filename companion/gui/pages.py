@@ -13,6 +13,7 @@ from companion.gui.host import WindowHost
 from companion.gui.theme import Look
 
 if TYPE_CHECKING:
+    from companion.gui.help import HelpPage
     from companion.gui.insights import InsightsPage
     from companion.gui.journal import JournalPage
     from companion.gui.practices.page import PracticesPage
@@ -25,7 +26,9 @@ class Pages(QStackedWidget):
     practice_chosen = Signal(str)
     link_followed = Signal(str)
     import_wanted = Signal()
+    welcome_wanted = Signal()
     export_wanted = Signal(object)
+    """With what is chosen in the journal: a `Selection` and what it is called."""
 
     def __init__(self, look: Look, host: WindowHost, talk: QWidget) -> None:
         """`talk`: what is shown first."""
@@ -42,7 +45,7 @@ class Pages(QStackedWidget):
         return self.currentWidget() is self._talk
 
     def turn_to(self, page: str) -> None:
-        """ "journal", "insights" or "practices"; anything else is the talk side."""
+        """ "journal", "insights", "practices" or "help"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
         self.shown = page
@@ -58,6 +61,9 @@ class Pages(QStackedWidget):
             self.setCurrentWidget(self.practices)
             self.practices.refresh()
             self.practices.list.setFocus()
+        elif page == "help":
+            self.setCurrentWidget(self.help)
+            self.help.list.setFocus()
         else:
             self.setCurrentWidget(self._talk)
 
@@ -94,6 +100,17 @@ class Pages(QStackedWidget):
         self.addWidget(page)
         return page
 
+    @cached_property
+    def help(self) -> HelpPage:
+        """What this is and how it is used."""
+        from companion.gui.help import HelpPage
+
+        page = HelpPage(self._look, lambda: self._host.settings.talk.key)
+        page.link_followed.connect(self.link_followed)
+        page.welcome_wanted.connect(self.welcome_wanted)
+        self.addWidget(page)
+        return page
+
     async def discard(self) -> None:
         """All but the talk side go, with every word in them; they are made anew when they are shown again."""
         await self.keep_practice()
@@ -112,6 +129,20 @@ class Pages(QStackedWidget):
             self.journal.refresh()
         if "insights" in self.__dict__ and shown is self.insights:
             self.insights.refresh()
+
+    def show_waiting(self) -> None:
+        """The recordings that wait for their words."""
+        self.page_wanted.emit("journal")
+        self.journal.show_waiting()
+
+    def look_for(self) -> None:
+        """The journal's search, from anywhere."""
+        self.page_wanted.emit("journal")
+        self.journal.look_for()
+
+    def escape(self) -> bool:
+        """Leaves what is open on the page that is shown; False: nothing is."""
+        return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
 
     def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")

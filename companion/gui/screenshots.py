@@ -152,7 +152,7 @@ def _lock(window: Window) -> None:
 
 
 async def _picture(widget: QWidget, path: Path, *, is_last: bool = True) -> Path:
-    from PySide6.QtCore import QEventLoop
+    from PySide6.QtCore import QEvent, QEventLoop
     from PySide6.QtWidgets import QApplication
 
     widget.show()
@@ -164,4 +164,7 @@ async def _picture(widget: QWidget, path: Path, *, is_last: bool = True) -> Path
     if is_last:
         widget.close()
         widget.deleteLater()
+        QApplication.sendPostedEvents(
+            widget, QEvent.Type.DeferredDelete
+        )  # or the next would be dressed with it
     return path

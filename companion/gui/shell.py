@@ -9,7 +9,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
@@ -18,6 +17,8 @@ from companion.events import Event, JournalOpened, Note, SettingsChanged, SpareK
 from companion.gui.infront import InFront
 from companion.gui.locking import Locking
 from companion.gui.microphone import SignOn
+from companion.gui.shortcuts import bind
+from companion.gui.theme import next_scale
 from companion.gui.window import Window
 from companion.log import describe
 from companion.tasks import spawn
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from companion.gui.settings.dialog import SettingsDialog
     from companion.gui.spare_key import SpareKeyDialog
     from companion.gui.welcome.view import WelcomeView
-    from companion.records import SessionRecord
+    from companion.records import Selection
 
 _log = logging.getLogger(__name__)
 _DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
@@ -61,7 +62,9 @@ class Shell:
         self.window.pages.import_wanted.connect(self.open_import)
         self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
-        QShortcut(QKeySequence("Ctrl+Shift+D"), self.window).activated.connect(self.toggle_devtools)
+        self.window.text_size_wanted.connect(self._change_text_size)
+        self.window.pages.welcome_wanted.connect(self.show_welcome)
+        bind(self.window, {"devtools": self.toggle_devtools})
         self.locking = Locking(
             app,
             self.window,
@@ -122,7 +125,7 @@ class Shell:
             self.welcome.over.connect(lambda: self.window.show_page("talk"))
             self.welcome.settings_wanted.connect(self.open_settings)
             SignOn(self.window.microphone, self.window.look, self.welcome)
-        if not self.window.shows_welcome:
+        if not self.window.shows_welcome and not self.window.pages.is_locked:
             self.welcome.turn_to(self._app.welcome.page)
             self.window.show_welcome(self.welcome)
 
@@ -132,8 +135,9 @@ class Shell:
         self.bring_to_front()
 
     def _page_turned(self) -> None:
-        if self.welcome is not None and not self.window.shows_welcome and self._is_welcoming:
-            self.welcome.leave()
+        is_left = self.welcome is not None and self._is_welcoming and not self.window.shows_welcome
+        if is_left and self.welcome is not None:
+            self.welcome.leave(for_a_while=self.window.pages.is_locked)
         self._is_welcoming = self.window.shows_welcome
         self._follow_welcome()
 
@@ -141,6 +145,11 @@ class Shell:
         """Hands-free listening, where there is any, is paused on pages on which one may try the microphone."""
         is_free = self._app.settings.talk.mode == "free"
         self._pause(_WELCOME, is_paused=self._is_welcoming and is_free)
+
+    def _change_text_size(self, step: int) -> None:
+        scale = next_scale(self._app.settings.appearance.font_scale, step)
+        self._app.events.emit(Note(text=f"Text size {scale:.0%}"))
+        spawn(self._app.change({"appearance.font_scale": scale}), name="change the size of the text")
 
     # -- dialogs --------------------------------------------------------------------------------------------
 
@@ -185,18 +194,11 @@ class Shell:
             dialog.changed.connect(self.window.pages.refresh_shown)
             self._open_exchange(dialog)
 
-    def open_export(self, session: SessionRecord | None) -> None:
-        """Opens the export; `session` is offered beside the whole journal."""
+    def open_export(self, chosen: tuple[Selection, str] | None) -> None:
+        """Opens the export; `chosen`, with what it is called, is offered beside the whole journal."""
         from companion.gui.exchange.exporting import ExportDialog
-        from companion.records import Selection
 
         if not isinstance(self.exchange, ExportDialog):
-            title = session.title if session is not None else ""
-            chosen = (
-                (Selection(ids=frozenset([session.id])), f"“{title or 'this reflection'}”")
-                if session
-                else None
-            )
             self._open_exchange(
                 ExportDialog(self._app.exchange, self.window.look, self.window, chosen=chosen)
             )
@@ -268,6 +270,7 @@ class Shell:
     def _take_in(self, dialog: QDialog) -> None:
         """A dialog shows whether the microphone is open, and hands-free mode does not listen while it is in front."""
         SignOn(self.window.microphone, self.window.look, dialog)
+        bind(dialog, {"close": dialog.close})
         self._front.add(dialog)
 
     def _front_changed(self, dialog: QDialog | None) -> None:

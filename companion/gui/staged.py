@@ -47,6 +47,7 @@ from companion.flow import (
     TurnRecord,
 )
 from companion.gui.staged_insights import TODAY, StagedInsights, autumn
+from companion.gui.staged_journal import StagedJournal
 from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
@@ -216,6 +217,7 @@ class StagedHost:
         self.acted_on: list[CompanionError | None] = []
         self.recovery = StagedTakes()
         self.insights = StagedInsights()
+        self.journal_desk = StagedJournal(self)
         self.shelf = StagedShelf(WALK, UNFINISHED)
         self.marking = StagedMarks(self)
         self.recall = StagedRecall()
@@ -249,17 +251,13 @@ class StagedHost:
         self.pressed.append(("practice", name))
         self.emit(SessionBegan())
 
+    def set_private(self, is_private: bool) -> None:
+        self.pressed.append(("private", is_private))
+        self.emit(JournalOpened(storage="memory" if is_private else "keyring", is_by_choice=is_private))
+
     def new_session(self) -> None:
         self.pressed.append("new session")
         self.emit(SessionBegan())
-
-    async def sessions(self) -> Sequence[SessionRecord]:
-        if self.trouble is not None:
-            raise self.trouble
-        return sorted((session for session, _ in self.kept.values()), key=lambda s: -s.started_at)
-
-    async def turns(self, session_id: int) -> Sequence[TurnRecord]:
-        return self.kept[session_id][1]
 
     def act(self, action: Action, about: CompanionError | None = None) -> None:
         self.pressed.append(("act", action))
@@ -465,6 +463,10 @@ def journal(host: StagedHost) -> None:
     ):
         at = EVENING - days * day_s
         host.keep(number, title, at=at, practice=practice, seconds=minutes * 60.0, turns=turns)
+    session, said = host.kept[4]
+    marked = {"mood_before": -1, "mood_after": 1, "tags": ("work", "attention")}
+    host.kept[4] = (replace(session, **marked), said)  # type: ignore[arg-type]
+    host.journal_desk.similar = (1,)
 
 
 def finished(host: StagedHost) -> None:
@@ -519,6 +521,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights-empty": insights_empty,
     "locked": locked,
     "practices": practices,
+    "help": idle,
 }
 PAGES = {
     "journal": "journal",
@@ -526,5 +529,6 @@ PAGES = {
     "insights": "insights",
     "insights-few": "insights",
     "insights-empty": "insights",
+    "help": "help",
 }
 """The page a scene shows; the others show the talk page."""

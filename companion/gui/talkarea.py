@@ -6,7 +6,7 @@ While the person or the companion speaks the composer makes room and the button 
 from __future__ import annotations
 
 from PySide6.QtCore import QEasingCurve, QRect, Qt, QTimer, QVariantAnimation, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from companion.events import Phase
@@ -123,6 +123,17 @@ class TalkArea(QWidget):
         self.composer.offer(text)
         self._is_offering = True
         self._make_room()
+
+    def write(self, event: QKeyEvent) -> bool:
+        """A key that writes goes to the field, wherever the focus was; False: it writes nothing, or there is no field."""
+        held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        alone = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.GroupSwitchModifier)
+        writes = event.text().isprintable() and bool(event.text().strip())
+        if not (alone and writes and self.composer.isVisible()):
+            return False
+        self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.composer.field.insertPlainText(event.text())
+        return True
 
     # -- below ----------------------------------------------------------------------------------------------
 

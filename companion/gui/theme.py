@@ -103,6 +103,18 @@ COLUMN_PX = 660
 READING_LINE = 1.6
 """Line height of reading text, times its size."""
 
+SCALES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+"""Sizes of the text that a key steps through."""
+
+
+def next_scale(scale: float, step: int) -> float:
+    """The next larger (1) or smaller (-1) size, or the usual one (0)."""
+    if not step:
+        return 1.0
+    beyond = [each for each in SCALES if (each - scale) * step > 0.001]
+    return min(beyond, key=lambda each: abs(each - scale), default=scale)
+
+
 STYLE = "fusion"
 """The one style that looks the same, and takes a sheet the same, everywhere."""
 STYLED = "styled"

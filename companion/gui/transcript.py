@@ -54,6 +54,8 @@ class Script(ReadingPage):
         self._tentative_from = 0
         self._pending: list[str] = []
         self._spoken_words = ""
+        self._found: tuple[int, int] | None = None
+        """Where the words stand that a search has found."""
         self._spoken: tuple[int, int] | None = None
         self._word: tuple[int, int] | None = None
         """Where the sentence and the word stand that sound now."""
@@ -82,12 +84,24 @@ class Script(ReadingPage):
     def show_turns(self, turns: Sequence[TurnRecord], title: str = "") -> None:
         """Shows what the journal has kept, from the start."""
         self._end_live()
+        self._found = None
         self._title = title
         self._turns = [ShownTurn.of(record) for record in turns]
         self._first = 0 if not self._from_below else max(0, len(self._turns) - _TURNS_AT_ONCE)
         self.rebuild()
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum() if self._from_below else 0)
+
+    def show_passage(self, words: str) -> bool:
+        """Brings these words into view on the accent's paper; False: they are not on the page."""
+        self._found = self._find(words, 0)
+        self._repaint_spans()
+        if self._found is None:
+            return False
+        self.setTextCursor(self._setter.span(self._found[0], self._found[0]))
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + self.cursorRect().top() - self.viewport().height() // 3)
+        return True
 
     def forget(self) -> None:
         """An empty page."""
@@ -395,6 +409,10 @@ class Script(ReadingPage):
         pale.setForeground(self._look.colour("faint"))
         if self._said_from and self._growing is None and self._tentative_from < end:
             spans.append((self._tentative_from, end, pale))
+        if self._found:
+            found = QTextCharFormat()
+            found.setBackground(self._look.colour("accent_soft"))
+            spans.append((*self._found, found))
         if self._spoken:
             now = QTextCharFormat()
             now.setBackground(self._look.colour("accent_soft"))

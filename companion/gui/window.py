@@ -14,9 +14,8 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QGuiApplication,
-    QKeySequence,
+    QKeyEvent,
     QPaintEvent,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
@@ -24,13 +23,15 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 from companion import days
 from companion import events as e
 from companion.days import When
-from companion.errors import Action, Kind
+from companion.errors import Kind
 from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
+from companion.gui.focus import step
 from companion.gui.host import WindowHost
-from companion.gui.keys import EVERYWHERE, GO_ON_KEY, TalkKeys, key_name, key_named, talks_everywhere
+from companion.gui.keyboard import Keyboard
+from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
@@ -64,6 +65,8 @@ class Window(QMainWindow):
     """The card of a locked journal or a missing keyring asks for it."""
     folder_wanted = Signal(str)
     """The card of a file that does not open, by its kind, asks to see it."""
+    text_size_wanted = Signal(int)
+    """Larger (1), smaller (-1), or as usual (0)."""
     turned = Signal()
     """Another page is shown."""
     closed = Signal()
@@ -88,7 +91,7 @@ class Window(QMainWindow):
             parent=self,
         )
         self.look.wear()
-        self._phase = e.Phase.READY
+        self.phase = e.Phase.READY
         self.is_painted = False
         """The first frame is done."""
         self._turn = -1
@@ -120,7 +123,7 @@ class Window(QMainWindow):
         return self.welcome is not None and self.pages.currentWidget() is self.welcome
 
     def show_page(self, page: str) -> None:
-        """ "talk", "journal", "insights" or "practices"."""
+        """ "talk", "journal", "insights", "practices" or "help"."""
         if self.pages.is_locked:
             return
         self.rail.show()
@@ -233,9 +236,10 @@ class Window(QMainWindow):
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
+        self.rail.private_wanted.connect(host.set_private)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
-        self.bar.new_session_wanted.connect(self._begin_anew)
+        self.bar.new_session_wanted.connect(self.begin_anew)
         self.page.mood_marked.connect(self._mark)
         self.page.titled.connect(lambda title: self._host.marking.name(title))  # noqa: PLW0108 - made when it is needed
         self.page.connect_earlier(lambda: host.recall, self.pages.open_day)
@@ -245,17 +249,9 @@ class Window(QMainWindow):
         self.cards.settings_requested.connect(self.settings_requested)
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
-        self.cards.waiting_wanted.connect(self._show_waiting_takes)
+        self.cards.waiting_wanted.connect(self.pages.show_waiting)
         self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
-        for keys, action in (
-            ("Ctrl+,", lambda: self.settings_requested.emit("")),
-            ("Ctrl+N", self._begin_anew),
-            ("Ctrl+J", lambda: self.show_page("journal" if self.shows_talk else "talk")),
-            ("Ctrl+M", lambda: self._host.mute(not self._is_muted)),
-            (GO_ON_KEY, lambda: self._host.act(Action.CONTINUE)),
-            ("Esc", self._escape),
-        ):
-            QShortcut(QKeySequence(keys), self).activated.connect(action)
+        self._keyboard = Keyboard(self, host)
         area.button.setFocus()
 
     def _warm(self) -> None:
@@ -281,31 +277,31 @@ class Window(QMainWindow):
                 self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
             self.raise_()
 
-    def _escape(self) -> None:
-        if self.welcome is not None and self.shows_welcome:
-            self.welcome.escape()
-            return
-        if self._phase is e.Phase.READY and self.page.area.composer.take_back_offer():
-            self._host.forget_draft()
-            self.status.show_note("Thrown away; nothing was sent")
-            return
-        if self._phase is e.Phase.READY:
-            self.cards.dismiss()
-        self._host.cancel()
-
     def _submit(self, text: str) -> None:
+        was_heard = self.page.area.composer.holds_offer
         if self._host.submit(text):
             self.page.area.composer.clear()
+            if was_heard:  # whoever speaks goes on speaking
+                self.page.area.button.setFocus()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """A letter that nothing else wanted begins a line in the field."""
+        if self.shows_talk and self.page.area.write(event):
+            return
+        super().keyPressEvent(event)
 
     def _mark(self, is_after: bool, mood: int | None, word: str) -> None:
-        marking = self._host.marking
-        (marking.mark_after if is_after else marking.mark_before)(mood, word)
+        marks = self._host.marking
+        (marks.mark_after if is_after else marks.mark_before)(mood, word)
 
     def _choose_practice(self, name: str) -> None:
         self._host.choose_practice(name)
         self.show_page("talk")
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         self._host.new_session()
         self.show_page("talk")
 
@@ -318,10 +314,6 @@ class Window(QMainWindow):
         self.page.show_script(False)
         self._session_usd = 0.0
         self.status.begin_turn()
-
-    def _show_waiting_takes(self) -> None:
-        self.show_page("journal")
-        self.pages.journal.show_waiting()
 
     def _ask_about_link(self, address: str) -> None:
         if not self.shows_talk:
@@ -385,10 +377,11 @@ class Window(QMainWindow):
                 self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+                self.rail.show_private(is_private=event.is_by_choice)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
-                self._is_muted = event.is_muted
+                self.is_muted = event.is_muted
                 self.page.area.show_hands_free(
                     is_on=event.is_on, is_muted=event.is_muted, is_paused=event.is_paused
                 )
@@ -403,7 +396,7 @@ class Window(QMainWindow):
             self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
-        before, self._phase = self._phase, event.phase
+        before, self.phase = self.phase, event.phase
         self._waited_for = ""
         if event.phase is e.Phase.ARMING and before is not e.Phase.ARMING:
             self._begin_turn(event.turn)
@@ -423,9 +416,9 @@ class Window(QMainWindow):
         hears = self._engines.get(Role.HEARS)
         if self.microphone.open is Open.PAUSED:
             text = "Hands-free listening is paused while a dialog is in front"
-        elif self.notices.stops_turn and self._phase is e.Phase.READY:
+        elif self.notices.stops_turn and self.phase is e.Phase.READY:
             text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
-        elif self._phase is e.Phase.LISTENING and hears is not None and hears.host:
+        elif self.phase is e.Phase.LISTENING and hears is not None and hears.host:
             text = f"{hears.label} · live"
         elif self._engines and not any(engine.host for engine in self._engines.values()):
             text = "Offline"

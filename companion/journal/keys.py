@@ -171,8 +171,14 @@ class KeySlots:
         return otherwise if self.is_intact else _slots_damaged()
 
     def _locked(self) -> CompanionError:
-        if SlotKind.PASSPHRASE in self.kinds:
+        if self.kinds == {SlotKind.PASSPHRASE}:
             return CompanionError(Kind.JOURNAL_LOCKED)
+        if SlotKind.PASSPHRASE in self.kinds:
+            return CompanionError(
+                Kind.JOURNAL_LOCKED,
+                "The journal's key is not in the system's keyring.",
+                hint="Its passphrase (or the eight words) opens it, and gives the keyring a new key.",
+            )
         return CompanionError(
             Kind.JOURNAL_LOCKED,
             "The journal's key is not in the system's keyring.",

@@ -199,7 +199,7 @@ def set_aside(home: Home) -> Path:
 
 
 def _database_files(home: Home) -> list[Path]:
-    return [home.journal.with_name(home.journal.name + end) for end in ("", "-wal", "-shm")]
+    return [home.journal.with_name(home.journal.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from companion.paths import Home
 from companion.tasks import report
 from companion.vault import MemoryVault, Vault
 from tests.journal.conftest import CHEAP
+from tests.reliability.proof import prove
 
 PASSPHRASE = "correct horse battery staple"
 SAID = "I keep thinking about the garden by the railway."
@@ -116,7 +117,8 @@ async def test_a_hundred_times_and_no_file_stays_open(home: Home, vault: MemoryV
         assert not open_files(home)
         await archive.unlock()
     assert archive.place is Place.OPEN
-    assert len(os.listdir("/proc/self/fd")) == before
+    left = len(os.listdir("/proc/self/fd")) - before
+    prove(4, "files that stay open after locking and unlocking", left, 0, cases=100)
     await archive.close()
 
 

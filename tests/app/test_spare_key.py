@@ -17,6 +17,7 @@ from companion.events import Event, Events, Note, SpareKeyOffered
 from companion.paths import Home
 from companion.tasks import report
 from companion.vault import MemoryVault, Vault
+from tests.reliability.proof import prove
 
 
 class Desk:
@@ -121,3 +122,67 @@ async def test_with_the_keyring_lost_the_words_open_it_and_the_keyring_gets_its_
     await at_home.archive.open()
     assert at_home.archive.storage == "keyring"
     await at_home.archive.close()
+
+
+class LostKeyring(MemoryVault):
+    """One that has lost the journal's key, or does not give it."""
+
+    def __init__(self, fault: Kind | None = None, *, holds: bytes | None = None, takes: bool = True) -> None:
+        super().__init__()
+        self._fault, self._holds, self._takes = fault, holds, takes
+
+    async def get_journal_key(self, journal_id: str) -> bytes | None:
+        if self._fault is not None:
+            raise CompanionError(self._fault)
+        return self._holds
+
+    async def put_journal_key(self, journal_id: str, key: bytes, *, this_run_only: bool = False) -> None:
+        if not self._takes:
+            raise CompanionError(self._fault or Kind.NO_KEYRING)
+        self._holds = key
+
+
+LOST: dict[str, Callable[[], LostKeyring]] = {
+    "another computer": LostKeyring,
+    "another person's account": LostKeyring,
+    "the keyring was emptied": LostKeyring,
+    "another keyring holds another key": lambda: LostKeyring(holds=bytes(range(32))),
+    "the keyring holds a key that is no key": lambda: LostKeyring(holds=b""),
+    "there is no keyring": lambda: LostKeyring(Kind.NO_KEYRING, takes=False),
+    "a keyring that keeps nothing": lambda: LostKeyring(takes=False),
+    "the keyring does not answer": lambda: LostKeyring(Kind.KEYRING_TIMEOUT, takes=False),
+    "the keyring fails": lambda: LostKeyring(Kind.KEYRING_FAILED, takes=False),
+    "it answers no more, and takes what it is given": lambda: LostKeyring(Kind.KEYRING_TIMEOUT),
+    "it fails, and takes what it is given": lambda: LostKeyring(Kind.KEYRING_FAILED),
+    "it holds a key that is too long": lambda: LostKeyring(holds=bytes(2_000)),
+}
+
+
+async def test_twelve_lost_keyrings_lose_no_journal(home: Home) -> None:
+    desk = Desk(home)
+    await desk.archive.open()
+    await desk.reflect(2)
+    words = desk.key.draw()
+    await desk.key.keep(words)
+    await desk.archive.close()
+    slots = home.key_slots.read_bytes()
+    opened = 0
+    for name, lose in LOST.items():
+        home.key_slots.write_bytes(slots)
+        lost = Desk(home)
+        lost.vault = lose()
+        await lost.archive.open()
+        assert lost.archive.storage == "memory", name
+        await lost.reflect(1)
+        await lost.archive.use_passphrase(words)
+        async with lost.archive.using() as journal:
+            opened += len(await journal.sessions()) == 3 + opened
+        await lost.archive.close()
+    prove(
+        7,
+        "journals opened with eight words after a lost keyring",
+        opened,
+        len(LOST),
+        cases=len(LOST),
+        at_least=True,
+    )

@@ -27,6 +27,7 @@ from companion.providers.here.mock import MockAIProvider
 from tests.reliability.proof import prove
 
 REPLIES = Path(__file__).parent.parent / "data" / "replies" / "replies.txt"
+FRESH = REPLIES.with_name("fresh.txt")
 LONG = (
     "You sold the house, and with it went the kitchen in which so much of your life has happened, the garden, "
     "the stairs, and the room where the children slept. It is as if a long chapter had come to its end, and a "
@@ -40,6 +41,11 @@ Case = tuple[frozenset[str], str, str]
 def read(*, is_apart: bool) -> list[Case]:
     lines = [line for line in REPLIES.read_text("utf-8").splitlines() if line and not line.startswith("#")]
     return [_case(line) for line in lines if line.startswith("*") is is_apart]
+
+
+def read_fresh() -> list[Case]:
+    lines = FRESH.read_text("utf-8").splitlines()
+    return [_case(line) for line in lines if line and not line.startswith("#")]
 
 
 def _case(line: str) -> Case:
@@ -74,10 +80,19 @@ def test_what_the_check_finds_is_what_is_wrong(case: Case) -> None:
 
 
 def test_figures_on_the_answers_that_were_kept_apart() -> None:
+    """Not untouched: 2 of the 18 fit ones were alarms at first; since then a person's own words are no slip."""
     cases = read(is_apart=True)
     recall, alarms = measure(cases)
     prove(12, "slips of answers found, kept apart", recall, 0.8, cases=len(cases), at_least=True)
     prove(12, "fit answers taken for slips, kept apart", alarms, 0.1, cases=len(cases))
+
+
+def test_figures_on_answers_written_after_the_rules() -> None:
+    """The honest ones: nothing was changed for what was missed here."""
+    cases = read_fresh()
+    recall, alarms = measure(cases)
+    prove(12, "slips of answers found, fresh", recall, 0.35, cases=len(cases), at_least=True)
+    prove(12, "fit answers taken for slips, fresh", alarms, 0.1, cases=len(cases))
 
 
 async def pieces(answer: str, said: str) -> AsyncIterator[str]:
@@ -118,7 +133,7 @@ def test_a_question_in_quotation_marks_is_not_asked() -> None:
 
 def test_the_examples_in_the_prompt_keep_to_it() -> None:
     prompt = (resources() / "prompts" / "companion.md").read_text("utf-8")
-    pairs = re.findall(r'They: "([^"]+)" You: "([^"]+)"', " ".join(prompt.split()))
+    pairs = re.findall(r'said "([^"]+)", a good answer is "([^"]+)"', " ".join(prompt.split()))
     assert len(pairs) >= 3
     assert not [pair for pair in pairs if slips_in(pair[1], pair[0])]
 
@@ -145,7 +160,7 @@ async def test_a_real_small_model_is_asked_and_its_figures_are_written_down(
         for said in SAID:
             before = [turn.reply_text for turn in session.history]
             check = ReplyCheck(said, before)
-            request = ChatRequest(messages=messages_of(session, said), max_tokens=120, temperature=0.0)
+            request = ChatRequest(messages=messages_of(session, said), max_tokens=120, seed=7)
             answer = "".join([check.feed(delta.text) async for delta in provider.chat(request) if delta.text])
             assert answer.strip()
             checked.append(check.slips)

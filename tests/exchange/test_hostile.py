@@ -24,6 +24,7 @@ from companion.paths import Home
 from tests.exchange import samples
 from tests.exchange.samples import written, zipped
 from tests.exchange.test_exchanging import CHEAP, KEY, all_of, taken
+from tests.reliability.proof import prove
 
 GOOD = samples.journal({"uuid": "good", "creationDate": "2024-01-01T00:00:00Z", "text": "good"})
 Make = Callable[[Path], Path]
@@ -323,8 +324,13 @@ def test_what_is_odd_is_bounded_and_told(name: str, told: Any) -> None:
 
 def test_all_of_them_together_stay_below_the_limits(told: Any) -> None:
     said, about = told
-    assert about["rss"] <= 512 * 2**20
-    assert sum(each["cpu_s"] for each in said.values()) <= 60
+    count = len(said)
+    let_in = sum(said[name]["entries"] for name in REFUSED)
+    let_in += sum(abs(said[name]["entries"] - right) for name, (_, right) in BOUNDED.items())
+    prove(36, "hostile imports: entries let in wrongly", let_in, 0, cases=count)
+    prove(36, "hostile imports: peak memory", about["rss"] / 2**20, 512, cases=count, unit="MB")
+    spent = sum(each["cpu_s"] for each in said.values())
+    prove(36, "hostile imports: processor time of all", spent, 60, cases=count, unit="s")
     if sys.platform == "linux":
         assert {"a limit to memory", "a limit to processor time"} <= set(about["held"])
 

@@ -49,7 +49,7 @@ def test_another_country_can_be_chosen_in_the_card_and_is_remembered(
 
 def test_it_stays_until_it_is_closed_and_esc_does_not_take_it_away(window: Window, host: StagedHost) -> None:
     host.events.emit(offered("US"))
-    window._escape()
+    window._keyboard.escape()
     assert window.care.isVisible()
     window.care.close_button.click()
     assert window.above.isHidden()

@@ -261,10 +261,10 @@ async def test_in_the_window_a_journal_comes_in_goes_out_and_is_taken_back(
         await until(dialog.keep.isVisible)
         press(dialog.keep)
         await until(dialog.undo.isVisible)
-        await until(page.export.isVisible)
-        titles = [page.model.item(row).text() for row in range(page.model.rowCount())]
-        assert "A late walk" in titles
-        press(page.export)
+        await until(page.reader.export.isVisible)
+        titles = [page.model.index(row, 0).data() for row in range(page.model.rowCount())]
+        assert "★ A late walk" in titles
+        press(page.reader.export)
         out = shell.exchange
         assert isinstance(out, ExportDialog)
         out.forms["jsonl"].click()

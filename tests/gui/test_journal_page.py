@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import LocalTimeChanged
 from companion.flow import ReplyState, TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
+from companion.records import Selection
 
 
 @pytest.fixture
@@ -93,7 +96,10 @@ async def test_a_locked_journal_says_so(window: Window, host: StagedHost) -> Non
 
 async def test_a_screen_reader_hears_the_whole_line(page: JournalPage) -> None:
     spoken = page.model.index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
-    assert spoken == "I did leave early, actually, Thursday 19 November, Evening review · 8 min"
+    assert spoken == (
+        "I did leave early, actually, Thursday 19 November, Evening review · 8 min, "
+        "slightly unpleasant → slightly pleasant"
+    )
 
 
 # -- days ---------------------------------------------------------------------------------------------------
@@ -171,3 +177,201 @@ async def test_another_hour_leaves_the_reader_alone(
         host.emit(LocalTimeChanged(is_other_day=is_other_day, is_other_zone=False))
         await settle()
         assert bar.value() == place
+
+
+# -- finding ------------------------------------------------------------------------------------------------
+
+
+async def look_for(page: JournalPage, words: str) -> None:
+    """Without the rest in typing that is waited for."""
+    page.side.search.setText(words)
+    for timer, wanted in (
+        (page.side._words, page.side.words_wanted),
+        (page.side._meaning, page.side.meaning_wanted),
+    ):
+        timer.stop()
+        wanted.emit()
+        await settle()
+    for timer in (page.side._words, page.side._meaning):
+        timer.stop()
+    await settle()
+
+
+async def test_a_search_shows_passages_and_opens_at_their_place(
+    qtbot: QtBot, host: StagedHost, page: JournalPage
+) -> None:
+    host.kept.pop(1)
+    host.journal_desk.similar = (2,)
+    other = TurnRecord(id=7, session_id=2, at=EVENING, user_text="Fog over the water")
+    host.kept[2] = (host.kept[2][0], (other,))
+    await look_for(page, "river")
+    assert rows(page) == [
+        "Thursday 19 November",
+        "I did leave early, actually",
+        "I keep saying yes to things",
+        "Seen as similar",
+        "Three good things: the river in fog",
+    ]
+    spoken = page.model.index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "walked along the river" in spoken
+    cursor = page.script.textCursor()
+    assert "I did leave early" in cursor.block().text()
+    assert any("river" in each.cursor.selectedText() for each in page.script.extraSelections())
+
+
+async def test_ctrl_k_looks_for_words_from_anywhere_and_escape_leaves(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    journal(host)
+    window.pages.look_for()
+    await settle()
+    page = window.pages.journal
+    assert not window.shows_talk
+    assert page.side.search.hasFocus()
+    await look_for(page, "nothing like it")
+    assert rows(page) == [
+        "Seen as similar",
+        "Half present at dinner",
+    ]
+    qtbot.keyClick(page.side.search, Qt.Key.Key_Escape)
+    await settle()
+    assert len(rows(page)) == 7
+    assert not page.side.typed
+    await page.close_reading()
+
+
+async def test_a_filter_is_shown_and_taken_off(page: JournalPage) -> None:
+    page.side.filter.choose(Selection(practices=frozenset({"gratitude"})))
+    await settle()
+    assert rows(page) == ["Sunday 15 November", "Three good things: the river in fog"]
+    assert page.side.chosen_filter.text().startswith("Gratitude")
+    page.side.chosen_filter.click()
+    await settle()
+    assert len(rows(page)) == 7
+
+
+async def test_a_long_journal_comes_in_pages(host: StagedHost, page: JournalPage) -> None:
+    for number in range(100, 350):
+        keep_said(host, number, EVENING - number * 86_400, 0)
+    page.refresh()
+    await settle()
+    assert len(page.model.sessions) == 100
+    while page.model.canFetchMore(QModelIndex()):
+        page.model.fetchMore(QModelIndex())
+        await settle()
+    assert len(page.model.sessions) == 254
+    assert rows(page)[-1] == "Words 349"
+
+
+async def test_a_day_long_ago_is_shown_at_once_and_leads_back(host: StagedHost, page: JournalPage) -> None:
+    for number in range(100, 350):
+        keep_said(host, number, EVENING - number * 86_400, 0)
+    page.show_day(When.of(EVENING - 300 * 86_400, 0).day)
+    await settle()
+    assert rows(page)[0] == "Show the newest"
+    assert page.list.currentIndex().data() == "Words 300"
+    page.list.setCurrentIndex(page.model.index(0, 0))
+    await settle()
+    assert rows(page)[1] == "I did leave early, actually"
+
+
+# -- changing -----------------------------------------------------------------------------------------------
+
+
+async def test_words_title_and_marks_are_put_right(qtbot: QtBot, host: StagedHost, page: JournalPage) -> None:
+    page.deeds.do("edit")
+    await settle()
+    assert page.editor.title.hasFocus()
+    page.editor.title.setText("The walk and the emails")
+    page.editor.tags.setText("work, river ,work")
+    page.editor.after.marks[2].click()
+    _, field = page.editor._fields[1]
+    field.setPlainText("I did leave earlier.")
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    await settle()
+    session, turns = host.kept[4]
+    assert (session.title, session.tags, session.mood_after) == (
+        "The walk and the emails",
+        ("work", "river"),
+        2,
+    )
+    assert turns[0].user_text == "I did leave earlier."
+    assert "I did leave earlier." in page.script.text()
+    assert rows(page)[1] == "The walk and the emails"
+
+
+async def test_what_is_being_put_right_is_kept_when_the_page_is_left(
+    host: StagedHost, page: JournalPage
+) -> None:
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("Half a title")
+    await page.close_reading()
+    assert host.kept[4][0].title == "Half a title"
+
+
+async def test_escape_leaves_the_editor_as_it_was(
+    window: Window, host: StagedHost, page: JournalPage
+) -> None:
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("Never mind")
+    window._keyboard.escape()
+    await settle()
+    assert not page.editor.is_open
+    assert host.kept[4][0].title == "I did leave early, actually"
+
+
+async def test_deleting_can_be_undone(qtbot: QtBot, host: StagedHost, page: JournalPage) -> None:
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    await settle()
+    assert "I did leave early, actually" not in rows(page)
+    assert "Deleted 1 reflection" in page.side.said_text.text()
+    page.side.answer.click()
+    await settle()
+    assert "I did leave early, actually" in rows(page)
+
+
+async def test_what_was_deleted_comes_back_or_goes_for_good(host: StagedHost, page: JournalPage) -> None:
+    await host.journal_desk.delete([4, 3])
+    page.side.filter.choose(Selection(is_deleted=True))
+    await settle()
+    assert page.reader.restore.isVisible()
+    page.reader.restore.click()
+    await settle()
+    assert host.kept[4][0].deleted_at is None
+    page.reader.remove.click()
+    await settle()
+    assert "24 December" in page.side.said_text.text()
+    assert 3 in host.kept, "it asks first"
+    page.side.answer.click()
+    await settle()
+    assert 3 not in host.kept
+
+
+async def test_it_can_be_copied_printed_merged_and_gone_on_with(
+    host: StagedHost, page: JournalPage, tmp_path: Path
+) -> None:
+    page.deeds.do("copy")
+    assert "You: I did leave early" in QApplication.clipboard().text()
+    page.deeds.print_to(str(tmp_path / "it.pdf"))
+    assert (tmp_path / "it.pdf").read_bytes().startswith(b"%PDF")
+    page.deeds.do("merge")
+    await settle()
+    assert sorted(host.kept) == [1, 2, 3]
+    page.deeds.do("go on")
+    await settle()
+    assert host.pressed[-1] == ("go on", 3)
+
+
+async def test_what_a_journal_refuses_is_said_and_nothing_is_lost(
+    host: StagedHost, page: JournalPage
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise CompanionError(Kind.DISK_FULL)
+
+    host.journal_desk.star = refuse  # type: ignore[method-assign]
+    page.deeds.do("star")
+    await settle()
+    assert "The disk is full." in page.side.said_text.text()
+    assert len(rows(page)) == 7

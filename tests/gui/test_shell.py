@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from companion.app import Companion
@@ -50,6 +52,7 @@ def start(qtbot: QtBot, home: Home) -> Start:
         try:
             yield shell, app
         finally:
+            shell.window.keys.stop()  # as a window does that is closed
             shell.hide()
             await shell.keep_draft()
             await app.close()
@@ -116,3 +119,44 @@ async def test_hands_free_listening_pauses_for_a_dialog(
         qtbot.waitUntil(lambda: len(paused) == 2)
         shell.settings.close()
         assert not paused
+
+
+async def test_keys_change_the_text_close_a_dialog_and_lead_from_the_help_to_the_welcome(
+    qtbot: QtBot, start: Start
+) -> None:
+    async with start() as (shell, app):
+        window = shell.window
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
+        QTest.keyClick(window, Qt.Key.Key_Plus, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: app.settings.appearance.font_scale == 1.1)
+        assert window.look.scale == 1.1
+        QTest.keyClick(window, Qt.Key.Key_0, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: window.look.scale == 1.0)
+
+        shell.open_settings()
+        assert shell.settings is not None
+        qtbot.waitUntil(shell.settings.isActiveWindow)
+        QTest.keyClick(shell.settings, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+        assert shell.settings is None
+        assert window.isVisible()
+
+        QTest.keyClick(window, Qt.Key.Key_F1)
+        window.pages.help.welcome.click()
+        assert window.shows_welcome
+        assert shell.welcome is not None
+        shell.welcome.skip.click()
+        assert window.shows_talk
+
+
+@pytest.mark.qt_log_ignore("does not support raise")
+async def test_it_is_asked_for_again_in_the_settings(qtbot: QtBot, start: Start) -> None:
+    async with start() as (shell, app):
+        shell.open_settings("general")
+        assert shell.settings is not None
+        shell.settings.page.welcome.click()  # type: ignore[union-attr]
+        assert shell.settings is None
+        assert shell.window.shows_welcome
+        app.toggle_talk()  # a key of the desktop
+        await until(lambda: shell.window.shows_talk)
+        app.cancel()

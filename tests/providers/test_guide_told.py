@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from companion.conversation.reply_check import questions_in
-from companion.practices import load_practices
+from companion.flow import ChatRequest, Message, Speaker
+from companion.practices import find_practice, load_practices
+from companion.providers.here.guide.provider import write_answer
 from companion.providers.here.guide.told import is_told
 from tests.providers.guide_figures import talk
 
@@ -85,3 +87,17 @@ def test_no_question_comes_twice_in_a_long_talk(practice: str) -> None:
     ]
     asked = [question for answer in talk(*said, practice=practice) for question in questions_in(answer)]
     assert len(asked) == len(set(asked))
+
+
+def test_a_practice_is_not_closed_again_when_its_closing_is_no_longer_sent() -> None:
+    """Of a very long conversation the guide is given the newest part only."""
+    messages = [Message(Speaker.SYSTEM, "unused")]
+    for n in range(40):
+        messages += [
+            Message(Speaker.USER, f"Word {n} of a long evening."),
+            Message(Speaker.ASSISTANT, f"Answer {n}."),
+        ]
+    messages.append(Message(Speaker.USER, "My sister called."))
+    closing = find_practice("gratitude").closing
+    assert closing not in write_answer(ChatRequest(messages=tuple(messages), practice="gratitude"))
+    assert any(closing in answer for answer in talk(*AFTER[:2], "A", "B", "C", "D", practice="gratitude"))

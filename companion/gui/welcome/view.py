@@ -84,11 +84,15 @@ class WelcomeView(QWidget):
         first = self.page.first if self.page is not None else None
         (first or self.go_on).setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def leave(self) -> None:
-        """Another page of the window is shown: what sounds or listens ends, and what is fetched goes on."""
+    def leave(self, *, for_a_while: bool = False) -> None:
+        """Another page of the window is shown: what sounds or listens ends, and what is fetched goes on.
+
+        `for_a_while`: it comes back.
+        """
         if self.page is not None:
             self.page.stop()
-        self._app.welcome.end()
+        if not for_a_while:
+            self._app.welcome.end()
 
     def close_pages(self) -> None:
         """The window closes: everything that runs for a page ends."""

@@ -1,7 +1,7 @@
 """Many vectors in one byte a number, and which of them are nearest to a question. Any thread; one at a time.
 
 A unit vector of 256 numbers is kept in 256 bytes; the loss is below a hundredth of the cosine. A hundred thousand take
-26 MB and are looked through in about 15 ms, in blocks that stay in the processor's cache.
+26 MB and are looked through in 5 to 15 ms, in blocks that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SCALE = 127.0
-_BLOCK = 4096
+_BLOCK = 1024
 Stored = tuple[int, int, int, bytes]
 """A passage: its row, its turn, which one of the turn's it is, and its vector."""
 
@@ -127,9 +127,13 @@ class Near:
 
     def _cosines(self, question: NDArray[np.float32]) -> NDArray[np.float32]:
         cosines = np.empty(self._size, np.float32)
+        block = np.empty((_BLOCK, self._width), np.float32)
         for begin in range(0, self._size, _BLOCK):
             end = min(begin + _BLOCK, self._size)
-            cosines[begin:end] = self._vectors[begin:end].astype(np.float32) @ question
+            part = block[: end - begin]
+            np.copyto(part, self._vectors[begin:end])
+            # not `@`: its threads wait for each other in a busy computer, and take ten times as long there
+            np.einsum("ij,j->i", part, question, out=cosines[begin:end])
         return cosines * self._scales[: self._size]
 
     def _grow(self, room: int) -> None:

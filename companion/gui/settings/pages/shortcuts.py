@@ -6,27 +6,16 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QPushButton
 
-from companion.gui.keys import EVERYWHERE, GO_ON_KEY, key_name, key_named, talks_everywhere
+from companion.gui.keys import key_name, key_named, talks_everywhere
 from companion.gui.positions import alive
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
+from companion.gui.shortcuts import listed, owner_of
 from companion.gui.theme import Look
 from companion.settings import Page, find_field
 
-_FIXED = (
-    ("Escape", "Throw the recording away, or silence the answer"),
-    (EVERYWHERE, "Talk from anywhere, in text fields too"),
-    ("Ctrl+Z", "Take back the recording that was just thrown away"),
-    (GO_ON_KEY, "Go on with an answer that was cut off"),
-    ("Ctrl+M", "Close the open microphone of hands-free talking, or open it again"),
-    ("Ctrl+N", "New reflection"),
-    ("Ctrl+J", "Journal"),
-    ("Ctrl+,", "Settings"),
-    ("Ctrl+Shift+D", "Developer tools"),
-)
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
-_TAKEN = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F9)
 
 
 class KeyButton(QPushButton):
@@ -34,6 +23,8 @@ class KeyButton(QPushButton):
 
     taken = Signal(str)
     """Name of the new key as the settings keep it."""
+    refused = Signal(str)
+    """That key does something else; a sentence says what."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +52,11 @@ class KeyButton(QPushButton):
         if key in _MODIFIERS:
             return
         self._stop()
-        if key is not Qt.Key.Key_Escape and key not in _TAKEN:
+        if key is Qt.Key.Key_Escape:
+            return
+        if owner := owner_of(alive(key)):
+            self.refused.emit(f"{owner}. Please choose another key.")
+        else:
             self.taken.emit(QKeySequence(alive(key)).toString(QKeySequence.SequenceFormat.PortableText))
 
     def focusNextPrevChild(self, next: bool) -> bool:
@@ -90,13 +85,14 @@ class ShortcutsPage(SettingsPage):
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
-        for line, (key, what) in enumerate(_FIXED):
+        for line, (key, what) in enumerate(listed(host.settings.talk.key)[1:]):
             shown = text_label(key, "key")
             shown.setWordWrap(False)
             grid.addWidget(shown, line, 0, Qt.AlignmentFlag.AlignLeft)
             grid.addWidget(text_label(what, "soft"), line, 1)
         self.column.addLayout(grid)
         self.column.addStretch(1)
+        self.key.refused.connect(self.notice.tell)
         self.key.taken.connect(lambda name: self.save({"talk.key": name}))
 
     def refresh(self) -> None:

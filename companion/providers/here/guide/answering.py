@@ -22,6 +22,8 @@ _QUIET_SHARE = 0.28
 _LETS_GO = ("goodbye", "good night", "thanks")
 _ANSWERS = ("", "short", "unsure", "skip")
 """What may be the answer to a practice's last question."""
+_CLOSES_WITHIN = 6
+"""Answers after the last step in which a practice is closed; later, its closing may only not be sent along any more."""
 _FREE = "open-reflection"
 """The practice whose questions follow what was said."""
 
@@ -48,6 +50,7 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     is_over = practice.is_over(step)
     if (
         is_over
+        and step < len(practice.steps) + _CLOSES_WITHIN
         and noticed.occasion in _ANSWERS
         and wording.is_new(SENTENCE_END.split(_closing_of(practice))[0])
     ):

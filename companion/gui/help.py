@@ -1,0 +1,179 @@
+"""The help: topics at the left, one of them to read. The texts are Markdown in `resources/help`, in order of name.
+
+In a text `{keys}` stands for the table of all keys, and `{talk}` for the talk key. Main thread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.gui import markdown
+from companion.gui.labels import label
+from companion.gui.reading import ReadingPage
+from companion.gui.shortcuts import listed
+from companion.gui.theme import READING_LINE, Look, families
+from companion.paths import resources
+
+_LIST_PX = 268
+_HANGS = re.compile(r"\n {2,}(?=\S)")
+"""Goes on with an entry of a list."""
+_WRAPS = re.compile(r"(?<=\S)\n(?=[^\s|#-])(?<!\|\n)")
+"""Goes on with a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One text."""
+
+    name: str
+    """Its file's, without number and ending."""
+    title: str
+    text: str
+    """Markdown, with its title."""
+
+
+@cache
+def topics() -> tuple[Topic, ...]:
+    """Every text there is, in order."""
+    return tuple(
+        _topic(path.stem, path.read_text(encoding="utf-8")) for path in sorted(resources().glob("help/*.md"))
+    )
+
+
+def _topic(stem: str, text: str) -> Topic:
+    return Topic(stem.partition("-")[2], text.partition("\n")[0].lstrip("# ").strip(), text)
+
+
+def unwrapped(text: str) -> str:
+    """Every paragraph on one line: the lines of a file are no lines of the page."""
+    return _WRAPS.sub(" ", _HANGS.sub(" ", text))
+
+
+class HelpPage(QWidget):
+    """One per window.
+
+    Args:
+        talk_key: the one of now, as the settings name it.
+    """
+
+    link_followed = Signal(str)
+    """Leads out of this program."""
+    welcome_wanted = Signal()
+
+    def __init__(self, look: Look, talk_key: Callable[[], str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look, self._talk_key = look, talk_key
+        self.setProperty("page", "true")
+        self.list = QListWidget()
+        self.list.setAccessibleName("Topics of the help")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setWordWrap(True)
+        for topic in topics():
+            item = QListWidgetItem(topic.title)
+            item.setData(Qt.ItemDataRole.UserRole, topic.name)
+            self.list.addItem(item)
+        self.welcome = QPushButton("Show the welcome")
+        self.welcome.clicked.connect(self.welcome_wanted)
+        self.text = ReadingPage(look, from_below=False)
+        self.text.setAccessibleName("Help")
+        self.text.setAccessibleDescription("The chosen topic")
+        self.text.anchorClicked.connect(self._follow)
+        self._build()
+        self.list.currentItemChanged.connect(lambda *_: self._show())
+        self.list.setCurrentRow(0)
+        look.changed.connect(self._dress)
+        self._dress()
+
+    def show_topic(self, name: str) -> None:
+        """Turns to a text by its name."""
+        for row in range(self.list.count()):
+            if self.list.item(row).data(Qt.ItemDataRole.UserRole) == name:
+                self.list.setCurrentRow(row)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()  # the talk key may be another one now
+
+    def _build(self) -> None:
+        self._side = QWidget()
+        left = QVBoxLayout(self._side)
+        left.setContentsMargins(14, 22, 14, 14)
+        left.setSpacing(12)
+        title = label("Help", "state")
+        title.setContentsMargins(8, 0, 0, 0)
+        left.addWidget(title)
+        left.addWidget(self.list, 1)
+        left.addWidget(self.welcome)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 18, 0, 0)
+        column.addWidget(self.text)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._side)
+        line = QFrame()
+        line.setProperty("hairline", "upright")
+        row.addWidget(line)
+        row.addWidget(right, 1)
+
+    def _dress(self) -> None:
+        self._side.setFixedWidth(self._look.px(_LIST_PX))
+        self._show()
+
+    def _show(self) -> None:
+        topic = next((each for each in topics() if each.name == self._chosen), None)
+        if topic is None:
+            return
+        keys = listed(self._talk_key())
+        table = "\n".join(f"| `{key}` | {does} |" for key, does in keys)
+        text = topic.text.replace("{keys}", f"| Key | What it does |\n|---|---|\n{table}").replace(
+            "{talk}", keys[0][0]
+        )
+        self.text.document().setDefaultStyleSheet(self._sheet())
+        self.text.setHtml(markdown.to_html(unwrapped(text)))
+        self.text.settle()
+
+    @property
+    def _chosen(self) -> str:
+        item = self.list.currentItem()
+        return str(item.data(Qt.ItemDataRole.UserRole)) if item is not None else ""
+
+    def _follow(self, address: QUrl) -> None:
+        if address.isRelative():
+            self.show_topic(address.toString())
+        else:
+            self.link_followed.emit(address.toString())
+
+    def _sheet(self) -> str:
+        look, px = self._look, self._look.px
+        body, title, part = look.font("said"), look.font("heading"), look.font("state")
+        ink, line = look.palette.ink, f"line-height: {READING_LINE * 82:.0f}%;"
+        text = f"font-family: '{body.family()}'; font-size: {body.pointSizeF():.2f}pt; color: {ink}; {line}"
+        return (
+            f"p, li, td, th {{ {text} margin: 0 0 {px(14)}px 0; }} li {{ margin-bottom: {px(6)}px; }}"
+            f"ul, ol {{ margin: 0 0 {px(10)}px 0; }} td, th {{ padding: {px(4)}px {px(16)}px {px(4)}px 0; }}"
+            f"h1 {{ font-family: '{title.family()}'; font-size: {title.pointSizeF():.2f}pt; font-weight: 400; "
+            f"color: {ink}; margin: 0 0 {px(16)}px 0; }}"
+            f"h2 {{ font-family: '{part.family()}'; font-size: {part.pointSizeF() * 1.08:.2f}pt; font-weight: 600; "
+            f"color: {ink}; margin: {px(12)}px 0 {px(8)}px 0; }}"
+            f"table {{ margin: {px(4)}px 0 {px(18)}px 0; }} th {{ font-weight: 600; text-align: left; }} "
+            f"a {{ color: {look.palette.accent}; }}"
+            f"code {{ font-family: '{families().mono}'; font-size: {body.pointSizeF() * 0.9:.2f}pt; "
+            f"color: {look.palette.accent}; }}"
+        )

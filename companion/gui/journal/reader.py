@@ -1,0 +1,189 @@
+"""The chosen reflection: when and what it was, its words, its marks, and what can be done with it. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from companion.days import When
+from companion.flow import TurnRecord
+from companion.gui import icons
+from companion.gui.journal.lines import day_of, minutes_of, title_of, when_of
+from companion.gui.labels import label
+from companion.gui.settings.chips import FlowLayout
+from companion.gui.theme import Look
+from companion.gui.transcript import Script
+from companion.records import SessionRecord, SoundSide, mood_name
+
+_COLUMN_PX = 660
+_SIDE_BY_SIDE = 110
+"""Up to so many per cent of the usual size the date and the buttons fit into one line."""
+
+
+class Reader(QWidget):
+    """Shows one reflection. What the person wants done with it is a signal's word."""
+
+    wanted = Signal(str)
+    """ "go on", "edit", "export", "star", "copy", "print", "read", "merge", "import", "delete", "restore" ..."""
+    sound_wanted = Signal(str)
+    """A kept recording, by its take."""
+    link_followed = Signal(str)
+
+    def __init__(self, look: Look, titles: Mapping[str, str]) -> None:
+        super().__init__()
+        self._look, self._titles = look, titles
+        self.session: SessionRecord | None = None
+        self.turns: Sequence[TurnRecord] = ()
+        self.header = label("", "soft", wraps=True)
+        self.script = Script(look, from_below=False)
+        self.script.setAccessibleName("A kept reflection")
+        self.script.link_followed.connect(self.link_followed)
+        self.go_on, self.edit, self.export = (
+            QPushButton("Continue"),
+            QPushButton("Edit"),
+            QPushButton("Export"),
+        )
+        self.restore, self.remove = QPushButton("Restore"), QPushButton("Delete for good")
+        for button, word, tip in (
+            (self.go_on, "go on", "Go on talking in this reflection"),
+            (self.edit, "edit", "Put words, title, moods and tags right (Ctrl+E)"),
+            (self.export, "export", "Save it as a file"),
+            (self.restore, "restore", "Bring it back into the journal"),
+            (self.remove, "delete for good", "It cannot be brought back after that"),
+        ):
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, word=word: self.wanted.emit(word))
+        self.more = QToolButton()
+        self.more.setAccessibleName("More for this reflection")
+        self.more.setToolTip("More")
+        self.more.setProperty("tone", "plain")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setMenu(QMenu(self.more))
+        self.more.menu().aboutToShow.connect(self._fill)
+        self.is_reading = False
+        self._marks = QFrame()
+        self._marks.setProperty("card", "true")
+        self._build()
+        look.changed.connect(self._dress)
+        self._dress()
+
+    def _build(self) -> None:
+        self.top = QWidget()
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight, self.top)
+        self._top.setContentsMargins(28, 12, 20, 0)
+        self._top.setSpacing(10)
+        self._top.addWidget(self.header, 1)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addStretch(1)
+        for part in (self.go_on, self.edit, self.export, self.restore, self.remove, self.more):
+            row.addWidget(part)
+        self._top.addLayout(row)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.top)
+        column.addWidget(self.script, 1)
+        inside = QVBoxLayout(self._marks)
+        inside.setContentsMargins(18, 12, 14, 12)
+        self._marks_row = FlowLayout()
+        inside.addLayout(self._marks_row)
+        below = QHBoxLayout()
+        below.setContentsMargins(28, 0, 28, 22)
+        below.addStretch(1)
+        below.addWidget(self._marks, 100)
+        below.addStretch(1)
+        column.addLayout(below)
+
+    def show_reflection(self, session: SessionRecord, turns: Sequence[TurnRecord]) -> None:
+        """From its beginning; the same one again stays where it was read."""
+        bar = self.script.verticalScrollBar()
+        place = bar.value() if self.session is not None and self.session.id == session.id else 0
+        self.session, self.turns = session, turns
+        practice = self._titles.get(session.practice, session.practice)
+        self.header.setText(
+            f"{day_of(session)} · {when_of(session).clock} · {practice} · {minutes_of(session)}"
+        )
+        self.script.show_turns(turns, title=title_of(session))
+        bar.setValue(place)
+        is_gone = session.deleted_at is not None
+        for button in (self.go_on, self.edit, self.export, self.more):
+            button.setVisible(not is_gone)
+        for button in (self.restore, self.remove):
+            button.setVisible(is_gone)
+        self._show_marks(session)
+
+    def clear(self) -> None:
+        self.session, self.turns = None, ()
+        self.header.setText("")
+        self.script.forget()
+        for part in (self.go_on, self.edit, self.export, self.more, self.restore, self.remove, self._marks):
+            part.hide()
+
+    def _show_marks(self, session: SessionRecord) -> None:
+        while (item := self._marks_row.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        marks = [mood_name(mark) for mark in (session.mood_before, session.mood_after) if mark is not None]
+        if marks:
+            self._marks_row.addWidget(label("Mood", "soft"))
+            for at, mark in enumerate(dict.fromkeys(marks)):
+                if at:
+                    self._marks_row.addWidget(label("→", "soft"))
+                self._marks_row.addWidget(label(mark, "strong"))
+            if session.mood_word:
+                self._marks_row.addWidget(label(f"“{session.mood_word}”", "soft"))
+        for name in (*session.tags, *session.people):
+            self._marks_row.addWidget(label(name, "chip"))
+        self._marks.setVisible(bool(marks or session.tags or session.people))
+
+    # -- more -----------------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        menu, session = self.more.menu(), self.session
+        menu.clear()
+        if session is None:
+            return
+        for text, word, keys in (
+            ("Remove the star" if session.is_starred else "Star", "star", ""),
+            ("Copy", "copy", "Ctrl+Shift+C"),
+            ("Print to PDF …", "print", "Ctrl+P"),
+            ("Stop reading" if self.is_reading else "Read it aloud", "read", ""),
+        ):
+            self._entry(menu, text, word, keys)
+        sounds = [(turn, sound) for turn in self.turns for sound in turn.sounds]
+        if sounds:
+            recordings = menu.addMenu("Hear a recording")
+            for turn, sound in sounds:
+                who = "What you said" if sound.side is SoundSide.SAID else "The answer"
+                text = f"{who} · {When.of(turn.at, turn.offset_s).clock} · {max(1, round(sound.seconds))} s"
+                entry = recordings.addAction(text)
+                entry.triggered.connect(lambda _=False, take=sound.take_id: self.sound_wanted.emit(take))
+        menu.addSeparator()
+        self._entry(menu, "Bring in another journal …", "import", "")
+        menu.addSeparator()
+        self._entry(menu, "Merge with the one before it", "merge", "")
+        self._entry(menu, "Delete", "delete", "Del")
+
+    def _entry(self, menu: QMenu, text: str, word: str, keys: str) -> None:
+        entry = menu.addAction(f"{text}\t{keys}" if keys else text)
+        entry.triggered.connect(lambda _=False: self.wanted.emit(word))
+
+    def _dress(self) -> None:
+        is_large = self._look.px(100) > _SIDE_BY_SIDE
+        directions = QBoxLayout.Direction
+        self._top.setDirection(directions.TopToBottom if is_large else directions.LeftToRight)
+        self.more.setIcon(icons.icon("more", self._look.colour("soft"), 20))
+        self._marks.setMaximumWidth(self._look.px(_COLUMN_PX))

@@ -1,0 +1,68 @@
+"""What keys do in the window, beside the talk key. Main thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit
+
+from companion.errors import Action
+from companion.events import Phase
+from companion.gui.shortcuts import bind
+
+if TYPE_CHECKING:
+    from companion.gui.host import WindowHost
+    from companion.gui.window import Window
+
+
+class Keyboard:
+    """One per window."""
+
+    def __init__(self, window: Window, host: WindowHost) -> None:
+        self._window, self._host = window, host
+        bind(
+            window,
+            {
+                "settings": lambda: window.settings_requested.emit(""),
+                "help": lambda: window.show_page("help"),
+                "new": window.begin_anew,
+                "private": window.rail.buttons["private"].click,
+                "journal": lambda: window.show_page("journal" if window.shows_talk else "talk"),
+                "page 1": lambda: window.show_page("talk"),
+                "page 2": lambda: window.show_page("journal"),
+                "page 3": lambda: window.show_page("insights"),
+                "search": window.pages.look_for,
+                "mute": lambda: host.mute(not window.is_muted),
+                "go on": lambda: host.act(Action.CONTINUE),
+                "escape": self.escape,
+                "larger": lambda: window.text_size_wanted.emit(1),
+                "smaller": lambda: window.text_size_wanted.emit(-1),
+                "usual": lambda: window.text_size_wanted.emit(0),
+                "full": lambda: window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen),
+                "close": window.close,
+                "quit": window.close,
+            },
+        )
+
+    def escape(self) -> None:
+        """Ends the nearest thing that can be ended: a search, a take, an answer, a card, a page."""
+        window, host = self._window, self._host
+        field = QApplication.focusWidget()
+        if window.welcome is not None and window.shows_welcome:
+            window.welcome.escape()
+        elif window.phase is not Phase.READY:
+            host.cancel()
+        elif window.pages.escape():
+            pass  # an editor or a search is closed
+        elif isinstance(field, QLineEdit) and field.isClearButtonEnabled() and field.text():  # a search
+            field.clear()
+        elif not window.shows_talk:
+            host.cancel()  # a recording that is played
+            window.show_page("talk")
+        elif window.page.area.composer.take_back_offer():
+            host.forget_draft()
+            window.status.show_note("Thrown away; nothing was sent")
+        else:
+            window.cards.dismiss()
+            host.cancel()
