@@ -95,6 +95,12 @@ def parted(text: str) -> tuple[int, list[Paragraph], list[Paragraph]]:
     return place, _Reader().read(tokens[:first]), _Reader().read(tokens[first:])
 
 
+def to_html(text: str) -> str:
+    """HTML of a text of our own, such as a page of the help; never for what comes from outside."""
+    html = str(_parser().render(text))
+    return html.replace(">\n<", "><").strip()  # a line feed between blocks would be shown as a space
+
+
 def warm() -> None:
     """Loads the library and builds the parser, on whatever thread has time."""
     paragraphs("*ready*")
