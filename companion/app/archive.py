@@ -484,8 +484,8 @@ def _not_whole() -> CompanionError:
     error = CompanionError(
         Kind.JOURNAL_DAMAGED,
         "This journal lacks its newest pages.",
-        hint="It was copied while Companion was open, without journal.db-wal beside it. Copy both again while it is closed, "
-        "or restore a backup: Settings, Journal.",
+        hint="It was copied while Companion was open, without journal.db-wal beside it. Copy both again while it is "
+        "closed, or restore a backup: Settings, Journal.",
     )
     error.actions = (Action.SHOW_FILE,)
     return error
