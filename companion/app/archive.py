@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import Action, CompanionError, Kind
@@ -28,8 +28,15 @@ from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.journal.keys import KeySlots
+    from companion.journal.salvage import Joined
     from companion.journal.store import Moved, SqlJournal
+    from companion.log import Secret
     from companion.vault import Vault
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 LEAVE_S = 3.0
@@ -190,6 +197,20 @@ class Archive:
         """
         await self._do(self._make_anew)
 
+    async def restore(self, backup: Path, passphrase: str = "") -> Joined:
+        """Makes a backup the journal and opens it; the present file stays beside, and what only it holds comes along.
+
+        Raises:
+            CompanionError: what the backup, its key and opening can raise; the journal is then as before.
+        """
+        found: list[Joined] = []
+        await self._do(partial(self._put_back, backup, passphrase, found))
+        return found[0]
+
+    async def key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
+        """Of the journal on disk and its backups. Raises `CompanionError`."""
+        return await self._disk.data_key(passphrase)
+
     async def lock(self) -> None:
         """Closes the journal on disk until `unlock`; what is in memory stays there, and nobody gets at it.
 
@@ -311,6 +332,32 @@ class Archive:
             _log.info("the keyring gets no key of the journal: %s", describe(error))
         else:
             self._events.emit(Note(text="This computer's keyring opens your journal again"))
+
+    async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:
+        from companion.journal.backups import restore_backup
+
+        if self.is_locked:
+            raise _locked()
+        self.claim()
+        key, slots = await self._disk.data_key(passphrase)
+        await self._until(lambda: not self._inside)
+        self._is_moving = True
+        kept, self._kept = self._kept, None
+        try:
+            if kept is not None:
+                await unbroken(kept.close(), name="close journal")
+            restoring = _in_thread(restore_backup, self._disk.home, backup, key, slots)
+            joined, _ = await unbroken(restoring, name="restore a backup")
+            found.append(joined)
+        finally:
+            self._is_moving = False
+            self._why_shut = None
+            if passphrase:
+                await self._open(partial(self._disk.with_passphrase, passphrase))
+            else:
+                await self._open_or_tell()
+            self._tell_left()
+        await self._is_open_now()
 
     async def _make_anew(self) -> None:
         if self.is_locked:
@@ -453,6 +500,10 @@ class Archive:
         if task.cancelled():
             raise _closed()
         await task
+
+
+async def _in_thread(work: Callable[..., T], *given: object) -> T:
+    return await asyncio.to_thread(work, *given)
 
 
 async def _in_memory() -> SqlJournal:

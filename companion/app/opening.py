@@ -14,7 +14,9 @@ from companion.paths import Home
 from companion.places import try_to_write
 
 if TYPE_CHECKING:
+    from companion.journal.keys import KeySlots
     from companion.journal.store import JournalState, SqlJournal
+    from companion.log import Secret
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ class JournalOnDisk:
     """One per app: looked at and opened, never held open."""
 
     def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
-        self._home, self._vault = home, vault
+        self.home = self._home = home
+        self._vault = vault
 
     async def look(self) -> JournalState:
         """Without any secret. Raises what `look_at` raises."""
@@ -86,6 +89,25 @@ class JournalOnDisk:
         if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
             raise no_passphrase(is_open=False)
         return await open_journal(self._home, passphrase=passphrase)
+
+    async def data_key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
+        """The key of the journal and of its backups, also where the journal itself does not open.
+
+        Raises:
+            CompanionError: JOURNAL_LOCKED, WRONG_PASSPHRASE, JOURNAL_MISSING (there are no keys), JOURNAL_DAMAGED.
+        """
+        from companion.journal.backups import slots_of
+        from companion.journal.copies import folder_of
+        from companion.journal.keys import SlotKind
+
+        slots = await asyncio.to_thread(slots_of, self._home, folder_of(self._home.journal))
+        if slots is None:
+            raise CompanionError(Kind.JOURNAL_MISSING, "There is no journal here yet.")
+        wrapping_key = None
+        if SlotKind.KEYRING in slots.kinds and not passphrase:
+            wrapping_key = await (await self._vault()).get_journal_key(slots.journal_id)
+        key, _ = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase or None)
+        return key, slots
 
     async def give_keyring(self, journal: SqlJournal) -> None:
         """The keyring opens this open journal from now on. Raises what keyring and key file raise."""
