@@ -305,6 +305,8 @@ class Engine(Driver):
                 self._set_aside(_keep(turn), "keep take")
             case machine.Flush() if turn.answer is not None:
                 turn.answer.flush()
+            case machine.SpeakNoMore() if turn.answer is not None:
+                turn.answer.read_on()
             case machine.CancelReply():
                 turn.interrupt()
 

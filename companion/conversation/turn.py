@@ -94,6 +94,11 @@ class Hush:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOn:
+    """The person would rather read: the voice falls silent, the answer goes on and counts as heard."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Another session begins: as `Hush`, but what is still being heard is only kept, and the machine is free at once."""
 
@@ -228,6 +233,7 @@ Input = (
     | Slept
     | Cancel
     | Hush
+    | ReadOn
     | Leave
     | Submit
     | Rehear
@@ -323,6 +329,11 @@ class Flush(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakNoMore(Command):
+    """Silence, now and for the rest of this answer, which goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelReply(Command):
     """Stop asking and speaking; save what was heard."""
 
@@ -389,6 +400,8 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
         return _cancel(state, now_s, limits)
     if isinstance(given, Hush):
         return _hush(state, now_s, limits)
+    if isinstance(given, ReadOn):
+        return _read_on(state, now_s, limits)
     if isinstance(given, Leave):
         return _leave(state, now_s)
     if isinstance(given, Submit | Rehear):
@@ -457,6 +470,16 @@ def _hush(state: State, now_s: float, limits: Limits) -> Step:
             return _toggle(state, now_s, limits, may_begin=False)
         case Phase.THINKING | Phase.SPEAKING:
             return _ready(state, now_s), _abandon(state)
+    return state, ()
+
+
+def _read_on(state: State, now_s: float, limits: Limits) -> Step:
+    match state.phase:
+        case Phase.THINKING:
+            return state, (SpeakNoMore(state.turn),)
+        case Phase.SPEAKING:
+            thinking = _enter(state, Phase.THINKING, state.turn, now_s, limits.thinking_s)
+            return thinking, (SpeakNoMore(state.turn),)
     return state, ()
 
 
