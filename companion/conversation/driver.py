@@ -55,7 +55,7 @@ class Driver:
 
     def read_on(self) -> None:
         """The voice falls silent; the answer goes on, to be read."""
-        self._feed(machine.ReadOn())
+        self._feed(machine.Hush(reads_on=True))
 
     def submit(self, text: str) -> bool:
         """Sends typed words; False while a take is under way, so that the composer keeps them."""
