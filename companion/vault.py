@@ -200,7 +200,7 @@ class Vault:
         """The 32 bytes that open the journal's key slot; None: not kept here.
 
         Raises:
-            CompanionError: KEYRING_TIMEOUT, KEYRING_FAILED (also for a value that is no such key).
+            CompanionError: KEYRING_TIMEOUT, KEYRING_FAILED; JOURNAL_LOCKED for a value that is no such key.
         """
         text = await self._read(_journal_account(journal_id))
         if text is None:
@@ -212,8 +212,9 @@ class Vault:
             key = b""
         if len(key) != 32:
             raise CompanionError(
-                Kind.KEYRING_FAILED,
+                Kind.JOURNAL_LOCKED,
                 "The system's keyring holds something else in place of the journal's key.",
+                hint="The journal is left as it is. A passphrase that was set for it opens it.",
             )
         return key
 

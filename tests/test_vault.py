@@ -379,7 +379,7 @@ async def test_a_journal_key_that_is_none_is_said(vault: Vault, shelf: Shelf, st
     shelf.kept[vault_module.SERVICE, "journal:j"] = stray
     with pytest.raises(CompanionError) as caught:
         await vault.get_journal_key("j")
-    assert caught.value.kind is Kind.KEYRING_FAILED
+    assert caught.value.kind is Kind.JOURNAL_LOCKED
 
 
 # -- whose key, for where -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from companion.vault import Vault
 
 if TYPE_CHECKING:
     from companion.app.companion import Companion
+    from companion.journal.store import JournalState
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 """Variables of which one is set where a window can open."""
@@ -128,6 +129,7 @@ async def _sound() -> Finding:
 
 async def _keyring() -> Finding:
     vault = await Vault.open(environment_keys())
+    vault.close()
     if vault.where == "keyring":
         return Finding("Keyring", "ok", "Keys are kept in the system's keyring.")
     return Finding(
@@ -141,7 +143,26 @@ async def _journal(home: Home) -> Finding:
     state = await asyncio.to_thread(look_at, home)
     if state.is_new:
         return Finding("Journal", "ok", "None yet; it is made with the first reflection.")
-    return Finding("Journal", "ok", f"{home.journal}, opens with: {', '.join(sorted(state.opens_with))}.")
+    where = f"{home.journal}, opens with: {', '.join(sorted(state.opens_with))}."
+    try:
+        await _try_keyring(home, state)
+    except CompanionError as error:
+        return Finding("Journal", "problem", f"{where} {error.message} {error.hint}".strip())
+    return Finding("Journal", "ok", where)
+
+
+async def _try_keyring(home: Home, state: JournalState) -> None:
+    """Raises `CompanionError` where the keyring should open the journal and does not."""
+    from companion.journal.keys import SlotKind, read_slots
+
+    slots = await asyncio.to_thread(read_slots, home.key_slots)
+    if slots is None or SlotKind.KEYRING not in state.opens_with:
+        return
+    vault = await Vault.open()
+    try:
+        await slots.unlock(wrapping_key=await vault.get_journal_key(state.journal_id), passphrase=None)
+    finally:
+        vault.close()
 
 
 async def _offline_engines(home: Home) -> Finding:

@@ -129,6 +129,7 @@ class Companion(Library):
             played=lambda: self._played,
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
+            why_empty=lambda: self.archive.why_empty,
         )
 
     @cached_property
@@ -430,7 +431,7 @@ class Companion(Library):
         yield self._tell_roles
         yield self.sound.follow
         if self._opening is not None:
-            yield lambda: self.archive.keep(self.settings.journal.keep)
+            yield lambda: self.archive.keep(self._keeps)
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
 

@@ -46,6 +46,8 @@ class Ground:
         self._live = LiveSettings(home, self.events, self._followers)
         self._undeclared = servers.declare(self.settings)
         self._in_memory = in_memory
+        self._is_private = False
+        """Nothing is kept for now, whatever the settings say."""
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
         self.vault = Keys(vault)
 
@@ -112,7 +114,7 @@ class Ground:
 
     @property
     def _keeps(self) -> bool:
-        return self.settings.journal.keep and not self._in_memory
+        return self.settings.journal.keep and not self._in_memory and not self._is_private
 
 
 def _let_out(net: Net, network: Network) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from companion.app.ground import Ground
+from companion.events import Note
 
 if TYPE_CHECKING:
     from companion.app.archive import Archive
@@ -65,6 +66,13 @@ class Library(Ground):
         return InsightDesk(
             self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
         )
+
+    def set_private(self, is_private: bool) -> None:
+        """What is said from now on leaves nothing, until it is switched off again; another reflection begins."""
+        self._is_private = is_private
+        self.archive.keep(self._keeps, anew=True)
+        if not is_private and not self.settings.journal.keep:
+            self.events.emit(Note(text="Nothing is kept: the settings say so"))
 
     # -- opening and locking --------------------------------------------------------------------------------
 

@@ -45,6 +45,13 @@ class JournalOnDisk:
             return "choose"
         return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
 
+    async def is_there(self) -> bool:
+        """Whether there is one, however damaged."""
+        try:
+            return not (await self.look()).is_new
+        except CompanionError:
+            return True
+
     async def with_keyring(self) -> SqlJournal:
         """Opened, or made, with what the system's keyring holds.
 
@@ -87,8 +94,16 @@ class JournalOnDisk:
         await journal.set_wrapping_key(key)
 
     async def helpful(self, error: CompanionError) -> tuple[Action, ...]:
-        """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen."""
-        if error.kind not in _KEYRING_KINDS or await self.purpose():
+        """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen.
+
+        Who has lost the keyring's key, and the passphrase too, can begin anew; what does not open stays beside.
+        """
+        if error.kind not in _KEYRING_KINDS:
+            return error.actions
+        purpose = await self.purpose()
+        if purpose == "enter" and error.kind is Kind.JOURNAL_LOCKED:
+            return (*error.actions, Action.RETRY, Action.NEW_JOURNAL)
+        if purpose:
             return error.actions
         if error.kind is Kind.JOURNAL_LOCKED:
             return (Action.RETRY, Action.NEW_JOURNAL)

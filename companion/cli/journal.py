@@ -248,34 +248,29 @@ async def _meant(journal: SqlJournal, name: str) -> int:
 
 async def _stats(app: Companion, args: argparse.Namespace) -> int:
     from companion.app.journal_on_disk import reading
+    from companion.insights import summary
+    from companion.insights.rows import duration
 
     selection = _selection(args)
     async with reading(app, _ask) as journal:
-        days = await journal.list.days(selection)
         turns, words = await journal.exchange.totals(selection)
-        figures = {
-            "reflections": sum(count for _, count in days),
-            "days": len(days),
-            "first_day": days[0][0].isoformat() if days else None,
-            "last_day": days[-1][0].isoformat() if days else None,
-            "turns": turns,
-            "words": words,
-            "tags": dict((await journal.list.labels("tag"))[:10]),
-            "people": dict((await journal.list.labels("person"))[:10]),
-            "bytes": _size(app.home.journal),
-        }
+        figures = summary(await journal.insights.read(selection))
+        figures |= {"turns": turns, "words": words, "bytes": _size(app.home.journal)}
     if args.json:
         print_json(figures)
         return 0
-    print(f"{figures['reflections']:,} reflections on {len(days):,} days", end="")
-    print(f", {days[0][0]} to {days[-1][0]}" if days else "")
+    print(f"{figures['reflections']:,} reflections on {figures['days']:,} days", end="")
+    print(f", {figures['first_day']} to {figures['last_day']}" if figures["days"] else "")
+    if figures["days"]:
+        most_often = figures["most_often"]
+        print(duration(figures["seconds"]) + (f", most often on {most_often}" if most_often else ""))
     print(
         f"{turns:,} turns, about {words:,} words of yours; {_size(app.home.journal) / 1e6:,.1f} MB, encrypted"
     )
     for name in ("tags", "people"):
-        labels: dict[str, int] = figures[name]  # type: ignore[assignment]
+        labels: list[tuple[str, int]] = list(figures[name].items())[:10]
         if labels:
-            print(f"{name}: {', '.join(f'{_plain(label)} ({uses:,})' for label, uses in labels.items())}")
+            print(f"{name}: {', '.join(f'{_plain(label)} ({uses:,})' for label, uses in labels)}")
     return 0
 
 

@@ -283,6 +283,9 @@ class WindowHost(Protocol):
 
     def new_session(self) -> None: ...
 
+    def set_private(self, is_private: bool) -> None:
+        """What is said from now on leaves nothing, until it is switched off."""
+
     @property
     def journal_desk(self) -> JournalSource: ...
 

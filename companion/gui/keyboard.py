@@ -27,6 +27,7 @@ class Keyboard:
                 "settings": lambda: window.settings_requested.emit(""),
                 "help": lambda: window.show_page("help"),
                 "new": window.begin_anew,
+                "private": window.rail.buttons["private"].click,
                 "journal": lambda: window.show_page("journal" if window.shows_talk else "talk"),
                 "page 1": lambda: window.show_page("talk"),
                 "page 2": lambda: window.show_page("journal"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QShortcut
 
 from companion.app import Companion
@@ -17,6 +17,9 @@ from companion.gui.window import Window
 if TYPE_CHECKING:
     from companion.gui.attention import Attention
     from companion.gui.locked import LockedPage
+
+_OWN = Qt.FindChildOption.FindDirectChildrenOnly
+"""Keys of a page do nothing while it is hidden, and go with it."""
 
 
 class Locking(QObject):
@@ -86,8 +89,8 @@ class Locking(QObject):
             return
         self._is_welcoming = window.shows_welcome
         window.pages.is_locked = True
-        every = [each for each in window.findChildren(QShortcut) if each.isEnabled()]
-        self._asleep = [each for each in every if not each.property(ALWAYS)]
+        own = window.findChildren(QShortcut, options=_OWN)
+        self._asleep = [each for each in own if each.isEnabled() and not each.property(ALWAYS)]
         for shortcut in self._asleep:
             shortcut.setEnabled(False)
         window.pages.setCurrentWidget(self.page)
@@ -118,5 +121,5 @@ class Locking(QObject):
             is_kept = False
         self._unsent = "" if is_kept else text
         self._draft_put_away(is_kept)
-        self._window.page.area.composer.forget()
+        self._window.page.forget()
         await self._window.pages.discard()

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
+from companion.gui.labels import label
 from companion.gui.theme import Look
 
 WIDTH_PX = 68
@@ -18,6 +19,7 @@ class Rail(QWidget):
     page_chosen = Signal(str)
     settings_requested = Signal(str)
     lock_requested = Signal()
+    private_wanted = Signal(bool)
 
     def __init__(self, look: Look, sign: QWidget, parent: QWidget | None = None) -> None:
         """`sign` tells on every page whether the microphone is open."""
@@ -37,6 +39,14 @@ class Rail(QWidget):
         self._add_page("journal", "book", "Journal", "Ctrl+2")
         self._add_page("insights", "insights", "Insights", "Ctrl+3")
         self._column.addStretch(1)
+        private = self._button("private", "private", "Private reflection", "Ctrl+Shift+N")
+        private.setCheckable(True)
+        private.clicked.connect(self.private_wanted)
+        self._column.addWidget(private, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.private = label("Nothing is kept", "caption", wraps=True)
+        self.private.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.private.hide()
+        self._column.addWidget(self.private)
         self._column.addWidget(sign, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addSpacing(8)
         self._add_page("help", "help", "Help", "F1")
@@ -59,6 +69,12 @@ class Rail(QWidget):
     def show_page(self, page: str) -> None:
         """Practices are chosen to talk, so they stand under it."""
         self.buttons[page if page in self.buttons else "talk"].setChecked(True)
+
+    def show_private(self, *, is_private: bool) -> None:
+        """Nothing of what is said is kept; seen on every page."""
+        self.buttons["private"].setChecked(is_private)
+        self.buttons["private"].setAccessibleDescription("On: nothing is kept" if is_private else "Off")
+        self.private.setVisible(is_private)
 
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:
         button = QToolButton()

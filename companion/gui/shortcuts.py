@@ -34,6 +34,9 @@ SHORTCUTS: Mapping[str, Keys] = {
     "go on": Keys(keys=(GO_ON_KEY,), does="Go on with an answer that was cut off"),
     "mute": Keys(keys=("Ctrl+M",), does="Close the open microphone of hands-free talking, or open it again"),
     "new": Keys(keys=("Ctrl+N",), does="Begin a new reflection"),
+    "private": Keys(
+        keys=("Ctrl+Shift+N",), does="Begin a private reflection, which leaves nothing, or end it"
+    ),
     "journal": Keys(keys=("Ctrl+J",), does="Turn to the journal, and back"),
     "search": Keys(keys=("Ctrl+K",), does="Search the journal, from anywhere"),
     "page 1": Keys(keys=("Ctrl+1",), does="Turn to the talk page"),

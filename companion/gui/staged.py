@@ -251,6 +251,10 @@ class StagedHost:
         self.pressed.append(("practice", name))
         self.emit(SessionBegan())
 
+    def set_private(self, is_private: bool) -> None:
+        self.pressed.append(("private", is_private))
+        self.emit(JournalOpened(storage="memory" if is_private else "keyring", is_by_choice=is_private))
+
     def new_session(self) -> None:
         self.pressed.append("new session")
         self.emit(SessionBegan())
@@ -517,6 +521,7 @@ SCENES: dict[str, Callable[[StagedHost], None]] = {
     "insights-empty": insights_empty,
     "locked": locked,
     "practices": practices,
+    "help": idle,
 }
 PAGES = {
     "journal": "journal",
@@ -524,5 +529,6 @@ PAGES = {
     "insights": "insights",
     "insights-few": "insights",
     "insights-empty": "insights",
+    "help": "help",
 }
 """The page a scene shows; the others show the talk page."""

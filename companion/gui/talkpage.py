@@ -156,6 +156,18 @@ class TalkPage(QWidget):
         if self._has_earlier:
             self.earlier.tell(())
 
+    def forget(self) -> None:
+        """Nothing that was written, marked or brought up stays; what was said goes with its session."""
+        self.area.composer.forget()
+        self.forget_earlier()
+        self.mood.show_mood(None, "")
+        self._marked, self._is_over = None, False
+        if self._has_closing:
+            card = self.closing
+            del self.closing
+            card.hide()
+            card.deleteLater()
+
     def show_opening(self, question: str) -> None:
         self.opening.setText(question)
         self._fit_opening()

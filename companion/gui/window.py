@@ -28,6 +28,7 @@ from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
+from companion.gui.focus import step
 from companion.gui.host import WindowHost
 from companion.gui.keyboard import Keyboard
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
@@ -235,6 +236,7 @@ class Window(QMainWindow):
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
+        self.rail.private_wanted.connect(host.set_private)
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self.begin_anew)
@@ -281,6 +283,9 @@ class Window(QMainWindow):
             self.page.area.composer.clear()
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A letter that nothing else wanted begins a line in the field."""
@@ -372,6 +377,7 @@ class Window(QMainWindow):
                 self._show_other_time(event)
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
+                self.rail.show_private(is_private=event.is_by_choice)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from companion.insights.practice import rhythm_of
@@ -13,9 +14,8 @@ from companion.insights.rows import Choice, Row, Span
 def summary(rows: Iterable[Row]) -> dict[str, Any]:
     """What there is in all: numbers, ISO dates and names, ready for JSON. Words are not looked at."""
     rows = sorted(rows, key=lambda row: row.began)
-    if not rows:
-        return {"reflections": 0, "days": 0, "seconds": 0}
-    span = Span.of(Choice.ALL, rows[-1].day, rows[0].day)
+    first, last = (rows[0].day, rows[-1].day) if rows else (None, None)
+    span = Span.of(Choice.ALL, last or date.max, first)
     before = [row.mood_before for row in rows if row.mood_before is not None]
     after = [row.mood_after for row in rows if row.mood_after is not None]
     years = Counter(row.day.year for row in rows)
@@ -23,8 +23,8 @@ def summary(rows: Iterable[Row]) -> dict[str, Any]:
         "reflections": len(rows),
         "days": len({row.day for row in rows}),
         "seconds": round(sum(row.seconds for row in rows)),
-        "first_day": rows[0].day.isoformat(),
-        "last_day": rows[-1].day.isoformat(),
+        "first_day": first.isoformat() if first else None,
+        "last_day": last.isoformat() if last else None,
         "most_often": rhythm_of(rows, span).most_often,
         "by_year": {str(year): years[year] for year in sorted(years)},
         "by_practice": _counted(row.practice for row in rows),

@@ -89,7 +89,8 @@ class StagedHost:
         self.hears = "I had porridge."
         """What the next try of the microphone makes out."""
         self.network_fault: CompanionError | None = None
-        """What fetching comes to."""
+        """What fetching comes to, at once or after a while."""
+        self.late_fault: CompanionError | None = None
         self.microphone_fault: CompanionError | None = None
         self.open_meters: list[str] = []
         self.previews: list[str] = []
@@ -236,6 +237,8 @@ class StagedHost:
             await self.may_finish.wait()
         finally:
             self.fetching.clear()
+        if self.late_fault is not None:
+            raise self.late_fault
         if model.name == "small":
             raise CompanionError(Kind.DOWNLOAD_FAILED, who=model.label)
         self._have(model)

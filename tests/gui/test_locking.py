@@ -109,6 +109,8 @@ async def test_no_word_stays_in_any_widget_and_all_is_there_again(desk: Desk) ->
     window = desk.window
     await desk.say(SAID)
     window.page.area.composer.field.setPlainText(UNSENT)
+    window.page.closing.title.setText("About the railway")
+    window.page.closing.mood.show_mood(2, "railway calm")
     for page in ("journal", "insights"):
         window.show_page(page)
         await until(lambda: desk.app.archive.place is Place.OPEN)

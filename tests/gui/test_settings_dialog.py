@@ -109,6 +109,20 @@ def said(page: QWidget) -> str:
 # -- the window ---------------------------------------------------------------------------------------------
 
 
+async def test_who_needs_a_key_has_its_field_in_view_with_the_focus(dialog: SettingsDialog) -> None:
+    page = await thinking(dialog)
+    dialog.resize(900, 480)
+    dialog.activateWindow()
+    for name in ("anthropic", "xai"):
+        (page.cards if page.cards[name].isVisible() else page.chips)[name].click()
+        await settle()
+        assert page.setup is not None
+        assert page.setup.key is not None
+        field = page.setup.key.field
+        assert field.hasFocus(), name
+        assert not field.visibleRegion().isEmpty(), name
+
+
 async def test_every_page_opens_and_shows_every_setting_of_its_own(dialog: SettingsDialog) -> None:
     titles = [info.title for info in find_pages()]
     assert titles == [

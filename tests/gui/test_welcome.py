@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, Q
 from companion.app.welcome import PAGES
 from companion.audio.devices import DeviceList
 from companion.errors import CompanionError, Kind
+from companion.events import Event, Note, Trouble
 from companion.flow import Role
 from companion.gui.welcome.engines import EnginesPage
 from companion.gui.welcome.journal import JournalPage
@@ -182,6 +183,26 @@ async def test_without_a_network_it_says_so_in_a_sentence(desk: Desk) -> None:
     await desk.press(Qt.Key.Key_Space)
     await desk.until(lambda: "Whisper base could not be fetched. Check the network" in desk.said)
     assert "Joe" in desk.said
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_what_goes_on_in_the_background_is_told_in_the_window(desk: Desk, works: bool) -> None:
+    host, told = desk.settings_backend, list[Event]()
+    host.events.watch(told.append)
+    page = await desk.turn_to("sound")
+    assert isinstance(page, EnginesPage)
+    await desk.until(page.both.isVisible)
+    await desk.tab_to("Fetch Whisper base")
+    await desk.press(Qt.Key.Key_Space)
+    await desk.until(host.fetching.is_set)
+    await desk.press(Qt.Key.Key_Escape)
+    assert desk.window.shows_talk
+    host.late_fault = None if works else NO_NETWORK
+    host.may_finish.set()
+    await desk.until(lambda: not page.is_fetching)
+    notes = [each.text for each in told if isinstance(each, Note)]
+    assert notes == (["Whisper base is on this computer now"] if works else [])
+    assert [each.error for each in told if isinstance(each, Trouble)] == ([] if works else [NO_NETWORK])
 
 
 # -- the microphone and the voice ---------------------------------------------------------------------------

@@ -4,6 +4,8 @@
     python child.py record HOME       a recording at the pace of speech; one line per 20 ms frame
     python child.py migrate HOME N    opens copies of an older journal, each killed at another moment (every N-th statement,
                                       and other steps); one line per kind
+    python child.py rekey HOME TIMES  another passphrase for copies of a journal, each killed at another step on the disk,
+                                      every step so often; one line per kill
     python child.py fill HOME LIMIT   turns until the disk refuses, then again with room; one JSON line at the end
 
 LIMIT: `tmpfs` (HOME/ballast is removed to make room) or a number of bytes no file may exceed.
@@ -23,10 +25,13 @@ from typing import Any
 
 from companion.errors import CompanionError
 from companion.flow import FRAME_BYTES, ReplyState
+from companion.journal.keys import Argon2Cost
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import find_home
 
 KEY = b"k" * 32
+OLD, NEW = "the passphrase of before", "the one that comes now"
+CHEAP = Argon2Cost(memory_kib=64, passes=1, lanes=1)
 
 
 def frame(number: int) -> bytes:
@@ -163,6 +168,28 @@ def migrate(home: Path, every: int) -> None:
                 break
 
 
+def rekey(home: Path, times: int) -> None:
+    """Copies of HOME, `HOME.step-N-M`, whose passphrase OLD was being changed to NEW when the process was killed."""
+    for number in range(1, 200):
+        for turn in range(times):
+            copy = home.with_name(f"{home.name}.step-{number}-{turn}")
+            shutil.copytree(home, copy)
+            if not (pid := os.fork()):
+                asyncio.run(change_passphrase(copy, number))
+                os._exit(0)
+            _, status = os.waitpid(pid, 0)
+            if os.WIFEXITED(status):  # it was changed before it came to that
+                assert not os.WEXITSTATUS(status)
+                return
+            ack(copy.name)
+
+
+async def change_passphrase(root: Path, number: int) -> None:
+    journal = await open_journal(find_home(root), passphrase=OLD)
+    die_before_step(number)
+    await journal.set_passphrase(NEW, cost=CHEAP)
+
+
 def open_dying(root: Path, prepare: Callable[[], None]) -> None:
     """Ends the process."""
     from companion.journal import database, keys
@@ -221,5 +248,7 @@ async def main(what: str, home: str, *more: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "migrate":
         migrate(Path(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "rekey":
+        rekey(Path(sys.argv[2]), int(sys.argv[3]))
     else:
         asyncio.run(main(*sys.argv[1:]))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import subprocess
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from companion.errors import CompanionError
 from companion.flow import FRAME_BYTES, ReplyState, TurnRecord
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import find_home
@@ -122,3 +124,37 @@ async def test_a_killed_recording_is_at_most_a_second_short(tmp_path: Path) -> N
     await journal.close()
     assert len(heard) / 32_000 == take.seconds >= frames * 0.02 - 1.0
     assert heard == b"".join(child.frame(number) for number in range(len(heard) // FRAME_BYTES))
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.long)])
+async def test_killed_while_its_passphrase_changes_the_old_or_the_new_one_opens_it(
+    tmp_path: Path, times: int
+) -> None:
+    root = tmp_path / "journal"
+    made = await open_journal(find_home(root), passphrase=child.OLD, cost=child.CHEAP)
+    await made.save_user(await made.begin_session("open"), "Kept.", 1.0)
+    await made.close()
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, child.__file__, "rekey", str(root), str(times)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    copies = done.stdout.decode().split()
+    opened = 0
+    for copy in copies:
+        for passphrase in (child.OLD, child.NEW):
+            with suppress(CompanionError):
+                journal = await open_journal(find_home(tmp_path / copy), passphrase=passphrase)
+                opened += len(await journal.sessions())
+                await journal.close()
+                break
+    prove(
+        8,
+        "journals that open after a kill while the passphrase changes",
+        opened,
+        len(copies),
+        cases=len(copies),
+        at_least=True,
+    )
+    assert len(copies) >= 8 * times

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui import icons
+from companion.gui.focus import step
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
@@ -184,6 +185,9 @@ class SettingsDialog(QDialog):
                 self.search.clear()
                 return True
         return super().eventFilter(watched, event)
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter confirms a field; it must not press some button the dialog thinks is the default one."""

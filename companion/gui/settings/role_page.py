@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from companion.app.roles import OFFLINE
 from companion.errors import CompanionError
 from companion.flow import Health, Role
+from companion.gui.focus import give
 from companion.gui.settings.card import ProviderCard
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
@@ -225,7 +226,8 @@ class RolePage(SettingsPage):
 
     def _choose_chip(self, name: str) -> None:
         self.choose(name)
-        self.cards[name].setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.is_ready(self._specs[name]):
+            self.cards[name].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def choose(self, name: str) -> None:
         """Opens a provider, and gives it the role if it is ready."""
@@ -239,10 +241,16 @@ class RolePage(SettingsPage):
             present = self._specs.get(self._active)
             stays = f" {present.display_name} stays until then." if present is not None else ""
             self.notice.tell(f"{spec.display_name} needs a key first.{stays}", kind="small")
+            QTimer.singleShot(0, self, self._ask_for_key)
         elif self.is_here(spec) and (spec.base_url or spec.install):
             self.work.start(self._activate_if_found(spec), "choose")
         else:
             self.activate(name)
+
+    def _ask_for_key(self) -> None:
+        """The field for it has its place now."""
+        if self.setup is not None and self.setup.key is not None:
+            give(self.setup.key.field)
 
     async def _activate_if_found(self, spec: Spec) -> None:
         self.notice.tell(f"Looking for {spec.display_name} on this computer …", kind="small")

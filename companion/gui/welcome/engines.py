@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
+from companion.events import Note
 from companion.gui.settings.form import text_label
 from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
@@ -100,5 +101,8 @@ class EnginesPage(WelcomePage):
             self.lists[row.model.kind].fetch(row)
         self._show()
 
-    async def _changed(self, _name: str) -> None:
+    async def _changed(self, name: str) -> None:
         self._show()
+        row = next((rows[name] for rows in (each.rows for each in self.lists.values()) if name in rows), None)
+        if row is not None and row.standing.is_ready and not self.isVisible():
+            self.host.events.emit(Note(text=f"{row.model.label} is on this computer now"))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
+from companion.errors import CompanionError
+from companion.events import Trouble
 from companion.gui.settings.form import dress, text_label
-from companion.gui.settings.page import SettingsPage
+from companion.gui.settings.page import Answers, SettingsPage
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 
@@ -63,6 +65,13 @@ class WelcomePage(SettingsPage):
     def stop(self) -> bool:
         """Ends what sounds or listens; False: nothing does."""
         return False
+
+    def tell_error(self, error: CompanionError, answers: Answers = ()) -> None:
+        """On the page; as a card of the window where another one is shown by now."""
+        if self.isVisible():
+            super().tell_error(error, answers)
+        else:
+            self.host.events.emit(Trouble(error=error))
 
     def direction(self) -> QBoxLayout.Direction:
         """How two cards stand, with letters of this size."""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 
 from companion.errors import CompanionError
 from companion.flow import Health, Role
+from companion.gui.focus import give
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.key_row import KeyRow, works
@@ -200,7 +201,7 @@ class ThinkerPage(WelcomePage):
     def _choose_provider(self) -> None:
         self._open_provider()
         if self.key is not None:
-            self.key.field.setFocus()
+            give(self.key.field)
 
     def _open_provider(self, name: str = "") -> None:
         wanted = name or (str(self.providers.currentData()) if self.key is not None else self._active)

@@ -1,0 +1,85 @@
+"""Tab follows the eye: the next control is the next one that is read, whenever it was made. Main thread.
+
+Within a container controls come row by row, and a container is read whole before the one beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+
+
+def reading_order(root: QWidget) -> list[QWidget]:
+    """Every control below `root` that Tab can reach now."""
+    return list(_controls(root, is_root=True))
+
+
+def step(root: QWidget, *, forward: bool) -> bool:
+    """Gives the focus to the next control, or the one before; False: there is none."""
+    order = reading_order(root)
+    if not order:
+        return False
+    now = QApplication.focusWidget()
+    while now is not None and now not in order and now is not root:
+        now = now.parentWidget()
+    if now is None or now is root:
+        place = 0 if forward else -1
+    else:
+        place = (order.index(now) + (1 if forward else -1)) % len(order)
+    to = order[place]
+    reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+    give(to, reason)
+    return True
+
+
+def give(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.OtherFocusReason) -> None:
+    """The focus, and a place in view."""
+    widget.setFocus(reason)
+    around = widget.parentWidget()
+    while around is not None:
+        if isinstance(around, QScrollArea):
+            around.ensureWidgetVisible(widget)
+        around = around.parentWidget()
+
+
+def _controls(widget: QWidget, *, is_root: bool = False) -> Iterator[QWidget]:
+    if not is_root:
+        if not widget.isVisible() or widget.isWindow():
+            return
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled():
+            yield widget  # what is inside belongs to it
+            return
+    children = [each for each in widget.children() if isinstance(each, QWidget)]
+    for row in _rows(children):
+        for child in row:
+            yield from _controls(child)
+
+
+def _rows(widgets: list[QWidget]) -> list[list[QWidget]]:
+    """From above to below; side by side are those whose middles lie within each other's height."""
+    shown = [each for each in widgets if each.isVisible() and not each.isWindow()]
+    rows: list[list[QWidget]] = []
+    for widget in sorted(shown, key=lambda each: (each.y(), each.x())):
+        for row in rows:
+            if _are_beside(row[0].geometry(), widget.geometry()):
+                row.append(widget)
+                break
+        else:
+            rows.append([widget])
+    is_mirrored = QApplication.layoutDirection() is Qt.LayoutDirection.RightToLeft
+    for row in rows:
+        row.sort(key=lambda each: each.geometry().center().x(), reverse=is_mirrored)
+    rows.sort(key=lambda row: min(each.geometry().center().y() for each in row))
+    return rows
+
+
+def _are_beside(one: QRect, other: QRect) -> bool:
+    if one.intersects(other) and one.width() and other.width():
+        shared = one.intersected(other)
+        if shared.width() > min(one.width(), other.width()) // 2:
+            return False  # one lies over the other
+    return (
+        one.top() <= other.center().y() <= one.bottom() or other.top() <= one.center().y() <= other.bottom()
+    )
