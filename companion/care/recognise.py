@@ -64,7 +64,9 @@ _STORY = (
 _TOPIC = re.compile(rf"(?<![^ ]){_STORY} ")
 _QUOTE = re.compile(
     rf"(?<![^ ]){_STORY} (?:[^ .]+ )?(?:says?|said|goes|sings?|sang|where|who|that|called|titled|in which|ends with|about|"
-    r"has|is about|wants|thinks|line|tells?) |in (?:my|our) (?:new )?(?:novel|book|story|film|play|script|game|comic) |(?:line|lyric|quote|chorus|title|refrain|verse) "
+    r"has|is about|wants|thinks|line|tells?) |"
+    r"in (?:my|our) (?:new )?(?:novel|book|story|film|play|script|game|comic) |"
+    r"(?:line|lyric|quote|chorus|title|refrain|verse) "
 )
 _AGREES = re.compile(
     r"(?:me too|like me|that is me|same here|so do i|i feel the same|i feel like that|as i do) "
