@@ -303,8 +303,8 @@ class Engine(Driver):
             case machine.KeepTake():
                 self._failed = turn
                 self._set_aside(_keep(turn), "keep take")
-            case machine.Flush() | machine.SpeakNoMore() if turn.answer is not None:
-                turn.answer.flush() if isinstance(command, machine.Flush) else turn.answer.read_on()
+            case machine.Flush() if turn.answer is not None:
+                turn.answer.read_on() if command.goes_on else turn.answer.flush()
             case machine.CancelReply():
                 turn.interrupt()
 

@@ -35,13 +35,11 @@ from companion.conversation.turn import (
     Prepare,
     Press,
     Progressed,
-    ReadOn,
     Rehear,
     Release,
     RetryHearing,
     Slept,
     SoundStarted,
-    SpeakNoMore,
     SpeechBegan,
     SpeechEnded,
     SpeechPaused,
@@ -325,12 +323,16 @@ def test_hush_silences_an_answer_and_finishes_a_take() -> None:
 
 
 def test_who_reads_on_silences_the_voice_and_nothing_else() -> None:
-    bench = speaking().feed(ReadOn())
-    assert bench.take_commands() == [SpeakNoMore(1)]
+    bench = speaking().feed(Hush(reads_on=True))
+    assert bench.take_commands() == [Flush(1, goes_on=True)]
     assert bench.state.phase is Phase.THINKING
-    assert bench.feed(ReadOn()).take_commands() == [SpeakNoMore(1)]
+    assert bench.feed(Hush(reads_on=True)).take_commands() == [Flush(1, goes_on=True)]
     assert bench.feed(TurnOver(1)).state.phase is Phase.READY
-    assert listening().feed(ReadOn()).take_commands() == Bench().feed(ReadOn()).take_commands() == []
+    assert (
+        listening().feed(Hush(reads_on=True)).take_commands()
+        == Bench().feed(Hush(reads_on=True)).take_commands()
+        == []
+    )
 
 
 def test_another_session_frees_the_machine_and_loses_no_word() -> None:
@@ -403,7 +405,7 @@ inputs = st.one_of(
             Slept(),
             Cancel(),
             Hush(),
-            ReadOn(),
+            Hush(reads_on=True),
             Leave(),
             Tick(),
             Submit("words"),
