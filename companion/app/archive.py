@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import Action, CompanionError, Kind
@@ -30,13 +30,9 @@ from companion.tasks import report, spawn, stop, unbroken
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from companion.journal.keys import KeySlots
     from companion.journal.salvage import Joined
     from companion.journal.store import Moved, SqlJournal
-    from companion.log import Secret
     from companion.vault import Vault
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 LEAVE_S = 3.0
@@ -78,6 +74,7 @@ class Archive:
     ) -> None:
         self._disk, self._vault, self._events = JournalOnDisk(home, vault), vault, events
         self._tell_moved, self._tell_left = moved, left
+        self.key = self._disk.data_key
         self.claim: Callable[[], None] = lambda: None
         """Raises where another window keeps the journal of this home."""
         self._may_keep = not in_memory
@@ -207,10 +204,6 @@ class Archive:
         await self._do(partial(self._put_back, backup, passphrase, found))
         return found[0]
 
-    async def key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
-        """Of the journal on disk and its backups. Raises `CompanionError`."""
-        return await self._disk.data_key(passphrase)
-
     async def lock(self) -> None:
         """Closes the journal on disk until `unlock`; what is in memory stays there, and nobody gets at it.
 
@@ -334,8 +327,6 @@ class Archive:
             self._events.emit(Note(text="This computer's keyring opens your journal again"))
 
     async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:
-        from companion.journal.backups import restore_backup
-
         if self.is_locked:
             raise _locked()
         self.claim()
@@ -346,9 +337,7 @@ class Archive:
         try:
             if kept is not None:
                 await unbroken(kept.close(), name="close journal")
-            restoring = _in_thread(restore_backup, self._disk.home, backup, key, slots)
-            joined, _ = await unbroken(restoring, name="restore a backup")
-            found.append(joined)
+            found.append(await unbroken(self._disk.restore(backup, key, slots), name="restore a backup"))
         finally:
             self._is_moving = False
             self._why_shut = None
@@ -500,10 +489,6 @@ class Archive:
         if task.cancelled():
             raise _closed()
         await task
-
-
-async def _in_thread(work: Callable[..., T], *given: object) -> T:
-    return await asyncio.to_thread(work, *given)
 
 
 async def _in_memory() -> SqlJournal:

@@ -14,7 +14,10 @@ from companion.paths import Home
 from companion.places import try_to_write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from companion.journal.keys import KeySlots
+    from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
     from companion.log import Secret
     from companion.vault import Vault
@@ -27,8 +30,7 @@ class JournalOnDisk:
     """One per app: looked at and opened, never held open."""
 
     def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
-        self.home = self._home = home
-        self._vault = vault
+        self._home, self._vault = home, vault
 
     async def look(self) -> JournalState:
         """Without any secret. Raises what `look_at` raises."""
@@ -108,6 +110,13 @@ class JournalOnDisk:
             wrapping_key = await (await self._vault()).get_journal_key(slots.journal_id)
         key, _ = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase or None)
         return key, slots
+
+    async def restore(self, backup: Path, key: Secret, slots: KeySlots) -> Joined:
+        """As `restore_backup`."""
+        from companion.journal.backups import restore_backup
+
+        joined, _ = await asyncio.to_thread(restore_backup, self._home, backup, key, slots)
+        return joined
 
     async def give_keyring(self, journal: SqlJournal) -> None:
         """The keyring opens this open journal from now on. Raises what keyring and key file raise."""
