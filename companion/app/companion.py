@@ -130,6 +130,7 @@ class Companion(Library):
             played=lambda: self._played,
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
+            why_empty=lambda: self.archive.why_empty,
         )
 
     @cached_property
@@ -351,6 +352,10 @@ class Companion(Library):
         """Silences what sounds, for whatever comes instead; an open take is finished, and no word is lost."""
         self._played.stop()
         self.engine.hush()
+
+    def read_on(self) -> None:
+        """The voice falls silent; the answer goes on, to be read."""
+        self.engine.read_on()
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()
