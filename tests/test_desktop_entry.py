@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
-import shlex
+import re
 import subprocess
 import sys
 import zipfile
@@ -40,7 +40,13 @@ def entry(path: Path) -> configparser.SectionProxy:
 def program(line: str) -> list[str]:
     """What a desktop makes of `Exec`: first the escapes of a string, then those between quotes, then %%."""
     once = line.replace("\\\\", "\\")
-    return [word.replace("%%", "%") for word in shlex.split(once)]
+    words = (
+        re.sub(r"\\(.)", r"\1", word)
+        for word in re.findall(r'"((?:\\.|[^"\\])*)"|(\S+)', once)
+        for word in word
+        if word
+    )
+    return [word.replace("%%", "%") for word in words]
 
 
 def test_the_command_puts_companion_into_the_menu_and_takes_it_out(

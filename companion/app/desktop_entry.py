@@ -40,14 +40,10 @@ def install(home: Home) -> list[Path]:
     _check_system()
     entry, drawing, picture = _places()
     source = resources() / "icons"
-    contents = (
-        (drawing, (source / drawing.name).read_bytes()),
-        (picture, (source / picture.name).read_bytes()),
-        (entry, _text(home).encode()),
-    )
-    for path, content in contents:
-        _write(path, content)
-    return [path for path, _ in contents]
+    for path in (drawing, picture):
+        _write(path, (source / path.name).read_bytes())
+    _write(entry, _text(home).encode())
+    return [entry, drawing, picture]
 
 
 def remove() -> list[Path]:
