@@ -51,6 +51,8 @@ class Script(ReadingPage):
         """Characters since the last space, and in the last paragraph, of what was streamed."""
         self._is_exact = True
         """The answer on the page is the raw answer, character for character."""
+        self._starts: dict[tuple[int, bool], int] = {}
+        """Where the words of a turn begin, and (True) those of its answer."""
         self._found: tuple[int, int] | None = None
         """Where the words stand that a search has found."""
         self._spoken: tuple[int, int] | None = None
@@ -89,9 +91,18 @@ class Script(ReadingPage):
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum() if self._from_below else 0)
 
-    def show_passage(self, words: str) -> bool:
-        """Brings these words into view on the accent's paper; False: they are not on the page."""
-        self._found = self._find(words, 0)
+    def show_passage(self, words: str, place: int, *, is_answer: bool = False, end: int = 0) -> bool:
+        """Brings these words into view on the accent's paper; False: they are not on the page.
+
+        Args:
+            place: of their turn.
+            end: where they end in what was said then, or in the answer.
+        """
+        turn = self._turns[place]
+        if end > turn.pieces * SHOWN_CHARS:
+            turn.pieces = end // SHOWN_CHARS + 1
+            self.rebuild()
+        self._found = self._find(words, self._starts.get((place, is_answer), 0))
         self._repaint_spans()
         if self._found is None:
             return False
@@ -283,6 +294,7 @@ class Script(ReadingPage):
         self.setUpdatesEnabled(False)
         self._setter.begin_page()
         self._said_from = self._told_from = 0
+        self._starts.clear()
         if self._title:
             self._setter.heading(self._title)
         if self._first:
@@ -301,11 +313,11 @@ class Script(ReadingPage):
         said_from = told_from = 0
         if turn.said:
             self._setter.caption("You", turn.said_at, first=self.document().isEmpty())
-            said_from = self._setter.begin("said")
+            said_from = self._starts[place, False] = self._setter.begin("said")
             self._setter.write_long("said", turn.said, turn.pieces, place)
         if turn.told:
             self._setter.caption(turn.teller, turn.told_at, first=self.document().isEmpty())
-            told_from = self._setter.begin("told")
+            told_from = self._starts[place, True] = self._setter.begin("told")
             self._setter.write_long("told", turn.told, turn.pieces, place)
             if not is_live:
                 self._mark_ending(turn, told_from)
