@@ -256,7 +256,7 @@ class Engine(Driver):
             await _forget(thrown)
         self._turns.leave_link()
         await self.settle()
-        await self._saver.save_again()
+        await self._saver.close()
 
     # -- the machine ----------------------------------------------------------------------------------------
 

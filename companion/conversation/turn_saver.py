@@ -1,7 +1,8 @@
 """What is saved of a conversation: words before they are sent, the reply sentence by sentence, the whole turn at its end.
 
 Between turns and journal. Every turn goes to the journal its session began in; while one of them is written, nothing is
-moved between journals. What cannot be saved stays in memory, is told once, and is tried again before anything newer.
+moved between journals. What cannot be saved stays in memory, is told once, and is tried again before anything newer, and
+by itself every few seconds.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from companion.events import Events, Trouble, TroubleCleared, UserSaid
 from companion.flow import ReplyState, Sentence
 from companion.ports import Journal, Spool
 from companion.records import KeepSound
-from companion.tasks import spawn
+from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     from companion.conversation.live_turn import LiveTurn
 
+AGAIN_S = 5.0
+"""Until what could not be saved is tried again."""
 _UNSAVED = frozenset({Kind.JOURNAL_UNSAVED, Kind.DISK_FULL})
 """What is right again when everything is saved."""
 
@@ -59,6 +62,9 @@ class TurnSaver:
         """Recordings whose words wait in the composer; they go when the next words are committed."""
         self._journal, self._events, self._keeps_sound = journal, events, keeps_sound
         self._unsaved: list[LiveTurn] = []
+        self._unfinished: list[Spool] = []
+        """Recordings whose end is not on disk."""
+        self._trying: asyncio.Task[None] | None = None
         self._alive: WeakSet[LiveTurn] = WeakSet()
         self._saving = asyncio.Lock()
         """One turn at a time, so that none is written twice."""
@@ -150,6 +156,12 @@ class TurnSaver:
             except CompanionError as error:
                 self._events.emit(Trouble(error=error, turn=self._unsaved[0].number))
 
+    async def close(self) -> None:
+        """Tries a last time."""
+        async with self._saving:  # never in the middle of a turn, which would then be written twice
+            await stop(self._trying)
+        await self.save_again()
+
     def replaced(self, turn: LiveTurn) -> None:
         """Another try has taken its place: it is not saved any more."""
         if turn in self._unsaved:
@@ -160,7 +172,9 @@ class TurnSaver:
         try:
             await spool.finish()
         except CompanionError as error:
+            self._unfinished.append(spool)
             self._events.emit(Trouble(error=error, turn=turn))
+            self._try_later()
 
     async def _settle(self, spools: Sequence[Spool], turn: LiveTurn) -> None:
         """The words are kept: their recordings stay with them, or go, as the person wants it."""
@@ -259,6 +273,22 @@ class TurnSaver:
         if turn not in self._unsaved:
             self._unsaved.append(turn)
             self._events.emit(Trouble(error=error, turn=turn.number))
+        self._try_later()
+
+    def _try_later(self) -> None:
+        if self._trying is None or self._trying.done():
+            self._trying = spawn(self._keep_trying(), name="save what was not saved")
+
+    async def _keep_trying(self) -> None:
+        """Ends once there was room for everything."""
+        while self._unsaved or self._unfinished:
+            await asyncio.sleep(AGAIN_S)
+            with suppress(CompanionError):  # it was told when it happened
+                async with self._saving:
+                    await self._catch_up()
+                while self._unfinished:
+                    await self._unfinished[0].finish()
+                    del self._unfinished[0]
 
 
 class KeptTake:

@@ -18,6 +18,7 @@ from companion.events import (
     TakeDiscarded,
     TranscriptHeard,
     Trouble,
+    TroubleCleared,
     TurnFinished,
     UserSaid,
 )
@@ -334,6 +335,26 @@ async def test_a_full_disk_and_a_failing_model_in_one_turn_write_the_words_once(
     await desk.engine.close()
     assert [[turn.user_text for turn in turns] for turns in await kept(desk)] == [["once"]]
     assert len(desk.of(UserSaid)) == 1
+
+
+async def test_what_could_not_be_saved_is_as_soon_as_there_is_room(desk: Desk) -> None:
+    real, is_full = desk.journal.save_user, True
+
+    async def save_user(*given: Any) -> int:
+        if is_full:
+            raise CompanionError(Kind.DISK_FULL)
+        return await real(*given)
+
+    desk.journal.save_user = save_user  # type: ignore[method-assign]
+    for number, words in enumerate(("one", "two"), 1):
+        desk.engine.submit(words)
+        await desk.until(TurnFinished, count=number)
+        await until(lambda: desk.engine.state.phase is Phase.READY)
+    cleared = len(desk.of(TroubleCleared))
+    is_full = False
+    await until(lambda: len(desk.of(TroubleCleared)) > cleared)
+    assert [[turn.user_text for turn in turns] for turns in await kept(desk)] == [["one", "two"]]
+    assert [each.error.kind for each in desk.of(Trouble)] == [Kind.DISK_FULL] * 2, "nobody is told twice"
 
 
 async def test_saving_again_that_fails_again_is_told_again(desk: Desk) -> None:

@@ -14,13 +14,13 @@ from companion.errors import CompanionError, Kind
 from tests.journal import child
 from tests.journal.conftest import Opener
 
-SMALL_DISK = 'mount -t tmpfs -o size=6m none "$1" && shift && exec "$@"'
+SMALL_DISK = 'mount -t tmpfs -o size=%dm none "$1" && shift && exec "$@"'
 
 
-def on_a_small_disk(folder: Path) -> list[str] | None:
-    """The command prefix that gives a program a 6 MB disk at `folder`, where this system lets us make one."""
+def on_a_small_disk(folder: Path, size_mb: int = 6) -> list[str] | None:
+    """The command prefix that gives a program a small disk at `folder`, where this system lets us make one."""
     for options in (["--mount"], ["--mount", "--map-root-user"]):
-        prefix = ["unshare", *options, "sh", "-c", SMALL_DISK, "sh", str(folder)]
+        prefix = ["unshare", *options, "sh", "-c", SMALL_DISK % size_mb, "sh", str(folder)]
         if shutil.which("unshare") and works([*prefix, "true"]):
             return prefix
     return None
