@@ -97,9 +97,7 @@ class Script(ReadingPage):
     def show_passage(self, words: str, place: int, *, is_answer: bool = False, end: int = 0) -> bool:
         """Brings these words into view on the accent's paper; False: they are not on the page.
 
-        Args:
-            place: of their turn.
-            end: where they end in what was said then, or in the answer.
+        They stand in the turn at `place`, and end at `end` in what was said then, or in the answer.
         """
         turn = self._turns[place]
         if end > turn.pieces * SHOWN_CHARS:
