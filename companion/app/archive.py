@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -331,20 +331,14 @@ class Archive:
             raise _locked()
         self.claim()
         key, slots = await self._disk.data_key(passphrase)
-        await self._until(lambda: not self._inside)
         self._is_moving = True
-        kept, self._kept = self._kept, None
         try:
-            if kept is not None:
-                await unbroken(kept.close(), name="close journal")
+            await self._shut()
             found.append(await unbroken(self._disk.restore(backup, key, slots), name="restore a backup"))
         finally:
-            self._is_moving = False
-            self._why_shut = None
-            if passphrase:
-                await self._open(partial(self._disk.with_passphrase, passphrase))
-            else:
-                await self._open_or_tell()
+            self._is_moving, self._was_kept, self._why_shut = False, False, None
+            by_passphrase = partial(self._disk.with_passphrase, passphrase)
+            await (self._open(by_passphrase) if passphrase else self._open_or_tell())
             self._tell_left()
         await self._is_open_now()
 
@@ -446,16 +440,9 @@ class Archive:
             return
         waiting = len(await journal.waiting_takes())
         if journal is self._current:
-            opened = JournalOpened(
-                storage=journal.storage, waiting_takes=waiting, is_by_choice=not self._keeps
-            )
-            self._events.emit(opened)
-            if waiting:
-                self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
-            if journal.is_read_only:
-                self._events.emit(Trouble(error=_only_to_read()))
-            if journal.lacks_newest:
-                self._events.emit(Trouble(error=_not_whole()))
+            self._events.emit(_opened(journal, waiting, is_by_choice=not self._keeps))
+            for error in _what_is_odd(journal, waiting):
+                self._events.emit(Trouble(error=error))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -514,6 +501,19 @@ def _only_to_read() -> CompanionError:
     )
     error.actions = ()
     return error
+
+
+def _opened(journal: SqlJournal, waiting: int, *, is_by_choice: bool) -> JournalOpened:
+    return JournalOpened(storage=journal.storage, waiting_takes=waiting, is_by_choice=is_by_choice)
+
+
+def _what_is_odd(journal: SqlJournal, waiting: int) -> Iterator[CompanionError]:
+    if waiting:
+        yield CompanionError(Kind.TAKES_WAITING)
+    if journal.is_read_only:
+        yield _only_to_read()
+    if journal.lacks_newest:
+        yield _not_whole()
 
 
 def _not_whole() -> CompanionError:

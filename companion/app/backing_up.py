@@ -71,11 +71,11 @@ class BackingUp:
             CompanionError: FOLDER_UNUSABLE, DISK_FULL, JOURNAL_DAMAGED, JOURNAL_UNSAVED; JOURNAL_LOCKED, none is open.
         """
         if self._archive.place is not Place.OPEN:
-            raise CompanionError(
-                Kind.JOURNAL_LOCKED, "The journal is not open.", hint="Nothing was backed up."
-            )
-        self._tried = time.time()
+            raise _not_open()
         async with self._archive.using() as journal:
+            if journal.storage == "memory":
+                raise _not_open()
+            self._tried = time.time()
             try:
                 _must_be_there(self.folder, is_chosen=bool(self._chosen()))
                 made = await journal.back_up(self._home, self.folder)
@@ -135,7 +135,8 @@ class BackingUp:
 
     async def _is_due(self, most_age_s: float) -> bool:
         async with self._archive.using() as journal:
-            if journal.is_read_only or journal.lacks_newest or not await journal.list.count():
+            is_whole = not journal.is_read_only and not journal.lacks_newest
+            if journal.storage == "memory" or not is_whole or not await journal.list.count():
                 return False
         now = time.time()
         if self._tried is not None and 0 <= now - self._tried < IN_USE_S:
@@ -149,6 +150,10 @@ class BackingUp:
                 self.standing = Standing(made[0].made_at, self.standing.failed)
         last = self.standing.last_good
         return last is None or not 0 <= now - last < most_age_s
+
+
+def _not_open() -> CompanionError:
+    return CompanionError(Kind.JOURNAL_LOCKED, "The journal is not open.", hint="Nothing was backed up.")
 
 
 _HINT = "Those of before stay. Settings, Journal shows the last good one and lets you choose another folder."
