@@ -54,6 +54,8 @@ class Script(ReadingPage):
         self._tentative_from = 0
         self._pending: list[str] = []
         self._spoken_words = ""
+        self._last_now: tuple[float, float] | None = None
+        """Where the last words stand that sounded in this turn: who reads on is not moved."""
         self._found: tuple[int, int] | None = None
         """Where the words stand that a search has found."""
         self._spoken: tuple[int, int] | None = None
@@ -231,7 +233,22 @@ class Script(ReadingPage):
         self.flush()
         self._spoken, self._word = self._place_of(sentence), None
         self._spoken_words = sentence.spoken or sentence.text
+        if self.follows:
+            self._follow(self.verticalScrollBar().maximum())
         self._repaint_spans()
+
+    def now(self) -> tuple[float, float] | None:
+        if self._spoken is None:
+            return self._last_now
+        layout, edges = self.document().documentLayout(), []
+        for place in self._spoken:
+            block = self.document().findBlock(place)
+            box = layout.blockBoundingRect(block)
+            line = block.layout().lineForTextPosition(place - block.position())
+            top = box.top() + (line.y() if line.isValid() else 0)
+            edges.append((top, top + (line.height() if line.isValid() else box.height())))
+        self._last_now = edges[0][0], edges[1][1]
+        return self._last_now
 
     def speak_word(self, turn: int, start: int, end: int) -> None:
         """This word of the sentence sounds now; its offsets are those of the raw answer."""
@@ -369,7 +386,7 @@ class Script(ReadingPage):
         if self._live is not None and turn < self._live:
             return None
         self._end_live()
-        self._live = turn
+        self._live, self._last_now = turn, None
         self._turns.append(ShownTurn())
         return self._turns[-1]
 
