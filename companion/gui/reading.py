@@ -139,6 +139,17 @@ class ReadingPage(QTextBrowser):
         """Top and bottom of the words that sound now, in the document; None: nothing does, and the end is what counts."""
         return None
 
+    def lines_of(self, start: int, end: int) -> tuple[float, float]:
+        """Top and bottom of the lines from one place in the document to another."""
+        edges: list[float] = []
+        for place in (start, end):
+            block = self.document().findBlock(place)
+            box = self.document().documentLayout().blockBoundingRect(block)
+            line = block.layout().lineForTextPosition(place - block.position())
+            top = box.top() + (line.y() if line.isValid() else 0)
+            edges += (top, top + (line.height() if line.isValid() else box.height()))
+        return edges[0], edges[3]
+
     def jump_to_now(self) -> None:
         """What sounds now, or the end, is in view again, and stays so."""
         self.follows = True

@@ -96,7 +96,7 @@ class Script(ReadingPage):
 
     def show_passage(self, words: str) -> bool:
         """Brings these words into view on the accent's paper; False: they are not on the page."""
-        self._found = self._find(words, 0)
+        self._found = self._setter.find(words, 0)
         self._repaint_spans()
         if self._found is None:
             return False
@@ -222,7 +222,7 @@ class Script(ReadingPage):
     def _changed_from(self, place: int) -> None:
         """The page was set anew from `place` on: what sounds now may stand elsewhere."""
         if self._spoken and self._growing and place < self._spoken[1]:
-            self._spoken, self._word = self._find(self._spoken_words, self._growing.start), None
+            self._spoken, self._word = self._setter.find(self._spoken_words, self._growing.start), None
         if self._spoken:
             self._repaint_spans()
 
@@ -238,16 +238,8 @@ class Script(ReadingPage):
         self._repaint_spans()
 
     def now(self) -> tuple[float, float] | None:
-        if self._spoken is None:
-            return self._last_now
-        layout, edges = self.document().documentLayout(), []
-        for place in self._spoken:
-            block = self.document().findBlock(place)
-            box = layout.blockBoundingRect(block)
-            line = block.layout().lineForTextPosition(place - block.position())
-            top = box.top() + (line.y() if line.isValid() else 0)
-            edges.append((top, top + (line.height() if line.isValid() else box.height())))
-        self._last_now = edges[0][0], edges[1][1]
+        if self._spoken is not None:
+            self._last_now = self.lines_of(*self._spoken)
         return self._last_now
 
     def speak_word(self, turn: int, start: int, end: int) -> None:
@@ -258,7 +250,7 @@ class Script(ReadingPage):
             self._word = self._growing.start + start, self._growing.start + end
         else:
             after = self._word[1] if self._word else self._spoken[0]
-            found = self._find(self._turns[-1].told[start:end], after)
+            found = self._setter.find(self._turns[-1].told[start:end], after)
             self._word = found if found and found[1] <= self._spoken[1] else self._word
         self._repaint_spans()
 
@@ -360,7 +352,7 @@ class Script(ReadingPage):
         growing.set_whole(
             live.told[: shown_end(live.told, SHOWN_CHARS * live.pieces, SHOWN_SIGNS * live.pieces)]
         )
-        self._spoken, self._word = self._find(spoken, growing.start) if spoken else None, None
+        self._spoken, self._word = self._setter.find(spoken, growing.start) if spoken else None, None
         self._repaint_spans()
 
     def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
@@ -374,7 +366,7 @@ class Script(ReadingPage):
             return told_from
         if shown.replace("\u2029", "\n").startswith(turn.heard):
             return told_from + len(turn.heard)
-        found = self._find(turn.heard[-80:], told_from)
+        found = self._setter.find(turn.heard[-80:], told_from)
         return found[1] if found else self._setter.end
 
     # -- the live turn's places -----------------------------------------------------------------------------
@@ -405,19 +397,7 @@ class Script(ReadingPage):
             start = self._growing.start + sentence.start
             return start, start + len(sentence.text.rstrip())
         after = self._spoken[1] if self._spoken else self._growing.start
-        return self._find(sentence.spoken or sentence.text, after)
-
-    def _find(self, words: str, start: int) -> tuple[int, int] | None:
-        """Where these words stand, whatever signs are between them."""
-        parts = [re.escape(word) for word in re.findall(r"\w+", words)]
-        if not parts:
-            return None
-        text = self._setter.span(start, self._setter.end).selectedText()
-        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", text)
-        return (start + found.start(), start + found.end()) if found else None
-
-    def _words_in(self, span: tuple[int, int] | None) -> str:
-        return self._setter.span(*span).selectedText() if span else ""
+        return self._setter.find(sentence.spoken or sentence.text, after)
 
     def _repaint_spans(self) -> None:
         end = self._setter.end
