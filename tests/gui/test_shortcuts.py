@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -252,6 +253,7 @@ async def test_a_private_reflection_is_shown_on_every_page(
     qtbot.keyClick(
         window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
+    await asyncio.sleep(0)
     assert host.pressed[-1] == ("private", True)
     for page in ("talk", "journal", "insights"):
         window.show_page(page)
@@ -260,5 +262,6 @@ async def test_a_private_reflection_is_shown_on_every_page(
     qtbot.keyClick(
         window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
+    await asyncio.sleep(0)
     assert host.pressed[-1] == ("private", False)
     assert not window.rail.private.isVisible()
