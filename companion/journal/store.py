@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
 from companion.log import Secret
-from companion.paths import Home, sync_folder
+from companion.paths import Home, locked, sync_folder
 from companion.ports import Spool
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import spawn
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
 
 Check = Callable[[Callable[[Callable[[], None]], bool]], None]
 """`check_whole` of a journal."""
+_MAKING_S = 10.0
+"""Longest wait for another program that makes the journal."""
+_log = logging.getLogger(__name__)
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
         cost_usd = ?
@@ -128,16 +132,25 @@ async def open_journal(
         )
         return opened[0]
 
+    making = ExitStack()
+    """Held while a journal is made, so that of two first starts one makes it."""
     try:
         slots = await writer.run(lambda: _read(home))
+        if slots is None and not (wrapping_key or passphrase):
+            raise CompanionError(Kind.NO_KEYRING)
+        if not for_reading and (slots is None or not slots.has_entries):
+            await writer.run(lambda: _hold_making(making, home))
+            slots = await writer.run(lambda: _read(home))
         if slots is None:
             slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
         database = await writer.run(partial(opening, slots, key))
+        making.close()
     except BaseException:  # also cancelled in the middle: what was queued is done first, then closed
         await writer.close(lambda: _close(opened))
+        making.close()
         raise
     slots_file = SlotsFile(home.key_slots, slots, key)
     tables = Tables(
@@ -175,11 +188,15 @@ async def open_in_memory() -> SqlJournal:
         raise
 
 
-def forget_new(home: Home) -> None:
+def forget_new(home: Home, journal_id: str) -> None:
     """Removes a journal that was made a moment ago and never held a word, so that the next one is new again.
 
-    Only for who has just made it and closed it again. Raises OSError.
+    Only for who has just made it, as `journal_id`, and closed it again. Raises OSError, CompanionError.
     """
+    slots = read_slots(home.key_slots)
+    is_in_use = home.journal.with_name(f"{home.journal.name}-wal").exists()
+    if slots is None or slots.journal_id != journal_id or is_in_use:
+        return  # another program was first, or has it open by now
     for path in (home.key_slots, *_database_files(home)):
         path.unlink(missing_ok=True)
 
@@ -538,6 +555,16 @@ def _read(home: Home) -> KeySlots | None:
     return slots
 
 
+def _hold_making(making: ExitStack, home: Home) -> None:
+    try:
+        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        making.enter_context(locked(home.data / "making.lock", _MAKING_S))
+    except TimeoutError:
+        raise
+    except OSError as error:  # where nothing can be written, nobody can make one
+        _log.info("a journal is opened without holding it: %s", error.strerror)
+
+
 async def _new(
     journal_id: str | None, wrapping_key: bytes | None, passphrase: str | None, cost: Argon2Cost
 ) -> tuple[KeySlots, Secret, SlotKind]:
@@ -546,6 +573,4 @@ async def _new(
         slots = slots.with_slot(await slots.passphrase_slot(key, passphrase, cost))
     if wrapping_key:
         slots = slots.with_slot(slots.keyring_slot(key, wrapping_key))
-    if not slots.slots:
-        raise CompanionError(Kind.NO_KEYRING)
     return slots, key, slots.slots[0].kind
