@@ -85,7 +85,6 @@ HOMES = {
     "PySide6": ("gui/",),
     "qasync": ("gui/",),
     "markdown_it": ("conversation/speech_text.py", "gui/markdown.py"),
-    "nh3": ("gui/markdown.py",),
     "espeakng_loader": ("providers/here/process/espeak.py",),
     "pocketsphinx": ("providers/here/",),
     "opentelemetry": ("providers/middleware/tracing.py",),

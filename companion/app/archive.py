@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from companion.app.opening import JournalOnDisk, no_passphrase
-from companion.errors import CompanionError, Kind
+from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.log import describe
 from companion.paths import Home
@@ -93,6 +93,8 @@ class Archive:
         self._was_kept = False
         """One on disk was open when it was locked."""
         self._news = asyncio.Event()
+        self._why_shut: CompanionError | None = None
+        """Why a journal that is there is not open."""
 
     # -- what there is --------------------------------------------------------------------------------------
 
@@ -108,6 +110,13 @@ class Archive:
     def storage(self) -> str:
         """ "keyring", "passphrase" or "memory", of the current journal; empty while there is none."""
         return self._current.storage if self._current is not None else ""
+
+    @property
+    def why_empty(self) -> CompanionError | None:
+        """Why reflections of this home may not be seen now; None: what is not there was never said."""
+        if self._keeps and self._kept is not None:
+            return _not_whole() if self._kept.lacks_newest else None
+        return self._why_shut if self._keeps else None
 
     @asynccontextmanager
     async def using(self) -> AsyncGenerator[SqlJournal, None]:
@@ -323,6 +332,7 @@ class Archive:
                 self._meanwhile = await _in_memory()
             error = await self._disk.said_exactly(failed)
             error.actions = await self._disk.helpful(error)
+            self._why_shut = error if await self._disk.is_there() else None
             self._events.emit(Trouble(error=error))
             return False
         return True
@@ -408,6 +418,8 @@ class Archive:
                 self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
             if journal.is_read_only:
                 self._events.emit(Trouble(error=_only_to_read()))
+            if journal.lacks_newest:
+                self._events.emit(Trouble(error=_not_whole()))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -465,6 +477,17 @@ def _only_to_read() -> CompanionError:
         hint="Install the newer version to add to it. What you say until then is kept only while the app is open.",
     )
     error.actions = ()
+    return error
+
+
+def _not_whole() -> CompanionError:
+    error = CompanionError(
+        Kind.JOURNAL_DAMAGED,
+        "This journal lacks its newest pages.",
+        hint="It was copied while Companion was open, without journal.db-wal beside it. Copy both again while it is "
+        "closed, or restore a backup: Settings, Journal.",
+    )
+    error.actions = (Action.SHOW_FILE,)
     return error
 
 

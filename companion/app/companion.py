@@ -129,6 +129,7 @@ class Companion(Library):
             played=lambda: self._played,
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
+            why_empty=lambda: self.archive.why_empty,
         )
 
     @cached_property

@@ -41,6 +41,7 @@ class JournalDesk:
         sound_days: how many days recordings are kept; None: as long as their words.
         played: plays sound that is no answer.
         voice: the one that is chosen.
+        why_empty: why what was said may not be seen now.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class JournalDesk:
         played: Callable[[], Played],
         voice: Callable[[], Callable[[str], AsyncGenerator[Audio, None]] | None],
         events: Events,
+        why_empty: Callable[[], CompanionError | None] = lambda: None,
     ) -> None:
         self._journal, self._engine, self._practice = journal, engine, practice
         self._played, self._voice = played, voice
-        self._sound_days, self._events = sound_days, events
+        self._sound_days, self._events, self._why_empty = sound_days, events, why_empty
         self._tidying: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -75,9 +77,15 @@ class JournalDesk:
     async def page(
         self, before: tuple[float, int] | None = None, limit: int = 100, selection: Selection = EVERYTHING
     ) -> Sequence[SessionRecord]:
-        """Newest first, those that began before `before`: when one began, and its id."""
+        """Newest first, those that began before `before`: when one began, and its id.
+
+        An empty page is never given for a journal that holds more than can be seen; that raises why.
+        """
         async with self._journal() as journal:
-            return await journal.list.page(before, limit, selection)
+            found = await journal.list.page(before, limit, selection)
+        if not found and before is None and selection == EVERYTHING and (why := self._why_empty()):
+            raise why
+        return found
 
     async def turns(self, session_id: int) -> Sequence[TurnRecord]:
         """In the order they were said."""

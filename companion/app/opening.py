@@ -48,6 +48,13 @@ class JournalOnDisk:
             return "choose"
         return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
 
+    async def is_there(self) -> bool:
+        """Whether there is one, however damaged."""
+        try:
+            return not (await self.look()).is_new
+        except CompanionError:
+            return True
+
     async def with_keyring(self) -> SqlJournal:
         """Opened, or made, with what the system's keyring holds.
 

@@ -12,7 +12,19 @@ BREAK_EVERY = 2_000
 BREAK = "\u200b"
 SHOWN_CHARS = 32_000
 """Longest piece of one turn that is laid out at once."""
-__all__ = ["BREAK", "SHOWN_CHARS", "breakable", "clean_text", "unbroken"]
+SHOWN_SIGNS = 1_200
+"""Most lines and marks in it: each is a paragraph, an emphasis or a cell that is laid out by itself."""
+__all__ = [
+    "BREAK",
+    "SHOWN_CHARS",
+    "SHOWN_SIGNS",
+    "breakable",
+    "clean_text",
+    "shown_end",
+    "signs_in",
+    "unbroken",
+]
+_SIGNS = re.compile(r"[\n*_`\[\]~|<>\\&!#@]|://|^[ \t>]*(?:[-+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
 _RUNS = re.compile(r"\s+|\S+")
 
 
@@ -48,6 +60,22 @@ def breakable(text: str, run: int = 0) -> tuple[str, int]:
         pieces.append(part[start:])
         run += len(part) - start
     return "".join(pieces), run
+
+
+def shown_end(text: str, chars: int = SHOWN_CHARS, signs: int = SHOWN_SIGNS) -> int:
+    """How much of `text` may be laid out, with room for so many characters, lines and marks."""
+    end = max(0, min(len(text), chars))
+    if end <= signs:
+        return end
+    for count, found in enumerate(_SIGNS.finditer(text, 0, end)):
+        if count >= signs:
+            return found.start()
+    return end
+
+
+def signs_in(text: str) -> int:
+    """Lines and marks in `text`."""
+    return len(_SIGNS.findall(text))
 
 
 def unbroken(text: str) -> str:

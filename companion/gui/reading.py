@@ -6,15 +6,27 @@ its coming and going never changes the width of the column.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QUrl
-from PySide6.QtGui import QFocusEvent, QImage, QResizeEvent, QTextCursor, QTextDocument
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRectF, Qt, QUrl
+from PySide6.QtGui import (
+    QFocusEvent,
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+)
 from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QWidget
 
 from companion.gui.clean import unbroken
+from companion.gui.marked import QUOTED, RULED, STEP_PX
 from companion.gui.theme import COLUMN_PX, Look
 
 _EDGE_PX = 28
 """Least margin beside the column."""
+_INDENT_PX = 28
+"""How far a list is moved in."""
 _INNER_PX = 4
 """Room inside the view for what reaches over a letter's box."""
 
@@ -35,6 +47,7 @@ class ReadingPage(QTextBrowser):
         document = self.document()
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(_INNER_PX)
+        document.setIndentWidth(_INDENT_PX)
         self.setProperty("script", True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
@@ -68,6 +81,28 @@ class ReadingPage(QTextBrowser):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.settle()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        layout, down = self.document().documentLayout(), self.verticalScrollBar().value()
+        block = self.cursorForPosition(QPoint(0, 0)).block()
+        while block.isValid():
+            box = layout.blockBoundingRect(block).translated(0, -down)
+            if box.top() > self.viewport().height():
+                break
+            self._paint_lines(painter, block.blockFormat(), box)
+            block = block.next()
+        painter.end()
+
+    def _paint_lines(self, painter: QPainter, style: QTextBlockFormat, box: QRectF) -> None:
+        """The lines beside a quote, and that of a rule."""
+        colour = self._look.colour("line")
+        for place in range(style.intProperty(QUOTED)):
+            left = _INNER_PX + place * self._look.px(STEP_PX)
+            painter.fillRect(QRectF(left, box.top(), self._look.px(3), box.height()), colour)
+        if style.boolProperty(RULED):
+            painter.fillRect(QRectF(box.left(), round(box.center().y()), box.width(), 1), colour)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):

@@ -7,6 +7,7 @@ tentative, being spoken, or not spoken yet is painted over the text (extra selec
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, QUrl, Signal
@@ -15,17 +16,20 @@ from PySide6.QtWidgets import QTextEdit, QWidget
 
 from companion.days import When
 from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
-from companion.gui import markdown
-from companion.gui.clean import SHOWN_CHARS, breakable, clean_text, unbroken
+from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, clean_text, shown_end, unbroken
+from companion.gui.growing import Growing
 from companion.gui.reading import ReadingPage
 from companion.gui.theme import Look
 from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter
 
 _FLUSH_MS = 33
+_REST = 3
+"""How many times as long as it took to set the last pieces the window has to itself before the next."""
 _TURNS_AT_ONCE = 60
 """Older turns wait behind a line, so that a long evening stays quick."""
 _MOST_TURNS = 120
-_LONGEST_PARAGRAPH = 3_000
+_REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.MULTILINE)
+"""The address of a link that stands elsewhere in the answer."""
 
 
 class Script(ReadingPage):
@@ -43,14 +47,13 @@ class Script(ReadingPage):
         """Index of the oldest turn on the page."""
         self._live: int | None = None
         """The engine's number of the last turn, while it goes on."""
-        self._said_from = self._told_from = 0
+        self._said_from = 0
         """Where the live turn's words start in the document; 0: not yet."""
+        self._growing: Growing | None = None
+        """The live turn's answer, once it has words."""
         self._tentative_from = 0
         self._pending: list[str] = []
-        self._run = self._paragraph = 0
-        """Characters since the last space, and in the last paragraph, of what was streamed."""
-        self._is_exact = True
-        """The answer on the page is the raw answer, character for character."""
+        self._spoken_words = ""
         self._found: tuple[int, int] | None = None
         """Where the words stand that a search has found."""
         self._spoken: tuple[int, int] | None = None
@@ -186,33 +189,40 @@ class Script(ReadingPage):
         self._turns[-1].told = text
         self.rebuild()
 
-    def flush(self) -> None:
-        """Writes what has gathered."""
+    def flush(self, *, is_last: bool = False) -> None:
+        """Writes what has gathered; with `is_last` no more comes."""
         self._flushing.stop()
         if not self._pending or not self._turns:
             return
+        started = time.thread_time()
         live = self._turns[-1]
-        raw = "".join(self._pending)
+        live.told += "".join(self._pending)
         self._pending.clear()
-        room = SHOWN_CHARS - len(live.told)
-        live.told += raw
-        if not self._told_from:
-            self._setter.caption(live.teller, live.told_at)
-            self._told_from = self._setter.begin("told")
-            self._run, self._paragraph, self._is_exact = 0, 0, True
-        shown, self._run = breakable(clean_text(raw[: max(0, room)]), self._run)
-        self._is_exact = self._is_exact and shown == raw
-        if shown:
-            self._setter.write("told", self._in_paragraphs(shown))
+        self._grow(live, is_last=is_last)
         self.settle()
+        spent_ms = 1000 * (time.thread_time() - started)
+        self._flushing.setInterval(max(_FLUSH_MS, round(_REST * spent_ms)))
 
-    def _in_paragraphs(self, text: str) -> str:
-        """A paragraph that never ends begins a new line after a page of words: it is laid out whole at every flush."""
-        self._paragraph = len(text) - text.rfind("\n") - 1 if "\n" in text else self._paragraph + len(text)
-        if self._paragraph > _LONGEST_PARAGRAPH and (space := text.rfind(" ")) >= 0:
-            self._paragraph = len(text) - space - 1
-            return f"{text[:space]}\n{text[space + 1 :]}"
-        return text
+    def _begin_told(self, live: ShownTurn) -> Growing:
+        if self._growing is None:
+            self._setter.caption(live.teller, live.told_at, first=self.document().isEmpty())
+            self._growing = Growing(self._setter, self._look)
+        return self._growing
+
+    def _grow(self, live: ShownTurn, *, is_last: bool = False) -> None:
+        """Sets what there is of the live turn's answer, as far as it may be shown."""
+        growing = self._begin_told(live)
+        room = SHOWN_CHARS * live.pieces - growing.chars, SHOWN_SIGNS * live.pieces - growing.signs
+        piece = live.told[growing.chars :]
+        if shown := piece[: shown_end(piece, *room)]:
+            self._changed_from(growing.put(shown, is_last=is_last))
+
+    def _changed_from(self, place: int) -> None:
+        """The page was set anew from `place` on: what sounds now may stand elsewhere."""
+        if self._spoken and self._growing and place < self._spoken[1]:
+            self._spoken, self._word = self._find(self._spoken_words, self._growing.start), None
+        if self._spoken:
+            self._repaint_spans()
 
     def speak(self, turn: int, sentence: Sentence) -> None:
         """This sentence sounds now; the ones after it wait, paler."""
@@ -220,14 +230,15 @@ class Script(ReadingPage):
             return
         self.flush()
         self._spoken, self._word = self._place_of(sentence), None
+        self._spoken_words = sentence.spoken or sentence.text
         self._repaint_spans()
 
     def speak_word(self, turn: int, start: int, end: int) -> None:
         """This word of the sentence sounds now; its offsets are those of the raw answer."""
         if turn != self._live or self._spoken is None or self._look.reduced_motion:
             return
-        if self._is_exact:
-            self._word = self._told_from + start, self._told_from + end
+        if self._growing and self._growing.is_exact:
+            self._word = self._growing.start + start, self._growing.start + end
         else:
             after = self._word[1] if self._word else self._spoken[0]
             found = self._find(self._turns[-1].told[start:end], after)
@@ -239,13 +250,17 @@ class Script(ReadingPage):
         live = self._begin_live(turn)
         if live is None:
             return
-        self.flush()
+        self.flush(is_last=True)
         changed = text != live.told
         live.told, live.state = text, state
         if not text:
             return
-        if changed or not self._told_from or len(text) > SHOWN_CHARS or not markdown.is_plain(text):
+        if changed or self._growing is None or _REFERENCE.search(text):
             self._rewrite_told(live)
+        else:
+            self._changed_from(self._growing.finish())
+        if self._growing is not None:
+            self._setter.more(len(text) - self._growing.chars, len(self._turns) - 1)
         self.settle()
 
     def finish(self, turn: int, record: TurnRecord, who: str = "") -> None:
@@ -259,8 +274,8 @@ class Script(ReadingPage):
         live = self._turns[-1]
         live.state, live.heard, live.who = record.reply_state, record.heard_text, who
         self.quiet()
-        if self._told_from:
-            self._mark_ending(live, self._told_from)
+        if self._growing:
+            self._mark_ending(live, self._growing.start)
         self._end_live()
         is_long = len(self._turns) - self._first > _MOST_TURNS
         if is_long:
@@ -282,7 +297,7 @@ class Script(ReadingPage):
         below = bar.maximum() - bar.value()
         self.setUpdatesEnabled(False)
         self._setter.begin_page()
-        self._said_from = self._told_from = 0
+        self._said_from, self._growing = 0, None
         if self._title:
             self._setter.heading(self._title)
         if self._first:
@@ -298,19 +313,23 @@ class Script(ReadingPage):
     def _write_turn(self, place: int) -> None:
         turn = self._turns[place]
         is_live = self._live is not None and place == len(self._turns) - 1
-        said_from = told_from = 0
+        said_from = 0
         if turn.said:
             self._setter.caption("You", turn.said_at, first=self.document().isEmpty())
             said_from = self._setter.begin("said")
             self._setter.write_long("said", turn.said, turn.pieces, place)
-        if turn.told:
+        if is_live:
+            self._said_from = said_from
+        if turn.told and is_live:
+            self._grow(turn)
+            if turn.state is not None and self._growing is not None:
+                self._growing.finish()
+                self._setter.more(len(turn.told) - self._growing.chars, place)
+        elif turn.told:
             self._setter.caption(turn.teller, turn.told_at, first=self.document().isEmpty())
             told_from = self._setter.begin("told")
             self._setter.write_long("told", turn.told, turn.pieces, place)
-            if not is_live:
-                self._mark_ending(turn, told_from)
-        if is_live:
-            self._said_from, self._told_from, self._is_exact = said_from, told_from, False
+            self._mark_ending(turn, told_from)
 
     def _open_said(self, live: ShownTurn) -> None:
         if not self._said_from:
@@ -318,14 +337,13 @@ class Script(ReadingPage):
             self._said_from = self._setter.begin("said")
 
     def _rewrite_told(self, live: ShownTurn) -> None:
-        if not self._told_from:
-            self._setter.caption(live.teller, live.told_at, first=self.document().isEmpty())
-            self._told_from = self._setter.begin("told")
-        spoken = self._words_in(self._spoken)
-        self._setter.cut(self._told_from)
-        self._setter.write_long("told", live.told, live.pieces, len(self._turns) - 1)
-        self._is_exact = False
-        self._spoken, self._word = self._find(spoken, self._told_from) if spoken else None, None
+        """The answer is not what was streamed, or only its end says what its beginning means."""
+        spoken = self._spoken_words if self._spoken else ""
+        growing = self._begin_told(live)
+        growing.set_whole(
+            live.told[: shown_end(live.told, SHOWN_CHARS * live.pieces, SHOWN_SIGNS * live.pieces)]
+        )
+        self._spoken, self._word = self._find(spoken, growing.start) if spoken else None, None
         self._repaint_spans()
 
     def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
@@ -358,18 +376,18 @@ class Script(ReadingPage):
     def _end_live(self) -> None:
         self.flush()
         self._live = None
-        self._said_from = self._told_from = 0
+        self._said_from, self._growing = 0, None
         self._spoken = self._word = None
         self._tentative_from = self._setter.end
         self._repaint_spans()
 
     def _place_of(self, sentence: Sentence) -> tuple[int, int] | None:
-        if not self._told_from:
+        if self._growing is None:
             return None
-        if self._is_exact:
-            start = self._told_from + sentence.start
+        if self._growing.is_exact:
+            start = self._growing.start + sentence.start
             return start, start + len(sentence.text.rstrip())
-        after = self._spoken[1] if self._spoken else self._told_from
+        after = self._spoken[1] if self._spoken else self._growing.start
         return self._find(sentence.spoken or sentence.text, after)
 
     def _find(self, words: str, start: int) -> tuple[int, int] | None:
@@ -389,7 +407,7 @@ class Script(ReadingPage):
         spans: list[tuple[int, int, QTextCharFormat]] = []
         pale = QTextCharFormat()
         pale.setForeground(self._look.colour("faint"))
-        if self._said_from and not self._told_from and self._tentative_from < end:
+        if self._said_from and self._growing is None and self._tentative_from < end:
             spans.append((self._tentative_from, end, pale))
         if self._found:
             found = QTextCharFormat()

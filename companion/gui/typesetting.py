@@ -22,8 +22,9 @@ from companion import days
 from companion.days import When
 from companion.flow import ReplyState, TurnRecord
 from companion.gui import markdown
-from companion.gui.clean import SHOWN_CHARS, breakable, clean_text
-from companion.gui.theme import READING_LINE, Look, families
+from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, breakable, clean_text, shown_end
+from companion.gui.marked import Marked
+from companion.gui.theme import READING_LINE, Look
 
 Kind = Literal["said", "told", "caption", "heading"]
 _INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
@@ -123,7 +124,7 @@ class Typesetter:
 
     def write(self, kind: Kind, text: str) -> None:
         """Goes on with the last paragraph; `text` is clean and breakable, every line feed begins another block."""
-        cursor = self._cursor()
+        cursor = self.cursor()
         style = self.chars(kind)
         first, *others = text.split("\n")
         cursor.beginEditBlock()
@@ -135,32 +136,18 @@ class Typesetter:
 
     def write_long(self, kind: Kind, text: str, pieces: int, place: int) -> None:
         """Raw words of any length: at most `pieces` pieces, and a line that brings more. Markdown for the companion's."""
-        shown = clean_text(text[: SHOWN_CHARS * pieces])
+        end = shown_end(text, SHOWN_CHARS * pieces, SHOWN_SIGNS * pieces)
+        shown = clean_text(text[:end])
         if kind == "told" and not markdown.is_plain(shown):
-            self.write_markdown(shown)
+            Marked(self, self._look).set(markdown.paragraphs(breakable(shown)[0]))
         else:
             self.write(kind, breakable(shown)[0])
-        hidden = len(text) - SHOWN_CHARS * pieces
+        self.more(len(text) - end, place)
+
+    def more(self, hidden: int, place: int) -> None:
+        """The line that brings the rest, where characters are hidden."""
         if hidden > 0:
             self.link(f"Show more ({hidden:,} characters)", f"{MORE}/{place}")
-
-    def write_markdown(self, text: str) -> None:
-        """The companion's words with their emphasis, lists and links, starting in the last paragraph."""
-        cursor = self._cursor()
-        start = cursor.block()
-        style, place = start.blockFormat(), start.position()
-        self._document.setDefaultStyleSheet(self._sheet())
-        cursor.insertHtml(markdown.to_html(breakable(text)[0]))
-        first = QTextCursor(self._document.findBlock(place))
-        top = first.blockFormat()
-        top.setTopMargin(style.topMargin())
-        if first.currentList() is None:  # its margin was lost where it joined the paragraph that was there
-            top.setBottomMargin(self._line_px())
-        first.setBlockFormat(top)
-        last = self._cursor()
-        below = last.blockFormat()
-        below.setBottomMargin(0)
-        last.setBlockFormat(below)
 
     def ending(self, state: ReplyState | None) -> None:
         """The quiet mark under an answer that did not end as it should; nothing for a whole one."""
@@ -179,7 +166,7 @@ class Typesetter:
 
     def cut(self, start: int) -> None:
         """Takes away everything from `start` on."""
-        cursor = self._cursor()
+        cursor = self.cursor()
         cursor.setPosition(start, QTextCursor.MoveMode.KeepAnchor)
         first = self._document.findBlock(start).blockFormat()
         cursor.removeSelectedText()
@@ -218,7 +205,7 @@ class Typesetter:
         return result
 
     def _begin(self, kind: Kind, *, above_px: float = 0) -> None:
-        cursor = self._cursor()
+        cursor = self.cursor()
         style = self._block(kind, above_px)
         if self._document.isEmpty():
             cursor.setBlockFormat(style)
@@ -227,32 +214,22 @@ class Typesetter:
             cursor.insertBlock(style, self.chars(kind))
 
     def _write(self, text: str, style: QTextCharFormat) -> None:
-        self._cursor().insertText(text, style)
+        self.cursor().insertText(text, style)
 
-    def _cursor(self) -> QTextCursor:
+    def cursor(self) -> QTextCursor:
+        """At the end."""
         cursor = QTextCursor(self._document)
         cursor.movePosition(QTextCursor.MoveOperation.End)
         return cursor
 
-    def _line_px(self) -> int:
+    def line_px(self) -> int:
         """Height of one line of the companion's words."""
         line = self._block("told", 0).lineHeight() / 100
         return round(QFontMetricsF(self._font("told")).lineSpacing() * line)
 
-    def _sheet(self) -> str:
-        """What rendered Markdown wears: paragraphs a line apart, as the plain text has it while it streams."""
-        style = self._block("told", 0)
-        told = self._font("told")
-        text = (
-            f"font-family: '{told.family()}'; font-size: {told.pointSizeF():.2f}pt; "
-            f"color: {self._look.palette.ink}; line-height: {style.lineHeight():.0f}%;"
-        )
-        line_px = self._line_px()
-        code = f"font-family: '{families().mono}'; font-size: {told.pointSizeF() * 0.84:.2f}pt;"
-        return (
-            f"p, li, blockquote, td, th, h1, h2, h3, h4, h5, h6 {{ {text} margin: 0 0 {line_px}px 0; }}"
-            f"li {{ margin-bottom: 4px; }} ul, ol {{ margin: 0 0 {line_px - 4}px 0; }}"
-            f"h1, h2, h3, h4, h5, h6, th {{ font-weight: 600; }}"
-            f"code, pre {{ {code} color: {self._look.palette.soft}; }}"
-            f"a {{ color: {self._look.palette.accent}; }} td, th {{ padding: 2px 14px 2px 0; margin: 0; }}"
-        )
+    def told_block(self, above_px: float) -> QTextBlockFormat:
+        """The shape of a paragraph of the companion's."""
+        return self._block("told", above_px)
+
+    def told_chars(self) -> QTextCharFormat:
+        return self.chars("told")

@@ -201,15 +201,27 @@ def check_present(path: Path, *, has_entries: bool) -> bool:
         return False
     if _first_bytes(path) == _PLAIN_HEADER:
         raise CompanionError(Kind.JOURNAL_FOREIGN)
-    if size < _PAGE_BYTES or (size % _PAGE_BYTES and not _has_log(path)):
+    if size < _PAGE_BYTES or (size % _PAGE_BYTES and not has_log(path)):
         raise CompanionError(Kind.JOURNAL_DAMAGED)
     return True
 
 
-def _has_log(path: Path) -> bool:
+def has_log(path: Path) -> bool:
     """Whether a write-ahead log stands beside it, which may hold what the file still lacks."""
     log = path.with_name(f"{path.name}-wal")
     return log.exists() and log.stat().st_size > 0
+
+
+def last_turn(connection: Connection) -> int:
+    """The highest id a turn of it ever had; what was deleted for good counts."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'turn'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def move_log(connection: Connection) -> bool:
+    """Moves what the log holds into the file, without waiting for anybody; whether all of it is there now."""
+    is_busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return not is_busy and frames == moved
 
 
 def _mode_to_look(path: Path) -> str:

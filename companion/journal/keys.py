@@ -80,6 +80,8 @@ class KeySlots:
     """Two passphrase slots while one replaces the other."""
     has_entries: bool = False
     """Something was kept: from then on an absent database is missing, not new."""
+    last_turn: int | None = None
+    """The highest id of a turn that the database holds, or is about to; None: an older version did not say."""
     is_intact: bool = True
     """Whether the file's own sum was right; a slot that does not open is otherwise damage, not a wrong secret."""
 
@@ -191,17 +193,28 @@ def _slots_damaged(cause: BaseException | None = None) -> CompanionError:
 
 
 class SlotsFile:
-    """`keyslots.json` of an open journal. The one place that rewrites it; `put` and `mark` run on the writer thread."""
+    """`keyslots.json` of an open journal. The one place that rewrites it; all but `verify` runs on the writer thread."""
 
     def __init__(self, path: Path, slots: KeySlots, data_key: Secret) -> None:
         self._path = path
         self.slots = slots
         self.data_key = data_key
+        self._is_settled = True
 
-    def mark_entries(self) -> None:
-        """Notes, before the first words are kept, that from now on an absent database is missing. Raises OSError."""
-        if not self.slots.has_entries:
-            self._write(replace(self.slots, has_entries=True))
+    def expect(self, turn_id: int) -> None:
+        """Notes, before words are kept, that the database is to hold this turn, and that without it it is not whole.
+
+        Once after each `settle`: later turns stand in the same log as this one. Raises OSError.
+        """
+        if not self.slots.has_entries or (self._is_settled and (self.slots.last_turn or 0) < turn_id):
+            self._write(replace(self.slots, has_entries=True, last_turn=turn_id))
+        self._is_settled = False
+
+    def settle(self, turn_id: int) -> None:
+        """Notes the last turn of a database that is whole without its log. Raises OSError."""
+        if self.slots.has_entries and self.slots.last_turn != turn_id:
+            self._write(replace(self.slots, last_turn=turn_id))
+        self._is_settled = True
 
     def put(self, slot: Slot) -> None:
         """Adds a slot; an older passphrase slot goes on working until `drop_older`. Raises OSError."""
@@ -265,6 +278,7 @@ def write_slots(path: Path, slots: KeySlots) -> None:
         "journal_id": slots.journal_id,
         "check": _text(slots.check),
         "has_entries": slots.has_entries,
+        **({} if slots.last_turn is None else {"last_turn": slots.last_turn}),
         "slots": [_slot_fields(slot) for slot in slots.slots],
     }
     write_atomically(path, json.dumps({**body, "sum": _sum(body)}, indent=1).encode() + b"\n", mode=0o600)
@@ -278,6 +292,7 @@ def _parse(fields: Any) -> KeySlots:
         journal_id=str(uuid.UUID(body["journal_id"])),
         check=_bytes(body["check"]),
         has_entries=bool(body["has_entries"]),
+        last_turn=None if body.get("last_turn") is None else int(body["last_turn"]),
         slots=tuple(_parse_slot(slot) for slot in body["slots"]),
         is_intact=fields.get("sum") == _sum(body),
     )

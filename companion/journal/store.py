@@ -23,7 +23,15 @@ from companion.errors import Action, CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
 from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
-from companion.journal.database import Opened, check_present, check_whole, open_database
+from companion.journal.database import (
+    Opened,
+    check_present,
+    check_whole,
+    has_log,
+    last_turn,
+    move_log,
+    open_database,
+)
 from companion.journal.draft import SealedDraft
 from companion.journal.exchanging import Exchanging
 from companion.journal.finding import Finding
@@ -119,8 +127,11 @@ async def open_journal(
     """
     writer = Writer()
     opened: list[Opened] = []
+    had_log = False
 
     def opening(slots: KeySlots, key: Secret) -> Opened:
+        nonlocal had_log
+        had_log = has_log(home.journal)
         opened.append(
             open_database(
                 home.journal,
@@ -152,11 +163,14 @@ async def open_journal(
         await writer.close(lambda: _close(opened))
         making.close()
         raise
-    slots_file = SlotsFile(home.key_slots, slots, key)
+    slots_file, connection = SlotsFile(home.key_slots, slots, key), database.connection
+    found = await writer.run(lambda: last_turn(connection))
+    lacks = not had_log and slots.has_entries and found < (1 if slots.last_turn is None else slots.last_turn)
     tables = Tables(
         writer,
-        database.connection,
-        before_entries=slots_file.mark_entries,
+        connection,
+        before_entries=lambda: slots_file.expect(last_turn(connection) + 1),
+        settle=None if database.is_read_only else partial(_settle, connection, slots_file),
         is_read_only=database.is_read_only,
     )
     return SqlJournal(
@@ -167,7 +181,14 @@ async def open_journal(
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
         copies=folder_of(home.journal),
         check=None if database.is_checked else partial(check_whole, home.journal, key),
+        lacks_newest=lacks,
     )
+
+
+def _settle(connection: Connection, slots_file: SlotsFile) -> None:
+    """From here on a copy of the file and its keys is whole, also without the log."""
+    if move_log(connection):
+        slots_file.settle(last_turn(connection))
 
 
 async def open_in_memory() -> SqlJournal:
@@ -244,8 +265,11 @@ class SqlJournal:
         draft: SealedDraft | None = None,
         copies: Path | None = None,
         check: Check | None = None,
+        lacks_newest: bool = False,
     ) -> None:
         """`check`: what is still to be done to know that every page of it is sound."""
+        self.lacks_newest = lacks_newest
+        """It was copied while it was written to, or lost its log: turns are missing that its keys know of."""
         self.tables = tables
         self._writer = tables.writer
         self._takes = takes
@@ -467,6 +491,7 @@ class SqlJournal:
 
     async def close(self) -> None:
         """Saves what is queued or being recorded, then closes the file. Idempotent; waits five seconds at most."""
+        self.tables.stop_settling()
         self._is_closing = True
         self._end_check()
         async with self.tables.one_reader:
@@ -526,9 +551,12 @@ class SqlJournal:
 
     def _end(self) -> None:
         self._takes.close()
-        with suppress(dbapi2.Error):  # all is committed already; the next start does it
-            self.tables.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self.tables.connection.close()
+        connection, slots_file = self.tables.connection, self._slots_file
+        with suppress(dbapi2.Error, OSError):  # all is committed already; the next start does it
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not (busy or self.is_read_only or self.lacks_newest or slots_file is None):
+                slots_file.settle(last_turn(connection))
+        connection.close()
 
     # -- on the loop ----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import CompanionError, Kind
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 T = TypeVar("T")
+SETTLED_S = 1.0
+"""Without a word until what was written is moved from the log into the file."""
 
 
 class Tables:
@@ -27,11 +30,19 @@ class Tables:
         connection: Connection,
         *,
         before_entries: Callable[[], None] = lambda: None,
+        settle: Callable[[], None] | None = None,
         is_read_only: bool = False,
     ) -> None:
-        """`before_entries`: called, on the thread, before a turn is written."""
+        """Both are called on the thread.
+
+        Args:
+            before_entries: before a turn is written.
+            settle: when nothing was written for `SETTLED_S`; None: nothing is to be done then.
+        """
         self.writer, self.connection, self.is_read_only = writer, connection, is_read_only
         self.before_entries = before_entries
+        self._settle = settle
+        self._settling: asyncio.TimerHandle | None = None
         self.one_reader = asyncio.Lock()
         """Held by whoever reads beside the thread, which keeps the log from being emptied."""
         self.purge_steps: list[Callable[[Connection, list[int]], None]] = []
@@ -63,7 +74,27 @@ class Tables:
         Raises:
             CompanionError: JOURNAL_LOCKED, DISK_FULL, JOURNAL_UNSAVED, and what `job` raises.
         """
-        return await self.writer.run(lambda: self._in_transaction(job))
+        try:
+            return await self.writer.run(lambda: self._in_transaction(job))
+        finally:
+            self._settle_soon()
+
+    def stop_settling(self) -> None:
+        """Nothing is begun any more; whoever closes the journal does it."""
+        self._settle = None
+        if self._settling is not None:
+            self._settling.cancel()
+
+    def _settle_soon(self) -> None:
+        if self._settle is not None:
+            if self._settling is not None:
+                self._settling.cancel()
+            self._settling = asyncio.get_running_loop().call_later(SETTLED_S, self._settle_now)
+
+    def _settle_now(self) -> None:
+        if self._settle is not None:
+            with suppress(CompanionError):  # it is closed, or far behind
+                self.writer.submit(self._settle)
 
     async def empty_log(self) -> None:
         """What was deleted leaves the write-ahead log too, which holds earlier states of the pages it was on."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -550,3 +552,36 @@ async def test_a_journal_of_a_newer_version_is_read_and_says_so(
     async with running(home, without_keyring()) as run:
         await run.archive.use_passphrase(PASSPHRASE)
         assert await run.texts() == ["Kept."]
+
+
+# -- what may not be seen -----------------------------------------------------------------------------------
+
+
+async def test_a_copy_without_its_newest_pages_is_told_and_never_looks_empty(
+    home: Home, tmp_path: Path
+) -> None:
+    copied = Home(config=tmp_path / "c", data=tmp_path / "copied", state=tmp_path / "c")
+    copied.data.mkdir()
+    ring = Keyring()
+    async with running(home, ring) as run:
+        await run.say("one")
+        for name in (home.journal, home.key_slots):
+            shutil.copy(name, copied.data)
+    async with running(copied, ring) as run:
+        (trouble,) = run.of(Trouble)
+        assert "newest pages" in trouble.error.message
+        assert "journal.db-wal" in trouble.error.hint
+        assert run.archive.why_empty is not None
+    async with running(home, ring) as run:
+        assert run.archive.why_empty is None
+
+
+async def test_a_journal_that_does_not_open_never_looks_empty(home: Home) -> None:
+    async with running(home, without_keyring()) as run:
+        assert run.archive.why_empty is None  # there is none
+    ring = Keyring()
+    async with running(home, ring) as run:
+        await run.say("one")
+    home.journal.write_bytes(b"")
+    async with running(home, ring) as run:
+        assert run.archive.why_empty is run.of(Trouble)[-1].error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -196,6 +197,53 @@ def test_markdown_is_rendered_when_the_answer_ends_without_a_jump(script: Script
     assert abs(script.document().size().height() - before) < 4
     cursor = script.document().find("strong")
     assert cursor.charFormat().fontWeight() >= 600
+
+
+def test_markdown_is_set_while_it_is_written_and_nothing_moves_at_the_end(script: Script) -> None:
+    text = "**Before.**\n\nTwo *things*:\n\n- **one** of them\n- and `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> So *it*."
+    script.say(1, "Hm", AT)
+    for sign in text:
+        answer(script, sign)
+        assert not re.search(r"[*`|]|^-|^>", script.text().partition("Companion")[2], re.MULTILINE)
+    script.show_turns([record(text)])
+    kept = script.text().splitlines()[-10:], script.document().size().height()
+    script.forget()
+    script.say(1, "Hm", AT)
+    for start in range(0, len(text), 3):
+        answer(script, text[start : start + 3])
+    before = script.document().toHtml()
+    changes: list[int] = []
+    script.document().contentsChange.connect(lambda *_: changes.append(1))
+    script.end_reply(1, text, ReplyState.WHOLE)
+    assert script.document().toHtml() == before
+    assert changes == []
+    assert (script.text().splitlines()[-10:], script.document().size().height()) == kept
+
+
+def test_only_the_end_of_a_marked_answer_is_set_anew(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, "A **first** paragraph.\n\nA *second*")
+    places: list[int] = []
+    script.document().contentsChange.connect(lambda place, *_: places.append(place))
+    answer(script, " one that goes on")
+    assert min(places) >= script.toPlainText().index("second") + len("second")
+
+
+def test_a_link_that_is_explained_at_the_end_is_one(script: Script) -> None:
+    text = "See [this][1].\n\nMore.\n\n[1]: https://example.org/a"
+    script.say(1, "Hm", AT)
+    answer(script, text)
+    script.end_reply(1, text, ReplyState.WHOLE)
+    assert script.document().find("this").charFormat().anchorHref() == "https://example.org/a"
+    assert "[1]" not in script.text()
+
+
+def test_another_look_keeps_an_answer_that_is_half_written(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, "Some **bold wo")
+    script.rebuild()
+    answer(script, "rds** here")
+    assert script.text().endswith("Some bold words here")
 
 
 def test_the_spoken_sentence_is_found_again_in_rendered_markdown(script: Script) -> None:

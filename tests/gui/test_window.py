@@ -561,7 +561,7 @@ def test_an_unsaved_ending_is_shown(window: Window, host: StagedHost) -> None:
 
 
 def test_importing_the_window_stays_light() -> None:
-    heavy = ("markdown_it", "nh3", "numpy", "httpx2", "openai", "companion.gui.journal")
+    heavy = ("markdown_it", "numpy", "httpx2", "openai", "companion.gui.journal")
     code = f"import sys, companion.gui.window; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

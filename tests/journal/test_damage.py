@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from companion.errors import Action, CompanionError, Kind
-from companion.journal import database, migrations
+from companion.journal import database, migrations, tables
 from companion.journal.keys import read_slots
 from companion.journal.store import look_at, open_journal, set_aside
 from companion.paths import Home
@@ -324,3 +324,79 @@ async def test_entries_are_marked_before_the_first_words_are_kept(opened: Opener
     slots = read_slots(home.key_slots)
     assert slots is not None
     assert slots.has_entries
+
+
+async def _copy(home: Home, tmp_path: Path, *names: str) -> Home:
+    copied = Home(config=tmp_path / "c", data=tmp_path / "copied", state=tmp_path / "c")
+    copied.data.mkdir()
+    for name in names:
+        shutil.copy(home.data / name, copied.data / name)
+    return copied
+
+
+async def test_a_copy_made_a_moment_after_the_last_word_is_whole(
+    opened: Opener, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "SETTLED_S", 0.0)
+    journal = await opened()
+    for words in ("One.", "Two.", "Three."):
+        await tell(journal, words)
+        await asyncio.sleep(0.01)
+    await journal.draft()  # what was queued before is done
+    copied = await _copy(home, tmp_path, "journal.db", "keyslots.json")
+    copy = await open_journal(copied, wrapping_key=KEYRING)
+    assert (await copy.list.count(), copy.lacks_newest) == (3, False)
+    await copy.close()
+
+
+@pytest.mark.parametrize("told_before", [0, 2])
+async def test_a_copy_that_lacks_its_newest_turns_says_so(
+    opened: Opener, home: Home, tmp_path: Path, told_before: int
+) -> None:
+    """Made in the moment before the log is moved into the file; `told_before`: turns of an earlier run."""
+    earlier = await opened()
+    for _ in range(told_before):
+        await tell(earlier, "Before.")
+    await earlier.close()
+    journal = await opened()
+    await tell(journal, "Newest.")
+    copied = await _copy(home, tmp_path, "journal.db", "keyslots.json")
+    for _ in range(2):  # until something is written
+        copy = await open_journal(copied, wrapping_key=KEYRING)
+        assert (await copy.list.count(), copy.lacks_newest) == (told_before, True)
+        await copy.close()
+    copy = await open_journal(copied, wrapping_key=KEYRING)
+    await tell(copy, "Going on.")
+    await tell(copy, "And on.")
+    await copy.close()
+    copy = await open_journal(copied, wrapping_key=KEYRING)
+    assert not copy.lacks_newest
+    await copy.close()
+
+
+async def test_a_journal_whose_turns_were_deleted_for_good_or_never_came_is_whole(
+    opened: Opener, home: Home
+) -> None:
+    journal = await opened()
+    session_id, _ = await tell(journal, "Let it go.")
+    await journal.changing.delete_for_good([session_id])
+    await journal.close()
+    journal = await opened()
+    assert not journal.lacks_newest
+    await journal._writer.run(lambda: journal._keys().expect(7))  # killed before that turn came
+    await journal.close()
+    assert not (await opened()).lacks_newest
+
+
+async def test_a_log_that_is_gone_is_noticed_also_where_an_older_version_wrote(
+    opened: Opener, home: Home, tmp_path: Path
+) -> None:
+    journal = await opened()
+    await tell(journal, "Newest.")
+    copied = await _copy(home, tmp_path, "journal.db", "keyslots.json")
+    fields = json.loads(copied.key_slots.read_text())
+    del fields["last_turn"]
+    copied.key_slots.write_text(json.dumps(fields))
+    copy = await open_journal(copied, wrapping_key=KEYRING)
+    assert copy.lacks_newest
+    await copy.close()
