@@ -133,7 +133,7 @@ class JournalOnDisk:
 
     async def set_aside(self) -> None:
         """Moves one that does not open beside. Raises `CompanionError`."""
-        from companion.journal.store import set_aside
+        from companion.journal.leaving import set_aside
 
         try:
             await asyncio.to_thread(set_aside, self._home)
@@ -144,7 +144,7 @@ class JournalOnDisk:
 
 
 def _forget_new(home: Home, journal_id: str) -> None:
-    from companion.journal.store import forget_new
+    from companion.journal.leaving import forget_new
 
     try:
         forget_new(home, journal_id)
