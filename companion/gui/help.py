@@ -34,6 +34,8 @@ _HANGS = re.compile(r"\n {2,}(?=\S)")
 """Goes on with an entry of a list."""
 _WRAPS = re.compile(r"(?<=\S)\n(?=[^\s|#-])(?<!\|\n)")
 """Goes on with a paragraph."""
+_COMMANDS = re.compile(r"(^```$.*?^```$)", re.MULTILINE | re.DOTALL)
+"""Lines that stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,10 @@ def _topic(stem: str, text: str) -> Topic:
 
 
 def unwrapped(text: str) -> str:
-    """Every paragraph on one line: the lines of a file are no lines of the page."""
-    return _WRAPS.sub(" ", _HANGS.sub(" ", text))
+    """Every paragraph on one line: the lines of a file are no lines of the page, except those of commands."""
+    parts = _COMMANDS.split(text)
+    parts[::2] = (_WRAPS.sub(" ", _HANGS.sub(" ", part)) for part in parts[::2])
+    return "".join(parts)
 
 
 class HelpPage(QWidget):
@@ -156,7 +160,7 @@ class HelpPage(QWidget):
 
     def _follow(self, address: QUrl) -> None:
         if address.isRelative():
-            self.show_topic(address.toString())
+            self.show_topic(address.toString().removesuffix(".md").partition("-")[2])
         else:
             self.link_followed.emit(address.toString())
 
@@ -174,6 +178,7 @@ class HelpPage(QWidget):
             f"color: {ink}; margin: {px(12)}px 0 {px(8)}px 0; }}"
             f"table {{ margin: {px(4)}px 0 {px(18)}px 0; }} th {{ font-weight: 600; text-align: left; }} "
             f"a {{ color: {look.palette.accent}; }}"
+            f"pre {{ white-space: pre-wrap; margin: {px(4)}px 0 {px(14)}px 0; }} "
             f"code {{ font-family: '{families().mono}'; font-size: {body.pointSizeF() * 0.9:.2f}pt; "
             f"color: {look.palette.accent}; }}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -18,6 +18,7 @@ from companion.gui.shortcuts import ALWAYS, SHORTCUTS, listed, owner_of
 from companion.gui.staged import StagedHost, idle, speaking
 from companion.gui.theme import next_scale
 from companion.gui.window import Window
+from companion.paths import resources
 
 
 def press(window: Window, keys: str) -> None:
@@ -198,7 +199,8 @@ def page(window: Window, host: StagedHost) -> HelpPage:
 
 def test_every_topic_is_there_to_be_read(page: HelpPage) -> None:
     assert [topic.name for topic in topics()] == [
-        "first-steps", "keys", "what-leaves", "care", "troubles", "languages",
+        "first-steps", "keys", "practices", "what-leaves", "journal", "import-export", "memory", "care", "troubles",
+        "languages", "models", "own-servers", "settings", "command-line", "library", "inside",
     ]  # fmt: skip
     for topic in topics():
         page.show_topic(topic.name)
@@ -222,6 +224,21 @@ def test_a_paragraph_of_a_file_is_one_line_of_the_page() -> None:
     assert unwrapped("One\ntwo\n\n- a\n  b\n- c\n\n| d |\n|---|\n| e |\n") == (
         "One two\n\n- a b\n- c\n\n| d |\n|---|\n| e |\n"
     )
+
+
+def test_commands_keep_their_lines() -> None:
+    commands = "```\none \\\n    more\ntwo\n```\n"
+    assert unwrapped(f"Like\nthis:\n\n{commands}\nand\nthat.\n") == f"Like this:\n\n{commands}\nand that.\n"
+
+
+def test_a_topic_leads_to_another_and_every_file_named_is_there(page: HelpPage) -> None:
+    page.show_topic("first-steps")
+    page.text.anchorClicked.emit(QUrl("25-practices.md"))
+    assert page.text.toPlainText().startswith("Practices")
+    root = resources().parent
+    for file in (root / "README.md", *sorted(resources().glob("help/*.md"))):
+        for leads in re.findall(r"\]\((?!https:)([^)]+)\)", file.read_text(encoding="utf-8")):
+            assert (file.parent / leads).exists(), (file.name, leads)
 
 
 def test_the_welcome_is_one_press_away(qtbot: QtBot, page: HelpPage) -> None:
