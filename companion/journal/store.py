@@ -146,13 +146,11 @@ async def open_journal(
     making = ExitStack()
     """Held while a journal is made, so that of two first starts one makes it."""
     try:
-        slots = await writer.run(lambda: _read(home))
-        if slots is None and not (wrapping_key or passphrase):
-            raise CompanionError(Kind.NO_KEYRING)
-        if not for_reading and (slots is None or not slots.has_entries):
-            await writer.run(lambda: _hold_making(making, home))
-            slots = await writer.run(lambda: _read(home))
+        can_make = not for_reading and bool(wrapping_key or passphrase)
+        slots = await writer.run(lambda: _read_alone(making, home) if can_make else _read(home))
         if slots is None:
+            if not (wrapping_key or passphrase):
+                raise CompanionError(Kind.NO_KEYRING)
             slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
@@ -552,7 +550,11 @@ def _read(home: Home) -> KeySlots | None:
     return slots
 
 
-def _hold_making(making: ExitStack, home: Home) -> None:
+def _read_alone(making: ExitStack, home: Home) -> KeySlots | None:
+    """The slots; held by `making` where another program may be about to make them, or the file beside them."""
+    slots = _read(home)
+    if slots is not None and slots.has_entries:
+        return slots
     try:
         home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         making.enter_context(locked(home.data / "making.lock", _MAKING_S))
@@ -560,6 +562,7 @@ def _hold_making(making: ExitStack, home: Home) -> None:
         raise
     except OSError as error:  # where nothing can be written, nobody can make one
         _log.info("a journal is opened without holding it: %s", error.strerror)
+    return _read(home)
 
 
 async def _new(
