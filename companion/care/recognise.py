@@ -46,7 +46,7 @@ _PAST = re.compile(
 )
 _WELL = re.compile(
     r"(?<![^ ])(?:glad|grateful|thankful|behind me|far away|i am (?:fine|well|happy|ok|okay|better|good|safe)|sleep well|"
-    r"enjoy|healthy|recovered|got help|i help|mild|over it|proud|in therapy|worked on it|moved on) "
+    r"happily|enjoy|healthy|recovered|got help|i help|mild|over it|proud|in therapy|worked on it|moved on) "
 )
 """What was is told as what is over, whatever else is said of now."""
 _NOW = re.compile(
@@ -64,7 +64,9 @@ _STORY = (
 _TOPIC = re.compile(rf"(?<![^ ]){_STORY} ")
 _QUOTE = re.compile(
     rf"(?<![^ ]){_STORY} (?:[^ .]+ )?(?:says?|said|goes|sings?|sang|where|who|that|called|titled|in which|ends with|about|"
-    r"has|is about|wants|thinks|line|tells?) |(?:line|lyric|quote|chorus|title|refrain|verse) "
+    r"has|is about|wants|thinks|line|tells?) |"
+    r"in (?:my|our) (?:new )?(?:novel|book|story|film|play|script|game|comic) |"
+    r"(?:line|lyric|quote|chorus|title|refrain|verse) "
 )
 _AGREES = re.compile(
     r"(?:me too|like me|that is me|same here|so do i|i feel the same|i feel like that|as i do) "

@@ -105,6 +105,20 @@ def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float,
     prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
 
 
+def test_what_is_found_of_veiled_speech() -> None:
+    """Every second line may be mended from; the others are counted only, but are from who wrote the families of rules."""
+    lines = lines_of("other.txt")
+    for title, half, found, wrongly in (
+        ("veiled", lines[::2], 0.9, 0.05),
+        ("veiled, other half", lines[1::2], 0.85, 0.07),
+    ):
+        grave = [line for line in half if line.kind != "none"]
+        harmless = [line for line in half if line.kind == "none"]
+        prove(12, f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
+        wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
+        prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+
+
 def test_explicit_statements_of_the_lines_kept_apart() -> None:
     explicit = [line for line in lines_of("apart.txt") if "explicit" in line.marks]
     prove(12, "explicit statements found, apart", share(explicit), 0.9, cases=len(explicit), at_least=True)
