@@ -143,14 +143,11 @@ async def open_journal(
         )
         return opened[0]
 
-    making = ExitStack()
-    """Held while a journal is made, so that of two first starts one makes it."""
+    making = ExitStack()  # held while a journal is made, so that of two first starts one makes it
     try:
         can_make = not for_reading and bool(wrapping_key or passphrase)
         slots = await writer.run(lambda: _read_alone(making, home) if can_make else _read(home))
         if slots is None:
-            if not (wrapping_key or passphrase):
-                raise CompanionError(Kind.NO_KEYRING)
             slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
@@ -568,6 +565,8 @@ def _read_alone(making: ExitStack, home: Home) -> KeySlots | None:
 async def _new(
     journal_id: str | None, wrapping_key: bytes | None, passphrase: str | None, cost: Argon2Cost
 ) -> tuple[KeySlots, Secret, SlotKind]:
+    if not (wrapping_key or passphrase):
+        raise CompanionError(Kind.NO_KEYRING)
     slots, key = new_slots(journal_id)
     if passphrase:
         slots = slots.with_slot(await slots.passphrase_slot(key, passphrase, cost))
