@@ -352,6 +352,10 @@ class Companion(Library):
         self._played.stop()
         self.engine.hush()
 
+    def read_on(self) -> None:
+        """The voice falls silent; the answer goes on, to be read."""
+        self.engine.read_on()
+
     def forget_draft(self) -> None:
         self.engine.forget_draft()
 
