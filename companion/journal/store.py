@@ -114,12 +114,11 @@ async def open_journal(
 
     Args:
         home: where `journal.db`, `keyslots.json` and `takes/` lie.
-        wrapping_key: the random secret (32 bytes) the system's keyring holds for this journal. Where it does not fit, the
-            passphrase is tried.
+        wrapping_key: the keyring's 32 bytes for this journal; where they do not fit, the passphrase is tried.
         passphrase: as typed.
         journal_id: of a new journal, a UUID; None draws one.
         cost: of the passphrase slot of a new journal.
-        for_reading: nothing is written or migrated, so that it can be done beside an app that is open; there must be one.
+        for_reading: nothing is written or migrated, so that it can be done beside an open app; there must be one.
 
     Raises:
         CompanionError: NO_KEYRING (new, and no secret given), JOURNAL_LOCKED (a secret is needed), WRONG_PASSPHRASE,
@@ -129,7 +128,7 @@ async def open_journal(
     opened: list[Opened] = []
     had_log = False
 
-    def opening(slots: KeySlots, key: Secret) -> Opened:
+    def opening(slots: KeySlots, key: Secret) -> None:
         nonlocal had_log
         had_log = has_log(home.journal)
         opened.append(
@@ -141,32 +140,31 @@ async def open_journal(
                 for_reading=for_reading,
             )
         )
-        return opened[0]
 
     making = ExitStack()  # held while a journal is made, so that of two first starts one makes it
     try:
-        can_make = not for_reading and bool(wrapping_key or passphrase)
-        slots = await writer.run(lambda: _read_alone(making, home) if can_make else _read(home))
+        may_make = bool(wrapping_key or passphrase) and not for_reading
+        slots = await writer.run(partial(_read_alone, home, making) if may_make else partial(_read, home))
         if slots is None:
             slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
-        database = await writer.run(partial(opening, slots, key))
+        await writer.run(partial(opening, slots, key))
         making.close()
     except BaseException:  # also cancelled in the middle: what was queued is done first, then closed
         await writer.close(lambda: _close(opened))
         making.close()
         raise
-    slots_file, connection = SlotsFile(home.key_slots, slots, key), database.connection
+    slots_file, connection = SlotsFile(home.key_slots, slots, key), opened[0].connection
     found = await writer.run(lambda: last_turn(connection))
     lacks = not had_log and slots.has_entries and found < (1 if slots.last_turn is None else slots.last_turn)
     tables = Tables(
         writer,
         connection,
         before_entries=lambda: slots_file.expect(last_turn(connection) + 1),
-        settle=None if database.is_read_only else partial(_settle, connection, slots_file),
-        is_read_only=database.is_read_only,
+        settle=None if opened[0].is_read_only else partial(_settle, connection, slots_file),
+        is_read_only=opened[0].is_read_only,
     )
     return SqlJournal(
         tables,
@@ -175,7 +173,7 @@ async def open_journal(
         slots_file=slots_file,
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
         copies=folder_of(home.journal),
-        check=None if database.is_checked else partial(check_whole, home.journal, key),
+        check=None if opened[0].is_checked else partial(check_whole, home.journal, key),
         lacks_newest=lacks,
     )
 
@@ -547,7 +545,7 @@ def _read(home: Home) -> KeySlots | None:
     return slots
 
 
-def _read_alone(making: ExitStack, home: Home) -> KeySlots | None:
+def _read_alone(home: Home, making: ExitStack) -> KeySlots | None:
     """The slots; held by `making` where another program may be about to make them, or the file beside them."""
     slots = _read(home)
     if slots is not None and slots.has_entries:
