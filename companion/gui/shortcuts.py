@@ -30,7 +30,10 @@ class Keys:
 
 SHORTCUTS: Mapping[str, Keys] = {
     "escape": Keys(keys=("Esc",), does="Throw the recording away, silence the answer, leave a page"),
-    "undo": Keys(keys=("Ctrl+Z",), does="Take back the recording that was just thrown away"),
+    "undo": Keys(
+        keys=("Ctrl+Z",),
+        does="Take back the recording that was just thrown away, or what was just done in the journal",
+    ),
     "go on": Keys(keys=(GO_ON_KEY,), does="Go on with an answer that was cut off"),
     "read": Keys(keys=(READ_KEY,), does="Silence the voice and read: the answer goes on"),
     "mute": Keys(keys=("Ctrl+M",), does="Close the open microphone of hands-free talking, or open it again"),
