@@ -41,7 +41,7 @@ class Bounds:
         sound = kind.startswith("audio/") or kind == "application/octet-stream"
         self._limit = max_body or (MAX_STREAM if self._lines or sound else MAX_BODY)
         self._total = self._line = self._event = 0
-        self._parts = dict(_MOST_PARTS) if kind.endswith("json") else None
+        self._parts = dict(_MOST_PARTS) if kind == "application/json" or kind.endswith("+json") else None
         self._tail = b""
 
     def exceeded_by(self, part: bytes) -> bool:

@@ -110,10 +110,10 @@ def _spellings(value: str) -> Iterator[str]:
     yield value
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="")
-    yield quote_plus(value)
-    yield repr(value)[1:-1]
     raw = value.encode("utf-8", "surrogatepass")
+    yield quote(raw, safe="")
+    yield quote_plus(raw)
+    yield repr(value)[1:-1]
     yield repr(raw)[2:-1]
     yield raw.hex()
     for encode in (b64encode, urlsafe_b64encode):

@@ -94,6 +94,7 @@ class Companion(Library):
             global_key=lambda: self.surroundings.key,
             played=self._played,
             memory=lambda: self.recall,
+            home=self.home,
         )
 
     @cached_property
@@ -351,6 +352,10 @@ class Companion(Library):
         """Silences what sounds, for whatever comes instead; an open take is finished, and no word is lost."""
         self._played.stop()
         self.engine.hush()
+
+    def read_on(self) -> None:
+        """The voice falls silent; the answer goes on, to be read."""
+        self.engine.read_on()
 
     def forget_draft(self) -> None:
         self.engine.forget_draft()

@@ -68,9 +68,16 @@ class Library(Ground):
         )
 
     def set_private(self, is_private: bool) -> None:
-        """What is said from now on leaves nothing, until it is switched off again; another reflection begins."""
+        """What is said from now on leaves nothing, until it is switched off again; another reflection begins.
+
+        So an answer that is kept never comes back to what was said in private.
+        """
+        is_other = is_private != self._is_private
         self._is_private = is_private
         self.archive.keep(self._keeps, anew=True)
+        if is_other and "engine" in self.__dict__:
+            self._played.stop()
+            self.engine.begin(self.engine.practice)
         if not is_private and not self.settings.journal.keep:
             self.events.emit(Note(text="Nothing is kept: the settings say so"))
 

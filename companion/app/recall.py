@@ -20,7 +20,7 @@ from companion.app.archive import Place
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, JournalRead, SessionBegan, TurnFinished
 from companion.flow import Concern, Role, Severity
-from companion.records import Earlier, Hit, Memory, Selection
+from companion.records import Earlier, Memory
 from companion.tasks import report, spawn, stop
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ SETTLES_S = 2.0
 _READER_RESTS_S = 0.05
 _EVERY_S = 0.25
 """So often it is told how far the reading is."""
-_ALL = Selection()
 
 
 class Recall:
@@ -88,18 +87,6 @@ class Recall:
                 self._sent_away.clear()
             case JournalOpened() | TurnFinished():
                 self.read_on()
-
-    # -- searching ------------------------------------------------------------------------------------------
-
-    async def words(self, typed: str, selection: Selection = _ALL, limit: int = 50) -> Sequence[Hit]:
-        """What holds the words, also the beginning of the last one: as one types. Best first."""
-        async with self._archive.using() as journal:
-            return await journal.finding.words(typed, selection, limit)
-
-    async def search(self, typed: str, selection: Selection = _ALL, limit: int = 50) -> Sequence[Hit]:
-        """What holds the words or means the same, where a model for that is here. Best first."""
-        async with self._archive.using() as journal:
-            return await journal.finding.search(typed, selection, limit)
 
     # -- while somebody talks -------------------------------------------------------------------------------
 

@@ -76,6 +76,12 @@ class Answer:
         if self.flushed_s is None:
             self.flushed_s = heard_s
 
+    def read_on(self) -> None:
+        """The voice falls silent; what is written, and what is still to come, is read instead and counts as heard."""
+        self.is_aloud = False
+        self._following.end()
+        self._player.flush()
+
     @property
     def heard_text(self) -> str:
         """What the person heard; all that was written where nothing is spoken or nothing was cut."""
@@ -218,8 +224,7 @@ class Answer:
         """Text never waits for speech: the answer goes on to be read. Nothing needs to be asked again."""
         if not self.is_aloud:
             return
-        self.is_aloud = False
-        self._player.flush()
+        Answer.read_on(self)
         own = {Action.RETRY: None, Action.ANSWER_OFFLINE: Action.SPEAK_OFFLINE}
         helps = [own.get(action, action) for action in error.actions]
         error.actions = tuple(action for action in helps if action is not None)

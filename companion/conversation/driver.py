@@ -53,6 +53,10 @@ class Driver:
         """Silences an answer and finishes a take: something else wants to be heard or seen. No word is lost."""
         self._feed(machine.Hush())
 
+    def read_on(self) -> None:
+        """The voice falls silent; the answer goes on, to be read."""
+        self._feed(machine.Hush(reads_on=True))
+
     def submit(self, text: str) -> bool:
         """Sends typed words; False while a take is under way, so that the composer keeps them."""
         before = self.state.turn

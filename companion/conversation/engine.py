@@ -304,7 +304,7 @@ class Engine(Driver):
                 self._failed = turn
                 self._set_aside(_keep(turn), "keep take")
             case machine.Flush() if turn.answer is not None:
-                turn.answer.flush()
+                turn.answer.read_on() if command.goes_on else turn.answer.flush()
             case machine.CancelReply():
                 turn.interrupt()
 

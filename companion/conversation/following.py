@@ -47,6 +47,7 @@ class Following:
         self._turn, self._player, self._track, self._events = turn, player, track, events
         self._on_sound, self._on_progress, self._on_stall = on_sound, on_progress, on_stall
         self._made = asyncio.Event()
+        self._is_over = False
         self._starved_s = 0.0
         self._heard_s = 0.0
         self._sentence: Sentence | None = None
@@ -56,9 +57,13 @@ class Following:
         """There is sound to play."""
         self._made.set()
 
+    def end(self) -> None:
+        """It has fallen silent: nothing is followed, and nothing waited for."""
+        self._is_over = True
+
     def look(self) -> None:
         """Tells how far it has come now; whoever waited for the last sound asks once more."""
-        if (heard_s := self._player.heard_s) > 0:
+        if (heard_s := self._player.heard_s) > 0 and not self._is_over:
             self._tell(heard_s)
 
     async def run(self) -> None:
@@ -68,6 +73,8 @@ class Following:
         while still_s <= STALL_S:
             pause_s = FOLLOW_S if self.has_sounded or still_s > 1.0 else FIRST_S
             await asyncio.sleep(pause_s)
+            if self._is_over:
+                return
             now_s = self._player.heard_s
             is_moving = now_s > heard_s or now_s >= self._track.total_s - 0.2
             still_s, heard_s = 0.0 if is_moving else still_s + pause_s, now_s

@@ -192,7 +192,7 @@ class SpokenAnswer(Answer):
         """By the ordinary voice; where it fails they have been read, and the voice model's own sound goes on."""
         try:
             for sentence in what.sentences if self._speak is not None and self.is_aloud else ():
-                if self._speak is None or not sentence.spoken:
+                if self._speak is None or not self.is_aloud or not sentence.spoken:
                     continue
                 what.track.request()
                 what.track.begin(sentence)

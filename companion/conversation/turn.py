@@ -92,6 +92,9 @@ class Cancel:
 class Hush:
     """Something else wants to be heard or seen: an answer is silenced, a take is finished, hearing goes on."""
 
+    reads_on: bool = False
+    """The person would rather read: only the voice falls silent; the answer goes on and counts as heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leave:
@@ -321,6 +324,9 @@ class Tell(Command):
 class Flush(Command):
     """Silence, now."""
 
+    goes_on: bool = False
+    """And for the rest of the answer, which is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class CancelReply(Command):
@@ -388,7 +394,7 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
     if isinstance(given, Cancel):
         return _cancel(state, now_s, limits)
     if isinstance(given, Hush):
-        return _hush(state, now_s, limits)
+        return _hush(state, now_s, limits, reads_on=given.reads_on)
     if isinstance(given, Leave):
         return _leave(state, now_s)
     if isinstance(given, Submit | Rehear):
@@ -451,8 +457,13 @@ def _without_take(state: State, now_s: float, limits: Limits, *commands: Command
     return _transcribing(replace(state, since_s=now_s), now_s, limits, *commands)
 
 
-def _hush(state: State, now_s: float, limits: Limits) -> Step:
+def _hush(state: State, now_s: float, limits: Limits, *, reads_on: bool) -> Step:
     match state.phase:
+        case Phase.THINKING | Phase.SPEAKING if reads_on:
+            thinking = _enter(state, Phase.THINKING, state.turn, now_s, limits.thinking_s)
+            return (thinking if state.phase is Phase.SPEAKING else state), (Flush(state.turn, goes_on=True),)
+        case _ if reads_on:
+            return state, ()
         case Phase.ARMING | Phase.LISTENING:
             return _toggle(state, now_s, limits, may_begin=False)
         case Phase.THINKING | Phase.SPEAKING:

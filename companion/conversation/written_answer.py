@@ -72,10 +72,21 @@ class WrittenAnswer(Answer):
             self._mark(Mark.REPLY_DONE)
             self._events.emit(ReplyEnded(turn=self._turn, text=self.text, state=self.state))
             if self._voice is not None:
-                await self._voice
+                await self._spoken(self._voice)
             self._look_once_more()
         finally:
             await stop(self._voice, self._follow)
+
+    def read_on(self) -> None:
+        super().read_on()
+        if self._voice is not None:
+            self._voice.cancel()
+
+    async def _spoken(self, voice: asyncio.Task[None]) -> None:
+        """All of it is said, or the person reads on."""
+        await asyncio.wait((voice,))
+        if not voice.cancelled():
+            voice.result()
 
     def _begin_to_speak(self) -> None:
         self._begin()

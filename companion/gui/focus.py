@@ -49,8 +49,14 @@ def _controls(widget: QWidget, *, is_root: bool = False) -> Iterator[QWidget]:
         if not widget.isVisible() or widget.isWindow():
             return
         if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled():
-            yield widget  # what is inside belongs to it
+            # What is inside belongs to it; an area that scrolls is a stop only where nothing in it is one.
+            inside = list(_inside(widget)) if isinstance(widget, QScrollArea) else []
+            yield from inside or [widget]
             return
+    yield from _inside(widget)
+
+
+def _inside(widget: QWidget) -> Iterator[QWidget]:
     children = [each for each in widget.children() if isinstance(each, QWidget)]
     for row in _rows(children):
         for child in row:

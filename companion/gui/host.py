@@ -254,6 +254,9 @@ class WindowHost(Protocol):
     def cancel(self) -> None:
         """Throws the take away, or silences the answer."""
 
+    def read_on(self) -> None:
+        """The voice falls silent; the answer goes on, to be read."""
+
     def forget_draft(self) -> None:
         """Heard words that waited to be read were thrown away unsent."""
 

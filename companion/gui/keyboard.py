@@ -34,6 +34,7 @@ class Keyboard:
                 "page 3": lambda: window.show_page("insights"),
                 "search": window.pages.look_for,
                 "mute": lambda: host.mute(not window.is_muted),
+                "read": self.read_on,
                 "go on": lambda: host.act(Action.CONTINUE),
                 "escape": self.escape,
                 "larger": lambda: window.text_size_wanted.emit(1),
@@ -44,6 +45,12 @@ class Keyboard:
                 "quit": window.close,
             },
         )
+
+    def read_on(self) -> None:
+        """The voice falls silent; what is still to come is only shown."""
+        if self._window.phase in (Phase.SPEAKING, Phase.THINKING):
+            self._host.read_on()
+            self._window.status.show_note("The voice is silent; the answer goes on")
 
     def escape(self) -> None:
         """Ends the nearest thing that can be ended: a search, a take, an answer, a card, a page."""

@@ -18,6 +18,8 @@ from companion.gui.talk import TalkButton
 
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
+READ_KEY = "Ctrl+R"
+"""Silences the voice; the answer goes on, to be read."""
 GO_ON_KEY = "Ctrl+G"
 """Goes on with an answer that was cut off."""
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF

@@ -122,6 +122,17 @@ class Pages(QStackedWidget):
                 self.removeWidget(page)
                 page.deleteLater()
 
+    def show_another_journal(self) -> None:
+        """Another journal is open than the one these pages have read."""
+        if "journal" in self.__dict__:
+            self.journal.begin_anew()
+        self.refresh_shown()
+
+    async def keep_edited(self) -> None:
+        """A reflection that is being put right is kept as it stands."""
+        if "journal" in self.__dict__:
+            await self.journal.keep_edited()
+
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
         shown = self.currentWidget()

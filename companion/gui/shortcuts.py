@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
-from companion.gui.keys import EVERYWHERE, GO_ON_KEY, key_name, key_named
+from companion.gui.keys import EVERYWHERE, GO_ON_KEY, READ_KEY, key_name, key_named
 
 ALWAYS = "always"
 """Property of a shortcut that works while the window is locked, too."""
@@ -30,8 +30,12 @@ class Keys:
 
 SHORTCUTS: Mapping[str, Keys] = {
     "escape": Keys(keys=("Esc",), does="Throw the recording away, silence the answer, leave a page"),
-    "undo": Keys(keys=("Ctrl+Z",), does="Take back the recording that was just thrown away"),
+    "undo": Keys(
+        keys=("Ctrl+Z",),
+        does="Take back the recording that was just thrown away, or what was just done in the journal",
+    ),
     "go on": Keys(keys=(GO_ON_KEY,), does="Go on with an answer that was cut off"),
+    "read": Keys(keys=(READ_KEY,), does="Silence the voice and read: the answer goes on"),
     "mute": Keys(keys=("Ctrl+M",), does="Close the open microphone of hands-free talking, or open it again"),
     "new": Keys(keys=("Ctrl+N",), does="Begin a new reflection"),
     "private": Keys(

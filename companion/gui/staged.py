@@ -231,6 +231,9 @@ class StagedHost:
     def cancel(self) -> None:
         self.pressed.append("cancel")
 
+    def read_on(self) -> None:
+        self.pressed.append("read on")
+
     def forget_draft(self) -> None:
         self.pressed.append("forget draft")
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from companion.events import Phase
 from companion.gui.composer import Composer
+from companion.gui.keys import READ_KEY
 from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
@@ -29,7 +30,7 @@ _WORDS = {
     Face.LISTENING: ("Listening", "{time} · release to send · [Esc] discards"),
     Face.TRANSCRIBING: ("Writing it down", "[Esc] discards"),
     Face.THINKING: ("Thinking", "press to interrupt"),
-    Face.SPEAKING: ("Speaking", "press to interrupt"),
+    Face.SPEAKING: ("Speaking", f"press to interrupt · [{READ_KEY}] to read only"),
     Face.TROUBLE: ("Waiting for you", "your words are saved"),
 }
 _READY_HINTS = {

@@ -249,7 +249,7 @@ class TalkPage(QWidget):
             case e.DraftOffered():
                 self._forget(event.turn)
                 self.area.offer(event.text)
-            case e.PhaseChanged(phase=e.Phase.READY) if self.has_script:
+            case e.PhaseChanged(phase=e.Phase.READY | e.Phase.THINKING) if self.has_script:
                 self.script.quiet()
 
     def _begin(self) -> Script:

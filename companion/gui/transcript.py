@@ -54,6 +54,8 @@ class Script(ReadingPage):
         self._tentative_from = 0
         self._pending: list[str] = []
         self._spoken_words = ""
+        self._starts: dict[tuple[int, bool], int] = {}
+        """Where the words of a turn begin, and (True) those of its answer."""
         self._found: tuple[int, int] | None = None
         """Where the words stand that a search has found."""
         self._spoken: tuple[int, int] | None = None
@@ -92,9 +94,16 @@ class Script(ReadingPage):
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum() if self._from_below else 0)
 
-    def show_passage(self, words: str) -> bool:
-        """Brings these words into view on the accent's paper; False: they are not on the page."""
-        self._found = self._find(words, 0)
+    def show_passage(self, words: str, place: int, *, is_answer: bool = False, end: int = 0) -> bool:
+        """Brings these words into view on the accent's paper; False: they are not on the page.
+
+        They stand in the turn at `place`, and end at `end` in what was said then, or in the answer.
+        """
+        turn = self._turns[place]
+        if end > turn.pieces * SHOWN_CHARS:
+            turn.pieces = end // SHOWN_CHARS + 1
+            self.rebuild()
+        self._found = self._find(words, self._starts.get((place, is_answer), 0))
         self._repaint_spans()
         if self._found is None:
             return False
@@ -298,6 +307,7 @@ class Script(ReadingPage):
         self.setUpdatesEnabled(False)
         self._setter.begin_page()
         self._said_from, self._growing = 0, None
+        self._starts.clear()
         if self._title:
             self._setter.heading(self._title)
         if self._first:
@@ -316,7 +326,7 @@ class Script(ReadingPage):
         said_from = 0
         if turn.said:
             self._setter.caption("You", turn.said_at, first=self.document().isEmpty())
-            said_from = self._setter.begin("said")
+            said_from = self._starts[place, False] = self._setter.begin("said")
             self._setter.write_long("said", turn.said, turn.pieces, place)
         if is_live:
             self._said_from = said_from
@@ -327,7 +337,7 @@ class Script(ReadingPage):
                 self._setter.more(len(turn.told) - self._growing.chars, place)
         elif turn.told:
             self._setter.caption(turn.teller, turn.told_at, first=self.document().isEmpty())
-            told_from = self._setter.begin("told")
+            told_from = self._starts[place, True] = self._setter.begin("told")
             self._setter.write_long("told", turn.told, turn.pieces, place)
             self._mark_ending(turn, told_from)
 

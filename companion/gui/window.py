@@ -41,6 +41,7 @@ from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.gui.welcome.view import WelcomeView
@@ -236,7 +237,9 @@ class Window(QMainWindow):
         self.pages.practice_chosen.connect(self._choose_practice)
         self.rail.page_chosen.connect(self.show_page)
         self.rail.settings_requested.connect(self.settings_requested)
-        self.rail.private_wanted.connect(host.set_private)
+        self.rail.private_wanted.connect(
+            lambda is_private: spawn(self._set_private(is_private), name="begin or end what is private")
+        )
         self.bar.settings_requested.connect(self.settings_requested)
         self.bar.practice_chosen.connect(self._choose_practice)
         self.bar.new_session_wanted.connect(self.begin_anew)
@@ -304,6 +307,10 @@ class Window(QMainWindow):
     def begin_anew(self) -> None:
         self._host.new_session()
         self.show_page("talk")
+
+    async def _set_private(self, is_private: bool) -> None:
+        await self.pages.keep_edited()
+        self._host.set_private(is_private)
 
     def _clear_page(self) -> None:
         """Another session begins, and its page with its question."""
@@ -378,6 +385,7 @@ class Window(QMainWindow):
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
                 self.rail.show_private(is_private=event.is_by_choice)
+                self.pages.show_another_journal()
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():

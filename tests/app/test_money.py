@@ -213,6 +213,8 @@ def test_no_road_passes_by_the_meter() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 called = node.func.attr
+                if called == "draw" and "gui" in path.parts:
+                    continue  # on the screen
                 assert called not in ("chat", "transcribe", "embed", "draw", "film", "batch"), (
                     f"{path}:{node.lineno}"
                 )

@@ -6,6 +6,7 @@ from companion.events import JournalOpened
 from companion.flow import FRAME_BYTES
 from companion.paths import Home
 from tests.app.test_companion import KeepingVault, running, texts
+from tests.app.test_journal_desk import known
 from tests.journal.conftest import bytes_on_disk
 from tests.reliability.proof import prove
 
@@ -34,8 +35,10 @@ async def test_it_leaves_nothing(home: Home) -> None:
             await take.finish()
         await first.app.archive.keep_draft(f"{SENTINEL}, not sent")
         new = {path for path in files(home) - before if "log" not in path}
+        assert "Kept before." not in known(first)
         first.app.set_private(False)
         await first.until(lambda: not first.of(JournalOpened)[-1].is_by_choice)
+        assert SENTINEL not in known(first), "no answer that is kept comes back to it"
         await first.turn("Kept after.")
         assert await texts(first.app) == ["Kept after.", "Kept before."]
         first.app.set_private(True)

@@ -199,7 +199,7 @@ async def test_the_journal_is_read_in_the_background_and_found_by_meaning(
         await calendar.said(watched, "aaaa bbbb", "zzzz yyyy")
         await watched.app.recall.catch_up()
         assert watched.of(JournalRead)[-1] == JournalRead(done=2, whole=2)
-        (hit, *_) = await watched.app.recall.search("abab")
+        (hit, *_) = await watched.app.journal_desk.search("abab")
         assert (hit.passage, hit.is_by_words) == ("aaaa bbbb", False)
 
 

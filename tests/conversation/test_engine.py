@@ -269,6 +269,22 @@ async def test_an_interrupted_answer_is_kept_and_sent_as_it_was_heard(desk: Desk
     assert said == [first.record.heard_text]
 
 
+async def test_who_silences_the_voice_to_read_has_read_the_answer(desk: Desk) -> None:
+    desk.player = CapturingPlayer(realtime=True)
+    desk.engine.submit("first")
+    await desk.until(SentenceHeard)
+    desk.engine.read_on()
+    assert desk.engine.state.phase is Phase.THINKING
+    finished = await desk.until(TurnFinished)
+    assert finished.record.reply_state is ReplyState.WHOLE
+    assert finished.record.heard_text == finished.record.reply_text == ANSWER
+    assert not desk.of(Trouble)
+    assert len(desk.of(SentenceHeard)) == 1
+    desk.engine.submit("second")
+    await desk.until(TurnFinished, count=2)
+    assert [m.content for m in desk.prompts[1] if m.role is Speaker.ASSISTANT] == [ANSWER]
+
+
 async def test_a_voice_that_fails_holds_no_text_back(desk: Desk) -> None:
     async def mute(text: str) -> AsyncIterator[Audio]:
         raise CompanionError(Kind.VOICE_FAILED, who="The voice")

@@ -322,6 +322,19 @@ def test_hush_silences_an_answer_and_finishes_a_take() -> None:
     assert Bench().feed(Hush()).state.phase is Phase.READY
 
 
+def test_who_reads_on_silences_the_voice_and_nothing_else() -> None:
+    bench = speaking().feed(Hush(reads_on=True))
+    assert bench.take_commands() == [Flush(1, goes_on=True)]
+    assert bench.state.phase is Phase.THINKING
+    assert bench.feed(Hush(reads_on=True)).take_commands() == [Flush(1, goes_on=True)]
+    assert bench.feed(TurnOver(1)).state.phase is Phase.READY
+    assert (
+        listening().feed(Hush(reads_on=True)).take_commands()
+        == Bench().feed(Hush(reads_on=True)).take_commands()
+        == []
+    )
+
+
 def test_another_session_frees_the_machine_and_loses_no_word() -> None:
     assert listening().feed(Leave()).take_commands() == [Transcribe(1), KeepWords(1)]
     heard = listening().feed(Release(), after=1.0).feed(Tick(), after=0.3)
@@ -392,6 +405,7 @@ inputs = st.one_of(
             Slept(),
             Cancel(),
             Hush(),
+            Hush(reads_on=True),
             Leave(),
             Tick(),
             Submit("words"),

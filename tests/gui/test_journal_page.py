@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ from pytestqt.qtbot import QtBot
 
 from companion.days import When
 from companion.errors import CompanionError, Kind
-from companion.events import LocalTimeChanged
+from companion.events import JournalOpened, LocalTimeChanged
 from companion.flow import ReplyState, TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
-from companion.records import Selection
+from companion.records import Hit, Selection
 
 
 @pytest.fixture
@@ -219,6 +220,22 @@ async def test_a_search_shows_passages_and_opens_at_their_place(
     assert any("river" in each.cursor.selectedText() for each in page.script.extraSelections())
 
 
+async def test_a_passage_is_shown_in_its_turn_though_others_say_the_same_and_it_is_long(
+    host: StagedHost, page: JournalPage
+) -> None:
+    long = "So it went. " * 4_000
+    said = ("The river again.", f"{long}The river again.")
+    turns = [TurnRecord(id=n, session_id=4, at=EVENING, user_text=text) for n, text in enumerate(said)]
+    page.reader.show_reflection(replace(host.kept[4][0], title="The river again."), turns)
+    ends = []
+    for turn in turns:
+        begin = turn.user_text.index("The river")
+        page.reader.show_hit(Hit(session_id=4, turn_id=turn.id, passage="… The river again.", begin=begin))
+        ends.append(page.script.textCursor().position())
+    assert ends[0] > len("The river again.")
+    assert ends[1] > len(long)
+
+
 async def test_ctrl_k_looks_for_words_from_anywhere_and_escape_leaves(
     qtbot: QtBot, window: Window, host: StagedHost
 ) -> None:
@@ -310,6 +327,41 @@ async def test_what_is_being_put_right_is_kept_when_the_page_is_left(
     assert host.kept[4][0].title == "Half a title"
 
 
+async def test_tab_goes_from_the_title_through_every_field_to_save(qtbot: QtBot, page: JournalPage) -> None:
+    page.deeds.do("edit")
+    await settle()
+    reached = []
+    while (field := QApplication.focusWidget()) is not page.editor.save:
+        assert field is not None
+        assert len(reached) < 40
+        reached.append(field.accessibleName())
+        qtbot.keyClick(field, Qt.Key.Key_Tab)
+    assert reached[0] == "Title"
+    assert reached[1].startswith("What you said at") or reached[1].startswith("Delete what was said at")
+    assert reached[-3:-1] == ["Tags", "People"]
+
+
+async def test_another_journal_leaves_nothing_of_the_one_before(
+    qtbot: QtBot, window: Window, host: StagedHost, page: JournalPage
+) -> None:
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("Half a title")
+    window.rail.buttons["private"].click()
+    await settle()
+    assert host.kept[4][0].title == "Half a title", "it was kept where it belongs"
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    await settle()
+    host.kept.clear()
+    host.emit(JournalOpened(storage="memory", is_by_choice=True))
+    await settle()
+    assert not page.editor.is_open
+    assert not page.side.answer.isVisible(), "nothing of the other one can be brought back here"
+    assert page.script.text() == ""
+    assert page.model.rowCount() == 0
+    assert page._sentence.text() == "Nothing here yet"
+
+
 async def test_escape_leaves_the_editor_as_it_was(
     window: Window, host: StagedHost, page: JournalPage
 ) -> None:
@@ -327,7 +379,7 @@ async def test_deleting_can_be_undone(qtbot: QtBot, host: StagedHost, page: Jour
     await settle()
     assert "I did leave early, actually" not in rows(page)
     assert "Deleted 1 reflection" in page.side.said_text.text()
-    page.side.answer.click()
+    qtbot.keyClick(page.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     await settle()
     assert "I did leave early, actually" in rows(page)
 

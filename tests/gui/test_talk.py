@@ -128,7 +128,7 @@ def test_trouble_shows_only_while_nothing_goes_on() -> None:
         (Phase.LISTENING, "Listening", "0:00 · release to send · Esc discards"),
         (Phase.TRANSCRIBING, "Writing it down", "Esc discards"),
         (Phase.THINKING, "Thinking", "press to interrupt"),
-        (Phase.SPEAKING, "Speaking", "press to interrupt"),
+        (Phase.SPEAKING, "Speaking", "press to interrupt · Ctrl+R to read only"),
     ],
 )
 def test_each_phase_has_its_words(
@@ -137,6 +137,16 @@ def test_each_phase_has_its_words(
     host.phase(phase)
     area = window.page.area
     assert (area.state.text(), area.hint.text) == (state, hint)
+
+
+def test_a_key_silences_the_voice_and_leaves_the_answer(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    window._keyboard.read_on()
+    assert "read on" not in host.pressed
+    host.phase(Phase.SPEAKING)
+    qtbot.keyClick(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    assert host.pressed[-1] == "read on"
 
 
 def test_a_latched_take_says_how_it_ends(window: Window, host: StagedHost) -> None:

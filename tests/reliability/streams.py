@@ -21,6 +21,8 @@ ENDINGS = {
     ("openai", Way.HEAR): b"transcript.text.done",
 }
 """What a stream must hold to be whole."""
+ENOUGH = {("anthropic", Way.CHAT): b'"stop_reason":"end_turn"', ("openai", Way.HEAR): b"[DONE]"}
+"""What says as much where that was lost on the way."""
 
 
 def good(vendor: str, way: Way, reply: str) -> Answer:

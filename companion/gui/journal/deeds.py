@@ -21,6 +21,7 @@ from companion.gui.journal.editor import Edited
 from companion.gui.journal.lines import title_of
 from companion.gui.journal.list import ReflectionList
 from companion.gui.journal.reader import Reader
+from companion.gui.journal.side import UNDO
 from companion.records import Selection, SessionRecord
 
 Begin = Callable[[str, Coroutine[Any, Any, None]], None]
@@ -109,7 +110,7 @@ class Deeds(QObject):
         except CompanionError as error:
             self._say(f"{error.message} {error.hint}")
             return
-        self._say(text, "Undo", lambda: self.change(self._desk.undo(token)))
+        self._say(text, UNDO, lambda: self.change(self._desk.undo(token)))
         self.changed.emit()
 
     def change(self, work: Coroutine[Any, Any, object]) -> None:

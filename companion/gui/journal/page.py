@@ -107,10 +107,26 @@ class JournalPage(QWidget):
             return False
         return True
 
-    async def close_reading(self) -> None:
-        """Keeps what is being put right and ends what is under way."""
+    def begin_anew(self) -> None:
+        """Another journal is open: nothing of the one before stays on the page, nor what could be undone in it."""
+        self.editor.close_form()
+        self._sides.setCurrentWidget(self.reader)
+        self.side.leave_search()
+        self.side.said.hide()
+        self._shown = self._from_day = None
+        self.model.begin()
+        self.reader.clear()
+        if self.isVisible():
+            self.refresh()
+
+    async def keep_edited(self) -> None:
+        """What is being put right is kept as it stands."""
         if (edited := self.editor.edited()) is not None:
             await self.deeds.try_(self.deeds.keep(edited))
+
+    async def close_reading(self) -> None:
+        """Keeps what is being put right and ends what is under way."""
+        await self.keep_edited()
         await self.waiting.close_reading()
         await stop(*self._tasks.values())
 
@@ -268,8 +284,8 @@ class JournalPage(QWidget):
             return
         self._shown = session.id
         self.reader.show_reflection(session, turns)
-        if hit is not None and hit.turn_id is not None:
-            self.script.show_passage(hit.passage.strip("… "))
+        if hit is not None:
+            self.reader.show_hit(hit)
 
     def _explain(self, sentence: str, hint: str, *, is_new: bool = False) -> None:
         self._sentence.setText(sentence)
@@ -343,6 +359,7 @@ class JournalPage(QWidget):
             ("Ctrl+E", lambda: self.deeds.do("edit")),
             ("Ctrl+P", lambda: self.deeds.do("print")),
             ("Ctrl+Shift+C", lambda: self.deeds.do("copy")),
+            ("Ctrl+Z", side.take_back),
         ):
             QShortcut(QKeySequence(keys), self, context=here).activated.connect(do)
         QShortcut(

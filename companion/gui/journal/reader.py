@@ -24,7 +24,7 @@ from companion.gui.labels import label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
-from companion.records import SessionRecord, SoundSide, mood_name
+from companion.records import Hit, SessionRecord, SoundSide, mood_name
 
 _COLUMN_PX = 660
 _SIDE_BY_SIDE = 110
@@ -123,6 +123,15 @@ class Reader(QWidget):
         for button in (self.restore, self.remove):
             button.setVisible(is_gone)
         self._show_marks(session)
+
+    def show_hit(self, hit: Hit) -> None:
+        """Where the passage was said, or answered."""
+        for place, turn in enumerate(self.turns):
+            if turn.id == hit.turn_id:
+                words = hit.passage.strip("… ")
+                self.script.show_passage(
+                    words, place, is_answer=hit.is_answer, end=hit.begin + len(hit.passage)
+                )
 
     def clear(self) -> None:
         self.session, self.turns = None, ()

@@ -19,6 +19,7 @@ _LIST_PX = 310
 _WORDS_MS, _MEANING_MS = 90, 350
 """Rest in typing after which words are looked for, and meaning."""
 _UNDO_MS = 20_000
+UNDO = "Undo"
 
 
 class Side(QWidget):
@@ -38,7 +39,7 @@ class Side(QWidget):
         self._look, self._list = look, list_
         self.search, self.filter = QLineEdit(), FilterButton(look, titles)
         self.chosen_filter = QPushButton()
-        self.said, self.said_text, self.answer = QFrame(), label("", "soft", wraps=True), QPushButton("Undo")
+        self.said, self.said_text, self.answer = QFrame(), label("", "soft", wraps=True), QPushButton(UNDO)
         self._answered: Callable[[], None] = lambda: None
         self._is_quiet = False
         self._words, self._meaning, self._forgetting = (
@@ -82,6 +83,11 @@ class Side(QWidget):
         self.said.show()
         announce(self, text)
         self._forgetting.start()
+
+    def take_back(self) -> None:
+        """Presses "Undo", where it is offered."""
+        if self.answer.isVisible() and self.answer.text() == UNDO:
+            self.answer.click()
 
     # -- inside ---------------------------------------------------------------------------------------------
 

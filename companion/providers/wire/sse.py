@@ -204,7 +204,7 @@ class AnswerSplitter(Splitter):
     def rest(self) -> list[ServerSentEvent]:
         if self.is_events:
             return super().rest()
-        text = self._bare.decode("utf-8", self._errors).strip()
+        text = self._bare.removeprefix(_BOM).decode("utf-8", self._errors).strip()
         try:
             parsed(text)
         except ValueError:
