@@ -118,9 +118,9 @@ class Archive:
     @property
     def why_empty(self) -> CompanionError | None:
         """Why reflections of this home may not be seen now; None: what is not there was never said."""
-        if self._keeps and self._kept is not None:
-            return _not_whole() if self._kept.lacks_newest else None
-        return self._why_shut if self._keeps else None
+        if self._kept is not None and self._kept.lacks_newest and self._keeps:
+            return _not_whole()
+        return self._why_shut if self._keeps and self._kept is None else None
 
     @asynccontextmanager
     async def using(self) -> AsyncGenerator[SqlJournal, None]:
@@ -184,7 +184,7 @@ class Archive:
         async with self._wishing:  # the file is looked at beside the loop, and wishes keep their order
             purpose = await self._disk.purpose()
             task = self._start(partial(self._open_with_passphrase, passphrase, purpose))
-        await self._ended(task)
+        await _ended(task)
 
     async def start_anew(self) -> None:
         """Moves a journal that does not open beside and makes a new one; nothing where it is open.
@@ -460,22 +460,23 @@ class Archive:
             await step()
 
     async def _do(self, step: Callable[[], Awaitable[None]]) -> None:
-        await self._ended(self._start(step))
+        await _ended(self._start(step))
 
     def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         if self._is_closed:
             raise _closed()
         return self._begin(step, is_awaited=True)
 
-    async def _ended(self, task: asyncio.Task[None]) -> None:
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:  # the step goes on without its caller
-            task.add_done_callback(_report)
-            raise
-        if task.cancelled():
-            raise _closed()
-        await task
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:  # the step goes on without its caller
+        task.add_done_callback(_report)
+        raise
+    if task.cancelled():
+        raise _closed()
+    await task
 
 
 async def _in_memory() -> SqlJournal:
