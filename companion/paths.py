@@ -66,8 +66,8 @@ def find_home(chosen: str | os.PathLike[str] | None = None) -> Home:
         support = home / "Library/Application Support/Companion"
         return Home(config=support, data=support, state=home / "Library/Logs/Companion")
     return Home(
-        config=_xdg("XDG_CONFIG_HOME", home / ".config") / "companion",
-        data=_xdg("XDG_DATA_HOME", home / ".local/share") / "companion",
+        config=xdg_config() / "companion",
+        data=xdg_data() / "companion",
         state=_xdg("XDG_STATE_HOME", home / ".local/state") / "companion",
     )
 
@@ -107,7 +107,7 @@ def locked(path: Path, limit_s: float) -> Iterator[None]:
     Raises:
         OSError: TimeoutError when somebody else holds it for longer than `limit_s`.
     """
-    with path.open("ab") as file:
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         until = time.monotonic() + limit_s
         while not hold(file.fileno()):
             if time.monotonic() > until:
@@ -150,6 +150,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def xdg_config() -> Path:
+    """Where programs of this person keep their settings."""
+    return _xdg("XDG_CONFIG_HOME", _user_home() / ".config")
+
+
+def xdg_data() -> Path:
+    """Where programs of this person keep what the desktop finds: menu entries, icons."""
+    return _xdg("XDG_DATA_HOME", _user_home() / ".local/share")
 
 
 def _xdg(name: str, default: Path) -> Path:

@@ -94,6 +94,7 @@ class Companion(Library):
             global_key=lambda: self.surroundings.key,
             played=self._played,
             memory=lambda: self.recall,
+            home=self.home,
         )
 
     @cached_property

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from companion.errors import Action, CompanionError, Kind
+from companion.log import describe
 from companion.paths import Home
 from companion.places import try_to_write
 
@@ -26,6 +27,8 @@ class JournalOnDisk:
 
     def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
         self._home, self._vault = home, vault
+        self._made = ""
+        """The journal that was made here last."""
 
     async def look(self) -> JournalState:
         """Without any secret. Raises what `look_at` raises."""
@@ -65,10 +68,15 @@ class JournalOnDisk:
         vault = await self._vault()
         if state.is_new:
             await asyncio.to_thread(try_to_write, self._home.data)
-            journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
+            key, self._made = secrets.token_bytes(32), str(uuid.uuid4())
             # First, so that no journal is made that cannot be opened.
-            await vault.put_journal_key(journal_id, key)
-            return await open_journal(self._home, wrapping_key=key, journal_id=journal_id)
+            await vault.put_journal_key(self._made, key)
+            try:
+                return await open_journal(self._home, wrapping_key=key, journal_id=self._made)
+            except CompanionError as error:
+                state = await self.look()
+                if error.kind is not Kind.JOURNAL_LOCKED or state.journal_id in ("", self._made):
+                    raise  # else another program was first, and it is that one's
         if SlotKind.KEYRING not in state.opens_with:
             raise CompanionError(Kind.JOURNAL_LOCKED)
         return await open_journal(self._home, wrapping_key=await vault.get_journal_key(state.journal_id))
@@ -85,7 +93,8 @@ class JournalOnDisk:
         state = await self.look()
         if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
             raise no_passphrase(is_open=False)
-        return await open_journal(self._home, passphrase=passphrase)
+        self._made = str(uuid.uuid4()) if state.is_new else ""
+        return await open_journal(self._home, passphrase=passphrase, journal_id=self._made or None)
 
     async def give_keyring(self, journal: SqlJournal) -> None:
         """The keyring opens this open journal from now on. Raises what keyring and key file raise."""
@@ -120,11 +129,11 @@ class JournalOnDisk:
 
     async def forget_new(self) -> None:
         """Removes one that was made a moment ago and holds nothing."""
-        await asyncio.to_thread(_forget_new, self._home)
+        await asyncio.to_thread(_forget_new, self._home, self._made)
 
     async def set_aside(self) -> None:
         """Moves one that does not open beside. Raises `CompanionError`."""
-        from companion.journal.store import set_aside
+        from companion.journal.leaving import set_aside
 
         try:
             await asyncio.to_thread(set_aside, self._home)
@@ -134,13 +143,13 @@ class JournalOnDisk:
             ) from error
 
 
-def _forget_new(home: Home) -> None:
-    from companion.journal.store import forget_new
+def _forget_new(home: Home, journal_id: str) -> None:
+    from companion.journal.leaving import forget_new
 
     try:
-        forget_new(home)
-    except OSError as error:  # it is empty, and opens with what it was made with
-        _log.info("an empty journal stays: %s", error.strerror)
+        forget_new(home, journal_id)
+    except (OSError, CompanionError) as error:  # it is empty, and opens with what it was made with
+        _log.info("an empty journal stays: %s", describe(error))
 
 
 def no_passphrase(*, is_open: bool) -> CompanionError:

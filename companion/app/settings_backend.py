@@ -9,12 +9,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from companion.app import roles, servers
+from companion.app import desktop_entry, roles, servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
+from companion.paths import Home
 from companion.providers import registry
 from companion.providers.provider import Spec, opened
 from companion.settings import Settings
@@ -53,6 +54,7 @@ class SettingsBackend:
         global_key: the desktop's name of the key that talks in every window; empty: it gives none; None: not asked.
         played: plays sounds that are no answers.
         memory: what of other days may be brought up.
+        home: whose window opens when the person logs in.
     """
 
     def __init__(
@@ -69,16 +71,34 @@ class SettingsBackend:
         global_key: Callable[[], str | None],
         played: Played,
         memory: Callable[[], Recall],
+        home: Home,
     ) -> None:
         self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
-        self._lend, self._memory = lend, memory
+        self._lend, self._memory, self._home = lend, memory, home
 
     @property
     def memory(self) -> Recall:
         """What of other days may be brought up."""
         return self._memory()
+
+    @property
+    def spent_usd(self) -> float:
+        """What was spent in this month, as far as prices are known."""
+        return self._pool.budget.spent_usd
+
+    @property
+    def starts_with_system(self) -> bool:
+        return desktop_entry.starts_with_system()
+
+    def start_with_system(self, is_on: bool) -> None:
+        """Whether the window opens when the person logs in.
+
+        Raises:
+            CompanionError: NOT_SUPPORTED, FOLDER_UNUSABLE.
+        """
+        desktop_entry.start_with_system(self._home, is_on=is_on)
 
     def thinkers_elsewhere(self) -> Mapping[str, str]:
         """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""

@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("welcome", "Open the window with the pages of the first start.", _welcome)
     add("toggle-talk", "Begin to talk in the open window, or end it; for a key of the desktop.", _toggle_talk)
+    add(
+        "install-desktop-entry",
+        "Put Companion into the desktop's menu, with its icon.",
+        _install_desktop_entry,
+    ).add_argument("--remove", action="store_true", help="take it out again")
     for part in (calls, jobs, lists, journal, servers, state):
         part.declare(add)
     return parser
@@ -143,6 +148,14 @@ def _demo(home: Home, args: argparse.Namespace) -> int:
     from companion.gui.main import run_demo
 
     return run_demo(home, debug=args.debug, chaos=args.chaos)
+
+
+def _install_desktop_entry(home: Home, args: argparse.Namespace) -> int:
+    from companion.app import desktop_entry
+
+    for path in desktop_entry.remove() if args.remove else desktop_entry.install(home):
+        print(f"{'removed' if args.remove else 'written'}: {path}")
+    return 0
 
 
 def _toggle_talk(home: Home, args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
@@ -29,7 +30,7 @@ from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.log import describe, hold_log, start_log
-from companion.paths import Home, find_home
+from companion.paths import Home, find_home, resources
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,6 +42,8 @@ NO_DISPLAY = (
 )
 NOT_RUNNING = "Companion is not open, so there is nothing to talk to. Start it with `companion`."
 TOO_BUSY = "Companion is open but did not answer in time, so nothing was started or stopped. Try again."
+DESKTOP_NAME = "companion"
+"""Of the desktop entry, `app.desktop_entry.NAME`, and of the icon."""
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
 
@@ -90,7 +93,10 @@ def run(
     hold_log()
     qt = _application()
     qt.setApplicationName("Companion")
-    qt.setDesktopFileName("companion")
+    qt.setDesktopFileName(DESKTOP_NAME)
+    qt.setWindowIcon(
+        QIcon(str(resources() / "icons" / f"{DESKTOP_NAME}.png"))
+    )  # a picture: it needs no drawing yet
     qt.setQuitOnLastWindowClosed(False)  # otherwise the loop ends before everything is saved
     door = Door(home) if is_alone else None
     if door is not None and not door.enter():

@@ -97,6 +97,8 @@ SIZES_PX = {
     "opening": 34.0,
 }
 """Type sizes by use, in pixels at 96 dpi and scale 1: the names a widget's `type` property takes."""
+_GROWING_PX = (5, 9, 11, 14, 17, 22, 26)
+"""Measures of boxes and arrows that the sheets use."""
 SERIF_TYPES = frozenset({"told", "title", "heading", "opening"})
 COLUMN_PX = 660
 """Width of the column of text, of the composer and of the cards."""
@@ -187,7 +189,8 @@ def _sheets() -> Template:
 
 @cache
 def stylesheet(palette: Palette, scale: float = 1.0) -> str:
-    """One sheet from `resources/qss/*.qss`; `$token` stands for a colour, `$size_body` for a size, `$serif` for a family.
+    """One sheet from `resources/qss/*.qss`; `$token` stands for a colour, `$size_body` for a size, `$serif` for a family,
+    `$px_17` for 17 pixels that grow with the text.
 
     Raises:
         KeyError: a sheet names a token that does not exist.
@@ -197,6 +200,7 @@ def stylesheet(palette: Palette, scale: float = 1.0) -> str:
         tokens[f"size_{kind}"] = f"{px * _POINTS_PER_PX * scale:.2f}pt"
     names = families()
     tokens |= {"serif": names.serif, "sans": names.sans, "mono": names.mono}
+    tokens |= {f"px_{px}": f"{round(px * scale)}px" for px in _GROWING_PX}
     tokens["icons"] = _quoted((resources() / "icons").as_posix())
     return _sheets().substitute(tokens)
 

@@ -13,7 +13,7 @@ _SIGNS = {
     ),
     Role.SPEAKS: re.compile(r"kokoro|piper|orpheus|chatterbox|bark|parler|(^|[-_/.])x?tts([-_/.]|$)"),
     Role.EMBEDS: re.compile(r"embed|minilm|(^|[-_/.])(bge|e5|gte)([-_/.]|$)"),
-    Role.DRAWS: re.compile(r"stable-?diffusion|(^|[-_/.])(flux|sdxl)([-_/.]|$)"),
+    Role.DRAWS: re.compile(r"stable-?diffusion|dall-?e|gpt-image|imagen|(^|[-_/.])(flux|sdxl)([-_/.]|$)"),
 }
 """Nothing here: it thinks."""
 
@@ -27,6 +27,14 @@ def use_of(model: str) -> Role:
 def made_for(role: Role, models: Iterable[str]) -> tuple[str, ...]:
     """Those of `models` that were most likely made for `role`, in their order."""
     return tuple(model for model in models if use_of(model) is role)
+
+
+_NO_TURN = re.compile(r"moderation|rerank|(^|[-_/.])(sora|veo|realtime|guard|ocr)([-_/.\d]|$)")
+
+
+def is_for_no_turn(model: str) -> bool:
+    """Whether its name says that it neither hears, thinks nor speaks: it checks, sorts, films."""
+    return _NO_TURN.search(model.lower()) is not None
 
 
 _PATH = re.compile(r"(?:[A-Za-z]:)?[\\/]|\.{1,2}[\\/]|~")

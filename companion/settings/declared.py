@@ -12,6 +12,7 @@ from typing import Any
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.settings.field import Field, Page, Value, setting
+from companion.settings.languages import NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +147,13 @@ class Talk:
             "tap": "Only tap",
             "free": "Hands-free: just speak",
         },
-        page=Page.SHORTCUTS,
+        page=Page.TALKING,
     )
     headphones: bool = setting(
         False,
         label="I wear headphones",
         help="Hands-free then never mistakes the answer for you, and you can always talk over it.",
-        page=Page.SHORTCUTS,
+        page=Page.TALKING,
     )
     everywhere: bool = setting(
         False,
@@ -167,12 +168,13 @@ class Talk:
         page=Page.ADVANCED,
     )
     review_before_sending: bool = setting(
-        False, label="Let me read my words before they are sent", page=Page.GENERAL
+        False, label="Let me read my words before they are sent", page=Page.TALKING
     )
     language: str = setting(
         "",
         label="Language you speak",
-        help="A code such as en, de or pt-BR. Empty: recognisers that can, find it out while you speak.",
+        help="Recognisers that can, find it out while you speak. In the settings file also a code such as pt-BR.",
+        suggestions={"": "Found out while I speak", **dict(sorted(NAMES.items(), key=lambda each: each[1]))},
         page=Page.HEARING,
     )
     longest_take_s: int = setting(
@@ -182,10 +184,24 @@ class Talk:
         unit="s",
         low=10,
         high=3600,
-        page=Page.SOUND,
+        suggestions={
+            60: "1 minute",
+            120: "2 minutes",
+            300: "5 minutes",
+            600: "10 minutes",
+            1800: "Half an hour",
+            3600: "1 hour",
+        },
+        page=Page.TALKING,
     )
     tap_ms: int = setting(
-        250, label="Longest tap", help="A longer press counts as holding.", unit="ms", low=100, high=1000
+        250,
+        label="Longest tap",
+        help="A longer press counts as holding.",
+        unit="ms",
+        low=100,
+        high=1000,
+        page=Page.TALKING,
     )
     tail_ms: int = setting(
         200,
@@ -194,6 +210,7 @@ class Talk:
         unit="ms",
         low=0,
         high=1000,
+        page=Page.TALKING,
     )
 
 
@@ -390,6 +407,7 @@ class Network:
         "",
         label="Certificate of my own server",
         help="A file of certificates to trust in addition to the system's own. Checking cannot be switched off.",
+        is_file=True,
         page=Page.PRIVACY,
     )
     models_mirror: str = setting(

@@ -29,6 +29,7 @@ class Page(StrEnum):
     THINKING = "thinking"
     HEARING = "hearing"
     VOICE = "voice"
+    TALKING = "talking"
     SOUND = "sound"
     SHORTCUTS = "shortcuts"
     JOURNAL = "journal"
@@ -50,6 +51,8 @@ class Declared:
     """The only values allowed, each with the words a person reads."""
     suggestions: Mapping[Value, str] = field(default_factory=dict)
     """Named values; others are allowed too."""
+    is_file: bool = False
+    """The text is the path of a file."""
     page: Page | None = Page.ADVANCED
     """None: it is chosen elsewhere in the window."""
     environment: str = ""

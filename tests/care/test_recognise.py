@@ -106,11 +106,12 @@ def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float,
 
 
 def test_what_is_found_of_veiled_speech() -> None:
-    """Every second line may be mended from; the others are counted only, but are from who wrote the families of rules."""
+    """Every second line may be mended from; the others are counted only, but are by who wrote the families of rules."""
     lines = lines_of("other.txt")
     for title, half, found, wrongly in (
         ("veiled", lines[::2], 0.9, 0.05),
         ("veiled, other half", lines[1::2], 0.85, 0.07),
+        ("veiled and everyday", lines_of("later.txt"), 0.8, 0.02),
     ):
         grave = [line for line in half if line.kind != "none"]
         harmless = [line for line in half if line.kind == "none"]

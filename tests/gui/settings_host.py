@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
 
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, EngineInUse, Events
 from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
+from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.theme import Look
 from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
@@ -145,6 +151,14 @@ class StagedHost:
         return destinations(self.ledger.today)
 
     global_key: str | None = None
+    spent_usd = 0.0
+    starts_with_system = False
+
+    def start_with_system(self, is_on: bool) -> None:
+        if self.refuses is not None:
+            error, self.refuses = self.refuses, None
+            raise error
+        self.starts_with_system = is_on
 
     def receipts(self) -> Sequence[DataSent]:
         return self.sent
@@ -260,3 +274,29 @@ class StagedHost:
         model = usual(ModelKind.HEARING)
         self._have(model)
         return self.standings[model.name]
+
+
+@asynccontextmanager
+async def shown(host: StagedHost, font_scale: float = 1.0) -> AsyncIterator[SettingsDialog]:
+    """The settings window, closed and freed afterwards."""
+    look = Look(font_scale=font_scale)
+    look.wear()
+    dialog = SettingsDialog(host, look)
+    dialog.show()
+    yield dialog
+    dialog.close()
+    for page in dialog.pages.values():
+        page.work.stop()
+    await settle()
+    dialog.deleteLater()
+    await settle()
+
+
+async def settle(until: Callable[[], object] = lambda: False) -> None:
+    """Lets Qt and asyncio run until `until` holds, or until there is nothing left to do."""
+    for turn in range(400):
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        await asyncio.sleep(0.001)
+        if until() or (turn > 15 and until() is False):
+            return

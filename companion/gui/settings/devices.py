@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QPushButton, QSizePolicy, QWidget
 
 from companion.gui import icons
+from companion.gui.settings.form import narrow
 from companion.gui.talk import loudness
 from companion.gui.theme import Look
 
@@ -64,6 +65,7 @@ class DevicePicker(QComboBox):
 
     def __init__(self, name: str, chosen: Callable[[], str], choose: Callable[[str], None]) -> None:
         super().__init__()
+        narrow(self)
         self._chosen = chosen
         self.setObjectName(name)
         self.addItem(USUAL, "")

@@ -1,7 +1,8 @@
 """A row for one declared setting: its label, the control its type asks for, its help. Main thread.
 
 The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field
-or a slider, text is a line. A change goes to `save` at once; `refresh` shows what holds.
+or a slider, text is a line, a file is a line with a chooser. A change goes to `save` at once; `refresh` shows what holds,
+and beside what is not as usual stands the way back.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSlider,
     QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from companion.gui.labels import label
+from companion.gui.wrapping import WrappingCheckBox
 from companion.settings import Field, Settings, find_field, value_of
 
 _SHORT_PX = 170
@@ -48,8 +53,8 @@ def text_label(text: str, kind: str) -> QLabel:
     return label(text, kind, wraps=True)
 
 
-def labelled(label: str, control: QWidget, help_text: str = "") -> QWidget:
-    """A control under its label, both known to each other and to a screen reader."""
+def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget | None = None) -> QWidget:
+    """A control under its label, both known to each other and to a screen reader; `beside` the label stands a button."""
     box = QWidget()
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
@@ -57,17 +62,26 @@ def labelled(label: str, control: QWidget, help_text: str = "") -> QWidget:
     if not isinstance(control, QCheckBox):
         above = text_label(label, "small")
         above.setBuddy(control)
-        column.addWidget(above)
+        column.addLayout(_line(above, beside))
     name_control(control, label, help_text)
     if isinstance(control, QSpinBox | QDoubleSpinBox | QPushButton):  # short, whatever the width of the page
         control.setMinimumWidth(_SHORT_PX)
         column.addWidget(control, 0, Qt.AlignmentFlag.AlignLeft)
     else:
-        column.addWidget(control)
+        column.addLayout(_line(control, beside if isinstance(control, QCheckBox) else None))
     if help_text:
         column.addWidget(text_label(help_text, "caption"))
     column.addStretch(1)
     return box
+
+
+def _line(first: QWidget, beside: QWidget | None) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(first, 1)
+    if beside is not None:
+        line.addWidget(beside, 0, Qt.AlignmentFlag.AlignTop)
+    return line
 
 
 def name_control(control: QWidget, label: str, help_text: str = "") -> None:
@@ -77,6 +91,13 @@ def name_control(control: QWidget, label: str, help_text: str = "") -> None:
     if isinstance(control, QComboBox | QSpinBox | QDoubleSpinBox | QSlider):
         control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         control.installEventFilter(_WheelGuard(control))
+
+
+def narrow(combo: QComboBox) -> QComboBox:
+    """It may be narrower than its longest choice, so that no page needs to be moved sideways."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(12)
+    return combo
 
 
 class _WheelGuard(QObject):
@@ -102,12 +123,16 @@ class FieldRow(QWidget):
         self.control.setObjectName(name)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(labelled(found.declared.label, self.control, found.declared.help))
+        self.usual = self._build_usual()
+        column.addWidget(labelled(found.declared.label, self.control, found.declared.help, self.usual))
+        if found.declared.is_file:
+            column.addWidget(self._build_chooser(), 0, Qt.AlignmentFlag.AlignLeft)
         self.refresh()
 
     def refresh(self) -> None:
         """Shows the value that holds, unless it is being typed over."""
         value = value_of(self._settings(), self.field.name)
+        self.usual.setVisible(value != self.field.default)
         self._is_refreshing = True
         match self.control:
             case QCheckBox() as box:
@@ -126,10 +151,42 @@ class FieldRow(QWidget):
         if not self._is_refreshing and value != value_of(self._settings(), self.field.name):
             self._save({self.field.name: value})
 
+    def _build_usual(self) -> QToolButton:
+        """Gives the default back; it keeps its place while there is nothing to give back."""
+        usual = QToolButton()
+        usual.setText("Reset")
+        usual.setProperty("tone", "small")
+        usual.setAccessibleName(f"Reset {self.field.declared.label}")
+        usual.setToolTip("Back to the default")
+        policy = usual.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        usual.setSizePolicy(policy)
+        usual.clicked.connect(self._reset)
+        return usual
+
+    def _reset(self) -> None:
+        self.control.setFocus()  # the button goes
+        if isinstance(self.control, QLineEdit):
+            self.control.setModified(False)
+        self._save({self.field.name: None})
+
+    def _build_chooser(self) -> QPushButton:
+        choose = QPushButton("Choose a file …")
+        choose.setAccessibleDescription(self.field.declared.label)
+        choose.clicked.connect(self._choose_file)
+        return choose
+
+    def _choose_file(self) -> None:
+        chooser = QFileDialog(self, self.field.declared.label)
+        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.fileSelected.connect(self._commit)
+        chooser.open()
+
     def _build(self) -> QWidget:
         declared = self.field.declared
         if self.field.kind is bool:
-            box = QCheckBox(declared.label)
+            box = WrappingCheckBox(declared.label)
             box.toggled.connect(self._commit)
             return box
         if declared.choices or declared.suggestions:
@@ -141,7 +198,7 @@ class FieldRow(QWidget):
         return self._build_number()
 
     def _build_choice(self) -> QComboBox:
-        combo = QComboBox()
+        combo = narrow(QComboBox())
         for value, words in (self.field.declared.choices or self.field.declared.suggestions).items():
             combo.addItem(words, value)
         combo.activated.connect(lambda _: self._commit(combo.currentData()))
@@ -183,8 +240,7 @@ class FieldRow(QWidget):
     def _show_choice(self, combo: QComboBox, value: object) -> None:
         place = combo.findData(value)
         if place < 0:  # set by hand to something without a name
-            combo.addItem(
-                f"{value:g}" if isinstance(value, float) else f"{value} {self.field.declared.unit}", value
-            )
+            words = f"{value:g}" if isinstance(value, float) else f"{value} {self.field.declared.unit}"
+            combo.addItem(words.strip(), value)
             place = combo.count() - 1
         combo.setCurrentIndex(place)

@@ -64,6 +64,16 @@ class SettingsHost(Protocol):
     @property
     def memory(self) -> MemorySource: ...
 
+    @property
+    def spent_usd(self) -> float:
+        """What was spent in this month, as far as prices are known."""
+
+    @property
+    def starts_with_system(self) -> bool: ...
+
+    def start_with_system(self, is_on: bool) -> None:
+        """Whether the window opens when the person logs in."""
+
     def thinkers_elsewhere(self) -> Mapping[str, str]:
         """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLayout, QPushBu
 
 from companion import tasks
 from companion.errors import CompanionError
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
@@ -27,6 +28,33 @@ from companion.settings import Page, all_fields
 if TYPE_CHECKING:
     import asyncio
 
+_ALIKE = tuple(
+    frozenset(line.split())
+    for line in """
+    budget money cost costs price spend spending limit dollar dollars euro bill
+    microphone mic mike input headset
+    speaker loudspeaker output headphones earphones
+    language tongue english german deutsch
+    password passphrase pin
+    theme dark light night colour colours color colors
+    text font size large zoom bigger
+    key token credential secret
+    hands-free handsfree hands free talk
+    send sent leaves upload share cloud telemetry
+    delete erase forget remove
+    animation motion move
+    start autostart login boot
+    update updates upgrade version
+    backup export copy save
+    record recording recordings dictation
+    accent voice voices speech
+    certificate ssl tls https
+    hotkey shortcut shortcuts keyboard
+    server servers host localhost
+    """.splitlines()
+    if line.strip()
+)
+"""Words by which different people look for the same thing, a line for each."""
 Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
 
@@ -50,7 +78,15 @@ class PageInfo:
             f"{f.declared.label} {f.declared.help}" for f in all_fields() if f.declared.page == self.name
         ]
         haystack = " ".join(about).casefold()
-        return all(word in haystack for word in text.casefold().split())
+        return all(any(meant in haystack for meant in synonyms(word)) for word in text.casefold().split())
+
+
+def synonyms(word: str) -> frozenset[str]:
+    """A word of a search with the words that others use for the same thing; of one that is being typed, too."""
+    alike = (
+        [group for group in _ALIKE if any(each.startswith(word) for each in group)] if len(word) > 2 else []
+    )
+    return frozenset((word,)).union(*alike)
 
 
 @cache
@@ -192,6 +228,17 @@ class SettingsPage(QWidget):
             grid.setColumnStretch(place, 1)
         self.column.addLayout(grid)
 
+    def add_reset(self) -> QPushButton:
+        """A way back to the defaults for all rows of the page."""
+        self.reset = QPushButton("Back to the defaults")
+        self.reset.setAccessibleDescription(f"All settings of the page {self.heading.text()}")
+        self.reset.clicked.connect(lambda: self.save({row.field.name: None for row in self.rows}))
+        self.buttons = FlowLayout()
+        self.buttons.addWidget(self.reset)
+        self.column.addSpacing(6)
+        self.column.addLayout(self.buttons)
+        return self.reset
+
     def save(self, changes: Mapping[str, object]) -> None:
         """Makes settings hold at once; a fault is told on the page and the control goes back."""
         self.work.start(self._save(dict(changes)), "save " + " ".join(changes))
@@ -222,16 +269,8 @@ class DeclaredPage(SettingsPage):
 
     def __init__(self, host: SettingsHost, look: Look, title: str, page: Page) -> None:
         super().__init__(host, look, title)
-        self._names = [field.name for field in all_fields() if field.declared.page is page]
-        self.add_rows(*self._names)
-        self.reset = QPushButton("Back to the defaults")
-        self.reset.setAccessibleDescription(f"All settings of the page {title}")
-        self.reset.clicked.connect(lambda: self.save(dict.fromkeys(self._names)))
-        self.buttons = QHBoxLayout()
-        self.buttons.addWidget(self.reset)
-        self.buttons.addStretch(1)
-        self.column.addSpacing(6)
-        self.column.addLayout(self.buttons)
+        self.add_rows(*(field.name for field in all_fields() if field.declared.page is page))
+        self.add_reset()
         self.column.addStretch(1)
 
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from companion.app.roles import OFFLINE
-from companion.errors import CompanionError
+from companion.errors import CompanionError, Kind
 from companion.flow import Health, Role
 from companion.gui.focus import give
 from companion.gui.settings.card import ProviderCard
@@ -28,6 +28,7 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.key_row import works
+from companion.gui.settings.lines import LineButton
 from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns
@@ -41,6 +42,8 @@ CARDS = 4
 _SIDE_BY_SIDE_SCALE = 1.3
 """Largest text with which two cards fit beside each other."""
 _NO_KEY = KeyState(present=False)
+_WANTS_A_KEY = (Kind.KEY_MISSING, Kind.KEY_REFUSED)
+"""There is somebody; only the key is wrong."""
 
 
 class RolePage(SettingsPage):
@@ -60,8 +63,10 @@ class RolePage(SettingsPage):
         self._grid.setColumnStretch(1, 1)
         self.column.addLayout(self._grid)
         self._chip_box, self._chip_row = self._build_chip_box()
+        self._absent_box, self._absent_column = self._build_absent_box()
         self.cards = {name: self._build_card(spec) for name, spec in self._specs.items()}
         self.chips = {name: self._build_chip(spec) for name, spec in self._specs.items()}
+        self.absent = {name: self._build_absent(spec) for name, spec in self._specs.items()}
         self._placed: tuple[str, ...] = ()
         self._details = QVBoxLayout()
         self._details.setSpacing(14)
@@ -76,6 +81,8 @@ class RolePage(SettingsPage):
         self.add_own_rows()
         look.changed.connect(self._place_again)
         self.column.addWidget(self._chip_box)
+        self.column.addWidget(self._absent_box)
+        self.add_reset()
         self.column.addStretch(1)
 
     def add_own_rows(self) -> None:
@@ -111,13 +118,24 @@ class RolePage(SettingsPage):
     def is_ready(self, spec: Spec) -> bool:
         return not spec.needs_key or self._keys.get(spec.name, _NO_KEY).present
 
+    def is_absent(self, spec: Spec) -> bool:
+        """Whether it was looked for on this computer and is not here."""
+        health = self._healths.get(spec.name)
+        return health is not None and not health.ok and self.is_here(spec) and health.kind not in _WANTS_A_KEY
+
+    def _is_looked_for(self, spec: Spec) -> bool:
+        """Whether it is something on this computer that may be there or not."""
+        return self.is_here(spec) and bool(spec.base_url or spec.install)
+
     def _state_of(self, spec: Spec) -> tuple[str, str]:
         """What the card says at the right, and how."""
         health, key = self._healths.get(spec.name), self._keys.get(spec.name, _NO_KEY)
         if spec.needs_key and not key.present:
             return "needs a key", "small"
         if health is not None and not health.ok:
-            return ("not found" if self.is_here(spec) else "does not work"), "warn"
+            if health.kind in _WANTS_A_KEY:
+                return "wants a key", "warn"
+            return ("not here yet" if self.is_here(spec) else "does not work"), "warn"
         if self.is_here(spec):
             return "on this computer", "small"
         if health is not None:
@@ -139,13 +157,15 @@ class RolePage(SettingsPage):
     def refresh(self) -> None:
         super().refresh()
         names = self._order()
-        large = names[:CARDS] if len(names) > CARDS else names
+        shown = [name for name in names if name in self._placed or self._is_card(name)]
+        large = shown[:CARDS]
         if tuple(large) != self._placed:
             self._place(large)
         active = self._active
         for name, card in self.cards.items():
             text, kind = self._state_of(self._specs[name])
             card.show_state(text, kind, is_active=name == active, is_open=name == self.open_name)
+        self._show_others()
         spec = self._specs.get(self.open_name)
         if spec is None:
             self.notice.tell(f"There is no provider called {active}. Choose one.")
@@ -154,7 +174,7 @@ class RolePage(SettingsPage):
         self.stand_ins.show_order(
             self.host.settings.role(self.role).stand_ins,
             active=active,
-            is_ready=lambda name: self.is_ready(self._specs[name]),
+            is_ready=lambda name: self.is_ready(self._specs[name]) and not self.is_absent(self._specs[name]),
         )
         if self.setup is not None:
             self.setup.refresh(
@@ -162,7 +182,7 @@ class RolePage(SettingsPage):
             )
 
     def _order(self) -> list[str]:
-        """Active and opened first, then what works without a key or has one, then the rest."""
+        """Active and opened first, then what is ready, what may be here, what only needs a key, and what is not here."""
 
         def rank(name: str) -> int:
             if name == self._active:
@@ -170,8 +190,11 @@ class RolePage(SettingsPage):
             if name == self.open_name:
                 return 1
             spec = self._specs[name]
+            if self.is_absent(spec):
+                return 6
             is_own = spec.is_server or (self.is_ready(spec) and spec.needs_key)
-            return 2 if is_own else 3 if self.is_here(spec) else 4
+            is_found = name in self._healths or not self._is_looked_for(spec)
+            return 2 if is_own else 5 if not self.is_here(spec) else 3 if is_found else 4
 
         shown = [name for name in self._placed if name in self._specs]
         if self.open_name in shown and self._active in shown:
@@ -193,10 +216,40 @@ class RolePage(SettingsPage):
             self._grid.addWidget(self.cards[name], place // columns, place % columns)
         for name in self._specs:
             self.cards[name].setVisible(name in large)
-            self.chips[name].setVisible(name not in large)
-        self._chip_box.setVisible(len(large) < len(self._specs))
         for before, after in pairwise(large):
             QWidget.setTabOrder(self.cards[before], self.cards[after])
+
+    def _is_card(self, name: str) -> bool:
+        return name in (self._active, self.open_name) or not self.is_absent(self._specs[name])
+
+    def _show_others(self) -> None:
+        """Who is not shown large: those that can be chosen as small buttons, those that are not here a line each."""
+        rest = [name for name in self._specs if name not in self._placed]
+        absent = [name for name in rest if self.is_absent(self._specs[name])]
+        for name, spec in self._specs.items():
+            self.chips[name].setVisible(name in rest and name not in absent)
+            self.absent[name].setVisible(name in absent)
+            if name in absent:
+                self.absent[name].setText(f"{spec.display_name}: {self._healths[name].detail}")
+        self._chip_box.setVisible(len(rest) > len(absent))
+        self._absent_box.setVisible(bool(absent))
+
+    def _build_absent_box(self) -> tuple[QFrame, QVBoxLayout]:
+        box = QFrame()
+        box.setProperty("card", "true")
+        column = QVBoxLayout(box)
+        column.setContentsMargins(18, 13, 18, 15)
+        column.setSpacing(2)
+        column.addWidget(text_label("Not on this computer yet", "strong"))
+        return box, column
+
+    def _build_absent(self, spec: Spec) -> LineButton:
+        line = LineButton()
+        line.setText(spec.display_name)
+        line.setToolTip(spec.summary)
+        line.clicked.connect(lambda: self._choose_chip(spec.name))
+        self._absent_column.addWidget(line)
+        return line
 
     def _build_card(self, spec: Spec) -> ProviderCard:
         card = ProviderCard(spec, self.look, self)
@@ -242,7 +295,7 @@ class RolePage(SettingsPage):
             stays = f" {present.display_name} stays until then." if present is not None else ""
             self.notice.tell(f"{spec.display_name} needs a key first.{stays}", kind="small")
             QTimer.singleShot(0, self, self._ask_for_key)
-        elif self.is_here(spec) and (spec.base_url or spec.install):
+        elif self._is_looked_for(spec):
             self.work.start(self._activate_if_found(spec), "choose")
         else:
             self.activate(name)
@@ -277,8 +330,11 @@ class RolePage(SettingsPage):
             self.tell_error(error)
         self.refresh()
         for spec in self._specs.values():
-            if self.is_here(spec) and (spec.base_url or spec.install):
+            if self._is_looked_for(spec):
                 await self._check(spec)
+        if self.open_name == self._active:  # nobody has opened another in the meantime
+            self._placed = ()
+            self.refresh()
 
     async def _check(self, spec: Spec) -> None:
         self._healths[spec.name] = await self.host.check(spec.name, self.role, None)

@@ -9,13 +9,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.flow import Health
-from companion.gui.settings.form import labelled, name_control, text_label
+from companion.flow import Health, Role
+from companion.gui.settings.form import labelled, name_control, narrow, text_label
 from companion.gui.settings.key_row import KeyRow
 from companion.net import origin
 from companion.providers.catalogue import Catalogue
 from companion.providers.here.models.listing import ModelKind
-from companion.providers.model_names import label_of_model
+from companion.providers.model_names import is_for_no_turn, label_of_model, use_of
 from companion.providers.provider import Spec
 from companion.settings import normalise_base_url
 from companion.vault import KeyState
@@ -74,7 +74,7 @@ class ProviderSetup(QWidget):
     # -- model ----------------------------------------------------------------------------------------------
 
     def _build_model(self, entries: Sequence[ModelEntry]) -> QComboBox:
-        combo = QComboBox()
+        combo = narrow(QComboBox())
         combo.setEditable(True)
         combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         line = combo.lineEdit()
@@ -94,9 +94,15 @@ class ProviderSetup(QWidget):
     def _add_models(self, names: Sequence[str]) -> None:
         assert self.model is not None
         for name in names:
-            if name not in self._models:
+            if name not in self._models and self._can_do_it(name):
                 self._models[name] = None
                 self.model.addItem(label_of_model(name), name)
+
+    def _can_do_it(self, name: str) -> bool:
+        """As far as its name tells: vendors list all their models together."""
+        use = use_of(name)
+        says_nothing = use is Role.THINKS is not self._page.role and Role.THINKS not in self.spec.roles
+        return says_nothing or (use is self._page.role and not is_for_no_turn(name))
 
     def _typed_model(self, text: str) -> None:
         assert self.model is not None

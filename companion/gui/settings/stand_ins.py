@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
 
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
+from companion.gui.wrapping import WrappingCheckBox
 from companion.providers.provider import Spec
 
 _NOBODY = "Nobody. You are told, and can try again or choose someone else."
@@ -57,7 +58,7 @@ class StandIns(QFrame):
         self.setVisible(any(not box.isHidden() for box in self.boxes.values()))
 
     def _build(self, spec: Spec) -> QCheckBox:
-        box = QCheckBox(spec.display_name)
+        box = WrappingCheckBox(spec.display_name)
         box.setAccessibleDescription(f"May stand in. {spec.summary}")
         box.toggled.connect(lambda is_ticked: self._ticked(spec.name, is_ticked))
         return box

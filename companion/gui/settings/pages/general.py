@@ -1,30 +1,71 @@
-"""General: how a reflection begins, and what this is and is not."""
+"""General: the colours, whether it starts with the system, how it is kept up to date, and the welcome once more."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 
-from companion.gui.settings.form import text_label
+from companion import __version__
+from companion.errors import CompanionError
+from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
+from companion.gui.wrapping import WrappingCheckBox
 from companion.settings import Page
+
+UPDATE = "pip install --upgrade reflection-companion"
 
 
 class GeneralPage(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
         super().__init__(host, look, "General", Page.GENERAL)
-        self.column.insertWidget(
-            2,
-            text_label(
-                "Changes take effect right away. Who thinks, hears and speaks is chosen on the next three pages; "
-                "until you choose, all of it happens on this computer.",
-                "soft",
-            ),
+        about = text_label(
+            "Changes take effect right away. Who thinks, hears and speaks is chosen on the next three pages; "
+            "until you choose, all of it happens on this computer.",
+            "soft",
         )
+        self.starts = WrappingCheckBox("Open the window when I log in")
+        self.starts.setObjectName("starts with the system")
+        self.starts.clicked.connect(self._start_with_system)
+        self.update_line = QLineEdit(UPDATE)
+        self.update_line.setReadOnly(True)
+        name_control(self.update_line, "Line that updates Companion")
+        self.copy = QPushButton("Copy this line")
+        self.copy.clicked.connect(lambda: QApplication.clipboard().setText(UPDATE))
+        updates = (
+            text_label("Updates", "strong"),
+            text_label(
+                f"This is Companion {__version__}. It never looks for newer versions by itself: that would tell "
+                "somebody that you use it. To bring it up to date, run this in a terminal:",
+                "small",
+            ),
+            self.update_line,
+            self.copy,
+        )
+        for place, widget in enumerate((about, self.row("appearance.theme"), self.starts), 2):
+            self.column.insertWidget(place, widget)
+        last = self.column.indexOf(self.buttons) - 1
+        for place, widget in enumerate(updates, last):
+            self.column.insertWidget(
+                place, widget, 0, Qt.AlignmentFlag.AlignLeft if widget is self.copy else Qt.AlignmentFlag(0)
+            )
         self.welcome = QPushButton("Show the welcome again")
         self.welcome.clicked.connect(lambda: self.wanted.emit("welcome"))
-        self.buttons.insertWidget(0, self.welcome)
+        self.buttons.addWidget(self.welcome)
+        self.refresh()
+
+    def refresh(self) -> None:
+        super().refresh()
+        if hasattr(self, "starts"):
+            self.starts.setChecked(self.host.starts_with_system)
+
+    def _start_with_system(self, is_on: bool) -> None:
+        try:
+            self.host.start_with_system(is_on)
+        except CompanionError as error:
+            self.tell_error(error)
+        self.refresh()
 
 
 PAGE = PageInfo(
@@ -32,5 +73,5 @@ PAGE = PageInfo(
     title="General",
     order=10,
     build=GeneralPage,
-    words="start review send welcome first introduction",
+    words="start log in boot autostart system update version upgrade welcome first introduction theme dark light",
 )

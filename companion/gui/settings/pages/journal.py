@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QPushButton
+from PySide6.QtWidgets import QPushButton
 
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
@@ -16,19 +17,18 @@ class JournalSettings(DeclaredPage):
         super().__init__(host, look, "Journal", Page.JOURNAL)
         place = self.column.count() - 1
         self.column.insertWidget(place, text_label("Another journal, and a copy anybody can read", "strong"))
-        row = QHBoxLayout()
+        row = FlowLayout()
         for words, wanted in (("Import …", "import"), ("Export …", "export")):
             button = QPushButton(words)
             button.clicked.connect(lambda _=False, wanted=wanted: self.wanted.emit(wanted))
             row.addWidget(button)
-        row.addStretch(1)
         self.column.insertLayout(place + 1, row)
         self.spare_key = QPushButton("Eight words that open it …")
         self.spare_key.setToolTip(
             "For when the keyring is lost: new words to write down; those of before then open nothing"
         )
         self.spare_key.clicked.connect(lambda: self.wanted.emit("spare key"))
-        self.buttons.insertWidget(0, self.spare_key)
+        self.buttons.addWidget(self.spare_key)
 
 
 PAGE = PageInfo(

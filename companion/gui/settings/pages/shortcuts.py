@@ -1,4 +1,4 @@
-"""Shortcuts: the talk key, how it works, and the keys that are fixed."""
+"""Shortcuts: the talk key, and the keys that are fixed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ShortcutsPage(SettingsPage):
         self.key.setObjectName("talk.key")
         self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
         name_control(self.key, found.declared.label, found.declared.help)
-        self.add_rows("talk.mode", "talk.headphones", "talk.everywhere")
+        self.add_rows("talk.everywhere")
         self.everywhere = text_label("", "caption")
         self.column.addWidget(self.everywhere)
         self.column.addSpacing(6)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtWidgets import QHBoxLayout, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from companion.errors import CompanionError
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar
 from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.host import SettingsHost
@@ -33,13 +34,13 @@ class SoundPage(SettingsPage):
         self.column.addWidget(self.level)
         self.column.addWidget(self.heard)
         self.column.addWidget(labelled("Speaker", self.speaker))
-        buttons = QHBoxLayout()
+        buttons = FlowLayout()
         buttons.addWidget(self.tone)
         buttons.addWidget(self.again)
-        buttons.addStretch(1)
         self.column.addLayout(buttons)
         own = ("sound.microphone", "sound.speaker")
         self.add_rows(*(f.name for f in all_fields() if f.declared.page is Page.SOUND and f.name not in own))
+        self.add_reset()
         self.column.addStretch(1)
         self.tone.clicked.connect(lambda: self.work.start(self._play_tone(), "tone"))
         self.again.clicked.connect(self._look_again)

@@ -13,6 +13,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
 from companion.gui.settings.role_page import RolePage
+from companion.gui.settings.spending import SpentBar
 from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
 from companion.providers.here.models.listing import ModelKind, usual
@@ -37,6 +38,8 @@ class ThinkingPage(RolePage):
         )
         self.column.addWidget(self.models)
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
+        self.spent = SpentBar()
+        self.column.addWidget(self.spent)
         self.add_rows("talk.engine")
         self.voice_model = (
             self._known_row("talk.realtime_model", lambda spec: spec.realtime),
@@ -70,6 +73,7 @@ class ThinkingPage(RolePage):
         super().refresh()
         self.models.setVisible(self.open_name == MIND or self.models.is_fetching)
         self.models.refresh()
+        self.spent.show_spent(self.host.spent_usd, self.host.settings.reply.monthly_budget_usd)
         for row in self.voice_model:
             row.setVisible(self.host.settings.talk.engine != "separate")
 

@@ -1,0 +1,40 @@
+"""What was spent in this month, as a bar beside the most that may be. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from companion.gui.settings.form import text_label
+
+_STEPS = 1000
+
+
+class SpentBar(QWidget):
+    """Without a limit there is only the sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        self.says = text_label("", "small")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Spent in this month")
+        self.says.setBuddy(self.bar)
+        column.addWidget(self.says)
+        column.addWidget(self.bar)
+
+    def show_spent(self, spent_usd: float, limit_usd: float) -> None:
+        """`limit_usd`: 0 is no limit."""
+        text = f"Spent this month: {_money(spent_usd)}"
+        self.says.setText(f"{text} of {_money(limit_usd)}" if limit_usd else text)
+        self.bar.setVisible(limit_usd > 0)
+        if limit_usd > 0:
+            self.bar.setValue(round(min(1.0, spent_usd / limit_usd) * _STEPS))
+            self.bar.setAccessibleDescription(self.says.text())
+
+
+def _money(usd: float) -> str:
+    return "less than a cent" if 0 < usd < 0.01 else f"${usd:,.2f}"

@@ -1,0 +1,242 @@
+"""The settings as a person looks through them: found by any word, ready things first, each change with its way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QLineEdit, QPushButton
+
+from companion.errors import CompanionError, Kind
+from companion.flow import Health, Role
+from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.settings.form import FieldRow
+from companion.gui.settings.page import find_pages
+from companion.gui.settings.pages.general import GeneralPage
+from companion.gui.settings.pages.thinking import ThinkingPage
+from companion.gui.settings.role_page import RolePage
+from companion.settings import Settings, changed
+from tests.gui.settings_host import StagedHost, settle, shown
+
+
+@pytest.fixture
+def host() -> StagedHost:
+    return StagedHost()
+
+
+@pytest.fixture
+async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
+    async with shown(host) as dialog:
+        yield dialog
+
+
+async def thinking(dialog: SettingsDialog) -> ThinkingPage:
+    dialog.show_page("thinking")
+    await settle()
+    assert isinstance(dialog.page, ThinkingPage)
+    return dialog.page
+
+
+def row_of(dialog: SettingsDialog, name: str) -> FieldRow:
+    assert dialog.page is not None
+    return next(row for row in dialog.page.rows if row.field.name == name)
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("budget", "thinking"),
+        ("money", "thinking"),
+        ("euro", "thinking"),
+        ("mic", "sound"),
+        ("mike", "sound"),
+        ("headphones", "talking"),
+        ("hands-free", "talking"),
+        ("german", "hearing"),
+        ("password", "journal"),
+        ("theme", "general"),
+        ("dark", "appearance"),
+        ("autostart", "general"),
+        ("upgrade", "general"),
+        ("ssl", "privacy"),
+        ("zoom", "appearance"),
+        ("hotkey", "shortcuts"),
+        ("localhost", "servers"),
+    ],
+)
+def test_a_page_is_found_by_the_word_a_person_has_for_it(words: str, page: str) -> None:
+    assert page in [info.name for info in find_pages() if info.matches(words)]
+
+
+def test_a_page_is_not_found_by_what_it_does_not_hold() -> None:
+    for words, page in (("budget", "appearance"), ("password", "sound"), ("dark", "journal")):
+        assert not next(info for info in find_pages() if info.name == page).matches(words)
+
+
+async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication) -> None:
+    async with shown(StagedHost(), font_scale=2.0) as dialog:
+        dialog.resize(900, 600)
+        for info in find_pages():
+            dialog.show_page(info.name)
+            await settle()
+            page = dialog.page
+            assert page is not None
+            area = page.parentWidget()
+            assert area is not None
+            assert page.width() <= area.width(), f"{info.title} must be moved sideways"
+            for button in page.findChildren(QAbstractButton):
+                if button.isVisible():
+                    right = button.mapTo(page, button.rect().topRight()).x()
+                    assert right <= page.width(), f"{button.text()} is cut on {info.title}"
+
+
+async def test_what_is_ready_comes_first_and_what_is_not_here_is_a_line_below(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    page = await thinking(dialog)
+    large = [name for name, card in page.cards.items() if card.isVisible()]
+    assert {"guide", "ollama"} <= set(large)
+    assert "mind" not in large
+    line = page.absent["mind"]
+    assert line.isVisible()
+    assert "There is no model on this computer yet." in line.text()
+    assert not page.chips["mind"].isVisible()
+    line.click()
+    await settle()
+    assert page.open_name == "mind"
+    assert page.cards["mind"].isVisible()
+    assert not line.isVisible()
+
+
+@pytest.mark.parametrize("kind", [Kind.KEY_MISSING, Kind.KEY_REFUSED])
+async def test_a_server_that_wants_a_key_is_there(
+    dialog: SettingsDialog,
+    host: StagedHost,
+    kind: Kind,
+) -> None:
+    host.healths["vllm"] = Health(ok=False, detail="It asks for a key.", kind=kind)
+    page = await thinking(dialog)
+    assert not page.absent["vllm"].isVisible()
+    page.choose("vllm")
+    await settle()
+    assert page.cards["vllm"].state == "wants a key"
+
+
+async def test_every_changed_setting_has_its_way_back(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    host.settings = changed(host.settings, {"talk.tap_ms": 400, "talk.headphones": True})
+    dialog.show_page("talking")
+    await settle()
+    assert not row_of(dialog, "talk.tail_ms").usual.isVisible()
+    row_of(dialog, "talk.tap_ms").usual.click()
+    await settle()
+    assert host.settings.talk.tap_ms == Settings().talk.tap_ms
+    assert host.settings.talk.headphones
+    assert not row_of(dialog, "talk.tap_ms").usual.isVisible()
+    assert row_of(dialog, "talk.tap_ms").control.hasFocus() or not dialog.isActiveWindow()
+
+
+async def test_language_and_duration_are_lists_of_words(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    host.settings = changed(host.settings, {"talk.language": "pt-BR", "talk.longest_take_s": 600})
+    for page, name, chosen, other in (
+        ("hearing", "talk.language", "pt-BR", "German"),
+        ("talking", "talk.longest_take_s", "10 minutes", "1 hour"),
+    ):
+        dialog.show_page(page)
+        await settle()
+        combo = row_of(dialog, name).control
+        assert isinstance(combo, QComboBox)
+        assert combo.currentText() == chosen
+        combo.setCurrentText(other)
+        combo.activated.emit(combo.currentIndex())
+        await settle()
+    assert host.settings.talk.language == "de"
+    assert host.settings.talk.longest_take_s == 3600
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
+async def test_a_certificate_is_chosen_among_files(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    dialog.show_page("privacy")
+    await settle()
+    row = row_of(dialog, "network.certificates")
+    row.findChild(QPushButton).click()
+    chooser = row.findChild(QFileDialog)
+    chooser.fileSelected.emit("/etc/home.pem")
+    chooser.close()
+    await settle()
+    assert host.settings.network.certificates == "/etc/home.pem"
+    assert isinstance(row.control, QLineEdit)
+    assert row.control.text() == "/etc/home.pem"
+
+
+async def test_the_month_is_a_bar_where_there_is_a_limit(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    host.spent_usd = 1.25
+    page = await thinking(dialog)
+    assert page.spent.says.text() == "Spent this month: $1.25"
+    assert not page.spent.bar.isVisible()
+    host.settings = changed(host.settings, {"reply.monthly_budget_usd": 5.0})
+    page.refresh()
+    assert page.spent.says.text() == "Spent this month: $1.25 of $5.00"
+    assert page.spent.bar.isVisible()
+    assert page.spent.bar.value() == page.spent.bar.maximum() // 4
+
+
+async def test_the_list_of_models_holds_what_can_do_the_role(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    found = (
+        "gpt-9",
+        "whisper-1",
+        "text-embedding-3-small",
+        "dall-e-3",
+        "omni-moderation-latest",
+        "gpt-9-tts",
+    )
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    page.checked(page._specs["openai"], Health(ok=True, detail="", models=found))
+    combo = page.setup.model if page.setup is not None else None
+    assert combo is not None
+    names = [combo.itemText(place) for place in range(combo.count())]
+    assert [name for name in found if name in names] == ["gpt-9"]
+
+
+async def test_general_starts_with_the_system_and_copies_the_line_for_updates(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    dialog.show_page("general")
+    await settle()
+    page = dialog.page
+    assert isinstance(page, GeneralPage)
+    page.starts.click()
+    assert host.starts_with_system
+    host.refuses = CompanionError(Kind.FOLDER_UNUSABLE, "It cannot be written.")
+    page.starts.click()
+    assert page.starts.isChecked()
+    assert "It cannot be written." in page.notice.text
+    page.copy.click()
+    assert QApplication.clipboard().text() == page.update_line.text()
+
+
+async def test_a_card_says_itself_to_a_screen_reader(dialog: SettingsDialog) -> None:
+    page = await thinking(dialog)
+    assert isinstance(page, RolePage)
+    assert page.role is Role.THINKS
+    assert page.cards["guide"].accessibleName() == "Offline guide, on this computer, in use"
+    assert page.cards["guide"].focusPolicy() is Qt.FocusPolicy.StrongFocus
