@@ -167,7 +167,8 @@ def test_a_journal_from_the_first_word_to_the_lock_and_the_command_line(place: D
         place.tap("Return")
         reader.until(lambda words: "The weir, " in words)
         assert app.of("Trouble") == []
-        assert app.other_lines == []
+        # Qt remarks on whoever asks for a thing that has just gone from the window
+        assert [line for line in app.other_lines if not line.startswith("qt.accessibility")] == []
         assert app.close() == 0
 
     # with the window closed
