@@ -5,6 +5,7 @@ Everything is appended at the end of the document or replaces its tail; the call
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -179,6 +180,14 @@ class Typesetter:
         cursor.setPosition(min(start, self.end))
         cursor.setPosition(min(end, self.end), QTextCursor.MoveMode.KeepAnchor)
         return cursor
+
+    def find(self, words: str, start: int) -> tuple[int, int] | None:
+        """Where these words stand from `start` on, whatever signs are between them."""
+        parts = [re.escape(word) for word in re.findall(r"\w+", words)]
+        if not parts:
+            return None
+        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", self.span(start, self.end).selectedText())
+        return (start + found.start(), start + found.end()) if found else None
 
     def fade(self, start: int, end: int) -> None:
         """Words nobody heard."""

@@ -342,6 +342,49 @@ def test_the_view_follows_only_at_the_bottom(qtbot: QtBot, script: Script) -> No
     assert bar.value() == 100
 
 
+def is_seen(script: Script, words: str) -> bool:
+    top = script.cursorRect(script.document().find(words)).top()
+    return 0 <= top < script.viewport().height() - 20
+
+
+def test_the_view_follows_the_voice_until_the_person_scrolls(script: Script) -> None:
+    parts = tuple(f"Sentence {n} " + "has many words " * 12 + ". " for n in range(30))
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 0, parts)
+    assert is_seen(script, "Sentence 0 ")
+    assert script.jump.isHidden()
+    for index in range(1, 16):
+        speak(script, index, parts)
+        assert is_seen(script, f"Sentence {index} ")
+    answer(script, "More comes. " * 40)
+    assert is_seen(script, "Sentence 15 ")
+    bar = script.verticalScrollBar()
+    bar.setValue(0)
+    speak(script, 16, parts)
+    assert bar.value() == 0
+    assert script.jump.isVisible()
+    script.jump.click()
+    assert is_seen(script, "Sentence 16 ")
+    assert script.jump.isHidden()
+    place = bar.value()
+    script.quiet()  # who silences the voice to read is not moved
+    answer(script, "And more. " * 40)
+    assert bar.value() == place
+    script.say(2, "Next", AT)
+    assert bar.value() == bar.maximum()
+
+
+def test_a_page_that_was_scrolled_goes_back_to_the_end_with_a_button(script: Script) -> None:
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    bar = script.verticalScrollBar()
+    assert script.jump.isHidden()
+    bar.setValue(100)
+    assert script.jump.isVisible()
+    script.jump.click()
+    assert bar.value() == bar.maximum()
+
+
 def test_many_turns_wait_behind_a_line(script: Script) -> None:
     script.show_turns([record(f"Answer {n}.", said=f"Words {n}.") for n in range(150)])
     assert "Words 149." in script.text()
