@@ -309,6 +309,12 @@ class Journal:
         high=3650,
         page=Page.JOURNAL,
     )
+    backup_folder: str = setting(
+        "",
+        label="Folder for backups",
+        help="Encrypted, like the journal. Empty: beside it. Another drive also helps when this one breaks.",
+        page=Page.JOURNAL,
+    )
     lock_after_min: int = setting(
         10,
         label="Lock when I am away for",
