@@ -257,6 +257,12 @@ class Appearance:
     reduced_motion: bool = setting(
         False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
     )
+    show_times: bool = setting(
+        False,
+        label="Show how long answers take",
+        help="At the foot of the window, after each answer. The developer tools show more.",
+        page=Page.APPEARANCE,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
