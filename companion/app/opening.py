@@ -15,7 +15,12 @@ from companion.paths import Home
 from companion.places import try_to_write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.journal.keys import KeySlots
+    from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
+    from companion.log import Secret
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -95,6 +100,32 @@ class JournalOnDisk:
             raise no_passphrase(is_open=False)
         self._made = str(uuid.uuid4()) if state.is_new else ""
         return await open_journal(self._home, passphrase=passphrase, journal_id=self._made or None)
+
+    async def data_key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
+        """The key of the journal and of its backups, also where the journal itself does not open.
+
+        Raises:
+            CompanionError: JOURNAL_LOCKED, WRONG_PASSPHRASE, JOURNAL_MISSING (there are no keys), JOURNAL_DAMAGED.
+        """
+        from companion.journal.backups import slots_of
+        from companion.journal.copies import folder_of
+        from companion.journal.keys import SlotKind
+
+        slots = await asyncio.to_thread(slots_of, self._home, folder_of(self._home.journal))
+        if slots is None:
+            raise CompanionError(Kind.JOURNAL_MISSING, "There is no journal here yet.")
+        wrapping_key = None
+        if SlotKind.KEYRING in slots.kinds and not passphrase:
+            wrapping_key = await (await self._vault()).get_journal_key(slots.journal_id)
+        key, _ = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase or None)
+        return key, slots
+
+    async def restore(self, backup: Path, key: Secret, slots: KeySlots) -> Joined:
+        """As `restore_backup`."""
+        from companion.journal.backups import restore_backup
+
+        joined, _ = await asyncio.to_thread(restore_backup, self._home, backup, key, slots)
+        return joined
 
     async def give_keyring(self, journal: SqlJournal) -> None:
         """The keyring opens this open journal from now on. Raises what keyring and key file raise."""

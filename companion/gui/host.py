@@ -50,6 +50,10 @@ class AppearanceSettings(Protocol):
     @property
     def reduced_motion(self) -> bool: ...
 
+    @property
+    def show_times(self) -> bool:
+        """Whether the line at the foot says how long an answer took."""
+
 
 class TalkSettings(Protocol):
     @property

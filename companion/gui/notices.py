@@ -57,6 +57,18 @@ _MOST_SHOWN = 2
 _MOST_WAITING = 8
 
 
+_WITHOUT_WORDS = frozenset(
+    {
+        Kind.HEARD_NOTHING,
+        Kind.MICROPHONE_SILENT,
+        Kind.MICROPHONE_BUSY,
+        Kind.MICROPHONE_DENIED,
+        Kind.NO_MICROPHONE,
+    }
+)
+"""Nothing was said that could wait."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What the banner says."""
@@ -103,6 +115,7 @@ class Notice:
             icon="moon" if error.kind is Kind.SLEPT else "cloud",
             is_about_turn=trouble.turn is not None,
             stops_turn=trouble.turn is not None
+            and error.kind not in _WITHOUT_WORDS
             and trouble.role is not None
             and trouble.role is not Role.SPEAKS,
         )

@@ -116,8 +116,9 @@ class ReadingPage(QTextBrowser):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            cursor = self.textCursor()
-            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor = self.cursorForPosition(QPoint(_INNER_PX, _INNER_PX))  # what is read stays in view
+            if self.follows:
+                cursor.movePosition(QTextCursor.MoveOperation.End)
             self.setTextCursor(cursor)
         super().focusInEvent(event)
 

@@ -80,6 +80,7 @@ AWAY = {
 class StagedAppearance:
     theme: str = "light"
     font_scale: float = 1.0
+    show_times: bool = False
     reduced_motion: bool = False
 
 

@@ -147,6 +147,7 @@ class Window(QMainWindow):
             font_scale=appearance.font_scale,
             reduced_motion=appearance.reduced_motion,
         )
+        self.status.shows_times = appearance.show_times
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
         self.page.show_talk_key(name)

@@ -57,10 +57,12 @@ from companion.log import Secret
 from companion.paths import Home, locked
 from companion.ports import Spool
 from companion.records import SessionRecord, WaitingTake
-from companion.tasks import spawn
+from companion.tasks import spawn, unbroken
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
+
+    from companion.journal.backups import Backup
 
 Check = Callable[[Callable[[Callable[[], None]], bool]], None]
 """`check_whole` of a journal."""
@@ -422,6 +424,21 @@ class SqlJournal:
             told = CompanionError(error.kind, "A part of the journal is damaged.", hint=hint, cause=error)
             told.actions = (Action.SHOW_FILE,)
             raise told from error
+
+    async def back_up(self, home: Home, folder: Path) -> Backup:
+        """One more backup of it in `folder`, checked, beside what goes on.
+
+        Raises:
+            CompanionError: as `make_backup`.
+        """
+        from companion.journal.backups import make_backup
+
+        file = self._keys()
+        async with self.tables.one_reader:
+            making = asyncio.to_thread(
+                make_backup, home, folder, file.data_key, file.slots.journal_id, time.time()
+            )
+            return await unbroken(making, name="back up the journal")
 
     def _check_begun(self, end: Callable[[], None]) -> bool:
         self._end_check = end

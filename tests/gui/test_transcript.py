@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QTextDocument, QTextFormat
 from pytestqt.qtbot import QtBot
 
@@ -383,6 +383,16 @@ def test_a_page_that_was_scrolled_goes_back_to_the_end_with_a_button(script: Scr
     assert script.jump.isVisible()
     script.jump.click()
     assert bar.value() == bar.maximum()
+
+
+def test_tab_into_a_kept_reflection_leaves_the_view_where_it_is(qtbot: QtBot) -> None:
+    script = Script(Look(theme="light"), from_below=False)
+    qtbot.addWidget(script)
+    script.resize(900, 400)
+    script.show()
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    script.setFocus(Qt.FocusReason.TabFocusReason)
+    assert script.verticalScrollBar().value() == 0
 
 
 def test_many_turns_wait_behind_a_line(script: Script) -> None:
