@@ -1,4 +1,4 @@
-"""Promises 2, 31, 33, 34 and 37 over many made-up texts: what must never come through, counted."""
+"""Promises 2, 30, 31, 33, 34 and 37 over many made-up texts: what must never come through, counted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 from companion.conversation.speech_text import spoken
 from companion.gui.clean import clean_text
 from companion.gui.links import read_link
+from companion.gui.markdown import paragraphs
 from companion.log import hide, redact
 from companion.paths import find_home
 from companion.settings.layers import load_settings, save
 from tests.gui.test_clean import FORBIDDEN
+from tests.gui.test_markdown import HOSTILE
 from tests.reliability.proof import prove
 from tests.test_settings import GOOD
 
@@ -101,6 +103,30 @@ def test_only_the_web_and_mail_are_links() -> None:
         and not link.address.startswith(("http://", "https://", "mailto:"))
     ]
     prove(31, "addresses of other schemes that can be opened", len(opened), 0, cases=len(HREFS))
+
+
+def test_hostile_answers_are_shown_as_text_alone() -> None:
+    around = (
+        "{}",
+        "**{}**",
+        "> {}",
+        "- {}",
+        "# {}",
+        "| a | b |\n|---|---|\n| {} | x |",
+        "[{}](http://a.example)",
+        "`{}` {}",
+    )
+    payloads = [shape.replace("{}", each) for shape in around for each in (*HOSTILE, *HREFS[:40])]
+    active = [
+        payload
+        for payload in payloads
+        for each in paragraphs(payload)
+        for run in [*each.runs, *(run for row in each.rows or () for cell in row for run in cell)]
+        if run.href and not run.href.startswith(("http://", "https://", "mailto:"))
+    ]
+    prove(
+        30, "hostile answers that become more than text and plain links", len(active), 0, cases=len(payloads)
+    )
 
 
 @each_size
