@@ -58,6 +58,7 @@ class Archive:
         in_memory: nothing of this run ever goes to disk.
         keeps: what the person wants at first; see `keep`.
         moved: told, while nobody is inside `using()`, that one journal was moved into another and where everything went.
+        backups: the folder they lie in.
         left: told that another journal is the current one from now on.
     """
 
@@ -71,8 +72,9 @@ class Archive:
         keeps: bool = True,
         moved: Callable[[Journal, Journal, Moved], None] = lambda *_: None,
         left: Callable[[], None] = lambda: None,
+        backups: Callable[[], Path] | None = None,
     ) -> None:
-        self._disk, self._vault, self._events = JournalOnDisk(home, vault), vault, events
+        self._disk, self._vault, self._events = JournalOnDisk(home, vault, backups), vault, events
         self._tell_moved, self._tell_left = moved, left
         self.key = self._disk.data_key
         self.claim: Callable[[], None] = lambda: None

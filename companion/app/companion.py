@@ -95,6 +95,7 @@ class Companion(Library):
             global_key=lambda: self.surroundings.key,
             played=self._played,
             memory=lambda: self.recall,
+            backups=lambda: self.backing_up,
             home=self.home,
         )
 
@@ -203,6 +204,7 @@ class Companion(Library):
             keeps=self.settings.journal.keep,
             moved=self._journal_moved,
             left=self._journal_left,
+            backups=lambda: self.backing_up.folder,
         )
 
     @cached_property

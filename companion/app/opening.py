@@ -30,8 +30,12 @@ _KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Ki
 class JournalOnDisk:
     """One per app: looked at and opened, never held open."""
 
-    def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
+    def __init__(
+        self, home: Home, vault: Callable[[], Awaitable[Vault]], backups: Callable[[], Path] | None = None
+    ) -> None:
+        """`backups()`: the folder they lie in."""
         self._home, self._vault = home, vault
+        self._backups = backups or (lambda: home.data / "backups")
         self._made = ""
         """The journal that was made here last."""
 
@@ -138,6 +142,10 @@ class JournalOnDisk:
 
         Who has lost the keyring's key, and the passphrase too, can begin anew; what does not open stays beside.
         """
+        if error.kind in (Kind.JOURNAL_DAMAGED, Kind.JOURNAL_MISSING) and await asyncio.to_thread(
+            _has_files, self._backups()
+        ):
+            return (Action.RESTORE_BACKUP, Action.NEW_JOURNAL)
         if error.kind not in _KEYRING_KINDS:
             return error.actions
         purpose = await self.purpose()
@@ -172,6 +180,13 @@ class JournalOnDisk:
             raise CompanionError(
                 Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error
             ) from error
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(folder.glob("journal-*.db"))
+    except OSError:
+        return False
 
 
 def _forget_new(home: Home, journal_id: str) -> None:

@@ -46,6 +46,7 @@ ACTION_LABELS = {
     Action.SPEAK_OFFLINE: "Speak offline",
     Action.USE_PASSPHRASE: "Use a passphrase",
     Action.SHOW_FILE: "Show the folder",
+    Action.RESTORE_BACKUP: "Restore a backup",
     Action.NEW_JOURNAL: "Start a new journal",
     Action.HEAR_WAITING: "Write it down",
     Action.SHOW_WAITING: "Show recordings",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from companion.app.backing_up import BackingUp
-from companion.errors import CompanionError, Kind
+from companion.errors import Action, CompanionError, Kind
 from companion.events import Note, Trouble
 from companion.paths import Home
 from tests.app.test_archive import Keyring, Run, running, until
@@ -103,7 +103,8 @@ async def test_a_damaged_journal_comes_back_from_its_backup(home: Home) -> None:
     content[5_000] ^= 1
     home.journal.write_bytes(content)
     async with running(home, ring) as run:
-        assert run.of(Trouble)[-1].error.kind is Kind.JOURNAL_DAMAGED
+        error = run.of(Trouble)[-1].error
+        assert (error.kind, error.actions[0]) == (Kind.JOURNAL_DAMAGED, Action.RESTORE_BACKUP)
         await run.say("meanwhile")
         await backing(run, home).restore(backup.path)
         assert sorted(await run.texts()) == ["meanwhile", "one"]
