@@ -9,6 +9,7 @@ help:
 	@echo "make run               start Companion          (make run ARGS=\"demo\" passes arguments)"
 	@echo "make test              run all tests"
 	@echo "make test-long         run the long sets: storms, mutations, other people's servers"
+	@echo "make reliability       run the promises at their full counts and print what was measured beside what was promised"
 	@echo "make check             format, lint, types and tests"
 	@echo "make bench             print the benchmarks"
 	@echo "make screenshots       pictures of every state, light and dark, into build/screenshots"
@@ -22,6 +23,10 @@ test: $(VENV)/.ready-test
 
 test-long: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+reliability: $(VENV)/.ready-test
+	@status=0; $(BIN)/python -m pytest -q -m "long or not long" $$(grep -rl "proof import prove" tests) $(ARGS) || status=$$?; \
+	$(BIN)/python -m tests.reliability.table; exit $$status
 
 check: lint types test
 
@@ -51,4 +56,4 @@ $(VENV)/.ready-test: $(INPUTS)
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help run test test-long check lint types format bench screenshots clean
+.PHONY: help run test test-long reliability check lint types format bench screenshots clean

@@ -103,6 +103,7 @@ class Action(StrEnum):
     SPEAK_OFFLINE = "speak_offline"
     USE_PASSPHRASE = "use_passphrase"
     SHOW_FILE = "show_file"
+    RESTORE_BACKUP = "restore_backup"
     NEW_JOURNAL = "new_journal"
     HEAR_WAITING = "hear_waiting"
     SHOW_WAITING = "show_waiting"

@@ -107,7 +107,7 @@ def locked(path: Path, limit_s: float) -> Iterator[None]:
     Raises:
         OSError: TimeoutError when somebody else holds it for longer than `limit_s`.
     """
-    with path.open("ab") as file:
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         until = time.monotonic() + limit_s
         while not hold(file.fileno()):
             if time.monotonic() > until:

@@ -210,7 +210,8 @@ def edit(text: str, changes: Mapping[str, object]) -> str:
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd but valid input; what is there stays as it is
             tree = yaml.load(text)
-        if tree is None:
+        comments_only = tree is None
+        if comments_only:
             tree = yaml.map()
         for name, value in changes.items():
             _put(tree, name.split("."), value)
@@ -219,7 +220,6 @@ def edit(text: str, changes: Mapping[str, object]) -> str:
     except (YAMLError, RecursionError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
         # ruamel meets odd but valid input with errors of many types
         raise BrokenFile("the text cannot be edited") from error
-    comments_only = parse(text) is None
     return (text.rstrip("\n") + "\n\n" if comments_only and text.strip() else "") + out.getvalue()
 
 

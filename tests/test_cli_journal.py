@@ -151,3 +151,26 @@ async def test_a_reader_sees_what_was_kept_and_can_change_nothing(home: Home) ->
     await reading.close()
     await writing.save_user(session, "And more.", 1_002.0, 0)
     await writing.close()
+
+
+def test_a_journal_is_verified_backed_up_and_restored(journal_of: Home, command: Command) -> None:
+    code, out, _ = command("backup", "--json")
+    made = json.loads(out)
+    assert code == 0
+    assert Path(made["path"]).stat().st_size == made["bytes"]
+    assert command("verify")[0] == 0
+    content = bytearray(journal_of.journal.read_bytes())
+    content[9_000] ^= 1
+    journal_of.journal.write_bytes(content)
+    code, out, _ = command("verify", "--json")
+    assert (code, [row["ok"] for row in json.loads(out)]) == (1, [False, True])
+    code, out, _ = command("restore", "no such.db")
+    assert code == 1
+    door = Door(journal_of)
+    assert door.enter()
+    assert command("restore")[0] == 1
+    door.leave()
+    code, out, _ = command("restore", "--json")
+    assert (code, json.loads(out)["path"]) == (0, made["path"])
+    assert "The river was" in command("list")[1]
+    assert len(list(journal_of.data.glob("set-aside-*/journal.db"))) == 1

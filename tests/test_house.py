@@ -277,3 +277,15 @@ def test_every_kind_of_trouble_has_its_card() -> None:
     for kind, card in CARDS.items():
         assert card.sentence.endswith("."), kind
         assert len(card.sentence) < 90, kind
+
+
+def test_the_picture_in_the_readme_names_every_room_on_its_floor() -> None:
+    picture = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("    6  __main__")[2].partition("\n\n")[0]
+    )
+    floor, told = 6, {"__main__": 6}
+    for line in picture.splitlines()[1:]:
+        floor = int(line[4]) if line[4] != " " else floor
+        rooms = line[7:43] if floor else line[7:].partition("  ")[0]
+        told |= {room.strip(" ,/"): floor for room in rooms.replace("<", ",").split(",") if room.strip()}
+    assert told == FLOOR

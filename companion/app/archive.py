@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -28,6 +28,9 @@ from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.journal.salvage import Joined
     from companion.journal.store import Moved, SqlJournal
     from companion.vault import Vault
 
@@ -55,6 +58,7 @@ class Archive:
         in_memory: nothing of this run ever goes to disk.
         keeps: what the person wants at first; see `keep`.
         moved: told, while nobody is inside `using()`, that one journal was moved into another and where everything went.
+        backups: the folder they lie in.
         left: told that another journal is the current one from now on.
     """
 
@@ -68,9 +72,11 @@ class Archive:
         keeps: bool = True,
         moved: Callable[[Journal, Journal, Moved], None] = lambda *_: None,
         left: Callable[[], None] = lambda: None,
+        backups: Callable[[], Path] | None = None,
     ) -> None:
-        self._disk, self._vault, self._events = JournalOnDisk(home, vault), vault, events
+        self._disk, self._vault, self._events = JournalOnDisk(home, vault, backups), vault, events
         self._tell_moved, self._tell_left = moved, left
+        self.key = self._disk.data_key
         self.claim: Callable[[], None] = lambda: None
         """Raises where another window keeps the journal of this home."""
         self._may_keep = not in_memory
@@ -114,9 +120,9 @@ class Archive:
     @property
     def why_empty(self) -> CompanionError | None:
         """Why reflections of this home may not be seen now; None: what is not there was never said."""
-        if self._keeps and self._kept is not None:
-            return _not_whole() if self._kept.lacks_newest else None
-        return self._why_shut if self._keeps else None
+        if self._kept is not None and self._kept.lacks_newest and self._keeps:
+            return _not_whole()
+        return self._why_shut if self._keeps and self._kept is None else None
 
     @asynccontextmanager
     async def using(self) -> AsyncGenerator[SqlJournal, None]:
@@ -180,7 +186,7 @@ class Archive:
         async with self._wishing:  # the file is looked at beside the loop, and wishes keep their order
             purpose = await self._disk.purpose()
             task = self._start(partial(self._open_with_passphrase, passphrase, purpose))
-        await self._ended(task)
+        await _ended(task)
 
     async def start_anew(self) -> None:
         """Moves a journal that does not open beside and makes a new one; nothing where it is open.
@@ -189,6 +195,16 @@ class Archive:
             CompanionError: NO_KEYRING where a passphrase must be chosen first; all that opening and moving can raise.
         """
         await self._do(self._make_anew)
+
+    async def restore(self, backup: Path, passphrase: str = "") -> Joined:
+        """Makes a backup the journal and opens it; the present file stays beside, and what only it holds comes along.
+
+        Raises:
+            CompanionError: what the backup, its key and opening can raise; the journal is then as before.
+        """
+        found: list[Joined] = []
+        await self._do(partial(self._put_back, backup, passphrase, found))
+        return found[0]
 
     async def lock(self) -> None:
         """Closes the journal on disk until `unlock`; what is in memory stays there, and nobody gets at it.
@@ -312,6 +328,22 @@ class Archive:
         else:
             self._events.emit(Note(text="This computer's keyring opens your journal again"))
 
+    async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:
+        if self.is_locked:
+            raise _locked()
+        self.claim()
+        key, slots = await self._disk.data_key(passphrase)
+        self._is_moving = True
+        try:
+            await self._shut()
+            found.append(await unbroken(self._disk.restore(backup, key, slots), name="restore a backup"))
+        finally:
+            self._is_moving, self._was_kept, self._why_shut = False, False, None
+            by_passphrase = partial(self._disk.with_passphrase, passphrase)
+            await (self._open(by_passphrase) if passphrase else self._open_or_tell())
+            self._tell_left()
+        await self._is_open_now()
+
     async def _make_anew(self) -> None:
         if self.is_locked:
             return
@@ -410,16 +442,9 @@ class Archive:
             return
         waiting = len(await journal.waiting_takes())
         if journal is self._current:
-            opened = JournalOpened(
-                storage=journal.storage, waiting_takes=waiting, is_by_choice=not self._keeps
-            )
-            self._events.emit(opened)
-            if waiting:
-                self._events.emit(Trouble(error=CompanionError(Kind.TAKES_WAITING)))
-            if journal.is_read_only:
-                self._events.emit(Trouble(error=_only_to_read()))
-            if journal.lacks_newest:
-                self._events.emit(Trouble(error=_not_whole()))
+            self._events.emit(_opened(journal, waiting, is_by_choice=not self._keeps))
+            for error in _what_is_odd(journal, waiting):
+                self._events.emit(Trouble(error=error))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -437,22 +462,23 @@ class Archive:
             await step()
 
     async def _do(self, step: Callable[[], Awaitable[None]]) -> None:
-        await self._ended(self._start(step))
+        await _ended(self._start(step))
 
     def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         if self._is_closed:
             raise _closed()
         return self._begin(step, is_awaited=True)
 
-    async def _ended(self, task: asyncio.Task[None]) -> None:
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:  # the step goes on without its caller
-            task.add_done_callback(_report)
-            raise
-        if task.cancelled():
-            raise _closed()
-        await task
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:  # the step goes on without its caller
+        task.add_done_callback(_report)
+        raise
+    if task.cancelled():
+        raise _closed()
+    await task
 
 
 async def _in_memory() -> SqlJournal:
@@ -478,6 +504,19 @@ def _only_to_read() -> CompanionError:
     )
     error.actions = ()
     return error
+
+
+def _opened(journal: SqlJournal, waiting: int, *, is_by_choice: bool) -> JournalOpened:
+    return JournalOpened(storage=journal.storage, waiting_takes=waiting, is_by_choice=is_by_choice)
+
+
+def _what_is_odd(journal: SqlJournal, waiting: int) -> Iterator[CompanionError]:
+    if waiting:
+        yield CompanionError(Kind.TAKES_WAITING)
+    if journal.is_read_only:
+        yield _only_to_read()
+    if journal.lacks_newest:
+        yield _not_whole()
 
 
 def _not_whole() -> CompanionError:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from companion.app.archive import Archive
+    from companion.app.backing_up import BackingUp
     from companion.app.caring import Caring
     from companion.app.exchange import Exchange
     from companion.app.journal_desk import JournalDesk
@@ -94,6 +95,7 @@ class Companion(Library):
             global_key=lambda: self.surroundings.key,
             played=self._played,
             memory=lambda: self.recall,
+            backups=lambda: self.backing_up,
             home=self.home,
         )
 
@@ -132,6 +134,13 @@ class Companion(Library):
             events=self.events,
             why_empty=lambda: self.archive.why_empty,
         )
+
+    @cached_property
+    def backing_up(self) -> BackingUp:
+        """Backups of the journal, and bringing one back."""
+        from companion.app.backing_up import BackingUp
+
+        return BackingUp(self.home, self.archive, self.events, lambda: self.settings.journal.backup_folder)
 
     @cached_property
     def recall(self) -> Recall:
@@ -195,6 +204,7 @@ class Companion(Library):
             keeps=self.settings.journal.keep,
             moved=self._journal_moved,
             left=self._journal_left,
+            backups=lambda: self.backing_up.folder,
         )
 
     @cached_property
@@ -259,6 +269,8 @@ class Companion(Library):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
+        if self._keeps:
+            self.backing_up.open()
         self.lock.open()
         self.spare_key.open()
         self.recall.open()
@@ -300,6 +312,7 @@ class Companion(Library):
         await self._errands.stop()
         await self.recovery.close()
         await self.journal_desk.close()
+        await self.backing_up.close()
         await self.recall.close()
         await tasks.stop(self._opening)
         await self._warming.stop()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion.app.archive import Place
@@ -13,7 +16,11 @@ from companion.events import Event, Trouble
 
 if TYPE_CHECKING:
     from companion.app.companion import Companion
+    from companion.journal.backups import Backup
+    from companion.journal.keys import KeySlots
+    from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
+    from companion.log import Secret
 
 Ask = Callable[[str], str]
 """Asks the person for a passphrase, with these words."""
@@ -44,6 +51,76 @@ async def reading(app: Companion, ask: Ask) -> AsyncGenerator[SqlJournal, None]:
         yield journal
     finally:
         await journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A file that was read to its last page."""
+
+    path: Path
+    is_sound: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok' if self.is_sound else 'DAMAGED'}  {self.path}  {self.detail}"
+
+    def row(self) -> dict[str, object]:
+        return {"path": str(self.path), "ok": self.is_sound, "detail": self.detail}
+
+
+async def key_of(app: Companion, ask: Ask) -> tuple[Secret, KeySlots]:
+    """Of the journal and its backups, whether the journal opens or not. Raises `CompanionError`."""
+    try:
+        return await app.archive.key()
+    except CompanionError as error:
+        if error.kind not in (
+            Kind.JOURNAL_LOCKED,
+            Kind.NO_KEYRING,
+            Kind.KEYRING_FAILED,
+            Kind.KEYRING_TIMEOUT,
+        ):
+            raise
+        return await app.archive.key(await asyncio.to_thread(ask, ASKS["enter"]))
+
+
+async def verify(app: Companion, ask: Ask) -> list[Verified]:
+    """The journal and each of its backups. Raises what `key_of` raises."""
+    from companion.journal.backups import verify_file
+
+    key, slots = await key_of(app, ask)
+    files = [app.home.journal, *(backup.path for backup in await app.backing_up.list())]
+    found = []
+    for path in files:
+        fault = await asyncio.to_thread(verify_file, path, key, slots.journal_id, path == app.home.journal)
+        found.append(Verified(path, not fault, fault or "every page is sound"))
+    return found
+
+
+async def back_up(app: Companion, ask: Ask, folder: Path | None) -> Backup:
+    """One more backup, in `folder` or where they usually lie. Raises `CompanionError`."""
+    from companion.journal.backups import make_backup
+
+    key, slots = await key_of(app, ask)
+    target = folder or app.backing_up.folder
+    return await asyncio.to_thread(make_backup, app.home, target, key, slots.journal_id, time.time())
+
+
+async def restore(app: Companion, ask: Ask, wanted: Path | None) -> tuple[Path, Joined]:
+    """Makes a backup the journal: the newest, or by its file name or path. No window may keep the journal.
+
+    Raises:
+        CompanionError: BAD_FILE, there is none; all that restoring can raise.
+    """
+    from companion.journal.backups import restore_backup
+
+    key, slots = await key_of(app, ask)
+    made = [backup.path for backup in await app.backing_up.list()]
+    path = next((path for path in made if wanted is None or path.name == str(wanted)), wanted)
+    if path is None or not await asyncio.to_thread(path.is_file):
+        where = f"They lie in {app.backing_up.folder}."
+        raise CompanionError(Kind.BAD_FILE, "There is no such backup.", hint=where)
+    joined, _ = await asyncio.to_thread(restore_backup, app.home, path, key, slots)
+    return path, joined
 
 
 async def _secrets(app: Companion, state: JournalState, ask: Ask) -> tuple[bytes | None, str | None]:

@@ -10,11 +10,17 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from companion.errors import Action, CompanionError, Kind
+from companion.log import describe
 from companion.paths import Home
 from companion.places import try_to_write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.journal.keys import KeySlots
+    from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
+    from companion.log import Secret
     from companion.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -24,8 +30,14 @@ _KEYRING_KINDS = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Ki
 class JournalOnDisk:
     """One per app: looked at and opened, never held open."""
 
-    def __init__(self, home: Home, vault: Callable[[], Awaitable[Vault]]) -> None:
+    def __init__(
+        self, home: Home, vault: Callable[[], Awaitable[Vault]], backups: Callable[[], Path] | None = None
+    ) -> None:
+        """`backups()`: the folder they lie in."""
         self._home, self._vault = home, vault
+        self._backups = backups or (lambda: home.data / "backups")
+        self._made = ""
+        """The journal that was made here last."""
 
     async def look(self) -> JournalState:
         """Without any secret. Raises what `look_at` raises."""
@@ -65,10 +77,15 @@ class JournalOnDisk:
         vault = await self._vault()
         if state.is_new:
             await asyncio.to_thread(try_to_write, self._home.data)
-            journal_id, key = str(uuid.uuid4()), secrets.token_bytes(32)
+            key, self._made = secrets.token_bytes(32), str(uuid.uuid4())
             # First, so that no journal is made that cannot be opened.
-            await vault.put_journal_key(journal_id, key)
-            return await open_journal(self._home, wrapping_key=key, journal_id=journal_id)
+            await vault.put_journal_key(self._made, key)
+            try:
+                return await open_journal(self._home, wrapping_key=key, journal_id=self._made)
+            except CompanionError as error:
+                state = await self.look()
+                if error.kind is not Kind.JOURNAL_LOCKED or state.journal_id in ("", self._made):
+                    raise  # else another program was first, and it is that one's
         if SlotKind.KEYRING not in state.opens_with:
             raise CompanionError(Kind.JOURNAL_LOCKED)
         return await open_journal(self._home, wrapping_key=await vault.get_journal_key(state.journal_id))
@@ -85,7 +102,34 @@ class JournalOnDisk:
         state = await self.look()
         if not state.is_new and SlotKind.PASSPHRASE not in state.opens_with:
             raise no_passphrase(is_open=False)
-        return await open_journal(self._home, passphrase=passphrase)
+        self._made = str(uuid.uuid4()) if state.is_new else ""
+        return await open_journal(self._home, passphrase=passphrase, journal_id=self._made or None)
+
+    async def data_key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
+        """The key of the journal and of its backups, also where the journal itself does not open.
+
+        Raises:
+            CompanionError: JOURNAL_LOCKED, WRONG_PASSPHRASE, JOURNAL_MISSING (there are no keys), JOURNAL_DAMAGED.
+        """
+        from companion.journal.backups import slots_of
+        from companion.journal.copies import folder_of
+        from companion.journal.keys import SlotKind
+
+        slots = await asyncio.to_thread(slots_of, self._home, folder_of(self._home.journal))
+        if slots is None:
+            raise CompanionError(Kind.JOURNAL_MISSING, "There is no journal here yet.")
+        wrapping_key = None
+        if SlotKind.KEYRING in slots.kinds and not passphrase:
+            wrapping_key = await (await self._vault()).get_journal_key(slots.journal_id)
+        key, _ = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase or None)
+        return key, slots
+
+    async def restore(self, backup: Path, key: Secret, slots: KeySlots) -> Joined:
+        """As `restore_backup`."""
+        from companion.journal.backups import restore_backup
+
+        joined, _ = await asyncio.to_thread(restore_backup, self._home, backup, key, slots)
+        return joined
 
     async def give_keyring(self, journal: SqlJournal) -> None:
         """The keyring opens this open journal from now on. Raises what keyring and key file raise."""
@@ -98,6 +142,10 @@ class JournalOnDisk:
 
         Who has lost the keyring's key, and the passphrase too, can begin anew; what does not open stays beside.
         """
+        if error.kind in (Kind.JOURNAL_DAMAGED, Kind.JOURNAL_MISSING) and await asyncio.to_thread(
+            _has_files, self._backups()
+        ):
+            return (Action.RESTORE_BACKUP, Action.NEW_JOURNAL)
         if error.kind not in _KEYRING_KINDS:
             return error.actions
         purpose = await self.purpose()
@@ -120,11 +168,11 @@ class JournalOnDisk:
 
     async def forget_new(self) -> None:
         """Removes one that was made a moment ago and holds nothing."""
-        await asyncio.to_thread(_forget_new, self._home)
+        await asyncio.to_thread(_forget_new, self._home, self._made)
 
     async def set_aside(self) -> None:
         """Moves one that does not open beside. Raises `CompanionError`."""
-        from companion.journal.store import set_aside
+        from companion.journal.leaving import set_aside
 
         try:
             await asyncio.to_thread(set_aside, self._home)
@@ -134,13 +182,20 @@ class JournalOnDisk:
             ) from error
 
 
-def _forget_new(home: Home) -> None:
-    from companion.journal.store import forget_new
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(folder.glob("journal-*.db"))
+    except OSError:
+        return False
+
+
+def _forget_new(home: Home, journal_id: str) -> None:
+    from companion.journal.leaving import forget_new
 
     try:
-        forget_new(home)
-    except OSError as error:  # it is empty, and opens with what it was made with
-        _log.info("an empty journal stays: %s", error.strerror)
+        forget_new(home, journal_id)
+    except (OSError, CompanionError) as error:  # it is empty, and opens with what it was made with
+        _log.info("an empty journal stays: %s", describe(error))
 
 
 def no_passphrase(*, is_open: bool) -> CompanionError:

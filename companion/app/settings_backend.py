@@ -23,6 +23,7 @@ from companion.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from companion.app.backing_up import BackingUp
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.played import Played
@@ -54,6 +55,7 @@ class SettingsBackend:
         global_key: the desktop's name of the key that talks in every window; empty: it gives none; None: not asked.
         played: plays sounds that are no answers.
         memory: what of other days may be brought up.
+        backups: of the journal.
         home: whose window opens when the person logs in.
     """
 
@@ -71,12 +73,19 @@ class SettingsBackend:
         global_key: Callable[[], str | None],
         played: Played,
         memory: Callable[[], Recall],
+        backups: Callable[[], BackingUp],
         home: Home,
     ) -> None:
         self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
         self._lend, self._memory, self._home = lend, memory, home
+        self._backups = backups
+
+    @property
+    def backups(self) -> BackingUp:
+        """Of the journal."""
+        return self._backups()
 
     @property
     def memory(self) -> Recall:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _USUAL_LIMIT = 20
 _USAGE = (
     "companion journal list | search WORDS | show ID ... | stats | export TARGET [--format F] [--sound] | "
-    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER"
+    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER | verify | backup [FOLDER] | restore [NAME]"
 )
 FORMATS = ("markdown", "jsonl", "dayone")
 ODD = ("future", "early", "twice")
@@ -89,6 +89,9 @@ async def _run(app: Companion, args: argparse.Namespace) -> int:
         "show": count,
         "export": count == 1,
         "import": count == (args.undo is None),
+        "verify": not count,
+        "backup": count <= 1,
+        "restore": count <= 1,
     }
     if not fits[args.what]:
         remark(_USAGE)
@@ -458,6 +461,52 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"what": what, "why": why} for what, why in rows]
 
 
+# -- backups ------------------------------------------------------------------------------------------------
+
+
+async def _verify(app: Companion, args: argparse.Namespace) -> int:
+    """Every page of the journal, and of each backup."""
+    from companion.app.journal_on_disk import verify
+
+    found = await verify(app, _ask)
+    if args.json:
+        print_json([each.row() for each in found])
+    else:
+        for each in found:
+            print(each)
+    return 0 if all(each.is_sound for each in found) else 1
+
+
+async def _backup(app: Companion, args: argparse.Namespace) -> int:
+    from companion.app.journal_on_disk import back_up
+
+    made = await back_up(app, _ask, _path(args.names[0]) if args.names else None)
+    if args.json:
+        print_json({"path": str(made.path), "made_at": made.made_at, "bytes": made.bytes})
+    else:
+        print(f"Backed up to {made.path}, {made.bytes / 1e6:,.1f} MB, opened and checked")
+    return 0
+
+
+async def _restore(app: Companion, args: argparse.Namespace) -> int:
+    """The backup with this file name, or the newest."""
+    from companion.app.journal_on_disk import restore
+    from companion.gui.door import Door
+
+    door = Door(app.home)
+    try:
+        _claim(door)
+        path, joined = await restore(app, _ask, _path(args.names[0]) if args.names else None)
+    finally:
+        door.leave()
+    if args.json:
+        print_json({"path": str(path), "newer_reflections": joined.sessions, "newer_turns": joined.turns})
+    else:
+        print(f"Restored from {path}, with {joined.turns:,} newer turns of the file before")
+        print("The file before is kept beside it.")
+    return 0
+
+
 _VERBS = {
     "list": _list,
     "search": _search,
@@ -465,4 +514,7 @@ _VERBS = {
     "stats": _stats,
     "export": _export,
     "import": _import,
+    "verify": _verify,
+    "backup": _backup,
+    "restore": _restore,
 }

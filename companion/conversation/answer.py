@@ -198,7 +198,7 @@ class Answer:
             self.text += text
             self._on_progress()
         for sentence in sentences:
-            if sentence.index == 0:
+            if sentence.index == 0 and self.is_aloud:
                 self._mark(Mark.FIRST_CLAUSE)
         self._written(text, sentences)
         if text:

@@ -29,6 +29,7 @@ from companion.events import (
     TakeDiscarded,
     TimelineMarked,
     Trouble,
+    TroubleCleared,
     TurnFinished,
 )
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
@@ -304,7 +305,7 @@ class LiveTurn:
             self.hear()
 
     async def _take_in(self, take: Take) -> None:
-        is_heard = False
+        is_heard = was_silent = False
         async for frame in take.frames():
             self.recording.add(frame)
             if not self.gate.heard_speech:  # it has said what it is for
@@ -318,7 +319,11 @@ class LiveTurn:
             if count % LEVEL_FRAMES == 0 and take.is_open:
                 self.context.events.emit(LevelMeasured(level_db=take.level_db, is_input=True))
             if count == SILENT_FRAMES and take.is_silent:
+                was_silent = True
                 self.fail(CompanionError(Kind.MICROPHONE_SILENT))
+            elif was_silent and not take.is_silent:
+                was_silent = False
+                self.context.events.emit(TroubleCleared(kinds=frozenset({Kind.MICROPHONE_SILENT})))
 
     async def _seal(self) -> None:
         """Starts the sealed copy of the take, from its first frame, as soon as the journal is open."""

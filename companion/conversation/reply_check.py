@@ -4,8 +4,10 @@ It measures and never rewrites: the words are spoken as they came, whatever is f
 stream, `slips_in` a whole answer, `shares` makes figures of many. What must not be spoken at all is stopped elsewhere
 (`care.replies`).
 
-Rules over words find what they know: of the slips in 18 answers written after them they found 7 (39 %), with no false alarm
-in 12 fit ones; length, loops and the number of questions are counted, and so found. A model's figure is a lower bound.
+Rules over words find what they know. Of the slips in 18 answers written after them they once found 39 %, of 32 more 10 %;
+with rules for both kinds of phrase they find all of those, and none of 19 that were then worded unlike any rule. No fit
+answer was taken for a slip. Length, loops and the number of questions are counted, and so found. A model's figure is a
+lower bound.
 """
 
 from __future__ import annotations
@@ -68,6 +70,14 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"(?:well done|good job|great job|nice work|good for you|congratulations|bravo|kudos|keep it up|way to go)",
         r"(?:i am|i feel|be|feel) (?:so |very )?(?:proud|impressed|in awe)",
         rf"\b(?:great|good|big|important|first|{_FINE}) (?:step|insight|question|job)\b",
+        r"(?:quite|what|such) (?:an? )?(?:achievement|accomplishment|feat|milestone|win|victory|success)",
+        r"(?:pat yourself|good on you|hats off|something to (?:celebrate|be proud))",
+        r"i (?:have (?:so much |great |a lot of )?|really |deeply )?(?:admire|respect|applaud|salute)",
+        r"(?:take|takes|took) (?:\w+ )?(?:guts|nerve|strength|courage|character|heart|maturity|big heart)",
+        r"(?:not many|few|hardly any)(?: people| of us)? (?:would|could|can|dare|manage)",
+        r"(?:handled|managed|did|said|put|expressed|dealt with) (?:that|this|it|yourself) (?:so |very )?"
+        r"(?:well|beautifully|brilliantly|perfectly|wonderfully|gracefully)",
+        r"you have (?:a (?:real )?gift|come (?:so far|a long way)|every (?:right|reason) to be|earned)",
     ),
     Slip.ADVICE: (
         rf"{_BEGINS}you (?:should|could|might|may|ought to|must)(?: want to| also| try to)? {_DO}\b",
@@ -83,12 +93,21 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"(?:^|\. )(?:try|remember|make sure|consider|start|be sure|do not forget)\b",
         r"(?:^|\. )take (?:a|some|the) (?:time|deep|break|moment|walk)\b",
         r"(?:take a deep breath|reach out to|see a (?:doctor|therapist)|seek (?:help|support))",
+        r"(?:do|does|work|works) (?:wonders|the trick|for (?:most|many|some))",
+        r"(?:make|makes) (?:it|that|things) (?:easier|better)",
+        r"(?:make|makes) (?:a|all the) difference|go a long way|it is time (?:to|for you)",
+        r"(?:^|\. )(?:and |then |next time |for now |first |for a start )*(?:start|begin|put|keep|count|swap|write|leave|"
+        r"turn|drink|walk|call|ask|avoid|cut|use|replace|eat|stick|limit|plan|give|let|set|stop|get|move|switch|skip|"
+        r"choose|allow|invite|treat) (?:it|the|a|an|your|yourself|him|her|them|some|to|with|down|off|up|out|more|less)\b",
     ),
     Slip.CLINICAL: (
         r"diagnos\w*|symptoms?|disorders?|patholog\w*|clinical\w*|dysfunction\w*|maladaptive|episodes?",
         r"depress(?:ed|ion|ive)|anxiety|ptsd|adhd|ocd|bipolar|obsessive|compulsi\w+|neuro\w+|manic|psycho\w+",
         r"trauma\w*|trigger(?:s|ed|ing)?|dissociat\w+|ruminat\w+|catastrophi\w+|narcissis\w+|codependen\w+|toxic",
         r"attachment|coping|boundar(?:y|ies)|inner child|cognitive|distortions?|regulat\w+|mindful\w*|self ?care",
+        r"phobi\w+|compulsion\w*|avoidan\w+|dysregul\w+|introver\w+|extrover\w+|withdrawal|self ?esteem|syndrome\w*",
+        r"suppress\w*|repress\w*|hypervigil\w+|paranoi\w+|intrusive|fight or flight|inner critic|self ?sabotag\w+",
+        r"mental health|(?:early|childhood) (?:experiences?|wounds?)|your upbringing|behaviou?ral|personality|fixat\w+",
         r"therap\w+|treatment|unresolved|subconscious\w*|nervous system|defen[cs]e mechanism",
     ),
     Slip.DEPENDENCE: (
@@ -99,6 +118,12 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"as (?:a|your) friend|our (?:bond|friendship|relationship)",
         r"(?:i|me) (?:am|was) (?:lonely|sad|happy|glad|thrilled|hurt)",
         r"(?:more|better) than (?:anyone|anybody|they|them|people)",
+        r"i (?:was|am|have been|will be) (?:\w+ )?(?:waiting|thinking of you|thinking about you|longing|yours)",
+        r"i wish you (?:had|would|could|were)|i hope you (?:will )?(?:come|return|think of me|miss)|think of me",
+        r"promise (?:me|that you)|as long as you (?:live|need|want)|i will (?:always|never)|never (?:leave|forget) you",
+        r"(?:have|got|need) each other|two of us|you and (?:i|me)\b|who needs (?:them|friends|people|others|anyone)",
+        r"our (?:talks|chats|time|evenings|conversations)|(?:mean|means|meant) (?:so much|a lot|the world) to me",
+        r"tell me (?:first|anything)|told me first|you can tell me",
     ),
     Slip.STOCK: (
         r"thanks? (?:you )?(?:so much )?for (?:sharing|opening|telling|trusting|being)",
@@ -107,7 +132,13 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"(?:it is|that is) (?:okay|ok|all right|alright|fine) (?:to|not to|if)",
         r"i hear you|i understand (?:how|that|what|your)|that must (?:be|have been|feel)|i can (?:only )?imagine",
         r"you are not alone|one (?:day|step) at a time|everything (?:will|is going to) be|makes (?:total |perfect )?sense",
-        r"i am sorry (?:to hear|you are going)|sending you|be kind to yourself|be gentle with yourself",
+        r"i can see (?:why|how)|time heals|(?:could|might) (?:have been|be) worse|for a reason|in your shoes|bright side",
+        r"(?:things|it|this) will (?:work out|get better|pass|get easier|turn out|be (?:okay|ok|fine|all right))",
+        r"silver lining|hang in there|chin up|stay strong|it is what it is|life goes on|this too shall|no wonder",
+        r"(?:that|it|this) sounds (?:hard|tough|difficult|painful|challenging|stressful|frustrating|exhausting)",
+        r"only human|(?:we|you) have (?:all )?been there|happens to (?:everyone|the best|all of us)|better days",
+        r"i am (?:so )?sorry (?:to hear|you are going|that you|for your)|sending you",
+        r"be kind to yourself|be gentle with yourself",
     ),
 }
 _PATTERNS = {slip: re.compile(rf"(?<!\w)(?:{'|'.join(rules)})") for slip, rules in _RULES.items()}

@@ -22,6 +22,7 @@ _PAGES = {
     Action.CHOOSE_SPEAKER: "sound",
     Action.CHOOSE_HEARING: "hearing",
     Action.CHOOSE_VOICE: "voice",
+    Action.RESTORE_BACKUP: "journal",
 }
 """Where a card's button leads; keys and models are on the page of the role that failed."""
 _OF_JOURNAL = frozenset(

@@ -46,6 +46,7 @@ ACTION_LABELS = {
     Action.SPEAK_OFFLINE: "Speak offline",
     Action.USE_PASSPHRASE: "Use a passphrase",
     Action.SHOW_FILE: "Show the folder",
+    Action.RESTORE_BACKUP: "Restore a backup",
     Action.NEW_JOURNAL: "Start a new journal",
     Action.HEAR_WAITING: "Write it down",
     Action.SHOW_WAITING: "Show recordings",
@@ -55,6 +56,18 @@ _ROLES = {Role.THINKS: "Thinking", Role.HEARS: "Hearing", Role.SPEAKS: "Voice"}
 _MOST_BUTTONS = 2
 _MOST_SHOWN = 2
 _MOST_WAITING = 8
+
+
+_WITHOUT_WORDS = frozenset(
+    {
+        Kind.HEARD_NOTHING,
+        Kind.MICROPHONE_SILENT,
+        Kind.MICROPHONE_BUSY,
+        Kind.MICROPHONE_DENIED,
+        Kind.NO_MICROPHONE,
+    }
+)
+"""Nothing was said that could wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class Notice:
             icon="moon" if error.kind is Kind.SLEPT else "cloud",
             is_about_turn=trouble.turn is not None,
             stops_turn=trouble.turn is not None
+            and error.kind not in _WITHOUT_WORDS
             and trouble.role is not None
             and trouble.role is not Role.SPEAKS,
         )

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
     QTextCursor,
     QTextDocument,
 )
-from PySide6.QtWidgets import QFrame, QScrollBar, QTextBrowser, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollBar, QTextBrowser, QWidget
 
 from companion.gui.clean import unbroken
 from companion.gui.marked import QUOTED, RULED, STEP_PX
@@ -27,6 +27,9 @@ _EDGE_PX = 28
 """Least margin beside the column."""
 _INDENT_PX = 28
 """How far a list is moved in."""
+_AHEAD_PX = 96
+"""What is seen below the words that sound, so that one can read on."""
+_JUMP_PX = 18
 _INNER_PX = 4
 """Room inside the view for what reaches over a letter's box."""
 
@@ -40,7 +43,9 @@ class ReadingPage(QTextBrowser):
         self._look = look
         self._from_below = from_below
         self.follows = from_below
-        """The end stays in view as the text grows: until the person scrolls away from it."""
+        """What sounds now, or else the end, stays in view: until the person scrolls away from it."""
+        self._moves = False
+        """It is not the person who scrolls."""
         self._set_up()
 
     def _set_up(self) -> None:
@@ -62,6 +67,11 @@ class ReadingPage(QTextBrowser):
         self.bar = QScrollBar(Qt.Orientation.Vertical, self)
         self.bar.setAccessibleName("Scroll the reflection")
         self.bar.hide()
+        self.jump = QPushButton("Jump to now", self)
+        self.jump.setProperty("tone", "chip")
+        self.jump.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.jump.clicked.connect(self.jump_to_now)
+        self.jump.hide()
         own = self.verticalScrollBar()
         own.rangeChanged.connect(self._range_changed)
         own.valueChanged.connect(self._scrolled)
@@ -106,15 +116,18 @@ class ReadingPage(QTextBrowser):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            cursor = self.textCursor()
-            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor = self.cursorForPosition(QPoint(_INNER_PX, _INNER_PX))  # what is read stays in view
+            if self.follows:
+                cursor.movePosition(QTextCursor.MoveOperation.End)
             self.setTextCursor(cursor)
         super().focusInEvent(event)
 
     def settle(self) -> None:
         """Centres the column and lets a short script stand at the bottom."""
         wide, high = self.width(), self.height()
-        column = min(self._look.px(COLUMN_PX), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        column = (
+            min(round(self._look.px(COLUMN_PX) * self._look.captions), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        )
         left = max(0, (wide - column) // 2)
         above = 0
         if self._from_below:
@@ -123,6 +136,48 @@ class ReadingPage(QTextBrowser):
         self._set_margins(left, above, max(0, wide - column - left))
         self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
         self.bar.raise_()
+        self._show_jump()
+
+    def now(self) -> tuple[float, float] | None:
+        """Top and bottom of the words that sound now, in the document; None: nothing does, and the end is what counts."""
+        return None
+
+    def lines_of(self, start: int, end: int) -> tuple[float, float]:
+        """Top and bottom of the lines from one place in the document to another."""
+        edges: list[float] = []
+        for place in (start, end):
+            block = self.document().findBlock(place)
+            box = self.document().documentLayout().blockBoundingRect(block)
+            line = block.layout().lineForTextPosition(place - block.position())
+            top = box.top() + (line.y() if line.isValid() else 0)
+            edges += (top, top + (line.height() if line.isValid() else box.height()))
+        return edges[0], edges[3]
+
+    def jump_to_now(self) -> None:
+        """What sounds now, or the end, is in view again, and stays so."""
+        self.follows = True
+        self._follow(self.verticalScrollBar().maximum())
+
+    def _follow(self, end: int) -> None:
+        own, place = self.verticalScrollBar(), end
+        if (now := self.now()) is not None:
+            high, ahead = self.viewport().height(), self._look.px(_AHEAD_PX)
+            place = max(own.value(), round(now[1]) + ahead - high)
+            place = min(place, max(0, round(now[0]) - ahead // 2), end)
+        self._moves = True
+        own.setValue(place)
+        self._moves = False
+        self._show_jump()
+
+    def _show_jump(self) -> None:
+        is_away = self._from_below and not self.follows and self.verticalScrollBar().maximum() > 0
+        if is_away:
+            self.jump.adjustSize()
+            self.jump.move(
+                (self.width() - self.jump.width()) // 2, self.height() - self.jump.height() - _JUMP_PX
+            )
+            self.jump.raise_()
+        self.jump.setVisible(is_away)
 
     def _set_margins(self, left: int, above: int, right: int) -> None:
         margins = self.viewportMargins()
@@ -135,11 +190,18 @@ class ReadingPage(QTextBrowser):
         own = self.verticalScrollBar()
         self.bar.setPageStep(own.pageStep())
         self.bar.setSingleStep(own.singleStep())
+        self._moves = True  # a shorter page moves by itself
         self.bar.setRange(low, high)
+        own.setValue(min(own.value(), high))
+        self._moves = False
         self.bar.setVisible(high > low)
         if self.follows:
-            own.setValue(high)
+            self._follow(high)
 
     def _scrolled(self, value: int) -> None:
-        self.follows = self._from_below and value >= self.verticalScrollBar().maximum() - 4
+        if not self._moves:
+            now, is_at_end = self.now(), value >= self.verticalScrollBar().maximum() - 4
+            is_in_view = now is None or now[0] >= value
+            self.follows = self._from_below and is_at_end and is_in_view
+            self._show_jump()
         self.bar.setValue(value)

@@ -36,6 +36,8 @@ class StatusLine(QWidget):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
+        self.shows_times = False
+        """How long an answer took, for those who want to know."""
         self._storage = ""
         self._is_saved = True
         self._kept_text = self._note_text = ""
@@ -116,7 +118,7 @@ class StatusLine(QWidget):
                 return f"The microphone closes in {left_s:.0f} seconds; what you said is sent then"
             case Phase.TRANSCRIBING:
                 return f"{names.get(Role.HEARS, 'The recogniser')} is still writing down your words"
-            case Phase.THINKING if Mark.FIRST_CLAUSE in self._marks:
+            case Phase.THINKING if Mark.FIRST_CLAUSE in self._marks and Mark.FIRST_SOUND not in self._marks:
                 return f"Waiting for the voice, {names.get(Role.SPEAKS, 'which is slow')}"
             case Phase.THINKING if Mark.FIRST_TOKEN in self._marks:
                 return f"{names.get(Role.THINKS, 'The companion')} is still writing"
@@ -184,14 +186,15 @@ class StatusLine(QWidget):
     def _show_right(self) -> None:
         self._back.stop()
         marks = self._marks
+        budget = self._budget if self.shows_times else ""
         times = " · ".join(
             f"{name} {max(0.0, marks[end] - marks[begin]) * 1000:.0f} ms"
             for name, begin, end in _TIMES
-            if begin in marks and end in marks
+            if self.shows_times and begin in marks and end in marks
         )
-        self._note_text = self._waiting or self._budget or times or self._standing
+        self._note_text = self._waiting or budget or times or self._standing
         self._fit()
-        self._tip = self._budget_tip if self._budget else _TIMES_TIP if times else ""
+        self._tip = self._budget_tip if budget else _TIMES_TIP if times else ""
         self._show_tip()
 
     def _show_tip(self) -> None:

@@ -278,7 +278,7 @@ class TalkPage(QWidget):
     def _place(self) -> None:
         wide, high = self.width(), self.height()
         area = min(self.area.wanted_height, high)
-        above = max(0, high - area + self._look.px(OVERLAP_PX - 22))
+        above = max(0, high - area + self._look.px(OVERLAP_PX - 32))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
             row = self.earlier.wanted_height

@@ -54,6 +54,8 @@ class Script(ReadingPage):
         self._tentative_from = 0
         self._pending: list[str] = []
         self._spoken_words = ""
+        self._last_now: tuple[float, float] | None = None
+        """Where the last words stand that sounded in this turn: who reads on is not moved."""
         self._starts: dict[tuple[int, bool], int] = {}
         """Where the words of a turn begin, and (True) those of its answer."""
         self._found: tuple[int, int] | None = None
@@ -100,10 +102,12 @@ class Script(ReadingPage):
         They stand in the turn at `place`, and end at `end` in what was said then, or in the answer.
         """
         turn = self._turns[place]
-        if end > turn.pieces * SHOWN_CHARS:
-            turn.pieces = end // SHOWN_CHARS + 1
+        text, pieces = turn.told if is_answer else turn.said, turn.pieces
+        while shown_end(text, turn.pieces * SHOWN_CHARS, turn.pieces * SHOWN_SIGNS) < min(end, len(text)):
+            turn.pieces += 1
+        if turn.pieces != pieces:
             self.rebuild()
-        self._found = self._find(words, self._starts.get((place, is_answer), 0))
+        self._found = self._setter.find(words, self._starts.get((place, is_answer), 0))
         self._repaint_spans()
         if self._found is None:
             return False
@@ -229,7 +233,7 @@ class Script(ReadingPage):
     def _changed_from(self, place: int) -> None:
         """The page was set anew from `place` on: what sounds now may stand elsewhere."""
         if self._spoken and self._growing and place < self._spoken[1]:
-            self._spoken, self._word = self._find(self._spoken_words, self._growing.start), None
+            self._spoken, self._word = self._setter.find(self._spoken_words, self._growing.start), None
         if self._spoken:
             self._repaint_spans()
 
@@ -240,7 +244,14 @@ class Script(ReadingPage):
         self.flush()
         self._spoken, self._word = self._place_of(sentence), None
         self._spoken_words = sentence.spoken or sentence.text
+        if self.follows:
+            self._follow(self.verticalScrollBar().maximum())
         self._repaint_spans()
+
+    def now(self) -> tuple[float, float] | None:
+        if self._spoken is not None:
+            self._last_now = self.lines_of(*self._spoken)
+        return self._last_now
 
     def speak_word(self, turn: int, start: int, end: int) -> None:
         """This word of the sentence sounds now; its offsets are those of the raw answer."""
@@ -250,7 +261,7 @@ class Script(ReadingPage):
             self._word = self._growing.start + start, self._growing.start + end
         else:
             after = self._word[1] if self._word else self._spoken[0]
-            found = self._find(self._turns[-1].told[start:end], after)
+            found = self._setter.find(self._turns[-1].told[start:end], after)
             self._word = found if found and found[1] <= self._spoken[1] else self._word
         self._repaint_spans()
 
@@ -353,7 +364,7 @@ class Script(ReadingPage):
         growing.set_whole(
             live.told[: shown_end(live.told, SHOWN_CHARS * live.pieces, SHOWN_SIGNS * live.pieces)]
         )
-        self._spoken, self._word = self._find(spoken, growing.start) if spoken else None, None
+        self._spoken, self._word = self._setter.find(spoken, growing.start) if spoken else None, None
         self._repaint_spans()
 
     def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
@@ -367,7 +378,7 @@ class Script(ReadingPage):
             return told_from
         if shown.replace("\u2029", "\n").startswith(turn.heard):
             return told_from + len(turn.heard)
-        found = self._find(turn.heard[-80:], told_from)
+        found = self._setter.find(turn.heard[-80:], told_from)
         return found[1] if found else self._setter.end
 
     # -- the live turn's places -----------------------------------------------------------------------------
@@ -379,7 +390,7 @@ class Script(ReadingPage):
         if self._live is not None and turn < self._live:
             return None
         self._end_live()
-        self._live = turn
+        self._live, self._last_now = turn, None
         self._turns.append(ShownTurn())
         return self._turns[-1]
 
@@ -398,19 +409,7 @@ class Script(ReadingPage):
             start = self._growing.start + sentence.start
             return start, start + len(sentence.text.rstrip())
         after = self._spoken[1] if self._spoken else self._growing.start
-        return self._find(sentence.spoken or sentence.text, after)
-
-    def _find(self, words: str, start: int) -> tuple[int, int] | None:
-        """Where these words stand, whatever signs are between them."""
-        parts = [re.escape(word) for word in re.findall(r"\w+", words)]
-        if not parts:
-            return None
-        text = self._setter.span(start, self._setter.end).selectedText()
-        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", text)
-        return (start + found.start(), start + found.end()) if found else None
-
-    def _words_in(self, span: tuple[int, int] | None) -> str:
-        return self._setter.span(*span).selectedText() if span else ""
+        return self._setter.find(sentence.spoken or sentence.text, after)
 
     def _repaint_spans(self) -> None:
         end = self._setter.end

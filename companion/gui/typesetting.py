@@ -5,6 +5,7 @@ Everything is appended at the end of the document or replaces its tail; the call
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -180,6 +181,14 @@ class Typesetter:
         cursor.setPosition(min(end, self.end), QTextCursor.MoveMode.KeepAnchor)
         return cursor
 
+    def find(self, words: str, start: int) -> tuple[int, int] | None:
+        """Where these words stand from `start` on, whatever signs are between them."""
+        parts = [re.escape(word) for word in re.findall(r"\w+", words)]
+        if not parts:
+            return None
+        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", self.span(start, self.end).selectedText())
+        return (start + found.start(), start + found.end()) if found else None
+
     def fade(self, start: int, end: int) -> None:
         """Words nobody heard."""
         style = QTextCharFormat()
@@ -189,7 +198,10 @@ class Typesetter:
     # -- below ----------------------------------------------------------------------------------------------
 
     def _font(self, kind: Kind) -> QFont:
-        return self._look.font(kind)
+        font = self._look.font(kind)
+        if kind in ("said", "told"):
+            font.setPointSizeF(font.pointSizeF() * self._look.captions)
+        return font
 
     def _block(self, kind: Kind, above_px: float) -> QTextBlockFormat:
         result = QTextBlockFormat()

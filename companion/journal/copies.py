@@ -35,7 +35,11 @@ def list_copies(folder: Path) -> list[Copy]:
     """Oldest first. Raises OSError."""
     if not folder.is_dir():
         return []
-    found = [Copy(path, path.stat().st_mtime) for path in folder.glob("*.db")]
+    found = [
+        Copy(path, path.stat().st_mtime)
+        for path in folder.glob("*.db")
+        if not path.name.startswith("journal-")  # a backup, which has its own time
+    ]
     return sorted(found, key=lambda copy: copy.made_at)
 
 

@@ -88,7 +88,7 @@ def open_database(
                 if is_checked:
                     _check(look)
         except dbapi2.Error as error:
-            raise _verdict(path, key, error) from error
+            raise verdict(path, key, error) from error
     elif for_reading:
         raise CompanionError(Kind.JOURNAL_MISSING)
     else:
@@ -129,7 +129,7 @@ def check_whole(path: Path, key: Secret, begun: Callable[[Callable[[], None]], b
             _check(look)
         except dbapi2.Error as error:
             if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
-                raise _verdict(path, key, error) from error
+                raise verdict(path, key, error) from error
 
 
 def _check(connection: Connection) -> None:
@@ -171,6 +171,42 @@ def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str
         growing.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
+
+
+def back_up(path: Path, target: Path, key: Secret, journal_id: str) -> None:
+    """`keep_copy` of the journal as it is now, beside whoever writes to it. Blocking, seconds for a large one."""
+    with closing(_connect(_address(path, "mode=ro"), key)) as source:
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees nothing newer
+        keep_copy(source, target, key, journal_id)
+
+
+def open_for_look(
+    path: Path, key: Secret, journal_id: str, *, is_whole: bool = False, is_living: bool = False
+) -> Connection:
+    """A copy of the journal, for reading.
+
+    Args:
+        is_whole: every page of it is read first.
+        is_living: it may have a log beside it, and is not required to be sound.
+
+    Raises:
+        CompanionError: JOURNAL_MISSING, JOURNAL_FOREIGN, JOURNAL_DAMAGED.
+        sqlcipher3.Error: it cannot be read.
+    """
+    if not is_living and not check_present(path, has_entries=True):
+        raise CompanionError(Kind.JOURNAL_MISSING)
+    look = _for_reading(_connect(_address(path, "mode=ro" if is_living else "mode=ro&immutable=1"), key))
+    try:
+        _inspect(look, journal_id, has_entries=not is_living)
+        if is_whole:
+            _check(look)
+            if look.execute("PRAGMA cipher_integrity_check").fetchone():
+                raise CompanionError(Kind.JOURNAL_DAMAGED)
+    except BaseException:
+        look.close()
+        raise
+    return look
 
 
 def _counts(connection: Connection) -> tuple[int, ...]:
@@ -278,7 +314,8 @@ def _identity(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def _verdict(path: Path, key: Secret, error: dbapi2.Error) -> CompanionError:
+def verdict(path: Path, key: Secret, error: dbapi2.Error) -> CompanionError:
+    """What is wrong with a file that could not be read."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return CompanionError(_kind_by_salt(path, key), cause=error)

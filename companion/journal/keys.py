@@ -136,6 +136,10 @@ class KeySlots:
         others = tuple(s for s in self.slots if not (s.kind is slot.kind is SlotKind.KEYRING))
         return replace(self, slots=(slot, *others))
 
+    def told_of(self, *, has_entries: bool, last_turn: int) -> KeySlots:
+        """The same keys for another database."""
+        return replace(self, has_entries=has_entries, last_turn=last_turn)
+
     def only_newest(self) -> KeySlots:
         """One slot of each kind, the newest."""
         newest = {slot.kind: slot for slot in reversed(self.slots)}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,16 +54,21 @@ from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
 from companion.log import Secret
-from companion.paths import Home, sync_folder
+from companion.paths import Home, locked
 from companion.ports import Spool
 from companion.records import SessionRecord, WaitingTake
-from companion.tasks import spawn
+from companion.tasks import spawn, unbroken
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+    from companion.journal.backups import Backup
+
 Check = Callable[[Callable[[Callable[[], None]], bool]], None]
 """`check_whole` of a journal."""
+_MAKING_S = 10.0
+"""Longest wait for another program that makes the journal."""
+_log = logging.getLogger(__name__)
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
         cost_usd = ?
@@ -110,12 +116,11 @@ async def open_journal(
 
     Args:
         home: where `journal.db`, `keyslots.json` and `takes/` lie.
-        wrapping_key: the random secret (32 bytes) the system's keyring holds for this journal. Where it does not fit, the
-            passphrase is tried.
+        wrapping_key: the keyring's 32 bytes for this journal; where they do not fit, the passphrase is tried.
         passphrase: as typed.
         journal_id: of a new journal, a UUID; None draws one.
         cost: of the passphrase slot of a new journal.
-        for_reading: nothing is written or migrated, so that it can be done beside an app that is open; there must be one.
+        for_reading: nothing is written or migrated, so that it can be done beside an open app; there must be one.
 
     Raises:
         CompanionError: NO_KEYRING (new, and no secret given), JOURNAL_LOCKED (a secret is needed), WRONG_PASSPHRASE,
@@ -125,7 +130,7 @@ async def open_journal(
     opened: list[Opened] = []
     had_log = False
 
-    def opening(slots: KeySlots, key: Secret) -> Opened:
+    def opening(slots: KeySlots, key: Secret) -> None:
         nonlocal had_log
         had_log = has_log(home.journal)
         opened.append(
@@ -137,28 +142,31 @@ async def open_journal(
                 for_reading=for_reading,
             )
         )
-        return opened[0]
 
+    making = ExitStack()  # held while a journal is made, so that of two first starts one makes it
     try:
-        slots = await writer.run(lambda: _read(home))
+        may_make = bool(wrapping_key or passphrase) and not for_reading
+        slots = await writer.run(partial(_read_alone, home, making) if may_make else partial(_read, home))
         if slots is None:
             slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
-        database = await writer.run(partial(opening, slots, key))
+        await writer.run(partial(opening, slots, key))
+        making.close()
     except BaseException:  # also cancelled in the middle: what was queued is done first, then closed
         await writer.close(lambda: _close(opened))
+        making.close()
         raise
-    slots_file, connection = SlotsFile(home.key_slots, slots, key), database.connection
+    slots_file, connection = SlotsFile(home.key_slots, slots, key), opened[0].connection
     found = await writer.run(lambda: last_turn(connection))
     lacks = not had_log and slots.has_entries and found < (1 if slots.last_turn is None else slots.last_turn)
     tables = Tables(
         writer,
         connection,
         before_entries=lambda: slots_file.expect(last_turn(connection) + 1),
-        settle=None if database.is_read_only else partial(_settle, connection, slots_file),
-        is_read_only=database.is_read_only,
+        settle=None if opened[0].is_read_only else partial(_settle, connection, slots_file),
+        is_read_only=opened[0].is_read_only,
     )
     return SqlJournal(
         tables,
@@ -167,7 +175,7 @@ async def open_journal(
         slots_file=slots_file,
         draft=SealedDraft(home.takes / "draft", derive(key, "draft")),
         copies=folder_of(home.journal),
-        check=None if database.is_checked else partial(check_whole, home.journal, key),
+        check=None if opened[0].is_checked else partial(check_whole, home.journal, key),
         lacks_newest=lacks,
     )
 
@@ -194,33 +202,6 @@ async def open_in_memory() -> SqlJournal:
     except BaseException:
         await writer.close(lambda: _close(opened))
         raise
-
-
-def forget_new(home: Home) -> None:
-    """Removes a journal that was made a moment ago and never held a word, so that the next one is new again.
-
-    Only for who has just made it and closed it again. Raises OSError.
-    """
-    for path in (home.key_slots, *_database_files(home)):
-        path.unlink(missing_ok=True)
-
-
-def set_aside(home: Home) -> Path:
-    """Moves a journal that does not open, with its keys and recordings, into a folder beside it; returns the folder.
-
-    The next `open_journal` then makes a new one. Only ever on the person's own word. Raises OSError.
-    """
-    folder = home.data / time.strftime("set-aside-%Y%m%d-%H%M%S", time.gmtime())
-    folder.mkdir(parents=True, mode=0o700)
-    for path in (home.key_slots, home.takes, *_database_files(home)):
-        with suppress(FileNotFoundError):
-            path.rename(folder / path.name)
-    sync_folder(home.data)
-    return folder
-
-
-def _database_files(home: Home) -> list[Path]:
-    return [home.journal.with_name(home.journal.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,6 +425,21 @@ class SqlJournal:
             told.actions = (Action.SHOW_FILE,)
             raise told from error
 
+    async def back_up(self, home: Home, folder: Path) -> Backup:
+        """One more backup of it in `folder`, checked, beside what goes on.
+
+        Raises:
+            CompanionError: as `make_backup`.
+        """
+        from companion.journal.backups import make_backup
+
+        file = self._keys()
+        async with self.tables.one_reader:
+            making = asyncio.to_thread(
+                make_backup, home, folder, file.data_key, file.slots.journal_id, time.time()
+            )
+            return await unbroken(making, name="back up the journal")
+
     def _check_begun(self, end: Callable[[], None]) -> bool:
         self._end_check = end
         return not self._is_closing
@@ -566,14 +562,29 @@ def _read(home: Home) -> KeySlots | None:
     return slots
 
 
+def _read_alone(home: Home, making: ExitStack) -> KeySlots | None:
+    """The slots; held by `making` where another program may be about to make them, or the file beside them."""
+    slots = _read(home)
+    if slots is not None and slots.has_entries:
+        return slots
+    try:
+        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        making.enter_context(locked(home.data / "making.lock", _MAKING_S))
+    except TimeoutError:
+        raise
+    except OSError as error:  # where nothing can be written, nobody can make one
+        _log.info("a journal is opened without holding it: %s", error.strerror)
+    return _read(home)
+
+
 async def _new(
     journal_id: str | None, wrapping_key: bytes | None, passphrase: str | None, cost: Argon2Cost
 ) -> tuple[KeySlots, Secret, SlotKind]:
+    if not (wrapping_key or passphrase):
+        raise CompanionError(Kind.NO_KEYRING)
     slots, key = new_slots(journal_id)
     if passphrase:
         slots = slots.with_slot(await slots.passphrase_slot(key, passphrase, cost))
     if wrapping_key:
         slots = slots.with_slot(slots.keyring_slot(key, wrapping_key))
-    if not slots.slots:
-        raise CompanionError(Kind.NO_KEYRING)
     return slots, key, slots.slots[0].kind

@@ -257,6 +257,13 @@ class Appearance:
     reduced_motion: bool = setting(
         False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
     )
+    large_captions: bool = setting(
+        False,
+        label="Large captions",
+        help="What is said and answered in very large letters, to be read from afar. Ctrl+Shift+R switches it.",
+        page=Page.APPEARANCE,
+    )
+    show_times: bool = setting(False, label="Show how long answers take", page=Page.APPEARANCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +308,12 @@ class Journal:
         unit="days",
         low=1,
         high=3650,
+        page=Page.JOURNAL,
+    )
+    backup_folder: str = setting(
+        "",
+        label="Folder for backups",
+        help="Encrypted, like the journal. Empty: beside it. Another drive also helps when this one breaks.",
         page=Page.JOURNAL,
     )
     lock_after_min: int = setting(

@@ -184,8 +184,7 @@ async def test_recordings_stay_as_long_as_is_wanted(home: Home, way: str) -> Non
             await watched.until(lambda: watched.of(TurnFinished))
             record = watched.of(TurnFinished)[-1].record
             await watched.app.engine.settle()
-            async with watched.app.archive.using() as journal:
-                (turn,) = await journal.turns(record.session_id)
+            (turn,) = await watched.app.journal_desk.turns(record.session_id)  # as the journal page reads it
             stays = way in ("days", "always")
             assert [sound.take_id for sound in turn.sounds] == ([waiting[0].id] if stays else [])
             assert await watched.app.recovery.waiting() == []

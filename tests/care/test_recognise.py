@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -106,17 +107,30 @@ def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float,
 
 
 def test_what_is_found_of_veiled_speech() -> None:
-    """Every second line may be mended from; the others are counted only, but are from who wrote the families of rules."""
+    """Every second line may be mended from; the others are counted only, but are by who wrote the families of rules."""
     lines = lines_of("other.txt")
     for title, half, found, wrongly in (
-        ("veiled", lines[::2], 0.9, 0.05),
-        ("veiled, other half", lines[1::2], 0.85, 0.07),
+        ("veiled, mended from", lines[::2], 0.9, 0.05),
+        ("veiled, same writer as the rules", lines[1::2], 0.85, 0.07),
+        ("veiled and everyday, mended from", lines_of("later.txt"), 0.8, 0.02),
     ):
         grave = [line for line in half if line.kind != "none"]
         harmless = [line for line in half if line.kind == "none"]
         prove(12, f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
         wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
         prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+
+
+def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
+    data = Path(__file__).parent.parent / "data"
+    messages = [line.split("|")[1] for line in _lines(data / "guide" / "messages.txt")]
+    said = [*messages, *_lines(data / "recall" / "entries.txt")]
+    assert len(said) > 700
+    prove(12, "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text("utf-8").splitlines() if line and line[0] not in "#["]
 
 
 def test_explicit_statements_of_the_lines_kept_apart() -> None:

@@ -401,6 +401,13 @@ async def test_a_silent_microphone_is_told_once_in_a_take(desk: Desk) -> None:
     assert [each.error.kind for each in desk.of(Trouble)] == [Kind.MICROPHONE_SILENT]
 
 
+async def test_a_microphone_that_wakes_up_takes_its_card_away(desk: Desk) -> None:
+    pcm = bytes(3 * 32_000) + b"\x00\x10\x00\xf0" * 8_000
+    desk.microphone = FileMicrophone(Audio(pcm=pcm, rate_hz=16_000), realtime=False)
+    await desk.talk()
+    await desk.until(TroubleCleared, kinds=frozenset({Kind.MICROPHONE_SILENT}))
+
+
 async def test_words_spoken_while_the_last_are_transcribed_belong_together(desk: Desk) -> None:
     gate, texts = asyncio.Event(), iter(["the first half", "and the second"])
 

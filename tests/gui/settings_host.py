@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
+from companion.app.backing_up import Standing as BackupsStanding
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
@@ -17,6 +18,8 @@ from companion.events import DataSent, EngineInUse, Events
 from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.theme import Look
+from companion.journal.backups import About, Backup
+from companion.journal.salvage import Joined
 from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
@@ -71,6 +74,33 @@ class StagedMemory:
         self.log.append(("read on",))
 
 
+class StagedBackups:
+    """Backups that are there, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.standing = BackupsStanding()
+        self.kept: list[Backup] = []
+        self.log: list[tuple[object, ...]] = []
+
+    async def make(self) -> Backup:
+        self.log.append(("make",))
+        if self.standing.failed is not None:
+            raise self.standing.failed
+        self.kept.insert(0, Backup(Path("/b/new.db"), 1_773_700_000.0, 2_000_000))
+        return self.kept[0]
+
+    async def list(self) -> Sequence[Backup]:
+        return self.kept
+
+    async def look(self, path: Path) -> About:
+        self.log.append(("look", path))
+        return About(2, 5, [(1_773_614_700.0, "The <b>heron</b> stood by the weir.")])
+
+    async def restore(self, path: Path) -> Joined:
+        self.log.append(("restore", path))
+        return Joined(1, 3)
+
+
 class StagedHost:
     """Fulfils `SettingsHost`. What was asked of it stands in `log`."""
 
@@ -78,6 +108,7 @@ class StagedHost:
         self.settings = settings or Settings()
         self.events = Events(report=self._raise)
         self.vault = vault or MemoryVault()
+        self.backups = StagedBackups()
         self.log: list[tuple[object, ...]] = []
         self.ledger = Ledger()
         self.sent: list[DataSent] = []

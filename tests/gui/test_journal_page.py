@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -19,7 +20,7 @@ from companion.flow import ReplyState, TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
-from companion.records import Hit, Selection
+from companion.records import Hit, KeptSound, Selection, SoundSide
 
 
 @pytest.fixture
@@ -427,3 +428,31 @@ async def test_what_a_journal_refuses_is_said_and_nothing_is_lost(
     await settle()
     assert "The disk is full." in page.side.said_text.text()
     assert len(rows(page)) == 7
+
+
+async def test_a_recording_that_was_kept_is_heard_again_and_stopped(
+    host: StagedHost, page: JournalPage
+) -> None:
+    sound = KeptSound(take_id="t1", side=SoundSide.SAID, seconds=12.4, kept_at=EVENING)
+    session, turns = host.kept[4]
+    host.kept[4] = (session, (replace(turns[0], sounds=(sound,)), *turns[1:]))
+    page.refresh()
+    await settle()
+    menu = page.reader.more.menu()
+
+    def entries() -> dict[str, QAction]:
+        menu.aboutToShow.emit()
+        inner = [each for action in menu.actions() if action.menu() for each in action.menu().actions()]
+        return {action.text().partition("\t")[0]: action for action in (*menu.actions(), *inner)}
+
+    entries()["What you said · 21:05 · 12 s"].trigger()
+    await settle()
+    assert host.recovery.log == [("play", "t1")]
+    entries()["Stop the recording"].trigger()
+    await settle()
+    assert host.recovery.log[-1] == ("stop",)
+    assert "Read it aloud" in entries()
+    host.recovery.trouble = CompanionError(Kind.BAD_FILE, "This recording is gone.")
+    entries()["What you said · 21:05 · 12 s"].trigger()
+    await settle()
+    assert "This recording is gone." in page.side.said_text.text()

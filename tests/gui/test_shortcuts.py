@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from companion.events import DraftOffered, Phase
 from companion.gui.help import HelpPage, topics, unwrapped
 from companion.gui.keys import key_named
+from companion.gui.settings.page import find_pages
 from companion.gui.shortcuts import ALWAYS, SHORTCUTS, listed, owner_of
 from companion.gui.staged import StagedHost, idle, speaking
 from companion.gui.theme import next_scale
@@ -231,14 +233,16 @@ def test_commands_keep_their_lines() -> None:
     assert unwrapped(f"Like\nthis:\n\n{commands}\nand\nthat.\n") == f"Like this:\n\n{commands}\nand that.\n"
 
 
-def test_a_topic_leads_to_another_and_every_file_named_is_there(page: HelpPage) -> None:
+def test_a_topic_leads_to_another_and_every_file_and_page_named_is_there(page: HelpPage) -> None:
     page.show_topic("first-steps")
     page.text.anchorClicked.emit(QUrl("25-practices.md"))
     assert page.text.toPlainText().startswith("Practices")
-    root = resources().parent
-    for file in (root / "README.md", *sorted(resources().glob("help/*.md"))):
-        for leads in re.findall(r"\]\((?!https:)([^)]+)\)", file.read_text(encoding="utf-8")):
+    settings = {each.title for each in find_pages()}
+    for file in (resources().parent / "README.md", *sorted(resources().glob("help/*.md"))):
+        text = file.read_text(encoding="utf-8")
+        for leads in re.findall(r"\]\((?!https:)([^)]+)\)", text):
             assert (file.parent / leads).exists(), (file.name, leads)
+        assert {name.strip() for name in re.findall(r"Settings >\s([^*>]+)", text)} <= settings, file.name
 
 
 def test_the_welcome_is_one_press_away(qtbot: QtBot, page: HelpPage) -> None:
@@ -252,6 +256,7 @@ async def test_a_private_reflection_is_shown_on_every_page(
     qtbot.keyClick(
         window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
+    await asyncio.sleep(0)
     assert host.pressed[-1] == ("private", True)
     for page in ("talk", "journal", "insights"):
         window.show_page(page)
@@ -260,5 +265,6 @@ async def test_a_private_reflection_is_shown_on_every_page(
     qtbot.keyClick(
         window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
+    await asyncio.sleep(0)
     assert host.pressed[-1] == ("private", False)
     assert not window.rail.private.isVisible()

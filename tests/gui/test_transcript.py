@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QTextDocument, QTextFormat
 from pytestqt.qtbot import QtBot
 
@@ -340,6 +340,73 @@ def test_the_view_follows_only_at_the_bottom(qtbot: QtBot, script: Script) -> No
     bar.setValue(100)
     answer(script, "more words " * 60)
     assert bar.value() == 100
+
+
+def is_seen(script: Script, words: str) -> bool:
+    top = script.cursorRect(script.document().find(words)).top()
+    return 0 <= top < script.viewport().height() - 20
+
+
+def test_the_view_follows_the_voice_until_the_person_scrolls(script: Script) -> None:
+    parts = tuple(f"Sentence {n} " + "has many words " * 12 + ". " for n in range(30))
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 0, parts)
+    assert is_seen(script, "Sentence 0 ")
+    assert script.jump.isHidden()
+    for index in range(1, 16):
+        speak(script, index, parts)
+        assert is_seen(script, f"Sentence {index} ")
+    answer(script, "More comes. " * 40)
+    assert is_seen(script, "Sentence 15 ")
+    bar = script.verticalScrollBar()
+    bar.setValue(0)
+    speak(script, 16, parts)
+    assert bar.value() == 0
+    assert script.jump.isVisible()
+    script.jump.click()
+    assert is_seen(script, "Sentence 16 ")
+    assert script.jump.isHidden()
+    place = bar.value()
+    script.quiet()  # who silences the voice to read is not moved
+    answer(script, "And more. " * 40)
+    assert bar.value() == place
+    script.say(2, "Next", AT)
+    assert bar.value() == bar.maximum()
+
+
+def test_a_page_that_was_scrolled_goes_back_to_the_end_with_a_button(script: Script) -> None:
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    bar = script.verticalScrollBar()
+    assert script.jump.isHidden()
+    bar.setValue(100)
+    assert script.jump.isVisible()
+    script.jump.click()
+    assert bar.value() == bar.maximum()
+
+
+def test_tab_into_a_kept_reflection_leaves_the_view_where_it_is(qtbot: QtBot) -> None:
+    script = Script(Look(theme="light"), from_below=False)
+    qtbot.addWidget(script)
+    script.resize(900, 400)
+    script.show()
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    script.setFocus(Qt.FocusReason.TabFocusReason)
+    assert script.verticalScrollBar().value() == 0
+
+
+def test_large_captions_make_the_words_large_and_nothing_else(script: Script) -> None:
+    script.show_turns([record("An **answer**.", said="Words")])
+
+    def sizes() -> list[float]:
+        found = (script.document().find(words) for words in ("You", "Words", "answer"))
+        return [cursor.charFormat().fontPointSize() for cursor in found]
+
+    before = sizes()
+    script._look.choose_captions(are_large=True)
+    assert [round(now / then, 1) for now, then in zip(sizes(), before, strict=True)] == [1.0, 1.8, 1.8]
+    script._look.choose_captions(are_large=False)
+    assert sizes() == before
 
 
 def test_many_turns_wait_behind_a_line(script: Script) -> None:

@@ -41,6 +41,7 @@ from companion.events import (
     SessionBegan,
     TakeDiscarded,
     TimelineMarked,
+    Trouble,
     UserSaid,
 )
 from companion.flow import ReplyState, Role, TurnRecord
@@ -152,6 +153,7 @@ def test_the_menu_offers_practices_and_a_new_reflection(
 
 
 def test_a_turn_from_first_word_to_last(window: Window, host: StagedHost) -> None:
+    show_times(window, host)
     speaking(host)
     text = window.page.script.text()
     assert text == "\n".join(
@@ -164,6 +166,7 @@ def test_a_turn_from_first_word_to_last(window: Window, host: StagedHost) -> Non
 
 
 def test_typed_words_count_from_sending(window: Window, host: StagedHost) -> None:
+    show_times(window, host)
     host.say("Typed", turn=3)
     host.emit(TimelineMarked(turn=3, mark=Mark.ASKED, at_s=10.0))
     host.emit(TimelineMarked(turn=3, mark=Mark.FIRST_TOKEN, at_s=10.2))
@@ -390,12 +393,31 @@ def test_a_state_that_lasts_says_what_it_waits_for(
 
 
 def test_the_budget_of_a_turn_is_shown_when_it_is_over(window: Window, host: StagedHost) -> None:
+    show_times(window, host)
     speaking(host)
     host.end("".join(TOLD), timeline_ms=TIMELINE_MS)
     assert "first sound 520 of 700 ms · providers 390, Companion 130" in window.status.note.text()
     assert "first audio: 90 of 150 ms, kept" in window.status.note.toolTip()
     host.phase(Phase.ARMING, turn=2)
     assert "of 700 ms" not in window.status.note.text()
+
+
+def show_times(window: Window, host: StagedHost) -> None:
+    host.settings.appearance.show_times = True
+    window.settings_changed()
+
+
+def test_how_long_an_answer_took_is_for_those_who_want_it(window: Window, host: StagedHost) -> None:
+    speaking(host)
+    host.end("".join(TOLD), timeline_ms=TIMELINE_MS)
+    assert " ms" not in window.status.note.text()
+
+
+@pytest.mark.parametrize("kind", [Kind.HEARD_NOTHING, Kind.MICROPHONE_SILENT, Kind.MICROPHONE_BUSY])
+def test_where_nothing_was_said_nothing_waits(window: Window, host: StagedHost, kind: Kind) -> None:
+    host.emit(Trouble(error=CompanionError(kind), turn=1, role=Role.HEARS))
+    assert window.page.area.state.text() == "Ready"
+    assert "Not sent" not in window.status.note.text()
 
 
 def is_qts_own(widget: QWidget) -> bool:

@@ -17,7 +17,8 @@ import pytest
 from companion.errors import Action, CompanionError, Kind
 from companion.journal import database, migrations, tables
 from companion.journal.keys import read_slots
-from companion.journal.store import look_at, open_journal, set_aside
+from companion.journal.leaving import set_aside
+from companion.journal.store import look_at, open_journal
 from companion.paths import Home
 from companion.tasks import spawn
 from tests.journal.conftest import CHEAP, KEYRING, PASSPHRASE, Opener, tell

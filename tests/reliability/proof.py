@@ -83,15 +83,25 @@ def _commit() -> str:
     return found.stdout.strip()
 
 
+def figures() -> frozenset[int]:
+    """Promises that have a fresh figure."""
+    return frozenset(row["promise"] for row in _fresh())
+
+
+def _fresh() -> list[dict[str, Any]]:
+    return [
+        row for row in _kept().values() if row["holds"] and row["commit"].rstrip("+") == _commit().rstrip("+")
+    ]
+
+
 def table() -> str:
     """The ledger as Markdown: a promise without a fresh figure has no row."""
     lines = ["| promise | figure | promised | cases | clock |", "|---|---|---|---|---|"]
-    for row in _kept().values():
-        if row["holds"] and row["commit"].rstrip("+") == _commit().rstrip("+"):
-            unit = f" {row['unit']}" if row["unit"] else ""
-            bound = f"{row['bound']} {row['threshold']}{unit}"
-            what = f"{row['promise']} {row['what']}"
-            lines.append(f"| {what} | {row['figure']}{unit} | {bound} | {row['cases']} | {row['clock']} |")
+    for row in _fresh():
+        unit = f" {row['unit']}" if row["unit"] else ""
+        bound = f"{row['bound']} {row['threshold']}{unit}"
+        what = f"{row['promise']} {row['what']}"
+        lines.append(f"| {what} | {row['figure']}{unit} | {bound} | {row['cases']} | {row['clock']} |")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ The steps are the system's own calls, counted and killed by a tracer: every writ
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from tests.reliability.proof import prove
 
 STEPS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,mkdir,link"
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(", re.MULTILINE)
+_STEP = re.compile(r"^(\w+)\((\d+)?(.*)$", re.MULTILINE)
 Point = tuple[str, int]
 """A system call, and which of them."""
 
@@ -122,6 +124,28 @@ async def killed_at(folder: Path, made: Path, scenario: str, point: Point) -> li
     ]
 
 
+def test_nothing_is_called_safe_before_it_is_synced(tmp_path: Path) -> None:
+    """Promise 10: between the last write of anything and its acknowledgement lies a sync."""
+    if shutil.which("strace") is None:
+        pytest.skip("no strace here")
+    early, acks = [], 0
+    for scenario in SCENARIOS:
+        home, log = tmp_path / scenario, tmp_path / "log"
+        home.mkdir()
+        asyncio.run(prepare(home, scenario))
+        points_of(home, scenario, log)
+        unsynced = False
+        for call, descriptor, line in _STEP.findall(log.read_text(errors="replace")):
+            if call == "write" and descriptor == "1":
+                acks += 1
+                early += [f"{scenario}: {line}"] if unsynced else []
+            elif call in ("write", "pwrite64"):
+                unsynced = True
+            elif call in ("fsync", "fdatasync"):
+                unsynced = False
+    prove(10, "words called safe before they were synced", len(early), 0, cases=acks)
+
+
 @pytest.mark.parametrize("stride", [48, pytest.param(1, marks=pytest.mark.long)])
 async def test_killed_before_any_step_on_the_disk_nothing_is_lost(tmp_path: Path, stride: int) -> None:
     if shutil.which("strace") is None:
@@ -135,8 +159,12 @@ async def test_killed_before_any_step_on_the_disk_nothing_is_lost(tmp_path: Path
         shutil.copytree(made, tmp_path / "undisturbed", dirs_exist_ok=False)
         points = points_of(tmp_path / "undisturbed", scenario, tmp_path / "log")
         shutil.rmtree(tmp_path / "undisturbed")
-        for point in points[count % stride :: stride]:
+        chosen = points[count % stride :: stride]
+        for point in chosen:
             wrong += await killed_at(tmp_path, made, scenario, point)
             count += 1
+        if scenario == "passphrase":
+            what = "points of a passphrase change at which a kill locks a journal"
+            prove(8, what, len(wrong), 0, cases=len(chosen))
     assert wrong == []
     prove(9, "points of the disk at which a kill loses what was safe", len(wrong), 0, cases=count)

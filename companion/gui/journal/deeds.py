@@ -187,27 +187,24 @@ class Deeds(QObject):
         self._say(f"Printed to {Path(path).name}.")
 
     def _read_aloud(self) -> None:
-        if self._reader.is_reading:
+        if self._reader.sounds:
             self._host.recovery.stop_playing()
             return
         words = [
             text for turn in self._reader.turns for text in (turn.user_text, turn.reply_text) if text.strip()
         ]
-
-        async def read() -> None:
-            self._reader.is_reading = True
-            try:
-                await self.try_(self._desk.read_aloud("\n\n".join(words)))
-            finally:
-                self._reader.is_reading = False
-
-        self._begin("sound", read())
+        self._begin("sound", self._sound("read", lambda: self._desk.read_aloud("\n\n".join(words))))
 
     def hear(self, take_id: str) -> None:
-        self._begin("sound", self._heard(take_id))
+        """Plays a kept recording; what sounded before stops."""
+        self._begin("sound", self._sound("recording", lambda: self._host.recovery.play(take_id)))
 
-    async def _heard(self, take_id: str) -> None:
-        await self.try_(self._host.recovery.play(take_id))
+    async def _sound(self, what: str, play: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._reader.sounds = what
+        try:
+            await self.try_(play())
+        finally:
+            self._reader.sounds = ""
 
     async def keep(self, edited: Edited) -> None:
         await self._desk.set_marks(

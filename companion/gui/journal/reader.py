@@ -27,6 +27,7 @@ from companion.gui.transcript import Script
 from companion.records import Hit, SessionRecord, SoundSide, mood_name
 
 _COLUMN_PX = 660
+_STOP = {"read": "Stop reading", "recording": "Stop the recording"}
 _SIDE_BY_SIDE = 110
 """Up to so many per cent of the usual size the date and the buttons fit into one line."""
 
@@ -71,7 +72,8 @@ class Reader(QWidget):
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setMenu(QMenu(self.more))
         self.more.menu().aboutToShow.connect(self._fill)
-        self.is_reading = False
+        self.sounds = ""
+        """What is heard now: "read" aloud, or a "recording"."""
         self._marks = QFrame()
         self._marks.setProperty("card", "true")
         self._build()
@@ -167,7 +169,7 @@ class Reader(QWidget):
             ("Remove the star" if session.is_starred else "Star", "star", ""),
             ("Copy", "copy", "Ctrl+Shift+C"),
             ("Print to PDF …", "print", "Ctrl+P"),
-            ("Stop reading" if self.is_reading else "Read it aloud", "read", ""),
+            (_STOP.get(self.sounds, "Read it aloud"), "read", ""),
         ):
             self._entry(menu, text, word, keys)
         sounds = [(turn, sound) for turn in self.turns for sound in turn.sounds]

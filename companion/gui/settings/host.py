@@ -8,9 +8,12 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from companion.app.backing_up import Standing as BackupsStanding
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
     from companion.flow import Health, Role, Transcript, VoiceInfo
+    from companion.journal.backups import About, Backup
+    from companion.journal.salvage import Joined
     from companion.ledger import Destination
     from companion.log import Secret
     from companion.providers.catalogue import ModelEntry
@@ -48,6 +51,22 @@ class MemorySource(Protocol):
         """A model that has come or gone is noticed."""
 
 
+class BackupSource(Protocol):
+    """Backups of the journal. Faults are `CompanionError`."""
+
+    standing: BackupsStanding
+
+    async def make(self) -> Backup: ...
+
+    async def list(self) -> Sequence[Backup]:
+        """Newest first."""
+
+    async def look(self, path: Path) -> About: ...
+
+    async def restore(self, path: Path) -> Joined:
+        """It is the journal then, with what came after it; the file of before stays beside."""
+
+
 class SettingsHost(Protocol):
     """The app as the settings window knows it. Everything belongs to the loop's thread; faults are `CompanionError`."""
 
@@ -63,6 +82,9 @@ class SettingsHost(Protocol):
 
     @property
     def memory(self) -> MemorySource: ...
+
+    @property
+    def backups(self) -> BackupSource: ...
 
     @property
     def spent_usd(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton
 
+from companion.gui.settings.backups import BackupsSection
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
@@ -23,12 +24,18 @@ class JournalSettings(DeclaredPage):
             button.clicked.connect(lambda _=False, wanted=wanted: self.wanted.emit(wanted))
             row.addWidget(button)
         self.column.insertLayout(place + 1, row)
+        self.backups = BackupsSection(host.backups, self.work)
+        self.column.insertWidget(place, self.backups)
         self.spare_key = QPushButton("Eight words that open it …")
         self.spare_key.setToolTip(
             "For when the keyring is lost: new words to write down; those of before then open nothing"
         )
         self.spare_key.clicked.connect(lambda: self.wanted.emit("spare key"))
         self.buttons.addWidget(self.spare_key)
+
+    def appeared(self) -> None:
+        super().appeared()
+        self.backups.refresh()
 
 
 PAGE = PageInfo(
@@ -37,5 +44,5 @@ PAGE = PageInfo(
     order=70,
     build=JournalSettings,
     words="encryption keep forget recordings import export day one daylio obsidian jrnl markdown lock idle recovery "
-    "passphrase words key",
+    "backup restore damaged passphrase words key",
 )

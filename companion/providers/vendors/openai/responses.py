@@ -25,6 +25,7 @@ from companion.providers.vendors.openai.endpoints import Elsewhere
 from companion.providers.vendors.openai.requests import STALE_THOUGHTS, UNASKED
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sse import parsed, says_nothing
+from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.words import Thoughts, Words, thinks_aloud, whole
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _IDS = r".{1,64}"
 _QUOTED = 300
 """Characters of a refusal that are shown."""
 _Item = Mapping[str, Any]
-_NOTHING: _Item = {}
 
 
 # -- the question -------------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ class Reply:
             raise AIProviderContentRefusedError("", call.spec.name, who=call.spec.display_name, hint=hint)
         finish = "stop"
         if response["status"] == "incomplete":
-            reason = (response.get("incomplete_details") or _NOTHING).get("reason")
+            reason = figure(response, "incomplete_details", "reason")
             finish = "content_filter" if reason == "content_filter" else "length"
         calls = self._calls(response) if finish == "stop" else ()  # those of an incomplete answer may be half
         if not (self._words.has_words or calls):
@@ -442,14 +442,11 @@ def _thoughts(items: Iterable[_Item]) -> Iterable[str]:
                     yield text
 
 
-def _usage(counted: _Item | None) -> Usage | None:
-    if not counted:
-        return None
-    details = counted.get("input_tokens_details") or _NOTHING
-    return Usage(
-        input_tokens=counted.get("input_tokens") or 0,
-        output_tokens=counted.get("output_tokens") or 0,
-        cached_tokens=details.get("cached_tokens") or 0,
+def _usage(counted: object) -> Usage | None:
+    return usage_of(
+        read=tokens(figure(counted, "input_tokens")),
+        written=tokens(figure(counted, "output_tokens")),
+        cached=figure(counted, "input_tokens_details", "cached_tokens"),
     )
 
 

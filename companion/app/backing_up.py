@@ -1,0 +1,177 @@
+"""Backups made by themselves, and what is told of them: at the start when the newest is a day old, every half hour of use.
+
+One that fails is told once, on a quiet card, until one is made again. Event loop's thread; files in others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.app.archive import Archive, Place
+from companion.errors import CompanionError, Kind
+from companion.events import Event, Events, JournalOpened, Note, Trouble, TurnFinished
+from companion.paths import Home
+from companion.places import shown
+from companion.tasks import spawn, stop
+
+if TYPE_CHECKING:
+    from companion.journal.backups import About, Backup
+    from companion.journal.salvage import Joined
+
+DAY_S = 86_400.0
+IN_USE_S = 1_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How backups stand."""
+
+    last_good: float | None = None
+    failed: CompanionError | None = None
+
+
+class BackingUp:
+    """One per app."""
+
+    def __init__(self, home: Home, archive: Archive, events: Events, chosen: Callable[[], str]) -> None:
+        """`chosen()`: the folder for backups; empty: beside the journal."""
+        self._home, self._archive, self._events, self._chosen = home, archive, events, chosen
+        self.standing = Standing()
+        self._making: asyncio.Task[None] | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self._tried: float | None = None
+
+    def open(self) -> None:
+        """Makes one where it is due, now and after what is said."""
+        self._unwatch = self._events.watch(self._watch)
+        self._look_soon(DAY_S)
+
+    async def close(self) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
+        await stop(self._making)
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        from companion.journal.copies import folder_of
+
+        chosen = self._chosen()
+        return Path(chosen).expanduser() if chosen else folder_of(self._home.journal)
+
+    async def make(self) -> Backup:
+        """One more, now.
+
+        Raises:
+            CompanionError: FOLDER_UNUSABLE, DISK_FULL, JOURNAL_DAMAGED, JOURNAL_UNSAVED; JOURNAL_LOCKED, none is open.
+        """
+        if self._archive.place is not Place.OPEN:
+            raise _not_open()
+        async with self._archive.using() as journal:
+            if journal.storage == "memory":
+                raise _not_open()
+            self._tried = time.time()
+            try:
+                _must_be_there(self.folder, is_chosen=bool(self._chosen()))
+                made = await journal.back_up(self._home, self.folder)
+            except CompanionError as error:
+                self.standing = Standing(self.standing.last_good, error)
+                raise
+        self.standing = Standing(made.made_at)
+        return made
+
+    async def list(self) -> Sequence[Backup]:
+        """Newest first.
+
+        Raises:
+            CompanionError: FOLDER_UNUSABLE; JOURNAL_DAMAGED, there are no keys that can be read.
+        """
+        return await asyncio.to_thread(_list, self._home, self.folder)
+
+    async def look(self, path: Path, passphrase: str = "") -> About:
+        """Reads every page of one. Raises `CompanionError`."""
+        from companion.journal.backups import look_into
+
+        key, slots = await self._archive.key(passphrase)
+        return await asyncio.to_thread(look_into, path, key, slots.journal_id)
+
+    async def restore(self, path: Path, passphrase: str = "") -> Joined:
+        """As `Archive.restore`."""
+        joined = await self._archive.restore(path, passphrase)
+        more = f", with {joined.turns:,} that came after it" if joined.turns else ""
+        self._events.emit(Note(text=f"The backup is your journal now{more}"))
+        return joined
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, JournalOpened):
+            self._look_soon(DAY_S)
+        elif isinstance(event, TurnFinished):
+            self._look_soon(IN_USE_S)
+
+    def _look_soon(self, most_age_s: float) -> None:
+        if self._making is None or self._making.done():
+            self._making = spawn(self._make_if_due(most_age_s), name="back up the journal")
+
+    async def _make_if_due(self, most_age_s: float) -> None:
+        if self._archive.place is not Place.OPEN or not await self._is_due(most_age_s):
+            return
+        was_failing = self.standing.failed is not None
+        try:
+            await self.make()
+        except CompanionError as error:
+            if not was_failing and error.kind is not Kind.JOURNAL_LOCKED:
+                told = CompanionError(
+                    error.kind, f"No backup was made. {error.message}", hint=_HINT, cause=error
+                )
+                told.actions = ()
+                self._events.emit(Trouble(error=told))
+
+    async def _is_due(self, most_age_s: float) -> bool:
+        async with self._archive.using() as journal:
+            is_whole = not journal.is_read_only and not journal.lacks_newest
+            if journal.storage == "memory" or not is_whole or not await journal.list.count():
+                return False
+        now = time.time()
+        if self._tried is not None and 0 <= now - self._tried < IN_USE_S:
+            return False
+        if self.standing.last_good is None:
+            try:
+                made = await self.list()
+            except CompanionError:
+                made = []
+            if made:
+                self.standing = Standing(made[0].made_at, self.standing.failed)
+        last = self.standing.last_good
+        return last is None or not 0 <= now - last < most_age_s
+
+
+def _not_open() -> CompanionError:
+    return CompanionError(Kind.JOURNAL_LOCKED, "The journal is not open.", hint="Nothing was backed up.")
+
+
+_HINT = "Those of before stay. Settings, Journal shows the last good one and lets you choose another folder."
+
+
+def _must_be_there(folder: Path, *, is_chosen: bool) -> None:
+    """A folder that was chosen and is gone is a drive that is not plugged in: nothing is made in its place."""
+    if is_chosen and not folder.is_dir():
+        hint = "Plug its drive in, or choose another folder: Settings, Journal. Backups of before stay."
+        raise CompanionError(Kind.FOLDER_UNUSABLE, f"{shown(folder)} is not there.", hint=hint)
+
+
+def _list(home: Home, folder: Path) -> Sequence[Backup]:
+    from companion.journal.backups import list_backups, slots_of
+    from companion.places import unusable
+
+    try:
+        slots = slots_of(home, folder)
+        return list_backups(folder, slots.journal_id) if slots is not None else []
+    except OSError as error:
+        raise unusable(folder, error) from error

@@ -1,0 +1,116 @@
+"""Backups on the page Journal: the last good one, one more now, and a list to look into and restore. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+
+from companion.days import When, now
+from companion.errors import CompanionError
+from companion.gui.settings.chips import FlowLayout
+from companion.gui.settings.form import text_label
+from companion.gui.settings.host import BackupSource
+from companion.gui.settings.page import Notice, Work
+
+if TYPE_CHECKING:
+    from companion.journal.backups import About
+
+_NONE = "No backup yet. One is made by itself once there is something to lose."
+
+
+class BackupsSection(QWidget):
+    def __init__(self, source: BackupSource, work: Work) -> None:
+        super().__init__()
+        self._source, self._work = source, work
+        self.state = text_label("", "hint")
+        self.made = QComboBox()
+        self.made.setAccessibleName("Backups, newest first")
+        self.lines = text_label("", "hint")
+        self.notice = Notice()
+        self.make = QPushButton("Back up now")
+        self.look = QPushButton("Look")
+        self.look.setToolTip("How many reflections are in it, and the first words of the newest")
+        self.restore = QPushButton("Restore …")
+        self.make.clicked.connect(lambda: self._start(self._make()))
+        self.look.clicked.connect(lambda: self._start(self._look()))
+        self.restore.clicked.connect(self._ask)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(text_label("Backups", "strong"))
+        column.addWidget(self.state)
+        row = FlowLayout()
+        row.addWidget(self.made)
+        for button in (self.look, self.restore, self.make):
+            row.addWidget(button)
+        column.addLayout(row)
+        column.addWidget(self.lines)
+        column.addWidget(self.notice)
+        self.lines.hide()
+
+    def refresh(self) -> None:
+        """Reads the list anew."""
+        self._start(self._list())
+
+    def _start(self, doing: Coroutine[Any, Any, None]) -> None:
+        self._work.start(self._told(doing), "backups")
+
+    async def _told(self, doing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await doing
+        except CompanionError as error:
+            self.notice.tell(f"{error.message} {error.hint}".strip())
+
+    async def _list(self) -> None:
+        made = await self._source.list()
+        self.made.clear()
+        for each in made:
+            self.made.addItem(
+                f"{in_words(each.made_at)} · {each.bytes / 1e6:,.1f} MB", (each.made_at, str(each.path))
+            )
+        for button in (self.look, self.restore):
+            button.setEnabled(bool(made))
+        self.made.setEnabled(bool(made))
+        self.state.setText(f"Last good backup: {in_words(made[0].made_at)}" if made else _NONE)
+        if (failed := self._source.standing.failed) is not None:
+            self.notice.tell(f"The last try failed. {failed.message} {failed.hint}".strip())
+
+    async def _make(self) -> None:
+        self.notice.tell("")
+        await self._source.make()
+        await self._list()
+
+    async def _look(self) -> None:
+        self._show(await self._source.look(self._path))
+
+    def _show(self, about: About) -> None:
+        count = f"{about.reflections:,} reflection{'' if about.reflections == 1 else 's'}"
+        lines = [f"{in_words(at)}: {text or 'without words'}" for at, text in about.lines]
+        self.lines.setText("\n".join([f"{count}, {about.turns:,} turns. The newest:", *lines]))
+        self.lines.show()
+
+    def _ask(self) -> None:
+        self.notice.tell(
+            f"Make the backup of {in_words(self.made.currentData()[0])} your journal? The file of now is kept beside, "
+            "and what was said since comes along.",
+            (("Restore", lambda: self._start(self._restore())), ("Leave it", lambda: None)),
+            kind="hint",
+        )
+
+    async def _restore(self) -> None:
+        joined = await self._source.restore(self._path)
+        await self._list()
+        self.notice.tell(f"Restored, with {joined.turns:,} newer turns of the file before.", kind="hint")
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.made.currentData()[1])
+
+
+def in_words(at: float) -> str:
+    """A day and a minute: "today 14:02"."""
+    when = When.of(at, None)
+    today = now().day
+    return f"{'today' if when.day == today else when.day_in_words(today)} {when.local:%H:%M}"

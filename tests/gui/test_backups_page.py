@@ -1,0 +1,52 @@
+"""Backups on the page Journal: made, looked into, restored, and a failure that stays visible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QPushButton
+
+from companion.app.backing_up import Standing
+from companion.errors import CompanionError, Kind
+from companion.gui.settings.backups import BackupsSection
+from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.settings.pages.journal import JournalSettings
+from companion.journal.backups import Backup
+from tests.gui.settings_host import StagedHost
+from tests.gui.test_models import dialog, host, until
+
+__all__ = ["dialog", "host"]
+
+
+def section(dialog: SettingsDialog) -> BackupsSection:
+    dialog.show_page("journal")
+    assert isinstance(dialog.page, JournalSettings)
+    return dialog.page.backups
+
+
+async def test_one_is_made_looked_into_and_restored_after_a_question(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    shown = section(dialog)
+    await until(lambda: shown.state.text().startswith("No backup yet"))
+    assert not shown.restore.isEnabled()
+    shown.make.click()
+    await until(lambda: shown.state.text().startswith("Last good backup:"))
+    shown.look.click()
+    await until(lambda: "2 reflections" in shown.lines.text())
+    assert "The <b>heron</b>" in shown.lines.text()
+    shown.restore.click()
+    assert "is kept beside" in shown.notice.text
+    next(each for each in shown.notice.findChildren(QPushButton) if each.text() == "Restore").click()
+    await until(lambda: ("restore", Path("/b/new.db")) in host.backups.log)
+    await until(lambda: "3 newer turns" in shown.notice.text)
+
+
+async def test_a_failure_stays_to_be_seen_beside_the_last_good_one(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.backups.kept = [Backup(Path("/b/old.db"), 1_773_614_700.0, 1_000_000)]
+    host.backups.standing = Standing(None, CompanionError(Kind.FOLDER_UNUSABLE, "The drive is not there."))
+    shown = section(dialog)
+    await until(lambda: "The drive is not there." in shown.notice.text)
+    assert shown.state.text().startswith("Last good backup:")
