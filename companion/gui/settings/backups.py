@@ -43,6 +43,7 @@ class BackupsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
+        column.addWidget(above)
         row = FlowLayout()
         row.addWidget(self.made)
         for button in (self.look, self.restore, self.make):
