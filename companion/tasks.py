@@ -7,7 +7,9 @@ the task until it is done and hands what it raised to the one reporter.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,6 +51,25 @@ def spawn(work: Coroutine[Any, Any, T], *, name: str, is_awaited: bool = False) 
     _alive.add(task)
     task.add_done_callback(_alive.discard if is_awaited else _finished)
     return task
+
+
+@contextmanager
+def generators_closed(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Within the block, an answer that nobody reads to its end is closed on `loop`.
+
+    `asyncio.run` does that by itself; a window's loop does not, and Python then ends the generator wherever it is.
+    """
+
+    def close(generator: Any) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: spawn(generator.aclose(), name="close a generator"))
+
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(finalizer=close)
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*before)
 
 
 def _finished(task: asyncio.Task[Any]) -> None:

@@ -51,6 +51,10 @@ class AppearanceSettings(Protocol):
     def reduced_motion(self) -> bool: ...
 
     @property
+    def large_captions(self) -> bool:
+        """Whether what is said and answered stands there in very large letters."""
+
+    @property
     def show_times(self) -> bool:
         """Whether the line at the foot says how long an answer took."""
 

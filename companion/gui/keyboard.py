@@ -40,6 +40,7 @@ class Keyboard:
                 "larger": lambda: window.text_size_wanted.emit(1),
                 "smaller": lambda: window.text_size_wanted.emit(-1),
                 "usual": lambda: window.text_size_wanted.emit(0),
+                "captions": window.captions_wanted.emit,
                 "full": lambda: window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen),
                 "close": window.close,
                 "quit": window.close,

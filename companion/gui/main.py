@@ -145,7 +145,7 @@ def _loop(qt: QApplication, life: Coroutine[Any, Any, None]) -> int:
 
     loop = qasync.QEventLoop(qt)
     asyncio.set_event_loop(loop)
-    with loop:
+    with loop, tasks.generators_closed(loop):
         loop.run_until_complete(life)
     return 0
 

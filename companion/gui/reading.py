@@ -125,7 +125,9 @@ class ReadingPage(QTextBrowser):
     def settle(self) -> None:
         """Centres the column and lets a short script stand at the bottom."""
         wide, high = self.width(), self.height()
-        column = min(self._look.px(COLUMN_PX), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        column = (
+            min(round(self._look.px(COLUMN_PX) * self._look.captions), wide - 2 * _EDGE_PX) + 2 * _INNER_PX
+        )
         left = max(0, (wide - column) // 2)
         above = 0
         if self._from_below:

@@ -63,6 +63,7 @@ class Shell:
         self.window.pages.export_wanted.connect(self.open_export)
         self._front = InFront(self._front_changed, self.window)
         self.window.text_size_wanted.connect(self._change_text_size)
+        self.window.captions_wanted.connect(self._switch_captions)
         self.window.pages.welcome_wanted.connect(self.show_welcome)
         bind(self.window, {"devtools": self.toggle_devtools})
         self.locking = Locking(
@@ -150,6 +151,10 @@ class Shell:
         scale = next_scale(self._app.settings.appearance.font_scale, step)
         self._app.events.emit(Note(text=f"Text size {scale:.0%}"))
         spawn(self._app.change({"appearance.font_scale": scale}), name="change the size of the text")
+
+    def _switch_captions(self) -> None:
+        are_large = not self._app.settings.appearance.large_captions
+        spawn(self._app.change({"appearance.large_captions": are_large}), name="change the captions")
 
     # -- dialogs --------------------------------------------------------------------------------------------
 

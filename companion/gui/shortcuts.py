@@ -51,6 +51,7 @@ SHORTCUTS: Mapping[str, Keys] = {
     "larger": Keys(keys=("Ctrl++", "Ctrl+="), does="Make the text larger", is_anywhere=True, is_always=True),
     "smaller": Keys(keys=("Ctrl+-",), does="Make the text smaller", is_anywhere=True, is_always=True),
     "usual": Keys(keys=("Ctrl+0",), does="Give the text its usual size", is_anywhere=True, is_always=True),
+    "captions": Keys(keys=("Ctrl+Shift+R",), does="Show what is said in very large letters, and back"),
     "full": Keys(keys=("F11",), does="Fill the screen, and back", is_always=True),
     "lock": Keys(keys=("Ctrl+Shift+L",), does="Lock the window"),
     "close": Keys(keys=("Ctrl+W",), does="Close the window", is_always=True),

@@ -81,6 +81,7 @@ class StagedAppearance:
     theme: str = "light"
     font_scale: float = 1.0
     show_times: bool = False
+    large_captions: bool = False
     reduced_motion: bool = False
 
 

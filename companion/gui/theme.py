@@ -105,6 +105,7 @@ COLUMN_PX = 660
 READING_LINE = 1.6
 """Line height of reading text, times its size."""
 
+_LARGE_CAPTIONS = 1.8
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 """Sizes of the text that a key steps through."""
 
@@ -257,6 +258,8 @@ class Look(QObject):
         super().__init__(parent)
         self._theme = theme
         self.scale = font_scale
+        self.captions = 1.0
+        """Size of the words of a reflection, times their usual one."""
         self.reduced_motion = reduced_motion
         self.palette = palette_for(theme)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
@@ -268,6 +271,13 @@ class Look(QObject):
         self.palette = palette_for(theme)
         if before != (self.palette, self.scale, self.reduced_motion):
             self.wear()
+            self.changed.emit()
+
+    def choose_captions(self, *, are_large: bool) -> None:
+        """How large the words of a reflection are, beside everything else."""
+        size = _LARGE_CAPTIONS if are_large else 1.0
+        if size != self.captions:
+            self.captions = size
             self.changed.emit()
 
     def wear(self) -> None:

@@ -198,7 +198,10 @@ class Typesetter:
     # -- below ----------------------------------------------------------------------------------------------
 
     def _font(self, kind: Kind) -> QFont:
-        return self._look.font(kind)
+        font = self._look.font(kind)
+        if kind in ("said", "told"):
+            font.setPointSizeF(font.pointSizeF() * self._look.captions)
+        return font
 
     def _block(self, kind: Kind, above_px: float) -> QTextBlockFormat:
         result = QTextBlockFormat()

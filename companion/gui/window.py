@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
@@ -68,6 +68,8 @@ class Window(QMainWindow):
     """The card of a file that does not open, by its kind, asks to see it."""
     text_size_wanted = Signal(int)
     """Larger (1), smaller (-1), or as usual (0)."""
+    captions_wanted = Signal()
+    """Large captions, or the usual ones."""
     turned = Signal()
     """Another page is shown."""
     closed = Signal()
@@ -147,6 +149,7 @@ class Window(QMainWindow):
             font_scale=appearance.font_scale,
             reduced_motion=appearance.reduced_motion,
         )
+        self.look.choose_captions(are_large=appearance.large_captions)
         self.status.shows_times = appearance.show_times
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
@@ -381,8 +384,8 @@ class Window(QMainWindow):
             case e.SessionBegan():
                 self._clear_page()
                 self.page.show_earlier(event.turns)
-            case e.LocalTimeChanged():
-                self._show_other_time(event)
+            case e.LocalTimeChanged() if event.is_other_day or event.is_other_zone:
+                self.pages.refresh_shown()
             case e.JournalOpened():
                 self.status.show_storage(event.storage)
                 self.rail.show_private(is_private=event.is_by_choice)
@@ -399,10 +402,6 @@ class Window(QMainWindow):
                     self.status.show_note(
                         "Headphones work better here: without them you cannot talk over the answer"
                     )
-
-    def _show_other_time(self, event: e.LocalTimeChanged) -> None:
-        if event.is_other_day or event.is_other_zone:
-            self.pages.refresh_shown()
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
         before, self.phase = self.phase, event.phase
@@ -459,6 +458,8 @@ class Window(QMainWindow):
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
         self._session_usd += record.cost_usd or 0.0
+        if record.reply_text:
+            QApplication.alert(self)  # does nothing while the window is in front
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")

@@ -257,12 +257,13 @@ class Appearance:
     reduced_motion: bool = setting(
         False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
     )
-    show_times: bool = setting(
+    large_captions: bool = setting(
         False,
-        label="Show how long answers take",
-        help="At the foot of the window, after each answer. The developer tools show more.",
+        label="Large captions",
+        help="What is said and answered in very large letters, to be read from afar. Ctrl+Shift+R switches it.",
         page=Page.APPEARANCE,
     )
+    show_times: bool = setting(False, label="Show how long answers take", page=Page.APPEARANCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -395,6 +395,20 @@ def test_tab_into_a_kept_reflection_leaves_the_view_where_it_is(qtbot: QtBot) ->
     assert script.verticalScrollBar().value() == 0
 
 
+def test_large_captions_make_the_words_large_and_nothing_else(script: Script) -> None:
+    script.show_turns([record("An **answer**.", said="Words")])
+
+    def sizes() -> list[float]:
+        found = (script.document().find(words) for words in ("You", "Words", "answer"))
+        return [cursor.charFormat().fontPointSize() for cursor in found]
+
+    before = sizes()
+    script._look.choose_captions(are_large=True)
+    assert [round(now / then, 1) for now, then in zip(sizes(), before, strict=True)] == [1.0, 1.8, 1.8]
+    script._look.choose_captions(are_large=False)
+    assert sizes() == before
+
+
 def test_many_turns_wait_behind_a_line(script: Script) -> None:
     script.show_turns([record(f"Answer {n}.", said=f"Words {n}.") for n in range(150)])
     assert "Words 149." in script.text()
