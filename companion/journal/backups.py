@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
-from companion.journal.database import back_up, clear_copy, open_database, open_for_look, verdict
+from companion.journal.database import (
+    PAGE_BYTES,
+    back_up,
+    bad_pages,
+    clear_copy,
+    open_database,
+    open_for_look,
+    verdict,
+)
 from companion.journal.keys import KeySlots, read_slots, write_slots
 from companion.journal.salvage import Joined, join
 from companion.journal.writer import unsaved
@@ -37,6 +45,7 @@ _STAMP = "%Y%m%d-%H%M%S"
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 _MONTH_DAYS = 31
 _LINES = 5
+_MENDED = "mended.db"
 _MOST_NOTED_BYTES = 64 << 20
 _UNKNOWN_IDS = 2_000
 """How far above a backup's last id a damaged file is searched that does not say how far it goes."""
@@ -188,7 +197,9 @@ def restore_backup(home: Home, backup: Path, key: Secret, slots: KeySlots) -> tu
         _remove_with_log(growing)
         shutil.copyfile(backup, growing)
         os.chmod(growing, 0o600)
-        joined = _with_newer(home, growing, key, slots)
+        present = _readable(home, backup, key, slots.journal_id)
+        joined = _with_newer(present, growing, key, slots)
+        _remove_with_log(home.journal.with_name(_MENDED))
         look_into(growing, key, slots.journal_id)
         aside = _put_in_place(home, growing, slots)
     except OSError as error:
@@ -203,16 +214,39 @@ def restore_backup(home: Home, backup: Path, key: Secret, slots: KeySlots) -> tu
     return joined, aside
 
 
-def _with_newer(home: Home, growing: Path, key: Secret, slots: KeySlots) -> Joined:
+def _readable(home: Home, backup: Path, key: Secret, journal_id: str) -> Path:
+    """The present file, or where it does not even say which tables it has, a copy that has those pages of the backup."""
+    try:
+        open_for_look(home.journal, key, journal_id, is_living=True).close()
+    except (CompanionError, dbapi2.Error):
+        mended = home.journal.with_name(_MENDED)
+        _remove_with_log(mended)
+        with suppress(FileNotFoundError, dbapi2.Error):
+            bad = bad_pages(home.journal, key)
+            for end in ("", "-wal"):
+                source = home.journal.with_name(home.journal.name + end)
+                if source.exists():
+                    shutil.copyfile(source, mended.with_name(mended.name + end))
+            with mended.open("rb+") as file, backup.open("rb") as sound:
+                for number in bad:
+                    place = (number - 1) * PAGE_BYTES
+                    sound.seek(place)
+                    file.seek(place)
+                    file.write(sound.read(PAGE_BYTES))
+            return mended
+    return home.journal
+
+
+def _with_newer(present: Path, growing: Path, key: Secret, slots: KeySlots) -> Joined:
     opened = open_database(growing, key=key, journal_id=slots.journal_id, has_entries=False)
     with closing(opened.connection) as into:
         if opened.is_read_only:
             raise CompanionError(Kind.JOURNAL_FOREIGN, "A newer Companion made this backup.")
         (highest,) = into.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
         joined = Joined()
-        if home.journal.exists() and home.journal.stat().st_size:
+        if present.exists() and present.stat().st_size:
             joined = join(
-                lambda: open_for_look(home.journal, key, slots.journal_id, is_living=True),
+                lambda: open_for_look(present, key, slots.journal_id, is_living=True),
                 into,
                 most_id=max(slots.last_turn or 0, highest + _UNKNOWN_IDS),
                 is_newer=True,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -30,7 +31,7 @@ from companion.paths import sync_folder
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_PAGE_BYTES = 4096
+PAGE_BYTES = 4096
 _SALT_BYTES = 16
 _PLAIN_HEADER = b"SQLite format 3\0"
 CHECKED_AT_ONCE = 8_000_000
@@ -210,6 +211,13 @@ def open_for_look(
     return look
 
 
+def bad_pages(path: Path, key: Secret) -> list[int]:
+    """The numbers of those pages, from 1, that are not as they were written. Raises sqlcipher3.Error."""
+    with closing(_connect(_address(path, "mode=ro"), key)) as look:
+        told = look.execute("PRAGMA cipher_integrity_check").fetchall()
+    return [int(number) for row in told for number in re.findall(r"page (\d+)", str(row[0]))]
+
+
 def clear_copy(path: Path, key: Secret, uids: Sequence[str]) -> None:
     """Deletes rows of a copy for good. Raises sqlcipher3.Error."""
     with closing(_connect(_address(path, "mode=rw"), key)) as copy:
@@ -251,7 +259,7 @@ def check_present(path: Path, *, has_entries: bool) -> bool:
         return False
     if _first_bytes(path) == _PLAIN_HEADER:
         raise CompanionError(Kind.JOURNAL_FOREIGN)
-    if size < _PAGE_BYTES or (size % _PAGE_BYTES and not has_log(path)):
+    if size < PAGE_BYTES or (size % PAGE_BYTES and not has_log(path)):
         raise CompanionError(Kind.JOURNAL_DAMAGED)
     return True
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlcipher3 import dbapi2
 
+from companion.errors import CompanionError
 from companion.journal.tables import insert
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class _Reader:
             with closing(self._connection.execute(sql, values)) as cursor:
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
-        except (dbapi2.Error, OverflowError, UnicodeDecodeError):
+        except (CompanionError, dbapi2.Error, OverflowError, UnicodeDecodeError):
             with suppress(dbapi2.Error):
                 self.close()
             self._connection = None

@@ -36,14 +36,14 @@ async def texts(home: Home) -> set[str]:
     return {row[0] for row in found}
 
 
-async def with_backup(opened: Opener, home: Home) -> Backup:
-    """A journal with `BEFORE` turns in a backup and `SINCE` more."""
+async def with_backup(opened: Opener, home: Home, times: int = 1) -> Backup:
+    """A journal with `BEFORE` turns in a backup and `SINCE` more, or so many times that."""
     journal = await opened()
-    for number in range(BEFORE):
+    for number in range(times * BEFORE):
         await tell(journal, f"Before {number}. " + "So much more to say. " * 40)
     key, slots = await keys_of(home)
     made = make_backup(home, folder_of(home.journal), key, slots.journal_id, time.time())
-    for number in range(SINCE):
+    for number in range(times * SINCE):
         await tell(journal, f"Since {number}. " + "So much more to say. " * 40)
     await journal.close()
     return made
@@ -99,9 +99,9 @@ async def test_a_backup_that_fails_is_told_and_the_old_ones_stay(
     assert [path.suffix for path in made.path.parent.iterdir() if path.suffix != ".json"] == [".db"]
 
 
-async def damages_restored(opened: Opener, home: Home, times: int) -> None:
+async def damages_restored(opened: Opener, home: Home, times: int, size: int = 1) -> None:
     """Each another page: told at the next start, restored, and what was said since is there as far as it can be read."""
-    made = await with_backup(opened, home)
+    made = await with_backup(opened, home, size)
     key, slots = await keys_of(home)
     sound, keys = home.journal.read_bytes(), home.key_slots.read_bytes()
     draw = random.Random(13)
@@ -120,7 +120,7 @@ async def damages_restored(opened: Opener, home: Home, times: int) -> None:
         assert aside is not None
         assert (aside / "journal.db").read_bytes() == bytes(damaged)
         now = await texts(home)
-        restored += sum(text.startswith("Before") for text in now) == BEFORE
+        restored += sum(text.startswith("Before") for text in now) == size * BEFORE
         salvaged += sum(text.startswith("Since") for text in now)
         for path in aside.iterdir():
             path.unlink()
@@ -129,7 +129,7 @@ async def damages_restored(opened: Opener, home: Home, times: int) -> None:
         11, "single-page damages not told at the next start", times - detected, 0, cases=times, unit="damages"
     )
     prove(11, "damages after which a backup did not come back", times - restored, 0, cases=times)
-    share = 100 * salvaged / (times * SINCE)
+    share = 100 * salvaged / (times * size * SINCE)
     prove(
         11,
         "newer turns read out of a damaged file",
@@ -149,7 +149,7 @@ async def test_a_damaged_page_is_told_and_restored_with_what_was_said_since(
 
 @pytest.mark.long
 async def test_500_damaged_pages(opened: Opener, home: Home) -> None:
-    await damages_restored(opened, home, 500)
+    await damages_restored(opened, home, 500, size=3)
 
 
 async def test_a_backup_replaces_a_journal_that_is_gone_or_belongs_to_nobody(
