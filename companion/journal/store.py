@@ -272,6 +272,12 @@ class SqlJournal:
         """The secrets any one of which opens it."""
         return self._slots_file.slots.kinds if self._slots_file else frozenset()
 
+    @property
+    def key_and_id(self) -> tuple[Secret, str]:
+        """For other files of the same journal."""
+        file = self._keys()
+        return file.data_key, file.slots.journal_id
+
     # -- turns ----------------------------------------------------------------------------------------------
 
     async def begin_session(self, practice: str, at: float | None = None, offset_s: int | None = None) -> int:
