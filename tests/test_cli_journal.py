@@ -174,3 +174,27 @@ def test_a_journal_is_verified_backed_up_and_restored(journal_of: Home, command:
     assert (code, json.loads(out)["path"]) == (0, made["path"])
     assert "The river was" in command("list")[1]
     assert len(list(journal_of.data.glob("set-aside-*/journal.db"))) == 1
+
+
+def test_a_conflicted_copy_is_merged_and_a_file_of_another_kind_refused(
+    journal_of: Home, command: Command, tmp_path: Path
+) -> None:
+    other = tmp_path / "journal (conflicted copy).db"
+    other.write_bytes(journal_of.journal.read_bytes())
+
+    async def say() -> None:
+        journal = await open_journal(journal_of, passphrase=PASSPHRASE)
+        session = await journal.begin_session("open", 1_700_100_000.0, 0)
+        await journal.save_user(session, "Said here.", 1_700_100_000.0, 0)
+        await journal.close()
+
+    before = journal_of.journal.read_bytes()
+    asyncio.run(say())
+    there = journal_of.journal.read_bytes()
+    journal_of.journal.write_bytes(before)
+    other.write_bytes(there)
+    code, out, _ = command("merge", str(other), "--json")
+    assert (code, json.loads(out)) == (0, {"reflections": 1, "turns": 1})
+    assert json.loads(command("merge", str(other), "--json")[1]) == {"reflections": 0, "turns": 0}
+    other.write_bytes(b"something else" * 1000)
+    assert command("merge", str(other))[0] == 1

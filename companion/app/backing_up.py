@@ -6,6 +6,7 @@ One that fails is told once, on a quiet card, until one is made again. Event loo
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from companion.app.archive import Archive, Place
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TurnFinished
+from companion.log import describe
 from companion.paths import Home
 from companion.places import shown
 from companion.tasks import spawn, stop
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
 
+_log = logging.getLogger(__name__)
 DAY_S = 86_400.0
 IN_USE_S = 1_800.0
 
@@ -43,6 +46,7 @@ class BackingUp:
         self._home, self._archive, self._events, self._chosen = home, archive, events, chosen
         self.standing = Standing()
         self._making: asyncio.Task[None] | None = None
+        self._clearing: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
         self._tried: float | None = None
 
@@ -54,7 +58,7 @@ class BackingUp:
     async def close(self) -> None:
         if self._unwatch is not None:
             self._unwatch()
-        await stop(self._making)
+        await stop(self._making, self._clearing)
 
     @property
     def folder(self) -> Path:
@@ -107,6 +111,10 @@ class BackingUp:
         self._events.emit(Note(text=f"The backup is your journal now{more}"))
         return joined
 
+    def clear_soon(self) -> None:
+        """What was deleted for good leaves the backups."""
+        self._clearing = spawn(self._clear(), name="clear the backups")
+
     # -- inside ---------------------------------------------------------------------------------------------
 
     def _watch(self, event: Event) -> None:
@@ -115,6 +123,17 @@ class BackingUp:
         elif isinstance(event, TurnFinished):
             self._look_soon(IN_USE_S)
 
+    async def _clear(self) -> None:
+        if self._archive.place is not Place.OPEN:
+            return
+        try:
+            async with self._archive.using() as journal:
+                if journal.storage != "memory" and not journal.is_read_only:
+                    _must_be_there(self.folder, is_chosen=bool(self._chosen()))
+                    await journal.clear_backups(self._home, self.folder)
+        except CompanionError as error:  # a drive that is not there; it is done with the next backup
+            _log.info("the backups still hold what was deleted: %s", describe(error))
+
     def _look_soon(self, most_age_s: float) -> None:
         if self._making is None or self._making.done():
             self._making = spawn(self._make_if_due(most_age_s), name="back up the journal")
@@ -122,6 +141,7 @@ class BackingUp:
     async def _make_if_due(self, most_age_s: float) -> None:
         if self._archive.place is not Place.OPEN or not await self._is_due(most_age_s):
             return
+        await self._clear()
         was_failing = self.standing.failed is not None
         try:
             await self.make()

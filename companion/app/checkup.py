@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from companion.app import roles, servers
 from companion.app.pool import environment_keys
+from companion.app.synced import conflicted_copies, synced_by
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.paths import Home
@@ -51,6 +52,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         _display(),
         _settings(home),
         *_folders(home),
+        *_synced(home),
         await _told("Sound", _sound),
         await _told("Keyring", _keyring),
         await _told("Journal", lambda: _journal(home)),
@@ -103,6 +105,25 @@ def _folders(home: Home) -> tuple[Finding, ...]:
         except CompanionError as error:
             found.append(Finding(subject, "problem", error.message))
     return tuple(found)
+
+
+def _synced(home: Home) -> tuple[Finding, ...]:
+    """Where the journal's folder is copied to other computers while it is written to."""
+    program, copies = synced_by(home.data), conflicted_copies(home.journal)
+    if copies:
+        names = ", ".join(path.name for path in copies)
+        who = program or "Another program"
+        detail = (
+            f"{who} left copies that went apart: {names}. `companion journal merge FILE` adds what one holds."
+        )
+        return (Finding("Synced folder", "problem", detail),)
+    if program:
+        detail = (
+            f"{program} copies {home.data} while Companion writes to it, and two computers at once make two journals. "
+            "Start with another folder (companion --home FOLDER), and let it copy the backups instead."
+        )
+        return (Finding("Synced folder", "hint", detail),)
+    return ()
 
 
 def _care(home: Home) -> Finding:

@@ -133,6 +133,7 @@ class Companion(Library):
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
             why_empty=lambda: self.archive.why_empty,
+            purged=self.backing_up.clear_soon,
         )
 
     @cached_property
@@ -269,8 +270,7 @@ class Companion(Library):
         await asyncio.wait([self._opening])
         self._warming.warm()
         self.journal_desk.open()
-        if self._keeps:
-            self.backing_up.open()
+        self.backing_up.open()
         self.lock.open()
         self.spare_key.open()
         self.recall.open()

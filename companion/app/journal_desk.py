@@ -42,6 +42,7 @@ class JournalDesk:
         played: plays sound that is no answer.
         voice: the one that is chosen.
         why_empty: why what was said may not be seen now.
+        purged: told that something may have gone for good.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class JournalDesk:
         voice: Callable[[], Callable[[str], AsyncGenerator[Audio, None]] | None],
         events: Events,
         why_empty: Callable[[], CompanionError | None] = lambda: None,
+        purged: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal, self._engine, self._practice = journal, engine, practice
         self._played, self._voice = played, voice
         self._sound_days, self._events, self._why_empty = sound_days, events, why_empty
+        self._purged = purged
         self._tidying: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -155,6 +158,7 @@ class JournalDesk:
         async with self._journal() as journal:
             await journal.changing.delete_for_good(session_ids)
             self._engine().leave(journal, session_ids)
+        self._purged()
 
     async def restore(self, session_ids: Collection[int]) -> None:
         """Brings deleted ones back."""
@@ -249,6 +253,7 @@ class JournalDesk:
         try:
             async with self._journal() as journal:
                 await journal.tidy(sound_days=self._sound_days())
+                self._purged()
                 await journal.check()
         except CompanionError as error:
             self._events.emit(Trouble(error=error))

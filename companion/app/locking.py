@@ -25,6 +25,7 @@ SETTLE_S = 3.0
 """Longest wait for what was under way to be kept."""
 _REASON = "locked"
 _SHORTEST_LOOK_S = 1.0
+_TAKE = (Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING)
 
 
 class Lock:
@@ -143,6 +144,10 @@ class Lock:
         if self.put_away is not None:
             await self.put_away()
         engine = self._engine()
+        if engine.state.phase in _TAKE:
+            engine.hush()  # the take is over; its words are waited for, else its recording waits
+            if engine.state.phase in _TAKE:
+                await self._heard()
         engine.slept()
         await self._settled(engine)
         self._session = engine.history[-1].session_id if engine.history else None
@@ -150,6 +155,23 @@ class Lock:
         await self._settled(engine)
         self._forget()
         await self._archive.lock()
+
+    async def _heard(self) -> None:
+        """Returns when no take is under way any more, or after a while."""
+        is_over = asyncio.Event()
+
+        def note(event: Event) -> None:
+            if isinstance(event, PhaseChanged) and event.phase not in _TAKE:
+                is_over.set()
+
+        unwatch = self._events.watch(note)
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await is_over.wait()
+        except TimeoutError:
+            pass  # the recording waits for its words
+        finally:
+            unwatch()
 
     async def _settled(self, engine: Engine) -> None:
         await asyncio.wait([spawn(engine.settle(), name="settle")], timeout=SETTLE_S)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _USUAL_LIMIT = 20
 _USAGE = (
     "companion journal list | search WORDS | show ID ... | stats | export TARGET [--format F] [--sound] | "
-    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER | verify | backup [FOLDER] | restore [NAME]"
+    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER | verify | backup [FOLDER] | "
+    "restore [NAME] | merge FILE"
 )
 FORMATS = ("markdown", "jsonl", "dayone")
 ODD = ("future", "early", "twice")
@@ -92,6 +93,7 @@ async def _run(app: Companion, args: argparse.Namespace) -> int:
         "verify": not count,
         "backup": count <= 1,
         "restore": count <= 1,
+        "merge": count == 1,
     }
     if not fits[args.what]:
         remark(_USAGE)
@@ -507,6 +509,26 @@ async def _restore(app: Companion, args: argparse.Namespace) -> int:
     return 0
 
 
+async def _merge(app: Companion, args: argparse.Namespace) -> int:
+    """Adds what another copy of this journal holds beyond it."""
+    from companion.app.journal_on_disk import merge, open_for_writing
+    from companion.gui.door import Door
+
+    door = Door(app.home)
+    try:
+        await open_for_writing(app, _ask, lambda: _claim(door))
+        joined = await merge(app, _path(args.names[0]))
+    finally:
+        door.leave()
+    if args.json:
+        print_json({"reflections": joined.sessions, "turns": joined.turns})
+    else:
+        print(
+            f"Added {joined.sessions:,} reflections and {joined.turns:,} turns; the other file stays as it is"
+        )
+    return 0
+
+
 _VERBS = {
     "list": _list,
     "search": _search,
@@ -517,4 +539,5 @@ _VERBS = {
     "verify": _verify,
     "backup": _backup,
     "restore": _restore,
+    "merge": _merge,
 }

@@ -54,6 +54,8 @@ class CareCard(QFrame):
         self.region = QComboBox()
         self.region.setAccessibleName("Country whose help is shown")
         self.region.view().setAccessibleName("Countries")
+        self.region_label = label("Country", "notice-hint")
+        self.region_label.setBuddy(self.region)  # read before the country that is chosen
         self.region.activated.connect(self._choose)
         self.close_button = QToolButton()
         self.close_button.setProperty("tone", "plain")
@@ -69,6 +71,7 @@ class CareCard(QFrame):
         side = QVBoxLayout()
         side.setSpacing(8)
         side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
+        side.addWidget(self.region_label)
         side.addWidget(self.region)
         side.addStretch(1)
         row = QHBoxLayout(self)

@@ -11,6 +11,7 @@ from companion.gui.theme import Look
 
 WIDTH_PX = 68
 _BUTTON_PX = 44
+_ICON_PX = 20
 
 
 class Rail(QWidget):
@@ -27,7 +28,6 @@ class Rail(QWidget):
         self._look = look
         self.setProperty("rail", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(WIDTH_PX)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(4, 18, 4, 18)
         self._column.setSpacing(6)
@@ -79,8 +79,6 @@ class Rail(QWidget):
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:
         button = QToolButton()
         button.setProperty("tone", "rail")
-        button.setFixedSize(_BUTTON_PX, _BUTTON_PX)
-        button.setIconSize(QSize(20, 20))
         button.setAccessibleName(name)
         button.setToolTip(f"{name} ({keys})" if keys else name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -89,6 +87,10 @@ class Rail(QWidget):
         return button
 
     def _dress(self) -> None:
+        side, icon = self._look.px(_BUTTON_PX), self._look.px(_ICON_PX)
+        self.setFixedWidth(self._look.px(WIDTH_PX))
         for page, button in self.buttons.items():
+            button.setFixedSize(side, side)
+            button.setIconSize(QSize(icon, icon))
             on = self._look.colour("accent")
-            button.setIcon(icons.icon(self._icons[page], self._look.colour("soft"), 20, checked=on))
+            button.setIcon(icons.icon(self._icons[page], self._look.colour("soft"), icon, checked=on))

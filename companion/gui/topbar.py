@@ -118,7 +118,8 @@ class Pill(QAbstractButton):
         painter.setPen(QPen(look.colour(border), 1.5 if self.hasFocus() else 1))
         painter.setBrush(look.colour("accent_soft" if self.underMouse() or self.isDown() else "surface"))
         painter.drawRoundedRect(frame, frame.height() / 2, frame.height() / 2)
-        dot = QPointF(15, frame.center().y())
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        dot = QPointF(self.width() - 15 if is_mirrored else 15, frame.center().y())
         if self.host:
             painter.setPen(QPen(look.colour("warm"), 1.4))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -130,15 +131,17 @@ class Pill(QAbstractButton):
         plain, strong = self._fonts()
         painter.setFont(plain)
         painter.setPen(look.colour("soft"))
-        left = 26.0
-        line = frame.adjusted(left, 0, 0, 0)
-        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        inset = 26.0
+        side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute | side
+        line = frame.adjusted(0, 0, -inset, 0) if is_mirrored else frame.adjusted(inset, 0, 0, 0)
         painter.drawText(line, middle, self._role_name)
         if not self._is_short:
-            left += QFontMetricsF(plain).horizontalAdvance(self._role_name) + 7
+            inset += QFontMetricsF(plain).horizontalAdvance(self._role_name) + 7
             painter.setFont(strong)
             painter.setPen(look.colour("ink"))
-            painter.drawText(frame.adjusted(left, 0, 0, 0), middle, self._elided())
+            line = frame.adjusted(0, 0, -inset, 0) if is_mirrored else frame.adjusted(inset, 0, 0, 0)
+            painter.drawText(line, middle, self._elided())
         painter.end()
 
 
@@ -161,7 +164,7 @@ class TopBar(QWidget):
         """Which step it is, and what that is for."""
         self.practice = QPushButton("Reflection")
         self.practice.setProperty("tone", "practice")
-        self.practice.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands after the title
+        self._turn_practice()
         self.practice.setCursor(Qt.CursorShape.PointingHandCursor)
         self.practice.clicked.connect(self.open_menu)
         self.step = label("", "small")
@@ -185,6 +188,13 @@ class TopBar(QWidget):
             pill.clicked.connect(lambda _=False, role=role: self.settings_requested.emit(settings_page(role)))
         look.changed.connect(self._dress)
         self._dress()
+
+    def _turn_practice(self) -> None:
+        """Its icon stands after the title, whichever way the window reads."""
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        self.practice.setLayoutDirection(
+            Qt.LayoutDirection.LeftToRight if is_mirrored else Qt.LayoutDirection.RightToLeft
+        )
 
     def show_practice(
         self, name: str, title: str, step: int, steps: int, purpose: str = "", *, is_over: bool = False

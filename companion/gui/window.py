@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
@@ -458,6 +458,8 @@ class Window(QMainWindow):
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
         self._session_usd += record.cost_usd or 0.0
+        if record.reply_text:
+            QApplication.alert(self)  # does nothing while the window is in front
         self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")

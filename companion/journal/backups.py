@@ -6,6 +6,7 @@ Kept: every hour of a day, every day of a month, every month after. One goes onl
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -20,13 +21,13 @@ from typing import TYPE_CHECKING
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
-from companion.journal.database import back_up, open_database, open_for_look, verdict
+from companion.journal.database import back_up, clear_copy, open_database, open_for_look, verdict
 from companion.journal.keys import KeySlots, read_slots, write_slots
 from companion.journal.salvage import Joined, join
 from companion.journal.writer import unsaved
 from companion.log import Secret
 from companion.paths import Home, sync_folder, write_atomically
-from companion.places import unusable
+from companion.places import read_notes, unusable
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -36,6 +37,7 @@ _STAMP = "%Y%m%d-%H%M%S"
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 _MONTH_DAYS = 31
 _LINES = 5
+_MOST_NOTED_BYTES = 64 << 20
 _UNKNOWN_IDS = 2_000
 """How far above a backup's last id a damaged file is searched that does not say how far it goes."""
 
@@ -258,6 +260,43 @@ def merge_file(into: Connection, other: Path, key: Secret, journal_id: str) -> J
     return join(
         lambda: open_for_look(other, key, journal_id, is_living=True), into, most_id=highest, is_newer=False
     )
+
+
+# -- what was deleted for good ------------------------------------------------------------------------------
+
+
+def note_purged(home: Home, uids: Sequence[str]) -> None:
+    """Remembers, before they go for good, that these rows are to leave the backups too. Raises OSError."""
+    if uids:
+        noted = read_notes(_purged(home), most_bytes=_MOST_NOTED_BYTES).get("uids", [])
+        body = json.dumps({"uids": [*noted, *uids]}).encode()
+        write_atomically(_purged(home), body)
+
+
+def purged(home: Home) -> list[str]:
+    """What is still in a backup that could not be reached."""
+    return list(read_notes(_purged(home), most_bytes=_MOST_NOTED_BYTES).get("uids", []))
+
+
+def clear_backups(home: Home, folder: Path, key: Secret, journal_id: str, gone: Sequence[str]) -> None:
+    """Takes rows out of every backup, so that no page of one holds their words any more.
+
+    Raises:
+        CompanionError: FOLDER_UNUSABLE, DISK_FULL, JOURNAL_UNSAVED; it is to be tried again then.
+    """
+    try:
+        for backup in list_backups(folder, journal_id):
+            clear_copy(backup.path, key, gone)
+        left = [uid for uid in purged(home) if uid not in set(gone)]
+        write_atomically(_purged(home), json.dumps({"uids": left}).encode())
+    except OSError as error:
+        raise unusable(folder, error) from error
+    except dbapi2.Error as error:
+        raise _failed(error) from error
+
+
+def _purged(home: Home) -> Path:
+    return home.data / "purged.json"
 
 
 def slots_of(home: Home, folder: Path) -> KeySlots | None:

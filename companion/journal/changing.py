@@ -60,6 +60,8 @@ class Changing:
     def __init__(self, tables: Tables, sounds: Sounds, copies: Path | None) -> None:
         """`copies`: the folder of the journal's copies; None: in memory there are none."""
         self._tables, self._sounds, self._copies = tables, sounds, copies
+        self.before_purge: Callable[[list[str]], None] = lambda _: None
+        """Told, on the thread, the uids of what is about to go for good."""
         self._undos: dict[int, Undo] = {}
         self._tokens = itertools.count(1)
 
@@ -232,6 +234,7 @@ class Changing:
             connection.execute(f"DELETE FROM session WHERE id {_IDS}", (ids,))
             return dict(rows), turns
 
+        await self._tables.read(lambda connection: self.before_purge(_uids(connection, which(connection))))
         sessions, turns = await self._tables.write(job)
         self._tables.purged_sessions.update(sessions)
         self._tables.purged_turns.update(turns)
@@ -243,6 +246,13 @@ class Changing:
         token = next(self._tokens)
         self._undos[token] = undo
         return token
+
+
+def _uids(connection: Connection, session_ids: list[int]) -> list[str]:
+    """Of what goes with these sessions."""
+    ids = [row[0] for row in connection.execute(_WITH_THEM, (json.dumps(session_ids),))]
+    names = f"SELECT uid FROM session WHERE id {_IDS} UNION ALL SELECT uid FROM turn WHERE session_id {_IDS}"
+    return [row[0] for row in connection.execute(names, (json.dumps(ids), json.dumps(ids)))]
 
 
 def _one(connection: Connection, sql: str, values: Sequence[object]) -> None:

@@ -9,9 +9,10 @@ ordinary close would already write (it moves the log into the file).
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,6 +208,19 @@ def open_for_look(
         look.close()
         raise
     return look
+
+
+def clear_copy(path: Path, key: Secret, uids: Sequence[str]) -> None:
+    """Deletes rows of a copy for good. Raises sqlcipher3.Error."""
+    with closing(_connect(_address(path, "mode=rw"), key)) as copy:
+        for statement in _TUNING:
+            copy.execute(statement)
+        gone = (json.dumps(list(uids)),)
+        copy.execute("BEGIN IMMEDIATE")
+        for table in ("turn", "session"):
+            copy.execute(f"DELETE FROM {table} WHERE uid IN (SELECT value FROM json_each(?))", gone)
+        copy.execute("COMMIT")
+        copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def _counts(connection: Connection) -> tuple[int, ...]:

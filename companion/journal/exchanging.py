@@ -117,6 +117,18 @@ class Exchanging:
             found |= await self._tables.read(partial(_here, names=some))
         return found
 
+    async def uids_here(self, uids: Iterable[str]) -> set[str]:
+        """Those of reflections and turns that are still here, deleted or not.
+
+        Raises:
+            CompanionError: as `Tables.read`.
+        """
+        sql = f"SELECT uid FROM session WHERE uid {_IN} UNION SELECT uid FROM turn WHERE uid {_IN}"
+        wanted = json.dumps(list(uids))
+        return await self._tables.read(
+            lambda connection: {row[0] for row in connection.execute(sql, (wanted, wanted))}
+        )
+
     async def take(self, format_name: str, name: str, entries: Iterable[Entry]) -> Batch:
         """Keeps all of them, or none; those that are here already are left as they are.
 

@@ -21,6 +21,7 @@ from sqlcipher3 import dbapi2
 
 from companion.errors import Action, CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
+from companion.journal.backups import clear_backups, make_backup, note_purged, purged
 from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import (
@@ -161,14 +162,8 @@ async def open_journal(
     slots_file, connection = SlotsFile(home.key_slots, slots, key), opened[0].connection
     found = await writer.run(lambda: last_turn(connection))
     lacks = not had_log and slots.has_entries and found < (1 if slots.last_turn is None else slots.last_turn)
-    tables = Tables(
-        writer,
-        connection,
-        before_entries=lambda: slots_file.expect(last_turn(connection) + 1),
-        settle=None if opened[0].is_read_only else partial(_settle, connection, slots_file),
-        is_read_only=opened[0].is_read_only,
-    )
-    return SqlJournal(
+    tables = _tables(writer, opened[0], slots_file)
+    journal = SqlJournal(
         tables,
         SealedTakes(home.takes, derive(key, "takes"), writer),
         storage=kind,
@@ -177,6 +172,19 @@ async def open_journal(
         copies=folder_of(home.journal),
         check=None if opened[0].is_checked else partial(check_whole, home.journal, key),
         lacks_newest=lacks,
+    )
+    journal.changing.before_purge = partial(note_purged, home)
+    return journal
+
+
+def _tables(writer: Writer, database: Opened, slots_file: SlotsFile) -> Tables:
+    connection = database.connection
+    return Tables(
+        writer,
+        connection,
+        before_entries=lambda: slots_file.expect(last_turn(connection) + 1),
+        settle=None if database.is_read_only else partial(_settle, connection, slots_file),
+        is_read_only=database.is_read_only,
     )
 
 
@@ -263,6 +271,12 @@ class SqlJournal:
     def opens_with(self) -> frozenset[SlotKind]:
         """The secrets any one of which opens it."""
         return self._slots_file.slots.kinds if self._slots_file else frozenset()
+
+    @property
+    def key_and_id(self) -> tuple[Secret, str]:
+        """For other files of the same journal."""
+        file = self._keys()
+        return file.data_key, file.slots.journal_id
 
     # -- turns ----------------------------------------------------------------------------------------------
 
@@ -431,14 +445,23 @@ class SqlJournal:
         Raises:
             CompanionError: as `make_backup`.
         """
-        from companion.journal.backups import make_backup
-
         file = self._keys()
         async with self.tables.one_reader:
             making = asyncio.to_thread(
                 make_backup, home, folder, file.data_key, file.slots.journal_id, time.time()
             )
             return await unbroken(making, name="back up the journal")
+
+    async def clear_backups(self, home: Home, folder: Path) -> None:
+        """What was deleted for good leaves the backups too. Raises as `companion.journal.backups.clear_backups`."""
+        file, noted = self._keys(), await asyncio.to_thread(purged, home)
+        if noted:
+            here = await self.exchange.uids_here(noted)
+            gone = [uid for uid in noted if uid not in here]
+            clearing = asyncio.to_thread(
+                clear_backups, home, folder, file.data_key, file.slots.journal_id, gone
+            )
+            await unbroken(clearing, name="clear the backups")
 
     def _check_begun(self, end: Callable[[], None]) -> bool:
         self._end_check = end

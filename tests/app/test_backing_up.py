@@ -109,3 +109,34 @@ async def test_a_damaged_journal_comes_back_from_its_backup(home: Home) -> None:
         await backing(run, home).restore(backup.path)
         assert sorted(await run.texts()) == ["meanwhile", "one"]
         assert run.archive.why_empty is None
+
+
+async def test_what_is_deleted_for_good_leaves_the_backups_too(home: Home, tmp_path: Path) -> None:
+    drive, away = tmp_path / "drive", tmp_path / "away"
+    drive.mkdir()
+    async with running(home) as run:
+        await run.say("the heron by the weir")
+        await run.say("to keep")
+        made = backing(run, home, str(drive))
+        backup = await made.make()
+        assert "heron" in await words_in(made, backup.path)
+        drive.rename(away)  # unplugged
+        async with run.archive.using() as journal:
+            (old,) = [each for each in await journal.list.page(limit=9) if "heron" in each.title]
+            await journal.changing.delete_for_good([old.id])
+        made.clear_soon()
+        await until(lambda: made._clearing is not None and made._clearing.done())
+        away.rename(drive)
+        made.clear_soon()
+        await until(lambda: made._clearing is not None and made._clearing.done())
+        assert await words_in(made, backup.path) == "to keep"
+        assert (await made.look(backup.path)).reflections == 1
+        joined = await made.restore(backup.path)
+        assert joined.turns == 0
+        assert await run.texts() == ["to keep"]
+        await made.close()
+
+
+async def words_in(made: BackingUp, path: Path) -> str:
+    """The first words of its reflections."""
+    return " ".join(text for _, text in (await made.look(path)).lines)

@@ -12,6 +12,7 @@ import pytest
 from companion.app import Companion
 from companion.app.archive import Archive, Place
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
 from companion.events import Events, LockChanged, Phase
 from companion.flow import Audio
@@ -103,6 +104,32 @@ async def test_an_answer_under_way_is_kept_as_far_as_it_came(app: Companion) -> 
     (session,) = await app.sessions()
     (turn,) = await app.turns(session.id)
     assert turn.user_text == SAID
+
+
+async def test_a_take_under_way_is_heard_and_kept_before_the_journal_closes(
+    home: Home, vault: MemoryVault
+) -> None:
+    async def open_vault() -> Vault:
+        return vault
+
+    home.config.mkdir(parents=True)
+    home.settings.write_text("providers:\n  stt: {active: mock}\n  tts: {active: mock}\n")
+    speech = read_file(Path(__file__).parent.parent / "data" / "austen-0890.wav")
+    app = Companion(home, vault=open_vault, microphone=FileMicrophone(speech), player=CapturingPlayer())
+    await app.open()
+    await until(lambda: app.archive.storage == "keyring")
+    app.press_talk()
+    await until(lambda: app.engine.state.phase is Phase.LISTENING)
+    await asyncio.sleep(0.3)
+    assert app.lock.lock()
+    await until(lambda: app.archive.is_locked)
+    await app.lock.unlock()
+    async with app.archive.using() as journal:
+        assert await journal.waiting_takes() == []
+        (session,) = await journal.sessions()
+        (turn,) = await journal.turns(session.id)
+    assert turn.user_text
+    await app.close()
 
 
 async def test_a_hundred_times_and_no_file_stays_open(home: Home, vault: MemoryVault) -> None:

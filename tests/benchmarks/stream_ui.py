@@ -27,7 +27,7 @@ PIECES = 5_000
 PER_TICK = 5
 """Pieces that arrive together; with a tick each millisecond this is far faster than any model writes."""
 WORDS = ("quiet ", "and ", "the river, ", "walked ", "slowly ", "home. ")
-MARKED = ("**quiet** ", "and ", *WORDS * 5, "the *river*.\n\n")
+MARKED = ("**quiet** ", "and ", *WORDS * 6, "the *river*.\n\n")
 
 
 class Heart:

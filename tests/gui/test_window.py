@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractScrollArea,
+    QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
@@ -418,6 +419,17 @@ def test_where_nothing_was_said_nothing_waits(window: Window, host: StagedHost, 
     host.emit(Trouble(error=CompanionError(kind), turn=1, role=Role.HEARS))
     assert window.page.area.state.text() == "Ready"
     assert "Not sent" not in window.status.note.text()
+
+
+def test_an_answer_that_ends_asks_for_attention(
+    window: Window, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(QApplication, "alert", asked.append)
+    speaking(host)
+    assert asked == []
+    host.end("".join(TOLD))
+    assert asked == [window]
 
 
 def is_qts_own(widget: QWidget) -> bool:

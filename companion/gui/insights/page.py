@@ -33,6 +33,7 @@ from companion.gui.insights.mood import MoodPicture
 from companion.gui.insights.rhythm import RhythmPicture
 from companion.gui.insights.themes import ThemesPicture
 from companion.gui.labels import label
+from companion.gui.lines import LineButton
 from companion.gui.theme import Look
 from companion.insights.links import Links
 from companion.insights.memories import Memories
@@ -155,9 +156,9 @@ class InsightsPage(QWidget):
                 old.hide()
                 old.deleteLater()
         for memory in memories.memories:
-            line = QPushButton(clean_text(memory.words).replace("&", "&&"))
+            line = LineButton(clean_text(memory.words).replace("&", "&&"))
             line.setProperty("tone", "line")
-            line.setToolTip("Open this day in the journal")
+            line.setToolTip(f"{clean_text(memory.words)}\nOpen this day in the journal")
             line.clicked.connect(lambda _=False, day=memory.day: self.day_wanted.emit(day))
             column.addWidget(line, 0, Qt.AlignmentFlag.AlignLeft)
         if memories.missing:

@@ -86,9 +86,7 @@ class Reader(QWidget):
         self._top.setContentsMargins(28, 12, 20, 0)
         self._top.setSpacing(10)
         self._top.addWidget(self.header, 1)
-        row = QHBoxLayout()
-        row.setSpacing(10)
-        row.addStretch(1)
+        row = FlowLayout(at_end=True)
         for part in (self.go_on, self.edit, self.export, self.restore, self.remove, self.more):
             row.addWidget(part)
         self._top.addLayout(row)

@@ -29,6 +29,7 @@ from companion.gui.host import PracticeShelf, Shelved
 from companion.gui.labels import label
 from companion.gui.practices.editor import NEW, PracticeEditor
 from companion.gui.practices.preview import PracticePreview
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.practices import Practice
 from companion.tasks import spawn
@@ -133,10 +134,10 @@ class PracticesPage(QWidget):
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        bar = QHBoxLayout()
-        bar.setContentsMargins(28, 20, 28, 12)
-        bar.setSpacing(10)
-        bar.addStretch(1)
+        above = QVBoxLayout()
+        above.setContentsMargins(28, 20, 28, 12)
+        bar = FlowLayout(at_end=True)
+        above.addLayout(bar)
         for button in (
             self.undo,
             self.take_back,
@@ -149,7 +150,7 @@ class PracticesPage(QWidget):
         ):
             bar.addWidget(button)
         self.begin.setProperty("tone", "primary")
-        column.addLayout(bar)
+        column.addLayout(above)
         self.message.setContentsMargins(28, 0, 28, 12)
         column.addWidget(self.message)
         self._sides.addWidget(self.preview)

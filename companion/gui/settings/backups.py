@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 from companion.days import When, now
 from companion.errors import CompanionError
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import text_label
+from companion.gui.settings.form import narrow, text_label
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
 
@@ -26,8 +26,10 @@ class BackupsSection(QWidget):
         super().__init__()
         self._source, self._work = source, work
         self.state = text_label("", "hint")
-        self.made = QComboBox()
+        self.made = narrow(QComboBox())
         self.made.setAccessibleName("Backups, newest first")
+        above = text_label("Newest first", "small")
+        above.setBuddy(self.made)  # read before the one that is chosen
         self.lines = text_label("", "hint")
         self.notice = Notice()
         self.make = QPushButton("Back up now")
@@ -41,6 +43,7 @@ class BackupsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
+        column.addWidget(above)
         row = FlowLayout()
         row.addWidget(self.made)
         for button in (self.look, self.restore, self.make):

@@ -9,10 +9,11 @@ GAP_PX = 8
 
 
 class FlowLayout(QLayout):
-    """Places widgets like words of a text."""
+    """Places widgets like words of a text; `at_end`: each line ends where the lines of the page end."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, at_end: bool = False) -> None:
         super().__init__(parent)
+        self._at_end = at_end
         self._items: list[QLayoutItem] = []
         self.setContentsMargins(0, 0, 0, 0)
 
@@ -42,7 +43,12 @@ class FlowLayout(QLayout):
         self._arrange(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        return self.minimumSize()
+        """One line where it stands at the end of a row; else whatever it is given will do."""
+        if not self._at_end:
+            return self.minimumSize()
+        hints = [item.sizeHint() for item in self._items if not item.isEmpty()]
+        width = sum(hint.width() + GAP_PX for hint in hints) - GAP_PX
+        return QSize(max(0, width), max((hint.height() for hint in hints), default=0))
 
     def minimumSize(self) -> QSize:
         size = QSize()
@@ -51,16 +57,32 @@ class FlowLayout(QLayout):
         return size
 
     def _arrange(self, rect: QRect, *, move: bool) -> int:
-        x, y, line = rect.x(), rect.y(), 0
+        lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
+        taken = 0
         for item in self._items:
             if item.isEmpty():
                 continue
             hint = item.sizeHint()
             if hint.width() > rect.width() > 0 and item.hasHeightForWidth():
                 hint = QSize(rect.width(), item.heightForWidth(rect.width()))
-            if x > rect.x() and x + hint.width() > rect.right() + 1:
-                x, y, line = rect.x(), y + line + GAP_PX, 0
+            if lines[-1] and taken + hint.width() > rect.width():
+                lines.append([])
+                taken = 0
+            lines[-1].append((item, hint))
+            taken += hint.width() + GAP_PX
+        y = rect.y()
+        for line in lines:
             if move:
-                item.setGeometry(QRect(QPoint(x, y), hint))
-            x, line = x + hint.width() + GAP_PX, max(line, hint.height())
-        return y + line - rect.y()
+                self._place(line, rect, y)
+            y += max((hint.height() for _, hint in line), default=0) + GAP_PX
+        return y - GAP_PX - rect.y()
+
+    def _place(self, line: list[tuple[QLayoutItem, QSize]], rect: QRect, y: int) -> None:
+        parent = self.parentWidget()
+        is_mirrored = parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        width = sum(hint.width() + GAP_PX for _, hint in line) - GAP_PX
+        x = rect.x() + max(0, rect.width() - width) * self._at_end
+        for item, hint in line:
+            left = rect.left() + rect.right() + 1 - x - hint.width() if is_mirrored else x
+            item.setGeometry(QRect(QPoint(left, y), hint))
+            x += hint.width() + GAP_PX

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QScrollArea,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -120,7 +121,10 @@ class SettingsDialog(QDialog):
         self.search.setPlaceholderText("Search")
         self.search.setAccessibleName("Search the settings")
         self.search.setClearButtonEnabled(True)
-        self._search_icon = QAction(self)
+        clear = self.search.findChild(QToolButton)
+        if clear is not None:
+            clear.setAccessibleName("Clear the search")
+        self._search_icon = QAction("Search", self)
         self.search.addAction(self._search_icon, QLineEdit.ActionPosition.LeadingPosition)
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)

@@ -88,6 +88,8 @@ def name_control(control: QWidget, label: str, help_text: str = "") -> None:
     """Gives a control its accessible name and keeps the mouse wheel, meant for the page, from changing it."""
     control.setAccessibleName(label)
     control.setAccessibleDescription(help_text)
+    if isinstance(control, QComboBox) and (line := control.lineEdit()) is not None:
+        line.setAccessibleName(label)  # it has the focus
     if isinstance(control, QComboBox | QSpinBox | QDoubleSpinBox | QSlider):
         control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         control.installEventFilter(_WheelGuard(control))

@@ -23,12 +23,12 @@ from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
 from companion.flow import Health, Role
 from companion.gui.focus import give
+from companion.gui.lines import LineButton
 from companion.gui.settings.card import ProviderCard
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.key_row import works
-from companion.gui.settings.lines import LineButton
 from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns

@@ -1,0 +1,160 @@
+"""The window as a screen reader meets it: every page's tree is walked, also from right to left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+from companion.gui.exchange.exporting import ExportDialog
+from companion.gui.exchange.importing import ImportDialog
+from companion.gui.settings.page import find_pages
+from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
+from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.theme import Look
+from companion.gui.window import Window
+from tests.gui.settings_host import StagedHost, settle, shown
+
+_R = QAccessible.Role
+_PRESSED = {_R.Button, _R.CheckBox, _R.RadioButton, _R.MenuItem, _R.PageTab, _R.Link, _R.ButtonMenu}
+_VALUED = {_R.ComboBox, _R.EditableText, _R.Slider, _R.SpinBox, _R.List, _R.Tree, _R.Table, _R.ProgressBar}
+_INSIDE = {_R.ComboBox, _R.SpinBox}
+"""What they consist of is read as a part of them."""
+
+
+def walk(
+    node: QAccessibleInterface, above: tuple[_R, ...] = ()
+) -> Iterator[tuple[QAccessibleInterface, tuple[_R, ...]]]:
+    if node.state().invisible:
+        return
+    yield node, above
+    for place in range(node.childCount()):
+        child = node.child(place)
+        if child is not None and child.isValid():
+            yield from walk(child, (*above, node.role()))
+
+
+def unnamed(widget: QWidget) -> list[str]:
+    """Controls that a screen reader cannot tell apart: without a name, or with a value but nothing that says of what."""
+    root = QAccessible.queryAccessibleInterface(widget)
+    assert root is not None
+    found = []
+    for node, above in walk(root):
+        role, thing = node.role(), node.object()
+        if role not in _PRESSED | _VALUED or _INSIDE & set(above):
+            continue
+        name = node.text(QAccessible.Text.Name).strip()
+        labels = [
+            label.text(QAccessible.Text.Name) for label, _ in node.relations(QAccessible.RelationFlag.Label)
+        ]
+        says_what = [each for each in labels if each.strip()]
+        if role is _R.ComboBox and not says_what:
+            found.append(f"{thing!r} reads its value {name!r} without saying of what")
+        elif not name and not says_what:
+            found.append(f"{role} {thing!r} has no name")
+    return found
+
+
+@pytest.fixture
+async def exchange(qapp: QApplication) -> AsyncIterator[list[QWidget]]:
+    look = Look()
+    look.wear()
+    dialogs: list[QWidget] = [ImportDialog(None, look), ExportDialog(None, look)]  # type: ignore[arg-type]  # not asked
+    yield dialogs
+    for dialog in dialogs:
+        dialog.deleteLater()
+
+
+def staged(scene: str, font_scale: float = 1.0) -> Window:
+    host = StagedApp()
+    host.settings = StagedSettings(StagedAppearance(font_scale=font_scale))
+    window = Window(host)
+    window.show()
+    SCENES[scene](host)
+    window.page.script.flush()
+    if scene in PAGES:
+        window.show_page(PAGES[scene])
+    return window
+
+
+async def freed(window: QWidget) -> None:
+    window.close()
+    window.deleteLater()
+    await settle()
+
+
+@pytest.mark.parametrize(
+    "scene", ["idle", "speaking", "trouble", "care", "journal", "insights", "practices", "help"]
+)
+async def test_every_control_of_the_window_says_what_it_is(qapp: QApplication, scene: str) -> None:
+    window = staged(scene)
+    await settle()
+    assert unnamed(window) == []
+    await freed(window)
+
+
+async def test_every_control_of_the_settings_says_what_it_is(qapp: QApplication) -> None:
+    async with shown(StagedHost()) as dialog:
+        for info in find_pages():
+            dialog.show_page(info.name)
+            await settle()
+            assert unnamed(dialog) == [], info.title
+        dialog.show_page("thinking")
+        await settle()
+        dialog.page.choose("openai")  # type: ignore[union-attr]  # a page of a role
+        await settle()
+        assert unnamed(dialog) == []
+
+
+async def test_every_control_of_the_exchange_says_what_it_is(exchange: list[QWidget]) -> None:
+    for dialog in exchange:
+        dialog.show()
+        await asyncio.sleep(0.01)
+        assert unnamed(dialog) == []
+        dialog.hide()
+
+
+@pytest.mark.parametrize("scene", ["idle", "trouble", "journal", "insights", "practices", "help"])
+async def test_from_right_to_left_the_window_is_mirrored(qapp: QApplication, scene: str) -> None:
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    try:
+        window = staged(scene)
+        await settle()
+        middle = window.width() // 2
+        assert window.rail.mapTo(window, window.rail.rect().center()).x() > middle
+        assert unnamed(window) == []
+        await freed(window)
+    finally:
+        qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+
+
+@pytest.mark.parametrize("scene", ["idle", "finished", "trouble", "care", *PAGES])
+async def test_large_text_in_a_small_window_squeezes_no_button(qapp: QApplication, scene: str) -> None:
+    window = staged(scene, font_scale=2.0)
+    window.resize(900, 600)
+    await settle()
+    assert window.width() == 900
+    for button in window.findChildren(QAbstractButton):
+        if button.isVisible() and button.text():
+            left = button.mapTo(window, button.rect().topLeft()).x()
+            assert button.width() >= button.minimumSizeHint().width(), f"{button.text()} is squeezed"
+            assert left >= 0, button.text()
+            assert left + button.width() <= window.width(), f"{button.text()} is cut"
+    await freed(window)
+    Look().wear()
+
+
+async def test_the_field_follows_the_direction_of_what_is_written(qapp: QApplication) -> None:
+    window = staged("idle")
+    field = window.page.area.composer.field
+    for text, direction in (
+        ("שלום", Qt.LayoutDirection.RightToLeft),
+        ("hello", Qt.LayoutDirection.LeftToRight),
+    ):
+        field.setPlainText(text)
+        assert field.document().firstBlock().textDirection() is direction
+    await freed(window)
