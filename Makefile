@@ -12,7 +12,7 @@ help:
 	@echo "make reliability       run the promises at their full counts and print what was measured beside what was promised"
 	@echo "make check             format, lint, types and tests"
 	@echo "make bench             print the benchmarks"
-	@echo "make screenshots       pictures of every state, light and dark, into build/screenshots"
+	@echo "make screenshots       pictures of every page and state, in every view, into build/screenshots"
 	@echo "make clean             remove the virtual environment and caches"
 
 run: $(VENV)/.ready-run

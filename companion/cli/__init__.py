@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     demo = add("demo", "Show a scripted conversation; needs no key, network or microphone.", _demo)
-    demo.add_argument("--screenshots", metavar="DIR", help="only draw every state, light and dark, into DIR")
+    demo.add_argument(
+        "--screenshots", metavar="DIR", help="only draw every page and state, in every view, into DIR"
+    )
     demo.add_argument(
         "--chaos", action="store_true", help="show what the app says to a provider that fails in every way"
     )

@@ -1,4 +1,4 @@
-"""Pictures of the window in every state, light and dark, as PNG files; works without a display. Main thread.
+"""Pictures of every page and state in every view (`VIEWS`), as PNG files; works without a display. Main thread.
 
     make_screenshots(Path("pictures"))
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
+    from PySide6.QtWidgets import QApplication, QWidget
 
     from companion.app import Companion
     from companion.gui.window import Window
@@ -27,8 +28,31 @@ _SETTLE_S = 0.5
 """By then the settings have looked for the engines of this computer."""
 
 
-def make_screenshots(folder: Path) -> list[Path]:
-    """Writes `<scene>-<theme>.png` for every scene, pages of the welcome also with large text; returns what was written.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One way to look at every page and state."""
+
+    name: str
+    """Ends the names of its files."""
+    theme: str = "light"
+    font_scale: float = 1.0
+    size: tuple[int, int] | None = None
+    """None: as it opens."""
+    is_mirrored: bool = False
+
+
+VIEWS = (
+    View(name="light"),
+    View(name="dark", theme="dark"),
+    View(name="light-large", font_scale=2.0, size=(900, 600)),
+    View(name="dark-large", theme="dark", font_scale=2.0, size=(1600, 1000)),
+    View(name="light-wide", size=(1600, 1000)),
+    View(name="light-mirrored", is_mirrored=True),
+)
+
+
+def make_screenshots(folder: Path, views: Sequence[View] = VIEWS) -> list[Path]:
+    """Writes `<page or state>-<view>.png` for every page of everything in every view; returns what was written.
 
     Raises:
         OSError: a picture could not be written.
@@ -39,18 +63,31 @@ def make_screenshots(folder: Path) -> list[Path]:
     app = QApplication.instance() or QApplication(["companion"])
     assert isinstance(app, QApplication)
     folder.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_picture_all(app, folder))
+    return asyncio.run(_picture_all(app, folder, views))
 
 
-async def _picture_all(app: object, folder: Path) -> list[Path]:
+async def _picture_all(app: QApplication, folder: Path, views: Sequence[View]) -> list[Path]:
+    from PySide6.QtCore import QEvent, Qt
+    from PySide6.QtWidgets import QApplication
+
     from companion.gui.staged import SCENES
 
     written = []
-    for theme in ("light", "dark"):
-        for name in SCENES:
-            written.append(await _picture(_stage(name, theme), folder / f"{name}-{theme}.png"))
-        written.append(await _picture_settings(theme, folder / f"settings-{theme}.png"))
-    return written + await _picture_welcome(folder)
+    for view in views:
+        side = Qt.LayoutDirection.RightToLeft if view.is_mirrored else Qt.LayoutDirection.LeftToRight
+        app.setLayoutDirection(side)
+        try:
+            for name in SCENES:
+                window = _stage(name, view)
+                written.append(await _picture(window, folder / f"{name}-{view.name}.png"))
+            written += await _picture_editors(folder, view)
+            written += await _picture_dialogs(folder, view)
+            QApplication.sendPostedEvents(
+                None, QEvent.Type.DeferredDelete
+            )  # or the next view would dress them, too
+        finally:
+            app.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+    return written
 
 
 @asynccontextmanager
@@ -69,64 +106,88 @@ async def _real_app() -> AsyncIterator[Companion]:
         await app.close()
 
 
-async def _picture_welcome(folder: Path) -> list[Path]:
+async def _picture_editors(folder: Path, view: View) -> list[Path]:
+    """The pages on which something is looked for or written."""
+    from companion.gui.journal.page import JournalPage
+
+    written = []
+    window = _stage("journal", view)
+    await asyncio.sleep(_SETTLE_S / 20)
+    page = window.pages.currentWidget()
+    assert isinstance(page, JournalPage)
+    page.side.search.setText("walk")
+    await asyncio.sleep(_SETTLE_S / 2)
+    written.append(await _picture(window, folder / f"journal-search-{view.name}.png"))
+    return written
+
+
+async def _picture_dialogs(folder: Path, view: View) -> list[Path]:
+    """Settings, welcome and exchange over a real app with an empty home and a made-up key."""
     from companion.app.welcome import PAGES
-    from companion.gui.staged import StagedHost
+    from companion.gui.exchange.exporting import ExportDialog
+    from companion.gui.exchange.importing import ImportDialog
+    from companion.gui.settings.dialog import SettingsDialog
+    from companion.gui.settings.page import find_pages
     from companion.gui.welcome.view import WelcomeView
-    from companion.gui.window import Window
+    from companion.log import Secret
+    from companion.settings import changed
 
     written = []
     async with _real_app() as app:
         await app.archive.open()
-        window = Window(StagedHost())
-        view = WelcomeView(app, window.look)
-        for theme, scale, suffix in (
-            ("light", 1.0, ""),
-            ("light", 2.0, "-large"),
-            ("dark", 1.0, ""),
-            ("dark", 2.0, "-large"),
+        app.settings = changed(app.settings, {"providers.llm.active": "anthropic"})
+        await app.settings_backend.save_key(
+            "anthropic", Secret("sk-ant-picture-of-a-key-7f3a"), this_run_only=True
+        )
+        window = _stage("idle", view)
+        look = window.look
+        settings = SettingsDialog(app.settings_backend, look)
+        _sized(settings, view)
+        settings.show()
+        for number, info in enumerate(find_pages()):
+            settings.show_page(info.name)
+            await asyncio.sleep(_SETTLE_S if number == 1 else _SETTLE_S / 20)  # engines are looked for once
+            path = folder / f"settings-{info.name}-{view.name}.png"
+            written.append(await _picture(settings, path, is_last=False))
+        for page in settings.pages.values():
+            page.work.stop()
+        settings.close()
+        settings.deleteLater()
+        for name, dialog in (
+            ("import", ImportDialog(app.exchange, look)),
+            ("export", ExportDialog(app.exchange, look)),
         ):
-            window.look.choose(theme=theme, font_scale=scale, reduced_motion=True)
-            for name in PAGES:
-                view.turn_to(name)
-                window.show_welcome(view)
-                window.show()
-                await asyncio.sleep(_SETTLE_S / 10)
-                path = folder / f"welcome-{name}-{theme}{suffix}.png"
-                written.append(await _picture(window, path, is_last=False))
-        view.close_pages()
+            _sized(dialog, view)
+            written.append(await _picture(dialog, folder / f"{name}-{view.name}.png"))
+        welcome = WelcomeView(app, look)
+        for name in PAGES:
+            welcome.turn_to(name)
+            window.show_welcome(welcome)
+            await asyncio.sleep(_SETTLE_S / 20)
+            path = folder / f"welcome-{name}-{view.name}.png"
+            written.append(await _picture(window, path, is_last=False))
+        welcome.close_pages()
         window.close()
         window.deleteLater()
     return written
 
 
-async def _picture_settings(theme: str, path: Path) -> Path:
-    from companion.gui.settings.dialog import SettingsDialog
-    from companion.gui.theme import Look
-    from companion.log import Secret
-    from companion.settings import changed
-
-    async with _real_app() as app:
-        app.settings = changed(app.settings, {"providers.llm.active": "anthropic"})
-        await app.settings_backend.save_key(
-            "anthropic", Secret("sk-ant-picture-of-a-key-7f3a"), this_run_only=True
-        )
-        look = Look(theme=theme, font_scale=1.0, reduced_motion=True)
-        look.wear()
-        dialog = SettingsDialog(app.settings_backend, look)
-        dialog.show_page("thinking")
-        dialog.show()
-        await asyncio.sleep(_SETTLE_S)
-        return await _picture(dialog, path)
+def _sized(window: QWidget, view: View) -> None:
+    if view.size is not None:
+        window.resize(*view.size)
 
 
-def _stage(name: str, theme: str) -> QWidget:
+def _stage(name: str, view: View) -> Window:
     from companion.days import When
-    from companion.gui.staged import EVENING, PAGES, SCENES, StagedHost
+    from companion.gui.staged import EVENING, PAGES, SCENES, StagedAppearance, StagedHost, StagedSettings
     from companion.gui.window import Window
 
-    host = StagedHost(theme=theme)
+    host = StagedHost()
+    host.settings = StagedSettings(
+        StagedAppearance(theme=view.theme, font_scale=view.font_scale, reduced_motion=True)
+    )
     window = Window(host, now=lambda: When.of(EVENING))
+    _sized(window, view)
     window.show()
     SCENES[name](host)
     window.page.script.flush()

@@ -446,6 +446,7 @@ async def test_a_spoken_turn_of_the_real_app(
 
     app.events.watch(watch)
     async with asyncio.timeout(20):
+        await app.change({"appearance.show_times": True})
         app.press_talk()
         await is_listening.wait()
         await microphone.ended.wait()
