@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from companion import days
 from companion.events import Mark, Phase
 from companion.flow import Role
 from companion.gui import icons
@@ -16,6 +17,8 @@ from companion.gui.theme import Look
 
 _HEIGHT_PX = 30
 _NOTE_MS = 6_000
+_OLD_BACKUP_S = 2 * 86_400.0
+_ON_DISK = ("keyring", "passphrase")
 _KEPT = {
     "keyring": ("lock", "Saved · encrypted on this computer"),
     "passphrase": ("lock", "Saved · encrypted on this computer"),
@@ -40,6 +43,7 @@ class StatusLine(QWidget):
         """How long an answer took, for those who want to know."""
         self._storage = ""
         self._is_saved = True
+        self._backups: tuple[float | None, bool] | None = None
         self._kept_text = self._note_text = ""
         self._marks: dict[Mark, float] = {}
         self._sent: list[str] = []
@@ -76,6 +80,11 @@ class StatusLine(QWidget):
     def show_saved(self, is_saved: bool) -> None:
         """False: words are in memory that the journal could not take."""
         self._is_saved = is_saved
+        self._show()
+
+    def show_backups(self, last_good: float | None, *, has_failed: bool) -> None:
+        """When the newest was made, and whether the last try failed; told only where something is amiss."""
+        self._backups = last_good, has_failed
         self._show()
 
     def show_standing(self, text: str) -> None:
@@ -160,6 +169,8 @@ class StatusLine(QWidget):
         icon, text = _KEPT.get(self._storage, _KEPT[""])
         if not self._is_saved:
             icon, text = "unlocked", "Not saved yet · kept in memory"
+        elif self._storage in _ON_DISK:
+            text = " · ".join(part for part in (text, self._backups_in_words()) if part)
         kind = "caption" if self._is_saved else "warn"
         if self.kept.property("type") != kind:
             self.kept.setProperty("type", kind)
@@ -170,6 +181,19 @@ class StatusLine(QWidget):
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
         self.setFixedHeight(self._look.px(_HEIGHT_PX))
+
+    def _backups_in_words(self) -> str:
+        """The last good one, where the last try failed or it is old; else nothing."""
+        if self._backups is None:
+            return ""
+        last_good, has_failed = self._backups
+        today = days.now()
+        if last_good is None:
+            return "No backup yet" if has_failed else ""
+        if not has_failed and today.at - last_good <= _OLD_BACKUP_S:
+            return ""
+        made = days.When.of(last_good, None)
+        return f"Last good backup: {'today' if made.day == today.day else made.short(today.day)}"
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -390,6 +390,8 @@ class Window(QMainWindow):
                 self.status.show_storage(event.storage)
                 self.rail.show_private(is_private=event.is_by_choice)
                 self.pages.show_another_journal()
+            case e.BackupsLooked():
+                self.status.show_backups(event.last_good, has_failed=event.has_failed)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():
