@@ -16,7 +16,7 @@ from companion.records import MOODS, mood_name
 
 _BOX_PX = 30
 _RADIUS = 7.5
-_WORD_PX = 190
+_WORD_PX = 220
 _LONGEST_WORD = 40
 _STEPS = range(-3, 4)
 _FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Down)

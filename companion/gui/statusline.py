@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion import days
-from companion.events import Mark, Phase
+from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
 from companion.flow import Role
 from companion.gui import icons
 from companion.gui.labels import label
@@ -43,7 +43,7 @@ class StatusLine(QWidget):
         """How long an answer took, for those who want to know."""
         self._storage = ""
         self._is_saved = True
-        self._backups: tuple[float | None, bool] | None = None
+        self._backups: BackupsLooked | None = None
         self._kept_text = self._note_text = ""
         self._marks: dict[Mark, float] = {}
         self._sent: list[str] = []
@@ -72,6 +72,18 @@ class StatusLine(QWidget):
         look.changed.connect(self._show)
         self._show()
 
+    def follow(self, event: Event) -> None:
+        """Remarks, receipts, and how backups stand."""
+        match event:
+            case Note():
+                self.show_note(event.text)
+            case DataSent():
+                self._sent.append(f"{event.what} → {event.host}")
+                self._show_tip()
+            case BackupsLooked():
+                self._backups = event
+                self._show()
+
     def show_storage(self, storage: str) -> None:
         """How the journal's key is kept; empty: the journal is not open yet."""
         self._storage = storage
@@ -80,11 +92,6 @@ class StatusLine(QWidget):
     def show_saved(self, is_saved: bool) -> None:
         """False: words are in memory that the journal could not take."""
         self._is_saved = is_saved
-        self._show()
-
-    def show_backups(self, last_good: float | None, *, has_failed: bool) -> None:
-        """When the newest was made, and whether the last try failed; told only where something is amiss."""
-        self._backups = last_good, has_failed
         self._show()
 
     def show_standing(self, text: str) -> None:
@@ -156,11 +163,6 @@ class StatusLine(QWidget):
         if any(mark is end for _, _, end in _TIMES):
             self._show_right()
 
-    def show_sent(self, what: str, host: str) -> None:
-        """A receipt of this turn: what went where."""
-        self._sent.append(f"{what} → {host}")
-        self._show_tip()
-
     def show_cost(self, usd: float | None) -> None:
         self.cost.setText(f"${usd:.4f}" if usd else "")
         self.cost.setVisible(bool(usd))
@@ -186,7 +188,7 @@ class StatusLine(QWidget):
         """The last good one, where the last try failed or it is old; else nothing."""
         if self._backups is None:
             return ""
-        last_good, has_failed = self._backups
+        last_good, has_failed = self._backups.last_good, self._backups.has_failed
         today = days.now()
         if last_good is None:
             return "No backup yet" if has_failed else ""

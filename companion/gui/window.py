@@ -336,6 +336,7 @@ class Window(QMainWindow):
     def _on_event(self, event: e.Event) -> None:
         self.page.follow(event)
         self.above.follow(event)
+        self.status.follow(event)
         match event:
             case e.PhaseChanged():
                 self._show_phase(event)
@@ -366,10 +367,6 @@ class Window(QMainWindow):
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
-            case e.Note():
-                self.status.show_note(event.text)
-            case e.DataSent():
-                self.status.show_sent(event.what, event.host)
             case e.EngineInUse():
                 self._engines[event.role] = event
                 self.bar.show_engine(event.role, event.label, event.host)
@@ -390,8 +387,6 @@ class Window(QMainWindow):
                 self.status.show_storage(event.storage)
                 self.rail.show_private(is_private=event.is_by_choice)
                 self.pages.show_another_journal()
-            case e.BackupsLooked():
-                self.status.show_backups(event.last_good, has_failed=event.has_failed)
             case e.GlobalKeyChanged():
                 self.status.show_note(talks_everywhere(event.key))
             case e.HandsFreeChanged():

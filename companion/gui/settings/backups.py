@@ -52,8 +52,8 @@ class BackupsSection(QWidget):
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
         column.addWidget(above)
+        column.addWidget(self.made)
         row = FlowLayout()
-        row.addWidget(self.made)
         for button in (self.look, self.restore, self.make):
             row.addWidget(button)
         column.addLayout(row)
@@ -119,6 +119,8 @@ class BackupsSection(QWidget):
             if error.kind not in PASSPHRASE_MAY_OPEN:
                 raise
             self._with_words = doing
+            self.words.field.clear()
+            self.words.fault.hide()
             self.asks.show()
             self.words.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
