@@ -144,7 +144,16 @@ class Desk:
         """Starts the app and waits until its window has the keyboard and its journal is open."""
         app = self.start(*arguments, env=env, home=home, is_new=is_new)
         app.wait_for("JournalOpened")
-        self.xdotool("search", "--sync", "--onlyvisible", "--name", "Companion", "windowactivate", "--sync")
+        for tries_left in (2, 1, 0):  # a window that is just being mapped may be found and not yet be there
+            try:
+                self.xdotool(
+                    "search", "--sync", "--onlyvisible", "--name", "^Companion$", "windowactivate", "--sync"
+                )
+                break
+            except subprocess.CalledProcessError:
+                if not tries_left:
+                    raise
+                time.sleep(1.0)
         time.sleep(0.3)
         return app
 
