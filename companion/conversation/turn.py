@@ -185,6 +185,13 @@ class SoundStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundFailed:
+    """The voice has fallen silent for good; the answer goes on to be read."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnOver:
     """Answer and speech are done, or failed."""
 
@@ -218,6 +225,7 @@ Report = (
     | Heard
     | Progressed
     | SoundStarted
+    | SoundFailed
     | TurnOver
     | Broken
 )
@@ -551,6 +559,8 @@ def _report(
             return replace(state, deadline_s=now_s + SPEAKING_S), ()
         case SoundStarted(), Phase.THINKING:
             return _enter(state, Phase.SPEAKING, turn, now_s, SPEAKING_S), ()
+        case SoundFailed(), Phase.SPEAKING:
+            return _enter(state, Phase.THINKING, turn, now_s, limits.thinking_s), ()
         case TurnOver(), Phase.THINKING | Phase.SPEAKING:
             return _ready(state, now_s), ()
         case Broken(), _:

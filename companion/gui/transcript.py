@@ -159,6 +159,7 @@ class Script(ReadingPage):
         live = self._begin_live(turn)
         if live is None:
             return
+        live.is_sent = True
         is_same = live.said == text
         live.said, live.said_at = text, at
         if self._said_from and not is_same:
@@ -189,7 +190,7 @@ class Script(ReadingPage):
             return
         self._end_live()
         last = self._turns[-1]
-        last.told, last.state, self._live = text, None, turn
+        last.told, last.state, last.is_sent, self._live = text, None, True, turn
         self.rebuild()
 
     def take_back(self, turn: int, text: str) -> None:
@@ -389,6 +390,8 @@ class Script(ReadingPage):
             return self._turns[-1]
         if self._live is not None and turn < self._live:
             return None
+        if self._live is not None and not self._turns[-1].is_sent:  # what was heard of it goes on in this one
+            self.discard(self._live)
         self._end_live()
         self._live, self._last_now = turn, None
         self._turns.append(ShownTurn())

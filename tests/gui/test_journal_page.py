@@ -84,6 +84,7 @@ async def test_an_empty_journal_explains_itself(qtbot: QtBot, window: Window, ho
     page = window.pages.journal
     assert page is not None
     assert page._sentence.text() == "Nothing here yet"
+    assert page.message.height() >= page.message.heightForWidth(page.message.width())
     assert page.message.isVisible()
     page.start.click()
     assert window.shows_talk
