@@ -391,6 +391,16 @@ class JournalOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupsLooked(Event):
+    """How backups of the journal stand, after one was made, failed, or was found."""
+
+    last_good: float | None
+    """When the newest was made, in seconds since 1970; None: there is none."""
+    has_failed: bool
+    """The last try did not make one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockChanged(Event):
     """The app was locked: nothing of the journal is to be seen until it is unlocked. Or it was unlocked."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from companion.app.archive import Archive, Place
 from companion.errors import CompanionError, Kind
-from companion.events import Event, Events, JournalOpened, Note, Trouble, TurnFinished
+from companion.events import BackupsLooked, Event, Events, JournalOpened, Note, Trouble, TurnFinished
 from companion.log import describe
 from companion.paths import Home
 from companion.places import shown
@@ -68,6 +68,11 @@ class BackingUp:
         chosen = self._chosen()
         return Path(chosen).expanduser() if chosen else folder_of(self._home.journal)
 
+    async def folder_away(self) -> Path | None:
+        """The folder that was chosen, where it is not there now: its drive is not connected."""
+        folder = self.folder
+        return folder if self._chosen() and not await asyncio.to_thread(folder.is_dir) else None
+
     async def make(self) -> Backup:
         """One more, now.
 
@@ -84,9 +89,9 @@ class BackingUp:
                 _must_be_there(self.folder, is_chosen=bool(self._chosen()))
                 made = await journal.back_up(self._home, self.folder)
             except CompanionError as error:
-                self.standing = Standing(self.standing.last_good, error)
+                self._stand(Standing(self.standing.last_good, error))
                 raise
-        self.standing = Standing(made.made_at)
+        self._stand(Standing(made.made_at))
         return made
 
     async def list(self) -> Sequence[Backup]:
@@ -123,6 +128,10 @@ class BackingUp:
         elif isinstance(event, TurnFinished):
             self._look_soon(IN_USE_S)
 
+    def _stand(self, standing: Standing) -> None:
+        self.standing = standing
+        self._events.emit(BackupsLooked(last_good=standing.last_good, has_failed=standing.failed is not None))
+
     async def _clear(self) -> None:
         if self._archive.place is not Place.OPEN:
             return
@@ -156,7 +165,7 @@ class BackingUp:
     async def _is_due(self, most_age_s: float) -> bool:
         async with self._archive.using() as journal:
             is_whole = not journal.is_read_only and not journal.lacks_newest
-            if journal.storage == "memory" or not is_whole or not await journal.list.count():
+            if journal.storage == "memory" or not await journal.list.count():
                 return False
         now = time.time()
         if self._tried is not None and 0 <= now - self._tried < IN_USE_S:
@@ -167,9 +176,9 @@ class BackingUp:
             except CompanionError:
                 made = []
             if made:
-                self.standing = Standing(made[0].made_at, self.standing.failed)
+                self._stand(Standing(made[0].made_at, self.standing.failed))
         last = self.standing.last_good
-        return last is None or not 0 <= now - last < most_age_s
+        return is_whole and (last is None or not 0 <= now - last < most_age_s)
 
 
 def _not_open() -> CompanionError:

@@ -133,7 +133,7 @@ class Companion(Library):
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
             why_empty=lambda: self.archive.why_empty,
-            purged=self.backing_up.clear_soon,
+            backups=self.backing_up,
         )
 
     @cached_property
@@ -449,7 +449,7 @@ class Companion(Library):
         yield self._tell_roles
         yield self.sound.follow
         if self._opening is not None:
-            yield lambda: self.archive.keep(self._keeps)
+            yield self._keep_or_not
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
 

@@ -5,7 +5,7 @@ Each is made at its first use. Belongs to one event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Ground:
         self._in_memory = in_memory
         self._is_private = False
         """Nothing is kept for now, whatever the settings say."""
+        self.before_unkept: Callable[[], Awaitable[None]] | None = None
+        """Awaited before nothing is kept any more: an edit that is not saved yet belongs to the journal of before."""
         self.sound = Sound(lambda: self.settings, self.events, microphone=microphone, player=player)
         self.vault = Keys(vault)
 

@@ -15,12 +15,14 @@ from companion import days
 from companion.app import roles
 from companion.errors import CompanionError
 from companion.events import Event, Events, LocalTimeChanged, Trouble
+from companion.places import shown
 from companion.records import Selection
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
     import asyncio
 
+    from companion.app.backing_up import BackingUp
     from companion.app.played import Played
     from companion.conversation.engine import Engine
     from companion.flow import Audio, TurnRecord
@@ -42,7 +44,7 @@ class JournalDesk:
         played: plays sound that is no answer.
         voice: the one that is chosen.
         why_empty: why what was said may not be seen now.
-        purged: told that something may have gone for good.
+        backups: of the journal; told that something may have gone for good.
     """
 
     def __init__(
@@ -55,13 +57,13 @@ class JournalDesk:
         played: Callable[[], Played],
         voice: Callable[[], Callable[[str], AsyncGenerator[Audio, None]] | None],
         events: Events,
+        backups: BackingUp,
         why_empty: Callable[[], CompanionError | None] = lambda: None,
-        purged: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal, self._engine, self._practice = journal, engine, practice
         self._played, self._voice = played, voice
         self._sound_days, self._events, self._why_empty = sound_days, events, why_empty
-        self._purged = purged
+        self._backups = backups
         self._tidying: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -158,7 +160,7 @@ class JournalDesk:
         async with self._journal() as journal:
             await journal.changing.delete_for_good(session_ids)
             self._engine().leave(journal, session_ids)
-        self._purged()
+        self._backups.clear_soon()
 
     async def restore(self, session_ids: Collection[int]) -> None:
         """Brings deleted ones back."""
@@ -173,6 +175,10 @@ class JournalDesk:
             last = max(until for _, until in remains.copies)
             day = days.When.of(last, None).day_in_words(days.now().day)
             said.append(f"Copies of the journal hold it until {day}.")
+        if (away := await self._backups.folder_away()) is not None:
+            said.append(
+                f"Backups on the drive of {shown(away)}, which is not connected, hold it until it is."
+            )
         others = sorted({roles.label_of(name) for _, name in remains.engines if _is_elsewhere(name)})
         if others:
             said.append(f"{' and '.join(others)} had it to answer you, and may keep it for a time.")
@@ -253,7 +259,7 @@ class JournalDesk:
         try:
             async with self._journal() as journal:
                 await journal.tidy(sound_days=self._sound_days())
-                self._purged()
+                self._backups.clear_soon()
                 await journal.check()
         except CompanionError as error:
             self._events.emit(Trouble(error=error))

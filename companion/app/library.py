@@ -67,6 +67,14 @@ class Library(Ground):
             self.archive.using, titles=lambda: {each.name: each.title for each in self.practices()}
         )
 
+    async def _keep_or_not(self) -> None:
+        """As the settings want it now."""
+        try:
+            if not self._keeps and self.before_unkept is not None:
+                await self.before_unkept()
+        finally:
+            self.archive.keep(self._keeps)
+
     def set_private(self, is_private: bool) -> None:
         """What is said from now on leaves nothing, until it is switched off again; another reflection begins.
 

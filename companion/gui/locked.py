@@ -21,7 +21,7 @@ _TEXTS = {
     "memory": "What you said is out of sight and the microphone is off. Nothing is kept when the window closes.",
 }
 _WIDTH_PX = 460
-_WITHOUT_KEYRING = frozenset(
+PASSPHRASE_MAY_OPEN = frozenset(
     {Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED, Kind.JOURNAL_LOCKED, Kind.WRONG_PASSPHRASE}
 )
 
@@ -76,7 +76,7 @@ class LockedPage(QWidget):
         try:
             await self._unlock(text)
         except CompanionError as error:
-            if error.kind in _WITHOUT_KEYRING:  # a passphrase may still open it
+            if error.kind in PASSPHRASE_MAY_OPEN:  # a passphrase may still open it
                 self.field.show()
             self._say(f"{error.message} {error.hint}".strip())
             self.field.selectAll()

@@ -1,7 +1,7 @@
 """A row of seven marks, from very unpleasant to very pleasant, with a word if one is wanted. Main thread.
 
-Nothing has to be marked. The marks are radio buttons: arrow keys go from one to the next, and the mark that is set is taken
-back by a click on it.
+Nothing has to be marked. The marks are radio buttons: Tab goes to one of them and on, arrow keys go from one to the next,
+and the mark that is set is taken back by a click on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from companion.records import MOODS, mood_name
 
 _BOX_PX = 30
 _RADIUS = 7.5
-_WORD_PX = 190
+_WORD_PX = 220
 _LONGEST_WORD = 40
 _STEPS = range(-3, 4)
 _FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Down)
@@ -36,9 +36,13 @@ class MoodMark(QAbstractButton):
         self.setAccessibleName(mood_name(mood).capitalize())
         self.setToolTip(mood_name(mood).capitalize())
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the talk key where it was
+        self.be_tab_stop(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         look.changed.connect(self.update)
+
+    def be_tab_stop(self, is_stop: bool) -> None:
+        """Whether Tab comes here; a click never does, so that it leaves the talk key where it was."""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if is_stop else Qt.FocusPolicy.NoFocus)
 
     def sizeHint(self) -> QSize:
         return QSize(_BOX_PX, _BOX_PX)
@@ -77,6 +81,7 @@ class MoodRow(QWidget):
         super().__init__()
         self._look = look
         self._mood: int | None = None
+        self._stop = 0  # the mark that Tab comes to: the one that is set, or was
         self.setAccessibleName(question)
         self.question = label(question, "soft")
         self.marks = {mood: MoodMark(look, mood) for mood in _STEPS}
@@ -109,8 +114,11 @@ class MoodRow(QWidget):
     def show_mood(self, mood: int | None, word: str) -> None:
         """What is marked; a word that is being written stays."""
         self._mood = mood
+        if mood is not None:
+            self._stop = mood
         for each, mark in self.marks.items():
             mark.setChecked(each == mood)
+            mark.be_tab_stop(each == self._stop)
         self.name.setText("" if mood is None else mood_name(mood).capitalize())
         self.name.setVisible(mood is not None)
         self.word.setVisible(mood is not None)

@@ -52,6 +52,7 @@ class Shell:
         self._paused: set[str] = set()
         self._is_draft_read = self._is_draft_kept = self._is_welcoming = self._has_asked = False
         self.window = Window(app, geometry=app.home.state / "window.json")
+        app.before_unkept = self.window.pages.keep_edited
         self.window.settings_requested.connect(self.open_settings)
         self.window.passphrase_wanted.connect(lambda: spawn(self.ask_passphrase(), name="ask passphrase"))
         self.window.folder_wanted.connect(self._show_folder)

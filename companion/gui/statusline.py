@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from companion.events import Mark, Phase
+from companion import days
+from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
 from companion.flow import Role
 from companion.gui import icons
 from companion.gui.labels import label
@@ -16,6 +17,8 @@ from companion.gui.theme import Look
 
 _HEIGHT_PX = 30
 _NOTE_MS = 6_000
+_OLD_BACKUP_S = 2 * 86_400.0
+_ON_DISK = ("keyring", "passphrase")
 _KEPT = {
     "keyring": ("lock", "Saved · encrypted on this computer"),
     "passphrase": ("lock", "Saved · encrypted on this computer"),
@@ -40,6 +43,7 @@ class StatusLine(QWidget):
         """How long an answer took, for those who want to know."""
         self._storage = ""
         self._is_saved = True
+        self._backups: BackupsLooked | None = None
         self._kept_text = self._note_text = ""
         self._marks: dict[Mark, float] = {}
         self._sent: list[str] = []
@@ -67,6 +71,18 @@ class StatusLine(QWidget):
         self._back.timeout.connect(self._show_right)
         look.changed.connect(self._show)
         self._show()
+
+    def follow(self, event: Event) -> None:
+        """Remarks, receipts, and how backups stand."""
+        match event:
+            case Note():
+                self.show_note(event.text)
+            case DataSent():
+                self._sent.append(f"{event.what} → {event.host}")
+                self._show_tip()
+            case BackupsLooked():
+                self._backups = event
+                self._show()
 
     def show_storage(self, storage: str) -> None:
         """How the journal's key is kept; empty: the journal is not open yet."""
@@ -147,11 +163,6 @@ class StatusLine(QWidget):
         if any(mark is end for _, _, end in _TIMES):
             self._show_right()
 
-    def show_sent(self, what: str, host: str) -> None:
-        """A receipt of this turn: what went where."""
-        self._sent.append(f"{what} → {host}")
-        self._show_tip()
-
     def show_cost(self, usd: float | None) -> None:
         self.cost.setText(f"${usd:.4f}" if usd else "")
         self.cost.setVisible(bool(usd))
@@ -160,6 +171,8 @@ class StatusLine(QWidget):
         icon, text = _KEPT.get(self._storage, _KEPT[""])
         if not self._is_saved:
             icon, text = "unlocked", "Not saved yet · kept in memory"
+        elif self._storage in _ON_DISK:
+            text = " · ".join(part for part in (text, self._backups_in_words()) if part)
         kind = "caption" if self._is_saved else "warn"
         if self.kept.property("type") != kind:
             self.kept.setProperty("type", kind)
@@ -170,6 +183,19 @@ class StatusLine(QWidget):
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
         self.setFixedHeight(self._look.px(_HEIGHT_PX))
+
+    def _backups_in_words(self) -> str:
+        """The last good one, where the last try failed or it is old; else nothing."""
+        if self._backups is None:
+            return ""
+        last_good, has_failed = self._backups.last_good, self._backups.has_failed
+        today = days.now()
+        if last_good is None:
+            return "No backup yet" if has_failed else ""
+        if not has_failed and today.at - last_good <= _OLD_BACKUP_S:
+            return ""
+        made = days.When.of(last_good, None)
+        return f"Last good backup: {'today' if made.day == today.day else made.short(today.day)}"
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

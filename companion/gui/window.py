@@ -336,6 +336,7 @@ class Window(QMainWindow):
     def _on_event(self, event: e.Event) -> None:
         self.page.follow(event)
         self.above.follow(event)
+        self.status.follow(event)
         match event:
             case e.PhaseChanged():
                 self._show_phase(event)
@@ -366,10 +367,6 @@ class Window(QMainWindow):
 
     def _show_surroundings(self, event: e.Event) -> None:
         match event:
-            case e.Note():
-                self.status.show_note(event.text)
-            case e.DataSent():
-                self.status.show_sent(event.what, event.host)
             case e.EngineInUse():
                 self._engines[event.role] = event
                 self.bar.show_engine(event.role, event.label, event.host)

@@ -8,7 +8,7 @@ import pytest
 
 from companion.app.backing_up import BackingUp
 from companion.errors import Action, CompanionError, Kind
-from companion.events import Note, Trouble
+from companion.events import BackupsLooked, Note, Trouble
 from companion.paths import Home
 from tests.app.test_archive import Keyring, Run, running, until
 
@@ -67,6 +67,7 @@ async def test_a_folder_that_is_not_there_is_told_once_and_nothing_is_made_in_it
         folder.mkdir()
         await made.make()
         assert made.standing.failed is None
+        assert [each.has_failed for each in run.of(BackupsLooked)] == [True, True, False]
         assert len(list(folder.glob("*.db"))) == 1
 
 

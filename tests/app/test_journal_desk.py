@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -220,3 +221,14 @@ async def test_a_take_that_was_heard_stays_with_its_words(home: Home) -> None:
         async with asyncio.timeout(10):
             while list(home.takes.glob("*.take")):  # noqa: ASYNC110 - the disk tells nobody
                 await asyncio.sleep(0.01)
+
+
+async def test_a_drive_that_is_away_is_named_before_deleting_for_good(home: Home, tmp_path: Path) -> None:
+    async with running(home) as watched:
+        kept = await watched.turn("The heron stood by the weir.")
+        drive = tmp_path / "drive"
+        await watched.app.change({"journal.backup_folder": str(drive)})
+        told = await watched.app.journal_desk.copies_in_words([kept.session_id])
+        assert f"{drive}, which is not connected, hold it until it is." in told
+        drive.mkdir()
+        assert "not connected" not in await watched.app.journal_desk.copies_in_words([kept.session_id])

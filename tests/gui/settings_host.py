@@ -81,6 +81,12 @@ class StagedBackups:
         self.standing = BackupsStanding()
         self.kept: list[Backup] = []
         self.log: list[tuple[object, ...]] = []
+        self.passphrase = ""
+        """What opens them; empty: the keyring."""
+
+    def _open(self, passphrase: str) -> None:
+        if passphrase != self.passphrase:
+            raise CompanionError(Kind.WRONG_PASSPHRASE if passphrase else Kind.JOURNAL_LOCKED)
 
     async def make(self) -> Backup:
         self.log.append(("make",))
@@ -92,11 +98,13 @@ class StagedBackups:
     async def list(self) -> Sequence[Backup]:
         return self.kept
 
-    async def look(self, path: Path) -> About:
+    async def look(self, path: Path, passphrase: str = "") -> About:
+        self._open(passphrase)
         self.log.append(("look", path))
         return About(2, 5, [(1_773_614_700.0, "The <b>heron</b> stood by the weir.")])
 
-    async def restore(self, path: Path) -> Joined:
+    async def restore(self, path: Path, passphrase: str = "") -> Joined:
+        self._open(passphrase)
         self.log.append(("restore", path))
         return Joined(1, 3)
 

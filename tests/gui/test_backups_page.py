@@ -50,3 +50,23 @@ async def test_a_failure_stays_to_be_seen_beside_the_last_good_one(
     shown = section(dialog)
     await until(lambda: "The drive is not there." in shown.notice.text)
     assert shown.state.text().startswith("Last good backup:")
+
+
+async def test_where_only_a_passphrase_opens_it_the_words_are_asked_for_there_and_then(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.backups.kept = [Backup(Path("/b/old.db"), 1_773_614_700.0, 1_000_000)]
+    host.backups.passphrase = "heron by the weir"
+    shown = section(dialog)
+    await until(shown.restore.isEnabled)
+    shown.restore.click()
+    next(each for each in shown.notice.findChildren(QPushButton) if each.text() == "Restore").click()
+    await until(lambda: not shown.asks.isHidden())
+    for typed in ("a guess", "heron by the weir"):
+        assert host.backups.log == []
+        shown.words.field.setText(typed)
+        shown.open_it.click()
+        await until(lambda: not shown.words.is_trying)
+    assert host.backups.log == [("restore", Path("/b/old.db"))]
+    assert "Restored" in shown.notice.text
+    assert shown.asks.isHidden()

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from companion.days import When
 from companion.errors import CompanionError, Kind
-from companion.events import JournalOpened, LocalTimeChanged
+from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
 from companion.flow import ReplyState, TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
@@ -362,6 +362,26 @@ async def test_another_journal_leaves_nothing_of_the_one_before(
     assert page.script.text() == ""
     assert page.model.rowCount() == 0
     assert page._sentence.text() == "Nothing here yet"
+
+
+async def test_the_line_at_the_foot_names_backups_only_when_something_is_amiss(
+    window: Window, host: StagedHost, page: JournalPage
+) -> None:
+    host.emit(JournalOpened(storage="keyring"))
+    seven_days, day = EVENING - 7 * 86_400, 86_400.0
+    for last_good, has_failed, told in (
+        (EVENING - day, False, ""),
+        (seven_days, False, "Last good backup: 12 November"),
+        (seven_days, True, "Last good backup: 12 November"),
+        (EVENING - 60, True, "Last good backup: today"),
+        (None, True, "No backup yet"),
+        (None, False, ""),
+    ):
+        host.emit(BackupsLooked(last_good=last_good, has_failed=has_failed))
+        assert window.status.kept.text().partition("computer")[2].removeprefix(" · ") == told
+    host.emit(BackupsLooked(last_good=seven_days, has_failed=True))
+    host.emit(JournalOpened(storage="memory", is_by_choice=True))
+    assert "ackup" not in window.status.kept.text()
 
 
 async def test_escape_leaves_the_editor_as_it_was(

@@ -72,6 +72,25 @@ def test_the_marks_are_a_group_for_the_keyboard_and_a_click_leaves_the_talk_key_
     assert window.page.area.button.hasFocus(), "the space bar talks again"
 
 
+def test_a_row_of_marks_is_one_tab_stop_at_the_mark_that_is_set(window: Window, host: StagedHost) -> None:
+    idle(host)
+    row = window.page.mood
+
+    def stops() -> list[int]:
+        return [mood for mood, mark in row.marks.items() if mark.focusPolicy() & Qt.FocusPolicy.TabFocus]
+
+    assert stops() == [0]
+    row.marks[0].setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(row.marks[0], Qt.Key.Key_Right)
+    assert stops() == [1]
+    QTest.keyClick(row.marks[1], Qt.Key.Key_Tab)
+    assert row.word.hasFocus()
+    QTest.keyClick(row.word, Qt.Key.Key_Backtab)
+    assert row.marks[1].hasFocus()
+    QTest.keyClick(row.marks[1], Qt.Key.Key_Return)
+    assert stops() == [1]
+
+
 def test_the_end_of_a_practice_shows_its_title_to_edit(window: Window, host: StagedHost) -> None:
     finished(host)
     card = window.page.closing

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
+from companion.events import Event, TurnFinished
 from companion.flow import Audio
 from companion.gui.shell import Shell
 from companion.paths import Home
@@ -160,3 +161,21 @@ async def test_it_is_asked_for_again_in_the_settings(qtbot: QtBot, start: Start)
         app.toggle_talk()  # a key of the desktop
         await until(lambda: shell.window.shows_talk)
         app.cancel()
+
+
+async def test_an_edit_that_is_open_is_kept_before_the_settings_let_nothing_be_kept(start: Start) -> None:
+    async with start() as (shell, app):
+        said: list[Event] = []
+        app.events.watch(lambda event: said.append(event) if isinstance(event, TurnFinished) else None)
+        app.submit("The heron stood by the weir.")
+        await until(lambda: said != [])
+        shell.window.show_page("journal")
+        page = shell.window.pages.journal
+        await until(lambda: page.reader.turns != ())
+        page.deeds.do("edit")
+        await until(lambda: page.editor.is_open)
+        page.editor.title.setText("At the weir")
+        await app.change({"journal.keep": False})
+        await until(lambda: not page.editor.is_open)
+        await app.change({"journal.keep": True})
+        assert [each.title for each in await app.journal_desk.page()] == ["At the weir"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from companion.days import When, now
 from companion.errors import CompanionError
+from companion.gui.locked import PASSPHRASE_MAY_OPEN
+from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import narrow, text_label
 from companion.gui.settings.host import BackupSource
@@ -18,6 +22,8 @@ from companion.gui.settings.page import Notice, Work
 if TYPE_CHECKING:
     from companion.journal.backups import About
 
+WithWords = Callable[[str], Awaitable[None]]
+"""What is done with a passphrase, or "" for the keyring."""
 _NONE = "No backup yet. One is made by itself once there is something to lose."
 
 
@@ -37,20 +43,23 @@ class BackupsSection(QWidget):
         self.look.setToolTip("How many reflections are in it, and the first words of the newest")
         self.restore = QPushButton("Restore …")
         self.make.clicked.connect(lambda: self._start(self._make()))
-        self.look.clicked.connect(lambda: self._start(self._look()))
+        self.look.clicked.connect(lambda: self._start(self._open(partial(self._look, self._path))))
         self.restore.clicked.connect(self._ask)
+        for button in (self.look, self.restore):
+            button.setEnabled(False)  # until the list is read
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
         column.addWidget(above)
+        column.addWidget(self.made)
         row = FlowLayout()
-        row.addWidget(self.made)
         for button in (self.look, self.restore, self.make):
             row.addWidget(button)
         column.addLayout(row)
         column.addWidget(self.lines)
         column.addWidget(self.notice)
+        column.addWidget(self._build_words())
         self.lines.hide()
 
     def refresh(self) -> None:
@@ -85,8 +94,42 @@ class BackupsSection(QWidget):
         await self._source.make()
         await self._list()
 
-    async def _look(self) -> None:
-        self._show(await self._source.look(self._path))
+    def _build_words(self) -> QWidget:
+        """Where the passphrase is typed that opens the chosen backup."""
+        self.asks = QWidget()
+        self._with_words: WithWords | None = None
+        self.words = PassphraseForm("enter", self._use)
+        self.words.opened.connect(self.asks.hide)
+        self.open_it = QPushButton("Open")
+        self.open_it.clicked.connect(self.words.try_it)
+        column = QVBoxLayout(self.asks)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(text_label("Your passphrase opens this backup.", "hint"))
+        column.addWidget(self.words)
+        column.addWidget(self.open_it, 0, Qt.AlignmentFlag.AlignLeft)
+        self.asks.hide()
+        return self.asks
+
+    async def _open(self, doing: WithWords) -> None:
+        """With what the keyring gives; where that opens nothing, the passphrase is asked for here."""
+        self.asks.hide()
+        try:
+            await doing("")
+        except CompanionError as error:
+            if error.kind not in PASSPHRASE_MAY_OPEN:
+                raise
+            self._with_words = doing
+            self.words.field.clear()
+            self.words.fault.hide()
+            self.asks.show()
+            self.words.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    async def _use(self, passphrase: str) -> None:
+        if self._with_words is not None:
+            await self._with_words(passphrase)
+
+    async def _look(self, path: Path, passphrase: str) -> None:
+        self._show(await self._source.look(path, passphrase))
 
     def _show(self, about: About) -> None:
         count = f"{about.reflections:,} reflection{'' if about.reflections == 1 else 's'}"
@@ -95,15 +138,20 @@ class BackupsSection(QWidget):
         self.lines.show()
 
     def _ask(self) -> None:
+        path = self._path
+        self.asks.hide()
         self.notice.tell(
             f"Make the backup of {in_words(self.made.currentData()[0])} your journal? The file of now is kept beside, "
             "and what was said since comes along.",
-            (("Restore", lambda: self._start(self._restore())), ("Leave it", lambda: None)),
+            (
+                ("Restore", lambda: self._start(self._open(partial(self._restore, path)))),
+                ("Leave it", lambda: None),
+            ),
             kind="hint",
         )
 
-    async def _restore(self) -> None:
-        joined = await self._source.restore(self._path)
+    async def _restore(self, path: Path, passphrase: str) -> None:
+        joined = await self._source.restore(path, passphrase)
         await self._list()
         self.notice.tell(f"Restored, with {joined.turns:,} newer turns of the file before.", kind="hint")
 

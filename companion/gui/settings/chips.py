@@ -82,7 +82,9 @@ class FlowLayout(QLayout):
         is_mirrored = parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
         width = sum(hint.width() + GAP_PX for _, hint in line) - GAP_PX
         x = rect.x() + max(0, rect.width() - width) * self._at_end
+        height = max((hint.height() for _, hint in line), default=0)
         for item, hint in line:
+            middle = y + (height - hint.height()) // 2
             left = rect.left() + rect.right() + 1 - x - hint.width() if is_mirrored else x
-            item.setGeometry(QRect(QPoint(left, y), hint))
+            item.setGeometry(QRect(QPoint(left, middle), hint))
             x += hint.width() + GAP_PX

@@ -61,9 +61,9 @@ class BackupSource(Protocol):
     async def list(self) -> Sequence[Backup]:
         """Newest first."""
 
-    async def look(self, path: Path) -> About: ...
+    async def look(self, path: Path, passphrase: str = "") -> About: ...
 
-    async def restore(self, path: Path) -> Joined:
+    async def restore(self, path: Path, passphrase: str = "") -> Joined:
         """It is the journal then, with what came after it; the file of before stays beside."""
 
 
