@@ -159,9 +159,8 @@ class Script(ReadingPage):
         live = self._begin_live(turn)
         if live is None:
             return
-        live.is_sent = True
         is_same = live.said == text
-        live.said, live.said_at = text, at
+        live.said, live.said_at, live.is_sent = text, at, True
         if self._said_from and not is_same:
             self.rebuild()
         else:
