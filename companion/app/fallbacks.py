@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from companion.errors import CompanionError
+from companion.errors import Action, CompanionError
 from companion.events import Events, Note, Trouble
 from companion.flow import Audio, Role, Transcript
 from companion.ledger import Cargo
@@ -117,6 +117,8 @@ class Fallbacks(Generic[RequestT, ChunkT]):
     def _switch_to(self, member: Member[RequestT, ChunkT], why: CompanionError) -> None:
         self._members = self._members[self._members.index(member) :]
         why.hint = f"{member.label} {_DID[self._role]} instead."
+        if self._role is Role.THINKS:  # it is answered
+            why.actions = tuple(action for action in why.actions if action is not Action.ANSWER_OFFLINE)
         self._on_switch(member.name)
         self._events.emit(Trouble(error=why, role=self._role))
 

@@ -19,7 +19,7 @@ from companion import tasks
 from companion.audio.echo import EchoCanceller
 from companion.audio.remarks import ignore
 from companion.errors import CompanionError, Kind
-from companion.events import Event, Trouble
+from companion.events import Event, Trouble, TroubleCleared
 from companion.flow import FRAME_MS, Audio, Role, TurnSignal
 from companion.pcm import SILENCE_DB, level_db
 from companion.ports import Microphone, Take
@@ -135,6 +135,7 @@ class OpenMicrophone:
         self._sounds_until_s = 0.0
         self._frames_heard = 0
         self._frames_of_take = 0
+        self._is_silence_told = False
         self._is_waiting = True
         """For a frame, and not for whoever reads `signals`."""
         self._is_lost = False
@@ -262,7 +263,11 @@ class OpenMicrophone:
         self._frames_heard += 1
         self._frames_of_take += 1
         if self._frames_of_take == SILENT_FRAMES and take.is_silent:
+            self._is_silence_told = True
             self._tell(Trouble(error=CompanionError(Kind.MICROPHONE_SILENT), role=Role.HEARS))
+        elif self._is_silence_told and not take.is_silent:
+            self._is_silence_told = False
+            self._tell(TroubleCleared(kinds=frozenset({Kind.MICROPHONE_SILENT})))
         at_s = self._clock.tick(self._now_s(), take.dropped_frames)
         frame, is_guarded = self._without_echo(frame, at_s)
         is_deaf = is_guarded and not self._hears_over_itself and self._utterance is None

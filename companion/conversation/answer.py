@@ -32,6 +32,7 @@ class Answer:
         mark: Callable[[Mark], None],
         on_sentence: Callable[[Sentence], None],
         on_sound: Callable[[], None],
+        on_silence: Callable[[], None],
         on_progress: Callable[[], None],
         on_hand: Callable[[], None] = lambda: None,
         opening: str = "",
@@ -59,6 +60,7 @@ class Answer:
         """How much of its sound was heard when it was silenced; None: it was not."""
         self._turn, self._player, self._events, self._mark = turn, player, events, mark
         self._on_sentence, self._on_sound, self._on_progress = on_sentence, on_sound, on_progress
+        self._on_silence = on_silence
         self._kept = kept
         self._continuation = Continuation(kept) if kept else None
         self._cutter = SentenceCutter()
@@ -225,6 +227,7 @@ class Answer:
         if not self.is_aloud:
             return
         Answer.read_on(self)
+        self._on_silence()
         own = {Action.RETRY: None, Action.ANSWER_OFFLINE: Action.SPEAK_OFFLINE}
         helps = [own.get(action, action) for action in error.actions]
         error.actions = tuple(action for action in helps if action is not None)

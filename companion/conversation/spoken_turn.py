@@ -189,6 +189,7 @@ class SpokenTurn(LiveTurn):
             mark=self.mark,
             on_sentence=self.sentences.put_nowait,
             on_sound=lambda: self.context.feed(machine.SoundStarted(self.number)),
+            on_silence=lambda: self.context.feed(machine.SoundFailed(self.number)),
             on_progress=self.progressed,
             on_hand=self.raise_hand,
             speak=self.providers.speak,

@@ -185,6 +185,11 @@ class SoundStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundFailed:
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnOver:
     """Answer and speech are done, or failed."""
 
@@ -218,6 +223,7 @@ Report = (
     | Heard
     | Progressed
     | SoundStarted
+    | SoundFailed
     | TurnOver
     | Broken
 )
@@ -403,16 +409,14 @@ def step(state: State, given: Input, now_s: float, limits: Limits) -> Step:
 
 
 def _press(state: State, now_s: float, limits: Limits) -> Step:
-    phase = state.phase
     if state.pressed_s is not None:  # a second press without release: auto-repeat that slipped through
         return state, ()
-    if phase in (Phase.READY, Phase.THINKING, Phase.SPEAKING, Phase.TRANSCRIBING):
+    if state.phase in (Phase.READY, Phase.THINKING, Phase.SPEAKING, Phase.TRANSCRIBING):
         armed, commands = _next(state, Phase.ARMING, now_s, ARMING_S)
         return replace(armed, pressed_s=now_s), (*commands, OpenMic(armed.turn))
     if state.latched and state.closing_s is None and not state.stop_asked:
         return _close(replace(state, latched=False), now_s, limits), ()
-    resumed = replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None)
-    return resumed, ()
+    return replace(state, pressed_s=now_s, latched=False, stop_asked=False, closing_s=None), ()
 
 
 def _toggle(state: State, now_s: float, limits: Limits, *, may_begin: bool) -> Step:
@@ -543,7 +547,7 @@ def _report(
             return state, (DropPrepared(turn),)
         case Heard(), Phase.TRANSCRIBING if given.text.strip():
             return _enter(state, Phase.THINKING, turn, now_s, limits.thinking_s), (Ask(turn, given.text),)
-        case Heard(), Phase.TRANSCRIBING:
+        case (Heard(), Phase.TRANSCRIBING) | (TurnOver(), Phase.THINKING | Phase.SPEAKING):
             return _ready(state, now_s), ()
         case Progressed(), Phase.THINKING:
             return replace(state, deadline_s=now_s + limits.thinking_s, tell_s=None), ()
@@ -551,8 +555,8 @@ def _report(
             return replace(state, deadline_s=now_s + SPEAKING_S), ()
         case SoundStarted(), Phase.THINKING:
             return _enter(state, Phase.SPEAKING, turn, now_s, SPEAKING_S), ()
-        case TurnOver(), Phase.THINKING | Phase.SPEAKING:
-            return _ready(state, now_s), ()
+        case SoundFailed(), Phase.SPEAKING:
+            return _enter(state, Phase.THINKING, turn, now_s, limits.thinking_s), ()
         case Broken(), _:
             return _ready(state, now_s), _abandon(state, keep_take=True)
     return state, ()
@@ -572,8 +576,7 @@ def _tick(state: State, now_s: float, limits: Limits) -> Step:
         case Phase.LISTENING:  # the longest take: what was said is used
             return _transcribing(state, now_s, limits)
         case Phase.ARMING:
-            failed = (DiscardTake(turn), Fail(turn, Kind.MICROPHONE_BUSY))
-            return _without_take(state, now_s, limits, *failed)
+            return _without_take(state, now_s, limits, DiscardTake(turn), Fail(turn, Kind.MICROPHONE_BUSY))
         case Phase.TRANSCRIBING:
             return _ready(state, now_s), (KeepTake(turn), Fail(turn, Kind.HEARING_FAILED))
         case _:
@@ -581,8 +584,7 @@ def _tick(state: State, now_s: float, limits: Limits) -> Step:
 
 
 def _transcribing(state: State, now_s: float, limits: Limits, *first: Command) -> Step:
-    length_s = now_s - state.since_s
-    heard = _enter(state, Phase.TRANSCRIBING, state.turn, now_s, limits.hearing_s + length_s)
+    heard = _enter(state, Phase.TRANSCRIBING, state.turn, now_s, limits.hearing_s + now_s - state.since_s)
     return heard, (*first, Transcribe(state.turn))
 
 

@@ -201,6 +201,7 @@ class WrittenTurn(LiveTurn):
             on_sentence=self._save_sentence,
             on_taken_back=lambda: self._take_back(kept),
             on_sound=lambda: self.context.feed(machine.SoundStarted(self.number)),
+            on_silence=lambda: self.context.feed(machine.SoundFailed(self.number)),
             on_progress=self.progressed,
             on_hand=self.raise_hand,
             opening=self.beginning,

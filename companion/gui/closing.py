@@ -88,9 +88,7 @@ class ClosingCard(QFrame):
     def wanted_height(self, wide: int, high: int) -> int:
         """Its height where it is `wide`; of a page only `high` the marks give way, and nothing else of it does."""
         self.mood.setVisible(self._asks_mood and high >= _LEAST_PAGE_PX)
-        layout = self.layout()
-        assert layout is not None
-        return layout.heightForWidth(wide) if layout.hasHeightForWidth() else self.sizeHint().height()
+        return self.heightForWidth(wide)
 
     def _edited(self) -> None:
         text = " ".join(self.title.text().split())

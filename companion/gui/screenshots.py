@@ -191,7 +191,6 @@ def _stage(name: str, view: View) -> Window:
     window.show()
     SCENES[name](host)
     window.page.script.flush()
-    window.page.area.arrive()
     if name in PAGES:
         window.show_page(PAGES[name])
     if name == "locked":

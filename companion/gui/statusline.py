@@ -44,7 +44,7 @@ class StatusLine(QWidget):
         self._storage = ""
         self._is_saved = True
         self._backups: BackupsLooked | None = None
-        self._kept_text = self._note_text = ""
+        self._kept_text = self._kept_short = self._note_text = ""
         self._marks: dict[Mark, float] = {}
         self._sent: list[str] = []
         self._icon = QLabel()
@@ -171,14 +171,14 @@ class StatusLine(QWidget):
         icon, text = _KEPT.get(self._storage, _KEPT[""])
         if not self._is_saved:
             icon, text = "unlocked", "Not saved yet · kept in memory"
-        elif self._storage in _ON_DISK:
-            text = " · ".join(part for part in (text, self._backups_in_words()) if part)
+        backups = self._backups_in_words() if self._is_saved and self._storage in _ON_DISK else ""
         kind = "caption" if self._is_saved else "warn"
         if self.kept.property("type") != kind:
             self.kept.setProperty("type", kind)
             self.kept.style().unpolish(self.kept)
             self.kept.style().polish(self.kept)
-        self._kept_text = text
+        self._kept_text = f"{text} · {backups}" if backups else text
+        self._kept_short = f"Saved · {backups}" if backups else text
         self._fit()
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
@@ -202,11 +202,13 @@ class StatusLine(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Where both sides have no room, the right one gives way."""
+        """Where both sides have no room, the right one gives way; backups are told even where little else is."""
         metrics = QFontMetrics(self._look.font("caption"))
         cost = self.cost.sizeHint().width() if self.cost.isVisibleTo(self) else 0
-        room = self.width() - 2 * 28 - 30 - cost - metrics.horizontalAdvance(self._kept_text)
-        self.kept.setText(self._kept_text)
+        whole = self.width() - 2 * 28 - 30 - cost
+        kept = self._kept_text if metrics.horizontalAdvance(self._kept_text) <= whole else self._kept_short
+        room = whole - metrics.horizontalAdvance(kept)
+        self.kept.setText(kept)
         self.note.setText(metrics.elidedText(self._note_text, Qt.TextElideMode.ElideRight, max(room, 0)))
 
     def _show_right(self) -> None:

@@ -1,11 +1,11 @@
 """The lower part of the talk page: the round button, the state in words, the composer. Main thread.
 
-While the person or the companion speaks the composer makes room and the button moves down, unless somebody is writing.
+While the person or the companion speaks the composer makes room, unless somebody is writing; the button stays where it is.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEasingCurve, QRect, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -13,17 +13,15 @@ from companion.events import Phase
 from companion.gui.composer import Composer
 from companion.gui.keys import READ_KEY
 from companion.gui.labels import HintLine, label
-from companion.gui.talk import BOX_PX, Face, TalkButton, face_of
+from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
-_HEIGHT_PX = 220 + OVERLAP_PX
-_HIGH_PX, _LOW_PX = 46 + OVERLAP_PX, 90 + OVERLAP_PX
-"""Centre of the button above the composer, and without it."""
-_WORDS_BELOW_PX = 81
-"""From the centre of the button to the middle of the words, above the composer; without it 95."""
-_MOVE_MS = 160
+_CENTRE_PX = 46 + OVERLAP_PX
+"""Of the button, which does not grow with the text."""
+_WORDS_PX, _COMPOSER_PX, _EDGE_PX = 35, 56, 26
+"""From the lower edge of the button to the middle of the words and to the composer, and from there to the area's end."""
 _WORDS = {
     Face.READY: ("Ready", "Hold [{key}] to speak · tap to keep listening"),
     Face.ARMING: ("One moment", "the microphone is opening"),
@@ -72,25 +70,19 @@ class TalkArea(QWidget):
         row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addStretch(1)
-        self._move = QVariantAnimation(self)
-        self._move.setDuration(_MOVE_MS)
-        self._move.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._move.valueChanged.connect(lambda _: self._place())
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
         self.composer.focused.connect(lambda _: self._show())
         self.composer.grown.connect(self._grown)
         look.changed.connect(self._grown)
-        self._sink = 0.0
-        self._move.valueChanged.connect(self._sunk)
         self._show()
 
     @property
     def wanted_height(self) -> int:
         """Height for the composer as it is now."""
-        more = self.composer.sizeHint().height() - 46
-        return self._look.px(_HEIGHT_PX) + max(0, more)
+        composer = max(46, self.composer.sizeHint().height())
+        return _CENTRE_PX + round(RADIUS_PX) + self._look.px(_COMPOSER_PX) + composer + _EDGE_PX
 
     def show_keys(self, talk: str, other: str, *, mode: str) -> None:
         """Names of the talk key, and of the one that also works while writing; how the talk key works."""
@@ -113,11 +105,6 @@ class TalkArea(QWidget):
     def show_trouble(self, is_in_trouble: bool) -> None:
         self._is_in_trouble = is_in_trouble
         self._show()
-
-    def arrive(self) -> None:
-        """Ends a move that is under way where it was going."""
-        if self._move.state() is QVariantAnimation.State.Running:
-            self._move.setCurrentTime(_MOVE_MS)
 
     def offer(self, text: str) -> None:
         """Words to be read before they are sent: they wait in the composer, which takes the focus when it is back."""
@@ -178,18 +165,6 @@ class TalkArea(QWidget):
             self._owes_focus = False
             if self.button.hasFocus():  # whoever wrote before goes on writing
                 self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
-        target = 0.0 if shows else 1.0
-        self._move.stop()
-        if self._look.reduced_motion or not self.isVisible():
-            self._sunk(target)
-            return
-        self._move.setStartValue(self._sink)
-        self._move.setEndValue(target)
-        self._move.start()
-
-    def _sunk(self, how_far: object) -> None:
-        self._sink = float(how_far)  # type: ignore[arg-type]  # Qt hands the animation's float
-        self._place()
 
     def _tick(self) -> None:
         self._seconds += 1
@@ -205,12 +180,11 @@ class TalkArea(QWidget):
 
     def _place(self) -> None:
         px, wide = self._look.px, self.width()
-        high = px(_HIGH_PX)
-        centre = round(high + (px(_LOW_PX) - high) * self._sink)
-        self.button.move((wide - BOX_PX) // 2, centre - BOX_PX // 2)
-        middle = centre + px(_WORDS_BELOW_PX) + round(px(14) * self._sink)
+        self.button.move((wide - BOX_PX) // 2, _CENTRE_PX - BOX_PX // 2)
+        edge = _CENTRE_PX + round(RADIUS_PX)
+        middle = edge + px(_WORDS_PX)
         tall = self.words.sizeHint().height()
         self.words.setGeometry(0, middle - tall // 2, wide, tall)
         column = min(px(COLUMN_PX), wide - 2 * px(28))
-        top = high + px(102)
+        top = edge + px(_COMPOSER_PX)
         self.composer.setGeometry(QRect((wide - column) // 2, top, column, self.composer.sizeHint().height()))

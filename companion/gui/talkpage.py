@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from companion import events as e
 from companion.days import When
@@ -67,7 +67,15 @@ class TalkPage(QWidget):
         self._recall: Callable[[], Recalling]
         self._open_day: Callable[[date], None]
         self._shows_script = False
-        self.welcome = QWidget(self)
+        self.welcome = QScrollArea(self)
+        """Scrolls where the question has no room even in the smallest type."""
+        self.welcome.setAccessibleName("The beginning")
+        self.welcome.setFrameShape(QFrame.Shape.NoFrame)
+        self.welcome.setWidgetResizable(True)
+        self.welcome.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside = QWidget()
+        inside.setProperty("scrolled", "true")
+        self.welcome.setWidget(inside)
         self.area = TalkArea(look, self)
         self.opening = label("", "opening", wraps=True)
         self.how = label("", "soft", wraps=True)
@@ -77,12 +85,11 @@ class TalkPage(QWidget):
         self.mood.left.connect(self.area.button.setFocus)
         self._asks_mood, self._is_over = True, False
         self._marked: e.ReflectionMarked | None = None
-        column = QVBoxLayout(self.welcome)
+        column = QVBoxLayout(inside)
         column.setContentsMargins(28, 0, 28, 0)
         column.setSpacing(6)
         column.addStretch(1)
         for words in (self.opening, self.how, self.privacy):
-            words.setMinimumHeight(1)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(words)
         column.insertSpacing(2, 12)

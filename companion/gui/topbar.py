@@ -5,6 +5,7 @@ A filled dot means this computer, an open warm one a provider: whether words lea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -41,6 +42,8 @@ _ROLES = {
     Role.SPEAKS: ("Speaks", "voice"),
 }
 _LONGEST_LABEL_PX = 150
+_TITLE_SHARE = 0.3
+"""How much of a bar without room the title keeps."""
 _STEP_IN_PX = 12
 """How far the step stands in, under the title."""
 _ICON_WIDE_PX = 30
@@ -61,6 +64,7 @@ class Pill(QAbstractButton):
         self._role_name = _ROLES[role][0]
         self._label, self.host = "", ""
         self._is_short = False
+        self._longest_px = 0
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -82,11 +86,10 @@ class Pill(QAbstractButton):
         )
         self._changed()
 
-    def shorten(self, is_short: bool) -> None:
-        """Without the engine's name, where there is no room."""
-        if is_short != self._is_short:
-            self._is_short = is_short
-            self._changed()
+    def shorten(self, room_px: int | None) -> None:
+        """Only the engine's name, in a pill no wider than `room_px`; None: there is room for all of it."""
+        self._is_short, self._longest_px = room_px is not None, max(0, (room_px or 0) - 38)
+        self._changed()
 
     def full_width(self) -> int:
         return self._width(is_short=False)
@@ -97,14 +100,18 @@ class Pill(QAbstractButton):
     def _fonts(self) -> tuple[QFont, QFont]:
         return self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
 
-    def _elided(self) -> str:
+    def _elided(self, *, is_short: bool) -> str:
         metrics = QFontMetricsF(self._fonts()[1])
-        return metrics.elidedText(self._label, Qt.TextElideMode.ElideMiddle, self._look.px(_LONGEST_LABEL_PX))
+        most = self._look.px(_LONGEST_LABEL_PX)
+        most = min(most, self._longest_px) if is_short else most
+        side = Qt.TextElideMode.ElideRight if is_short else Qt.TextElideMode.ElideMiddle
+        return metrics.elidedText(self._label, side, most)
 
     def _width(self, *, is_short: bool) -> int:
         plain, strong = (QFontMetricsF(font) for font in self._fonts())
-        name = 0 if is_short or not self._label else 7 + strong.horizontalAdvance(self._elided())
-        return round(12 + 7 + 7 + plain.horizontalAdvance(self._role_name) + name + 12)
+        role = 0.0 if is_short and self._label else plain.horizontalAdvance(self._role_name)
+        name = strong.horizontalAdvance(self._elided(is_short=is_short)) if self._label else 0.0
+        return math.ceil(12 + 7 + 7 + role + (7 if role and name else 0) + name + 12)
 
     def _changed(self) -> None:
         self.updateGeometry()
@@ -135,13 +142,13 @@ class Pill(QAbstractButton):
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute | side
         line = frame.adjusted(0, 0, -inset, 0) if is_mirrored else frame.adjusted(inset, 0, 0, 0)
-        painter.drawText(line, middle, self._role_name)
-        if not self._is_short:
+        if not self._is_short or not self._label:
+            painter.drawText(line, middle, self._role_name)
             inset += QFontMetricsF(plain).horizontalAdvance(self._role_name) + 7
-            painter.setFont(strong)
-            painter.setPen(look.colour("ink"))
-            line = frame.adjusted(0, 0, -inset, 0) if is_mirrored else frame.adjusted(inset, 0, 0, 0)
-            painter.drawText(line, middle, self._elided())
+        painter.setFont(strong)
+        painter.setPen(look.colour("ink"))
+        line = frame.adjusted(0, 0, -inset, 0) if is_mirrored else frame.adjusted(inset, 0, 0, 0)
+        painter.drawText(line, middle, self._elided(is_short=self._is_short))
         painter.end()
 
 
@@ -246,8 +253,9 @@ class TopBar(QWidget):
         metrics = QFontMetricsF(self._look.font("state", weight=QFont.Weight.DemiBold))
         name = metrics.horizontalAdvance(self._title) + _ICON_WIDE_PX + 22
         is_tight = name + pills + 48 > self.width()
+        room = self.width() - 48 - min(name, _TITLE_SHARE * self.width())
         for pill in self.pills.values():
-            pill.shorten(is_tight)
+            pill.shorten(round(room / len(self.pills)) - 14 if is_tight else None)
         pills = sum(pill.sizeHint().width() + 14 for pill in self.pills.values())
         whole = " · ".join(filter(None, (self._where, self._purpose)))
         plain = QFontMetricsF(self._look.font("small"))
@@ -255,7 +263,7 @@ class TopBar(QWidget):
             plain.elidedText(whole, Qt.TextElideMode.ElideRight, self.width() - pills - 48 - _STEP_IN_PX)
         )
         self.step.setVisible(bool(self._where))
-        room = self.width() - pills - 48 - _ICON_WIDE_PX - 18
+        room = self.width() - pills - 48 - _ICON_WIDE_PX - 22
         self.practice.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, room))
 
     def _dress(self) -> None:

@@ -160,7 +160,7 @@ class Script(ReadingPage):
         if live is None:
             return
         is_same = live.said == text
-        live.said, live.said_at = text, at
+        live.said, live.said_at, live.is_sent = text, at, True
         if self._said_from and not is_same:
             self.rebuild()
         else:
@@ -189,7 +189,7 @@ class Script(ReadingPage):
             return
         self._end_live()
         last = self._turns[-1]
-        last.told, last.state, self._live = text, None, turn
+        last.told, last.state, last.is_sent, self._live = text, None, True, turn
         self.rebuild()
 
     def take_back(self, turn: int, text: str) -> None:
@@ -389,6 +389,8 @@ class Script(ReadingPage):
             return self._turns[-1]
         if self._live is not None and turn < self._live:
             return None
+        if self._live is not None and not self._turns[-1].is_sent:  # what was heard of it goes on in this one
+            self.discard(self._live)
         self._end_live()
         self._live, self._last_now = turn, None
         self._turns.append(ShownTurn())

@@ -48,6 +48,8 @@ class ShownTurn:
 
     said: str = ""
     said_at: When | None = None
+    is_sent: bool = False
+    """False while `said` is only what a recogniser has heard so far."""
     told: str = ""
     told_at: When | None = None
     state: ReplyState | None = None

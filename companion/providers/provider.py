@@ -116,6 +116,8 @@ class Spec:
     """The voices of those models, the default first."""
     summary: str = ""
     """One sentence for the settings card: what it is and where the words go."""
+    summaries: Mapping[Role, str] = field(default_factory=dict)
+    """Another sentence on the card of a role, where the one for all would speak of something else."""
     install: str = ""
     """How to install it, where it is an extra."""
     usual_window: int = 8192

@@ -9,8 +9,9 @@ import pytest
 from companion.app.backing_up import BackingUp
 from companion.errors import Action, CompanionError, Kind
 from companion.events import BackupsLooked, Note, Trouble
+from companion.gui.locked import PASSPHRASE_MAY_OPEN
 from companion.paths import Home
-from tests.app.test_archive import Keyring, Run, running, until
+from tests.app.test_archive import PASSPHRASE, Keyring, Run, running, until
 
 
 def backing(run: Run, home: Home, chosen: str = "") -> BackingUp:
@@ -141,3 +142,22 @@ async def test_what_is_deleted_for_good_leaves_the_backups_too(home: Home, tmp_p
 async def words_in(made: BackingUp, path: Path) -> str:
     """The first words of its reflections."""
     return " ".join(text for _, text in (await made.look(path)).lines)
+
+
+async def test_where_only_a_passphrase_opens_the_journal_its_backup_asks_for_it(home: Home) -> None:
+    ring = Keyring()
+    ring.fault = Kind.NO_KEYRING
+    async with running(home, ring) as run:
+        await run.archive.use_passphrase(PASSPHRASE)
+        await run.say("one")
+        made = backing(run, home)
+        backup = await made.make()
+        await run.say("two")
+        for step in (made.look, made.restore):
+            with pytest.raises(CompanionError) as caught:
+                await step(backup.path)
+            assert caught.value.kind in PASSPHRASE_MAY_OPEN
+        assert (await made.look(backup.path, PASSPHRASE)).reflections == 1
+        await made.restore(backup.path, PASSPHRASE)
+        assert sorted(await run.texts()) == ["one", "two"]
+        await made.close()

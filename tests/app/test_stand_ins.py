@@ -14,7 +14,7 @@ import pytest
 from companion.app.fallbacks import Fallbacks, Member
 from companion.app.pool import ProviderPool, instead
 from companion.conversation.written_answer import TurnProviders
-from companion.errors import CompanionError, Kind
+from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, Note, Trouble
 from companion.flow import Audio, HearRequest, Message, Role, Speaker, SpeakRequest, Transcript
 from companion.hosts import origin
@@ -126,6 +126,7 @@ async def test_whoever_always_works_here_comes_last(tmp_path: Path) -> None:
         assert "?" in await text_of(engines)
         assert len(found.anthropic.requests) == 1
         assert found.troubles[-1].error.hint == "Offline guide answered instead."
+        assert Action.ANSWER_OFFLINE not in found.troubles[-1].error.actions
         assert engines.names["llm"] == "guide/guide"
 
 

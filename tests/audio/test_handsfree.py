@@ -9,11 +9,12 @@ import pytest
 
 from companion.audio.capture import DeviceMicrophone
 from companion.audio.echo import EchoCanceller
-from companion.audio.handsfree import GUARD_S, OpenMicrophone, Utterance, _CaptureClock
+from companion.audio.handsfree import GUARD_S, SILENT_FRAMES, OpenMicrophone, Utterance, _CaptureClock
 from companion.audio.playback import DevicePlayer
 from companion.audio.virtual import FileMicrophone
 from companion.decoding import read_file
 from companion.errors import CompanionError, Kind
+from companion.events import Event, Trouble, TroubleCleared
 from companion.flow import FRAME_BYTES, Audio, TurnSignal
 from companion.pcm import SILENCE_DB
 from companion.segment import Endpointing
@@ -294,6 +295,37 @@ async def test_a_microphone_that_falls_silent_for_good_is_told_and_what_was_said
     assert (ear.is_open, ear.is_muted) == (False, True)
     assert utterance is not None
     assert len(await words_of(utterance)) > len(said) * 2 * 0.9
+
+
+class Unmuting(Stalling):
+    """Digital silence until somebody turns it on."""
+
+    is_silent = True
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        for _ in range(SILENT_FRAMES):
+            yield bytes(FRAME_BYTES)
+        self.is_silent = False
+        yield self._frames[0]
+
+
+async def test_a_microphone_that_is_turned_on_again_is_told() -> None:
+    told: list[Event] = []
+    is_told = asyncio.Event()
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, TroubleCleared):
+            is_told.set()
+
+    ear = OpenMicrophone(Unmuting(Stage(room.person("austen-0890.wav")).frames), tell=tell)
+    await ear.open()
+    listening = spawn(anext(ear.signals(), None), name="listen")
+    async with asyncio.timeout(5):
+        await is_told.wait()
+    await ear.close()
+    await stop(listening)
+    assert [type(event) for event in told] == [Trouble, TroubleCleared]
 
 
 class Roundabout(Stalling):

@@ -299,6 +299,19 @@ async def test_a_voice_that_fails_holds_no_text_back(desk: Desk) -> None:
     ]
 
 
+async def test_a_voice_that_fails_in_the_middle_is_not_shown_as_speaking(desk: Desk) -> None:
+    async def breaks(text: str) -> AsyncIterator[Audio]:
+        yield tone()
+        await desk.until(PhaseChanged, phase=Phase.SPEAKING)
+        raise CompanionError(Kind.VOICE_FAILED, who="The voice")
+
+    desk.speak, desk.player = breaks, CapturingPlayer(realtime=True)
+    desk.engine.submit("hello")
+    await desk.until(TurnFinished)
+    phases = [event.phase for event in desk.of(PhaseChanged)]
+    assert phases[phases.index(Phase.SPEAKING) + 1] is Phase.THINKING
+
+
 async def test_a_voice_that_takes_text_as_it_is_written_is_given_the_sentences(desk: Desk) -> None:
     given: list[str] = []
 

@@ -39,6 +39,7 @@ from companion.conversation.turn import (
     Release,
     RetryHearing,
     Slept,
+    SoundFailed,
     SoundStarted,
     SpeechBegan,
     SpeechEnded,
@@ -111,6 +112,12 @@ def test_hold_speak_release_asks_with_the_words() -> None:
     assert bench.take_commands() == [Ask(1, "good evening")]
     assert bench.feed(SoundStarted(1)).state.phase is Phase.SPEAKING
     assert bench.feed(TurnOver(1)).state == State(turn=1, since_s=bench.now)
+
+
+def test_a_voice_that_fails_in_the_middle_of_an_answer_speaks_no_longer() -> None:
+    bench = speaking().feed(SoundFailed(1))
+    assert bench.state.phase is Phase.THINKING
+    assert bench.feed(TurnOver(1)).state.phase is Phase.READY
 
 
 def test_a_tap_latches_and_the_next_press_stops() -> None:
@@ -420,6 +427,7 @@ inputs = st.one_of(
     st.builds(Heard, turns, st.sampled_from(["", " ", "words"])),
     st.builds(Progressed, turns),
     st.builds(SoundStarted, turns),
+    st.builds(SoundFailed, turns),
     st.builds(TurnOver, turns),
     st.builds(Broken, turns),
     st.builds(SpeechPaused, turns),
@@ -476,6 +484,7 @@ def test_a_hundred_thousand_events_never_leave_a_stuck_phase_or_two_voices() -> 
             MicLost,
             Progressed,
             SoundStarted,
+            SoundFailed,
             TurnOver,
             Broken,
             SpeechPaused,

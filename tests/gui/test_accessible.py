@@ -148,6 +148,20 @@ async def test_large_text_in_a_small_window_squeezes_no_button(qapp: QApplicatio
     Look().wear()
 
 
+@pytest.mark.parametrize("scene", ["idle", "finished"])
+async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication, scene: str) -> None:
+    window = staged(scene, font_scale=2.0)
+    window.resize(900, 600)
+    await settle()
+    page = window.page
+    for words in (page.opening, page.privacy) if scene == "idle" else (page.closing.over,):
+        assert words.height() >= words.heightForWidth(words.width()), words.text()
+    for pill in window.bar.pills.values():
+        assert pill._elided(is_short=True)[:4] == pill.label[:4]
+    await freed(window)
+    Look().wear()
+
+
 async def test_the_field_follows_the_direction_of_what_is_written(qapp: QApplication) -> None:
     window = staged("idle")
     field = window.page.area.composer.field

@@ -84,6 +84,7 @@ async def test_an_empty_journal_explains_itself(qtbot: QtBot, window: Window, ho
     page = window.pages.journal
     assert page is not None
     assert page._sentence.text() == "Nothing here yet"
+    assert page.message.height() >= page.message.heightForWidth(page.message.width())
     assert page.message.isVisible()
     page.start.click()
     assert window.shows_talk
@@ -379,6 +380,9 @@ async def test_the_line_at_the_foot_names_backups_only_when_something_is_amiss(
         host.emit(BackupsLooked(last_good=last_good, has_failed=has_failed))
         assert window.status.kept.text().partition("computer")[2].removeprefix(" · ") == told
     host.emit(BackupsLooked(last_good=seven_days, has_failed=True))
+    window.show_page("talk")
+    window.status.resize(300, window.status.height())
+    assert window.status.kept.text() == "Saved · Last good backup: 12 November"
     host.emit(JournalOpened(storage="memory", is_by_choice=True))
     assert "ackup" not in window.status.kept.text()
 

@@ -598,6 +598,12 @@ async def voice(dialog: SettingsDialog) -> VoicePage:
     return page
 
 
+async def test_the_card_of_a_voice_speaks_of_voices(dialog: SettingsDialog) -> None:
+    card = (await voice(dialog)).cards["builtin"]
+    assert "voice" in card.accessibleDescription()
+    assert "Whisper" not in card.accessibleDescription()
+
+
 async def test_a_voice_is_chosen_and_a_new_preview_stops_the_last(
     dialog: SettingsDialog, host: StagedHost
 ) -> None:

@@ -170,10 +170,12 @@ def test_trouble_waits_for_the_person(window: Window, host: StagedHost) -> None:
 
 def test_the_composer_makes_room_while_somebody_speaks(window: Window, host: StagedHost) -> None:
     idle(host)
-    composer = window.page.area.composer
+    composer, button = window.page.area.composer, window.page.area.button
     assert composer.isVisible()
+    place = button.pos()
     listening(host)
     assert not composer.isVisible()
+    assert button.pos() == place
     host.phase(Phase.READY)
     assert composer.isVisible()
 

@@ -109,6 +109,13 @@ def test_the_words_sent_take_the_place_of_the_words_heard(script: Script) -> Non
     assert "I did leave." in script.text()
 
 
+def test_words_that_go_on_in_the_next_take_stand_once(script: Script) -> None:
+    hear(script, "I went")
+    hear(script, "I went home", turn=2)
+    script.say(2, "I went home.", AT)
+    assert script.text().count("You") == script.text().count("I went") == 1
+
+
 def test_a_discarded_take_leaves_no_word(script: Script) -> None:
     script.say(1, "First", AT)
     hear(script, "never mind", turn=2)

@@ -384,8 +384,13 @@ class JournalPage(QWidget):
         for words in (self._sentence, self.message):
             words.setAlignment(middle)
         column.addStretch(3)
-        for part in (self._picture, self._sentence, self.message):
-            column.addWidget(part, 0, middle)
+        column.addWidget(self._picture, 0, middle)
+        column.addWidget(self._sentence)
+        row = QHBoxLayout()  # in a row of its own a label grows with its lines; aligned, it would be cut
+        row.addStretch(1)
+        row.addWidget(self.message)
+        row.addStretch(1)
+        column.addLayout(row)
         column.addSpacing(10)
         self.start.clicked.connect(self.talk_wanted)
         self.bring_first.clicked.connect(self.import_wanted)

@@ -12,6 +12,7 @@ from companion.gui.labels import label
 from companion.gui.theme import Look
 
 if TYPE_CHECKING:
+    from companion.flow import Role
     from companion.providers.provider import Spec
 
 RADIUS_PX = 14
@@ -74,8 +75,8 @@ class ChoiceCard(QRadioButton):
 class ProviderCard(ChoiceCard):
     """Checked: this provider has the role now. `is_open`: its details are shown below."""
 
-    def __init__(self, spec: Spec, look: Look, parent: QWidget | None = None) -> None:
-        super().__init__(spec.display_name, spec.summary, look, parent)
+    def __init__(self, spec: Spec, role: Role, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(spec.display_name, spec.summaries.get(role, spec.summary), look, parent)
         self.spec = spec
         self.is_open = False
         self.setAutoExclusive(False)

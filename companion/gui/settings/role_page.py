@@ -252,7 +252,7 @@ class RolePage(SettingsPage):
         return line
 
     def _build_card(self, spec: Spec) -> ProviderCard:
-        card = ProviderCard(spec, self.look, self)
+        card = ProviderCard(spec, self.role, self.look, self)
         card.clicked.connect(lambda: self.choose(spec.name))
         return card
 

@@ -71,6 +71,10 @@ SPEC = Spec(
     hears_live=True,
     voices=VOICES,
     summary="Whisper and a natural voice once they are here; until then plain ones: 44 of 100 words are wrong.",
+    summaries={
+        Role.HEARS: "Whisper once it is here; until then a plain recogniser: 44 of 100 words are wrong.",
+        Role.SPEAKS: "A natural voice once one is here; until then a plain one.",
+    },
 )
 
 
