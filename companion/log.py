@@ -14,16 +14,14 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from companion.errors import CompanionError
 
 _MOST_HELD = 100
 _CUT = 24
 """A secret of so many characters is known by its first or last half of them, too."""
-_hidden: dict[str, None] = {}
-_patterns: list[re.Pattern[str]] = []
-"""One, made of all that is hidden, at the first line after something was; or none."""
+_hidden: dict[str, tuple[_Spelling, ...]] = {}
 _lock = threading.Lock()
 _SHAPES = re.compile(
     r"(?P<lead>\b(?:bearer|token|authorization['\"]?\s*[:=]|x-api-key['\"]?\s*[:=]|xi-api-key['\"]?\s*[:=]|api[-_]?key['\"]?\s*[:=]|[?&]key=)\s*['\"]?(?:bearer\s+)?)(?P<value>[^\s'\"&,;)]{6,})"
@@ -85,20 +83,38 @@ def hide(value: str) -> None:
     """From now on `value` never appears in the log, however it is written: encoded, quoted, in capitals or cut short."""
     if len(value) >= 4:
         with _lock:
-            _hidden.update(dict.fromkeys(_spellings(value)))
-            _patterns.clear()
+            if value not in _hidden:
+                _hidden[value] = tuple(_Spelling.of(each) for each in dict.fromkeys(_spellings(value)))
 
 
 def redact(text: str) -> str:
     """`text` with every registered secret and everything of a key's shape replaced by `***`."""
     with _lock:
-        if not _patterns and _hidden:
-            longest = sorted(_hidden, key=len, reverse=True)
-            _patterns.append(re.compile("|".join(map(_pattern, longest)), re.IGNORECASE))
-        hidden = _patterns[0] if _patterns else None
-    if hidden is not None:
-        text = hidden.sub("***", text)
+        hidden = [each for spellings in _hidden.values() for each in spellings]
+    small = text.lower()
+    found = [each for each in hidden if each.begins in small or each.ends in small]
+    for each in sorted(found, key=lambda each: -len(each.text)):
+        text = re.sub(each.pattern, "***", text, flags=re.IGNORECASE)
     return _SHAPES.sub(lambda m: f"{m['lead']}***" if m["lead"] else "***", text)
+
+
+class _Spelling(NamedTuple):
+    """One way in which a secret is written. Looked for by its ends, so that many secrets cost a line next to nothing."""
+
+    text: str
+    begins: str
+    ends: str
+    """In small letters."""
+    pattern: str
+
+    @classmethod
+    def of(cls, text: str) -> _Spelling:
+        if len(text) < _CUT:
+            return cls(text, text.lower(), text.lower(), re.escape(text))
+        head, tail = text[: _CUT // 2], text[-_CUT // 2 :]
+        rest = r"[\w+/=%.\-]{0,400}"
+        pattern = rf"{re.escape(text)}|{re.escape(head)}{rest}|{rest}{re.escape(tail)}"
+        return cls(text, head.lower(), tail.lower(), pattern)
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -125,14 +141,6 @@ def _spellings(value: str) -> Iterator[str]:
             core = whole[(0, 2, 3)[shift] : -1 if (shift + len(raw)) % 3 else None]
             if len(core) >= 6:
                 yield core
-
-
-def _pattern(spelling: str) -> str:
-    """Matches it, and what begins or ends as it does where it was cut short."""
-    if len(spelling) < _CUT:
-        return re.escape(spelling)
-    head, tail = re.escape(spelling[: _CUT // 2]), re.escape(spelling[-_CUT // 2 :])
-    return rf"{re.escape(spelling)}|{head}[\w+/=%.\-]*|[\w+/=%.\-]*{tail}"
 
 
 class _Redaction(logging.Formatter):
