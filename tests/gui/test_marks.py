@@ -192,7 +192,8 @@ async def test_a_practice_from_its_opening_to_its_title_in_the_real_app(
     ):
         assert not window.page._has_closing
         assert (
-            steps[app.engine.practice.step_index(len(app.engine.history))].purpose in window.bar.step.text()
+            steps[app.engine.practice.step_index(len(app.engine.history))].purpose
+            in window.bar.step.accessibleDescription()
         )
         assert app.submit(said)
         async with asyncio.timeout(10):

