@@ -12,20 +12,11 @@ from math import exp, sqrt
 
 from companion import days
 from companion.insights.rows import Row, Span, Table, count, in_number_words
+from companion.records import MOODS
 
 LEAST_MARKS = 7
 LEAST_PAIRS = 7
 """Reflections marked before and after, from which the two are compared in a sentence."""
-STEPS = (
-    "very unpleasant",
-    "unpleasant",
-    "slightly unpleasant",
-    "neither",
-    "slightly pleasant",
-    "pleasant",
-    "very pleasant",
-)
-"""What the marks from -3 to 3 are called."""
 _POINTS = 72
 _NARROWEST_DAYS, _WIDTH_SHARE = 4.0, 1 / 18
 _KNOWN = 1.2
@@ -111,7 +102,7 @@ def mood_line_of(rows: Iterable[Row], span: Span) -> MoodLine:
 
 def in_words(mood: int | None) -> str:
     """What a mark is called; a dash where there is none."""
-    return "–" if mood is None else STEPS[min(6, max(0, mood + 3))].capitalize()
+    return "–" if mood is None else MOODS[min(6, max(0, mood + 3))].capitalize()
 
 
 def _mark(row: Row, mood: int | None, span: Span) -> Mark:

@@ -209,11 +209,9 @@ class Editor(QWidget):
         session = self._session
         if session is None:
             return None
-        own = session.title if session.has_own_title else ""
-        title = self.title.text().strip()
         return Edited(
             session=session,
-            title=title if title or own else "",
+            title=self.title.text().strip(),
             tags=_listed(self.tags.text()),
             people=_listed(self.people.text()),
             mood_before=self.before.mood,

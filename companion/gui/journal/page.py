@@ -27,7 +27,7 @@ from companion.gui.host import WindowHost
 from companion.gui.journal.deeds import Deeds
 from companion.gui.journal.editor import Edited, Editor
 from companion.gui.journal.filters import EVERYTHING
-from companion.gui.journal.list import NEWER, SESSION, WAITING, Index, ReflectionList, Reflections, Row
+from companion.gui.journal.list import HIT, NEWER, SESSION, WAITING, Index, ReflectionList, Reflections, Row
 from companion.gui.journal.reader import Reader
 from companion.gui.journal.side import Side
 from companion.gui.labels import label
@@ -272,9 +272,7 @@ class JournalPage(QWidget):
             self._begin("keep", self.deeds.keep(edited))
             self.editor.close_form()
         self._sides.setCurrentWidget(self.reader)
-        self._begin("read", self._read(session, index.data(self._hit_role)))
-
-    _hit_role = SESSION + 2
+        self._begin("read", self._read(session, index.data(HIT)))
 
     async def _read(self, session: SessionRecord, hit: Hit | None) -> None:
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from companion.errors import (
     AIProviderInvalidRequestError,
@@ -52,6 +53,18 @@ class State(Protocol):
     @property
     def after_s(self) -> float | None:
         """When the vendor wants to be asked again; None: it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a vendor says of a job whose id it calls `id`: the base of a `State`."""
+
+    told: Mapping[str, Any]
+    after_s: float | None = None
+
+    @property
+    def job(self) -> str:
+        return str(self.told["id"])
 
 
 StateT = TypeVar("StateT", bound=State)

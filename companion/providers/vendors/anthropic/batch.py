@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from companion.providers.wire.batches import (
 )
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, in_call, our_own, retry_after_s
-from companion.providers.wire.jobs import follow
+from companion.providers.wire.jobs import Told, follow
 from companion.providers.wire.sse import ServerSentEvent
 
 if TYPE_CHECKING:
@@ -48,16 +47,10 @@ class Send(Protocol):
     ) -> httpx2.Response: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Told):
     """A batch as the vendor described it."""
 
-    told: Mapping[str, Any]
-    after_s: float | None = None
-
-    @property
-    def job(self) -> str:
-        return str(self.told["id"])
+    __slots__ = ()
 
     @property
     def is_over(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -33,7 +32,7 @@ from companion.providers.wire.batches import (
 )
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, in_call, our_own, retry_after_s
-from companion.providers.wire.jobs import follow
+from companion.providers.wire.jobs import Told, follow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -46,16 +45,10 @@ _BATCH_CODES = {"batch_expired": expired, "batch_cancelled": cancelled}
 """Why a request of a batch was not asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Told):
     """A batch as the vendor described it."""
 
-    told: Mapping[str, Any]
-    after_s: float | None = None
-
-    @property
-    def job(self) -> str:
-        return str(self.told["id"])
+    __slots__ = ()
 
     @property
     def is_over(self) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from companion.jobs import VideoProgress, VideoRequest
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai.requests import Made, Requests
 from companion.providers.wire.faults import CallContext, in_call, retry_after_s
-from companion.providers.wire.jobs import follow
+from companion.providers.wire.jobs import Told, follow
 from companion.providers.wire.videos import MOST_VIDEO, fetched, require_writable
 
 if TYPE_CHECKING:
@@ -30,16 +30,10 @@ _log = logging.getLogger(__name__)
 _POLL_AFTER = "openai-poll-after-ms"
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Told):
     """A job as the vendor described it."""
 
-    told: Mapping[str, Any]
-    after_s: float | None = None
-
-    @property
-    def job(self) -> str:
-        return str(self.told["id"])
+    __slots__ = ()
 
     @property
     def is_over(self) -> bool:
