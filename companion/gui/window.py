@@ -72,6 +72,8 @@ class Window(QMainWindow):
     """Large captions, or the usual ones."""
     turned = Signal()
     """Another page is shown."""
+    put_away = Signal()
+    """It was closed and goes on, out of sight."""
     closed = Signal()
 
     def __init__(
@@ -103,6 +105,9 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
         self.welcome: WelcomeView | None = None
+        self.stays_open: Callable[[], bool] = lambda: False
+        """Whether a window that is closed goes on, out of sight."""
+        self._is_leaving = False
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -157,8 +162,18 @@ class Window(QMainWindow):
         self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
+    def leave(self) -> None:
+        """Closes it for good, whatever closing means otherwise."""
+        self._is_leaving = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self.remember_place()
+        if not self._is_leaving and self.stays_open():
+            event.ignore()
+            self.hide()
+            self.put_away.emit()
+            return
         self._unwatch()
         self.microphone.stop()
         self.keys.stop()
@@ -283,6 +298,10 @@ class Window(QMainWindow):
             if self.isMinimized():
                 self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
             self.raise_()
+        if self.isHidden():  # in the tray
+            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+            self.show()
+            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating, False)
 
     def _submit(self, text: str) -> None:
         was_heard = self.page.area.composer.holds_offer
