@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QGuiApplication,
     QKeyEvent,
     QPaintEvent,
     QShowEvent,
@@ -35,7 +34,7 @@ from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
-from companion.gui.placement import remember, restore
+from companion.gui.placement import come_into_view, remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
@@ -294,14 +293,7 @@ class Window(QMainWindow):
         """A take was begun with a key, here or elsewhere: the page that shows it is seen, and nobody loses the focus."""
         if not self.shows_talk:
             self.show_page("talk")
-        if QGuiApplication.applicationState() is not Qt.ApplicationState.ApplicationActive:
-            if self.isMinimized():
-                self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-            self.raise_()
-        if self.isHidden():  # in the tray
-            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
-            self.show()
-            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating, False)
+        come_into_view(self)
 
     def _submit(self, text: str) -> None:
         was_heard = self.page.area.composer.holds_offer
@@ -469,7 +461,9 @@ class Window(QMainWindow):
 
     def _finish(self, event: e.TurnFinished) -> None:
         record = event.record
-        self.page.script.finish(event.turn, record, self._answered_instead(record))
+        self.page.script.finish(
+            event.turn, record, _answered_instead(self._host, self._engines.get(Role.THINKS), record)
+        )
         self.status.show_saved(event.saved)
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
@@ -481,8 +475,9 @@ class Window(QMainWindow):
             announce(self.page.script, f"Companion: {record.reply_text}")
         self.pages.refresh_shown()
 
-    def _answered_instead(self, record: TurnRecord) -> str:
-        """Who answered, where it was not the one who is chosen."""
-        who, chosen = record.engines.get(Role.THINKS.value, ""), self._engines.get(Role.THINKS)
-        is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
-        return self._host.label_of(who) if is_other and record.reply_text else ""
+
+def _answered_instead(host: WindowHost, chosen: e.EngineInUse | None, record: TurnRecord) -> str:
+    """Who answered, where it was not the one who is chosen."""
+    who = record.engines.get(Role.THINKS.value, "")
+    is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
+    return host.label_of(who) if is_other and record.reply_text else ""
