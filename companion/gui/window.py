@@ -6,11 +6,11 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QKeyEvent,
@@ -429,18 +429,10 @@ class Window(QMainWindow):
         self._show_standing()
 
     def _show_standing(self) -> None:
-        hears = self._engines.get(Role.HEARS)
-        if self.microphone.open is Open.PAUSED:
-            text = "Hands-free listening is paused while a dialog is in front"
-        elif self.notices.stops_turn and self.phase is e.Phase.READY:
-            text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
-        elif self.phase is e.Phase.LISTENING and hears is not None and hears.host:
-            text = f"{hears.label} · live"
-        elif self._engines and not any(engine.host for engine in self._engines.values()):
-            text = "Offline"
-        else:
-            text = ""
-        self.status.show_standing(text)
+        fault = ""
+        if self.notices.stops_turn and self.phase is e.Phase.READY:
+            fault = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
+        self.status.show_standing(_standing(self.phase, self._engines, self.microphone.open, fault))
 
     def _show_lingering(self, event: e.PhaseLingers) -> None:
         """What the state waits for and for how long, or that it ends soon; read aloud once for each thing waited for."""
@@ -481,3 +473,15 @@ def _answered_instead(host: WindowHost, chosen: e.EngineInUse | None, record: Tu
     who = record.engines.get(Role.THINKS.value, "")
     is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
     return host.label_of(who) if is_other and record.reply_text else ""
+
+
+def _standing(phase: e.Phase, engines: Mapping[Role, e.EngineInUse], microphone: Open, fault: str) -> str:
+    """What the foot of the window says of the moment."""
+    hears = engines.get(Role.HEARS)
+    if microphone is Open.PAUSED:
+        return "Hands-free listening is paused while a dialog is in front"
+    if fault:
+        return fault
+    if phase is e.Phase.LISTENING and hears is not None and hears.host:
+        return f"{hears.label} · live"
+    return "Offline" if engines and not any(engine.host for engine in engines.values()) else ""
