@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
     from companion.log import Secret
+    from companion.paths import Home
 
 Ask = Callable[[str], str]
 """Asks the person for a passphrase, with these words."""
@@ -95,6 +96,30 @@ async def verify(app: Companion, ask: Ask) -> list[Verified]:
     for path in files:
         fault = await asyncio.to_thread(verify_file, path, key, slots.journal_id, path == app.home.journal)
         found.append(Verified(path, not fault, fault or "every page is sound"))
+    if found[0].is_sound:
+        found += await asyncio.to_thread(
+            _verify_sounds, app.home, app.backing_up.folder, key, slots.journal_id
+        )
+    return found
+
+
+def _verify_sounds(home: Home, folder: Path, key: Secret, journal_id: str) -> list[Verified]:
+    """The recordings that the journal keeps, and those beside its backups."""
+    from companion.journal.backed_sounds import folder_beside, kept_in, try_all
+
+    kept = kept_in(home.journal, key, journal_id, is_living=True)
+    beside, found = folder_beside(folder, journal_id), []
+    for path in (home.takes, beside):
+        if not kept or (path == beside and not path.is_dir()):
+            continue
+        tried = try_all(path, key, kept)
+        detail = f"{tried.sound:,} of {len(kept):,} recordings are sound"
+        if tried.missing:
+            detail += f", {tried.missing:,} are not there"
+        if tried.damaged:
+            detail += f", {tried.damaged:,} are damaged"
+        is_whole = not tried.damaged and (path == beside or not tried.missing)
+        found.append(Verified(path, is_whole, detail))
     return found
 
 

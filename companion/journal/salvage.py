@@ -40,6 +40,8 @@ class Joined:
     turns: int = 0
     unread: int = 0
     """Ids in ranges that could not be read; some of them may never have been given to a row."""
+    recordings: int = 0
+    """Kept recordings that came back from beside a backup."""
 
 
 def join(open_other: Open, into: Connection, *, most_id: int, is_newer: bool) -> Joined:

@@ -21,7 +21,8 @@ from sqlcipher3 import dbapi2
 
 from companion.errors import Action, CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
-from companion.journal.backups import clear_backups, make_backup, note_purged, purged
+from companion.journal.backup_folders import known_folders, note_purged
+from companion.journal.backups import clear_backups, make_backup
 from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import (
@@ -330,9 +331,7 @@ class SqlJournal:
 
     async def waiting_takes(self) -> Sequence[WaitingTake]:
         """A take whose words are being recognised right now is among them; one still being recorded is not."""
-        sql = "SELECT take_id FROM kept_sound"
-        kept = await self.tables.read(lambda connection: connection.execute(sql).fetchall())
-        return await self._takes.waiting(frozenset(row[0] for row in kept))
+        return await self._takes.waiting(await self.sounds.kept())
 
     async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
         await self.sounds.keep(turn_id, take_ids)
@@ -455,16 +454,14 @@ class SqlJournal:
             )
             return await unbroken(making, name="back up the journal")
 
-    async def clear_backups(self, home: Home, folder: Path) -> None:
+    async def clear_backups(self, home: Home) -> None:
         """What was deleted for good leaves the backups too. Raises as `companion.journal.backups.clear_backups`."""
-        file, noted = self._keys(), await asyncio.to_thread(purged, home)
-        if noted:
-            here = await self.exchange.uids_here(noted)
-            gone = [uid for uid in noted if uid not in here]
-            clearing = asyncio.to_thread(
-                clear_backups, home, folder, file.data_key, file.slots.journal_id, gone
-            )
-            await unbroken(clearing, name="clear the backups")
+        file, folders = self._keys(), await asyncio.to_thread(known_folders, home)
+        noted = {uid for folder in folders for uid in folder.owes}
+        here = await self.exchange.uids_here(noted)
+        gone, kept = [uid for uid in noted if uid not in here], await self.sounds.kept()
+        clearing = asyncio.to_thread(clear_backups, home, file.data_key, file.slots.journal_id, gone, kept)
+        await unbroken(clearing, name="clear the backups")
 
     def _check_begun(self, end: Callable[[], None]) -> bool:
         self._end_check = end

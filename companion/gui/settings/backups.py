@@ -18,8 +18,11 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import narrow, text_label
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
+from companion.places import shown
 
 if TYPE_CHECKING:
+    from companion.app.backing_up import Elsewhere
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About
 
 WithWords = Callable[[str], Awaitable[None]]
@@ -32,6 +35,7 @@ class BackupsSection(QWidget):
         super().__init__()
         self._source, self._work = source, work
         self.state = text_label("", "hint")
+        self.more = text_label("", "hint")
         self.made = narrow(QComboBox())
         self.made.setAccessibleName("Backups, newest first")
         above = text_label("Newest first", "small")
@@ -51,6 +55,7 @@ class BackupsSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
+        column.addWidget(self.more)
         column.addWidget(above)
         column.addWidget(self.made)
         row = FlowLayout()
@@ -60,7 +65,8 @@ class BackupsSection(QWidget):
         column.addWidget(self.lines)
         column.addWidget(self.notice)
         column.addWidget(self._build_words())
-        self.lines.hide()
+        for hidden in (self.lines, self.more):
+            hidden.hide()
 
     def refresh(self) -> None:
         """Reads the list anew."""
@@ -86,6 +92,10 @@ class BackupsSection(QWidget):
             button.setEnabled(bool(made))
         self.made.setEnabled(bool(made))
         self.state.setText(f"Last good backup: {in_words(made[0].made_at)}" if made else _NONE)
+        here, beside = await self._source.recordings()
+        said = [_recordings(here, beside)] if here.count or beside.count else []
+        self.more.setText("\n".join([*said, *map(_elsewhere, await self._source.elsewhere())]))
+        self.more.setVisible(bool(self.more.text()))
         if (failed := self._source.standing.failed) is not None:
             self.notice.tell(f"The last try failed. {failed.message} {failed.hint}".strip())
 
@@ -153,11 +163,27 @@ class BackupsSection(QWidget):
     async def _restore(self, path: Path, passphrase: str) -> None:
         joined = await self._source.restore(path, passphrase)
         await self._list()
-        self.notice.tell(f"Restored, with {joined.turns:,} newer turns of the file before.", kind="hint")
+        sound = f" {joined.recordings:,} recordings came back too." if joined.recordings else ""
+        self.notice.tell(
+            f"Restored, with {joined.turns:,} newer turns of the file before.{sound}", kind="hint"
+        )
 
     @property
     def _path(self) -> Path:
         return Path(self.made.currentData()[1])
+
+
+def _recordings(here: Held, beside: Held) -> str:
+    said = f"Recordings: {here.count:,} here, {here.bytes / 1e6:,.1f} MB"
+    return f"{said}; {beside.count:,} beside the backups, {beside.bytes / 1e6:,.1f} MB."
+
+
+def _elsewhere(each: Elsewhere) -> str:
+    until = f"the newest of {in_words(each.newest_at)}"
+    if each.is_there:
+        return f"Backups of before lie in {shown(each.path)}, {until}. What you delete leaves them too."
+    said = f"Backups lie in {shown(each.path)}, which is not connected, {until}."
+    return f"{said} They hold what you deleted since, until it is connected." if each.owes else said
 
 
 def in_words(at: float) -> str:

@@ -8,10 +8,12 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from companion.app.backing_up import Elsewhere
     from companion.app.backing_up import Standing as BackupsStanding
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
     from companion.flow import Health, Role, Transcript, VoiceInfo
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
     from companion.ledger import Destination
@@ -55,6 +57,12 @@ class BackupSource(Protocol):
     """Backups of the journal. Faults are `CompanionError`."""
 
     standing: BackupsStanding
+
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        """Folders with backups of before, and that of now where it is not connected."""
+
+    async def recordings(self) -> tuple[Held, Held]:
+        """The kept ones here, and their copies beside the backups."""
 
     async def make(self) -> Backup: ...
 
