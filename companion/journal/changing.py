@@ -52,9 +52,9 @@ class Remains:
     """Who heard, read or spoke it: role value and "provider/model"; those that run here are among them."""
     copies: tuple[tuple[str, float], ...]
     """The journal's copies that hold it: file name, and when it goes."""
-    began: float | None
+    began: float | None = None
     """Since when the first of them is in the journal; None: they are gone already."""
-    aside: tuple[Path, ...]
+    aside: tuple[Path, ...] = ()
     """Folders of files that were put aside when a backup was restored or a new journal begun."""
 
 
