@@ -131,6 +131,20 @@ class BackingUp:
         self._events.emit(Note(text=f"The backup is your journal now{more}"))
         return joined
 
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        """The program that copies the journal's folder to other computers, empty: none; and its copies that went apart."""
+        return await asyncio.to_thread(_synced, self._home)
+
+    async def join(self, copy: Path) -> Joined:
+        """Adds what a copy holds that went apart, and puts the copy aside. Raises `CompanionError`."""
+        async with self._archive.using() as journal:
+            if self._archive.place is not Place.OPEN or journal.storage == "memory":
+                raise _not_open()
+            joined = await journal.join(copy)
+        await asyncio.to_thread(_put_aside, self._home, copy)
+        self._events.emit(Note(text=f"The copy is joined: {joined.turns:,} turns came"))
+        return joined
+
     def clear_soon(self) -> None:
         """What was deleted for good leaves the backups."""
         self._clearing = spawn(self._clear(), name="clear the backups")
@@ -257,3 +271,21 @@ def _recordings(home: Home, folder: Path) -> tuple[Held, Held]:
         return held_in(home.takes), held_in(folder_beside(folder, slots.journal_id))
     except OSError as error:
         raise unusable(folder, error) from error
+
+
+def _synced(home: Home) -> tuple[str, Sequence[Path]]:
+    from companion.app.synced import conflicted_copies, synced_by
+
+    return synced_by(home.data), conflicted_copies(home.journal)
+
+
+def _put_aside(home: Home, copy: Path) -> None:
+    from companion.journal.copies import new_aside
+    from companion.places import unusable
+
+    try:
+        folder = new_aside(home.data)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        copy.rename(folder / copy.name)
+    except OSError as error:
+        raise unusable(home.data, error) from error

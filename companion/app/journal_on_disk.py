@@ -15,8 +15,6 @@ from companion.errors import CompanionError, Kind
 from companion.events import Event, Trouble
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
-
     from companion.app.companion import Companion
     from companion.journal.backups import Backup
     from companion.journal.keys import KeySlots
@@ -152,16 +150,8 @@ async def restore(app: Companion, ask: Ask, wanted: Path | None) -> tuple[Path, 
 
 async def merge(app: Companion, other: Path) -> Joined:
     """Adds to the open journal what another copy of it holds. Raises `CompanionError`; nothing was added then."""
-    from companion.journal.backups import merge_file
-
     async with app.archive.using() as journal:
-        key, journal_id = journal.key_and_id
-
-        def job(connection: Connection) -> Joined:
-            journal.tables.before_entries()
-            return merge_file(connection, other, key, journal_id)
-
-        return await journal.tables.read(job)
+        return await journal.join(other)
 
 
 async def _secrets(app: Companion, state: JournalState, ask: Ask) -> tuple[bytes | None, str | None]:

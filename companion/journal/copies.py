@@ -58,7 +58,7 @@ def list_aside(data: Path) -> list[tuple[Path, float]]:
     for path in sorted(data.glob(f"{_ASIDE}*")):
         with suppress(ValueError):
             made = datetime.strptime(path.name, f"{_ASIDE}{_STAMP}").replace(tzinfo=UTC).timestamp()
-            if (path / "journal.db").exists():
+            if any(path.glob("*.db")):
                 found.append((path, made + 1))  # the name has no parts of a second
     return found
 

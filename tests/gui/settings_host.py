@@ -84,6 +84,8 @@ class StagedBackups:
         self.kept: list[Backup] = []
         self.others: list[Elsewhere] = []
         self.sounds = (Held(), Held())
+        self.program = ""
+        self.apart: list[Path] = []
         self.log: list[tuple[object, ...]] = []
         self.passphrase = ""
         """What opens them; empty: the keyring."""
@@ -104,6 +106,14 @@ class StagedBackups:
 
     async def elsewhere(self) -> Sequence[Elsewhere]:
         return self.others
+
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        return self.program, self.apart
+
+    async def join(self, copy: Path) -> Joined:
+        self.log.append(("join", copy))
+        self.apart.remove(copy)
+        return Joined(1, 3)
 
     async def recordings(self) -> tuple[Held, Held]:
         return self.sounds

@@ -88,3 +88,19 @@ async def test_recordings_and_folders_of_before_are_named(dialog: SettingsDialog
     )
     assert away.endswith("They hold what you deleted since, until it is connected.")
     assert "Backups of before lie in /old" in before
+
+
+async def test_a_folder_that_another_program_copies_is_told_and_what_went_apart_is_joined(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    copy = Path("/data/journal (conflicted copy).db")
+    host.backups.program, host.backups.apart = "Dropbox", [copy]
+    shown = section(dialog)
+    await until(lambda: "Dropbox left a copy" in shown.synced.text)
+    next(each for each in shown.synced.findChildren(QPushButton) if each.text() == "Join it").click()
+    await until(lambda: "Joined: 3 turns came." in shown.notice.text)
+    assert host.backups.log == [("join", copy)]
+    assert shown.synced.text.startswith("Dropbox copies the journal while")
+    host.backups.program = ""
+    shown.refresh()
+    await until(lambda: not shown.synced.text)

@@ -1,4 +1,4 @@
-"""Two copies of one journal that went apart, as in a synced folder, become one: whatever was done to either, no turn is lost."""
+"""Two copies of one journal that went apart, as in a synced folder, become one, whatever was done to either."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class BackupsSection(QWidget):
         above = text_label("Newest first", "small")
         above.setBuddy(self.made)  # read before the one that is chosen
         self.lines = text_label("", "hint")
-        self.notice = Notice()
+        self.notice, self.synced = Notice(), Notice()
         self.make = QPushButton("Back up now")
         self.look = QPushButton("Look")
         self.look.setToolTip("How many reflections are in it, and the first words of the newest")
@@ -53,6 +53,7 @@ class BackupsSection(QWidget):
             button.setEnabled(False)  # until the list is read
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.synced)
         column.addWidget(text_label("Backups", "strong"))
         column.addWidget(self.state)
         column.addWidget(self.more)
@@ -82,6 +83,7 @@ class BackupsSection(QWidget):
             self.notice.tell(f"{error.message} {error.hint}".strip())
 
     async def _list(self) -> None:
+        await self._look_for_copies()
         made = await self._source.list()
         self.made.clear()
         for each in made:
@@ -98,6 +100,30 @@ class BackupsSection(QWidget):
         self.more.setVisible(bool(self.more.text()))
         if (failed := self._source.standing.failed) is not None:
             self.notice.tell(f"The last try failed. {failed.message} {failed.hint}".strip())
+
+    async def _look_for_copies(self) -> None:
+        """Says where another program copies the journal, and offers to join what went apart."""
+        program, copies = await self._source.synced()
+        if copies:
+            self.synced.tell(
+                f"{program or 'Another program'} left a copy of the journal that went apart: {copies[0].name}. Joining "
+                "adds what it holds, and puts it aside.",
+                (("Join it", lambda: self._start(self._join(copies[0]))),),
+            )
+        elif program:
+            self.synced.tell(
+                f"{program} copies the journal while Companion writes to it. Where two computers use it at once there "
+                f"are two journals. Start with another folder (companion --home FOLDER), and let {program} copy the "
+                "backups instead.",
+                kind="hint",
+            )
+        else:
+            self.synced.tell("")
+
+    async def _join(self, copy: Path) -> None:
+        joined = await self._source.join(copy)
+        await self._look_for_copies()
+        self.notice.tell(f"Joined: {joined.turns:,} turns came.", kind="hint")
 
     async def _make(self) -> None:
         self.notice.tell("")

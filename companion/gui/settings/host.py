@@ -69,6 +69,12 @@ class BackupSource(Protocol):
     async def list(self) -> Sequence[Backup]:
         """Newest first."""
 
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        """The program that copies the journal's folder to other computers, and its copies that went apart."""
+
+    async def join(self, copy: Path) -> Joined:
+        """Adds what a copy holds that went apart; the copy stays, put aside."""
+
     async def look(self, path: Path, passphrase: str = "") -> About: ...
 
     async def restore(self, path: Path, passphrase: str = "") -> Joined:
