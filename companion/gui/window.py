@@ -41,6 +41,7 @@ from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.language import tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ class Window(QMainWindow):
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
         self.cards.waiting_wanted.connect(self.pages.show_waiting)
-        self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
+        self.cards.too_late.connect(lambda: self.status.show_note(tr("That recording is gone")))
         self._keyboard = Keyboard(self, host)
         area.button.setFocus()
 
@@ -352,14 +353,14 @@ class Window(QMainWindow):
             case e.PhaseLingers():
                 self._show_lingering(event)
             case e.UserSaid(is_of_before=True):
-                self.status.show_note("What you said last is in the reflection before this one")
+                self.status.show_note(tr("What you said last is in the reflection before this one"))
             case e.UserSaid():
                 self._begin_turn(event.turn)
                 self.status.show_saved(event.saved)
             case e.TurnFinished():
                 self._finish(event)
             case e.DraftOffered():
-                self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
+                self.status.show_note(tr("Read it, change it if you like: Enter sends, Esc throws it away"))
             case e.TakeDiscarded(can_undo=True):
                 self.cards.offer_undo()
             case _:
@@ -397,7 +398,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note(
-                        "Headphones work better here: without them you cannot talk over the answer"
+                        tr("Headphones work better here: without them you cannot talk over the answer")
                     )
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
@@ -420,13 +421,13 @@ class Window(QMainWindow):
     def _show_standing(self) -> None:
         hears = self._engines.get(Role.HEARS)
         if self.microphone.open is Open.PAUSED:
-            text = "Hands-free listening is paused while a dialog is in front"
+            text = tr("Hands-free listening is paused while a dialog is in front")
         elif self.notices.stops_turn and self.phase is e.Phase.READY:
-            text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
+            text = tr("Cut off") if self.notices.stops_only(Kind.CUT_OFF) else tr("Not sent")
         elif self.phase is e.Phase.LISTENING and hears is not None and hears.host:
             text = f"{hears.label} · live"
         elif self._engines and not any(engine.host for engine in self._engines.values()):
-            text = "Offline"
+            text = tr("Offline")
         else:
             text = ""
         self.status.show_standing(text)
@@ -457,7 +458,9 @@ class Window(QMainWindow):
         self._session_usd += record.cost_usd or 0.0
         if record.reply_text:
             QApplication.alert(self)  # does nothing while the window is in front
-        self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
+        self.status.cost.setToolTip(
+            tr("This reflection so far: ${session_usd:.4f}", session_usd=self._session_usd)
+        )
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
         self.pages.refresh_shown()
