@@ -337,6 +337,9 @@ class SqlJournal:
     async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
         await self.sounds.keep(turn_id, take_ids)
 
+    async def keep_answer(self, turn_id: int, pcm: bytes, *, goes_on: bool) -> None:
+        await self.sounds.keep_answer(turn_id, pcm, goes_on=goes_on)
+
     async def read_take(self, take_id: str) -> bytes:
         return await self._takes.read(take_id)
 

@@ -299,9 +299,9 @@ class Journal:
     )
     keep_sound: str = setting(
         "until_written",
-        label="Keep the recordings of what I say",
-        help="Encrypted, beside the words. Never: what could not be written down is lost when the window closes. Choosing "
-        "less removes nothing that is kept already, except recordings older than the days you choose.",
+        label="Keep recordings of what I say and of the answers",
+        help="Encrypted, beside the words; answers only for some days or always. Never: what could not be written down is "
+        "lost when the window closes. Choosing less removes only what is older than the days you choose.",
         choices={
             "never": "Never",
             "until_written": "Until they are written down",
