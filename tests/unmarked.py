@@ -11,6 +11,7 @@ from tests.catalogues import MARKERS, PACKAGE, called, told_by
 ROOMS = (
     "errors.py",
     "settings/declared.py",
+    "settings/window.py",
     "gui/welcome/",
     "gui/shortcuts.py",
     "gui/shell.py",

@@ -110,7 +110,7 @@ def run(
 
     try:
         app = make()
-        _speak(qt, app.settings.appearance.language)
+        _speak(qt, app.settings.general.interface_language)
         if "events" in debug:
             from companion.app.tape import write_tape
 

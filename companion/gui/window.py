@@ -6,14 +6,13 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QGuiApplication,
     QKeyEvent,
     QPaintEvent,
     QShowEvent,
@@ -35,7 +34,7 @@ from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
-from companion.gui.placement import remember, restore
+from companion.gui.placement import come_into_view, remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
@@ -73,6 +72,8 @@ class Window(QMainWindow):
     """Large captions, or the usual ones."""
     turned = Signal()
     """Another page is shown."""
+    put_away = Signal()
+    """It was closed and goes on, out of sight."""
     closed = Signal()
 
     def __init__(
@@ -104,6 +105,9 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
         self.welcome: WelcomeView | None = None
+        self.stays_open: Callable[[], bool] = lambda: False
+        """Whether a window that is closed goes on, out of sight."""
+        self._is_leaving = False
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -158,8 +162,18 @@ class Window(QMainWindow):
         self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
+    def leave(self) -> None:
+        """Closes it for good, whatever closing means otherwise."""
+        self._is_leaving = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self.remember_place()
+        if not self._is_leaving and self.stays_open():
+            event.ignore()
+            self.hide()
+            self.put_away.emit()
+            return
         self._unwatch()
         self.microphone.stop()
         self.keys.stop()
@@ -280,10 +294,7 @@ class Window(QMainWindow):
         """A take was begun with a key, here or elsewhere: the page that shows it is seen, and nobody loses the focus."""
         if not self.shows_talk:
             self.show_page("talk")
-        if QGuiApplication.applicationState() is not Qt.ApplicationState.ApplicationActive:
-            if self.isMinimized():
-                self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-            self.raise_()
+        come_into_view(self)
 
     def _submit(self, text: str) -> None:
         was_heard = self.page.area.composer.holds_offer
@@ -419,18 +430,10 @@ class Window(QMainWindow):
         self._show_standing()
 
     def _show_standing(self) -> None:
-        hears = self._engines.get(Role.HEARS)
-        if self.microphone.open is Open.PAUSED:
-            text = tr("Hands-free listening is paused while a dialog is in front")
-        elif self.notices.stops_turn and self.phase is e.Phase.READY:
-            text = tr("Cut off") if self.notices.stops_only(Kind.CUT_OFF) else tr("Not sent")
-        elif self.phase is e.Phase.LISTENING and hears is not None and hears.host:
-            text = f"{hears.label} · live"
-        elif self._engines and not any(engine.host for engine in self._engines.values()):
-            text = tr("Offline")
-        else:
-            text = ""
-        self.status.show_standing(text)
+        fault = ""
+        if self.notices.stops_turn and self.phase is e.Phase.READY:
+            fault = tr("Cut off") if self.notices.stops_only(Kind.CUT_OFF) else tr("Not sent")
+        self.status.show_standing(_standing(self.phase, self._engines, self.microphone.open, fault))
 
     def _show_lingering(self, event: e.PhaseLingers) -> None:
         """What the state waits for and for how long, or that it ends soon; read aloud once for each thing waited for."""
@@ -451,7 +454,9 @@ class Window(QMainWindow):
 
     def _finish(self, event: e.TurnFinished) -> None:
         record = event.record
-        self.page.script.finish(event.turn, record, self._answered_instead(record))
+        self.page.script.finish(
+            event.turn, record, _answered_instead(self._host, self._engines.get(Role.THINKS), record)
+        )
         self.status.show_saved(event.saved)
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
@@ -465,8 +470,21 @@ class Window(QMainWindow):
             announce(self.page.script, f"Companion: {record.reply_text}")
         self.pages.refresh_shown()
 
-    def _answered_instead(self, record: TurnRecord) -> str:
-        """Who answered, where it was not the one who is chosen."""
-        who, chosen = record.engines.get(Role.THINKS.value, ""), self._engines.get(Role.THINKS)
-        is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
-        return self._host.label_of(who) if is_other and record.reply_text else ""
+
+def _answered_instead(host: WindowHost, chosen: e.EngineInUse | None, record: TurnRecord) -> str:
+    """Who answered, where it was not the one who is chosen."""
+    who = record.engines.get(Role.THINKS.value, "")
+    is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
+    return host.label_of(who) if is_other and record.reply_text else ""
+
+
+def _standing(phase: e.Phase, engines: Mapping[Role, e.EngineInUse], microphone: Open, fault: str) -> str:
+    """What the foot of the window says of the moment."""
+    hears = engines.get(Role.HEARS)
+    if microphone is Open.PAUSED:
+        return tr("Hands-free listening is paused while a dialog is in front")
+    if fault:
+        return fault
+    if phase is e.Phase.LISTENING and hears is not None and hears.host:
+        return f"{hears.label} · live"
+    return tr("Offline") if engines and not any(engine.host for engine in engines.values()) else ""

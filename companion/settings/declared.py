@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from companion.flow import Role
-from companion.language import NAMES as INTERFACE_LANGUAGES
-from companion.language import SYSTEM, mark
+from companion.language import mark
 from companion.settings.field import Page, setting
 from companion.settings.languages import NAMES
+from companion.settings.window import Appearance, General
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,44 +238,6 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Appearance:
-    """How the window looks, and its language."""
-
-    language: str = setting(
-        SYSTEM,
-        label="Language of the window",
-        help="From the next start. What you say and hear has a language of its own, under Hearing and Voice.",
-        choices={SYSTEM: "Like the system", **INTERFACE_LANGUAGES},
-        page=Page.GENERAL,
-        environment="COMPANION_LANG",
-    )
-    theme: str = setting(
-        "system",
-        label="Colours",
-        choices={"system": "Like the system", "light": "Light", "dark": "Dark"},
-        page=Page.APPEARANCE,
-    )
-    font_scale: float = setting(
-        1.0,
-        label="Text size",
-        low=0.8,
-        high=2.0,
-        suggestions={0.9: "Small", 1.0: "Normal", 1.2: "Large", 1.5: "Very large", 2.0: "Largest"},
-        page=Page.APPEARANCE,
-    )
-    reduced_motion: bool = setting(
-        False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
-    )
-    large_captions: bool = setting(
-        False,
-        label="Large captions",
-        help="What is said and answered in very large letters, to be read from afar. Ctrl+Shift+R switches it.",
-        page=Page.APPEARANCE,
-    )
-    show_times: bool = setting(False, label="Show how long answers take", page=Page.APPEARANCE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
     """What is kept."""
 
@@ -492,7 +454,8 @@ class Settings:
     reply: Reply = Reply()
     talk: Talk = Talk()
     sound: Sound = Sound()
-    appearance: Appearance = Appearance()
+    appearance: Appearance = Appearance()  # noqa: RUF009 - frozen
+    general: General = General()  # noqa: RUF009 - frozen
     journal: Journal = Journal()
     network: Network = Network()
     care: Care = Care()

@@ -33,8 +33,10 @@ class GeneralPage(DeclaredPage):
         name_control(self.update_line, "Line that updates Companion")
         self.copy = QPushButton("Copy this line")
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(UPDATE))
+        heading = text_label("Updates", "strong")
+        heading.setContentsMargins(0, 10, 0, 0)
         updates = (
-            text_label("Updates", "strong"),
+            heading,
             text_label(
                 f"This is Companion {__version__}. It never looks for newer versions by itself: that would tell "
                 "somebody that you use it. To bring it up to date, run this in a terminal:",
