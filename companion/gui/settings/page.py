@@ -23,6 +23,7 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
+from companion.language import Worded
 from companion.settings import Page, all_fields
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ Answers = Sequence[tuple[str, Callable[[], None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageInfo:
+class PageInfo(Worded):
     """One entry of the list at the left."""
 
+    WORDS = frozenset({"title"})
     name: str
     """What `SettingsDialog.open` takes; the value of `Page` where settings belong to it."""
     title: str

@@ -28,7 +28,8 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
 from companion.log import Secret
-from companion.settings.declared import Server, server_fields
+from companion.settings.declared import Server
+from companion.settings.tree import server_fields
 
 if TYPE_CHECKING:
     from companion.providers.servers import OwnServer
@@ -44,7 +45,7 @@ _ROLE_WORDS = {
     Role.SPEAKS: "speaks",
     Role.EMBEDS: "compares texts",
 }
-_KINDS = next(each for each in server_fields() if each.name == "kind").declared.choices
+_KIND = next(each for each in server_fields() if each.name == "kind").declared
 _NO_KEYRING = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED)
 
 
@@ -117,7 +118,7 @@ class ServerForm(QFrame):
         self.kind = QComboBox()
         self.kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.kind.setMinimumContentsLength(12)  # as wide as the page, however large the text is
-        for value, words in _KINDS.items():
+        for value, words in _KIND.choices.items():
             self.kind.addItem(words, value)
         several = "Several, separated by commas, work as one: if one does not answer, the next is asked."
         self._key_box = labelled("Key", self.key, "Only if it asks for one. Kept in the system's keyring.")
