@@ -18,13 +18,14 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import narrow, text_label
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
+from companion.language import mark, tr, trn
 
 if TYPE_CHECKING:
     from companion.journal.backups import About
 
 WithWords = Callable[[str], Awaitable[None]]
 """What is done with a passphrase, or "" for the keyring."""
-_NONE = "No backup yet. One is made by itself once there is something to lose."
+_NONE = mark("No backup yet. One is made by itself once there is something to lose.")
 
 
 class BackupsSection(QWidget):
@@ -33,15 +34,15 @@ class BackupsSection(QWidget):
         self._source, self._work = source, work
         self.state = text_label("", "hint")
         self.made = narrow(QComboBox())
-        self.made.setAccessibleName("Backups, newest first")
-        above = text_label("Newest first", "small")
+        self.made.setAccessibleName(tr("Backups, newest first"))
+        above = text_label(tr("Newest first"), "small")
         above.setBuddy(self.made)  # read before the one that is chosen
         self.lines = text_label("", "hint")
         self.notice = Notice()
-        self.make = QPushButton("Back up now")
-        self.look = QPushButton("Look")
-        self.look.setToolTip("How many reflections are in it, and the first words of the newest")
-        self.restore = QPushButton("Restore …")
+        self.make = QPushButton(tr("Back up now"))
+        self.look = QPushButton(tr("Look"))
+        self.look.setToolTip(tr("How many reflections are in it, and the first words of the newest"))
+        self.restore = QPushButton(tr("Restore …"))
         self.make.clicked.connect(lambda: self._start(self._make()))
         self.look.clicked.connect(lambda: self._start(self._open(partial(self._look, self._path))))
         self.restore.clicked.connect(self._ask)
@@ -49,7 +50,7 @@ class BackupsSection(QWidget):
             button.setEnabled(False)  # until the list is read
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text_label("Backups", "strong"))
+        column.addWidget(text_label(tr("Backups"), "strong"))
         column.addWidget(self.state)
         column.addWidget(above)
         column.addWidget(self.made)
@@ -80,14 +81,21 @@ class BackupsSection(QWidget):
         self.made.clear()
         for each in made:
             self.made.addItem(
-                f"{in_words(each.made_at)} · {each.bytes / 1e6:,.1f} MB", (each.made_at, str(each.path))
+                tr(
+                    "{in_words} · {bytes:,.1f} MB",
+                    in_words=in_words(each.made_at),
+                    bytes=each.bytes / 1e6,
+                ),
+                (each.made_at, str(each.path)),
             )
         for button in (self.look, self.restore):
             button.setEnabled(bool(made))
         self.made.setEnabled(bool(made))
-        self.state.setText(f"Last good backup: {in_words(made[0].made_at)}" if made else _NONE)
+        self.state.setText(
+            tr("Last good backup: {in_words}", in_words=in_words(made[0].made_at)) if made else tr(_NONE)
+        )
         if (failed := self._source.standing.failed) is not None:
-            self.notice.tell(f"The last try failed. {failed.message} {failed.hint}".strip())
+            self.notice.tell(f"{tr('The last try failed.')} {failed.message} {failed.hint}".strip())
 
     async def _make(self) -> None:
         self.notice.tell("")
@@ -100,11 +108,11 @@ class BackupsSection(QWidget):
         self._with_words: WithWords | None = None
         self.words = PassphraseForm("enter", self._use)
         self.words.opened.connect(self.asks.hide)
-        self.open_it = QPushButton("Open")
+        self.open_it = QPushButton(tr("Open"))
         self.open_it.clicked.connect(self.words.try_it)
         column = QVBoxLayout(self.asks)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text_label("Your passphrase opens this backup.", "hint"))
+        column.addWidget(text_label(tr("Your passphrase opens this backup."), "hint"))
         column.addWidget(self.words)
         column.addWidget(self.open_it, 0, Qt.AlignmentFlag.AlignLeft)
         self.asks.hide()
@@ -132,20 +140,24 @@ class BackupsSection(QWidget):
         self._show(await self._source.look(path, passphrase))
 
     def _show(self, about: About) -> None:
-        count = f"{about.reflections:,} reflection{'' if about.reflections == 1 else 's'}"
-        lines = [f"{in_words(at)}: {text or 'without words'}" for at, text in about.lines]
-        self.lines.setText("\n".join([f"{count}, {about.turns:,} turns. The newest:", *lines]))
+        count = trn("{n:,} reflection", "{n:,} reflections", about.reflections)
+        turns = trn("{n:,} turn", "{n:,} turns", about.turns)
+        lines = [f"{in_words(at)}: {text or tr('without words')}" for at, text in about.lines]
+        self.lines.setText("\n".join([tr("{count}, {turns}. The newest:", count=count, turns=turns), *lines]))
         self.lines.show()
 
     def _ask(self) -> None:
         path = self._path
         self.asks.hide()
         self.notice.tell(
-            f"Make the backup of {in_words(self.made.currentData()[0])} your journal? The file of now is kept beside, "
-            "and what was said since comes along.",
+            tr(
+                "Make the backup of {in_words} your journal? The file of now is kept beside, and "
+                "what was said since comes along.",
+                in_words=in_words(self.made.currentData()[0]),
+            ),
             (
-                ("Restore", lambda: self._start(self._open(partial(self._restore, path)))),
-                ("Leave it", lambda: None),
+                (tr("Restore"), lambda: self._start(self._open(partial(self._restore, path)))),
+                (tr("Leave it"), lambda: None),
             ),
             kind="hint",
         )
@@ -153,7 +165,12 @@ class BackupsSection(QWidget):
     async def _restore(self, path: Path, passphrase: str) -> None:
         joined = await self._source.restore(path, passphrase)
         await self._list()
-        self.notice.tell(f"Restored, with {joined.turns:,} newer turns of the file before.", kind="hint")
+        told = trn(
+            "Restored, with {n:,} newer turn of the file before.",
+            "Restored, with {n:,} newer turns of the file before.",
+            joined.turns,
+        )
+        self.notice.tell(told, kind="hint")
 
     @property
     def _path(self) -> Path:
@@ -164,4 +181,4 @@ def in_words(at: float) -> str:
     """A day and a minute: "today 14:02"."""
     when = When.of(at, None)
     today = now().day
-    return f"{'today' if when.day == today else when.day_in_words(today)} {when.local:%H:%M}"
+    return f"{tr('today') if when.day == today else when.day_in_words(today)} {when.local:%H:%M}"
