@@ -29,7 +29,7 @@ _TABLES: dict[str, tuple[object, ...]] = {
     "setting": ("label", "help", "choices", "suggestions"),
     "Card": (0, 1, "sentence", "hint"),
     "Keys": ("does",),
-    "PageInfo": ("title",),
+    "PageInfo": ("title", "words"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
 _HEADER = """msgid ""

@@ -13,6 +13,7 @@ ROOMS = (
     "settings/declared.py",
     "settings/window.py",
     "gui/welcome/",
+    "gui/settings/",
     "gui/shortcuts.py",
     "gui/shell.py",
     "gui/topbar.py",
@@ -27,6 +28,10 @@ MEANT = {
     "the microphone is tested",
     "the welcome is shown",
     "Companion: {}",
+    "Companion {}",
+    "pip install --upgrade reflection-companion",
+    "spare key",
+    "Wyoming",
 }
 """Names, and texts that only the program itself reads."""
 _SENTENCE = re.compile(r"^[A-Z“\"'{(*]?.*[a-z]{2,} .*[a-z]{2,}", re.DOTALL)

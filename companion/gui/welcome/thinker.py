@@ -270,7 +270,7 @@ class ThinkerPage(WelcomePage):
         self.work.start(self._test(spec), "offered key")
 
     async def _test(self, spec: Spec) -> None:
-        self.notice.tell(tr("Asking {display_name} …", display_name=spec.display_name), kind="small")
+        self.notice.tell(tr("Asking {who} …", who=spec.display_name), kind="small")
         health = await self.host.check(spec.name, Role.THINKS, None)
         self._checked(health)
         if health.ok:
