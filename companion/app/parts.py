@@ -24,10 +24,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import ClassVar
 
 import companion
 from companion.children import kill, start_python
 from companion.errors import CompanionError, Kind
+from companion.language import Worded, mark, tr
 from companion.log import redact
 from companion.settings.declared import Network
 from companion.tasks import spawn
@@ -49,13 +51,14 @@ _NO_NETWORK = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Worded):
     """Something that can be installed."""
 
+    WORDS: ClassVar = frozenset({"label", "does"})
     name: str
     label: str
     does: str
-    """What it is for, as the rest of a sentence."""
+    """What it is for, in a sentence."""
     package: str
     module: str
     size_mb: int = 0
@@ -68,7 +71,7 @@ PARTS: Mapping[str, Part] = {
         Part(
             name="mind",
             label="llama.cpp",
-            does="runs language models on this computer",
+            does=mark("It runs language models on this computer."),
             package="xllamacpp",
             module="xllamacpp",
             size_mb=101,
@@ -76,29 +79,29 @@ PARTS: Mapping[str, Part] = {
         Part(
             name="meaning",
             label="ONNX Runtime",
-            does="lets MiniLM read the journal, which finds what was said in other words",
+            does=mark("It lets MiniLM read the journal, which finds what was said in other words."),
             package="onnxruntime",
             module="onnxruntime",
             size_mb=78,
         ),
         Part(
             name="echo",
-            label="The echo canceller",
-            does="lets you talk over the answer without headphones when you talk hands-free",
+            label=mark("The echo canceller"),
+            does=mark("It lets you talk over the answer without headphones when you talk hands-free."),
             package="pywebrtc-audio",
             module="pywebrtc_audio",
         ),
         Part(
             name="whisper",
             label="CTranslate2",
-            does="runs Whisper, which hears far better than the plain recogniser",
+            does=mark("It runs Whisper, which hears far better than the plain recogniser."),
             package="ctranslate2",
             module="ctranslate2",
         ),
         Part(
             name="piper",
             label="sherpa-onnx",
-            does="speaks with natural voices",
+            does=mark("It speaks with natural voices."),
             package="sherpa-onnx",
             module="sherpa_onnx",
         ),
@@ -224,18 +227,18 @@ async def install(
     place = place or Place()
     if is_offline():
         raise _shut(part)
-    told(Step(words="Asking pip …"))
+    told(Step(words=tr("Asking pip …")))
     try:
         process = await start_python(place.python, *_arguments(part), keeps_proxy=keeps_proxy)
     except OSError as error:
-        raise _failed(part, "pip could not be started.", place, error) from error
+        raise _failed(part, tr("pip could not be started."), place, error) from error
     said: list[str] = []
     try:
         async with asyncio.timeout(WHOLE_S):
             await _follow(process, part, said, told, is_offline)
             code = await process.wait()
     except TimeoutError as error:
-        raise _failed(part, "pip said nothing for too long.", place, error) from error
+        raise _failed(part, tr("pip said nothing for too long."), place, error) from error
     finally:
         kill(process)
         await process.wait()
@@ -295,12 +298,18 @@ def read_line(line: str, name: str) -> Step | None:
     if (found := re.match(r"Progress (\d+) of (\d+)$", line)) is not None:
         done, whole = int(found[1]), int(found[2])
         if not whole:
-            return Step(words=f"Fetching {name} …")
+            return Step(words=tr("Fetching {name} …", name=name))
         return Step(
-            words=f"Fetching {name}: {done / 1e6:,.0f} of {whole / 1e6:,.0f} MB", share=min(1.0, done / whole)
+            words=tr(
+                "Fetching {name}: {done:,.0f} of {whole:,.0f} MB",
+                name=name,
+                done=done / 1e6,
+                whole=whole / 1e6,
+            ),
+            share=min(1.0, done / whole),
         )
     if line.startswith("Installing collected packages"):
-        return Step(words="Putting it in place …")
+        return Step(words=tr("Putting it in place …"))
     return None
 
 
@@ -325,26 +334,26 @@ def _why(part: Part, said: list[str], place: Place) -> CompanionError:
     text = "\n".join(said)
     if "No space left" in text:
         return CompanionError(
-            Kind.DISK_FULL, hint=f"{part.label} was not installed. Make room and try again."
+            Kind.DISK_FULL, hint=tr("{part} was not installed. Make room and try again.", part=part.label)
         )
     if any(words in text for words in _NO_NETWORK):
-        return _failed(part, "The network did not answer.", place)
+        return _failed(part, tr("The network did not answer."), place)
     if "No matching distribution" in text or not text:
         return CompanionError(
             Kind.NOT_SUPPORTED,
-            f"There is no ready-built {part.label} for this computer.",
-            hint="What works now goes on working.",
+            tr("There is no ready-built {part} for this computer.", part=part.label),
+            hint=tr("What works now goes on working."),
         )
     if "Permission denied" in text or "externally-managed" in text:
-        return _failed(part, "This installation of Python may not be changed.", place)
-    return _failed(part, "pip gave up; the log has its words.", place)
+        return _failed(part, tr("This installation of Python may not be changed."), place)
+    return _failed(part, tr("pip gave up; the log has its words."), place)
 
 
 def _failed(part: Part, why: str, place: Place, cause: BaseException | None = None) -> CompanionError:
     return CompanionError(
         Kind.DOWNLOAD_FAILED,
-        f"{part.label} was not installed. {why}",
-        hint=f"Nothing else changed. In a terminal: {place.line(part)}",
+        tr("{part} was not installed. {why}", part=part.label, why=why),
+        hint=tr("Nothing else changed. In a terminal: {line}", line=place.line(part)),
         cause=cause,
     )
 
@@ -352,6 +361,6 @@ def _failed(part: Part, why: str, place: Place, cause: BaseException | None = No
 def _shut(part: Part) -> CompanionError:
     return CompanionError(
         Kind.NETWORK_SHUT,
-        f"Offline mode is on, so {part.label} is not fetched.",
-        hint="Switch it off in Settings under Privacy first.",
+        tr("Offline mode is on, so {part} is not fetched.", part=part.label),
+        hint=tr("Switch it off in Settings under Privacy first."),
     )

@@ -20,6 +20,7 @@ from companion.gui.microphone import SignOn
 from companion.gui.shortcuts import bind
 from companion.gui.theme import next_scale
 from companion.gui.window import Window
+from companion.language import tr
 from companion.log import describe
 from companion.tasks import spawn
 
@@ -168,7 +169,7 @@ class Shell:
 
     def _change_text_size(self, step: int) -> None:
         scale = next_scale(self._app.settings.appearance.font_scale, step)
-        self._app.events.emit(Note(text=f"Text size {scale:.0%}"))
+        self._app.events.emit(Note(text=tr("Text size {scale:.0%}", scale=scale)))
         spawn(self._app.change({"appearance.font_scale": scale}), name="change the size of the text")
 
     def _switch_captions(self) -> None:
@@ -256,7 +257,7 @@ class Shell:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
         if not purpose:
-            self._app.events.emit(Note(text="No passphrase is needed now"))
+            self._app.events.emit(Note(text=tr("No passphrase is needed now")))
             return
         if self.passphrase is None:
             from companion.gui.passphrase import PassphraseDialog
@@ -271,7 +272,7 @@ class Shell:
     def open_spare_key(self) -> None:
         """Shows eight new words for the journal; they hold once they were typed back."""
         if self._app.archive.storage in ("", "memory"):
-            self._app.events.emit(Note(text="Nothing is kept now, so there is no journal to open"))
+            self._app.events.emit(Note(text=tr("Nothing is kept now, so there is no journal to open")))
             return
         if self.spare_key is None and not self.window.pages.is_locked:
             from companion.gui.spare_key import SpareKeyDialog

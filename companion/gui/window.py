@@ -40,6 +40,7 @@ from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.language import tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ class Window(QMainWindow):
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
         self.cards.waiting_wanted.connect(self.pages.show_waiting)
-        self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
+        self.cards.too_late.connect(lambda: self.status.show_note(tr("That recording is gone")))
         self._keyboard = Keyboard(self, host)
         area.button.setFocus()
 
@@ -363,14 +364,14 @@ class Window(QMainWindow):
             case e.PhaseLingers():
                 self._show_lingering(event)
             case e.UserSaid(is_of_before=True):
-                self.status.show_note("What you said last is in the reflection before this one")
+                self.status.show_note(tr("What you said last is in the reflection before this one"))
             case e.UserSaid():
                 self._begin_turn(event.turn)
                 self.status.show_saved(event.saved)
             case e.TurnFinished():
                 self._finish(event)
             case e.DraftOffered():
-                self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
+                self.status.show_note(tr("Read it, change it if you like: Enter sends, Esc throws it away"))
             case e.TakeDiscarded(can_undo=True):
                 self.cards.offer_undo()
             case _:
@@ -408,7 +409,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note(
-                        "Headphones work better here: without them you cannot talk over the answer"
+                        tr("Headphones work better here: without them you cannot talk over the answer")
                     )
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
@@ -431,7 +432,7 @@ class Window(QMainWindow):
     def _show_standing(self) -> None:
         fault = ""
         if self.notices.stops_turn and self.phase is e.Phase.READY:
-            fault = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
+            fault = tr("Cut off") if self.notices.stops_only(Kind.CUT_OFF) else tr("Not sent")
         self.status.show_standing(_standing(self.phase, self._engines, self.microphone.open, fault))
 
     def _show_lingering(self, event: e.PhaseLingers) -> None:
@@ -462,7 +463,9 @@ class Window(QMainWindow):
         self._session_usd += record.cost_usd or 0.0
         if record.reply_text:
             QApplication.alert(self)  # does nothing while the window is in front
-        self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
+        self.status.cost.setToolTip(
+            tr("This reflection so far: ${session_usd:.4f}", session_usd=self._session_usd)
+        )
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
         self.pages.refresh_shown()
@@ -479,9 +482,9 @@ def _standing(phase: e.Phase, engines: Mapping[Role, e.EngineInUse], microphone:
     """What the foot of the window says of the moment."""
     hears = engines.get(Role.HEARS)
     if microphone is Open.PAUSED:
-        return "Hands-free listening is paused while a dialog is in front"
+        return tr("Hands-free listening is paused while a dialog is in front")
     if fault:
         return fault
     if phase is e.Phase.LISTENING and hears is not None and hears.host:
         return f"{hears.label} · live"
-    return "Offline" if engines and not any(engine.host for engine in engines.values()) else ""
+    return tr("Offline") if engines and not any(engine.host for engine in engines.values()) else ""

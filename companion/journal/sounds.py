@@ -95,6 +95,12 @@ class Sounds:
             lambda connection: self._remove(connection, "kept_at < ?", kept_before)
         )
 
+    async def kept(self) -> frozenset[str]:
+        """The takes that stay."""
+        sql = "SELECT take_id FROM kept_sound"
+        rows = await self._tables.read(lambda connection: connection.execute(sql).fetchall())
+        return frozenset(row[0] for row in rows)
+
     async def total_s(self) -> tuple[int, float]:
         """How many are kept, and their seconds."""
         sql = "SELECT count(*), coalesce(sum(seconds), 0.0) FROM kept_sound"

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from companion.language import NAMES, SYSTEM
 from companion.settings.field import Page, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class General:
-    """What the window does while it is not in front."""
+    """The window's language, and what it does while it is not in front."""
 
+    interface_language: str = setting(
+        SYSTEM,
+        label="Language of the window",
+        help="From the next start on. What you speak, and what is spoken, is chosen under Hearing and Voice.",
+        choices={SYSTEM: "Like the system", **NAMES},
+        page=Page.GENERAL,
+        environment="COMPANION_LANG",
+    )
     tray: bool = setting(
         True,
         label="Show an icon in the tray",

@@ -265,14 +265,3 @@ async def test_another_try_replaces_the_sound_of_an_answer_and_a_rest_is_kept_be
             assert last.take_id != first.take_id
             assert [path.stem for path in home.takes.glob("*.take")] == [last.take_id]
             assert await journal.read_take(last.take_id) == second_s
-
-
-async def test_a_drive_that_is_away_is_named_before_deleting_for_good(home: Home, tmp_path: Path) -> None:
-    async with running(home) as watched:
-        kept = await watched.turn("The heron stood by the weir.")
-        drive = tmp_path / "drive"
-        await watched.app.change({"journal.backup_folder": str(drive)})
-        told = await watched.app.journal_desk.copies_in_words([kept.session_id])
-        assert f"{drive}, which is not connected, hold it until it is." in told
-        drive.mkdir()
-        assert "not connected" not in await watched.app.journal_desk.copies_in_words([kept.session_id])

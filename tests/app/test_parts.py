@@ -22,7 +22,7 @@ from companion.settings.declared import Network
 TINY = Part(
     name="tiny",
     label="Tiny",
-    does="does nothing",
+    does="It does nothing.",
     package="companion-tiny-part",
     module="companion_tiny_part",
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
+from companion.app.backing_up import Elsewhere
 from companion.app.backing_up import Standing as BackupsStanding
 from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
@@ -19,6 +20,7 @@ from companion.events import DataSent, EngineInUse, Events
 from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.theme import Look
+from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
 from companion.journal.salvage import Joined
 from companion.ledger import Destination, Ledger, destinations
@@ -110,6 +112,10 @@ class StagedBackups:
     def __init__(self) -> None:
         self.standing = BackupsStanding()
         self.kept: list[Backup] = []
+        self.others: list[Elsewhere] = []
+        self.sounds = (Held(), Held())
+        self.program = ""
+        self.apart: list[Path] = []
         self.log: list[tuple[object, ...]] = []
         self.passphrase = ""
         """What opens them; empty: the keyring."""
@@ -127,6 +133,20 @@ class StagedBackups:
 
     async def list(self) -> Sequence[Backup]:
         return self.kept
+
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        return self.others
+
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        return self.program, self.apart
+
+    async def join(self, copy: Path) -> Joined:
+        self.log.append(("join", copy))
+        self.apart.remove(copy)
+        return Joined(1, 3)
+
+    async def recordings(self) -> tuple[Held, Held]:
+        return self.sounds
 
     async def look(self, path: Path, passphrase: str = "") -> About:
         self._open(passphrase)

@@ -8,11 +8,13 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from companion.app.backing_up import Elsewhere
     from companion.app.backing_up import Standing as BackupsStanding
     from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
     from companion.flow import Health, Role, Transcript, VoiceInfo
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
     from companion.ledger import Destination
@@ -74,10 +76,22 @@ class BackupSource(Protocol):
 
     standing: BackupsStanding
 
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        """Folders with backups of before, and that of now where it is not connected."""
+
+    async def recordings(self) -> tuple[Held, Held]:
+        """The kept ones here, and their copies beside the backups."""
+
     async def make(self) -> Backup: ...
 
     async def list(self) -> Sequence[Backup]:
         """Newest first."""
+
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        """The program that copies the journal's folder to other computers, and its copies that went apart."""
+
+    async def join(self, copy: Path) -> Joined:
+        """Adds what a copy holds that went apart; the copy stays, put aside."""
 
     async def look(self, path: Path, passphrase: str = "") -> About: ...
 

@@ -18,15 +18,16 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.page import SettingsPage
+from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from companion.app.parts import Part, Step
 
-_GOES_OUT = (
+_GOES_OUT = mark(
     "It is fetched by pip, a program of its own, from wherever that is set up to fetch. What it sends does not appear "
     "under Privacy; offline mode stops it."
 )
-_BY_HAND = "This installation cannot be changed from here. In a terminal:"
+_BY_HAND = mark("This installation cannot be changed from here. In a terminal:")
 
 
 class PartCard(QFrame):
@@ -48,9 +49,9 @@ class PartCard(QFrame):
         column.setSpacing(8)
         top = QHBoxLayout()
         self.title = text_label("", "strong")
-        self.install = QPushButton("Install")
-        self.cancel = QPushButton("Cancel")
-        self.copy = QPushButton("Copy this line")
+        self.install = QPushButton(tr("Install"))
+        self.cancel = QPushButton(tr("Cancel"))
+        self.copy = QPushButton(tr("Copy this line"))
         top.addWidget(self.title, 1)
         for button in (self.install, self.cancel, self.copy):
             top.addWidget(button)
@@ -59,7 +60,7 @@ class PartCard(QFrame):
         column.addWidget(self.about)
         self.line = QLineEdit()
         self.line.setReadOnly(True)
-        name_control(self.line, "Line that installs it")
+        name_control(self.line, tr("Line that installs it"))
         column.addWidget(self.line)
         self.bar = QProgressBar()
         column.addWidget(self.bar)
@@ -85,15 +86,15 @@ class PartCard(QFrame):
 
     def _show(self, part: Part) -> None:
         can = self._page.host.parts.can_be_installed
-        self.title.setText(f"{part.label} is not installed")
-        size = f" It takes about {part.size_mb} MB." if part.size_mb else ""
-        self.about.setText(f"It {part.does}.{size} {_GOES_OUT if can else _BY_HAND}")
+        self.title.setText(tr("{part} is not installed", part=part.label))
+        size = tr("It takes about {size} MB.", size=part.size_mb) if part.size_mb else ""
+        self.about.setText(" ".join(filter(None, (part.does, size, tr(_GOES_OUT if can else _BY_HAND)))))
         self.line.setText(self._page.host.parts.line(part))
         self.line.setCursorPosition(0)
-        name_control(self.line, f"Line that installs {part.label}")
-        self.bar.setAccessibleName(f"How much of {part.label} is here")
-        self.install.setAccessibleName(f"Install {part.label}")
-        self.copy.setAccessibleName(f"Copy the line that installs {part.label}")
+        name_control(self.line, tr("Line that installs {part}", part=part.label))
+        self.bar.setAccessibleName(tr("How much of {part} is here", part=part.label))
+        self.install.setAccessibleName(tr("Install {part}", part=part.label))
+        self.copy.setAccessibleName(tr("Copy the line that installs {part}", part=part.label))
         self.install.setVisible(can and not self._is_running)
         self.cancel.setVisible(self._is_running)
         self.line.setVisible(not can)
@@ -115,7 +116,9 @@ class PartCard(QFrame):
         except CompanionError as error:
             self._page.tell_error(error)
         else:
-            self._page.notice.tell(f"{part.label} is installed and used from now on.", kind="good")
+            self._page.notice.tell(
+                tr("{part} is installed and used from now on.", part=part.label), kind="good"
+            )
             self._came()
         finally:
             self._is_running = False
@@ -130,6 +133,6 @@ class PartCard(QFrame):
     def _stop(self) -> None:
         self._page.work.end(f"install {self._name}")
         self._is_running = False
-        self._page.notice.tell("Stopped. Nothing was changed.", kind="small")
+        self._page.notice.tell(tr("Stopped. Nothing was changed."), kind="small")
         self.show_if(True)
         self.install.setFocus()

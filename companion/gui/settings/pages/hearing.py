@@ -10,6 +10,7 @@ from companion.gui.settings.page import PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.whisper import SPEC as WHISPER
@@ -24,7 +25,7 @@ class HearingPage(RolePage):
     role = Role.HEARS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Hearing")
+        super().__init__(host, look, tr("Hearing"))
 
     @property
     def whisper_model(self) -> str:
@@ -52,7 +53,7 @@ class HearingPage(RolePage):
         self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.rough = text_label(
-            "Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong.", "small"
+            tr("Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong."), "small"
         )
         self.models.shown.connect(self._show_rough)
         self.column.addWidget(self.rough)

@@ -6,12 +6,13 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.settings import Page
 
 
 class TalkingPage(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Talking", Page.TALKING)
+        super().__init__(host, look, tr("Talking"), Page.TALKING)
         self.part = PartCard(self, "echo")
         headphones = next(row for row in self.rows if row.field.name == "talk.headphones")
         self.column.insertWidget(self.column.indexOf(headphones) + 1, self.part)

@@ -17,6 +17,7 @@ from companion.gui.settings.role_page import RolePage
 from companion.gui.settings.spending import SpentBar
 from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.provider import Spec
 from companion.settings import Page
@@ -26,7 +27,7 @@ class ThinkingPage(RolePage):
     role = Role.THINKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Thinking")
+        super().__init__(host, look, tr("Thinking"))
 
     def add_own_rows(self) -> None:
         self.trial = Trial(self)
@@ -69,7 +70,7 @@ class ThinkingPage(RolePage):
     def _state_of(self, spec: Spec) -> tuple[str, str]:
         text, kind = super()._state_of(spec)
         if spec.name == MIND and self.trial.pace is not None and kind != "warn":
-            text = f"on this computer · {self.trial.pace.words}"
+            text = tr("on this computer · {words}", words=self.trial.pace.words)
         return text, kind
 
     def refresh(self) -> None:
@@ -90,7 +91,7 @@ class ThinkingPage(RolePage):
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
             row.control.setCompleter(completer)
-            row.control.setPlaceholderText("The provider's own choice")
+            row.control.setPlaceholderText(tr("The provider's own choice"))
         return row
 
 

@@ -23,6 +23,7 @@ from companion.gui.settings.page import PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.piper import SPEC as PIPER
@@ -40,19 +41,19 @@ class VoicePage(RolePage):
     role = Role.SPEAKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Voice")
+        super().__init__(host, look, tr("Voice"))
 
     def add_own_rows(self) -> None:
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        label = text_label("Voice", "small")
+        label = text_label(tr("Voice"), "small")
         self.voices = QListWidget()
         self.voices.setProperty("framed", "true")
         self.voices.setMinimumHeight(150)
         self.voices.setMaximumHeight(190)
-        name_control(self.voices, "Voice", "The chosen voice speaks from the next sentence on.")
+        name_control(self.voices, tr("Voice"), tr("The chosen voice speaks from the next sentence on."))
         label.setBuddy(self.voices)
         self.listen = ListenButton(self.look, self._listen, self.stop_listening)
         column.addWidget(label)
@@ -77,12 +78,12 @@ class VoicePage(RolePage):
     def _speed_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(12)
-        label = QLabel("Speed")
+        label = QLabel(tr("Speed"))
         label.setProperty("type", "small")
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed.setRange(_STEPS // 2, _STEPS * 2)
         self.speed.setPageStep(_STEPS // 4)
-        name_control(self.speed, "Speed of the voice")
+        name_control(self.speed, tr("Speed of the voice"))
         label.setBuddy(self.speed)
         self.pace = QLabel()
         self.pace.setProperty("type", "small")
@@ -118,7 +119,7 @@ class VoicePage(RolePage):
     def _fill(self, voices: tuple[VoiceInfo, ...] | list[VoiceInfo] | object) -> None:
         self._voices_of = ""
         self.voices.clear()
-        usual = QListWidgetItem("The usual voice")
+        usual = QListWidgetItem(tr("The usual voice"))
         usual.setData(Qt.ItemDataRole.UserRole, "")
         self.voices.addItem(usual)
         assert isinstance(voices, tuple | list)
@@ -179,7 +180,9 @@ class VoicePage(RolePage):
     async def _use_model(self, name: str) -> None:
         row = self.models.rows.get(name)
         if row is not None and row.model.is_tried:
-            self.notice.tell(f"Trying how quick {row.model.label} is on this computer …", kind="small")
+            self.notice.tell(
+                tr("Trying how quick {label} is on this computer …", label=row.model.label), kind="small"
+            )
             try:
                 objection = await self.host.voice_objection(PIPER.name, name)
             except CompanionError as error:
