@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from companion.language import Worded, mark, tr
+
 
 class Kind(StrEnum):
     """Every fault a person can meet; each has one card in `CARDS`."""
@@ -111,9 +113,10 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class Card(Worded):
     """One fault as a person reads it."""
 
+    WORDS = frozenset({"sentence", "hint"})
     sentence: str
     """What happened. `{who}` is the provider or device."""
     hint: str
@@ -125,11 +128,39 @@ class Card:
 
 
 _A = Action
-_ALLOW_MICROPHONE = {
-    "darwin": "Open System Settings > Privacy & Security > Microphone, turn Companion on and start it again.",
-    "win32": "Open Settings > Privacy & security > Microphone and let desktop apps use it.",
-}.get(sys.platform, "It may be muted or switched off in the system's sound and privacy settings.")
-"""macOS and Windows may also give silence instead of refusing."""
+_DENIED, _SILENT = {
+    "darwin": (
+        mark(
+            "Open System Settings > Privacy & Security > Microphone, turn Companion on and start it again. "
+            "You can write instead."
+        ),
+        mark(
+            "No sound at all comes from it. Check its mute switch. Open System Settings > Privacy & Security > "
+            "Microphone, turn Companion on and start it again."
+        ),
+    ),
+    "win32": (
+        mark(
+            "Open Settings > Privacy & security > Microphone and let desktop apps use it. You can write instead."
+        ),
+        mark(
+            "No sound at all comes from it. Check its mute switch. Open Settings > Privacy & security > "
+            "Microphone and let desktop apps use it."
+        ),
+    ),
+}.get(
+    sys.platform,
+    (
+        mark(
+            "It may be muted or switched off in the system's sound and privacy settings. You can write instead."
+        ),
+        mark(
+            "No sound at all comes from it. Check its mute switch. It may be muted or switched off in the "
+            "system's sound and privacy settings."
+        ),
+    ),
+)
+"""What to do about a microphone that is refused. macOS and Windows may also give silence instead."""
 CARDS: Mapping[Kind, Card] = {
     Kind.NO_MICROPHONE: Card(
         "No microphone was found.",
@@ -143,12 +174,12 @@ CARDS: Mapping[Kind, Card] = {
     ),
     Kind.MICROPHONE_DENIED: Card(
         "This computer does not let Companion use the microphone.",
-        f"{_ALLOW_MICROPHONE} You can write instead.",
+        _DENIED,
         (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.MICROPHONE_SILENT: Card(
         "The microphone is silent.",
-        f"No sound at all comes from it. Check its mute switch. {_ALLOW_MICROPHONE}",
+        _SILENT,
         (_A.CHOOSE_MICROPHONE,),
     ),
     Kind.MICROPHONE_LOST: Card(
@@ -403,8 +434,8 @@ class CompanionError(Exception):
         card = CARDS[kind]
         self.kind = kind
         self.who = who
-        self.message = message or card.sentence.format(who=who or "The provider")
-        self.hint = hint or card.hint.format(who=who or "the provider")
+        self.message = message or card.sentence.format(who=who or tr("The provider"))
+        self.hint = hint or card.hint.format(who=who or tr("the provider"))
         self.actions = card.actions
         self.cause = cause
         self.retryable = card.retryable if retryable is None else retryable

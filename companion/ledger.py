@@ -85,6 +85,8 @@ class Errand:
 
     who: str = ""
     cargo: Cargo = Cargo.OTHER
+    excerpt_bytes: int = 0
+    """So much of each request is excerpts of earlier reflections, and is booked as such."""
     went: dict[str, Traffic] = field(default_factory=dict)
     """Host -> what crossed."""
 
@@ -133,6 +135,7 @@ class Booking:
         self._ledger, self.host = ledger, host
         self.errand = current_errand() or errand or Errand()
         self._until = -math.inf
+        self._excerpts = self.errand.excerpt_bytes
         now = self._looked_up()
         for traffic in self._found:
             traffic.last_at = now
@@ -143,6 +146,11 @@ class Booking:
         for traffic in self._found:
             traffic.last_at = now
             traffic.sent += count
+        if quoted := min(count, self._excerpts):
+            self._excerpts -= quoted
+            memory = self._ledger.columns(Account(self.errand.who, self.host, Cargo.MEMORY))[1]
+            memory.sent, memory.last_at = memory.sent + quoted, now
+            self._found[-1].sent -= quoted  # of the day, where kinds are told apart
 
     def received(self, count: int) -> None:
         now = self._looked_up()

@@ -315,6 +315,13 @@ class Journal(Protocol):
     async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
         """These finished takes stay with the turn and wait no longer."""
 
+    async def keep_answer(self, turn_id: int, pcm: bytes, *, goes_on: bool) -> None:
+        """The sound of its answer (int16 mono at 16 kHz) stays with the turn, instead of that of an earlier try.
+
+        Args:
+            goes_on: it is the rest of an answer that was cut off, and is kept beside its beginning.
+        """
+
     async def keep_draft(self, text: str) -> None:
         """Words that were not sent, for the next start; empty: none. A journal in memory keeps none."""
 

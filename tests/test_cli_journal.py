@@ -153,6 +153,24 @@ async def test_a_reader_sees_what_was_kept_and_can_change_nothing(home: Home) ->
     await writing.close()
 
 
+def test_kept_recordings_are_counted_and_opened(journal_of: Home, command: Command) -> None:
+    async def keep() -> None:
+        journal = await open_journal(journal_of, passphrase=PASSPHRASE)
+        await journal.keep_answer(1, b"\1\0" * 16_000 * 90, goes_on=False)
+        await journal.close()
+
+    asyncio.run(keep())
+    assert "1 recordings, 2 min; 2.9 MB, encrypted" in command("stats")[1]
+    assert command("backup")[0] == 0
+    code, out, _ = command("verify")
+    assert (code, out.count("1 of 1 recordings are sound")) == (0, 2)
+    (take,) = journal_of.takes.glob("*.take")
+    take.unlink()
+    code, out, _ = command("verify")
+    assert code == 1
+    assert "0 of 1 recordings are sound, 1 are not there" in out
+
+
 def test_a_journal_is_verified_backed_up_and_restored(journal_of: Home, command: Command) -> None:
     code, out, _ = command("backup", "--json")
     made = json.loads(out)

@@ -11,7 +11,9 @@ PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    **dict.fromkeys(("errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0),
+    **dict.fromkeys(
+        ("language", "errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0
+    ),
     **dict.fromkeys(
         (
             "paths",
@@ -53,6 +55,7 @@ FLOOR = {
     "__main__": 6,
 }
 WORDS = (
+    "language",
     "errors",
     "media",
     "calls",

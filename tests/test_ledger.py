@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from companion.ledger import Account, Booking, Cargo, Errand, Ledger, Traffic, carried, on_errand
+from companion.ledger import (
+    Account,
+    Booking,
+    Cargo,
+    Errand,
+    Ledger,
+    Traffic,
+    carried,
+    destinations,
+    on_errand,
+)
 
 NOON = datetime(2026, 11, 20, 12).astimezone().timestamp()
 
@@ -32,6 +42,22 @@ def test_bytes_are_booked_on_the_errand_under_way() -> None:
         Account("Vendor", "a.example", Cargo.WORDS): Traffic(10, 3, 1, NOON),
         Account("", "a.example", Cargo.OTHER): Traffic(1, 0, 1, NOON),
     }
+
+
+def test_excerpts_of_earlier_reflections_are_a_kind_of_their_own() -> None:
+    ledger, errand = Ledger(now=Clock()), Errand(who="Vendor", cargo=Cargo.WORDS, excerpt_bytes=30)
+    with on_errand(errand):
+        for sizes in ((20, 80), (100,)):  # another attempt carries them again
+            booking = Booking(ledger, "a.example")
+            for size in sizes:
+                booking.sent(size)
+    assert errand.went["a.example"].sent == ledger.hosts["a.example"].sent == 200
+    assert {account.cargo: each.sent for account, each in ledger.today.items()} == {
+        Cargo.WORDS: 140,
+        Cargo.MEMORY: 60,
+    }
+    (destination,) = destinations(ledger.today)
+    assert (destination.total.sent, destination.total.requests) == (200, 2)
 
 
 async def test_what_the_reader_does_between_two_pieces_is_not_part_of_the_errand() -> None:

@@ -22,6 +22,7 @@ from companion.places import shown
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
 
@@ -36,6 +37,17 @@ class Standing:
 
     last_good: float | None = None
     failed: CompanionError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A folder with backups in which no new ones are made now."""
+
+    path: Path
+    newest_at: float
+    is_there: bool
+    owes: bool
+    """They still hold something that was deleted for good."""
 
 
 class BackingUp:
@@ -68,10 +80,13 @@ class BackingUp:
         chosen = self._chosen()
         return Path(chosen).expanduser() if chosen else folder_of(self._home.journal)
 
-    async def folder_away(self) -> Path | None:
-        """The folder that was chosen, where it is not there now: its drive is not connected."""
-        folder = self.folder
-        return folder if self._chosen() and not await asyncio.to_thread(folder.is_dir) else None
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        """Folders other than that with backups of before, and that itself where its drive is not connected."""
+        return await asyncio.to_thread(_elsewhere, self._home, self.folder.absolute())
+
+    async def recordings(self) -> tuple[Held, Held]:
+        """The kept ones here, and their copies beside the backups. Raises as `list`."""
+        return await asyncio.to_thread(_recordings, self._home, self.folder)
 
     async def make(self) -> Backup:
         """One more, now.
@@ -116,6 +131,20 @@ class BackingUp:
         self._events.emit(Note(text=f"The backup is your journal now{more}"))
         return joined
 
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        """The program that copies the journal's folder to other computers, empty: none; and its copies that went apart."""
+        return await asyncio.to_thread(_synced, self._home)
+
+    async def join(self, copy: Path) -> Joined:
+        """Adds what a copy holds that went apart, and puts the copy aside. Raises `CompanionError`."""
+        async with self._archive.using() as journal:
+            if self._archive.place is not Place.OPEN or journal.storage == "memory":
+                raise _not_open()
+            joined = await journal.join(copy)
+        await asyncio.to_thread(_put_aside, self._home, copy)
+        self._events.emit(Note(text=f"The copy is joined: {joined.turns:,} turns came"))
+        return joined
+
     def clear_soon(self) -> None:
         """What was deleted for good leaves the backups."""
         self._clearing = spawn(self._clear(), name="clear the backups")
@@ -138,9 +167,10 @@ class BackingUp:
         try:
             async with self._archive.using() as journal:
                 if journal.storage != "memory" and not journal.is_read_only:
-                    _must_be_there(self.folder, is_chosen=bool(self._chosen()))
-                    await journal.clear_backups(self._home, self.folder)
-        except CompanionError as error:  # a drive that is not there; it is done with the next backup
+                    await journal.clear_backups(self._home)
+        except (
+            CompanionError
+        ) as error:  # a disk that cannot be written; it is tried again with the next backup
             _log.info("the backups still hold what was deleted: %s", describe(error))
 
     def _look_soon(self, most_age_s: float) -> None:
@@ -177,6 +207,7 @@ class BackingUp:
                 made = []
             if made:
                 self._stand(Standing(made[0].made_at, self.standing.failed))
+                await asyncio.to_thread(_know, self._home, self.folder, made[0].made_at)
         last = self.standing.last_good
         return is_whole and (last is None or not 0 <= now - last < most_age_s)
 
@@ -204,3 +235,57 @@ def _list(home: Home, folder: Path) -> Sequence[Backup]:
         return list_backups(folder, slots.journal_id) if slots is not None else []
     except OSError as error:
         raise unusable(folder, error) from error
+
+
+def _know(home: Home, folder: Path, newest_at: float) -> None:
+    """Backups that were made before this computer knew the folder lose what is deleted, too."""
+    from companion.journal.backup_folders import known_folders, remember
+
+    try:
+        if not any(each.path == folder.absolute() and each.newest_at for each in known_folders(home)):
+            remember(home, folder, newest_at)
+    except OSError as error:
+        _log.info("a folder of backups is not noted: %s", error.strerror)
+
+
+def _elsewhere(home: Home, present: Path) -> Sequence[Elsewhere]:
+    from companion.journal.backup_folders import known_folders
+
+    found = [
+        Elsewhere(each.path, each.newest_at, each.is_there, bool(each.owes))
+        for each in known_folders(home)
+        if each.newest_at
+    ]
+    return [each for each in found if each.path != present or not each.is_there]
+
+
+def _recordings(home: Home, folder: Path) -> tuple[Held, Held]:
+    from companion.journal.backed_sounds import Held, folder_beside, held_in
+    from companion.journal.backups import slots_of
+    from companion.places import unusable
+
+    try:
+        slots = slots_of(home, folder)
+        if slots is None:
+            return Held(), Held()
+        return held_in(home.takes), held_in(folder_beside(folder, slots.journal_id))
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def _synced(home: Home) -> tuple[str, Sequence[Path]]:
+    from companion.app.synced import conflicted_copies, synced_by
+
+    return synced_by(home.data), conflicted_copies(home.journal)
+
+
+def _put_aside(home: Home, copy: Path) -> None:
+    from companion.journal.copies import new_aside
+    from companion.places import unusable
+
+    try:
+        folder = new_aside(home.data)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        copy.rename(folder / copy.name)
+    except OSError as error:
+        raise unusable(home.data, error) from error

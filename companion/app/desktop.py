@@ -1,4 +1,5 @@
-"""What the desktop tells over D-Bus: that the computer goes to sleep or is locked, and a talk key for every window.
+"""What the desktop tells over D-Bus: that the computer goes to sleep or is locked, and a talk key for every window. And
+what it is told: a notification.
 
 Out: calls on the event loop's thread. On systems without D-Bus, and where a service is missing, nothing comes; the clocks
 (`awake`) and the command `companion toggle-talk` serve there.
@@ -31,6 +32,14 @@ _PORTAL = "org.freedesktop.portal.Desktop"
 _PORTAL_PATH = "/org/freedesktop/portal/desktop"
 _SHORTCUTS = "org.freedesktop.portal.GlobalShortcuts"
 _SHORTCUT = "talk"
+_NOTIFICATIONS = (
+    "org.freedesktop.Notifications",
+    "/org/freedesktop/Notifications",
+    "org.freedesktop.Notifications",
+)
+_ENDS = ("ActionInvoked", "NotificationClosed")
+_HEED_S = 600.0
+"""How long a press on a notification is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,7 @@ class Desktop:
         self._ears = ears
         self._tasks: list[asyncio.Task[None]] = []
         self._key: asyncio.Task[None] | None = None
+        self._notice: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         if sys.platform == "linux":
@@ -79,9 +89,18 @@ class Desktop:
         elif key is not None:
             key.bound("")
 
+    async def notify(self, text: str, pressed: Callable[[], None]) -> bool:
+        """Shows a notification, and heeds a press on the last one only; False: nobody here shows any."""
+        if not self._tasks:
+            return False
+        await stop(self._notice)
+        shown: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._notice = spawn(self._follow_notice(text, pressed, shown), name="follow a notification")
+        return await shown
+
     async def close(self) -> None:
-        await stop(self._key, *self._tasks)
-        self._tasks, self._key = [], None
+        await stop(self._key, self._notice, *self._tasks)
+        self._tasks, self._key, self._notice = [], None, None
 
     async def _quietly(self, follow: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -127,6 +146,24 @@ class Desktop:
         except (OSError, KeyError, ImportError, TimeoutError, ValueError, EOFError) as error:
             _log.info("no global key: %s", error)
             key.bound("")
+
+    async def _follow_notice(
+        self, text: str, pressed: Callable[[], None], shown: asyncio.Future[bool]
+    ) -> None:
+        try:
+            async with _bus("SESSION") as router, _signals(router, _NOTIFICATIONS[2]) as signals:
+                number = await _show_notice(router, text)
+                shown.set_result(True)
+                async with asyncio.timeout(_HEED_S):
+                    while (message := await signals.get()).body[0] != number or _member(message) not in _ENDS:
+                        pass
+                if _member(message) == "ActionInvoked":
+                    pressed()
+        except (OSError, KeyError, ImportError, TimeoutError, ValueError, EOFError) as error:
+            _log.info("no notification: %s", error)
+        finally:
+            if not shown.done():
+                shown.set_result(False)
 
 
 # -- the bus ------------------------------------------------------------------------------------------------
@@ -196,6 +233,17 @@ async def _call(
         raise ValueError(f"{method}: {reply.body}")
     found: tuple[Any, ...] = reply.body
     return found
+
+
+async def _show_notice(router: DBusRouter, text: str) -> int:
+    """The desktop's number of it.
+
+    Raises:
+        ValueError: nobody shows any.
+    """
+    hints = {"desktop-entry": ("s", "companion"), "transient": ("b", True)}
+    body = ("Companion", 0, "companion", "Companion", text, ["default", "Show"], hints, -1)
+    return int((await _call(router, _NOTIFICATIONS, "Notify", "susssasa{sv}i", body))[0])
 
 
 async def _own_session(router: DBusRouter) -> str:

@@ -175,10 +175,15 @@ class JournalDesk:
             last = max(until for _, until in remains.copies)
             day = days.When.of(last, None).day_in_words(days.now().day)
             said.append(f"Copies of the journal hold it until {day}.")
-        if (away := await self._backups.folder_away()) is not None:
-            said.append(
-                f"Backups on the drive of {shown(away)}, which is not connected, hold it until it is."
-            )
+        for away in await self._backups.elsewhere():
+            if not away.is_there and remains.began is not None and away.newest_at >= remains.began:
+                newest = days.When.of(away.newest_at, None).day_in_words(days.now().day)
+                said.append(
+                    f"Backups in {shown(away.path)}, which is not connected, hold it until it is; the newest is of "
+                    f"{newest}."
+                )
+        for aside in remains.aside:
+            said.append(f"The file put aside in {shown(aside)} holds it until you remove that folder.")
         others = sorted({roles.label_of(name) for _, name in remains.engines if _is_elsewhere(name)})
         if others:
             said.append(f"{' and '.join(others)} had it to answer you, and may keep it for a time.")

@@ -15,14 +15,13 @@ from companion.errors import CompanionError, Kind
 from companion.events import Event, Trouble
 
 if TYPE_CHECKING:
-    from sqlite3 import Connection
-
     from companion.app.companion import Companion
     from companion.journal.backups import Backup
     from companion.journal.keys import KeySlots
     from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
     from companion.log import Secret
+    from companion.paths import Home
 
 Ask = Callable[[str], str]
 """Asks the person for a passphrase, with these words."""
@@ -95,6 +94,30 @@ async def verify(app: Companion, ask: Ask) -> list[Verified]:
     for path in files:
         fault = await asyncio.to_thread(verify_file, path, key, slots.journal_id, path == app.home.journal)
         found.append(Verified(path, not fault, fault or "every page is sound"))
+    if found[0].is_sound:
+        found += await asyncio.to_thread(
+            _verify_sounds, app.home, app.backing_up.folder, key, slots.journal_id
+        )
+    return found
+
+
+def _verify_sounds(home: Home, folder: Path, key: Secret, journal_id: str) -> list[Verified]:
+    """The recordings that the journal keeps, and those beside its backups."""
+    from companion.journal.backed_sounds import folder_beside, kept_in, try_all
+
+    kept = kept_in(home.journal, key, journal_id, is_living=True)
+    beside, found = folder_beside(folder, journal_id), []
+    for path in (home.takes, beside):
+        if not kept or (path == beside and not path.is_dir()):
+            continue
+        tried = try_all(path, key, kept)
+        detail = f"{tried.sound:,} of {len(kept):,} recordings are sound"
+        if tried.missing:
+            detail += f", {tried.missing:,} are not there"
+        if tried.damaged:
+            detail += f", {tried.damaged:,} are damaged"
+        is_whole = not tried.damaged and (path == beside or not tried.missing)
+        found.append(Verified(path, is_whole, detail))
     return found
 
 
@@ -127,16 +150,8 @@ async def restore(app: Companion, ask: Ask, wanted: Path | None) -> tuple[Path, 
 
 async def merge(app: Companion, other: Path) -> Joined:
     """Adds to the open journal what another copy of it holds. Raises `CompanionError`; nothing was added then."""
-    from companion.journal.backups import merge_file
-
     async with app.archive.using() as journal:
-        key, journal_id = journal.key_and_id
-
-        def job(connection: Connection) -> Joined:
-            journal.tables.before_entries()
-            return merge_file(connection, other, key, journal_id)
-
-        return await journal.tables.read(job)
+        return await journal.join(other)
 
 
 async def _secrets(app: Companion, state: JournalState, ask: Ask) -> tuple[bytes | None, str | None]:

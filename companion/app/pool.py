@@ -230,10 +230,11 @@ class ProviderPool:
                         asked = _each_piece(asked)
                 else:
                     request = replace(request, model=block.model)
-                if role is Role.THINKS and name != roles.OFFLINE[role]:  # the guide reads the note itself
-                    may_know = roles.may_recall(settings, name)
-                    request = replace(request, messages=told(request.messages, may_know=may_know))
                 errand, size = Errand(who=provider.spec.display_name, cargo=_CARGO[role]), RequestSize()
+                if role is Role.THINKS and name != roles.OFFLINE[role]:  # the guide reads the note itself
+                    sent = told(request.messages, may_know=roles.may_recall(settings, name))
+                    request = replace(request, messages=sent.messages)
+                    errand.excerpt_bytes = size.quotes(sent.quotes, sent.excerpts)
                 try:
                     async with opened(lambda it: carried(errand, asked(size.weighed(it))), request) as chunks:
                         async for chunk in chunks:

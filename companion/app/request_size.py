@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,12 @@ class RequestSize:
         """Of text that comes as it is written."""
         self._bytes = 0
         self._rate_hz = 0
+        self._quoted_words = self._excerpts = 0
+
+    def quotes(self, text: str, excerpts: int) -> int:
+        """So much of the request is from earlier reflections; how many bytes of its body that is."""
+        self._quoted_words, self._excerpts = len(text.split()), excerpts
+        return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
     def weighed(self, request: Any) -> Any:
         """`request`, counted."""
@@ -35,10 +42,14 @@ class RequestSize:
 
     @property
     def in_words(self) -> str:
-        """ "412 words", "8.2 s of your voice"."""
+        """ "412 words and 3 earlier excerpts", "8.2 s of your voice"."""
         if self._rate_hz:
             return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
-        return f"{self._words:,} words" if self._words != 1 else "1 word"
+        count = self._words - self._quoted_words
+        said = f"{count:,} words" if count != 1 else "1 word"
+        if not self._excerpts:
+            return said
+        return f"{said} and {self._excerpts} earlier excerpt{'' if self._excerpts == 1 else 's'}"
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         self._bytes = 0  # another attempt carries the same again, not more

@@ -13,7 +13,7 @@ from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
 from companion.providers import registry
 from companion.settings import Settings, block_fields, normalise_base_url, normalise_tcp_address
-from companion.settings.declared import is_provider_name, server_fields
+from companion.settings.tree import is_provider_name, server_fields
 
 if TYPE_CHECKING:
     from companion.providers.servers import OwnServer

@@ -86,6 +86,10 @@ class Surroundings:
         """Compares the clocks now."""
         self._awake.look()
 
+    async def notify(self, text: str, pressed: Callable[[], None]) -> bool:
+        """Shows a notification of the desktop; False: it shows none."""
+        return await self._desktop.notify(text, pressed)
+
     async def close(self) -> None:
         await stop(self._watching, self._renewing)
         await self._desktop.close()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from companion.records import Hit, Selection, SessionRecord
 
 _USUAL_LIMIT = 20
+_SOUND_BYTES_PER_S = 32_000
 _USAGE = (
     "companion journal list | search WORDS | show ID ... | stats | export TARGET [--format F] [--sound] | "
     "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER | verify | backup [FOLDER] | "
@@ -261,6 +262,8 @@ async def _stats(app: Companion, args: argparse.Namespace) -> int:
         turns, words = await journal.exchange.totals(selection)
         figures = summary(await journal.insights.read(selection))
         figures |= {"turns": turns, "words": words, "bytes": _size(app.home.journal)}
+        recordings, seconds = await journal.sounds.total_s()
+        figures |= {"recordings": recordings, "recorded_s": round(seconds)}
     if args.json:
         print_json(figures)
         return 0
@@ -272,6 +275,10 @@ async def _stats(app: Companion, args: argparse.Namespace) -> int:
     print(
         f"{turns:,} turns, about {words:,} words of yours; {_size(app.home.journal) / 1e6:,.1f} MB, encrypted"
     )
+    if recordings:
+        print(
+            f"{recordings:,} recordings, {duration(seconds)}; {seconds * _SOUND_BYTES_PER_S / 1e6:,.1f} MB, encrypted"
+        )
     for name in ("tags", "people"):
         labels: list[tuple[str, int]] = list(figures[name].items())[:10]
         if labels:

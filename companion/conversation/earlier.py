@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from companion import days
@@ -39,16 +39,28 @@ def with_note(messages: tuple[Message, ...], earlier: Sequence[Earlier]) -> tupl
     return (replace(messages[0], metadata={**messages[0].metadata, EARLIER: note}), *messages[1:])
 
 
-def told(messages: tuple[Message, ...], *, may_know: bool) -> tuple[Message, ...]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one provider is sent."""
+
+    messages: tuple[Message, ...]
+    quotes: str = ""
+    """What of it is from earlier reflections, with the words around it."""
+    excerpts: int = 0
+    """How many of them."""
+
+
+def told(messages: tuple[Message, ...], *, may_know: bool) -> Told:
     """What one provider is sent: the note as text where it may know the journal, and no note at all elsewhere."""
     if not messages or EARLIER not in messages[0].metadata:
-        return messages
+        return Told(messages)
     first = messages[0]
     rest = {key: value for key, value in first.metadata.items() if key != EARLIER}
     if not may_know:
-        return (replace(first, metadata=rest), *messages[1:])
+        return Told((replace(first, metadata=rest), *messages[1:]))
     quotes = quoted(json.loads(first.metadata[EARLIER]))
-    return (replace(first, content=f"{first.content}{quotes}"), *messages[1:])
+    sent = (replace(first, content=f"{first.content}{quotes}"), *messages[1:])
+    return Told(sent, quotes, quotes.count("<said "))
 
 
 def quoted(notes: Sequence[dict[str, str]]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.answer import Answer
+from companion.conversation.answer_sound import AnswerSound
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.written_answer import TurnProviders
@@ -34,7 +35,7 @@ from companion.events import (
     TurnFinished,
 )
 from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
-from companion.ports import Gate, Journal, Spool, Take
+from companion.ports import Gate, Journal, Player, Spool, Take
 from companion.records import KeepSound
 from companion.tasks import spawn, stop
 
@@ -114,6 +115,8 @@ class LiveTurn:
     continues: TurnRecord | None = None
     """The same turn up to where its answer was cut off; this one goes on with it."""
     answer: Answer | None = None
+    answer_sound: AnswerSound | None = None
+    """What is heard of it, where that is to be kept."""
     care: Response | None = None
     """What follows from the words for a person who may be in danger; None: nothing, or not looked at yet."""
     has_cared: bool = False
@@ -194,6 +197,14 @@ class LiveTurn:
     def beginning(self) -> str:
         """The written words with which its answer begins; empty where it goes on with one that was cut off."""
         return self.care.beginning if self.care is not None and self.continues is None else ""
+
+    def player(self) -> Player:
+        """Where its answer sounds."""
+        player = self.context.organs.player()
+        if not self.context.organs.keeps_sound().stays:
+            return player
+        self.answer_sound = AnswerSound(player)
+        return self.answer_sound
 
     # -- what is known of it --------------------------------------------------------------------------------
 
@@ -409,6 +420,7 @@ class LiveTurn:
         is_saved = await self.context.saver.save(self)
         over = TurnFinished(turn=self.number, record=self.record, saved=is_saved, is_of_before=self.is_left)
         self.context.events.emit(over)
+        await self.context.saver.keep_answer(self)
 
     async def saved(self) -> None:
         """All that was begun to be saved of it is."""

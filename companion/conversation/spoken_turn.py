@@ -184,7 +184,7 @@ class SpokenTurn(LiveTurn):
         self.look_after_words()
         self.answer = self.spoken_answer = answer = SpokenAnswer(
             turn=self.number,
-            player=self.context.organs.player(),
+            player=self.player(),
             events=self.context.events,
             mark=self.mark,
             on_sentence=self.sentences.put_nowait,

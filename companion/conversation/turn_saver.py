@@ -189,6 +189,17 @@ class TurnSaver:
         except CompanionError as error:
             self._events.emit(Trouble(error=error, turn=turn.number))
 
+    async def keep_answer(self, turn: LiveTurn) -> None:
+        """The sound of its answer stays with its words, as far as it was heard."""
+        sound, turn.answer_sound = turn.answer_sound, None
+        if sound is None or turn.id is None or not (pcm := await asyncio.to_thread(sound.heard)):
+            return
+        try:
+            async with self.journal_of(turn.session) as journal:
+                await journal.keep_answer(turn.id, pcm, goes_on=turn.continues is not None)
+        except CompanionError as error:
+            self._events.emit(Trouble(error=error, turn=turn.number))
+
     async def discard(self, spools: Iterable[Spool], turn: LiveTurn | None = None) -> None:
         """Forgets recordings."""
         for spool in spools:

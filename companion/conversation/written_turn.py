@@ -195,7 +195,7 @@ class WrittenTurn(LiveTurn):
         self.answer = answer = WrittenAnswer(
             self.providers,
             turn=self.number,
-            player=self.context.organs.player(),
+            player=self.player(),
             events=self.context.events,
             mark=self.mark,
             on_sentence=self._save_sentence,

@@ -43,7 +43,7 @@ class Keyboard:
                 "captions": window.captions_wanted.emit,
                 "full": lambda: window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen),
                 "close": window.close,
-                "quit": window.close,
+                "quit": window.leave,
             },
         )
 

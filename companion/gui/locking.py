@@ -57,8 +57,8 @@ class Locking(QObject):
         self._asleep: list[QShortcut] = []
         """Keys that lead nowhere while it is locked."""
         self._is_welcoming = False
-        bind(window, {"lock": self._lock})
-        window.rail.lock_requested.connect(self._lock)
+        bind(window, {"lock": self.lock})
+        window.rail.lock_requested.connect(self.lock)
 
     def follow(self, event: Event) -> None:
         match event:
@@ -72,7 +72,7 @@ class Locking(QObject):
             case LockChanged() if self._window.pages.is_locked:
                 self._show_unlocked()
 
-    def _lock(self) -> None:
+    def lock(self) -> None:
         if not self._app.lock.lock():
             self._app.events.emit(Note(text="The journal is not open yet, so there is nothing to lock"))
 

@@ -91,3 +91,15 @@ def _read(file: Path | None) -> dict[str, object]:
 
 def _area(rect: QRect) -> int:
     return max(0, rect.width()) * max(0, rect.height())
+
+
+def come_into_view(window: QWidget) -> None:
+    """The window is seen, behind none of the others, and whoever writes elsewhere goes on writing there."""
+    if QGuiApplication.applicationState() is not Qt.ApplicationState.ApplicationActive:
+        if window.isMinimized():
+            window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.raise_()
+    if window.isHidden():  # in the tray
+        window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+        window.show()
+        window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating, False)

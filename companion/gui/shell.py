@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog
 
 from companion.app import Companion
@@ -20,10 +20,12 @@ from companion.gui.microphone import SignOn
 from companion.gui.shortcuts import bind
 from companion.gui.theme import next_scale
 from companion.gui.window import Window
+from companion.language import tr
 from companion.log import describe
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from companion.gui.background import Background
     from companion.gui.devtools import Devtools
     from companion.gui.exchange.steps import Steps
     from companion.gui.passphrase import PassphraseDialog
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _DIALOG, _TEST, _WELCOME = "a dialog is in front", "the microphone is tested", "the welcome is shown"
 """Why hands-free listening is paused."""
+_TRAY_AFTER_MS = 400
+"""The first frame and the first key come before the icon in the tray."""
 
 
 class Shell:
@@ -49,6 +53,7 @@ class Shell:
         self.exchange: Steps | None = None
         """The import or the export that is open."""
         self.welcome: WelcomeView | None = None
+        self.background: Background | None = None
         self._paused: set[str] = set()
         self._is_draft_read = self._is_draft_kept = self._is_welcoming = self._has_asked = False
         self.window = Window(app, geometry=app.home.state / "window.json")
@@ -82,6 +87,17 @@ class Shell:
         if self._app.welcome.is_due:
             self.show_welcome()
         self.window.show()
+        QTimer.singleShot(_TRAY_AFTER_MS, self.window, self.follow_background)
+
+    def follow_background(self) -> None:
+        """From now on there is an icon in the tray, if it is wanted, and answers are told of."""
+        from companion.gui.background import Background
+
+        if self.background is None:
+            self.background = Background(self._app, self.window)
+            self.background.show_wanted.connect(self.bring_to_front)
+            self.background.lock_wanted.connect(self.locking.lock)
+            self.window.put_away.connect(self._close_dialogs)
 
     def hide(self) -> None:
         """Out of sight at once; saving goes on."""
@@ -98,6 +114,7 @@ class Shell:
 
     def leave_soon(self) -> None:
         """The session of the desktop ends; what comes after this may not be waited for."""
+        self.window.stays_open = lambda: False
         self.window.remember_place()
         spawn(self.keep_written(), name="keep draft")
 
@@ -108,6 +125,8 @@ class Shell:
 
     def close(self) -> None:
         self._unwatch()
+        if self.background is not None:
+            self.background.close()
         self.window.deleteLater()
 
     def bring_to_front(self) -> None:
@@ -150,7 +169,7 @@ class Shell:
 
     def _change_text_size(self, step: int) -> None:
         scale = next_scale(self._app.settings.appearance.font_scale, step)
-        self._app.events.emit(Note(text=f"Text size {scale:.0%}"))
+        self._app.events.emit(Note(text=tr("Text size {scale:.0%}", scale=scale)))
         spawn(self._app.change({"appearance.font_scale": scale}), name="change the size of the text")
 
     def _switch_captions(self) -> None:
@@ -238,7 +257,7 @@ class Shell:
         """Asks for the journal's passphrase where one helps."""
         purpose = await self._app.journal_needs()
         if not purpose:
-            self._app.events.emit(Note(text="No passphrase is needed now"))
+            self._app.events.emit(Note(text=tr("No passphrase is needed now")))
             return
         if self.passphrase is None:
             from companion.gui.passphrase import PassphraseDialog
@@ -253,7 +272,7 @@ class Shell:
     def open_spare_key(self) -> None:
         """Shows eight new words for the journal; they hold once they were typed back."""
         if self._app.archive.storage in ("", "memory"):
-            self._app.events.emit(Note(text="Nothing is kept now, so there is no journal to open"))
+            self._app.events.emit(Note(text=tr("Nothing is kept now, so there is no journal to open")))
             return
         if self.spare_key is None and not self.window.pages.is_locked:
             from companion.gui.spare_key import SpareKeyDialog

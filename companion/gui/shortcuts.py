@@ -10,15 +10,17 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, READ_KEY, key_name, key_named
+from companion.language import Worded, mark, tr
 
 ALWAYS = "always"
 """Property of a shortcut that works while the window is locked, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(Worded):
     """What one shortcut is and does."""
 
+    WORDS = frozenset({"does"})
     keys: tuple[str, ...]
     """As Qt writes them; the first one is shown."""
     does: str
@@ -59,12 +61,12 @@ SHORTCUTS: Mapping[str, Keys] = {
     "devtools": Keys(keys=("Ctrl+Shift+D",), does="Open the developer tools"),
 }
 _NEEDED = {
-    Qt.Key.Key_Tab: "Tab goes from one control to the next",
-    Qt.Key.Key_Backtab: "Tab goes from one control to the next",
-    Qt.Key.Key_Return: "Enter sends what you write",
-    Qt.Key.Key_Enter: "Enter sends what you write",
-    Qt.Key.Key_Backspace: "Backspace is needed to write",
-    Qt.Key.Key_Delete: "Delete is needed to write",
+    Qt.Key.Key_Tab: mark("Tab goes from one control to the next"),
+    Qt.Key.Key_Backtab: mark("Tab goes from one control to the next"),
+    Qt.Key.Key_Return: mark("Enter sends what you write"),
+    Qt.Key.Key_Enter: mark("Enter sends what you write"),
+    Qt.Key.Key_Backspace: mark("Backspace is needed to write"),
+    Qt.Key.Key_Delete: mark("Delete is needed to write"),
 }
 
 
@@ -82,20 +84,21 @@ def bind(window: QWidget, actions: Mapping[str, Callable[[], object]]) -> None:
 
 def listed(talk_key: str) -> tuple[tuple[str, str], ...]:
     """Every key with what it does, the talk key (as the settings name it) first."""
-    talk = (key_name(key_named(talk_key)), "Talk: hold it, or tap to keep the microphone open")
-    everywhere = (EVERYWHERE, "Talk from everywhere, also while you are writing")
+    talk = (key_name(key_named(talk_key)), tr("Talk: hold it, or tap to keep the microphone open"))
+    everywhere = (EVERYWHERE, tr("Talk from everywhere, also while you are writing"))
     return (talk, everywhere, *((each.keys[0], each.does) for each in SHORTCUTS.values()))
 
 
 def owner_of(key: int) -> str:
     """What a key, pressed alone, does already, as a sentence without its stop; empty: it is free."""
     if key in _NEEDED:
-        return _NEEDED[Qt.Key(key)]
+        return tr(_NEEDED[Qt.Key(key)])
     if key == key_named(EVERYWHERE):
-        return f"{EVERYWHERE} talks already, from everywhere"
+        return tr("{everywhere} talks already, from everywhere", everywhere=EVERYWHERE)
     for each in SHORTCUTS.values():
         for keys in each.keys:
             sequence = QKeySequence(keys)
             if sequence[0].toCombined() == key:  # type: ignore[index]  # the stubs do not know that a sequence is one
-                return f"{keys} is for something else: {each.does[0].lower()}{each.does[1:]}"
+                does = f"{each.does[0].lower()}{each.does[1:]}"
+                return tr("{keys} is for something else: {does}", keys=keys, does=does)
     return ""

@@ -17,6 +17,7 @@ from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
+from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -29,25 +30,36 @@ if TYPE_CHECKING:
 _LEAST_OPENING_PX = 80
 _GAP_PX = 10
 """Between the script and the card of a practice that is over."""
-_WHAT = {Role.HEARS: "voice", Role.THINKS: "words", Role.SPEAKS: "answers"}
+_GOES = {
+    (Role.HEARS,): mark("Your voice goes to {host}"),
+    (Role.THINKS,): mark("Your words go to {host}"),
+    (Role.SPEAKS,): mark("The answers go to {host}"),
+    (Role.HEARS, Role.THINKS): mark("Your voice and words go to {host}"),
+    (Role.HEARS, Role.SPEAKS): mark("Your voice and answers go to {host}"),
+    (Role.THINKS, Role.SPEAKS): mark("Your words and answers go to {host}"),
+    (Role.HEARS, Role.THINKS, Role.SPEAKS): mark("Your voice, words and answers go to {host}"),
+}
+_ALSO = {
+    (Role.THINKS,): mark("your words to {host}"),
+    (Role.SPEAKS,): mark("the answers to {host}"),
+    (Role.THINKS, Role.SPEAKS): mark("your words and answers to {host}"),
+}
+"""What comes after another host was named."""
 
 
 def where_it_goes(hosts: Mapping[Role, str]) -> str:
     """One sentence about what leaves this computer, and to whom."""
-    by_host: dict[str, list[str]] = {}
-    for role, what in _WHAT.items():
+    by_host: dict[str, tuple[Role, ...]] = {}
+    for role in (Role.HEARS, Role.THINKS, Role.SPEAKS):
         if host := hosts.get(role, ""):
-            by_host.setdefault(host, []).append(what)
+            by_host[host] = (*by_host.get(host, ()), role)
     if not by_host:
-        return "Nothing leaves this computer."
-    parts: list[str] = []
-    for host, things in by_host.items():
-        listed = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
-        verb = "" if parts else " goes" if things == ["voice"] else " go"
-        owner = "the" if things == ["answers"] else "your"
-        parts.append(f"{owner} {listed}{verb} to {host}")
-    sentence = ", ".join(parts)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        return tr("Nothing leaves this computer.")
+    told = [
+        tr((_ALSO if place else _GOES)[roles], host=host)
+        for place, (host, roles) in enumerate(by_host.items())
+    ]
+    return f"{', '.join(told)}."
 
 
 class TalkPage(QWidget):
@@ -69,7 +81,7 @@ class TalkPage(QWidget):
         self._shows_script = False
         self.welcome = QScrollArea(self)
         """Scrolls where the question has no room even in the smallest type."""
-        self.welcome.setAccessibleName("The beginning")
+        self.welcome.setAccessibleName(tr("The beginning"))
         self.welcome.setFrameShape(QFrame.Shape.NoFrame)
         self.welcome.setWidgetResizable(True)
         self.welcome.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -80,7 +92,7 @@ class TalkPage(QWidget):
         self.opening = label("", "opening", wraps=True)
         self.how = label("", "soft", wraps=True)
         self.privacy = label(where_it_goes({}), "soft", wraps=True)
-        self.mood = MoodRow(look, "How are you right now?")
+        self.mood = MoodRow(look, tr("How are you right now?"))
         self.mood.marked.connect(lambda mood, word: self.mood_marked.emit(False, mood, word))
         self.mood.left.connect(self.area.button.setFocus)
         self._asks_mood, self._is_over = True, False
@@ -180,8 +192,8 @@ class TalkPage(QWidget):
         self._fit_opening()
 
     def show_talk_key(self, name: str) -> None:
-        key = "the space bar" if name.lower() == "space" else name
-        self.how.setText(f"Hold the button or {key} and speak. Take your time; pauses are fine.")
+        key = tr("the space bar") if name.lower() == "space" else name
+        self.how.setText(tr("Hold the button or {key} and speak. Take your time; pauses are fine.", key=key))
 
     def show_asking(self, *, asks_mood: bool) -> None:
         """Whether the person is asked how they are, before and after."""

@@ -34,12 +34,13 @@ from companion.gui import icons
 from companion.gui.host import PracticeInfo
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
 HEIGHT_PX = 64
 _ROLES = {
-    Role.THINKS: ("Thinks", "thinking"),
-    Role.HEARS: ("Hears", "hearing"),
-    Role.SPEAKS: ("Speaks", "voice"),
+    Role.THINKS: (mark("Thinks"), "thinking"),
+    Role.HEARS: (mark("Hears"), "hearing"),
+    Role.SPEAKS: (mark("Speaks"), "voice"),
 }
 _LONGEST_LABEL_PX = 150
 _TITLE_SHARE = 0.3
@@ -61,7 +62,7 @@ class Pill(QAbstractButton):
     def __init__(self, look: Look, role: Role, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
-        self._role_name = _ROLES[role][0]
+        self._role_name = tr(_ROLES[role][0])
         self._label, self.host = "", ""
         self._is_short = False
         self._longest_px = 0
@@ -78,11 +79,12 @@ class Pill(QAbstractButton):
     def show_engine(self, name: str, host: str) -> None:
         """`host` empty: the work is done on this computer."""
         self._label, self.host = name, host
-        where = f"what it needs goes to {host}" if host else "on this computer"
-        self.setAccessibleName(f"{self._role_name}: {name or 'not chosen'}, {where}")
-        self.setAccessibleDescription("Opens its settings")
+        where = tr("what it needs goes to {host}", host=host) if host else tr("on this computer")
+        self.setAccessibleName(f"{self._role_name}: {name or tr('not chosen')}, {where}")
+        self.setAccessibleDescription(tr("Opens its settings"))
         self.setToolTip(
-            f"{self._role_name}: {name}\n" + (f"Goes to {host}" if host else "Nothing leaves this computer")
+            f"{self._role_name}: {name}\n"
+            + (tr("Goes to {host}", host=host) if host else tr("Nothing leaves this computer"))
         )
         self._changed()
 
@@ -166,10 +168,10 @@ class TopBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._look, self._practices = look, practices
-        self._name, self._title = "", "Reflection"
+        self._name, self._title = "", tr("Reflection")
         self._where = self._purpose = ""
         """Which step it is, and what that is for."""
-        self.practice = QPushButton("Reflection")
+        self.practice = QPushButton(tr("Reflection"))
         self.practice.setProperty("tone", "practice")
         self._turn_practice()
         self.practice.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -208,12 +210,12 @@ class TopBar(QWidget):
     ) -> None:
         self._name = name
         self._title = title
-        self.practice.setAccessibleName(f"Practice: {title}")
-        self.practice.setAccessibleDescription("Opens the list of practices")
-        where = f"{step} of {steps}" if steps > 1 and step else ""
-        self._where, self._purpose = "Finished" if is_over else where, "" if is_over else purpose
+        self.practice.setAccessibleName(tr("Practice: {title}", title=title))
+        self.practice.setAccessibleDescription(tr("Opens the list of practices"))
+        where = tr("{step} of {steps}", step=step, steps=steps) if steps > 1 and step else ""
+        self._where, self._purpose = tr("Finished") if is_over else where, "" if is_over else purpose
         self.step.setToolTip(self._purpose)
-        self.step.setAccessibleName("Finished" if is_over else f"Step {where}".strip())
+        self.step.setAccessibleName(tr("Finished") if is_over else tr("Step {where}", where=where).strip())
         self.step.setAccessibleDescription(self._purpose)
         self._dress()
         self._fit()
@@ -225,22 +227,24 @@ class TopBar(QWidget):
     def open_menu(self) -> None:
         """Practices to choose from, and a fresh start."""
         menu = QMenu(self)
-        menu.setAccessibleName("Practices")
+        menu.setAccessibleName(tr("Practices"))
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for practice in self._practices():
             picture = icons.icon(practice.icon, self._look.colour("accent"), 18)
-            action = menu.addAction(picture, f"{practice.title}\t{practice.minutes} min")
+            action = menu.addAction(
+                picture, tr("{title}\t{minutes} min", title=practice.title, minutes=practice.minutes)
+            )
             action.setToolTip(practice.summary)
             font = action.font()
             font.setBold(practice.name == self._name)
             action.setFont(font)
             action.triggered.connect(lambda _=False, name=practice.name: self.practice_chosen.emit(name))
         menu.addSeparator()
-        fresh = menu.addAction(icons.icon("plus", self._look.colour("soft"), 18), "New reflection")
+        fresh = menu.addAction(icons.icon("plus", self._look.colour("soft"), 18), tr("New reflection"))
         fresh.setShortcut(QKeySequence.StandardKey.New)
         fresh.triggered.connect(self.new_session_wanted)
-        own = menu.addAction(icons.icon("book", self._look.colour("soft"), 18), "Your practices …")
+        own = menu.addAction(icons.icon("book", self._look.colour("soft"), 18), tr("Your practices …"))
         own.triggered.connect(self.practices_wanted)
         menu.popup(self.practice.mapToGlobal(QPoint(0, self.practice.height() + 4)))
 

@@ -6,14 +6,13 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QGuiApplication,
     QKeyEvent,
     QPaintEvent,
     QShowEvent,
@@ -35,12 +34,13 @@ from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
-from companion.gui.placement import remember, restore
+from companion.gui.placement import come_into_view, remember, restore
 from companion.gui.rail import Rail
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.language import tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Window(QMainWindow):
     """Large captions, or the usual ones."""
     turned = Signal()
     """Another page is shown."""
+    put_away = Signal()
+    """It was closed and goes on, out of sight."""
     closed = Signal()
 
     def __init__(
@@ -103,6 +105,9 @@ class Window(QMainWindow):
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
         self.welcome: WelcomeView | None = None
+        self.stays_open: Callable[[], bool] = lambda: False
+        """Whether a window that is closed goes on, out of sight."""
+        self._is_leaving = False
         self.setWindowTitle("Companion")
         self.setMinimumSize(*_LEAST_PX)
         self._build()
@@ -157,8 +162,18 @@ class Window(QMainWindow):
         self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 
+    def leave(self) -> None:
+        """Closes it for good, whatever closing means otherwise."""
+        self._is_leaving = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self.remember_place()
+        if not self._is_leaving and self.stays_open():
+            event.ignore()
+            self.hide()
+            self.put_away.emit()
+            return
         self._unwatch()
         self.microphone.stop()
         self.keys.stop()
@@ -257,7 +272,7 @@ class Window(QMainWindow):
         self.cards.passphrase_wanted.connect(self.passphrase_wanted)
         self.cards.folder_wanted.connect(self.folder_wanted)
         self.cards.waiting_wanted.connect(self.pages.show_waiting)
-        self.cards.too_late.connect(lambda: self.status.show_note("That recording is gone"))
+        self.cards.too_late.connect(lambda: self.status.show_note(tr("That recording is gone")))
         self._keyboard = Keyboard(self, host)
         area.button.setFocus()
 
@@ -279,10 +294,7 @@ class Window(QMainWindow):
         """A take was begun with a key, here or elsewhere: the page that shows it is seen, and nobody loses the focus."""
         if not self.shows_talk:
             self.show_page("talk")
-        if QGuiApplication.applicationState() is not Qt.ApplicationState.ApplicationActive:
-            if self.isMinimized():
-                self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-            self.raise_()
+        come_into_view(self)
 
     def _submit(self, text: str) -> None:
         was_heard = self.page.area.composer.holds_offer
@@ -352,14 +364,14 @@ class Window(QMainWindow):
             case e.PhaseLingers():
                 self._show_lingering(event)
             case e.UserSaid(is_of_before=True):
-                self.status.show_note("What you said last is in the reflection before this one")
+                self.status.show_note(tr("What you said last is in the reflection before this one"))
             case e.UserSaid():
                 self._begin_turn(event.turn)
                 self.status.show_saved(event.saved)
             case e.TurnFinished():
                 self._finish(event)
             case e.DraftOffered():
-                self.status.show_note("Read it, change it if you like: Enter sends, Esc throws it away")
+                self.status.show_note(tr("Read it, change it if you like: Enter sends, Esc throws it away"))
             case e.TakeDiscarded(can_undo=True):
                 self.cards.offer_undo()
             case _:
@@ -397,7 +409,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 if event.is_on and not event.cancels_echo:
                     self.status.show_note(
-                        "Headphones work better here: without them you cannot talk over the answer"
+                        tr("Headphones work better here: without them you cannot talk over the answer")
                     )
 
     def _show_phase(self, event: e.PhaseChanged) -> None:
@@ -418,18 +430,10 @@ class Window(QMainWindow):
         self._show_standing()
 
     def _show_standing(self) -> None:
-        hears = self._engines.get(Role.HEARS)
-        if self.microphone.open is Open.PAUSED:
-            text = "Hands-free listening is paused while a dialog is in front"
-        elif self.notices.stops_turn and self.phase is e.Phase.READY:
-            text = "Cut off" if self.notices.stops_only(Kind.CUT_OFF) else "Not sent"
-        elif self.phase is e.Phase.LISTENING and hears is not None and hears.host:
-            text = f"{hears.label} · live"
-        elif self._engines and not any(engine.host for engine in self._engines.values()):
-            text = "Offline"
-        else:
-            text = ""
-        self.status.show_standing(text)
+        fault = ""
+        if self.notices.stops_turn and self.phase is e.Phase.READY:
+            fault = tr("Cut off") if self.notices.stops_only(Kind.CUT_OFF) else tr("Not sent")
+        self.status.show_standing(_standing(self.phase, self._engines, self.microphone.open, fault))
 
     def _show_lingering(self, event: e.PhaseLingers) -> None:
         """What the state waits for and for how long, or that it ends soon; read aloud once for each thing waited for."""
@@ -450,20 +454,37 @@ class Window(QMainWindow):
 
     def _finish(self, event: e.TurnFinished) -> None:
         record = event.record
-        self.page.script.finish(event.turn, record, self._answered_instead(record))
+        self.page.script.finish(
+            event.turn, record, _answered_instead(self._host, self._engines.get(Role.THINKS), record)
+        )
         self.status.show_saved(event.saved)
         self.status.show_cost(record.cost_usd)
         self.status.show_budget(record.timeline_ms)
         self._session_usd += record.cost_usd or 0.0
         if record.reply_text:
             QApplication.alert(self)  # does nothing while the window is in front
-        self.status.cost.setToolTip(f"This reflection so far: ${self._session_usd:.4f}")
+        self.status.cost.setToolTip(
+            tr("This reflection so far: ${session_usd:.4f}", session_usd=self._session_usd)
+        )
         if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
             announce(self.page.script, f"Companion: {record.reply_text}")
         self.pages.refresh_shown()
 
-    def _answered_instead(self, record: TurnRecord) -> str:
-        """Who answered, where it was not the one who is chosen."""
-        who, chosen = record.engines.get(Role.THINKS.value, ""), self._engines.get(Role.THINKS)
-        is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
-        return self._host.label_of(who) if is_other and record.reply_text else ""
+
+def _answered_instead(host: WindowHost, chosen: e.EngineInUse | None, record: TurnRecord) -> str:
+    """Who answered, where it was not the one who is chosen."""
+    who = record.engines.get(Role.THINKS.value, "")
+    is_other = bool(who) and chosen is not None and who.partition("/")[0] != chosen.provider
+    return host.label_of(who) if is_other and record.reply_text else ""
+
+
+def _standing(phase: e.Phase, engines: Mapping[Role, e.EngineInUse], microphone: Open, fault: str) -> str:
+    """What the foot of the window says of the moment."""
+    hears = engines.get(Role.HEARS)
+    if microphone is Open.PAUSED:
+        return tr("Hands-free listening is paused while a dialog is in front")
+    if fault:
+        return fault
+    if phase is e.Phase.LISTENING and hears is not None and hears.host:
+        return f"{hears.label} · live"
+    return tr("Offline") if engines and not any(engine.host for engine in engines.values()) else ""

@@ -1,17 +1,16 @@
 """Backups of the journal: made beside whoever writes, verified, thinned, looked into, restored. Blocking; for a thread.
 
 `journal-<id>-<UTC>.db` and, for another computer, the keys beside it: `keyslots-<id>.json`. As encrypted as the journal.
+Recordings that are kept lie beside them once: `recordings-<id>/`.
 Kept: every hour of a day, every day of a month, every month after. One goes only once a newer one was opened and checked.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,9 @@ from typing import TYPE_CHECKING
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
+from companion.journal.backed_sounds import copy_sounds, folder_beside, kept_in, put_back, remove_others
+from companion.journal.backup_folders import KnownFolder, forget, known_folders, lost, remember
+from companion.journal.copies import new_aside
 from companion.journal.database import (
     PAGE_BYTES,
     back_up,
@@ -35,7 +37,7 @@ from companion.journal.salvage import Joined, join
 from companion.journal.writer import unsaved
 from companion.log import Secret
 from companion.paths import Home, sync_folder, write_atomically
-from companion.places import read_notes, unusable
+from companion.places import unusable
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -46,7 +48,6 @@ _HOUR_S, _DAY_S = 3600.0, 86_400.0
 _MONTH_DAYS = 31
 _LINES = 5
 _MENDED = "mended.db"
-_MOST_NOTED_BYTES = 64 << 20
 _UNKNOWN_IDS = 2_000
 """How far above a backup's last id a damaged file is searched that does not say how far it goes."""
 
@@ -91,12 +92,16 @@ def make_backup(home: Home, folder: Path, key: Secret, journal_id: str, now: flo
     stamp = datetime.fromtimestamp(now, UTC).strftime(_STAMP)
     target = folder / f"journal-{journal_id[:8]}-{stamp}.db"
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        remember(home, folder, now)
         back_up(home.journal, target, key, journal_id)
         write_atomically(folder / f"keyslots-{journal_id[:8]}.json", home.key_slots.read_bytes())
         made = list_backups(folder, journal_id)
         for each in too_many(made, now):
             each.path.unlink(missing_ok=True)
         sync_folder(folder)
+        kept = kept_in(target, key, journal_id)
+        copy_sounds(home.takes, folder_beside(folder, journal_id), kept)
     except OSError as error:
         raise unusable(folder, error) from error
     except dbapi2.Error as error:
@@ -201,6 +206,9 @@ def restore_backup(home: Home, backup: Path, key: Secret, slots: KeySlots) -> tu
         joined = _with_newer(present, growing, key, slots)
         _remove_with_log(home.journal.with_name(_MENDED))
         look_into(growing, key, slots.journal_id)
+        kept = kept_in(growing, key, slots.journal_id)
+        came = put_back(folder_beside(backup.parent, slots.journal_id), home.takes, kept)
+        joined.recordings = len(came)
         aside = _put_in_place(home, growing, slots)
     except OSError as error:
         _remove_with_log(growing)
@@ -259,7 +267,7 @@ def _put_in_place(home: Home, growing: Path, slots: KeySlots) -> Path | None:
     aside = None
     present = [home.journal.with_name(home.journal.name + end) for end in ("-wal", "-shm", "")]
     if any(path.exists() for path in present):
-        aside = home.data / time.strftime("set-aside-%Y%m%d-%H%M%S", time.gmtime())
+        aside = new_aside(home.data)
         aside.mkdir(parents=True, mode=0o700, exist_ok=True)
         if home.key_slots.exists():
             shutil.copyfile(home.key_slots, aside / home.key_slots.name)
@@ -299,38 +307,48 @@ def merge_file(into: Connection, other: Path, key: Secret, journal_id: str) -> J
 # -- what was deleted for good ------------------------------------------------------------------------------
 
 
-def note_purged(home: Home, uids: Sequence[str]) -> None:
-    """Remembers, before they go for good, that these rows are to leave the backups too. Raises OSError."""
-    if uids:
-        noted = read_notes(_purged(home), most_bytes=_MOST_NOTED_BYTES).get("uids", [])
-        body = json.dumps({"uids": [*noted, *uids]}).encode()
-        write_atomically(_purged(home), body)
+def clear_backups(
+    home: Home, key: Secret, journal_id: str, gone: Collection[str], kept: Collection[str]
+) -> None:
+    """Takes rows out of every backup in every folder that is there, so that no page of one holds their words any more.
 
-
-def purged(home: Home) -> list[str]:
-    """What is still in a backup that could not be reached."""
-    return list(read_notes(_purged(home), most_bytes=_MOST_NOTED_BYTES).get("uids", []))
-
-
-def clear_backups(home: Home, folder: Path, key: Secret, journal_id: str, gone: Sequence[str]) -> None:
-    """Takes rows out of every backup, so that no page of one holds their words any more.
+    Args:
+        kept: the recordings that stay; no others do.
 
     Raises:
         CompanionError: FOLDER_UNUSABLE, DISK_FULL, JOURNAL_UNSAVED; it is to be tried again then.
     """
-    try:
-        for backup in list_backups(folder, journal_id):
-            clear_copy(backup.path, key, gone)
-        left = [uid for uid in purged(home) if uid not in set(gone)]
-        write_atomically(_purged(home), json.dumps({"uids": left}).encode())
-    except OSError as error:
-        raise unusable(folder, error) from error
-    except dbapi2.Error as error:
-        raise _failed(error) from error
+    failed: CompanionError | None = None
+    for folder in known_folders(home):
+        try:
+            if not folder.is_there:
+                continue
+            made = list_backups(folder.path, journal_id)
+            if not made and folder.newest_at:
+                forget(home, folder.path)
+            with suppress(FileNotFoundError):
+                remove_others(folder_beside(folder.path, journal_id), kept)
+            _clear_rows(home, folder, key, made, set(gone).intersection(folder.owes))
+        except OSError as error:
+            failed = failed or unusable(folder.path, error)
+        except dbapi2.Error as error:
+            failed = failed or _failed(error)
+    if failed is not None:
+        raise failed
 
 
-def _purged(home: Home) -> Path:
-    return home.data / "purged.json"
+def _clear_rows(
+    home: Home, folder: KnownFolder, key: Secret, made: Sequence[Backup], gone: Collection[str]
+) -> None:
+    failed: dbapi2.Error | None = None
+    for backup in made if gone else ():
+        try:
+            clear_copy(backup.path, key, sorted(gone))
+        except dbapi2.Error as error:  # one that is damaged does not stand before the others
+            failed = error
+    if failed is not None:
+        raise failed
+    lost(home, folder.path, gone)
 
 
 def slots_of(home: Home, folder: Path) -> KeySlots | None:

@@ -17,7 +17,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
-from companion.journal.copies import list_copies
+from companion.journal.copies import list_aside, list_copies
 from companion.journal.merging import merge
 from companion.journal.sounds import Sounds
 from companion.journal.tables import Tables, insert, storable
@@ -52,6 +52,10 @@ class Remains:
     """Who heard, read or spoke it: role value and "provider/model"; those that run here are among them."""
     copies: tuple[tuple[str, float], ...]
     """The journal's copies that hold it: file name, and when it goes."""
+    began: float | None = None
+    """Since when the first of them is in the journal; None: they are gone already."""
+    aside: tuple[Path, ...] = ()
+    """Folders of files that were put aside when a backup was restored or a new journal begun."""
 
 
 class Changing:
@@ -180,7 +184,8 @@ class Changing:
         """Where copies of them are that deleting does not reach."""
         ids = json.dumps(sorted(set(session_ids)))
         engines = f"SELECT DISTINCT engines FROM turn WHERE session_id {_IDS}"
-        began = f"SELECT min(started_at) FROM session WHERE id {_IDS}"
+        imported = "SELECT at FROM batch WHERE batch.id = session.batch_id"
+        began = f"SELECT min(coalesce(({imported}), started_at)) FROM session WHERE id {_IDS}"
 
         def job(connection: Connection) -> Remains:
             found = {
@@ -191,7 +196,13 @@ class Changing:
             (first,) = connection.execute(began, (ids,)).fetchone()
             copies = list_copies(self._copies) if self._copies is not None and first is not None else []
             since = [(copy.path.name, copy.until) for copy in copies if copy.made_at >= first]
-            return Remains(engines=tuple(sorted(found)), copies=tuple(since))
+            aside = list_aside(self._copies.parent) if self._copies is not None and first is not None else []
+            return Remains(
+                engines=tuple(sorted(found)),
+                copies=tuple(since),
+                began=first,
+                aside=tuple(folder for folder, at in aside if at >= first),
+            )
 
         return await self._tables.read(job)
 

@@ -5,11 +5,15 @@ A copy made before a new version is kept for a month. What was deleted since is 
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from companion.paths import sync_folder
 
+_ASIDE, _STAMP = "set-aside-", "%Y%m%d-%H%M%S"
 KEPT_COPY_S = 30 * 86_400.0
 
 
@@ -41,6 +45,22 @@ def list_copies(folder: Path) -> list[Copy]:
         if not path.name.startswith("journal-")  # a backup, which has its own time
     ]
     return sorted(found, key=lambda copy: copy.made_at)
+
+
+def new_aside(data: Path) -> Path:
+    """The name of a folder for files of a journal that are put aside now."""
+    return data / time.strftime(f"{_ASIDE}{_STAMP}", time.gmtime())
+
+
+def list_aside(data: Path) -> list[tuple[Path, float]]:
+    """Such folders that hold a journal, and when each was made. They stay until the person removes them. Raises OSError."""
+    found = []
+    for path in sorted(data.glob(f"{_ASIDE}*")):
+        with suppress(ValueError):
+            made = datetime.strptime(path.name, f"{_ASIDE}{_STAMP}").replace(tzinfo=UTC).timestamp()
+            if any(path.glob("*.db")):
+                found.append((path, made + 1))  # the name has no parts of a second
+    return found
 
 
 def remove_due(folder: Path, now: float) -> None:

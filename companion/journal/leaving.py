@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 
+from companion.journal.copies import new_aside
 from companion.journal.keys import read_slots
 from companion.paths import Home, sync_folder
 
@@ -28,7 +28,7 @@ def set_aside(home: Home) -> Path:
 
     The next `open_journal` then makes a new one. Only ever on the person's own word. Raises OSError.
     """
-    folder = home.data / time.strftime("set-aside-%Y%m%d-%H%M%S", time.gmtime())
+    folder = new_aside(home.data)
     folder.mkdir(parents=True, mode=0o700)
     for path in (home.key_slots, home.takes, *_database_files(home)):
         with suppress(FileNotFoundError):

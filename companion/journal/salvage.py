@@ -40,6 +40,8 @@ class Joined:
     turns: int = 0
     unread: int = 0
     """Ids in ranges that could not be read; some of them may never have been given to a row."""
+    recordings: int = 0
+    """Kept recordings that came back from beside a backup."""
 
 
 def join(open_other: Open, into: Connection, *, most_id: int, is_newer: bool) -> Joined:
@@ -104,7 +106,9 @@ def _turns(
     """Old id -> id here."""
     sql = "SELECT uid, id, coalesce(edited_at, 0), coalesce(reply_at, 0) FROM turn"
     here = {uid: (turn_id, (edited, replied)) for uid, turn_id, edited, replied in into.execute(sql)}
-    columns, turns = _columns(into, "turn"), dict[int, int]()
+    columns, turns, places = _columns(into, "turn"), dict[int, int](), dict[int, int]()
+    living = other.all("SELECT id FROM session WHERE deleted_at IS NULL AND merged_into IS NULL")
+    seen = {row["id"] for row in living}
     for row in other.rows("turn", most_id):
         if row["uid"] in here:
             turn_id, changed = here[row["uid"]]
@@ -114,11 +118,26 @@ def _turns(
             kept = {name: row[name] for name in columns if name in row and name != "id"}
             if row["session_id"] not in ids:  # its reflection cannot be read: what was said in it still can
                 ids[row["session_id"]] = insert(into, "session", _found(row))
-            turn_id = insert(into, "turn", kept | {"session_id": ids[row["session_id"]]})
+            said_in = row["session_id"]
+            if said_in not in places:
+                is_seen = said_in in seen
+                places[said_in] = _living(into, ids[said_in], row) if is_seen else ids[said_in]
+            turn_id = insert(into, "turn", kept | {"session_id": places[said_in]})
             here[row["uid"]] = turn_id, (0, 0)
             joined.turns += 1
         turns[row["id"]] = turn_id
     return turns
+
+
+def _living(into: Connection, session_id: int, turn: Row) -> int:
+    """Where what was said elsewhere in this session can be seen: where it was merged into, or anew where it was deleted."""
+    sql = "SELECT deleted_at, merged_into, practice, offset_s FROM session WHERE id = ?"
+    deleted_at, merged_into, practice, offset_s = into.execute(sql, (session_id,)).fetchone()
+    if merged_into is not None:
+        return _living(into, merged_into, turn)
+    if deleted_at is None:
+        return session_id
+    return insert(into, "session", {"started_at": turn["at"], "offset_s": offset_s, "practice": practice})
 
 
 def _found(turn: Row) -> Row:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from companion.errors import CompanionError
+from companion.flow import CAPTURE_RATE_HZ
 from companion.journal.spool import Takes
 from companion.journal.tables import Tables, insert
 from companion.records import SoundSide
@@ -47,6 +50,33 @@ class Sounds:
 
         await self._tables.write(job)
 
+    async def keep_answer(self, turn_id: int, pcm: bytes, *, goes_on: bool) -> None:
+        """The sound of its answer stays with the turn; `goes_on`: beside that of its beginning, else instead of it."""
+        take = self._takes.new()
+
+        def job(connection: Connection) -> bool:
+            if turn_id in self._tables.purged_turns:
+                return False
+            if not goes_on:
+                self._remove(connection, "turn_id = ? AND side = 'answer'", turn_id)
+            row = {"take_id": take.id, "turn_id": turn_id, "side": SoundSide.ANSWER.value}
+            seconds = len(pcm) / 2 / CAPTURE_RATE_HZ
+            insert(connection, "kept_sound", row | {"seconds": seconds, "kept_at": time.time()})
+            return True
+
+        # The row is first: a file without one would be a recording that waits to be written down.
+        try:
+            if await self._tables.write(job):
+                take.write(pcm)
+                await take.finish()
+                return
+        except BaseException:
+            with suppress(CompanionError):  # the first failure is told
+                await take.discard()
+                await self.remove([take.id])
+            raise
+        await take.discard()
+
     async def seal(self, pcm: bytes) -> str:
         """A new take of this sound (int16 mono at 16 kHz), to be kept; until then it is one that waits."""
         take = self._takes.new()
@@ -64,6 +94,12 @@ class Sounds:
         return await self._tables.write(
             lambda connection: self._remove(connection, "kept_at < ?", kept_before)
         )
+
+    async def kept(self) -> frozenset[str]:
+        """The takes that stay."""
+        sql = "SELECT take_id FROM kept_sound"
+        rows = await self._tables.read(lambda connection: connection.execute(sql).fetchall())
+        return frozenset(row[0] for row in rows)
 
     async def total_s(self) -> tuple[int, float]:
         """How many are kept, and their seconds."""

@@ -84,7 +84,7 @@ class SealedTakes:
 
     async def read(self, take_id: str) -> bytes:
         path = self._path(take_id)
-        return (await self._writer.run(lambda: _open_all(path, self._key, take_id))).pcm
+        return (await self._writer.run(lambda: open_take(path, self._key, take_id))).pcm
 
     async def damage(self, take_id: str) -> float:
         """Seconds that are damaged, though the rest opens.
@@ -93,7 +93,7 @@ class SealedTakes:
             CompanionError: as `read`.
         """
         path = self._path(take_id)
-        return (await self._writer.run(lambda: _open_all(path, self._key, take_id))).lost_s
+        return (await self._writer.run(lambda: open_take(path, self._key, take_id))).lost_s
 
     async def discard(self, take_id: str) -> None:
         if take := self._open.get(take_id):
@@ -371,7 +371,7 @@ def _seconds(path: Path) -> float:
     return (sum(len(record) - _SEAL_BYTES for record in found.sealed) + found.rest_bytes) / _BYTES_PER_S
 
 
-def _open_all(path: Path, key: bytes, take_id: str) -> _Opened:
+def open_take(path: Path, key: bytes, take_id: str) -> _Opened:
     """As much as can be opened."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

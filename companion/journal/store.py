@@ -21,12 +21,13 @@ from sqlcipher3 import dbapi2
 
 from companion.errors import Action, CompanionError, Kind
 from companion.flow import ReplyState, TurnRecord
-from companion.journal.backups import clear_backups, make_backup, note_purged, purged
+from companion.journal.backup_folders import known_folders, note_purged
+from companion.journal.backups import clear_backups, make_backup, merge_file
+from companion.journal.beginning import new_keys, read_alone, read_keys
 from companion.journal.changing import Changing
 from companion.journal.copies import folder_of, remove_due
 from companion.journal.database import (
     Opened,
-    check_present,
     check_whole,
     has_log,
     last_turn,
@@ -44,7 +45,6 @@ from companion.journal.keys import (
     SlotsFile,
     derive,
     new_slots,
-    read_slots,
     write_slots,
 )
 from companion.journal.listing import Listing
@@ -55,7 +55,7 @@ from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
 from companion.log import Secret
-from companion.paths import Home, locked
+from companion.paths import Home
 from companion.ports import Spool
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import spawn, unbroken
@@ -64,11 +64,10 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from companion.journal.backups import Backup
+    from companion.journal.salvage import Joined
 
 Check = Callable[[Callable[[Callable[[], None]], bool]], None]
 """`check_whole` of a journal."""
-_MAKING_S = 10.0
-"""Longest wait for another program that makes the journal."""
 _log = logging.getLogger(__name__)
 _FINISH = """
     UPDATE turn SET reply_text = ?, heard_text = ?, reply_state = ?, reply_at = ?, engines = ?, timeline_ms = ?,
@@ -96,7 +95,7 @@ def look_at(home: Home) -> JournalState:
             JOURNAL_FOREIGN, JOURNAL_UNSAVED (it cannot be read).
     """
     try:
-        slots = _read(home)
+        slots = read_keys(home)
     except OSError as error:
         raise unsaved(error) from error
     if slots is None:
@@ -147,9 +146,9 @@ async def open_journal(
     making = ExitStack()  # held while a journal is made, so that of two first starts one makes it
     try:
         may_make = bool(wrapping_key or passphrase) and not for_reading
-        slots = await writer.run(partial(_read_alone, home, making) if may_make else partial(_read, home))
+        slots = await writer.run(partial(read_alone, home, making) if may_make else partial(read_keys, home))
         if slots is None:
-            slots, key, kind = await _new(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
+            slots, key, kind = await new_keys(journal_id, wrapping_key, passphrase, cost or Argon2Cost())
             await writer.run(partial(write_slots, home.key_slots, slots))
         else:
             key, kind = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase)
@@ -330,12 +329,13 @@ class SqlJournal:
 
     async def waiting_takes(self) -> Sequence[WaitingTake]:
         """A take whose words are being recognised right now is among them; one still being recorded is not."""
-        sql = "SELECT take_id FROM kept_sound"
-        kept = await self.tables.read(lambda connection: connection.execute(sql).fetchall())
-        return await self._takes.waiting(frozenset(row[0] for row in kept))
+        return await self._takes.waiting(await self.sounds.kept())
 
     async def keep_sound(self, turn_id: int, take_ids: Iterable[str]) -> None:
         await self.sounds.keep(turn_id, take_ids)
+
+    async def keep_answer(self, turn_id: int, pcm: bytes, *, goes_on: bool) -> None:
+        await self.sounds.keep_answer(turn_id, pcm, goes_on=goes_on)
 
     async def read_take(self, take_id: str) -> bytes:
         return await self._takes.read(take_id)
@@ -452,16 +452,24 @@ class SqlJournal:
             )
             return await unbroken(making, name="back up the journal")
 
-    async def clear_backups(self, home: Home, folder: Path) -> None:
+    async def clear_backups(self, home: Home) -> None:
         """What was deleted for good leaves the backups too. Raises as `companion.journal.backups.clear_backups`."""
-        file, noted = self._keys(), await asyncio.to_thread(purged, home)
-        if noted:
-            here = await self.exchange.uids_here(noted)
-            gone = [uid for uid in noted if uid not in here]
-            clearing = asyncio.to_thread(
-                clear_backups, home, folder, file.data_key, file.slots.journal_id, gone
-            )
-            await unbroken(clearing, name="clear the backups")
+        file, folders = self._keys(), await asyncio.to_thread(known_folders, home)
+        noted = {uid for folder in folders for uid in folder.owes}
+        here = await self.exchange.uids_here(noted)
+        gone, kept = [uid for uid in noted if uid not in here], await self.sounds.kept()
+        clearing = asyncio.to_thread(clear_backups, home, file.data_key, file.slots.journal_id, gone, kept)
+        await unbroken(clearing, name="clear the backups")
+
+    async def join(self, other: Path) -> Joined:
+        """Adds what another copy of it holds. Raises `CompanionError`; nothing was added then."""
+        key, journal_id = self.key_and_id
+
+        def job(connection: Connection) -> Joined:
+            self.tables.before_entries()
+            return merge_file(connection, other, key, journal_id)
+
+        return await self.tables.read(job)
 
     def _check_begun(self, end: Callable[[], None]) -> bool:
         self._end_check = end
@@ -571,43 +579,3 @@ class SqlJournal:
 def _close(opened: Sequence[Opened]) -> None:
     for each in opened:
         each.connection.close()
-
-
-def _read(home: Home) -> KeySlots | None:
-    slots = read_slots(home.key_slots)
-    present = check_present(home.journal, has_entries=slots is not None and slots.has_entries)
-    if slots is None and present:
-        raise CompanionError(
-            Kind.JOURNAL_DAMAGED,
-            "The journal's key file is missing.",
-            hint=f"Put {home.key_slots.name} back beside it. The journal is left as it is.",
-        )
-    return slots
-
-
-def _read_alone(home: Home, making: ExitStack) -> KeySlots | None:
-    """The slots; held by `making` where another program may be about to make them, or the file beside them."""
-    slots = _read(home)
-    if slots is not None and slots.has_entries:
-        return slots
-    try:
-        home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        making.enter_context(locked(home.data / "making.lock", _MAKING_S))
-    except TimeoutError:
-        raise
-    except OSError as error:  # where nothing can be written, nobody can make one
-        _log.info("a journal is opened without holding it: %s", error.strerror)
-    return _read(home)
-
-
-async def _new(
-    journal_id: str | None, wrapping_key: bytes | None, passphrase: str | None, cost: Argon2Cost
-) -> tuple[KeySlots, Secret, SlotKind]:
-    if not (wrapping_key or passphrase):
-        raise CompanionError(Kind.NO_KEYRING)
-    slots, key = new_slots(journal_id)
-    if passphrase:
-        slots = slots.with_slot(await slots.passphrase_slot(key, passphrase, cost))
-    if wrapping_key:
-        slots = slots.with_slot(slots.keyring_slot(key, wrapping_key))
-    return slots, key, slots.slots[0].kind

@@ -1,6 +1,7 @@
 """Settings: declared once, layered, and never a reason not to start.
 
     declared   every setting: a field with its label, help, unit, range and page is the whole declaration
+    tree       all of them by their dotted names
     field      what such a field is, and how it checks a value
     layers     defaults < settings.<COMPANION_ENV>.yaml < settings.yaml < environment; loading, saving, describing
     saver      changes on their way to the file while the app runs: one write at a time
@@ -11,9 +12,10 @@ written to a file. Importing this package costs no YAML parser (`companion.yaml_
 """
 
 from companion.settings.address import Address, normalise_base_url, normalise_tcp_address
-from companion.settings.declared import Settings, all_fields, block_fields, changed, find_field, value_of
+from companion.settings.declared import Settings
 from companion.settings.field import Field, Page
 from companion.settings.layers import Described, Loaded, SettingsProblem, describe, load_settings, save
+from companion.settings.tree import all_fields, block_fields, changed, find_field, value_of
 
 __all__ = [
     "Address",

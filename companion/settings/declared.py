@@ -1,18 +1,17 @@
 """Every setting there is. A form row, its validation, `config show`, the documentation and reset derive from the
-declaration, so adding a setting is adding one field here. Values only: frozen, no files, no parser.
+declaration (`tree`), so adding a setting is adding one field here. Values only: frozen, no files, no parser.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
-from companion.settings.field import Field, Page, Value, setting
+from companion.flow import Role
+from companion.language import mark
+from companion.settings.field import Page, setting
 from companion.settings.languages import NAMES
+from companion.settings.window import Appearance, General
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +37,11 @@ class RoleSettings:
         return self.blocks.get(provider, Block())
 
 
-_ACTIVE_HELP = "Registered name of the provider."
-_STAND_INS_HELP = "Who may be asked, in this order, when your choice fails. What you said then goes there."
-_OWN = ("active", "stand_ins")
+_ACTIVE_HELP = mark("Registered name of the provider.")
+_STAND_INS_HELP = mark(
+    "Who may be asked, in this order, when your choice fails. What you said then goes there."
+)
+OWN = ("active", "stand_ins")
 """The settings of a role that are not a provider's."""
 
 
@@ -237,36 +238,6 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Appearance:
-    """How the window looks."""
-
-    theme: str = setting(
-        "system",
-        label="Colours",
-        choices={"system": "Like the system", "light": "Light", "dark": "Dark"},
-        page=Page.APPEARANCE,
-    )
-    font_scale: float = setting(
-        1.0,
-        label="Text size",
-        low=0.8,
-        high=2.0,
-        suggestions={0.9: "Small", 1.0: "Normal", 1.2: "Large", 1.5: "Very large", 2.0: "Largest"},
-        page=Page.APPEARANCE,
-    )
-    reduced_motion: bool = setting(
-        False, label="Reduce motion", help="Nothing turns or pulses.", page=Page.APPEARANCE
-    )
-    large_captions: bool = setting(
-        False,
-        label="Large captions",
-        help="What is said and answered in very large letters, to be read from afar. Ctrl+Shift+R switches it.",
-        page=Page.APPEARANCE,
-    )
-    show_times: bool = setting(False, label="Show how long answers take", page=Page.APPEARANCE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
     """What is kept."""
 
@@ -290,9 +261,9 @@ class Journal:
     )
     keep_sound: str = setting(
         "until_written",
-        label="Keep the recordings of what I say",
-        help="Encrypted, beside the words. Never: what could not be written down is lost when the window closes. Choosing "
-        "less removes nothing that is kept already, except recordings older than the days you choose.",
+        label="Keep recordings of what I say and of the answers",
+        help="Encrypted, beside the words; answers only for some days or always. Never: what could not be written down is "
+        "lost when the window closes. Choosing less removes only what is older than the days you choose.",
         choices={
             "never": "Never",
             "until_written": "Until they are written down",
@@ -483,7 +454,8 @@ class Settings:
     reply: Reply = Reply()
     talk: Talk = Talk()
     sound: Sound = Sound()
-    appearance: Appearance = Appearance()
+    appearance: Appearance = Appearance()  # noqa: RUF009 - frozen
+    general: General = General()  # noqa: RUF009 - frozen
     journal: Journal = Journal()
     network: Network = Network()
     care: Care = Care()
@@ -492,128 +464,3 @@ class Settings:
         """Who thinks, hears or speaks, with each provider's block."""
         choice: RoleSettings = getattr(self.providers, role.value)
         return choice
-
-
-# -- what derives from the declarations ---------------------------------------------------------------------
-
-
-def _declared_in(cls: type, prefix: str) -> Iterator[Field]:
-    for each in dataclasses.fields(cls):
-        declared = each.metadata.get("declared")
-        if declared is not None and isinstance(each.default, (bool, int, float, str)):
-            yield Field(name=f"{prefix}{each.name}", default=each.default, declared=declared)
-        elif dataclasses.is_dataclass(each.default):
-            yield from _declared_in(type(each.default), f"{prefix}{each.name}.")
-
-
-_FIELDS = {each.name: each for each in _declared_in(Settings, "")}
-_BLOCK = {each.name: each for each in _declared_in(Block, "")}
-_SERVER = {each.name: each for each in _declared_in(Server, "")}
-ROLES = tuple(role.value for role in TURN_ROLES)
-
-
-def all_fields() -> tuple[Field, ...]:
-    """Every setting but the providers' blocks and the servers, in the order of declaration."""
-    return tuple(_FIELDS.values())
-
-
-def block_fields() -> tuple[Field, ...]:
-    """The settings of a provider's block, with names relative to it."""
-    return tuple(_BLOCK.values())
-
-
-def server_fields() -> tuple[Field, ...]:
-    """The settings of a server, with names relative to it."""
-    return tuple(_SERVER.values())
-
-
-def find_field(name: str) -> Field | None:
-    """The setting of a dotted name such as `talk.tap_ms` or `providers.tts.openai.voice`; None: there is none."""
-    if name in _FIELDS:
-        return _FIELDS[name]
-    match name.split("."):
-        case ["providers", role, provider, own] if (
-            role in ROLES and is_provider_name(provider) and own in _BLOCK
-        ):
-            return replace(_BLOCK[own], name=name)
-        case ["servers", server, own] if is_provider_name(server) and own in _SERVER:
-            return replace(_SERVER[own], name=name)
-    return None
-
-
-def is_provider_name(text: str) -> bool:
-    """Whether a block may be called so: letters, digits, `-` and `_`, and not the name of a setting beside it."""
-    plain = text.replace("-", "").replace("_", "")
-    return text not in _OWN and plain.isascii() and plain.isalnum() and len(text) <= 64
-
-
-def value_of(settings: Settings, name: str) -> Value:
-    """The value of a dotted name.
-
-    Raises:
-        KeyError: there is no such setting.
-    """
-    if find_field(name) is None:
-        raise KeyError(name)
-    node: Any = settings
-    for part in name.split("."):
-        if isinstance(node, Servers):
-            node = node.server(part)
-        else:
-            named_block = isinstance(node, RoleSettings) and part not in _OWN
-            node = node.block(part) if named_block else getattr(node, part)
-    value: Value = node
-    return value
-
-
-def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
-    """`settings` with other values by dotted name; None gives a setting its default again.
-
-    Raises:
-        CompanionError: SETTINGS_UNSAVED for a name that is none or a value the field does not take.
-    """
-    tree: Any = settings
-    for name, value in checked(changes).items():
-        found = find_field(name)
-        assert found is not None
-        tree = _with(tree, name.split("."), found.default if value is None else value)
-    result: Settings = tree
-    return result
-
-
-def checked(changes: Mapping[str, object]) -> dict[str, Value | None]:
-    """`changes` as the fields hold them.
-
-    Raises:
-        CompanionError: SETTINGS_UNSAVED.
-    """
-    result: dict[str, Value | None] = {}
-    for name, value in changes.items():
-        found = find_field(name)
-        if found is None:
-            raise CompanionError(
-                Kind.SETTINGS_UNSAVED, f"There is no setting called {name}.", hint="Nothing was changed."
-            )
-        try:
-            result[name] = None if value is None else found.check(value)
-        except ValueError as error:
-            raise CompanionError(
-                Kind.SETTINGS_UNSAVED,
-                f"{found.declared.label}: {error}.",
-                hint="Nothing was changed.",
-                cause=error,
-            ) from error
-    return result
-
-
-def _with(node: Any, path: list[str], value: Value) -> Any:
-    head, *rest = path
-    if not rest:
-        return replace(node, **{head: value})
-    if isinstance(node, Servers):
-        server = _with(node.server(head), rest, value)
-        others = {name: each for name, each in node.by_name.items() if name != head}
-        return replace(node, by_name=others if server == Server() else {**node.by_name, head: server})
-    if isinstance(node, RoleSettings):
-        return replace(node, blocks={**node.blocks, head: _with(node.block(head), rest, value)})
-    return replace(node, **{head: _with(getattr(node, head), rest, value)})

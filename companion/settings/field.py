@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from companion.durations import finite, seconds
+from companion.language import Worded
 from companion.log import redact
 
 Value = bool | int | float | str
@@ -39,9 +40,10 @@ class Page(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declared(Worded):
     """What a field says about itself beyond name, type and default."""
 
+    WORDS = frozenset({"label", "help", "choices", "suggestions"})
     label: str
     help: str = ""
     unit: str = ""

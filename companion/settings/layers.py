@@ -19,9 +19,10 @@ from companion.errors import CompanionError, Kind
 from companion.log import hide
 from companion.paths import Home, write_atomically
 from companion.places import RefusedFile
-from companion.settings.declared import (
+from companion.settings.declared import Settings
+from companion.settings.field import Declared, Field, Value
+from companion.settings.tree import (
     ROLES,
-    Settings,
     all_fields,
     block_fields,
     changed,
@@ -31,7 +32,6 @@ from companion.settings.declared import (
     server_fields,
     value_of,
 )
-from companion.settings.field import Declared, Field, Value
 from companion.yaml_file import BrokenFile, Node
 
 PREFIX = "COMPANION_"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 
 from companion.errors import CompanionError
 from companion.paths import Home
-from companion.settings.declared import checked
 from companion.settings.field import Value
 from companion.settings.layers import save
+from companion.settings.tree import checked
 from companion.tasks import detached
 
 _log = logging.getLogger(__name__)

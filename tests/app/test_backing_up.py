@@ -161,3 +161,22 @@ async def test_where_only_a_passphrase_opens_the_journal_its_backup_asks_for_it(
         await made.restore(backup.path, PASSPHRASE)
         assert sorted(await run.texts()) == ["one", "two"]
         await made.close()
+
+
+async def test_a_copy_that_went_apart_is_joined_and_put_aside(home: Home) -> None:
+    ring = Keyring()
+    async with running(home, ring) as run:
+        await run.say("on both")
+        made = backing(run, home)
+        backup = await made.make()
+        copy = home.data / "journal (conflicted copy).db"
+        async with run.archive.using() as journal:
+            await journal.changing.delete_for_good([each.id for each in await journal.list.page()])
+        copy.write_bytes(backup.path.read_bytes())
+        await run.say("here")
+        assert await made.synced() == ("", [copy])
+        assert (await made.join(copy)).turns == 1
+        assert sorted(await run.texts()) == ["here", "on both"]
+        assert await made.synced() == ("", [])
+        assert len(list(home.data.glob("set-aside-*/*.db"))) == 1
+        await made.close()

@@ -12,7 +12,7 @@ from companion.audio.virtual import CapturingPlayer
 from companion.errors import CompanionError, Kind
 from companion.events import LocalTimeChanged, PracticeChanged, SessionBegan, Trouble, TurnFinished, UserSaid
 from companion.paths import Home
-from companion.records import Selection
+from companion.records import Selection, SoundSide
 from tests.app.test_companion import KeepingVault, Watched, running, texts
 from tests.app.test_recovery import fail_to_hear, vault_for
 from tests.app.test_recovery import running as talking
@@ -187,7 +187,9 @@ async def test_recordings_stay_as_long_as_is_wanted(home: Home, way: str) -> Non
             await watched.app.engine.settle()
             (turn,) = await watched.app.journal_desk.turns(record.session_id)  # as the journal page reads it
             stays = way in ("days", "always")
-            assert [sound.take_id for sound in turn.sounds] == ([waiting[0].id] if stays else [])
+            said = [sound.take_id for sound in turn.sounds if sound.side is SoundSide.SAID]
+            assert said == ([waiting[0].id] if stays else [])
+            assert len(turn.sounds) == (2 if stays else 0)  # the answer's too
             assert await watched.app.recovery.waiting() == []
             assert len(list(home.takes.glob("*.take"))) == len(turn.sounds)
         if way == "always":
@@ -212,7 +214,8 @@ async def test_a_take_that_was_heard_stays_with_its_words(home: Home) -> None:
         record = watched.of(TurnFinished)[-1].record
         async with watched.app.archive.using() as journal:
             (turn,) = await journal.turns(record.session_id)
-            (sound,) = turn.sounds
+            sound, answer = sorted(turn.sounds, key=lambda sound: sound.side, reverse=True)
+            assert (sound.side, answer.side) == (SoundSide.SAID, SoundSide.ANSWER)
             assert sound.seconds > 1
             assert await journal.waiting_takes() == []
             sql = "UPDATE kept_sound SET kept_at = kept_at - 200000"
@@ -223,12 +226,42 @@ async def test_a_take_that_was_heard_stays_with_its_words(home: Home) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_a_drive_that_is_away_is_named_before_deleting_for_good(home: Home, tmp_path: Path) -> None:
+async def test_an_answer_is_heard_again_as_far_as_it_was_heard(home: Home, tmp_path: Path) -> None:
+    async with OpenAIServer() as server, talking(home, server, vault_for(server), realtime=True) as watched:
+        await watched.app.change({"journal.keep_sound": "always"})
+        player = watched.app.player()
+        assert isinstance(player, CapturingPlayer)
+        assert watched.app.submit("I walked by the river.")
+        await watched.until(lambda: player.heard_s > 0.5)
+        watched.app.cancel()
+        await watched.until(lambda: watched.of(TurnFinished))
+        await watched.app.engine.settle()
+        record = watched.of(TurnFinished)[-1].record
+        heard_s = player.audio().seconds
+        (turn,) = await watched.app.journal_desk.turns(record.session_id)
+        (sound,) = turn.sounds
+        assert sound.side is SoundSide.ANSWER
+        assert abs(sound.seconds - heard_s) < 0.1
+        assert await watched.app.recovery.waiting() == []  # it is no recording that waits for its words
+        await watched.app.recovery.play(sound.take_id)
+        assert player.audio().seconds - heard_s == pytest.approx(sound.seconds, abs=0.1)
+        done = await watched.app.exchange.export(tmp_path / "out.zip", "jsonl", with_sound=True)
+        assert done.recordings == 1
+        await watched.app.journal_desk.delete_for_good([record.session_id])
+        assert not list(home.takes.glob("*.take"))
+
+
+async def test_another_try_replaces_the_sound_of_an_answer_and_a_rest_is_kept_beside(home: Home) -> None:
     async with running(home) as watched:
-        kept = await watched.turn("The heron stood by the weir.")
-        drive = tmp_path / "drive"
-        await watched.app.change({"journal.backup_folder": str(drive)})
-        told = await watched.app.journal_desk.copies_in_words([kept.session_id])
-        assert f"{drive}, which is not connected, hold it until it is." in told
-        drive.mkdir()
-        assert "not connected" not in await watched.app.journal_desk.copies_in_words([kept.session_id])
+        record = await watched.turn("The heron stood by the weir.")
+        second_s = b"\1\0" * 16_000
+        async with watched.app.archive.using() as journal:
+            await journal.keep_answer(record.id, second_s, goes_on=False)
+            (first,) = (await journal.turns(record.session_id))[0].sounds
+            await journal.keep_answer(record.id, second_s, goes_on=True)
+            assert len((await journal.turns(record.session_id))[0].sounds) == 2
+            await journal.keep_answer(record.id, second_s, goes_on=False)
+            (last,) = (await journal.turns(record.session_id))[0].sounds
+            assert last.take_id != first.take_id
+            assert [path.stem for path in home.takes.glob("*.take")] == [last.take_id]
+            assert await journal.read_take(last.take_id) == second_s

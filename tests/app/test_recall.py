@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from companion import days
 from companion.app import roles
 from companion.conversation.earlier import quoted
 from companion.days import When
-from companion.events import EarlierRecalled, JournalRead, Trouble
+from companion.events import DataSent, EarlierRecalled, JournalRead, Trouble
+from companion.ledger import Cargo
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
@@ -74,11 +76,18 @@ def told(server: OpenAIServer) -> str:
     return json.dumps(server.requests[-1].body, ensure_ascii=False)
 
 
-async def test_the_newest_comes_first_and_nothing_grave_comes_unasked(home: Home, calendar: Calendar) -> None:
+async def test_the_newest_comes_first_and_nothing_grave_comes_unasked(
+    home: Home, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.app.pool.is_this_host", lambda _: False)  # as if it were elsewhere
     async with OpenAIServer() as server, with_model(home, server) as watched:
         await calendar.said(watched, *SAID)
         await watched.turn("Tomorrow I have my violin lesson.")
         assert recalled(watched) == [SAID[1], SAID[0]]
+        receipt = watched.of(DataSent)[-1].what
+        assert re.fullmatch(r"[\d,]+ words and 2 earlier excerpts", receipt.split(", ")[0])
+        booked = {account.cargo: each.sent for account, each in watched.app.outgoing.ledger.today.items()}
+        assert 0 < booked[Cargo.MEMORY] < booked[Cargo.WORDS]
         sent = told(server)
         assert sent.index(SAID[1]) < sent.index(SAID[0])
         assert "16 March" in sent
@@ -87,6 +96,7 @@ async def test_the_newest_comes_first_and_nothing_grave_comes_unasked(home: Home
         await watched.turn("When did I start the violin lesson?")
         assert SAID[3] not in told(server), "danger is never brought up"
         await watched.turn("The weather is fine.")
+        assert "excerpt" not in watched.of(DataSent)[-1].what
         assert len(watched.of(EarlierRecalled)) == 2
         assert "<earlier>" not in told(server), "nothing rather than something weak"
 

@@ -475,3 +475,56 @@ async def test_a_key_the_person_does_not_want_is_told(bus: str) -> None:
     await until(lambda: words == [""])
     await desktop.close()
     await stop(serving)
+
+
+class Notices:
+    """The desktop's notifications, on the bus."""
+
+    NAME = "org.freedesktop.Notifications"
+    PATH = "/org/freedesktop/Notifications"
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Any, ...]] = []
+        self.is_up = asyncio.Event()
+
+    async def serve(self) -> None:
+        from jeepney import MatchRule, message_bus, new_method_return
+        from jeepney.io.asyncio import Proxy, open_dbus_router
+
+        async with open_dbus_router() as self.router:
+            await Proxy(message_bus, self.router).RequestName(self.NAME)
+            with self.router.filter(MatchRule(type="method_call", interface=self.NAME), bufsize=8) as calls:
+                self.is_up.set()
+                while True:
+                    call = await calls.get()
+                    self.shown.append(call.body)
+                    await self.router.send(new_method_return(call, "u", (len(self.shown),)))
+
+    async def press(self, number: int) -> None:
+        from jeepney import DBusAddress, new_signal
+
+        address = DBusAddress(self.PATH, interface=self.NAME)
+        await self.router.send(new_signal(address, "ActionInvoked", "us", (number, "default")))
+
+
+async def test_a_notification_is_shown_and_leads_to_the_window(bus: str) -> None:
+    from companion.tasks import spawn, stop
+
+    notices, told = Notices(), Told()
+    desktop = Desktop(told.ears)
+    assert not await desktop.notify("Too early.", told.note("pressed")), "nobody follows the desktop yet"
+    desktop.open()
+    assert not await desktop.notify("The answer has come.", told.note("pressed")), "this desktop shows none"
+    serving = spawn(notices.serve(), name="notifications")
+    await notices.is_up.wait()
+    assert await desktop.notify("The answer has come.", told.note("first"))
+    assert await desktop.notify("The answer has come.", told.note("second"))
+    assert [(shown[0], shown[3], shown[4]) for shown in notices.shown] == [
+        ("Companion", "Companion", "The answer has come.")
+    ] * 2
+    await notices.press(1)
+    await notices.press(2)
+    await until(lambda: bool(told.calls))
+    assert told.calls == ["second"]
+    await desktop.close()
+    await stop(serving)

@@ -10,7 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
+from companion.app.backing_up import Elsewhere
 from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
@@ -18,6 +20,7 @@ from companion.events import DataSent, EngineInUse, Events
 from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.theme import Look
+from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
 from companion.journal.salvage import Joined
 from companion.ledger import Destination, Ledger, destinations
@@ -74,12 +77,45 @@ class StagedMemory:
         self.log.append(("read on",))
 
 
+class StagedParts:
+    """Parts that are here, but for those in `absent`; an installation waits for `may_finish`."""
+
+    def __init__(self) -> None:
+        self.absent: set[str] = set()
+        self.can_be_installed = True
+        self.fault: CompanionError | None = None
+        self.may_finish = asyncio.Event()
+        self.was_cancelled = False
+        self.tell: Callable[[Step], None] = lambda _: None
+
+    def missing(self, name: str) -> Part | None:
+        return PARTS[name] if name in self.absent else None
+
+    def line(self, part: Part) -> str:
+        return f"pip install {part.package}"
+
+    async def install(self, part: Part, told: Callable[[Step], None]) -> None:
+        self.tell = told
+        if self.fault is not None:
+            raise self.fault
+        try:
+            await self.may_finish.wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+        self.absent.discard(part.name)
+
+
 class StagedBackups:
     """Backups that are there, and what was asked for."""
 
     def __init__(self) -> None:
         self.standing = BackupsStanding()
         self.kept: list[Backup] = []
+        self.others: list[Elsewhere] = []
+        self.sounds = (Held(), Held())
+        self.program = ""
+        self.apart: list[Path] = []
         self.log: list[tuple[object, ...]] = []
         self.passphrase = ""
         """What opens them; empty: the keyring."""
@@ -97,6 +133,20 @@ class StagedBackups:
 
     async def list(self) -> Sequence[Backup]:
         return self.kept
+
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        return self.others
+
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        return self.program, self.apart
+
+    async def join(self, copy: Path) -> Joined:
+        self.log.append(("join", copy))
+        self.apart.remove(copy)
+        return Joined(1, 3)
+
+    async def recordings(self) -> tuple[Held, Held]:
+        return self.sounds
 
     async def look(self, path: Path, passphrase: str = "") -> About:
         self._open(passphrase)
@@ -117,6 +167,7 @@ class StagedHost:
         self.events = Events(report=self._raise)
         self.vault = vault or MemoryVault()
         self.backups = StagedBackups()
+        self.parts = StagedParts()
         self.log: list[tuple[object, ...]] = []
         self.ledger = Ledger()
         self.sent: list[DataSent] = []

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QPushButton
 
-from companion.app.backing_up import Standing
+from companion.app.backing_up import Elsewhere, Standing
 from companion.errors import CompanionError, Kind
 from companion.gui.settings.backups import BackupsSection
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.pages.journal import JournalSettings
+from companion.journal.backed_sounds import Held
 from companion.journal.backups import Backup
 from tests.gui.settings_host import StagedHost
 from tests.gui.test_models import dialog, host, until
@@ -70,3 +71,36 @@ async def test_where_only_a_passphrase_opens_it_the_words_are_asked_for_there_an
     assert host.backups.log == [("restore", Path("/b/old.db"))]
     assert "Restored" in shown.notice.text
     assert shown.asks.isHidden()
+
+
+async def test_recordings_and_folders_of_before_are_named(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.backups.sounds = (Held(12, 5_100_000), Held(11, 4_700_000))
+    host.backups.others = [
+        Elsewhere(Path("/media/drive"), 1_773_614_700.0, is_there=False, owes=True),
+        Elsewhere(Path("/old"), 1_773_614_700.0, is_there=True, owes=False),
+    ]
+    shown = section(dialog)
+    await until(lambda: not shown.more.isHidden())
+    recordings, away, before = shown.more.text().split("\n")
+    assert recordings == "Recordings: 12 here, 5.1 MB; 11 beside the backups, 4.7 MB."
+    assert away.startswith(
+        "Backups lie in /media/drive, which is not connected, the newest of Sunday 15 March"
+    )
+    assert away.endswith("They hold what you deleted since, until it is connected.")
+    assert "Backups of before lie in /old" in before
+
+
+async def test_a_folder_that_another_program_copies_is_told_and_what_went_apart_is_joined(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    copy = Path("/data/journal (conflicted copy).db")
+    host.backups.program, host.backups.apart = "Dropbox", [copy]
+    shown = section(dialog)
+    await until(lambda: "Dropbox left a copy" in shown.synced.text)
+    next(each for each in shown.synced.findChildren(QPushButton) if each.text() == "Join it").click()
+    await until(lambda: "Joined: 3 turns came." in shown.notice.text)
+    assert host.backups.log == [("join", copy)]
+    assert shown.synced.text.startswith("Dropbox copies the journal while")
+    host.backups.program = ""
+    shown.refresh()
+    await until(lambda: not shown.synced.text)

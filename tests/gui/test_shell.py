@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from companion.app import Companion
-from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.events import Event, TurnFinished
-from companion.flow import Audio
-from companion.gui.shell import Shell
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from tests.gui.running import Start, until
 
 UNSENT = "I meant to say that"
-Start = Callable[..., Any]
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
-
-
-@pytest.fixture
-def start(qtbot: QtBot, home: Home) -> Start:
-    vault = MemoryVault()
-
-    async def open_vault() -> Vault:
-        return vault
-
-    @asynccontextmanager
-    async def started(settings: str = "") -> AsyncIterator[tuple[Shell, Companion]]:
-        home.config.mkdir(parents=True, exist_ok=True)
-        home.settings.write_text("providers:\n  tts: {active: mock}\n" + settings)
-        silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
-        app = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
-        shell = Shell(app)
-        qtbot.addWidget(shell.window)
-        shell.show()
-        await app.open()
-        await until(lambda: shell._is_draft_read or app.archive.storage == "memory")
-        try:
-            yield shell, app
-        finally:
-            shell.window.keys.stop()  # as a window does that is closed
-            shell.hide()
-            await shell.keep_draft()
-            await app.close()
-            shell.close()
-
-    return started
 
 
 async def test_what_was_not_sent_is_there_again_until_it_is(start: Start) -> None:

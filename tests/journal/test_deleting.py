@@ -164,6 +164,7 @@ async def test_where_it_remains_is_named(opened: Opener, home: Home) -> None:
     assert [name for name, _ in remains.copies] == ["one.db"]
     assert remains.copies[0][1] == pytest.approx(time.time() + KEPT_COPY_S, abs=60)
     assert await journal.changing.remains([99]) == type(remains)((), ())
+    assert remains.aside == ()
 
 
 def _set_age(path: Path, seconds: float) -> None:

@@ -18,13 +18,17 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import narrow, text_label
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
+from companion.language import mark, tr, trn
+from companion.places import shown
 
 if TYPE_CHECKING:
+    from companion.app.backing_up import Elsewhere
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About
 
 WithWords = Callable[[str], Awaitable[None]]
 """What is done with a passphrase, or "" for the keyring."""
-_NONE = "No backup yet. One is made by itself once there is something to lose."
+_NONE = mark("No backup yet. One is made by itself once there is something to lose.")
 
 
 class BackupsSection(QWidget):
@@ -32,16 +36,17 @@ class BackupsSection(QWidget):
         super().__init__()
         self._source, self._work = source, work
         self.state = text_label("", "hint")
+        self.more = text_label("", "hint")
         self.made = narrow(QComboBox())
-        self.made.setAccessibleName("Backups, newest first")
-        above = text_label("Newest first", "small")
+        self.made.setAccessibleName(tr("Backups, newest first"))
+        above = text_label(tr("Newest first"), "small")
         above.setBuddy(self.made)  # read before the one that is chosen
         self.lines = text_label("", "hint")
-        self.notice = Notice()
-        self.make = QPushButton("Back up now")
-        self.look = QPushButton("Look")
-        self.look.setToolTip("How many reflections are in it, and the first words of the newest")
-        self.restore = QPushButton("Restore …")
+        self.notice, self.synced = Notice(), Notice()
+        self.make = QPushButton(tr("Back up now"))
+        self.look = QPushButton(tr("Look"))
+        self.look.setToolTip(tr("How many reflections are in it, and the first words of the newest"))
+        self.restore = QPushButton(tr("Restore …"))
         self.make.clicked.connect(lambda: self._start(self._make()))
         self.look.clicked.connect(lambda: self._start(self._open(partial(self._look, self._path))))
         self.restore.clicked.connect(self._ask)
@@ -49,8 +54,10 @@ class BackupsSection(QWidget):
             button.setEnabled(False)  # until the list is read
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text_label("Backups", "strong"))
+        column.addWidget(self.synced)
+        column.addWidget(text_label(tr("Backups"), "strong"))
         column.addWidget(self.state)
+        column.addWidget(self.more)
         column.addWidget(above)
         column.addWidget(self.made)
         row = FlowLayout()
@@ -60,7 +67,8 @@ class BackupsSection(QWidget):
         column.addWidget(self.lines)
         column.addWidget(self.notice)
         column.addWidget(self._build_words())
-        self.lines.hide()
+        for hidden in (self.lines, self.more):
+            hidden.hide()
 
     def refresh(self) -> None:
         """Reads the list anew."""
@@ -76,18 +84,59 @@ class BackupsSection(QWidget):
             self.notice.tell(f"{error.message} {error.hint}".strip())
 
     async def _list(self) -> None:
+        await self._look_for_copies()
         made = await self._source.list()
         self.made.clear()
         for each in made:
             self.made.addItem(
-                f"{in_words(each.made_at)} · {each.bytes / 1e6:,.1f} MB", (each.made_at, str(each.path))
+                tr("{in_words} · {bytes:,.1f} MB", in_words=in_words(each.made_at), bytes=each.bytes / 1e6),
+                (each.made_at, str(each.path)),
             )
         for button in (self.look, self.restore):
             button.setEnabled(bool(made))
         self.made.setEnabled(bool(made))
-        self.state.setText(f"Last good backup: {in_words(made[0].made_at)}" if made else _NONE)
+        self.state.setText(
+            tr("Last good backup: {in_words}", in_words=in_words(made[0].made_at)) if made else tr(_NONE)
+        )
+        here, beside = await self._source.recordings()
+        said = [_recordings(here, beside)] if here.count or beside.count else []
+        self.more.setText("\n".join([*said, *map(_elsewhere, await self._source.elsewhere())]))
+        self.more.setVisible(bool(self.more.text()))
         if (failed := self._source.standing.failed) is not None:
-            self.notice.tell(f"The last try failed. {failed.message} {failed.hint}".strip())
+            self.notice.tell(f"{tr('The last try failed.')} {failed.message} {failed.hint}".strip())
+
+    async def _look_for_copies(self) -> None:
+        """Says where another program copies the journal, and offers to join what went apart."""
+        program, copies = await self._source.synced()
+        if copies:
+            self.synced.tell(
+                tr(
+                    "{who} left a copy of the journal that went apart: {name}. Joining adds what it holds, and puts "
+                    "it aside.",
+                    who=program or tr("Another program"),
+                    name=copies[0].name,
+                ),
+                ((tr("Join it"), lambda: self._start(self._join(copies[0]))),),
+            )
+        elif program:
+            self.synced.tell(
+                tr(
+                    "{program} copies the journal while Companion writes to it. Where two computers use "
+                    "it at once there are two journals. Start with another folder (companion --home "
+                    "FOLDER), and let {program} copy the backups instead.",
+                    program=program,
+                ),
+                kind="hint",
+            )
+        else:
+            self.synced.tell("")
+
+    async def _join(self, copy: Path) -> None:
+        joined = await self._source.join(copy)
+        await self._look_for_copies()
+        self.notice.tell(
+            trn("Joined: {n:,} turn came.", "Joined: {n:,} turns came.", joined.turns), kind="hint"
+        )
 
     async def _make(self) -> None:
         self.notice.tell("")
@@ -100,11 +149,11 @@ class BackupsSection(QWidget):
         self._with_words: WithWords | None = None
         self.words = PassphraseForm("enter", self._use)
         self.words.opened.connect(self.asks.hide)
-        self.open_it = QPushButton("Open")
+        self.open_it = QPushButton(tr("Open"))
         self.open_it.clicked.connect(self.words.try_it)
         column = QVBoxLayout(self.asks)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text_label("Your passphrase opens this backup.", "hint"))
+        column.addWidget(text_label(tr("Your passphrase opens this backup."), "hint"))
         column.addWidget(self.words)
         column.addWidget(self.open_it, 0, Qt.AlignmentFlag.AlignLeft)
         self.asks.hide()
@@ -132,20 +181,24 @@ class BackupsSection(QWidget):
         self._show(await self._source.look(path, passphrase))
 
     def _show(self, about: About) -> None:
-        count = f"{about.reflections:,} reflection{'' if about.reflections == 1 else 's'}"
-        lines = [f"{in_words(at)}: {text or 'without words'}" for at, text in about.lines]
-        self.lines.setText("\n".join([f"{count}, {about.turns:,} turns. The newest:", *lines]))
+        count = trn("{n:,} reflection", "{n:,} reflections", about.reflections)
+        turns = trn("{n:,} turn", "{n:,} turns", about.turns)
+        lines = [f"{in_words(at)}: {text or tr('without words')}" for at, text in about.lines]
+        self.lines.setText("\n".join([tr("{count}, {turns}. The newest:", count=count, turns=turns), *lines]))
         self.lines.show()
 
     def _ask(self) -> None:
         path = self._path
         self.asks.hide()
         self.notice.tell(
-            f"Make the backup of {in_words(self.made.currentData()[0])} your journal? The file of now is kept beside, "
-            "and what was said since comes along.",
+            tr(
+                "Make the backup of {in_words} your journal? The file of now is kept beside, and "
+                "what was said since comes along.",
+                in_words=in_words(self.made.currentData()[0]),
+            ),
             (
-                ("Restore", lambda: self._start(self._open(partial(self._restore, path)))),
-                ("Leave it", lambda: None),
+                (tr("Restore"), lambda: self._start(self._open(partial(self._restore, path)))),
+                (tr("Leave it"), lambda: None),
             ),
             kind="hint",
         )
@@ -153,15 +206,47 @@ class BackupsSection(QWidget):
     async def _restore(self, path: Path, passphrase: str) -> None:
         joined = await self._source.restore(path, passphrase)
         await self._list()
-        self.notice.tell(f"Restored, with {joined.turns:,} newer turns of the file before.", kind="hint")
+        told = [
+            trn(
+                "Restored, with {n:,} newer turn of the file before.",
+                "Restored, with {n:,} newer turns of the file before.",
+                joined.turns,
+            )
+        ]
+        if joined.recordings:
+            sound = joined.recordings
+            told.append(trn("{n:,} recording came back too.", "{n:,} recordings came back too.", sound))
+        self.notice.tell(" ".join(told), kind="hint")
 
     @property
     def _path(self) -> Path:
         return Path(self.made.currentData()[1])
 
 
+def _recordings(here: Held, beside: Held) -> str:
+    return tr(
+        "Recordings: {here:,} here, {here_mb:,.1f} MB; {beside:,} beside the backups, {beside_mb:,.1f} MB.",
+        here=here.count,
+        here_mb=here.bytes / 1e6,
+        beside=beside.count,
+        beside_mb=beside.bytes / 1e6,
+    )
+
+
+def _elsewhere(each: Elsewhere) -> str:
+    until = tr("the newest of {in_words}", in_words=in_words(each.newest_at))
+    if each.is_there:
+        return tr(
+            "Backups of before lie in {shown}, {until}. What you delete leaves them too.",
+            shown=shown(each.path),
+            until=until,
+        )
+    said = tr("Backups lie in {shown}, which is not connected, {until}.", shown=shown(each.path), until=until)
+    return f"{said} {tr('They hold what you deleted since, until it is connected.')}" if each.owes else said
+
+
 def in_words(at: float) -> str:
     """A day and a minute: "today 14:02"."""
     when = When.of(at, None)
     today = now().day
-    return f"{'today' if when.day == today else when.day_in_words(today)} {when.local:%H:%M}"
+    return f"{tr('today') if when.day == today else when.day_in_words(today)} {when.local:%H:%M}"

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QSizePolicy, QVBoxLayou
 
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.flow import Role
@@ -89,10 +90,8 @@ class ProviderCard(ChoiceCard):
         dress(self._state, type=kind)
         self.setChecked(is_active)
         self.is_open = is_open
-        in_use = ", in use" if is_active else ""
-        self.setAccessibleName(
-            f"{self.spec.display_name}, {text}{in_use}" if text else self.spec.display_name
-        )
+        in_use = tr("in use") if is_active and text else ""
+        self.setAccessibleName(", ".join(filter(None, (self.spec.display_name, text, in_use))))
         self.update()
 
     @property

@@ -13,13 +13,14 @@ from companion.gui import icons
 from companion.gui.settings.form import narrow
 from companion.gui.talk import loudness
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from companion.audio.devices import Device
     from companion.flow import VoiceInfo
 
 SILENCE_DB = -90.0
-USUAL = "System default"
+USUAL = mark("System default")
 
 
 class LevelBar(QWidget):
@@ -30,7 +31,7 @@ class LevelBar(QWidget):
         self._look = look
         self.level_db = SILENCE_DB
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Level of the microphone")
+        self.setAccessibleName(tr("Level of the microphone"))
 
     def show_level(self, level_db: float) -> None:
         self.level_db = level_db
@@ -68,7 +69,7 @@ class DevicePicker(QComboBox):
         narrow(self)
         self._chosen = chosen
         self.setObjectName(name)
-        self.addItem(USUAL, "")
+        self.addItem(tr(USUAL), "")
         self.activated.connect(lambda _: choose(self.device))
 
     @property
@@ -79,8 +80,8 @@ class DevicePicker(QComboBox):
         """Shows these instead of those of before."""
         self.clear()
         default = next((device.label for device in devices if device.is_default), "")
-        is_told = default and not default.startswith(USUAL)  # some systems call it nothing else
-        self.addItem(f"{USUAL} ({default})" if is_told else USUAL, "")
+        is_told = default and not default.startswith(tr(USUAL))  # some systems call it nothing else
+        self.addItem(f"{tr(USUAL)} ({default})" if is_told else tr(USUAL), "")
         for device in devices:
             self.addItem(device.label, device.name)
         self.refresh()
@@ -89,7 +90,7 @@ class DevicePicker(QComboBox):
         """Shows which one is chosen."""
         chosen = self._chosen()
         if self.findData(chosen) < 0:
-            self.addItem(f"{chosen} (not plugged in)", chosen)
+            self.addItem(tr("{chosen} (not plugged in)", chosen=chosen), chosen)
         self.setCurrentIndex(self.findData(chosen))
 
 
@@ -123,6 +124,6 @@ class ListenButton(QPushButton):
         (self._stop if self.is_on else self._start)()
 
     def _dress(self) -> None:
-        self.setText("Stop" if self.is_on else "Listen")
-        self.setAccessibleName("Stop the voice" if self.is_on else "Listen to the voice")
+        self.setText(tr("Stop") if self.is_on else tr("Listen"))
+        self.setAccessibleName(tr("Stop the voice") if self.is_on else tr("Listen to the voice"))
         self.setIcon(icons.icon("stop" if self.is_on else "play", self._look.colour("ink"), 14))

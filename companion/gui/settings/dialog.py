@@ -31,6 +31,7 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.paths import write_atomically
 from companion.places import read_regular
 from companion.settings import Page
@@ -58,7 +59,7 @@ class SettingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._host, self._look, self._state = host, look, state
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(tr("Settings"))
         usual = QSize(look.px(_SIZE.width()), look.px(_SIZE.height()))
         room = self.screen().availableSize() - _FRAME if state is not None else usual
         self.setMinimumSize(_SMALLEST.boundedTo(room))
@@ -75,7 +76,7 @@ class SettingsDialog(QDialog):
         row.addWidget(self._build_list())
         row.addWidget(line)
         row.addWidget(self._stack, 1)
-        self._nothing = text_label("No setting matches.", "hint")
+        self._nothing = text_label(tr("No setting matches."), "hint")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._nothing)
         self._look.changed.connect(self._take_look)
@@ -118,18 +119,18 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(12, 20, 12, 12)
         column.setSpacing(12)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search")
-        self.search.setAccessibleName("Search the settings")
+        self.search.setPlaceholderText(tr("Search"))
+        self.search.setAccessibleName(tr("Search the settings"))
         self.search.setClearButtonEnabled(True)
         clear = self.search.findChild(QToolButton)
         if clear is not None:
-            clear.setAccessibleName("Clear the search")
-        self._search_icon = QAction("Search", self)
+            clear.setAccessibleName(tr("Clear the search"))
+        self._search_icon = QAction(tr("Search"), self)
         self.search.addAction(self._search_icon, QLineEdit.ActionPosition.LeadingPosition)
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)
         self.list = QListWidget()
-        self.list.setAccessibleName("Pages of the settings")
+        self.list.setAccessibleName(tr("Pages of the settings"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for info in self._infos.values():
             item = QListWidgetItem(info.title)

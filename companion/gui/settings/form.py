@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from companion.gui.labels import label
 from companion.gui.wrapping import WrappingCheckBox
+from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
 
 _SHORT_PX = 170
@@ -156,10 +157,10 @@ class FieldRow(QWidget):
     def _build_usual(self) -> QToolButton:
         """Gives the default back; it keeps its place while there is nothing to give back."""
         usual = QToolButton()
-        usual.setText("Reset")
+        usual.setText(tr("Reset"))
         usual.setProperty("tone", "small")
-        usual.setAccessibleName(f"Reset {self.field.declared.label}")
-        usual.setToolTip("Back to the default")
+        usual.setAccessibleName(tr("Reset {label}", label=self.field.declared.label))
+        usual.setToolTip(tr("Back to the default"))
         policy = usual.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         usual.setSizePolicy(policy)
@@ -173,7 +174,7 @@ class FieldRow(QWidget):
         self._save({self.field.name: None})
 
     def _build_chooser(self) -> QPushButton:
-        choose = QPushButton("Choose a file …")
+        choose = QPushButton(tr("Choose a file …"))
         choose.setAccessibleDescription(self.field.declared.label)
         choose.clicked.connect(self._choose_file)
         return choose

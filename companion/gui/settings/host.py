@@ -8,10 +8,13 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from companion.app.backing_up import Elsewhere
     from companion.app.backing_up import Standing as BackupsStanding
+    from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
     from companion.flow import Health, Role, Transcript, VoiceInfo
+    from companion.journal.backed_sounds import Held
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
     from companion.ledger import Destination
@@ -51,15 +54,44 @@ class MemorySource(Protocol):
         """A model that has come or gone is noticed."""
 
 
+class PartSource(Protocol):
+    """What can be installed on top. Faults are `CompanionError`."""
+
+    def missing(self, name: str) -> Part | None:
+        """The part, if it is not here."""
+
+    @property
+    def can_be_installed(self) -> bool:
+        """Whether it can be done from here; else there is `line`."""
+
+    def line(self, part: Part) -> str:
+        """What installs it in a terminal."""
+
+    async def install(self, part: Part, told: Callable[[Step], None]) -> None:
+        """Cancelling the task stops it."""
+
+
 class BackupSource(Protocol):
     """Backups of the journal. Faults are `CompanionError`."""
 
     standing: BackupsStanding
 
+    async def elsewhere(self) -> Sequence[Elsewhere]:
+        """Folders with backups of before, and that of now where it is not connected."""
+
+    async def recordings(self) -> tuple[Held, Held]:
+        """The kept ones here, and their copies beside the backups."""
+
     async def make(self) -> Backup: ...
 
     async def list(self) -> Sequence[Backup]:
         """Newest first."""
+
+    async def synced(self) -> tuple[str, Sequence[Path]]:
+        """The program that copies the journal's folder to other computers, and its copies that went apart."""
+
+    async def join(self, copy: Path) -> Joined:
+        """Adds what a copy holds that went apart; the copy stays, put aside."""
 
     async def look(self, path: Path, passphrase: str = "") -> About: ...
 
@@ -82,6 +114,9 @@ class SettingsHost(Protocol):
 
     @property
     def memory(self) -> MemorySource: ...
+
+    @property
+    def parts(self) -> PartSource: ...
 
     @property
     def backups(self) -> BackupSource: ...

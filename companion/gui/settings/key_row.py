@@ -15,6 +15,7 @@ from companion.flow import TURN_ROLES, Health, Role
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
+from companion.language import tr
 from companion.log import Secret
 from companion.providers.provider import Spec
 from companion.vault import KeyState
@@ -25,8 +26,10 @@ _DOTS = "•" * 16
 
 def works(health: Health, *, has_key: bool = True) -> str:
     """What a test that went well is told with: "Key works · 212 ms"."""
-    latency = f" · {health.latency_ms:.0f} ms" if health.latency_ms is not None else ""
-    return f"{'Key works' if has_key else 'Works'}{latency}"
+    latency = (
+        tr(" · {latency_ms:.0f} ms", latency_ms=health.latency_ms) if health.latency_ms is not None else ""
+    )
+    return f"{tr('Key works') if has_key else tr('Works')}{latency}"
 
 
 class KeyRow(QWidget):
@@ -43,25 +46,25 @@ class KeyRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
-        label = text_label("Key", "small")
+        label = text_label(tr("Key"), "small")
         column.addWidget(label)
         line = QHBoxLayout()
         line.setSpacing(12)
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
         self.field.setMaxLength(100_000)  # refused with its length rather than cut
-        name_control(self.field, f"Key for {spec.display_name}")
+        name_control(self.field, tr("Key for {display_name}", display_name=spec.display_name))
         label.setBuddy(self.field)
-        self.keep = QPushButton("Test and keep")
+        self.keep = QPushButton(tr("Test and keep"))
         self.keep.setProperty("tone", "primary")
-        self.test = QPushButton("Test")
-        self.remove = QPushButton("Remove")
+        self.test = QPushButton(tr("Test"))
+        self.remove = QPushButton(tr("Remove"))
         for widget in (self.field, self.keep, self.test, self.remove):
             line.addWidget(widget, 1 if widget is self.field else 0)
         column.addLayout(line)
         self.where = text_label("", "caption")
         column.addWidget(self.where)
-        self.get_key = QPushButton(f"Get a key from {spec.display_name}")
+        self.get_key = QPushButton(tr("Get a key from {display_name}", display_name=spec.display_name))
         self.get_key.setProperty("tone", "plain")
         self.get_key.setToolTip(spec.key_page)
         links = QHBoxLayout()
@@ -83,13 +86,16 @@ class KeyRow(QWidget):
         """Shows which key there is, never the key."""
         self._state = state
         places = {
-            "keyring": "In the system keyring.",
-            "memory": "For this run only.",
-            "environment": f"From the environment variable {state.variable}, which comes before any other key.",
+            "keyring": tr("In the system keyring."),
+            "memory": tr("For this run only."),
+            "environment": tr(
+                "From the environment variable {variable}, which comes before any other key.",
+                variable=state.variable,
+            ),
         }
         self.where.setText(places.get(state.where, "") if state.present else "")
         self.where.setVisible(bool(self.where.text()))
-        self.field.setPlaceholderText(f"{_DOTS}{state.ending}" if state.present else "Paste the key here")
+        self.field.setPlaceholderText(f"{_DOTS}{state.ending}" if state.present else tr("Paste the key here"))
         self.field.setEnabled(state.where != "environment")
         self.get_key.setVisible(not state.present and bool(self._spec.key_page))
         self._show_buttons()
@@ -114,7 +120,10 @@ class KeyRow(QWidget):
         other = specs.get(verdict.belongs_to)
         if other is not None:
             key = Secret(verdict.clean)
-            answer = (f"Keep it for {other.display_name}", lambda: self._start_storing(key, other))
+            answer = (
+                tr("Keep it for {display_name}", display_name=other.display_name),
+                lambda: self._start_storing(key, other),
+            )
             self.notice.tell(verdict.problem, [answer])
             return
         if not verdict.is_ready:
@@ -123,14 +132,16 @@ class KeyRow(QWidget):
         await self._test_and_store(Secret(verdict.clean), verdict.notice)
 
     async def _test_and_store(self, key: Secret, remark: str) -> None:
-        self.notice.tell(f"{remark} Asking {self._spec.display_name} …".strip(), kind="small")
+        self.notice.tell(
+            f"{remark} {tr('Asking {who} …', who=self._spec.display_name)}".strip(), kind="small"
+        )
         health = await self._host.check(self._spec.name, self._role, key)
         if health.ok:
             self.checked.emit(health)
             await self._store(key, self._spec)
         else:
-            answer = ("Keep it anyway", lambda: self._start_storing(key, self._spec))
-            self.notice.tell(f"{health.detail} The key was not kept.", [answer])
+            answer = (tr("Keep it anyway"), lambda: self._start_storing(key, self._spec))
+            self.notice.tell(f"{health.detail} {tr('The key was not kept.')}", [answer])
 
     def _start_storing(self, key: Secret, spec: Spec, *, this_run_only: bool = False) -> None:
         self._work.start(self._store(key, spec, this_run_only=this_run_only), "key")
@@ -142,20 +153,27 @@ class KeyRow(QWidget):
             answers = []
             if error.kind in _KEYRING_FAULTS:
                 answers = [
-                    ("Keep for this run only", lambda: self._start_storing(key, spec, this_run_only=True)),
-                    ("Try again", lambda: self._start_storing(key, spec)),
+                    (
+                        tr("Keep for this run only"),
+                        lambda: self._start_storing(key, spec, this_run_only=True),
+                    ),
+                    (tr("Try again"), lambda: self._start_storing(key, spec)),
                 ]
-            self.notice.tell(f"{error.message} The key is still in the field, kept nowhere else.", answers)
+            self.notice.tell(
+                f"{error.message} {tr('The key is still in the field, kept nowhere else.')}", answers
+            )
             return
         self.field.setText("")  # and with it the field's undo history
         elsewhere = spec is not self._spec
-        self.notice.tell(f"Kept for {spec.display_name}." if elsewhere else "", kind="good")
+        self.notice.tell(
+            tr("Kept for {display_name}.", display_name=spec.display_name) if elsewhere else "", kind="good"
+        )
         self.changed.emit(spec.name)
 
     # -- a kept key -----------------------------------------------------------------------------------------
 
     async def _test(self) -> None:
-        self.notice.tell(f"Asking {self._spec.display_name} …", kind="small")
+        self.notice.tell(tr("Asking {who} …", who=self._spec.display_name), kind="small")
         health = await self._host.check(self._spec.name, self._role, None)
         self.tell(health)
         self.checked.emit(health)
@@ -169,5 +187,5 @@ class KeyRow(QWidget):
         except CompanionError as error:
             self.notice.tell(f"{error.message} {error.hint}")
             return
-        self.notice.tell("The key was removed from this computer.", kind="small")
+        self.notice.tell(tr("The key was removed from this computer."), kind="small")
         self.changed.emit(self._spec.name)

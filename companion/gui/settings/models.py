@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
+from companion.language import mark, tr, trn
 from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
 from companion.providers.here.models.listing import LocalModel, ModelKind
@@ -27,7 +28,19 @@ from companion.providers.here.models.store import Standing, State
 
 FEW = 4
 """So many rows are shown at once; those that are here, or chosen, always."""
-_NOUNS = {ModelKind.VOICE: "voice"}
+_MODEL = (
+    mark("Models on this computer"),
+    mark("Import a model"),
+    mark("Import a model from a file"),
+    mark("Import a model from a folder"),
+)
+_VOICE = (
+    mark("Voices on this computer"),
+    mark("Import a voice"),
+    mark("Import a voice from a file"),
+    mark("Import a voice from a folder"),
+)
+"""Title of the list, and what its buttons do."""
 
 
 class ModelRow(QFrame):
@@ -48,8 +61,8 @@ class ModelRow(QFrame):
         top.addWidget(self.name)
         top.addWidget(self.said)
         top.addStretch(1)
-        self.fetch, self.use = QPushButton("Fetch"), QPushButton("Use")
-        self.cancel, self.remove = QPushButton("Cancel"), QPushButton("Remove")
+        self.fetch, self.use = QPushButton(tr("Fetch")), QPushButton(tr("Use"))
+        self.cancel, self.remove = QPushButton(tr("Cancel")), QPushButton(tr("Remove"))
         self.remove.setProperty("tone", "plain")
         for button, does in (
             (self.fetch, owner.fetch),
@@ -63,7 +76,7 @@ class ModelRow(QFrame):
         column.addWidget(text_label(facts(model), "caption"))
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
-        self.bar.setAccessibleName(f"How much of {model.label} is here")
+        self.bar.setAccessibleName(tr("How much of {label} is here", label=model.label))
         column.addWidget(self.bar)
         self.is_fetching = False
         self.standing = Standing(model, State.ABSENT)
@@ -78,7 +91,7 @@ class ModelRow(QFrame):
     def begin(self) -> None:
         self.is_fetching = True
         self._show()
-        self._say("Fetching …", "small")
+        self._say(tr("Fetching …"), "small")
 
     def end(self, said: str = "") -> None:
         self.is_fetching = False
@@ -88,14 +101,18 @@ class ModelRow(QFrame):
 
     def show_progress(self, progress: Progress) -> None:
         self.bar.setValue(round(progress.fraction * 1000))
-        megabytes = f"{progress.bytes_done / 1e6:,.0f} of {progress.bytes_total / 1e6:,.0f} MB"
-        self._say("Checking …" if progress.is_checking else megabytes, "small")
+        megabytes = tr(
+            "{bytes_done:,.0f} of {bytes_total:,.0f} MB",
+            bytes_done=progress.bytes_done / 1e6,
+            bytes_total=progress.bytes_total / 1e6,
+        )
+        self._say(tr("Checking …") if progress.is_checking else megabytes, "small")
 
     def _show(self) -> None:
         state, model, label = self.standing.state, self.model, self.model.label
         is_here = state is State.READY
-        words = {State.ABSENT: "Fetch", State.PARTIAL: "Go on", State.DAMAGED: "Fetch again"}
-        self.fetch.setText(words.get(state, "Fetch"))
+        words = {State.ABSENT: tr("Fetch"), State.PARTIAL: tr("Go on"), State.DAMAGED: tr("Fetch again")}
+        self.fetch.setText(words.get(state, tr("Fetch")))
         self.fetch.setVisible(not self.is_fetching and not is_here and model.can_be_fetched)
         self.use.setVisible(not self.is_fetching and is_here and not self.is_chosen)
         self.cancel.setVisible(self.is_fetching)
@@ -109,14 +126,18 @@ class ModelRow(QFrame):
     def _words(self) -> tuple[str, str]:
         match self.standing.state:
             case State.READY:
-                stands, kind = ("in use", "good") if self.is_chosen else ("on this computer", "small")
+                stands, kind = (tr("in use"), "good") if self.is_chosen else (tr("on this computer"), "small")
                 return " · ".join(filter(None, (stands, pace(self.standing)))), kind
             case State.DAMAGED:
-                return "damaged", "warn"
+                return tr("damaged"), "warn"
             case State.PARTIAL:
-                return f"{self.standing.bytes_here / 1e6:,.0f} of {self.model.size_mb:,} MB are here", "small"
+                return tr(
+                    "{bytes_here:,.0f} of {size_mb:,} MB are here",
+                    bytes_here=self.standing.bytes_here / 1e6,
+                    size_mb=self.model.size_mb,
+                ), "small"
             case _:
-                return "" if self.model.can_be_fetched else "only by hand", "small"
+                return "" if self.model.can_be_fetched else tr("only by hand"), "small"
 
     def _say(self, text: str, kind: str) -> None:
         self.said.setText(text)
@@ -154,9 +175,9 @@ class ModelList(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        noun = _NOUNS.get(kind, "model")
+        title, self._imports, from_file, from_folder = _VOICE if kind is ModelKind.VOICE else _MODEL
         if not is_short:
-            column.addWidget(text_label(f"{noun.capitalize()}s on this computer", "small"))
+            column.addWidget(text_label(tr(title), "small"))
         self._column = QVBoxLayout()
         self._column.setSpacing(0)
         column.addLayout(self._column)
@@ -166,12 +187,12 @@ class ModelList(QWidget):
         foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(0, 0, 0, 0)
         self.more, self.file, self.folder = (
-            QPushButton("Show all"),
-            QPushButton("Import a file …"),
-            QPushButton("a folder …"),
+            QPushButton(tr("Show all")),
+            QPushButton(tr("Import a file …")),
+            QPushButton(tr("a folder …")),
         )
-        self.file.setAccessibleName(f"Import a {noun} from a file")
-        self.folder.setAccessibleName(f"Import a {noun} from a folder")
+        self.file.setAccessibleName(tr(from_file))
+        self.folder.setAccessibleName(tr(from_folder))
         self.file.clicked.connect(lambda: self._choose(QFileDialog.FileMode.ExistingFile))
         self.folder.clicked.connect(lambda: self._choose(QFileDialog.FileMode.Directory))
         self.more.clicked.connect(self._unfold)
@@ -222,8 +243,8 @@ class ModelList(QWidget):
             row.setVisible(is_shown)
             shown += is_shown
         hidden = sum(row.isHidden() for row in self.rows.values())
-        self.more.setText(f"{hidden} more")
-        self.more.setAccessibleName(f"Show {hidden} more")
+        self.more.setText(tr("{hidden} more", hidden=hidden))
+        self.more.setAccessibleName(tr("Show {hidden} more", hidden=hidden))
         self.more.setVisible(hidden > 0)
 
     def _show_few(self) -> None:
@@ -257,7 +278,7 @@ class ModelList(QWidget):
         """Stops fetching."""
         self._page.work.end(f"fetch {row.model.name}")
         row.standing = Standing(row.model, State.PARTIAL)
-        row.end("Stopped. What was fetched is kept.")
+        row.end(tr("Stopped. What was fetched is kept."))
         self._fold()
         self.shown.emit()
 
@@ -267,12 +288,12 @@ class ModelList(QWidget):
 
     def ask_to_remove(self, row: ModelRow) -> None:
         """Removes a model after one more question."""
-        again = "It can be fetched again." if row.model.can_be_fetched else "Only you have its files."
+        again = tr("It can be fetched again.") if row.model.can_be_fetched else tr("Only you have its files.")
         if row.standing.is_elsewhere:
-            again = "Your folder is left as it is."
+            again = tr("Your folder is left as it is.")
         self._page.notice.tell(
-            f"Remove {row.model.label}? {again}",
-            [("Remove", lambda: self._page.work.start(self._remove(row), f"remove {row.model.name}"))],
+            tr("Remove {label}? {again}", label=row.model.label, again=again),
+            [(tr("Remove"), lambda: self._page.work.start(self._remove(row), f"remove {row.model.name}"))],
             kind="small",
         )
 
@@ -286,11 +307,11 @@ class ModelList(QWidget):
         await self._changed(row.model.name)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
-        dialog = QFileDialog(self, f"Import a {_NOUNS.get(self.kind, 'model')}")
+        dialog = QFileDialog(self, tr(self._imports))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
         if mode is QFileDialog.FileMode.ExistingFile:
-            dialog.setNameFilter("Models (*.zip *.whl *.gguf *.onnx *.bin);;All files (*)")
+            dialog.setNameFilter(tr("Models (*.zip *.whl *.gguf *.onnx *.bin);;All files (*)"))
         dialog.fileSelected.connect(lambda path: self.take_in(Path(path)))
         dialog.open()
 
@@ -299,13 +320,15 @@ class ModelList(QWidget):
         self._page.work.start(self._take_in(source), "import")
 
     async def _take_in(self, source: Path) -> None:
-        self._page.notice.tell(f"Importing {source.name} …", kind="small")
+        self._page.notice.tell(tr("Importing {name} …", name=source.name), kind="small")
         try:
             standing = await self._page.host.import_model(source)
         except CompanionError as error:
             self._page.tell_error(error)
             return
-        self._page.notice.tell(f"{standing.model.label} is on this computer now.", kind="small")
+        self._page.notice.tell(
+            tr("{label} is on this computer now.", label=standing.model.label), kind="small"
+        )
         await self._look()
         await self._changed(standing.model.name)
 
@@ -316,14 +339,15 @@ def pace(standing: Standing) -> str:
     if figure is None:
         return ""
     if standing.model.kind is ModelKind.MIND:
-        return f"about {max(1, round(figure * WORDS_PER_TOKEN))} words a second"
-    return f"{figure:.2g} s for a second of speech"
+        words = max(1, round(figure * WORDS_PER_TOKEN))
+        return trn("about {n} word a second", "about {n} words a second", words)
+    return tr("{figure:.2g} s for a second of speech", figure=figure)
 
 
 def facts(model: LocalModel) -> str:
     """Size, memory, languages, licence and what it is good for, in one line."""
-    parts = [f"{model.size_mb:,} MB"]
+    parts = [tr("{size_mb:,} MB", size_mb=model.size_mb)]
     if model.memory_mb:
-        parts.append(f"{model.memory_mb:,} MB of memory")
+        parts.append(tr("{memory_mb:,} MB of memory", memory_mb=model.memory_mb))
     parts += [model.spoken_languages, model.licence, model.note]
     return " · ".join(part for part in parts if part)

@@ -23,14 +23,13 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
+from companion.language import Worded, mark, tr
 from companion.settings import Page, all_fields
 
 if TYPE_CHECKING:
     import asyncio
 
-_ALIKE = tuple(
-    frozenset(line.split())
-    for line in """
+_ALIKE = mark("""
     budget money cost costs price spend spending limit dollar dollars euro bill
     microphone mic mike input headset
     speaker loudspeaker output headphones earphones
@@ -51,18 +50,17 @@ _ALIKE = tuple(
     certificate ssl tls https
     hotkey shortcut shortcuts keyboard
     server servers host localhost
-    """.splitlines()
-    if line.strip()
-)
+    """)
 """Words by which different people look for the same thing, a line for each."""
 Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageInfo:
+class PageInfo(Worded):
     """One entry of the list at the left."""
 
+    WORDS = frozenset({"title", "words"})
     name: str
     """What `SettingsDialog.open` takes; the value of `Page` where settings belong to it."""
     title: str
@@ -83,10 +81,11 @@ class PageInfo:
 
 def synonyms(word: str) -> frozenset[str]:
     """A word of a search with the words that others use for the same thing; of one that is being typed, too."""
-    alike = (
-        [group for group in _ALIKE if any(each.startswith(word) for each in group)] if len(word) > 2 else []
+    lines = tr(_ALIKE).splitlines() if len(word) > 2 else ()
+    groups = (frozenset(line.split()) for line in lines)
+    return frozenset((word,)).union(
+        *(each for each in groups if any(known.startswith(word) for known in each))
     )
-    return frozenset((word,)).union(*alike)
 
 
 @cache
@@ -230,8 +229,10 @@ class SettingsPage(QWidget):
 
     def add_reset(self) -> QPushButton:
         """A way back to the defaults for all rows of the page."""
-        self.reset = QPushButton("Back to the defaults")
-        self.reset.setAccessibleDescription(f"All settings of the page {self.heading.text()}")
+        self.reset = QPushButton(tr("Back to the defaults"))
+        self.reset.setAccessibleDescription(
+            tr("All settings of the page {heading}", heading=self.heading.text())
+        )
         self.reset.clicked.connect(lambda: self.save({row.field.name: None for row in self.rows}))
         self.buttons = FlowLayout()
         self.buttons.addWidget(self.reset)

@@ -33,6 +33,7 @@ from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.net import is_this_computer
 from companion.providers.provider import Spec
 from companion.vault import KeyState
@@ -131,19 +132,19 @@ class RolePage(SettingsPage):
         """What the card says at the right, and how."""
         health, key = self._healths.get(spec.name), self._keys.get(spec.name, _NO_KEY)
         if spec.needs_key and not key.present:
-            return "needs a key", "small"
+            return tr("needs a key"), "small"
         if health is not None and not health.ok:
             if health.kind in _WANTS_A_KEY:
-                return "wants a key", "warn"
-            return ("not here yet" if self.is_here(spec) else "does not work"), "warn"
+                return tr("wants a key"), "warn"
+            return (tr("not here yet") if self.is_here(spec) else tr("does not work")), "warn"
         if self.is_here(spec):
-            return "on this computer", "small"
+            return tr("on this computer"), "small"
         if health is not None:
             return works(health, has_key=key.present), "good"
         kept = {
-            "keyring": "key kept",
-            "memory": "key for this run",
-            "environment": "key from the environment",
+            "keyring": tr("key kept"),
+            "memory": tr("key for this run"),
+            "environment": tr("key from the environment"),
         }
         return kept.get(key.where, ""), "small"
 
@@ -168,7 +169,7 @@ class RolePage(SettingsPage):
         self._show_others()
         spec = self._specs.get(self.open_name)
         if spec is None:
-            self.notice.tell(f"There is no provider called {active}. Choose one.")
+            self.notice.tell(tr("There is no provider called {active}. Choose one.", active=active))
         elif self.setup is None or self.setup.spec is not spec:
             self._open(spec)
         self.stand_ins.show_order(
@@ -240,7 +241,7 @@ class RolePage(SettingsPage):
         column = QVBoxLayout(box)
         column.setContentsMargins(18, 13, 18, 15)
         column.setSpacing(2)
-        column.addWidget(text_label("Not on this computer yet", "strong"))
+        column.addWidget(text_label(tr("Not on this computer yet"), "strong"))
         return box, column
 
     def _build_absent(self, spec: Spec) -> LineButton:
@@ -270,7 +271,7 @@ class RolePage(SettingsPage):
         column = QVBoxLayout(box)
         column.setContentsMargins(18, 13, 18, 15)
         column.setSpacing(10)
-        column.addWidget(text_label("More providers", "strong"))
+        column.addWidget(text_label(tr("More providers"), "strong"))
         row = FlowLayout()
         column.addLayout(row)
         return box, row
@@ -292,8 +293,9 @@ class RolePage(SettingsPage):
             return
         if not self.is_ready(spec):
             present = self._specs.get(self._active)
-            stays = f" {present.display_name} stays until then." if present is not None else ""
-            self.notice.tell(f"{spec.display_name} needs a key first.{stays}", kind="small")
+            needs = tr("{who} needs a key first.", who=spec.display_name)
+            stays = tr("{who} stays until then.", who=present.display_name) if present is not None else ""
+            self.notice.tell(f"{needs} {stays}".strip(), kind="small")
             QTimer.singleShot(0, self, self._ask_for_key)
         elif self._is_looked_for(spec):
             self.work.start(self._activate_if_found(spec), "choose")
@@ -306,12 +308,14 @@ class RolePage(SettingsPage):
             give(self.setup.key.field)
 
     async def _activate_if_found(self, spec: Spec) -> None:
-        self.notice.tell(f"Looking for {spec.display_name} on this computer …", kind="small")
+        self.notice.tell(
+            tr("Looking for {display_name} on this computer …", display_name=spec.display_name), kind="small"
+        )
         await self._check(spec)
         health = self._healths[spec.name]
         detail = await self.objection(spec) if health.ok else health.detail
         if detail:
-            self.notice.tell(detail, [("Use it anyway", lambda: self.activate(spec.name))])
+            self.notice.tell(detail, [(tr("Use it anyway"), lambda: self.activate(spec.name))])
         else:
             self.activate(spec.name)
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
+from companion.days import date_in_words
 from companion.errors import CompanionError
 from companion.flow import Health, Role
 from companion.gui.settings.form import labelled, name_control, narrow, text_label
 from companion.gui.settings.key_row import KeyRow
+from companion.language import tr
 from companion.net import origin
 from companion.providers.catalogue import Catalogue
 from companion.providers.here.models.listing import ModelKind
@@ -47,7 +49,7 @@ class ProviderSetup(QWidget):
             self.model = self._build_model(entries)
             box = QVBoxLayout()
             box.setSpacing(0)
-            box.addWidget(labelled("Model", self.model))
+            box.addWidget(labelled(tr("Model"), self.model))
             box.addWidget(self._model_note)
             box.addWidget(self._model_warning)
             column.addLayout(box)
@@ -81,8 +83,10 @@ class ProviderSetup(QWidget):
         assert line is not None
         default = self.spec.default_models.get(self._page.role, "")
         label = next((entry.label for entry in entries if entry.model == default), default)
-        line.setPlaceholderText(f"{label} (usual)" if label else "The provider's own choice")
-        combo.addItem(f"{label} (usual)" if label else "The provider's own choice", "")
+        line.setPlaceholderText(
+            tr("{label} (usual)", label=label) if label else tr("The provider's own choice")
+        )
+        combo.addItem(tr("{label} (usual)", label=label) if label else tr("The provider's own choice"), "")
         self._models[""] = next((entry for entry in entries if entry.model == default), None)
         for entry in entries:
             combo.addItem(entry.label, entry.model)
@@ -136,7 +140,7 @@ class ProviderSetup(QWidget):
 
     def _build_address(self, column: QVBoxLayout) -> None:
         self.fold = QToolButton()
-        self.fold.setText("Server address")
+        self.fold.setText(tr("Server address"))
         self.fold.setCheckable(True)
         self.fold.setProperty("tone", "plain")
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -146,7 +150,9 @@ class ProviderSetup(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         self.address = QLineEdit()
         self.address.setPlaceholderText(self.spec.base_url)
-        name_control(self.address, f"Server address of {self.spec.display_name}")
+        name_control(
+            self.address, tr("Server address of {display_name}", display_name=self.spec.display_name)
+        )
         self.address_note = text_label("", "warn")
         inner.addWidget(self.address)
         inner.addWidget(self.address_note)
@@ -185,7 +191,12 @@ class ProviderSetup(QWidget):
         wanted = origin(own or self.spec.base_url)
         if key.present and key.origin and key.origin != wanted:
             self._note_address(
-                f"The key was entered for {key.origin}. It is not sent to {wanted}: enter the key for it again."
+                tr(
+                    "The key was entered for {origin}. It is not sent to {wanted}: enter the key for it "
+                    "again.",
+                    origin=key.origin,
+                    wanted=wanted,
+                )
             )
 
     def _note_address(self, text: str) -> None:
@@ -200,14 +211,26 @@ def model_note(entry: ModelEntry | None) -> str:
     parts = []
     if entry.context_window:
         size = entry.context_window
-        parts.append(f"{size / 1e6:g}M context" if size >= 1_000_000 else f"{size // 1000}k context")
+        parts.append(
+            tr("{size:g}M context", size=size / 1e6)
+            if size >= 1_000_000
+            else tr("{size}k context", size=size // 1000)
+        )
     if entry.price_in is not None and entry.price_out is not None:
-        rises = ", more for very long ones" if entry.price_rises else ""
-        parts.append(f"${entry.price_in:.2f} / ${entry.price_out:.2f} per million tokens{rises}")
+        price = (
+            tr(
+                "${in_:.2f} / ${out:.2f} per million tokens, more for very long ones",
+                in_=entry.price_in,
+                out=entry.price_out,
+            )
+            if entry.price_rises
+            else tr("${in_:.2f} / ${out:.2f} per million tokens", in_=entry.price_in, out=entry.price_out)
+        )
+        parts.append(price)
     if entry.price_hour is not None:
-        parts.append(f"${entry.price_hour:.2f} per hour of sound")
+        parts.append(tr("${price_hour:.2f} per hour of sound", price_hour=entry.price_hour))
     if entry.price_mchars is not None:
-        parts.append(f"${entry.price_mchars:.2f} per million characters")
+        parts.append(tr("${price_mchars:.2f} per million characters", price_mchars=entry.price_mchars))
     if entry.retires is not None and not entry.ends_soon():
-        parts.append(f"ends on {entry.retires.day} {entry.retires:%B %Y}")
+        parts.append(tr("ends on {day}", day=date_in_words(entry.retires)))
     return " · ".join(parts)

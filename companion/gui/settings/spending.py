@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from companion.gui.settings.form import text_label
+from companion.language import number, tr
 
 _STEPS = 1000
 
@@ -21,15 +22,19 @@ class SpentBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Spent in this month")
+        self.bar.setAccessibleName(tr("Spent in this month"))
         self.says.setBuddy(self.bar)
         column.addWidget(self.says)
         column.addWidget(self.bar)
 
     def show_spent(self, spent_usd: float, limit_usd: float) -> None:
         """`limit_usd`: 0 is no limit."""
-        text = f"Spent this month: {_money(spent_usd)}"
-        self.says.setText(f"{text} of {_money(limit_usd)}" if limit_usd else text)
+        spent, limit = _money(spent_usd), _money(limit_usd)
+        self.says.setText(
+            tr("Spent this month: {spent} of {limit}", spent=spent, limit=limit)
+            if limit_usd
+            else tr("Spent this month: {spent}", spent=spent)
+        )
         self.bar.setVisible(limit_usd > 0)
         if limit_usd > 0:
             self.bar.setValue(round(min(1.0, spent_usd / limit_usd) * _STEPS))
@@ -37,4 +42,4 @@ class SpentBar(QWidget):
 
 
 def _money(usd: float) -> str:
-    return "less than a cent" if 0 < usd < 0.01 else f"${usd:,.2f}"
+    return tr("less than a cent") if 0 < usd < 0.01 else f"${number(f'{usd:,.2f}')}"

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.wrapping import WrappingCheckBox
+from companion.language import mark, tr
 from companion.providers.provider import Spec
 
-_NOBODY = "Nobody. You are told, and can try again or choose someone else."
+_NOBODY = mark("Nobody. You are told, and can try again or choose someone else.")
 
 
 class StandIns(QFrame):
@@ -30,7 +31,7 @@ class StandIns(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 13, 18, 15)
         column.setSpacing(8)
-        column.addWidget(text_label("If it fails, ask instead", "strong"))
+        column.addWidget(text_label(tr("If it fails, ask instead"), "strong"))
         row = FlowLayout()
         self.boxes = {spec.name: self._build(spec) for spec in specs}
         for box in self.boxes.values():
@@ -51,15 +52,17 @@ class StandIns(QFrame):
         asked = sorted(
             (name for name in self._order if name != active), key=lambda name: name == self._offline
         )
-        names = ", then ".join(self._labels[name] for name in asked)
+        names = tr(", then ").join(self._labels[name] for name in asked)
         self._says.setText(
-            f"{names}. What you said then goes there, and you are told who answered." if names else _NOBODY
+            f"{names}. {tr('What you said then goes there, and you are told who answered.')}"
+            if names
+            else tr(_NOBODY)
         )
         self.setVisible(any(not box.isHidden() for box in self.boxes.values()))
 
     def _build(self, spec: Spec) -> QCheckBox:
         box = WrappingCheckBox(spec.display_name)
-        box.setAccessibleDescription(f"May stand in. {spec.summary}")
+        box.setAccessibleDescription(f"{tr('May stand in.')} {spec.summary}")
         box.toggled.connect(lambda is_ticked: self._ticked(spec.name, is_ticked))
         return box
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError
 from companion.gui.settings.page import SettingsPage
+from companion.language import tr
 from companion.providers.here.models.listing import ModelKind
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class Trial:
             then()
 
         if objection:
-            self._page.notice.tell(objection, [("Use it anyway", use)])
+            self._page.notice.tell(objection, [(tr("Use it anyway"), use)])
         else:
             self._page.notice.tell("")
             use()
 
     async def objection(self, name: str) -> str:
         """Tries a model, empty: the usual one. What speaks against it; empty: nothing."""
-        self._page.notice.tell("Trying how fast it writes on this computer …", kind="small")
+        self._page.notice.tell(tr("Trying how fast it writes on this computer …"), kind="small")
         self.pace = None
         try:
             self.pace = await self._page.host.pace(MIND, name)

@@ -9,23 +9,26 @@ from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.language import mark, tr
 
 
 class BeginPage(WelcomePage):
     name = "begin"
-    title = "A quiet place to think out loud"
-    lead = (
+    title = mark("A quiet place to think out loud")
+    lead = mark(
         "Hold a key, say what is on your mind, hear a thoughtful answer. What you say is kept in a journal that only "
         "you can open."
     )
-    hint = "You can change this at any time."
+    hint = mark("You can change this at any time.")
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
         self.column.addWidget(
             text_label(
-                "This is a program, not a person, and no therapy. Nothing leaves this computer unless you choose a "
-                "provider.",
+                tr(
+                    "This is a program, not a person, and no therapy. Nothing leaves this computer unless you choose a "
+                    "provider."
+                ),
                 "said",
             )
         )
@@ -34,15 +37,20 @@ class BeginPage(WelcomePage):
         self._row.setContentsMargins(0, 6, 0, 0)
         self._row.setSpacing(14)
         self.here = ChoiceCard(
-            "Stay on this computer",
-            "Works now, without any account. A simple guide answers. Better ears, a natural voice and a language model "
-            "can be fetched to run here.",
+            tr("Stay on this computer"),
+            tr(
+                "Works now, without any account. A simple guide answers. Better ears, a natural voice and a language model "
+                "can be fetched to run here."
+            ),
             look,
             box,
         )
         self.away = ChoiceCard(
-            "Use a provider",
-            "Thoughtful answers from a large model. You choose who sees your words; the key stays in the system's keyring.",
+            tr("Use a provider"),
+            tr(
+                "Thoughtful answers from a large model. You choose who sees your words; the key stays in the "
+                "system's keyring."
+            ),
             look,
             box,
         )

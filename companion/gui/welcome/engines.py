@@ -12,25 +12,31 @@ from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
 _ABOUT = {
     ModelKind.HEARING: (
-        "Hears",
-        "Writes down what you say. Until it is here, hearing is rough and English only: 44 of 100 words are wrong.",
+        mark("Hears"),
+        mark(
+            "Writes down what you say. Until it is here, hearing is rough and English only: 44 of 100 words are wrong."
+        ),
     ),
-    ModelKind.VOICE: ("Speaks", "Reads the answers to you, naturally. Until it is here, a plain voice does."),
+    ModelKind.VOICE: (
+        mark("Speaks"),
+        mark("Reads the answers to you, naturally. Until it is here, a plain voice does."),
+    ),
 }
-_LEAD = (
+_LEAD = mark(
     "Two models make this computer hear and speak well. They are fetched once, only if you ask, and you can go on "
     "meanwhile."
 )
-_ALL_HERE = "What makes this computer hear and speak well is here already. Nothing needs to be fetched."
+_ALL_HERE = mark("What makes this computer hear and speak well is here already. Nothing needs to be fetched.")
 
 
 class EnginesPage(WelcomePage):
     name = "sound"
-    title = "Ears and a voice"
+    title = mark("Ears and a voice")
     lead = _LEAD
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
@@ -63,13 +69,13 @@ class EnginesPage(WelcomePage):
         column = QVBoxLayout(box)
         column.setContentsMargins(18, 12, 18, 10)
         column.setSpacing(4)
-        column.addWidget(text_label(role, "small"))
+        column.addWidget(text_label(tr(role), "small"))
         models = self.lists[kind] = ModelList(
             self, kind, lambda: self._in_use(kind), lambda _: None, self._changed, is_short=True
         )
         models.shown.connect(self._show)
         column.addWidget(models)
-        column.addWidget(text_label(sentence, "small"))
+        column.addWidget(text_label(tr(sentence), "small"))
         return box
 
     def _in_use(self, kind: ModelKind) -> str:
@@ -88,12 +94,12 @@ class EnginesPage(WelcomePage):
     def _show(self) -> None:
         missing = self._missing
         megabytes = round(sum(row.model.size - row.standing.bytes_here for row in missing) / 1e6)
-        self.both.setText(f"Fetch both · {megabytes:,} MB")
+        self.both.setText(tr("Fetch both · {megabytes:,} MB", megabytes=megabytes))
         self.both.setVisible(len(missing) == len(self.lists))
         is_all_here = all(self._in_use(kind) for kind in self.lists)
-        self.lead_label.setText(_ALL_HERE if is_all_here else _LEAD)
+        self.lead_label.setText(tr(_ALL_HERE) if is_all_here else tr(_LEAD))
         homes = {urlsplit(row.model.homes[0]).hostname or "" for row in missing if row.model.homes}
-        self.hint = f"From {', '.join(sorted(homes))}." if homes else ""
+        self.hint = tr("From {homes}.", homes=", ".join(sorted(homes))) if homes else ""
         self.hint_changed.emit()
 
     def _fetch_both(self) -> None:
@@ -105,4 +111,4 @@ class EnginesPage(WelcomePage):
         self._show()
         row = next((rows[name] for rows in (each.rows for each in self.lists.values()) if name in rows), None)
         if row is not None and row.standing.is_ready and not self.isVisible():
-            self.host.events.emit(Note(text=f"{row.model.label} is on this computer now"))
+            self.host.events.emit(Note(text=tr("{label} is on this computer now", label=row.model.label)))

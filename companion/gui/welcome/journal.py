@@ -11,21 +11,28 @@ from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.language import mark, tr
 
 _LOCKS = {
-    "keyring": "Its key lies in this computer's keyring, so there is nothing for you to do.",
-    "passphrase": "It is locked with your passphrase, and open now.",
-    "memory": "It could not be opened. A card in the window says what can be done; what you say meanwhile is not lost.",
-    "": "It is being opened.",
+    "keyring": mark("Its key lies in this computer's keyring, so there is nothing for you to do."),
+    "passphrase": mark("It is locked with your passphrase, and open now."),
+    "memory": mark(
+        "It could not be opened. A card in the window says what can be done; what you say meanwhile is not lost."
+    ),
+    "": mark("It is being opened."),
 }
 _ASKS = {
     "choose": (
-        "There is no safe keyring on this computer, so a passphrase locks your journal. You are asked for it at each "
-        "start. Nobody can recover it: write it down. Without one, what you say is kept until you close the window."
+        mark(
+            "There is no safe keyring on this computer, so a passphrase locks your journal. You are asked for it at each "
+            "start. Nobody can recover it: write it down. Without one, what you say is kept until you close the window."
+        )
     ),
-    "enter": "Your journal is locked with a passphrase. What you say meanwhile is kept and moves into it.",
+    "enter": mark(
+        "Your journal is locked with a passphrase. What you say meanwhile is kept and moves into it."
+    ),
 }
-_NOTHING = (
+_NOTHING = mark(
     "What you say is forgotten when the window closes. There is nothing to read again, and a recording whose words did "
     "not arrive is lost then."
 )
@@ -33,23 +40,28 @@ _NOTHING = (
 
 class JournalPage(WelcomePage):
     name = "journal"
-    title = "What you say is yours"
-    lead = "Every reflection is written into an encrypted journal on this computer before it goes anywhere."
+    title = mark("What you say is yours")
+    lead = mark(
+        "Every reflection is written into an encrypted journal on this computer before it goes anywhere."
+    )
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
-        self.hint = f"Hold {key_name(key_named(self.host.settings.talk.key))} and say what is on your mind."
+        self.hint = tr(
+            "Hold {key_name} and say what is on your mind.",
+            key_name=key_name(key_named(self.host.settings.talk.key)),
+        )
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         self.keep = ChoiceCard(
-            "Keep my reflections",
-            "Encrypted, and only you can open them. They never leave this computer.",
+            tr("Keep my reflections"),
+            tr("Encrypted, and only you can open them. They never leave this computer."),
             look,
             box,
         )
-        self.forget = ChoiceCard("Keep nothing", "Talk, and let it go.", look, box)
+        self.forget = ChoiceCard(tr("Keep nothing"), tr("Talk, and let it go."), look, box)
         for card in (self.keep, self.forget):
             column.addWidget(card)
             card.toggled.connect(self._show)
@@ -96,7 +108,7 @@ class JournalPage(WelcomePage):
             self.column.addWidget(self.form)
 
     def _show(self) -> None:
-        kept = _ASKS.get(self._needs) or _LOCKS.get(self.app.archive.storage, "")
-        self.says.setText(_NOTHING if self.forget.isChecked() else kept)
+        kept = tr(_ASKS.get(self._needs) or _LOCKS.get(self.app.archive.storage, ""))
+        self.says.setText(tr(_NOTHING) if self.forget.isChecked() else kept)
         if self.form is not None:
             self.form.setVisible(self.keep.isChecked())

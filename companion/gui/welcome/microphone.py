@@ -20,19 +20,22 @@ from companion.gui.settings.form import dress, labelled, text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-_LISTENING = "Listening. Say something, such as what you had for breakfast."
-_NO_WORDS = "There was a voice, but no words could be made out. Come closer, or choose another microphone."
+_LISTENING = mark("Listening. Say something, such as what you had for breakfast.")
+_NO_WORDS = mark(
+    "There was a voice, but no words could be made out. Come closer, or choose another microphone."
+)
 
 
 class MicrophonePage(WelcomePage):
     name = "microphone"
-    title = "Do we hear each other?"
-    lead = "Say something and see the words arrive. Then hear how answers sound."
-    hint = "The microphone is open only while you try it."
+    title = mark("Do we hear each other?")
+    lead = mark("Say something and see the words arrive. Then hear how answers sound.")
+    hint = mark("The microphone is open only while you try it.")
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
@@ -72,11 +75,11 @@ class MicrophonePage(WelcomePage):
             lambda: self.host.settings.sound.microphone,
             lambda device: self.save({"sound.microphone": device or None}),
         )
-        self.try_it = QPushButton("Try it")
+        self.try_it = QPushButton(tr("Try it"))
         self.try_it.clicked.connect(self._try_pressed)
         self.level = LevelBar(self.look)
         self.heard = text_label("", "told")
-        self.heard.setAccessibleName("What was heard")
+        self.heard.setAccessibleName(tr("What was heard"))
         self.heard.hide()
         self.says = text_label("", "small")
         row = QHBoxLayout()
@@ -84,7 +87,7 @@ class MicrophonePage(WelcomePage):
         row.addWidget(self.try_it)
         row.addWidget(self.level, 1)
         box, column = _card()
-        column.addWidget(labelled("Microphone", self.microphone))
+        column.addWidget(labelled(tr("Microphone"), self.microphone))
         column.addLayout(row)
         column.addWidget(self.heard)
         column.addWidget(self.says)
@@ -99,7 +102,7 @@ class MicrophonePage(WelcomePage):
         self.microphone.fill(devices.inputs)
         if not devices.inputs:
             self._say(
-                "No microphone was found. Plug one in and come back to this page. You can write instead.",
+                tr("No microphone was found. Plug one in and come back to this page. You can write instead."),
                 "warn",
             )
         elif not self.is_trying and not self.heard.text():
@@ -109,8 +112,10 @@ class MicrophonePage(WelcomePage):
     def _where_it_goes(self) -> str:
         """What becomes of what is said here."""
         if self.hears.host:
-            return f"Your voice goes to {self.hears.host}, as you chose. Nothing of it is kept here."
-        return "Your voice stays on this computer, and nothing of it is kept."
+            return tr(
+                "Your voice goes to {host}, as you chose. Nothing of it is kept here.", host=self.hears.host
+            )
+        return tr("Your voice stays on this computer, and nothing of it is kept.")
 
     def _try_pressed(self) -> None:
         if self.is_trying:
@@ -121,9 +126,9 @@ class MicrophonePage(WelcomePage):
 
     async def _try(self, device: str) -> None:
         self.is_trying = True
-        self.try_it.setText("Stop")
+        self.try_it.setText(tr("Stop"))
         self._show_words("")
-        self._say(_LISTENING, "small")
+        self._say(tr(_LISTENING), "small")
         found = cast("AsyncGenerator[float | Transcript, None]", self.host.listen(device))
         try:
             async with aclosing(found):
@@ -136,14 +141,21 @@ class MicrophonePage(WelcomePage):
             self._end_try(f"{error.message} {error.hint}", "warn")
             return
         if self.heard.text():
-            self._end_try(f"Heard by {self.hears.label}. {self._where_it_goes}", "good")
+            self._end_try(
+                tr(
+                    "Heard by {label}. {where_it_goes}",
+                    label=self.hears.label,
+                    where_it_goes=self._where_it_goes,
+                ),
+                "good",
+            )
         else:
-            self._end_try(_NO_WORDS, "warn")
+            self._end_try(tr(_NO_WORDS), "warn")
         announce(self, f"{self.heard.text()} {self.says.text()}")
 
     def _end_try(self, says: str, kind: str = "small") -> None:
         self.is_trying = False
-        self.try_it.setText("Try it again")
+        self.try_it.setText(tr("Try it again"))
         self.level.show_level(SILENCE_DB)
         self._say(says, kind)
 
@@ -171,7 +183,7 @@ class MicrophonePage(WelcomePage):
         row.addWidget(self.listen)
         row.addStretch(1)
         box, column = _card()
-        column.addWidget(labelled("Voice", self.voice))
+        column.addWidget(labelled(tr("Voice"), self.voice))
         column.addLayout(row)
         column.addWidget(self.voice_says)
         return box
@@ -188,7 +200,7 @@ class MicrophonePage(WelcomePage):
             voices = ()
         chosen = self.host.settings.role(Role.SPEAKS).block(self._speaker).voice
         self.voice.clear()
-        self.voice.addItem("The usual voice", "")
+        self.voice.addItem(tr("The usual voice"), "")
         for voice in voices:
             self.voice.addItem(words_of(voice), voice.id)
         if self.voice.findData(chosen) < 0:

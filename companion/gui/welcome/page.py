@@ -13,6 +13,7 @@ from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import Answers, SettingsPage
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.gui.settings.host import SettingsHost
@@ -40,8 +41,8 @@ class WelcomePage(SettingsPage):
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         self.app = app
-        super().__init__(None, look, self.title)
-        self.lead_label = text_label(self.lead, "said")
+        super().__init__(None, look, tr(self.title))
+        self.lead_label = text_label(tr(self.lead), "said")
         self.column.insertSpacing(1, 6)
         self.column.insertWidget(2, self.lead_label)
         self.column.insertSpacing(3, 4)

@@ -17,6 +17,7 @@ from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
 if TYPE_CHECKING:
@@ -28,24 +29,30 @@ _FIRST = ("anthropic", "openai", "google")
 """Named before the others."""
 _CHOICES = {
     GUIDE: (
-        "Offline guide",
-        "Written rules, no AI: says back what it heard and asks, at most, one open question. Needs nothing.",
+        mark("Offline guide"),
+        mark(
+            "Written rules, no AI: says back what it heard and asks, at most, one open question. Needs nothing."
+        ),
     ),
     MIND: (
-        "A model on this computer",
-        "A language model that runs here, if the computer is quick enough. Nothing leaves it.",
+        mark("A model on this computer"),
+        mark("A language model that runs here, if the computer is quick enough. Nothing leaves it."),
     ),
     "provider": (
-        "A provider",
-        "The most thoughtful answers. This reflection's words go there; the journal and earlier reflections do not.",
+        mark("A provider"),
+        mark(
+            "The most thoughtful answers. This reflection's words go there; the journal and earlier reflections do not."
+        ),
     ),
 }
 
 
 class ThinkerPage(WelcomePage):
     name = "thinking"
-    title = "Who thinks?"
-    lead = "Whoever it is reads what you say and answers. You can change it in the middle of a conversation."
+    title = mark("Who thinks?")
+    lead = mark(
+        "Whoever it is reads what you say and answers. You can change it in the middle of a conversation."
+    )
 
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
@@ -53,7 +60,9 @@ class ThinkerPage(WelcomePage):
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        self.cards = {name: ChoiceCard(*texts, look, box) for name, texts in _CHOICES.items()}
+        self.cards = {
+            name: ChoiceCard(tr(title), tr(about), look, box) for name, (title, about) in _CHOICES.items()
+        }
         for card in self.cards.values():
             column.addWidget(card)
             card.toggled.connect(self._show_choice)
@@ -62,7 +71,7 @@ class ThinkerPage(WelcomePage):
         self.mind, self.provider = self._build_mind(), self._build_provider()
         self.column.addWidget(self.mind)
         self.column.addWidget(self.provider)
-        self.more = QPushButton("Your own server, and more")
+        self.more = QPushButton(tr("Your own server, and more"))
         self.more.setProperty("tone", "plain")
         self.more.clicked.connect(lambda: self.wanted.emit("thinking"))
         row = QHBoxLayout()
@@ -185,7 +194,7 @@ class ThinkerPage(WelcomePage):
         for spec in self.specs.values():
             self.providers.addItem(spec.display_name, spec.name)
         self.providers.activated.connect(lambda _: self._choose_provider())
-        column.addWidget(labelled("Provider", self.providers))
+        column.addWidget(labelled(tr("Provider"), self.providers))
         return box
 
     def _offered(self) -> dict[str, Spec]:
@@ -246,8 +255,12 @@ class ThinkerPage(WelcomePage):
 
     def _offer(self, spec: Spec, state: KeyState) -> None:
         self.notice.tell(
-            f"There is a key for {spec.display_name} in the environment ({state.variable}).",
-            [(f"Use {spec.display_name}", lambda: self._use_offered(spec))],
+            tr(
+                "There is a key for {display_name} in the environment ({variable}).",
+                display_name=spec.display_name,
+                variable=state.variable,
+            ),
+            [(tr("Use {display_name}", display_name=spec.display_name), lambda: self._use_offered(spec))],
             kind="small",
         )
 
@@ -257,7 +270,7 @@ class ThinkerPage(WelcomePage):
         self.work.start(self._test(spec), "offered key")
 
     async def _test(self, spec: Spec) -> None:
-        self.notice.tell(f"Asking {spec.display_name} …", kind="small")
+        self.notice.tell(tr("Asking {who} …", who=spec.display_name), kind="small")
         health = await self.host.check(spec.name, Role.THINKS, None)
         self._checked(health)
         if health.ok:

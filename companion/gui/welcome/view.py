@@ -26,6 +26,7 @@ from companion.app.welcome import PAGES
 from companion.gui.announce import announce
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.gui.welcome.host import WelcomeHost
@@ -69,15 +70,15 @@ class WelcomeView(QWidget):
         self.page.show()
         place = PAGES.index(name)
         is_last = name == PAGES[-1]
-        self.step.setText(f"{place + 1} of {len(PAGES)}")
+        self.step.setText(tr("{place} of {pages}", place=place + 1, pages=len(PAGES)))
         self.back.setVisible(place > 0)
         self.skip.setVisible(not is_last)
-        self.go_on.setText("Begin" if is_last else "Continue")
+        self.go_on.setText(tr("Begin") if is_last else tr("Continue"))
         self._show_hint()
         self._scroll.verticalScrollBar().setValue(0)
         self._fit()
         self.take_focus()
-        announce(self, f"{self.step.text()}. {self.page.title}. {self.page.lead_label.text()}")
+        announce(self, f"{self.step.text()}. {tr(self.page.title)}. {self.page.lead_label.text()}")
 
     def take_focus(self) -> None:
         """Puts the keyboard where the page begins."""
@@ -133,8 +134,14 @@ class WelcomeView(QWidget):
 
     def _build_foot(self) -> QWidget:
         self.hint = label("", "soft", wraps=True)
-        self.back, self.skip, self.go_on = QPushButton("Back"), QPushButton("Skip"), QPushButton("Continue")
-        self.skip.setAccessibleDescription("Leaves the welcome; it is in the settings, under General, again")
+        self.back, self.skip, self.go_on = (
+            QPushButton(tr("Back")),
+            QPushButton(tr("Skip")),
+            QPushButton(tr("Continue")),
+        )
+        self.skip.setAccessibleDescription(
+            tr("Leaves the welcome; it is in the settings, under General, again")
+        )
         self.go_on.setProperty("tone", "primary")
         self.back.clicked.connect(self._turn_back)
         self.skip.clicked.connect(self.over)
@@ -196,7 +203,7 @@ class WelcomeView(QWidget):
             self._continue()
 
     def _show_hint(self) -> None:
-        self.hint.setText(self.page.hint if self.page is not None else "")
+        self.hint.setText(tr(self.page.hint) if self.page is not None else "")
 
     def _bring_into_view(self, part: QWidget) -> None:
         """Once it has its place."""

@@ -12,6 +12,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.gui.wrapping import WrappingCheckBox
+from companion.language import tr
 from companion.settings import Page
 
 UPDATE = "pip install --upgrade reflection-companion"
@@ -19,25 +20,32 @@ UPDATE = "pip install --upgrade reflection-companion"
 
 class GeneralPage(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "General", Page.GENERAL)
+        super().__init__(host, look, tr("General"), Page.GENERAL)
         about = text_label(
-            "Changes take effect right away. Who thinks, hears and speaks is chosen on the next three pages; "
-            "until you choose, all of it happens on this computer.",
+            tr(
+                "Changes take effect right away. Who thinks, hears and speaks is chosen on the next three pages; "
+                "until you choose, all of it happens on this computer."
+            ),
             "soft",
         )
-        self.starts = WrappingCheckBox("Open the window when I log in")
+        self.starts = WrappingCheckBox(tr("Open the window when I log in"))
         self.starts.setObjectName("starts with the system")
         self.starts.clicked.connect(self._start_with_system)
         self.update_line = QLineEdit(UPDATE)
         self.update_line.setReadOnly(True)
-        name_control(self.update_line, "Line that updates Companion")
-        self.copy = QPushButton("Copy this line")
+        name_control(self.update_line, tr("Line that updates Companion"))
+        self.copy = QPushButton(tr("Copy this line"))
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(UPDATE))
+        heading = text_label(tr("Updates"), "strong")
+        heading.setContentsMargins(0, 10, 0, 0)
         updates = (
-            text_label("Updates", "strong"),
+            heading,
             text_label(
-                f"This is Companion {__version__}. It never looks for newer versions by itself: that would tell "
-                "somebody that you use it. To bring it up to date, run this in a terminal:",
+                tr(
+                    "This is Companion {version}. It never looks for newer versions by itself: that "
+                    "would tell somebody that you use it. To bring it up to date, run this in a terminal:",
+                    version=__version__,
+                ),
                 "small",
             ),
             self.update_line,
@@ -50,7 +58,7 @@ class GeneralPage(DeclaredPage):
             self.column.insertWidget(
                 place, widget, 0, Qt.AlignmentFlag.AlignLeft if widget is self.copy else Qt.AlignmentFlag(0)
             )
-        self.welcome = QPushButton("Show the welcome again")
+        self.welcome = QPushButton(tr("Show the welcome again"))
         self.welcome.clicked.connect(lambda: self.wanted.emit("welcome"))
         self.buttons.addWidget(self.welcome)
         self.refresh()

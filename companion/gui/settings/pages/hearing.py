@@ -7,8 +7,10 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.whisper import SPEC as WHISPER
@@ -23,7 +25,7 @@ class HearingPage(RolePage):
     role = Role.HEARS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Hearing")
+        super().__init__(host, look, tr("Hearing"))
 
     @property
     def whisper_model(self) -> str:
@@ -45,9 +47,13 @@ class HearingPage(RolePage):
             self.use_model,
             self.models_changed,
         )
+        self.part = PartCard(
+            self, WHISPER.name, lambda: self.work.start(self.models_changed(""), "look again")
+        )
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.rough = text_label(
-            "Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong.", "small"
+            tr("Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong."), "small"
         )
         self.models.shown.connect(self._show_rough)
         self.column.addWidget(self.rough)
@@ -59,6 +65,7 @@ class HearingPage(RolePage):
 
     def refresh(self) -> None:
         super().refresh()
+        self.part.show_if(self.open_name in _USERS)
         self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         self._show_rough()

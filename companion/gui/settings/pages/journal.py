@@ -10,25 +10,28 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.settings import Page
 
 
 class JournalSettings(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Journal", Page.JOURNAL)
+        super().__init__(host, look, tr("Journal"), Page.JOURNAL)
         place = self.column.count() - 1
-        self.column.insertWidget(place, text_label("Another journal, and a copy anybody can read", "strong"))
+        self.column.insertWidget(
+            place, text_label(tr("Another journal, and a copy anybody can read"), "strong")
+        )
         row = FlowLayout()
-        for words, wanted in (("Import …", "import"), ("Export …", "export")):
+        for words, wanted in ((tr("Import …"), "import"), (tr("Export …"), "export")):
             button = QPushButton(words)
             button.clicked.connect(lambda _=False, wanted=wanted: self.wanted.emit(wanted))
             row.addWidget(button)
         self.column.insertLayout(place + 1, row)
         self.backups = BackupsSection(host.backups, self.work)
         self.column.insertWidget(place, self.backups)
-        self.spare_key = QPushButton("Eight words that open it …")
+        self.spare_key = QPushButton(tr("Eight words that open it …"))
         self.spare_key.setToolTip(
-            "For when the keyring is lost: new words to write down; those of before then open nothing"
+            tr("For when the keyring is lost: new words to write down; those of before then open nothing")
         )
         self.spare_key.clicked.connect(lambda: self.wanted.emit("spare key"))
         self.buttons.addWidget(self.spare_key)

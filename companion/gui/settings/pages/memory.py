@@ -16,13 +16,17 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo, SettingsPage, empty
+from companion.gui.settings.parts import PartCard
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind
 from companion.records import Memory
 
 _AT_ONCE = 30
 """Rows; more come with a button."""
-_NOTHING = "Nothing yet. What is brought up while you talk will stand here, to pin, put right or forget."
+_NOTHING = mark(
+    "Nothing yet. What is brought up while you talk will stand here, to pin, put right or forget."
+)
 
 
 class MemoryRow(QFrame):
@@ -36,7 +40,7 @@ class MemoryRow(QFrame):
         column.setSpacing(4)
         self.words = text_label(clean_text(memory.text), "")
         self.field = QLineEdit(memory.text)
-        self.field.setAccessibleName("What is remembered, in your words")
+        self.field.setAccessibleName(tr("What is remembered, in your words"))
         self.field.hide()
         self.field.returnPressed.connect(self._save)
         column.addWidget(self.words)
@@ -45,15 +49,17 @@ class MemoryRow(QFrame):
         row.addWidget(text_label(_about(memory), "small"), 1)
         source = page.host.memory
         if memory.is_forgotten:
-            self._button(row, "May be brought up again", lambda: page.do(source.allow(memory.id)))
+            self._button(row, tr("May be brought up again"), lambda: page.do(source.allow(memory.id)))
         else:
             is_own = memory.turn_id is None
             if not is_own:
-                words = "Not always" if memory.is_pinned else "Always bring up"
+                words = tr("Not always") if memory.is_pinned else tr("Always bring up")
                 self._button(row, words, lambda: page.do(source.pin(memory.id, not memory.is_pinned)))
-            self._button(row, "Put right", self._edit)
+            self._button(row, tr("Put right"), self._edit)
             self._button(
-                row, "Remove" if is_own else "Never bring up", lambda: page.do(source.forget(memory.id))
+                row,
+                tr("Remove") if is_own else tr("Never bring up"),
+                lambda: page.do(source.forget(memory.id)),
             )
         column.addLayout(row)
 
@@ -74,11 +80,11 @@ class MemoryRow(QFrame):
 
 class MemoryPage(SettingsPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Memory")
+        super().__init__(host, look, tr("Memory"))
         self.add_rows("journal.recall")
         self.column.addWidget(
             text_label(
-                "Whoever thinks on this computer may be told. Elsewhere, only whom you allow:", "small"
+                tr("Whoever thinks on this computer may be told. Elsewhere, only whom you allow:"), "small"
             )
         )
         self._allowed = QVBoxLayout()
@@ -86,28 +92,30 @@ class MemoryPage(SettingsPage):
         self.boxes: dict[str, QCheckBox] = {}
         row = QHBoxLayout()
         self.own = QLineEdit()
-        self.own.setPlaceholderText("Something to remember always")
-        self.own.setAccessibleName("Something to remember always")
+        self.own.setPlaceholderText(tr("Something to remember always"))
+        self.own.setAccessibleName(tr("Something to remember always"))
         self.own.returnPressed.connect(self._add)
-        self.add = QPushButton("Remember this")
+        self.add = QPushButton(tr("Remember this"))
         self.add.clicked.connect(self._add)
         row.addWidget(self.own, 1)
         row.addWidget(self.add)
         self.column.addLayout(row)
-        self.none = text_label(_NOTHING, "small")
+        self.none = text_label(tr(_NOTHING), "small")
         self.column.addWidget(self.none)
         self._list = QVBoxLayout()
         self.column.addLayout(self._list)
         self.rows_shown: list[MemoryRow] = []
-        self.more = QPushButton("Show all")
+        self.more = QPushButton(tr("Show all"))
         self.more.hide()
         self.more.clicked.connect(self._show_all)
         self.column.addWidget(self.more)
-        self.column.addWidget(text_label("What finds things said in other words", "strong"))
+        self.column.addWidget(text_label(tr("What finds things said in other words"), "strong"))
         self.models = ModelList(
             self, ModelKind.MEANING, lambda: "", lambda _: None, self._models_changed, is_short=True
         )
         self.column.addWidget(self.models)
+        self.part = PartCard(self, "meaning", lambda: self.host.memory.read_on())  # noqa: PLW0108 - whoever it is then
+        self.column.addWidget(self.part)
         self.reading = text_label("", "small")
         self.column.addWidget(self.reading)
         self.column.addStretch(1)
@@ -128,6 +136,8 @@ class MemoryPage(SettingsPage):
     def refresh(self) -> None:
         super().refresh()
         self._show_allowed()
+        if hasattr(self, "part"):
+            self.part.show_if(True)
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something about a memory, and shows them anew."""
@@ -163,7 +173,7 @@ class MemoryPage(SettingsPage):
         for row in self.rows_shown:
             self._list.addWidget(row)
         self.none.setVisible(not memories)
-        self.more.setText(f"Show all {len(memories)}")
+        self.more.setText(tr("Show all {memories}", memories=len(memories)))
         self.more.setVisible(len(memories) > self._limit)
 
     def _show_all(self) -> None:
@@ -179,7 +189,7 @@ class MemoryPage(SettingsPage):
                 box.deleteLater()
             self.boxes = {name: QCheckBox(label.replace("&", "&&")) for name, label in known.items()}
             for name, box in self.boxes.items():
-                box.setAccessibleDescription("May be told what you said on other days")
+                box.setAccessibleDescription(tr("May be told what you said on other days"))
                 box.clicked.connect(lambda is_on, name=name: self._allow(name, is_on))
                 self._allowed.addWidget(box)
         allowed = self.host.settings.journal.recall_to.replace(",", " ").split()
@@ -197,18 +207,24 @@ class MemoryPage(SettingsPage):
     def _follow(self, event: Event) -> None:
         if isinstance(event, JournalRead):
             is_over = event.done >= event.whole
-            self.reading.setText("" if is_over else f"Reading the journal: {event.done:,} of {event.whole:,}")
+            self.reading.setText(
+                ""
+                if is_over
+                else tr("Reading the journal: {done:,} of {whole:,}", done=event.done, whole=event.whole)
+            )
 
 
 def _about(memory: Memory) -> str:
     today = days.now().day
-    said = "You wrote this" if memory.turn_id is None else "Said"
-    parts = [f"{said} on {When.of(memory.at, memory.offset_s).short(today)}"]
-    parts += ["put right by you"] if memory.is_corrected else []
-    parts += ["always brought up"] if memory.is_pinned else []
-    parts += ["never brought up"] if memory.is_forgotten else []
+    day = When.of(memory.at, memory.offset_s).short(today)
+    parts = [
+        tr("You wrote this on {day}", day=day) if memory.turn_id is None else tr("Said on {day}", day=day)
+    ]
+    parts += [tr("put right by you")] if memory.is_corrected else []
+    parts += [tr("always brought up")] if memory.is_pinned else []
+    parts += [tr("never brought up")] if memory.is_forgotten else []
     if memory.told_at is not None and not memory.is_forgotten:
-        parts.append(f"last on {When.of(memory.told_at).short(today)}")
+        parts.append(tr("last on {day}", day=When.of(memory.told_at).short(today)))
     return " · ".join(parts)
 
 

@@ -16,38 +16,41 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.hosts import is_this_computer
+from companion.language import mark, tr, trn
 from companion.ledger import Cargo, Destination, Traffic
 from companion.net import environment_proxy
 from companion.settings import Page
 
 _CARRIES = {
-    Role.THINKS: "Your words and this reflection's earlier turns",
-    Role.HEARS: "The sound of your voice",
-    Role.SPEAKS: "The companion's answers",
+    Role.THINKS: mark("Your words and this reflection's earlier turns"),
+    Role.HEARS: mark("The sound of your voice"),
+    Role.SPEAKS: mark("The companion's answers"),
 }
 _KINDS = {
-    Cargo.VOICE: "your voice",
-    Cargo.WORDS: "your words",
-    Cargo.MEMORY: "excerpts of earlier reflections",
-    Cargo.ANSWERS: "answers to be spoken",
-    Cargo.OTHER: "tests and lists",
+    Cargo.VOICE: mark("your voice"),
+    Cargo.WORDS: mark("your words"),
+    Cargo.MEMORY: mark("excerpts of earlier reflections"),
+    Cargo.ANSWERS: mark("answers to be spoken"),
+    Cargo.OTHER: mark("tests and lists"),
 }
 _LOOK_MS = 1000
 _MOST_LINES = 12
-_NOTHING = "Nothing has left this computer today."
-_FRAMING = "Content is counted; addresses and headers add a few hundred bytes to each request."
+_NOTHING = mark("Nothing has left this computer today.")
+_FRAMING = mark("Content is counted; addresses and headers add a few hundred bytes to each request.")
 
 
 def size_of(count: int) -> str:
     """Bytes for a person: "812 bytes", "3.2 kB", "1.4 MB"."""
     if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+        return trn("{n} byte", "{n} bytes", count)
+    if count < 1_000_000:
+        return tr("{size:.1f} kB", size=count / 1000)
+    return tr("{size:.1f} MB", size=count / 1_000_000)
 
 
 class PrivacyPage(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Privacy", Page.PRIVACY)
+        super().__init__(host, look, tr("Privacy"), Page.PRIVACY)
         self.goes = {role: text_label("", "small") for role in TURN_ROLES}
         self.today = Today()
         place = self.column.indexOf(self.rows[0]) + 1
@@ -65,13 +68,15 @@ class PrivacyPage(DeclaredPage):
         super().refresh()
         for role, label in getattr(self, "goes", {}).items():
             host = self._host_of(role)
-            label.setText(f"goes to {host}" if host else "stays on this computer")
+            label.setText(tr("goes to {host}", host=host) if host else tr("stays on this computer"))
             dress(label, type="warm" if host else "good")
 
     def appeared(self) -> None:
         super().appeared()
         found = environment_proxy()
-        self.proxy.setText(f"There is one: {found}" if found else "There is none at the moment.")
+        self.proxy.setText(
+            tr("There is one: {found}", found=found) if found else tr("There is none at the moment.")
+        )
         self._show_today()
         self._clock.start()
 
@@ -89,13 +94,13 @@ class PrivacyPage(DeclaredPage):
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         for line, (role, what) in enumerate(_CARRIES.items()):
-            grid.addWidget(text_label(what, "soft"), line, 0)
+            grid.addWidget(text_label(tr(what), "soft"), line, 0)
             grid.addWidget(self.goes[role], line, 1)
         column = box.layout()
         assert isinstance(column, QVBoxLayout)
-        column.addWidget(text_label("With what you have chosen now", "strong"))
+        column.addWidget(text_label(tr("With what you have chosen now"), "strong"))
         column.addLayout(grid)
-        note = "The journal itself is encrypted here and goes nowhere. Nothing is reported to anybody."
+        note = tr("The journal itself is encrypted here and goes nowhere. Nothing is reported to anybody.")
         column.addWidget(text_label(note, "caption"))
         return box
 
@@ -116,12 +121,12 @@ class Today(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("card", "true")
-        self.setAccessibleName("What left this computer today")
+        self.setAccessibleName(tr("What left this computer today"))
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 16)
         column.setSpacing(10)
         top = QHBoxLayout()
-        top.addWidget(text_label("What left this computer today", "strong"), 1)
+        top.addWidget(text_label(tr("What left this computer today"), "strong"), 1)
         self.total = text_label("", "small")
         self.total.setWordWrap(False)
         top.addWidget(self.total)
@@ -135,9 +140,9 @@ class Today(QFrame):
         self._latest.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._latest.setAccessibleName("The latest requests")
+        self._latest.setAccessibleName(tr("The latest requests"))
         column.addWidget(self._latest)
-        column.addWidget(text_label(_FRAMING, "caption"))
+        column.addWidget(text_label(tr(_FRAMING), "caption"))
         self._shown: object = None
         self.show_sent((), ())
 
@@ -152,11 +157,11 @@ class Today(QFrame):
                 widget.hide()
                 widget.deleteLater()
         if not destinations:
-            self._lines.addWidget(text_label(_NOTHING, "good"), 0, 0)
+            self._lines.addWidget(text_label(tr(_NOTHING), "good"), 0, 0)
         for number, destination in enumerate(destinations):
             self._add(number * 2, destination)
         sent = sum(destination.total.sent for destination in destinations)
-        self.total.setText(f"{size_of(sent)} sent" if destinations else "")
+        self.total.setText(tr("{size_of} sent", size_of=size_of(sent)) if destinations else "")
         newest = list(receipts)[-_MOST_LINES:][::-1]
         self._latest.setText("\n".join(_line(receipt) for receipt in newest))
         self._latest.setVisible(bool(newest))
@@ -164,13 +169,13 @@ class Today(QFrame):
     def _add(self, line: int, destination: Destination) -> None:
         who = destination.who or destination.host
         name = text_label(f"{who} · {destination.host}" if destination.who else who, "small")
-        when = text_label(f"last at {When.of(destination.total.last_at).clock}", "small")
+        when = text_label(tr("last at {clock}", clock=When.of(destination.total.last_at).clock), "small")
         when.setWordWrap(False)
         for label in (name, when):
             label.setContentsMargins(0, 6 if line else 0, 0, 0)
         kinds = sorted(destination.kinds.items(), key=lambda item: -item[1].sent)
         carried = text_label(" · ".join(_carried(kind, traffic) for kind, traffic in kinds), "caption")
-        came = text_label(f"{size_of(destination.total.received)} came back", "caption")
+        came = text_label(tr("{size_of} came back", size_of=size_of(destination.total.received)), "caption")
         came.setWordWrap(False)
         for label, row, column in (
             (name, line, 0),
@@ -197,7 +202,7 @@ def _card() -> QFrame:
 
 
 def _carried(kind: Cargo, traffic: Traffic) -> str:
-    return f"{_KINDS[kind]} {size_of(traffic.sent)}"
+    return f"{tr(_KINDS[kind])} {size_of(traffic.sent)}"
 
 
 def _line(receipt: DataSent) -> str:

@@ -27,24 +27,26 @@ from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.log import Secret
-from companion.settings.declared import Server, server_fields
+from companion.settings.declared import Server
+from companion.settings.tree import server_fields
 
 if TYPE_CHECKING:
     from companion.providers.servers import OwnServer
 
-_ABOUT = (
+_ABOUT = mark(
     "Programs you run yourself, on this computer or elsewhere in your household. Companion finds out what they can "
     "do, and then lists them with the others under Thinking, Hearing and Voice."
 )
-_EMPTY = "There are none yet. With a server of your own, your words need not leave your own computers."
+_EMPTY = mark("There are none yet. With a server of your own, your words need not leave your own computers.")
 _ROLE_WORDS = {
-    Role.THINKS: "thinks",
-    Role.HEARS: "hears",
-    Role.SPEAKS: "speaks",
-    Role.EMBEDS: "compares texts",
+    Role.THINKS: mark("thinks"),
+    Role.HEARS: mark("hears"),
+    Role.SPEAKS: mark("speaks"),
+    Role.EMBEDS: mark("compares texts"),
 }
-_KINDS = next(each for each in server_fields() if each.name == "kind").declared.choices
+_KIND = next(each for each in server_fields() if each.name == "kind").declared
 _NO_KEYRING = (Kind.NO_KEYRING, Kind.KEYRING_TIMEOUT, Kind.KEYRING_FAILED)
 
 
@@ -64,7 +66,9 @@ class ServerCard(QFrame):
         self._where = text_label("", "caption")
         self._where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notice = Notice()
-        self.test, self.change, self.remove = (QPushButton(words) for words in ("Test", "Change …", "Remove"))
+        self.test, self.change, self.remove = (
+            QPushButton(words) for words in (tr("Test"), tr("Change …"), tr("Remove"))
+        )
         line = QHBoxLayout()
         line.setSpacing(12)
         for button in (self.test, self.change, self.remove):
@@ -83,18 +87,22 @@ class ServerCard(QFrame):
         """Shows it as it is declared now."""
         label = server.label or self.name
         self._label.setText(label)
-        roles = [words for role, words in _ROLE_WORDS.items() if role.value in server.does.split()]
-        kind = "Wyoming" if server.kind == "wyoming" else "Like OpenAI"
-        self._about.setText(" · ".join([kind, ", ".join(roles) or "may do all that its kind can"]))
+        roles = [tr(words) for role, words in _ROLE_WORDS.items() if role.value in server.does.split()]
+        kind = "Wyoming" if server.kind == "wyoming" else tr("Like OpenAI")
+        self._about.setText(" · ".join([kind, ", ".join(roles) or tr("may do all that its kind can")]))
         count = len(server.address.replace(",", " ").split())
         self._where.setText(
-            f"{server.address}\nThe first that answers is asked." if count > 1 else server.address
+            f"{server.address}\n{tr('The first that answers is asked.')}" if count > 1 else server.address
         )
-        for button, verb in ((self.test, "Test"), (self.change, "Change"), (self.remove, "Remove")):
-            button.setAccessibleName(f"{verb} {label}")
+        self.test.setAccessibleName(tr("Test {label}", label=label))
+        self.change.setAccessibleName(tr("Change {label}", label=label))
+        self.remove.setAccessibleName(tr("Remove {label}", label=label))
 
     def _ask(self) -> None:
-        answers = [("Remove it", lambda: self._page.start_removing(self.name)), ("Keep it", lambda: None)]
+        answers = [
+            (tr("Remove it"), lambda: self._page.start_removing(self.name)),
+            (tr("Keep it"), lambda: None),
+        ]
         self.notice.tell(self._page.farewell(self.name), answers)
 
 
@@ -117,16 +125,22 @@ class ServerForm(QFrame):
         self.kind = QComboBox()
         self.kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.kind.setMinimumContentsLength(12)  # as wide as the page, however large the text is
-        for value, words in _KINDS.items():
+        for value, words in _KIND.choices.items():
             self.kind.addItem(words, value)
-        several = "Several, separated by commas, work as one: if one does not answer, the next is asked."
-        self._key_box = labelled("Key", self.key, "Only if it asks for one. Kept in the system's keyring.")
+        several = tr("Several, separated by commas, work as one: if one does not answer, the next is asked.")
+        self._key_box = labelled(
+            tr("Key"), self.key, tr("Only if it asks for one. Kept in the system's keyring.")
+        )
         column.addWidget(self.title)
-        column.addWidget(labelled("Name", self.label, "Whatever you like to call it."))
-        column.addWidget(labelled("What it speaks", self.kind))
-        column.addWidget(labelled("Address", self.address, several))
+        column.addWidget(labelled(tr("Name"), self.label, tr("Whatever you like to call it.")))
+        column.addWidget(labelled(tr("What it speaks"), self.kind))
+        column.addWidget(labelled(tr("Address"), self.address, several))
         column.addWidget(self._key_box)
-        self.test, self.keep, self.cancel = QPushButton("Test"), QPushButton("Add"), QPushButton("Cancel")
+        self.test, self.keep, self.cancel = (
+            QPushButton(tr("Test")),
+            QPushButton(tr("Add")),
+            QPushButton(tr("Cancel")),
+        )
         self.keep.setProperty("tone", "primary")
         line = QHBoxLayout()
         line.setSpacing(12)
@@ -147,13 +161,13 @@ class ServerForm(QFrame):
         """Opens for a server, or for a new one (empty name)."""
         self._name = name
         label = server.label or name
-        self.title.setText(f"Change {label}" if name else "Add a server")
-        self.keep.setText("Save" if name else "Add")
+        self.title.setText(tr("Change {label}", label=label) if name else tr("Add a server"))
+        self.keep.setText(tr("Save") if name else tr("Add"))
         self.label.setText(label)
         self.address.setText(server.address)
         self.kind.setCurrentIndex(self.kind.findData(server.kind))
         self.key.clear()
-        self.key.setPlaceholderText("Only to replace the one that is kept" if name else "")
+        self.key.setPlaceholderText(tr("Only to replace the one that is kept") if name else "")
         self.notice.tell("")
         self._show_kind()
         self.show()
@@ -195,7 +209,7 @@ class ServerForm(QFrame):
             self._say(f"{error.message} {error.hint}".strip())
             return None
         self.address.setText(", ".join(addresses))
-        self._say(f"{remark} Asking {server.called} …".strip(), kind="small")
+        self._say(f"{remark} {tr('Asking {who} …', who=server.called)}".strip(), kind="small")
         return server, Secret(key) if key else None
 
     async def _test(self) -> None:
@@ -212,14 +226,14 @@ class ServerForm(QFrame):
         if found.health.ok:
             await self._store(server, found.roles, key, found.sentence)
             return
-        verb = "changed" if self._name else "added"
 
         def anyway() -> None:
-            later = "It is asked when you choose it."
+            later = tr("It is asked when you choose it.")
             self._page.work.start(self._store(server, frozenset(), key, later), "server")
 
-        words = "Save it anyway" if self._name else "Add it anyway"
-        self._say(f"{found.sentence} It was not {verb}.", [(words, anyway)])
+        words = tr("Save it anyway") if self._name else tr("Add it anyway")
+        refused = tr("It was not changed.") if self._name else tr("It was not added.")
+        self._say(f"{found.sentence} {refused}", [(words, anyway)])
 
     async def _store(
         self, server: OwnServer, roles: frozenset[Role], key: Secret | None, remark: str
@@ -231,17 +245,19 @@ class ServerForm(QFrame):
             answers = []
             if key is not None and error.kind in _NO_KEYRING:
                 held = key
-                answers = [("Keep its key for this run only", lambda: self._start_keeping(server.name, held))]
+                answers = [
+                    (tr("Keep its key for this run only"), lambda: self._start_keeping(server.name, held))
+                ]
             self._say(f"{error.message} {error.hint}".strip(), answers)
             return
-        self._page.stored(server.name, f"{server.called} is there. {remark}")
+        self._page.stored(server.name, f"{tr('{who} is there.', who=server.called)} {remark}")
 
     def _start_keeping(self, name: str, key: Secret) -> None:
         self._page.work.start(self._keep_key(name, key), "server")
 
     async def _keep_key(self, name: str, key: Secret) -> None:
         await self._page.host.save_key(name, key, this_run_only=True)
-        self._page.stored(name, "Its key is kept until the window closes.")
+        self._page.stored(name, tr("Its key is kept until the window closes."))
 
 
 def _clean_key(text: str) -> str:
@@ -257,21 +273,23 @@ def _clean_key(text: str) -> str:
         return ""
     verdict = inspect_key(text, specs()["compatible"], ())
     if not verdict.is_ready:
-        raise CompanionError(Kind.KEY_MALFORMED, "That does not look like a key.", hint="Paste it again.")
+        raise CompanionError(
+            Kind.KEY_MALFORMED, tr("That does not look like a key."), hint=tr("Paste it again.")
+        )
     return verdict.clean
 
 
 class ServersPage(SettingsPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Your servers")
-        self.column.addWidget(text_label(_ABOUT, "soft"))
-        self.nothing = text_label(_EMPTY, "small")
+        super().__init__(host, look, tr("Your servers"))
+        self.column.addWidget(text_label(tr(_ABOUT), "soft"))
+        self.nothing = text_label(tr(_EMPTY), "small")
         self.column.addWidget(self.nothing)
         self._list = QVBoxLayout()
         self._list.setSpacing(14)
         self.column.addLayout(self._list)
         self.cards: dict[str, ServerCard] = {}
-        self.add = QPushButton("Add a server …")
+        self.add = QPushButton(tr("Add a server …"))
         self.add.clicked.connect(lambda: self.edit(""))
         line = QHBoxLayout()
         line.addWidget(self.add)
@@ -337,7 +355,7 @@ class ServersPage(SettingsPage):
         except CompanionError as error:
             card.notice.tell(f"{error.message} {error.hint}".strip())
             return
-        card.notice.tell(f"Asking {server.called} …", kind="small")
+        card.notice.tell(tr("Asking {who} …", who=server.called), kind="small")
         found = await self.host.discover(server, None)
         if found.health.ok and found.roles != server.roles:
             self.save(servers.changes_for(server, found.roles))
@@ -347,9 +365,10 @@ class ServersPage(SettingsPage):
         """What it means to remove a server."""
         server = self.host.settings.servers.server(name)
         used = [role for role, is_active in servers.uses(self.host.settings, name).items() if is_active]
-        loses = " Whatever it did for you goes back to what comes with Companion." if used else ""
-        key = " Its key is forgotten." if server.kind == "openai" else ""
-        return f"Remove {server.label or name}?{key}{loses}"
+        told = [tr("Remove {name}?", name=server.label or name)]
+        told += [tr("Its key is forgotten.")] if server.kind == "openai" else []
+        told += [tr("Whatever it did for you goes back to what comes with Companion.")] if used else []
+        return " ".join(told)
 
     def start_removing(self, name: str) -> None:
         self.work.start(self._remove(name), f"remove {name}")
@@ -361,7 +380,7 @@ class ServersPage(SettingsPage):
         except CompanionError as error:
             self.tell_error(error)
         else:
-            self.notice.tell(f"{label} was removed.", kind="small")
+            self.notice.tell(tr("{label} was removed.", label=label), kind="small")
         self.close_form()
 
 

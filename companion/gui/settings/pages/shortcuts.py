@@ -13,6 +13,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.shortcuts import listed, owner_of
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.settings import Page, find_field
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
@@ -38,7 +39,7 @@ class KeyButton(QPushButton):
 
     def _wait(self) -> None:
         self.is_waiting = True
-        self.setText("Press a key …")
+        self.setText(tr("Press a key …"))
 
     def _stop(self) -> None:
         self.is_waiting = False
@@ -55,7 +56,7 @@ class KeyButton(QPushButton):
         if key is Qt.Key.Key_Escape:
             return
         if owner := owner_of(alive(key)):
-            self.refused.emit(f"{owner}. Please choose another key.")
+            self.refused.emit(tr("{owner}. Please choose another key.", owner=owner))
         else:
             self.taken.emit(QKeySequence(alive(key)).toString(QKeySequence.SequenceFormat.PortableText))
 
@@ -69,7 +70,7 @@ class KeyButton(QPushButton):
 
 class ShortcutsPage(SettingsPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Shortcuts")
+        super().__init__(host, look, tr("Shortcuts"))
         found = find_field("talk.key")
         assert found is not None
         self.key = KeyButton()
@@ -80,7 +81,7 @@ class ShortcutsPage(SettingsPage):
         self.everywhere = text_label("", "caption")
         self.column.addWidget(self.everywhere)
         self.column.addSpacing(6)
-        self.column.addWidget(text_label("Always the same", "strong"))
+        self.column.addWidget(text_label(tr("Always the same"), "strong"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(8)

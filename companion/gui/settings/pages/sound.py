@@ -14,6 +14,7 @@ from companion.gui.settings.form import labelled, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.settings import Page, all_fields
 
 if TYPE_CHECKING:
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
 
 class SoundPage(SettingsPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Sound")
+        super().__init__(host, look, tr("Sound"))
         self.microphone = self._build_devices("sound.microphone")
         self.speaker = self._build_devices("sound.speaker")
         self.level = LevelBar(look)
         self.heard = text_label("", "caption")
-        self.tone = QPushButton("Play a tone")
-        self.again = QPushButton("Look again")
-        self.again.setAccessibleDescription("Looks for microphones and speakers that were plugged in")
-        self.column.addWidget(labelled("Microphone", self.microphone))
+        self.tone = QPushButton(tr("Play a tone"))
+        self.again = QPushButton(tr("Look again"))
+        self.again.setAccessibleDescription(tr("Looks for microphones and speakers that were plugged in"))
+        self.column.addWidget(labelled(tr("Microphone"), self.microphone))
         self.column.addWidget(self.level)
         self.column.addWidget(self.heard)
-        self.column.addWidget(labelled("Speaker", self.speaker))
+        self.column.addWidget(labelled(tr("Speaker"), self.speaker))
         buttons = FlowLayout()
         buttons.addWidget(self.tone)
         buttons.addWidget(self.again)
@@ -100,7 +101,7 @@ class SoundPage(SettingsPage):
         self.heard.setText("")
 
     async def _measure(self, device: str) -> None:
-        self.heard.setText("The microphone is open while this page is shown. Say something.")
+        self.heard.setText(tr("The microphone is open while this page is shown. Say something."))
         levels = cast("AsyncGenerator[float, None]", self.host.meter(device))
         try:
             async with aclosing(levels):

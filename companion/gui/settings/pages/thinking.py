@@ -12,10 +12,12 @@ from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.settings.spending import SpentBar
 from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.provider import Spec
 from companion.settings import Page
@@ -25,7 +27,7 @@ class ThinkingPage(RolePage):
     role = Role.THINKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Thinking")
+        super().__init__(host, look, tr("Thinking"))
 
     def add_own_rows(self) -> None:
         self.trial = Trial(self)
@@ -36,6 +38,8 @@ class ThinkingPage(RolePage):
             self.trial.use,
             self.models_changed,
         )
+        self.part = PartCard(self, MIND, lambda: self.work.start(self.models_changed(""), "look again"))
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
         self.spent = SpentBar()
@@ -66,11 +70,12 @@ class ThinkingPage(RolePage):
     def _state_of(self, spec: Spec) -> tuple[str, str]:
         text, kind = super()._state_of(spec)
         if spec.name == MIND and self.trial.pace is not None and kind != "warn":
-            text = f"on this computer · {self.trial.pace.words}"
+            text = tr("on this computer · {words}", words=self.trial.pace.words)
         return text, kind
 
     def refresh(self) -> None:
         super().refresh()
+        self.part.show_if(self.open_name == MIND)
         self.models.setVisible(self.open_name == MIND or self.models.is_fetching)
         self.models.refresh()
         self.spent.show_spent(self.host.spent_usd, self.host.settings.reply.monthly_budget_usd)
@@ -86,7 +91,7 @@ class ThinkingPage(RolePage):
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
             row.control.setCompleter(completer)
-            row.control.setPlaceholderText("The provider's own choice")
+            row.control.setPlaceholderText(tr("The provider's own choice"))
         return row
 
 

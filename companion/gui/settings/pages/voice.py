@@ -20,8 +20,10 @@ from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.piper import SPEC as PIPER
@@ -39,19 +41,19 @@ class VoicePage(RolePage):
     role = Role.SPEAKS
 
     def __init__(self, host: SettingsHost, look: Look) -> None:
-        super().__init__(host, look, "Voice")
+        super().__init__(host, look, tr("Voice"))
 
     def add_own_rows(self) -> None:
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        label = text_label("Voice", "small")
+        label = text_label(tr("Voice"), "small")
         self.voices = QListWidget()
         self.voices.setProperty("framed", "true")
         self.voices.setMinimumHeight(150)
         self.voices.setMaximumHeight(190)
-        name_control(self.voices, "Voice", "The chosen voice speaks from the next sentence on.")
+        name_control(self.voices, tr("Voice"), tr("The chosen voice speaks from the next sentence on."))
         label.setBuddy(self.voices)
         self.listen = ListenButton(self.look, self._listen, self.stop_listening)
         column.addWidget(label)
@@ -65,6 +67,8 @@ class VoicePage(RolePage):
             self.use_model,
             self.models_changed,
         )
+        self.part = PartCard(self, PIPER.name, lambda: self.work.start(self.models_changed(""), "look again"))
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
@@ -74,12 +78,12 @@ class VoicePage(RolePage):
     def _speed_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(12)
-        label = QLabel("Speed")
+        label = QLabel(tr("Speed"))
         label.setProperty("type", "small")
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed.setRange(_STEPS // 2, _STEPS * 2)
         self.speed.setPageStep(_STEPS // 4)
-        name_control(self.speed, "Speed of the voice")
+        name_control(self.speed, tr("Speed of the voice"))
         label.setBuddy(self.speed)
         self.pace = QLabel()
         self.pace.setProperty("type", "small")
@@ -115,7 +119,7 @@ class VoicePage(RolePage):
     def _fill(self, voices: tuple[VoiceInfo, ...] | list[VoiceInfo] | object) -> None:
         self._voices_of = ""
         self.voices.clear()
-        usual = QListWidgetItem("The usual voice")
+        usual = QListWidgetItem(tr("The usual voice"))
         usual.setData(Qt.ItemDataRole.UserRole, "")
         self.voices.addItem(usual)
         assert isinstance(voices, tuple | list)
@@ -129,6 +133,7 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
+        self.part.show_if(self.open_name in _USERS)
         self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
@@ -175,7 +180,9 @@ class VoicePage(RolePage):
     async def _use_model(self, name: str) -> None:
         row = self.models.rows.get(name)
         if row is not None and row.model.is_tried:
-            self.notice.tell(f"Trying how quick {row.model.label} is on this computer …", kind="small")
+            self.notice.tell(
+                tr("Trying how quick {label} is on this computer …", label=row.model.label), kind="small"
+            )
             try:
                 objection = await self.host.voice_objection(PIPER.name, name)
             except CompanionError as error:

@@ -1,0 +1,223 @@
+"""The language of the interface: every sentence a person reads goes through `tr`, `trn` or `trc`.
+
+    tr("Delete {name}?", name=title)                         the sentence in the language of the interface, with its values
+    trn("{n} reflection", "{n} reflections", n)              as its language counts
+    trc("a button", "Open")                                  where one English word needs two translations
+    mark("Delete")                                           in a table that is made at import: `tr` when it is read
+
+English is written in the program and loads nothing; another language is a catalogue, `resources/languages/<code>.po`, read
+when the window starts (`use`). Values are set in as `str.format` does; numbers with `,` or a point (`{n:,}`, `{x:.1f}`) as
+the language writes them. Pure, any thread; the language changes only between one window and the next.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+SYSTEM = "system"
+"""The language of the computer."""
+ENGLISH = "en"
+NAMES: Mapping[str, str] = {ENGLISH: "English", "de": "Deutsch", "hi": "हिन्दी"}
+"""The languages of the interface, each in its own words."""
+_CONTEXT = "\x04"
+"""Between context and text, as gettext has it."""
+_POINTS = {"de": (".", ",")}
+"""What groups digits, and what stands before the fraction, where it is not as in English."""
+_INDIAN = ("hi",)
+"""Groups of two digits above the thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text of a catalogue."""
+
+    text: str
+    """The English, with its context where it has one."""
+    plural: str = ""
+    """The English for many; empty: it counts nothing."""
+    translations: tuple[str, ...] = ()
+    """One, or one for each form of the language's plural."""
+    comments: tuple[str, ...] = ()
+    """The lines before it, as they stand."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A language and what is said in it."""
+
+    language: str
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    form: Callable[[int], int] = lambda n: int(n != 1)
+    """Which of its plural forms a number takes."""
+
+    def find(self, text: str) -> str:
+        """Its words for `text`; without any, `text` itself."""
+        entry = self.entries.get(text)
+        return entry.translations[0] if entry is not None and entry.translations[0] else _bare(text)
+
+    def count(self, one: str, many: str, n: int) -> str:
+        entry = self.entries.get(one)
+        said = entry.translations[self.form(n)] if entry is not None else ""
+        return said or (one if n == 1 else many)
+
+
+_catalogue: Catalogue | None = None
+
+
+def use(catalogue: Catalogue | None) -> None:
+    """From now on the interface speaks this language; None: English."""
+    global _catalogue  # noqa: PLW0603 - a program has one interface
+    _catalogue = catalogue
+
+
+def language() -> str:
+    """The language in use, by its code."""
+    return _catalogue.language if _catalogue is not None else ENGLISH
+
+
+def mark(text: str) -> str:
+    """`text` itself, found for the catalogues here and translated where it is read."""
+    return text
+
+
+class Worded:
+    """Base of the values that tables hold: the fields named in `WORDS` are translated as they are read."""
+
+    __slots__ = ()
+    WORDS: ClassVar[frozenset[str]]
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> object:
+            value = object.__getattribute__(self, name)
+            if _catalogue is None or name == "WORDS" or name not in self.WORDS:
+                return value
+            return {key: tr(text) for key, text in value.items()} if isinstance(value, Mapping) else tr(value)
+
+
+def tr(text: str, /, **values: object) -> str:
+    """`text` in the language of the interface, with its values."""
+    said = _catalogue.find(text) if _catalogue is not None and text else text
+    return _filled(said, values)
+
+
+def trc(context: str, text: str, /, **values: object) -> str:
+    """`text` where the same English means something else elsewhere; `context` says where this is."""
+    said = _catalogue.find(f"{context}{_CONTEXT}{text}") if _catalogue is not None else text
+    return _filled(said, values)
+
+
+def trn(one: str, many: str, n: int, /, **values: object) -> str:
+    """The sentence for `n` things; `{n}` in it is the number."""
+    english = one if n == 1 else many
+    said = _catalogue.count(one, many, n) if _catalogue is not None else english
+    return _filled(said, {"n": n, **values})
+
+
+def _bare(text: str) -> str:
+    return text.partition(_CONTEXT)[2] or text
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    if not values:
+        return str(text)
+    if _catalogue is None:
+        return text.format(**values)
+    return text.format(
+        **{name: _Number(value) if _is_number(value) else value for name, value in values.items()}
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+class _Number:
+    """Written as the language of the interface does where a format is asked for."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return str(self._value)
+
+    def __format__(self, wanted: str) -> str:
+        return number(format(self._value, wanted)) if wanted else str(self._value)
+
+
+def number(text: str) -> str:
+    """A number as Python writes it (`1,234.5`), as the language of the interface writes it."""
+    if language() in _INDIAN:
+        return _in_lakhs(text)
+    group, point = _POINTS.get(language(), (",", "."))
+    return text.translate({ord(","): group, ord("."): point})
+
+
+def _in_lakhs(text: str) -> str:
+    if "," not in text:
+        return text
+    whole, point, fraction = text.partition(".")
+    digits = whole.replace(",", "")
+    head, tail = digits[:-3], digits[-3:]
+    grouped = re.sub(r"(?<=\d)(?=(?:\d\d)+$)", ",", head)
+    return f"{grouped},{tail}{point}{fraction}"
+
+
+# -- catalogues ---------------------------------------------------------------------------------------------
+
+
+def read(text: str, code: str) -> Catalogue:
+    """A catalogue from the text of its `.po` file.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    entries = {entry.text: entry for entry in read_entries(text)}
+    header = entries.pop("", Entry(""))
+    found = re.search(r"plural=([^;]+);", header.translations[0] if header.translations else "")
+    return Catalogue(code, entries, _form(found[1].strip() if found else "n != 1"))
+
+
+def _form(expression: str) -> Callable[[int], int]:
+    """The usual rules without the cost of a parser."""
+    match expression.strip("()").replace(" ", ""):
+        case "n!=1":
+            return lambda n: int(n != 1)
+        case "n>1":
+            return lambda n: int(n > 1)
+    from gettext import c2py
+
+    rule: Callable[[int], int] = c2py(expression)
+    return rule
+
+
+def read_entries(text: str) -> Iterator[Entry]:
+    """The texts of a `.po` file in their order, the header (an empty text) first."""
+    for block in re.split(r"\n{2,}", text.strip()):
+        comments: list[str] = []
+        parts: dict[str, str] = {}
+        keyword = ""
+        for line in block.splitlines():
+            if line.startswith("#"):
+                comments.append(line)
+                continue
+            begins, _, rest = ("", "", line) if line.startswith('"') else line.partition(" ")
+            keyword = begins or keyword
+            parts[keyword] = parts.get(keyword, "") + _unquoted(rest)
+        if "msgid" not in parts:
+            continue
+        context = f"{parts['msgctxt']}{_CONTEXT}" if "msgctxt" in parts else ""
+        said = tuple(words for keyword, words in parts.items() if keyword.startswith("msgstr"))
+        yield Entry(context + parts["msgid"], parts.get("msgid_plural", ""), said or ("",), tuple(comments))
+
+
+def _unquoted(line: str) -> str:
+    read_text = json.loads(line)  # the escapes of both are the same
+    if not isinstance(read_text, str):
+        raise ValueError(f"not a text: {line[:40]}")
+    return read_text

@@ -1,0 +1,186 @@
+"""The catalogues of the interface's languages: `python -m tests.catalogues` brings `resources/languages/*.po` up to date.
+
+It finds every text that is marked in the program (`companion.language`), keeps the translations there are, adds what is new
+without one, and drops what nobody says any more.
+
+    python -m tests.catalogues missing              what is not translated yet
+    python -m tests.catalogues unmarked [PATH]      what a person reads and nobody marked
+    python -m tests.catalogues take de FILE.po      the same, with what another copy of the catalogue translates already
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from companion import language
+from companion.language import Entry
+from companion.paths import resources
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "companion"
+FOLDER = resources() / "languages"
+MARKERS = ("tr", "mark", "trn", "trc")
+_TABLES: dict[str, tuple[object, ...]] = {
+    "setting": ("label", "help", "choices", "suggestions"),
+    "Card": (0, 1, "sentence", "hint"),
+    "Keys": ("does",),
+    "PageInfo": ("title", "words"),
+}
+"""The arguments of values that are `language.Worded`, by place or name."""
+_HEADER = """msgid ""
+msgstr ""
+"Project-Id-Version: Companion\\n"
+"Language: {code}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+"""
+
+
+def texts() -> dict[str, tuple[str, list[str]]]:
+    """Every marked text with its plural and the files that say it, in the order of the files."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name == "language.py":
+            continue
+        for text, plural in marked_in(ast.parse(path.read_text("utf-8"))):
+            files = found.setdefault(text, (plural, []))[1]
+            if plural and found[text][0] != plural:
+                found[text] = (plural, files)
+            if name not in files:
+                files.append(name)
+    return found
+
+
+def marked_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(text, plural) of one file, in the order of its lines."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        name = called(call)
+        if name in MARKERS:
+            if name in ("tr", "mark"):
+                yield from ((each, "") for each in choices_of(call.args[0]))
+            else:
+                first, second = (constant(each) for each in call.args[:2])
+                yield (first, second) if name == "trn" else (f"{first}\x04{second}", "")
+        else:
+            for argument in told_by(call):
+                yield from ((text, "") for text in constants(argument) if text)
+
+
+def told_by(call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments of a table's value that a person reads."""
+    wanted = _TABLES.get(called(call), ())
+    yield from (argument for place, argument in enumerate(call.args) if place in wanted)
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in wanted)
+
+
+def called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def choices_of(node: ast.expr) -> Iterator[str]:
+    """The text of a marker's argument: a constant, or one of two; a name is marked where it is made."""
+    if isinstance(node, ast.IfExp):
+        yield from choices_of(node.body)
+        yield from choices_of(node.orelse)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def constants(node: ast.expr) -> Iterator[str]:
+    """The texts of an argument; of a table, its values."""
+    if isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from constants(value)
+    else:
+        yield from choices_of(node)
+
+
+def constant(node: ast.expr) -> str:
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        raise ValueError(f"line {node.lineno}: a text is needed that can be read here")
+    return node.value
+
+
+def catalogue(code: str) -> dict[str, Entry]:
+    """What a catalogue says, by its texts."""
+    path = FOLDER / f"{code}.po"
+    entries = language.read_entries(path.read_text("utf-8")) if path.exists() else ()
+    return {entry.text: entry for entry in entries}
+
+
+def updated(code: str, more: Iterable[Entry] = ()) -> str:
+    """The text of a catalogue as it should be now; `more` are translations of another copy of it."""
+    kept = {entry.text: entry for entry in more if all(entry.translations)}
+    kept |= {text: entry for text, entry in catalogue(code).items() if all(entry.translations)}
+    blocks = [_HEADER.format(code=code)]
+    for text, (plural, files) in texts().items():
+        said = kept[text].translations if text in kept and kept[text].plural == plural else ()
+        blocks.append(_block(text, plural, files, said))
+    return "\n".join(blocks)
+
+
+def _block(text: str, plural: str, files: list[str], said: tuple[str, ...]) -> str:
+    context, _, bare = text.rpartition("\x04")
+    lines = [f"#: {' '.join(files)}"]
+    if re.search(r"\{\w", f"{text}{plural}"):
+        lines.append("#, python-brace-format")
+    if context:
+        lines.append(f"msgctxt {_quoted(context)}")
+    lines.append(f"msgid {_quoted(bare)}")
+    if plural:
+        said = said if len(said) == 2 else ("", "")
+        lines += [
+            f"msgid_plural {_quoted(plural)}",
+            *(f"msgstr[{n}] {_quoted(each)}" for n, each in enumerate(said)),
+        ]
+    else:
+        lines.append(f"msgstr {_quoted(said[0] if said else '')}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def missing(code: str) -> list[str]:
+    """What has no translation yet."""
+    return [entry.text for entry in catalogue(code).values() if not all(entry.translations)]
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["missing"]:
+            for code in translated_into():
+                left = missing(code)
+                print(f"{code}: {len(left)} left")
+                print("\n".join(f"    {text}" for text in left))
+        case ["unmarked", *paths]:
+            from tests.unmarked import unmarked
+
+            print("\n".join(unmarked(*paths)))
+        case ["take", code, path]:
+            more = language.read_entries(Path(path).read_text("utf-8"))
+            (FOLDER / f"{code}.po").write_text(updated(code, more), "utf-8")
+            print(f"{code}: {len(missing(code))} left to translate")
+        case _:
+            FOLDER.mkdir(exist_ok=True)
+            for code in translated_into():
+                (FOLDER / f"{code}.po").write_text(updated(code), "utf-8")
+                print(f"{code}: {len(texts())} texts, {len(missing(code))} left to translate")
+
+
+def translated_into() -> list[str]:
+    return [code for code in language.NAMES if code != language.ENGLISH]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
