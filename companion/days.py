@@ -10,14 +10,27 @@ import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from companion.language import mark, tr, trc
+
 SILENCE_S = 4 * 3600.0
 """After so long without a word the next one begins a new reflection."""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
+WEEKDAYS = (
+    *(mark("Monday"), mark("Tuesday"), mark("Wednesday"), mark("Thursday")),
+    *(mark("Friday"), mark("Saturday"), mark("Sunday")),
 )
-"""Of the window's language; strftime's are those of the computer's."""
+MONTHS = (
+    *(mark("January"), mark("February"), mark("March"), mark("April"), mark("May"), mark("June")),
+    *(mark("July"), mark("August"), mark("September"), mark("October"), mark("November"), mark("December")),
+)
+"""In English; strftime's are those of the computer."""
+_SHORT_WEEKDAYS = (
+    *(mark("Mon"), mark("Tue"), mark("Wed"), mark("Thu")),
+    *(mark("Fri"), mark("Sat"), mark("Sun")),
+)
+_SHORT_MONTHS = (
+    *(mark("Jan"), mark("Feb"), mark("Mar"), mark("Apr"), mark("May"), mark("Jun")),
+    *(mark("Jul"), mark("Aug"), mark("Sep"), mark("Oct"), mark("Nov"), mark("Dec")),
+)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of the person's own clock
 _FIRST_S, _LAST_S = -62_135_596_800.0, 253_402_300_799.0
 """What a date can hold, the years 1 to 9999; a moment outside is shown as the nearest one inside."""
@@ -59,22 +72,48 @@ class When:
     @property
     def weekday(self) -> str:
         """Thursday."""
-        return WEEKDAYS[self.local.weekday()]
+        return weekday_name(self.local.weekday())
 
     def day_in_words(self, today: date) -> str:
         """Thursday 19 November, with the year when it is not that of `today`."""
-        return f"{self.weekday} {self.short(today)}"
+        return trc("a date", "{weekday} {day}", weekday=self.weekday, day=self.short(today))
 
     def short(self, today: date) -> str:
         """19 November, with the year when it is not that of `today`."""
         day = self.day
-        year = "" if day.year == today.year else f" {day.year}"
-        return f"{day.day} {MONTHS[day.month - 1]}{year}"
+        if day.year != today.year:
+            return date_in_words(day)
+        return trc("a date", "{day} {month}", day=day.day, month=month_name(day.month))
 
 
 def date_in_words(day: date) -> str:
     """12 March 2026."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    return trc("a date", "{day} {month} {year}", day=day.day, month=month_name(day.month), year=day.year)
+
+
+def short_date(day: date) -> str:
+    """12 Mar."""
+    return trc("a date", "{day} {month}", day=day.day, month=short_month(day.month))
+
+
+def weekday_name(number: int) -> str:
+    """Of the days from Monday, 0, to Sunday, 6, in the language of the interface."""
+    return tr(WEEKDAYS[number])
+
+
+def short_weekday(number: int) -> str:
+    """Mon."""
+    return tr(_SHORT_WEEKDAYS[number])
+
+
+def month_name(number: int) -> str:
+    """Of the months from 1 to 12, in the language of the interface."""
+    return tr(MONTHS[number - 1])
+
+
+def short_month(number: int) -> str:
+    """Jan."""
+    return tr(_SHORT_MONTHS[number - 1])
 
 
 def now() -> When:

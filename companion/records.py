@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from companion.language import mark, tr
+
 if TYPE_CHECKING:
     from datetime import date
 
 
 MOODS = (
-    "very unpleasant",
-    "unpleasant",
-    "slightly unpleasant",
-    "neither",
-    "slightly pleasant",
-    "pleasant",
-    "very pleasant",
+    mark("very unpleasant"),
+    mark("unpleasant"),
+    mark("slightly unpleasant"),
+    mark("neither"),
+    mark("slightly pleasant"),
+    mark("pleasant"),
+    mark("very pleasant"),
 )
 """What the marks from -3 to 3 are called."""
 
 
-def mood_name(mark: int) -> str:
+def mood_name(value: int) -> str:
     """A mark from -3 to 3 in words."""
-    return MOODS[mark + 3]
+    return tr(MOODS[value + 3])
 
 
 class KeepSound(StrEnum):

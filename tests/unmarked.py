@@ -12,6 +12,13 @@ ROOMS = (
     "errors.py",
     "settings/declared.py",
     "settings/window.py",
+    "insights/",
+    "days.py",
+    "records.py",
+    "gui/insights/",
+    "gui/journal/",
+    "gui/practices/",
+    "gui/mood.py",
     "gui/welcome/",
     "gui/settings/",
     "gui/shortcuts.py",
@@ -32,6 +39,8 @@ MEANT = {
     "pip install --upgrade reflection-companion",
     "spare key",
     "Wyoming",
+    "go on",
+    "delete for good",
 }
 """Names, and texts that only the program itself reads."""
 _SENTENCE = re.compile(r"^[A-Z“\"'{(*]?.*[a-z]{2,} .*[a-z]{2,}", re.DOTALL)
@@ -119,6 +128,8 @@ def _is_marked_or_ours(node: ast.expr, above: dict[ast.AST, ast.AST]) -> bool:
             case ast.keyword(arg="name" | "key" | "environment" | "kind" | "tone" | "type" | "words"):
                 return True
             case ast.arg():
+                return True
+            case ast.Assign(targets=[ast.Name(id="__all__")]):
                 return True
             case ast.AnnAssign() if each is parent.annotation:
                 return True

@@ -15,16 +15,17 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from companion.events import CareOffered, Event, SettingsChanged, Trouble, TurnFinished
 from companion.flow import ReplyState
 from companion.gui.tray import Tray
+from companion.language import mark, tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.app import Companion
     from companion.gui.window import Window
 
-ANSWERED = "The answer has come."
+ANSWERED = mark("The answer has come.")
 _AGAIN_MS = (10_000, 60_000)
 """A desktop that has just begun may have its tray later than this window."""
-FAILED = "Something went wrong with what you said. The window tells what, and what helps."
+FAILED = mark("Something went wrong with what you said. The window tells what, and what helps.")
 
 
 class Background(QObject):
@@ -83,7 +84,7 @@ class Background(QObject):
 
     def _tell(self, text: str) -> None:
         if self._app.settings.general.tell_answers and QApplication.activeWindow() is None:
-            spawn(self._notify(text), name="tell of an answer")
+            spawn(self._notify(tr(text)), name="tell of an answer")
 
     async def _notify(self, text: str) -> None:
         is_shown = await self._app.surroundings.notify(text, self.show_wanted.emit)

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLineEdit, QSizePoli
 
 from companion.gui.labels import label
 from companion.gui.theme import Look
-from companion.records import MOODS, mood_name
+from companion.language import tr
+from companion.records import mood_name
 
 _BOX_PX = 30
 _RADIUS = 7.5
@@ -86,12 +87,12 @@ class MoodRow(QWidget):
         self.question = label(question, "soft")
         self.marks = {mood: MoodMark(look, mood) for mood in _STEPS}
         self.low, self.high = (
-            label(MOODS[0].capitalize(), "caption"),
-            label(MOODS[-1].capitalize(), "caption"),
+            label(mood_name(-3).capitalize(), "caption"),
+            label(mood_name(3).capitalize(), "caption"),
         )
         self.name = label("", "small")
         self.word = QLineEdit()
-        self.word.setPlaceholderText("A word for it, if you like")
+        self.word.setPlaceholderText(tr("A word for it, if you like"))
         self.word.setAccessibleName(f"{question} In a word")
         self.word.setMaxLength(_LONGEST_WORD)
         self.word.editingFinished.connect(self._tell)

@@ -15,7 +15,8 @@ from datetime import date
 from itertools import accumulate
 from math import sqrt
 
-from companion.insights.rows import Row, Span, Table, count
+from companion.insights.rows import Row, Span, Table, figure
+from companion.language import mark, number, tr, trn
 
 LEAST_SIDE = 20
 """Marked days with it, and without it."""
@@ -27,7 +28,38 @@ LEAST_EFFECT = 0.2
 _MOST_PAIRS, _MOST_PLACES = 20, 300
 _AROUND = 14
 """Marked days on either side that a day is compared with."""
-_CHANCE_TOLD = "Seen together; that does not say why."
+_CHANCE_TOLD = mark("Seen together; that does not say why.")
+_HIGHER = {
+    "person": mark(
+        "Days with {what} and marks {steps:.1f} steps higher than on the days around ({days_with:,} days with, "
+        "{days_without:,} without)."
+    ),
+    "tag": mark(
+        "Days with the tag {what} and marks {steps:.1f} steps higher than on the days around ({days_with:,} days "
+        "with, {days_without:,} without)."
+    ),
+    "practice": mark(
+        "Days of {what} and marks {steps:.1f} steps higher than on the days around ({days_with:,} days with, "
+        "{days_without:,} without)."
+    ),
+}
+_LOWER = {
+    "person": mark(
+        "Days with {what} and marks {steps:.1f} steps lower than on the days around ({days_with:,} days with, "
+        "{days_without:,} without)."
+    ),
+    "tag": mark(
+        "Days with the tag {what} and marks {steps:.1f} steps lower than on the days around ({days_with:,} days "
+        "with, {days_without:,} without)."
+    ),
+    "practice": mark(
+        "Days of {what} and marks {steps:.1f} steps lower than on the days around ({days_with:,} days with, "
+        "{days_without:,} without)."
+    ),
+}
+"""By what the days have in common."""
+KINDS = (mark("tag"), mark("person"), mark("practice"))
+"""What a link is with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +80,13 @@ class Link:
 
     @property
     def words(self) -> str:
-        way = "higher" if self.steps > 0 else "lower"
-        days_with = (
-            "Days with" if self.kind == "person" else "Days with the tag" if self.kind == "tag" else "Days of"
-        )
-        return (
-            f"{days_with} {self.what} and marks {abs(self.steps):.1f} steps {way} than on the days around "
-            f"({self.days_with:,} days with, {self.days_without:,} without)."
+        told = _HIGHER if self.steps > 0 else _LOWER
+        return tr(
+            told.get(self.kind, told["practice"]),
+            what=self.what,
+            steps=abs(self.steps),
+            days_with=self.days_with,
+            days_without=self.days_without,
         )
 
 
@@ -81,17 +113,21 @@ def links_of(rows: Iterable[Row], span: Span, titles: Mapping[str, str] | None =
     marked = _marked_days(row for row in rows if row.day in span)
     things = _enough(marked)
     if not things:
-        missing = (
-            f"Links appear when a tag, a person or a practice is on {LEAST_SIDE} marked days and not on "
-            f"{LEAST_SIDE} others; {_marked(len(marked))}."
+        missing = tr(
+            "Links appear when a tag, a person or a practice is on {least} marked days and not on {least} others; "
+            "{marked}.",
+            least=LEAST_SIDE,
+            marked=_marked(len(marked)),
         )
         return Links((), 0, "", missing, _table(()))
     found = _tested(marked, things, titles or {})
     links = tuple(sorted(found, key=lambda link: (link.chance, -abs(link.effect), link.what)))
-    looked = f"{count(len(things), 'pair')} looked at"
-    sentence = (
-        f"{_CHANCE_TOLD}" if links else f"Nothing was seen together more than chance would have it; {looked}."
+    looked = trn(
+        "Nothing was seen together more than chance would have it; {n} pair looked at.",
+        "Nothing was seen together more than chance would have it; {n} pairs looked at.",
+        len(things),
     )
+    sentence = tr(_CHANCE_TOLD) if links else looked
     return Links(links, len(things), sentence, "", _table(links))
 
 
@@ -190,24 +226,23 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def _marked(number: int) -> str:
-    return (
-        f"{count(number, 'day')} {'is' if number == 1 else 'are'} marked"
-        if number
-        else "no day is marked yet"
-    )
+    return trn("{n} day is marked", "{n} days are marked", number) if number else tr("no day is marked yet")
 
 
 def _table(links: Sequence[Link]) -> Table:
     return Table(
-        ("Seen together with", "Days with", "Days without", "Steps", "Effect", "Chance"),
+        (
+            *(tr("Seen together with"), tr("Days with"), tr("Days without")),
+            *(tr("Steps"), tr("Effect"), tr("Chance")),
+        ),
         tuple(
             (
-                f"{link.what} ({link.kind})",
-                f"{link.days_with:,}",
-                f"{link.days_without:,}",
-                f"{link.steps:+.1f}",
-                f"{link.effect:+.2f}",
-                f"{link.chance:.1%}",
+                f"{link.what} ({tr(link.kind)})",
+                figure(link.days_with),
+                figure(link.days_without),
+                number(f"{link.steps:+.1f}"),
+                number(f"{link.effect:+.2f}"),
+                number(f"{link.chance:.1%}"),
             )
             for link in links
         ),

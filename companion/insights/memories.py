@@ -12,7 +12,8 @@ from datetime import date
 
 from companion import days
 from companion.care.recognise import recognise
-from companion.insights.rows import Row, Table, count, duration
+from companion.insights.rows import Row, Table, duration, reflections
+from companion.language import tr, trn
 
 _QUOTE_CHARS = 90
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
@@ -36,7 +37,7 @@ class Memory:
     @property
     def words(self) -> str:
         told = f"“{self.quote}”" if self.quote else f"{duration(self.seconds)} at {self.clock}"
-        return f"On this day, {self.day.year}: {told}"
+        return tr("On this day, {year}: {told}", year=self.day.year, told=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,16 @@ def memories_of(rows: Iterable[Row], today: date) -> Memories:
     years = len({each.day.year for each in memories})
     return Memories(
         memories,
-        f"{count(len(memories), 'reflection')} of this day in {count(years, 'earlier year')}."
+        tr(
+            "{reflections} of this day {in_years}.",
+            reflections=reflections(len(memories)),
+            in_years=trn("in {n} earlier year", "in {n} earlier years", years),
+        )
         if memories
         else "",
-        "" if memories else "Reflections of this day in earlier years will stand here.",
+        "" if memories else tr("Reflections of this day in earlier years will stand here."),
         Table(
-            ("Day", "Time", "Length", "Words"),
+            (tr("Day"), tr("Time"), tr("Length"), tr("Words")),
             tuple(
                 (days.date_in_words(m.day), m.clock, duration(m.seconds), m.quote or "–") for m in memories
             ),

@@ -11,8 +11,9 @@ from datetime import date
 from math import exp, sqrt
 
 from companion import days
-from companion.insights.rows import Row, Span, Table, count, in_number_words
-from companion.records import MOODS
+from companion.insights.rows import Row, Span, Table, in_number_words, on_days, there_are
+from companion.language import tr, trn
+from companion.records import mood_name
 
 LEAST_MARKS = 7
 LEAST_PAIRS = 7
@@ -76,8 +77,10 @@ def mood_line_of(rows: Iterable[Row], span: Span) -> MoodLine:
     number = len(before) + len(after)
     missing = ""
     if number < LEAST_MARKS:
-        there = "there is 1" if number == 1 else f"there are {number}" if number else "there are none"
-        missing = f"The mood line appears after {in_number_words(LEAST_MARKS)} marks; {there}."
+        least = in_number_words(LEAST_MARKS)
+        missing = tr(
+            "The mood line appears after {least} marks; {there}.", least=least, there=there_are(number)
+        )
     return MoodLine(
         first=span.first,
         days=span.days,
@@ -86,7 +89,7 @@ def mood_line_of(rows: Iterable[Row], span: Span) -> MoodLine:
         sentence="" if missing else _sentence(marked, number),
         missing=missing,
         table=Table(
-            ("Day", "Time", "Before", "After"),
+            (tr("Day"), tr("Time"), tr("Before"), tr("After")),
             tuple(
                 (
                     days.date_in_words(row.day),
@@ -102,7 +105,7 @@ def mood_line_of(rows: Iterable[Row], span: Span) -> MoodLine:
 
 def in_words(mood: int | None) -> str:
     """What a mark is called; a dash where there is none."""
-    return "–" if mood is None else MOODS[min(6, max(0, mood + 3))].capitalize()
+    return "–" if mood is None else mood_name(min(3, max(-3, mood))).capitalize()
 
 
 def _mark(row: Row, mood: int | None, span: Span) -> Mark:
@@ -114,14 +117,17 @@ def _sentence(marked: Sequence[Row], number: int) -> str:
     pairs = [(row.mood_before, row.mood_after) for row in marked]
     both = [(one, other) for one, other in pairs if one is not None and other is not None]
     if len(both) < LEAST_PAIRS:
-        return (
-            f"You marked how it was {count(number, 'time')}, on {count(len({r.day for r in marked}), 'day')}."
-        )
+        times = trn("{n:,} time", "{n:,} times", number)
+        on = on_days(len({row.day for row in marked}))
+        return tr("You marked how it was {times}, {on_days}.", times=times, on_days=on)
     higher, lower = sum(b > a for a, b in both), sum(b < a for a, b in both)
     same = len(both) - higher - lower
-    return (
-        f"Of {len(both):,} reflections marked before and after, {higher:,} ended higher, {same:,} the same and "
-        f"{lower:,} lower."
+    return tr(
+        "Of {n:,} reflections marked before and after, {higher:,} ended higher, {same:,} the same and {lower:,} lower.",
+        n=len(both),
+        higher=higher,
+        same=same,
+        lower=lower,
     )
 
 

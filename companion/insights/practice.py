@@ -10,10 +10,28 @@ from math import ceil
 from statistics import median
 
 from companion import days
-from companion.insights.rows import Row, Span, Table, count, duration, in_number_words, monday_of
+from companion.insights.rows import (
+    Row,
+    Span,
+    Table,
+    duration,
+    figure,
+    in_number_words,
+    monday_of,
+    on_days,
+    reflections,
+    there_are,
+)
+from companion.language import mark, tr, trc, trn
 from companion.practices import part_of_day
 
-PARTS = ("morning", "afternoon", "evening", "night")
+PARTS = (mark("morning"), mark("afternoon"), mark("evening"), mark("night"))
+_AFTER_WEEKDAY = (
+    lambda: trc("after a weekday", "morning"),
+    lambda: trc("after a weekday", "afternoon"),
+    lambda: trc("after a weekday", "evening"),
+    lambda: trc("after a weekday", "night"),
+)
 LEVELS = 4
 """Shades of a day with reflections, 1 to 4; 0 is a day without."""
 LEAST_FOR_RHYTHM = 5
@@ -37,9 +55,10 @@ class Day:
         if self.is_outside:
             return days.date_in_words(self.day)
         if not self.reflections:
-            return f"{days.date_in_words(self.day)}: no reflection"
+            return tr("{day}: no reflection", day=days.date_in_words(self.day))
         minutes = max(1, round(self.seconds / 60))
-        return f"{days.date_in_words(self.day)}: {count(self.reflections, 'reflection')}, {count(minutes, 'minute')}"
+        took = trn("{n:,} minute", "{n:,} minutes", minutes)
+        return f"{days.date_in_words(self.day)}: {reflections(self.reflections)}, {took}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +126,13 @@ def calendar_of(rows: Iterable[Row], span: Span, until: date | None = None) -> C
         weeks=tuple(weeks),
         days_practised=len(practised),
         sentence=_days_sentence(len(practised), most_often, span),
-        missing="" if practised else f"The calendar begins with your first reflection {_in(span)}.",
+        missing=""
+        if practised
+        else tr("The calendar begins with your first reflection {span}.", span=span.within),
         table=Table(
-            ("Day", "Reflections", "Time"),
+            (tr("Day"), tr("Reflections"), tr("Time")),
             tuple(
-                (days.date_in_words(each.day), f"{each.reflections:,}", duration(each.seconds))
+                (days.date_in_words(each.day), figure(each.reflections), duration(each.seconds))
                 for each in reversed(practised)
             ),
         ),
@@ -122,11 +143,15 @@ def time_of(rows: Iterable[Row], span: Span) -> TimeSpent:
     rows = [row for row in rows if row.day in span]
     seconds = sum(row.seconds for row in rows)
     told = (
-        f"{count(len(rows), 'reflection')} · usually {duration(median(row.seconds for row in rows))}"
+        tr(
+            "{reflections} · usually {duration}",
+            reflections=reflections(len(rows)),
+            duration=duration(median(row.seconds for row in rows)),
+        )
         if rows
         else ""
     )
-    missing = "" if rows else f"There is no reflection {_in(span)} yet."
+    missing = "" if rows else tr("There is no reflection {span} yet.", span=span.within)
     return TimeSpent(seconds, len(rows), duration(seconds), told, missing)
 
 
@@ -138,22 +163,28 @@ def rhythm_of(rows: Iterable[Row], span: Span) -> Rhythm:
     total = sum(map(sum, counts))
     missing = ""
     if total < LEAST_FOR_RHYTHM:
-        least, there = in_number_words(LEAST_FOR_RHYTHM), _there_are(total)
-        missing = f"Weekdays and hours appear after {least} reflections; {there}."
+        least, there = in_number_words(LEAST_FOR_RHYTHM), there_are(total)
+        missing = tr(
+            "Weekdays and hours appear after {least} reflections; {there}.", least=least, there=there
+        )
     favourite = "" if missing else _favourite(counts)
     most = max(map(max, counts))
-    sentence = f"Most often on {favourite}: {most:,} of {total:,} reflections." if favourite else ""
+    sentence = (
+        tr("Most often on {hour}: {most:,} of {total:,} reflections.", hour=favourite, most=most, total=total)
+        if favourite
+        else ""
+    )
     if not missing and not favourite:
-        sentence = "No weekday and hour stands out."
+        sentence = tr("No weekday and hour stands out.")
     return Rhythm(
         tuple(map(tuple, counts)),
         favourite,
         sentence,
         missing,
         Table(
-            ("Weekday", *map(str.capitalize, PARTS), "All"),
+            (tr("Weekday"), *(tr(part).capitalize() for part in PARTS), tr("All")),
             tuple(
-                (weekday, *(f"{n:,}" for n in row), f"{sum(row):,}")
+                (tr(weekday), *map(figure, row), figure(sum(row)))
                 for weekday, row in zip(days.WEEKDAYS, counts, strict=True)
             ),
         ),
@@ -166,7 +197,7 @@ def _favourite(counts: Sequence[Sequence[int]]) -> str:
         ((n, weekday, part) for weekday, row in enumerate(counts) for part, n in enumerate(row)), reverse=True
     )
     (most, weekday, part), (second, *_) = ranked[:2]
-    return f"{days.WEEKDAYS[weekday]} {PARTS[part]}" if most > max(1, second) else ""
+    return hour_name(weekday, part) if most > max(1, second) else ""
 
 
 def _usual_most(seconds: list[float]) -> float:
@@ -178,16 +209,20 @@ def _usual_most(seconds: list[float]) -> float:
 def _days_sentence(practised: int, most_often: str, span: Span) -> str:
     if not practised:
         return ""
-    told = f"You reflected on {count(practised, 'day')} {span.words}"
-    return f"{told}, most often on {most_often}." if most_often else f"{told}."
+    told = on_days(practised)
+    if most_often:
+        return tr(
+            "You reflected {on_days} {span}, most often on {hour}.",
+            on_days=told,
+            span=span.words,
+            hour=most_often,
+        )
+    return tr("You reflected {on_days} {span}.", on_days=told, span=span.words)
 
 
-def _in(span: Span) -> str:
-    return span.words.replace("of the", "in the").replace("of this", "in this")
-
-
-def _there_are(number: int) -> str:
-    return f"there is {in_number_words(1)}" if number == 1 else f"there are {number or 'none'}"
+def hour_name(weekday: int, part: int) -> str:
+    """ "Sunday evening"."""
+    return tr("{weekday} {part}", weekday=days.weekday_name(weekday), part=_AFTER_WEEKDAY[part]())
 
 
 def end_of_year(day: date) -> date:
@@ -199,7 +234,7 @@ def months_over(calendar: Calendar) -> list[str]:
     named: list[str] = []
     thursdays = [week[3].day for week in calendar.weeks]  # a week belongs to where most of it lies
     for n, day in enumerate(thursdays):
-        month = days.MONTHS[day.month - 1][:3]
+        month = days.short_month(day.month)
         if day.month == 1 and thursdays[0].year != thursdays[-1].year:
             month = f"{month} {day.year}"
         named.append(month if not n or day.month != thursdays[n - 1].month else "")

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from companion import days
+from companion import days, language
+from companion.language import mark, tr, trn
 
 WEEKS = 12
+_NUMBERS = (
+    *(mark("no"), mark("one"), mark("two"), mark("three"), mark("four"), mark("five")),
+    *(mark("six"), mark("seven"), mark("eight"), mark("nine"), mark("ten")),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,13 @@ class Choice(StrEnum):
 
     @property
     def words(self) -> str:
-        return {Choice.WEEKS: f"{WEEKS} weeks", Choice.YEAR: "This year", Choice.ALL: "All"}[self]
+        match self:
+            case Choice.WEEKS:
+                return trn("{n} week", "{n} weeks", WEEKS)
+            case Choice.YEAR:
+                return tr("This year")
+            case Choice.ALL:
+                return tr("All")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,8 @@ class Span:
     last: date
     words: str
     """As a sentence ends: "of the last 12 weeks"."""
+    within: str
+    """The same where something is in them: "in the last 12 weeks"."""
 
     @classmethod
     def of(cls, choice: Choice, today: date, earliest: date | None = None) -> Span:
@@ -70,11 +83,17 @@ class Span:
         match choice:
             case Choice.WEEKS:
                 back = min(7 * (WEEKS - 1), (monday_of(today) - date.min).days)
-                return cls(monday_of(today) - timedelta(days=back), today, f"of the last {WEEKS} weeks")
+                return cls(
+                    monday_of(today) - timedelta(days=back),
+                    today,
+                    trn("of the last {n} week", "of the last {n} weeks", WEEKS),
+                    trn("in the last {n} week", "in the last {n} weeks", WEEKS),
+                )
             case Choice.YEAR:
-                return cls(today.replace(month=1, day=1), today, "of this year")
+                return cls(today.replace(month=1, day=1), today, tr("of this year"), tr("in this year"))
         first = min(earliest or today, today)
-        return cls(first, today, f"since {days.date_in_words(first)}")
+        since = tr("since {day}", day=days.date_in_words(first))
+        return cls(first, today, since, since)
 
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
@@ -89,19 +108,37 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=min(day.weekday(), (day - date.min).days))
 
 
-def count(number: int, one: str, many: str = "") -> str:
+def reflections(number: int) -> str:
     """ "1 reflection", "2 reflections"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return trn("{n:,} reflection", "{n:,} reflections", number)
+
+
+def on_days(number: int) -> str:
+    """ "on 1 day", "on 2 days"."""
+    return trn("on {n:,} day", "on {n:,} days", number)
+
+
+def figure(number: int) -> str:
+    """ "1,204", as the language of the interface writes it."""
+    return language.number(f"{number:,}")
+
+
+def there_are(number: int) -> str:
+    """ "there are 3" of what was named before."""
+    return trn("there is {n}", "there are {n}", number) if number else tr("there are none")
 
 
 def duration(seconds: float) -> str:
     """ "3 h 42 min", "42 min"; what is there and shorter than a minute is one."""
     minutes = round(seconds / 60) or (1 if seconds > 0 else 0)
     hours, rest = divmod(minutes, 60)
-    return f"{hours:,} h {rest} min" if hours else f"{rest} min"
+    return (
+        tr("{hours:,} h {minutes} min", hours=hours, minutes=rest)
+        if hours
+        else tr("{minutes} min", minutes=rest)
+    )
 
 
 def in_number_words(number: int) -> str:
     """Small numbers as a sentence writes them."""
-    names = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    return names[number] if number < len(names) else f"{number:,}"
+    return tr(_NUMBERS[number]) if number < len(_NUMBERS) else figure(number)

@@ -14,8 +14,9 @@ from datetime import date, timedelta
 from math import ceil, log
 
 from companion import days
-from companion.insights.rows import Row, Span, Table, count, in_number_words, monday_of
+from companion.insights.rows import Row, Span, Table, figure, in_number_words, monday_of, on_days, there_are
 from companion.insights.words import OWN, THE, Finder, Reader, Term, languages_in, word_before
+from companion.language import tr
 
 LEAST_DAYS = 3
 """Days on which something must come up before it is called a theme."""
@@ -141,8 +142,8 @@ def themes_of(
         _sentence(themes, span) if themes else "",
         missing,
         Table(
-            ("What you return to", "Days", *periods.names),
-            tuple((theme.words, f"{theme.days:,}", *map(str, theme.periods)) for theme in themes),
+            (tr("What you return to"), tr("Days"), *periods.names),
+            tuple((theme.words, figure(theme.days), *map(str, theme.periods)) for theme in themes),
         ),
     )
 
@@ -261,7 +262,7 @@ class _Periods:
         if weeks <= _MOST_PERIODS:
             self._key: Callable[[date], int] = lambda day: (monday_of(day) - monday_of(span.first)).days // 7
             starts = [monday_of(span.first) + timedelta(weeks=n) for n in range(weeks)]
-            self.names = tuple(f"{day.day} {days.MONTHS[day.month - 1][:3]}" for day in starts)
+            self.names = tuple(days.short_date(day) for day in starts)
         elif months <= _MOST_PERIODS:
             first = span.first.year * 12 + span.first.month - 1
             self._key = lambda day: day.year * 12 + day.month - 1 - first
@@ -277,16 +278,25 @@ class _Periods:
 
 def _sentence(themes: Sequence[Theme], span: Span) -> str:
     first, *others = sorted(themes, key=lambda theme: -theme.days)
-    told = f"You came back to {first.words} on {count(first.days, 'day')} {span.words}"
+    told = {"theme": first.words, "on_days": on_days(first.days), "span": span.words}
     if not others:
-        return f"{told}."
-    return f"{told}, and to {others[0].words} on {others[0].days:,}."
+        return tr("You came back to {theme} {on_days} {span}.", **told)
+    other = others[0]
+    return tr(
+        "You came back to {theme} {on_days} {span}, and to {other} on {n:,}.",
+        **told,
+        other=other.words,
+        n=other.days,
+    )
 
 
 def _missing(spoken: int, span: Span) -> str:
-    there = "there is 1" if spoken == 1 else f"there are {spoken}" if spoken else "there are none"
     if spoken < LEAST_DAYS_IN_ALL:
-        return (
-            f"What you return to appears after {in_number_words(LEAST_DAYS_IN_ALL)} days with words; {there}."
+        return tr(
+            "What you return to appears after {least} days with words; {there}.",
+            least=in_number_words(LEAST_DAYS_IN_ALL),
+            there=there_are(spoken),
         )
-    return f"Nothing came back on {in_number_words(LEAST_DAYS)} days {span.words} yet."
+    return tr(
+        "Nothing came back on {least} days {span} yet.", least=in_number_words(LEAST_DAYS), span=span.words
+    )

@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from companion import days
 from companion.gui.theme import Look
 from companion.insights.practice import LEVELS, Calendar, Day, months_over
+from companion.language import tr
 
 _DAY = Qt.ItemDataRole.UserRole
 _Index = QModelIndex | QPersistentModelIndex
@@ -83,8 +84,8 @@ class CalendarModel(QAbstractTableModel):
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
         if orientation == Qt.Orientation.Vertical:
-            return days.WEEKDAYS[section]
-        return f"Week of {days.date_in_words(self._weeks[section][0].day)}"
+            return days.weekday_name(section)
+        return tr("Week of {date_in_words}", date_in_words=days.date_in_words(self._weeks[section][0].day))
 
 
 class CalendarView(QTableView):
@@ -100,7 +101,7 @@ class CalendarView(QTableView):
         self.setModel(self.days)
         self.setItemDelegate(_DayPainter(look, self))
         self.setProperty("calendar", True)
-        self.setAccessibleName("Calendar of reflections")
+        self.setAccessibleName(tr("Calendar of reflections"))
         self.setShowGrid(False)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
@@ -261,4 +262,4 @@ class _Weekdays(QHeaderView):
         pitch = self._look.px(_PITCH_PX)
         for row in range(0, len(days.WEEKDAYS), 2):
             box = QRect(0, self.sectionViewportPosition(row), self.width(), pitch - 4)
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, days.WEEKDAYS[row][:3])
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, days.short_weekday(row))

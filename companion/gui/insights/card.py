@@ -18,6 +18,7 @@ from companion.gui.insights.tables import FiguresTable
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.insights import Table
+from companion.language import tr
 
 _PICTURE, _TABLE, _MISSING = range(3)
 
@@ -34,7 +35,7 @@ class Card(QFrame):
         self.title = label(title, "state")
         self.toggle = QToolButton()
         self.table = FiguresTable(look)
-        self.table.setAccessibleName(f"{title}, as a table")
+        self.table.setAccessibleName(tr("{title}, as a table", title=title))
         self.missing = label("", "hint", wraps=True)
         self.missing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.sentence = label("", "soft", wraps=True)
@@ -84,9 +85,9 @@ class Card(QFrame):
         self.show_figures("", text, Table((), ()))
 
     def _turn(self, is_table: bool) -> None:
-        words = "picture" if is_table else "table"
-        self.toggle.setToolTip(f"Show as {words}")
-        self.toggle.setAccessibleName(f"{self._title}: show as {words}")
+        words = tr("Show as picture") if is_table else tr("Show as table")
+        self.toggle.setToolTip(words)
+        self.toggle.setAccessibleName(f"{self._title}: {words[:1].lower()}{words[1:]}")
         self._show_page()
 
     def _show_page(self) -> None:
@@ -101,4 +102,4 @@ class Card(QFrame):
         size = self._look.px(18)
         self.toggle.setIconSize(QSize(size, size))
         colour, on = self._look.colour("faint"), self._look.colour("accent")
-        self.toggle.setIcon(icons.icon("table", colour, size, checked=on))
+        self.toggle.setIcon(icons.icon(tr("table"), colour, size, checked=on))

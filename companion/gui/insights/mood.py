@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from companion import days
 from companion.gui.theme import Look
 from companion.insights.mood import Line, MoodLine, Point
+from companion.language import tr
 
 _HIGHEST = 3.0
 _GUIDES = ((2, "pleasant"), (0, "neither"), (-2, "unpleasant"))
@@ -27,7 +28,7 @@ class MoodPicture(QWidget):
         super().__init__(parent)
         self._look = look
         self._mood: MoodLine | None = None
-        self.setAccessibleName("Mood line")
+        self.setAccessibleName(tr("Mood line"))
         look.changed.connect(self._changed)
 
     def show_mood(self, mood: MoodLine) -> None:
@@ -52,7 +53,7 @@ class MoodPicture(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(look.font("caption"))
         line = painter.fontMetrics().height()
-        left = max(painter.fontMetrics().horizontalAdvance(name) for _, name in _GUIDES) + 10
+        left = max(painter.fontMetrics().horizontalAdvance(tr(name)) for _, name in _GUIDES) + 10
         box = QRectF(left, line + 8, self.width() - 6 - left, self.height() - 2 * line - 16)
         self._paint_guides(painter, box)
         self._paint_days(painter, box, mood)
@@ -72,7 +73,7 @@ class MoodPicture(QWidget):
             painter.setPen(QPen(self._look.colour("line"), 1))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(self._look.colour("faint"))
-            painter.drawText(QPointF(0, y + painter.fontMetrics().xHeight() / 2), name)
+            painter.drawText(QPointF(0, y + painter.fontMetrics().xHeight() / 2), tr(name))
 
     def _paint_days(self, painter: QPainter, box: QRectF, mood: MoodLine) -> None:
         """The first day, the middle and the last, beneath."""
@@ -80,14 +81,14 @@ class MoodPicture(QWidget):
         metrics, y = painter.fontMetrics(), self.height() - 4
         for share in (0.0, 0.5, 1.0):
             day = mood.first + timedelta(days=round(share * (mood.days - 1)))
-            text = f"{day.day} {days.MONTHS[day.month - 1][:3]}" + (f" {day.year}" if mood.days > 300 else "")
+            text = f"{days.short_date(day)} {day.year}" if mood.days > 300 else days.short_date(day)
             room = metrics.horizontalAdvance(text)
             painter.drawText(QPointF(box.left() + share * (box.width() - room), y), text)
 
     def _paint_legend(self, painter: QPainter, mood: MoodLine) -> None:
         metrics, x = painter.fontMetrics(), float(self.width() - 6)
         y = metrics.ascent() + 1
-        for name, token, kind in (("after", "accent", mood.after), ("before", "faint", mood.before)):
+        for name, token, kind in ((tr("after"), "accent", mood.after), (tr("before"), "faint", mood.before)):
             if not kind.marks:
                 continue
             x -= metrics.horizontalAdvance(name)

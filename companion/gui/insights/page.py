@@ -40,6 +40,7 @@ from companion.insights.memories import Memories
 from companion.insights.pictures import Figures, Returns
 from companion.insights.practice import TimeSpent
 from companion.insights.rows import Choice
+from companion.language import tr
 from companion.tasks import spawn, stop
 
 _MARGIN_PX, _GAP_PX = 28, 18
@@ -65,15 +66,15 @@ class InsightsPage(QWidget):
         self.setProperty("page", "true")
         self.calendar = CalendarView(look)
         self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
-        self.practice_card = Card(look, "Practice", self.calendar, least_px=176)
-        self.time_card = Card(look, "Time spent", self._time_picture(), least_px=176)
-        self.mood_card = Card(look, "Mood, before and after", self.mood, least_px=200)
-        self.themes_card = Card(look, "What you return to", self.themes, least_px=200)
-        self.links_card = Card(look, "Seen together", QWidget(), least_px=0)
+        self.practice_card = Card(look, tr("Practice"), self.calendar, least_px=176)
+        self.time_card = Card(look, tr("Time spent"), self._time_picture(), least_px=176)
+        self.mood_card = Card(look, tr("Mood, before and after"), self.mood, least_px=200)
+        self.themes_card = Card(look, tr("What you return to"), self.themes, least_px=200)
+        self.links_card = Card(look, tr("Seen together"), QWidget(), least_px=0)
         self.range = QPushButton()
         self.today = QWidget()
         self.sentence, self.message = label("", "title", wraps=True), label("", "soft", wraps=True)
-        self.start = QPushButton("Start a reflection")
+        self.start = QPushButton(tr("Start a reflection"))
         self._sides = QStackedWidget()
         self._set_up()
 
@@ -84,7 +85,7 @@ class InsightsPage(QWidget):
         self._choice = choice
         self._actions[choice].setChecked(True)
         self.range.setText(choice.words)
-        self.range.setAccessibleName(f"Days shown: {choice.words}")
+        self.range.setAccessibleName(tr("Days shown: {words}", words=choice.words))
         self.refresh(is_told=True)
 
     def refresh(self, *, is_told: bool = False) -> None:
@@ -123,9 +124,12 @@ class InsightsPage(QWidget):
     def _show_figures(self, figures: Figures) -> None:
         if figures.is_empty:
             self._explain(
-                "Nothing to show yet",
-                "After your first reflections this page shows the days you practised, your own marks of mood and what you "
-                "return to. All of it is counted on this computer, from your journal alone.",
+                tr("Nothing to show yet"),
+                tr(
+                    "After your first reflections this page shows the days you practised, your own marks of mood and "
+                    "what you "
+                    "return to. All of it is counted on this computer, from your journal alone."
+                ),
             )
             return
         calendar, time, mood = figures.calendar, figures.time, figures.mood
@@ -137,7 +141,7 @@ class InsightsPage(QWidget):
         self._is_counting = self._sides.currentIndex() != _CARDS
         if self._is_counting:
             for card in (self.themes_card, self.links_card):
-                card.say("Your words are being counted ...")
+                card.say(tr("Your words are being counted ..."))
             self._sides.setCurrentIndex(_CARDS)
         if QApplication.focusWidget() in (None, self):
             self.calendar.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -173,7 +177,7 @@ class InsightsPage(QWidget):
         for memory in memories.memories:
             line = LineButton(clean_text(memory.words).replace("&", "&&"))
             line.setProperty("tone", "line")
-            line.setToolTip(f"{clean_text(memory.words)}\nOpen this day in the journal")
+            line.setToolTip(tr("{words}\nOpen this day in the journal", words=clean_text(memory.words)))
             line.clicked.connect(lambda _=False, day=memory.day: self.day_wanted.emit(day))
             column.addWidget(line, 0, Qt.AlignmentFlag.AlignLeft)
         if memories.missing:
@@ -195,7 +199,7 @@ class InsightsPage(QWidget):
         self._bar = QWidget()
         row = QHBoxLayout(self._bar)
         row.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 0)
-        row.addWidget(label("Insights", "bar-title"), 1)
+        row.addWidget(label(tr("Insights"), "bar-title"), 1)
         row.addWidget(self._range_button())
         column.addWidget(self._bar)
         self._sides.addWidget(self._empty_page())
@@ -222,7 +226,7 @@ class InsightsPage(QWidget):
         self._actions[self._choice].setChecked(True)
         self.range.setProperty("tone", "chip")
         self.range.setText(self._choice.words)
-        self.range.setAccessibleName(f"Days shown: {self._choice.words}")
+        self.range.setAccessibleName(tr("Days shown: {words}", words=self._choice.words))
         self.range.setMenu(menu)
         return self.range
 
@@ -232,7 +236,7 @@ class InsightsPage(QWidget):
         column.setContentsMargins(0, 0, 6, 0)
         column.setSpacing(4)
         self._time, self._times = label("", "heading"), label("", "soft", wraps=True)
-        self._time.setToolTip("From your first words to the last answer, all reflections together")
+        self._time.setToolTip(tr("From your first words to the last answer, all reflections together"))
         self._rhythm_missing = label("", "hint", wraps=True)
         column.addWidget(self._time)
         column.addWidget(self._times)

@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from companion import days
 from companion.gui.insights.calendar import shade
 from companion.gui.theme import Look
-from companion.insights.practice import LEVELS, PARTS, Rhythm
-from companion.insights.rows import count
+from companion.insights.practice import LEVELS, PARTS, Rhythm, hour_name
+from companion.insights.rows import reflections
+from companion.language import tr
 
 _ROW_PX = 20
 _WIDEST_PX = 52
@@ -23,7 +24,7 @@ class RhythmPicture(QWidget):
         super().__init__(parent)
         self._look = look
         self._rhythm: Rhythm | None = None
-        self.setAccessibleName("Weekday and part of day")
+        self.setAccessibleName(tr("Weekday and part of day"))
         look.changed.connect(self._changed)
 
     def show_rhythm(self, rhythm: Rhythm) -> None:
@@ -46,11 +47,11 @@ class RhythmPicture(QWidget):
 
     def words_at(self, place: QPoint) -> str:
         """ "Sunday evening: 9 reflections"; empty beside the cells."""
-        for weekday, name in enumerate(days.WEEKDAYS):
-            for part, part_name in enumerate(PARTS):
+        for weekday in range(len(days.WEEKDAYS)):
+            for part in range(len(PARTS)):
                 if self._rhythm is not None and self._cell(weekday, part).contains(place):
                     number = self._rhythm.counts[weekday][part]
-                    return f"{name} {part_name}: {count(number, 'reflection')}"
+                    return f"{hour_name(weekday, part)}: {reflections(number)}"
         return ""
 
     def _changed(self) -> None:
@@ -59,7 +60,7 @@ class RhythmPicture(QWidget):
 
     def _names_px(self) -> int:
         self.ensurePolished()
-        return self.fontMetrics().horizontalAdvance("afternoon") + 8
+        return max(self.fontMetrics().horizontalAdvance(tr(name)) for name in PARTS) + 8
 
     def _cell(self, weekday: int, part: int) -> QRectF:
         left = self._names_px()
@@ -85,12 +86,15 @@ class RhythmPicture(QWidget):
         for part, name in enumerate(PARTS):
             cell = self._cell(0, part)
             painter.drawText(
-                QRectF(0, cell.top() - 2, cell.left(), cell.height() + 4), Qt.AlignmentFlag.AlignVCenter, name
+                QRectF(0, cell.top() - 2, cell.left(), cell.height() + 4),
+                Qt.AlignmentFlag.AlignVCenter,
+                tr(name),
             )
-        for weekday, name in enumerate(days.WEEKDAYS):
+        for weekday in range(len(days.WEEKDAYS)):
             cell = self._cell(weekday, len(PARTS))
+            name = days.short_weekday(weekday)
             painter.drawText(
                 QRectF(cell.left(), cell.top(), cell.width(), self.height() - cell.top()),
                 Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop,
-                name[: 3 if cell.width() > painter.fontMetrics().horizontalAdvance("Wed") else 1],
+                name if cell.width() > painter.fontMetrics().horizontalAdvance(name) else name[:1],
             )

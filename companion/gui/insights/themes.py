@@ -11,8 +11,8 @@ from companion.gui.insights.calendar import shade
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.insights.practice import LEVELS
-from companion.insights.rows import count
 from companion.insights.themes import Theme, Themes
+from companion.language import tr, trn
 
 _BAR_PX = 6
 
@@ -23,7 +23,7 @@ class ThemesPicture(QWidget):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
-        self.setAccessibleName("What you return to")
+        self.setAccessibleName(tr("What you return to"))
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 6, 6)
         self._column.setSpacing(10)
@@ -48,7 +48,8 @@ class ThemesPicture(QWidget):
         line = QHBoxLayout()
         name = label(clean_text(theme.words), "label")
         name.setProperty("type", "theme")
-        parts = (theme.kind, "more than before" if theme.is_rising else "", count(theme.days, "day"))
+        days = trn("{n:,} day", "{n:,} days", theme.days)
+        parts = (tr(theme.kind), tr("more than before") if theme.is_rising else "", days)
         told = " · ".join(filter(None, parts))
         line.addWidget(name, 1)
         line.addWidget(label(told, "caption"))

@@ -22,6 +22,7 @@ from companion.gui.journal.lines import title_of
 from companion.gui.journal.list import ReflectionList
 from companion.gui.journal.reader import Reader
 from companion.gui.journal.side import UNDO
+from companion.language import tr, trn
 from companion.records import Selection, SessionRecord
 
 Begin = Callable[[str, Coroutine[Any, Any, None]], None]
@@ -69,7 +70,11 @@ class Deeds(QObject):
                 self.editor_wanted.emit(session)
             case "export":
                 chosen = frozenset(self._list.chosen) or frozenset({session.id})
-                title = f"“{title_of(session)}”" if len(chosen) == 1 else f"{len(chosen)} reflections"
+                title = (
+                    f"“{title_of(session)}”"
+                    if len(chosen) == 1
+                    else trn("{n} reflection", "{n} reflections", len(chosen))
+                )
                 self.export_wanted.emit((Selection(ids=chosen), title))
             case "import":
                 self.import_wanted.emit()
@@ -77,7 +82,7 @@ class Deeds(QObject):
                 self.change(self._desk.star(session.id, not session.is_starred))
             case "copy":
                 QGuiApplication.clipboard().setText(paper.as_text(session, self._reader.turns))
-                announce(self._page, "Copied")
+                announce(self._page, tr("Copied"))
             case "print":
                 self._ask_for_pdf(session)
             case "read":
@@ -96,11 +101,10 @@ class Deeds(QObject):
         numbers = self._list.chosen
         is_gone = self._reader.session is not None and self._reader.session.deleted_at is not None
         if numbers and not is_gone:
-            what = "1 reflection" if len(numbers) == 1 else f"{len(numbers)} reflections"
-            text = (
-                f"Deleted {what}. It can be brought back for seven days."
-                if len(numbers) == 1
-                else (f"Deleted {what}. They can be brought back for seven days.")
+            text = trn(
+                "Deleted {n} reflection. It can be brought back for seven days.",
+                "Deleted {n} reflections. They can be brought back for seven days.",
+                len(numbers),
             )
             self._begin("do", self.undoable(lambda: self._desk.delete(numbers), text))
 
@@ -142,11 +146,11 @@ class Deeds(QObject):
                 self._say(f"{error.message} {error.hint}")
                 return
             if not before:
-                self._say("There is no reflection before this one.")
+                self._say(tr("There is no reflection before this one."))
                 return
-            await self.undoable(lambda: self._desk.merge(before[0].id, [session.id]), "Merged into one.")
+            await self.undoable(lambda: self._desk.merge(before[0].id, [session.id]), tr("Merged into one."))
             return
-        await self.undoable(lambda: self._desk.merge(session.id, numbers), "Merged into one.")
+        await self.undoable(lambda: self._desk.merge(session.id, numbers), tr("Merged into one."))
 
     async def _ask_for_good(self, numbers: list[int]) -> None:
         """Says where copies remain, and deletes at the second press."""
@@ -155,15 +159,15 @@ class Deeds(QObject):
         except CompanionError as error:
             self._say(f"{error.message} {error.hint}")
             return
-        what = "This reflection goes" if len(numbers) == 1 else f"{len(numbers)} reflections go"
+        goes = trn("This reflection goes for good.", "{n} reflections go for good.", len(numbers))
         self._say(
-            f"{what} for good. {where}".strip(),
-            "Delete for good",
+            f"{goes} {where}".strip(),
+            tr("Delete for good"),
             lambda: self.change(self._desk.delete_for_good(numbers)),
         )
 
     def _ask_for_pdf(self, session: SessionRecord) -> None:
-        dialog = QFileDialog(self._page, "Print to PDF")
+        dialog = QFileDialog(self._page, tr("Print to PDF"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("PDF (*.pdf)")
         dialog.setDefaultSuffix("pdf")
@@ -184,7 +188,7 @@ class Deeds(QObject):
         except CompanionError as error:
             self._say(f"{error.message} {error.hint}")
             return
-        self._say(f"Printed to {Path(path).name}.")
+        self._say(tr("Printed to {name}.", name=Path(path).name))
 
     def _read_aloud(self) -> None:
         if self._reader.sounds:

@@ -27,6 +27,7 @@ from companion.flow import TurnRecord
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.records import SessionRecord
 
 _LONGEST_TITLE = 200
@@ -84,11 +85,11 @@ class Editor(QWidget):
         self._fields: dict[int, tuple[str, _Words]] = {}
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
-        self._area.setAccessibleName("The reflection that is put right")
+        self._area.setAccessibleName(tr("The reflection that is put right"))
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
-        self.before, self.after = MoodRow(look, "Before"), MoodRow(look, "After")
-        self.save, self.cancel = QPushButton("Save"), QPushButton("Cancel")
+        self.before, self.after = MoodRow(look, tr("Before")), MoodRow(look, tr("After"))
+        self.save, self.cancel = QPushButton(tr("Save")), QPushButton(tr("Cancel"))
         self.save.setProperty("tone", "primary")
         self.save.clicked.connect(self._save)
         self.cancel.clicked.connect(self.cancelled)
@@ -132,19 +133,19 @@ class Editor(QWidget):
         form.setSpacing(8)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
         self.title.setText(session.title if session.has_own_title else "")
-        self.title.setPlaceholderText(session.title or "A title of your own")
+        self.title.setPlaceholderText(session.title or tr("A title of your own"))
         self.title.setMaxLength(_LONGEST_TITLE)
         self.tags.setText(", ".join(session.tags))
-        self.tags.setPlaceholderText("work, family")
+        self.tags.setPlaceholderText(tr("work, family"))
         self.tags.setCompleter(_completer(tags, self.tags))
         self.people.setText(", ".join(session.people))
         self.people.setCompleter(_completer(people, self.people))
-        self._add(form, "Title", self.title)
+        self._add(form, tr("Title"), self.title)
         for turn in turns:
             self._add_turn(form, turn, can_go=len(turns) > 1)
         self.before, self.after = (
-            MoodRow(self._look, "How you were before"),
-            MoodRow(self._look, "How you were after"),
+            MoodRow(self._look, tr("How you were before")),
+            MoodRow(self._look, tr("How you were after")),
         )
         self.before.show_mood(session.mood_before, "")
         self.before.word.hide()
@@ -155,8 +156,8 @@ class Editor(QWidget):
             form.addWidget(row)
             form.addSpacing(10)
         form.addSpacing(6)
-        self._add(form, "Tags, with commas between them", self.tags)
-        self._add(form, "People, with commas between them", self.people)
+        self._add(form, tr("Tags, with commas between them"), self.tags)
+        self._add(form, tr("People, with commas between them"), self.people)
         form.addStretch(1)
         across = QHBoxLayout()
         across.addStretch(1)
@@ -183,22 +184,22 @@ class Editor(QWidget):
     def _add_turn(self, form: QVBoxLayout, turn: TurnRecord, *, can_go: bool) -> None:
         when = When.of(turn.at, turn.offset_s).clock
         top = QHBoxLayout()
-        top.addWidget(label(f"You · {when}", "caption"))
+        top.addWidget(label(tr("You · {when}", when=when), "caption"))
         top.addStretch(1)
         if can_go:
-            go = QPushButton("Delete this turn")
+            go = QPushButton(tr("Delete this turn"))
             go.setProperty("tone", "plain")
-            go.setAccessibleName(f"Delete what was said at {when}")
+            go.setAccessibleName(tr("Delete what was said at {when}", when=when))
             go.clicked.connect(lambda _=False, turn_id=turn.id: self.turn_deleted.emit(turn_id))
             top.addWidget(go)
         form.addSpacing(8)
         form.addLayout(top)
         field = _Words(turn.user_text, self._look)
-        field.setAccessibleName(f"What you said at {when}")
+        field.setAccessibleName(tr("What you said at {when}", when=when))
         self._fields[turn.id] = (turn.user_text, field)
         form.addWidget(field)
         if turn.said_text is not None:
-            heard = label(f"Heard as: {turn.said_text}", "caption", wraps=True)
+            heard = label(tr("Heard as: {said_text}", said_text=turn.said_text), "caption", wraps=True)
             form.addWidget(heard)
         if turn.reply_text:
             reply = label(turn.reply_text[:600], "soft", wraps=True)

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 from companion import days
 from companion.gui import icons
 from companion.gui.theme import Look
-from companion.records import MOODS, Selection, mood_name
+from companion.language import mark, tr
+from companion.records import Selection, mood_name
 
 EVERYTHING = Selection()
 _MOST_LABELS = 20
@@ -28,11 +29,12 @@ def _this_year() -> tuple[date | None, date | None]:
     return date(days.now().day.year, 1, 1), None
 
 
+_ANY = mark("Any time")
 _TIMES: Mapping[str, Callable[[], tuple[date | None, date | None]]] = {
-    "Any time": lambda: (None, None),
-    "Last 7 days": _since(7),
-    "Last 30 days": _since(30),
-    "This year": _this_year,
+    _ANY: lambda: (None, None),
+    mark("Last 7 days"): _since(7),
+    mark("Last 30 days"): _since(30),
+    mark("This year"): _this_year,
 }
 
 
@@ -46,10 +48,10 @@ class FilterButton(QToolButton):
         super().__init__(parent)
         self._look, self._titles = look, titles
         self._labels: dict[str, Sequence[str]] = {"tag": (), "person": ()}
-        self._time = "Any time"
+        self._time = _ANY
         self.selection = EVERYTHING
-        self.setAccessibleName("Filter reflections")
-        self.setToolTip("Filter by time, practice, mood, tag or person")
+        self.setAccessibleName(tr("Filter reflections"))
+        self.setToolTip(tr("Filter by time, practice, mood, tag or person"))
         self.setProperty("tone", "plain")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setMenu(QMenu(self))
@@ -62,7 +64,7 @@ class FilterButton(QToolButton):
         """The "tag"s or "person"s that can be chosen."""
         self._labels[kind] = names[:_MOST_LABELS]
 
-    def choose(self, selection: Selection, time: str = "Any time") -> None:
+    def choose(self, selection: Selection, time: str = _ANY) -> None:
         self.selection, self._time = selection, time
         self._dress()
         self.changed.emit()
@@ -74,12 +76,12 @@ class FilterButton(QToolButton):
         """What is chosen; empty: everything is listed."""
         chosen = self.selection
         if chosen.is_deleted:
-            return "Recently deleted"
-        parts = [self._time if self._time != "Any time" else ""]
+            return tr("Recently deleted")
+        parts = [tr(self._time) if self._time != _ANY else ""]
         parts += [self._titles.get(name, name) for name in sorted(chosen.practices)]
-        parts += [mood_name(mark) for mark in sorted(chosen.moods)]
+        parts += [mood_name(mood) for mood in sorted(chosen.moods)]
         parts += [f"#{name}" for name in sorted(chosen.tags)] + sorted(chosen.people)
-        parts += ["starred"] if chosen.is_starred else []
+        parts += [tr("starred")] if chosen.is_starred else []
         return " · ".join(part for part in parts if part)
 
     # -- the menu -------------------------------------------------------------------------------------------
@@ -87,26 +89,26 @@ class FilterButton(QToolButton):
     def _fill(self) -> None:
         menu, chosen = self.menu(), self.selection
         menu.clear()
-        times = menu.addMenu("Time")
+        times = menu.addMenu(tr("Time"))
         for name, span in _TIMES.items():
-            self._entry(times, name, name == self._time, partial(self._choose_time, name, span))
-        practices = menu.addMenu("Practice")
+            self._entry(times, tr(name), name == self._time, partial(self._choose_time, name, span))
+        practices = menu.addMenu(tr("Practice"))
         for name, title in self._titles.items():
             self._entry(practices, title, name in chosen.practices, partial(self._toggle, "practices", name))
-        moods = menu.addMenu("Mood")
-        for mark in range(-3, 4):
-            title = MOODS[mark + 3].capitalize()
-            self._entry(moods, title, mark in chosen.moods, partial(self._toggle, "moods", mark))
-        for title, field, kind in (("Tag", "tags", "tag"), ("Person", "people", "person")):
+        moods = menu.addMenu(tr("Mood"))
+        for mood in range(-3, 4):
+            title = mood_name(mood).capitalize()
+            self._entry(moods, title, mood in chosen.moods, partial(self._toggle, "moods", mood))
+        for title, field, kind in ((tr("Tag"), "tags", "tag"), (tr("Person"), "people", "person")):
             labels = menu.addMenu(title)
             labels.setEnabled(bool(self._labels[kind]))
             for name in self._labels[kind]:
                 is_on = name in getattr(chosen, field)
                 self._entry(labels, name, is_on, partial(self._toggle, field, name))
-        self._entry(menu, "Starred", chosen.is_starred, self._toggle_star)
+        self._entry(menu, tr("Starred"), chosen.is_starred, self._toggle_star)
         menu.addSeparator()
-        self._entry(menu, "Recently deleted", chosen.is_deleted, self._toggle_deleted)
-        clear = menu.addAction("Show everything")
+        self._entry(menu, tr("Recently deleted"), chosen.is_deleted, self._toggle_deleted)
+        clear = menu.addAction(tr("Show everything"))
         clear.setEnabled(chosen != EVERYTHING)
         clear.triggered.connect(self.clear)
 

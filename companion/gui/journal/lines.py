@@ -5,16 +5,17 @@ from __future__ import annotations
 from companion import days
 from companion.days import When
 from companion.gui.clean import clean_text
+from companion.language import tr
 from companion.records import SessionRecord, mood_name
 
 
 def title_of(session: SessionRecord) -> str:
     """Its title, the first words said, or when there are none, what it was."""
-    return clean_text(session.title).replace("\n", " ").strip() or "Without words"
+    return clean_text(session.title).replace("\n", " ").strip() or tr("Without words")
 
 
 def minutes_of(session: SessionRecord) -> str:
-    return f"{max(1, round(session.seconds / 60))} min"
+    return tr("{minutes} min", minutes=max(1, round(session.seconds / 60)))
 
 
 def when_of(session: SessionRecord) -> When:

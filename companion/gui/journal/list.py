@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from companion.gui.clean import clean_text
 from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.records import Hit, SessionRecord
 
 SESSION = Qt.ItemDataRole.UserRole
@@ -104,7 +105,7 @@ class Reflections(QAbstractListModel):
                 rows.append(Row(day))
             rows.append(self._row(sessions[hit.session_id], hit))
         if similar:
-            rows.append(Row("Seen as similar"))
+            rows.append(Row(tr("Seen as similar")))
             rows += (
                 self._row(sessions[hit.session_id], hit)
                 for hit in sorted(similar, key=lambda hit: -hit.score)
@@ -127,7 +128,7 @@ class Reflections(QAbstractListModel):
         detail = " · ".join(parts)
         title = f"★ {title_of(session)}" if session.is_starred else title_of(session)
         said = [title_of(session), day_of(session), detail, mood_of(session)]
-        said += ["starred"] if session.is_starred else []
+        said += [tr("starred")] if session.is_starred else []
         said += [clean_text(hit.passage)] if hit is not None else []
         spoken = ", ".join(part for part in said if part)
         return Row(title, detail, session.id, hit, spoken)
@@ -182,7 +183,7 @@ class ReflectionList(QListView):
         super().__init__()
         self.setModel(model)
         self.setItemDelegate(_Painter(look, self))
-        self.setAccessibleName("Past reflections")
+        self.setAccessibleName(tr("Past reflections"))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

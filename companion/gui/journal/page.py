@@ -33,6 +33,7 @@ from companion.gui.journal.side import Side
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.gui.waiting import WaitingPage
+from companion.language import tr, trn
 from companion.records import Hit, Selection, SessionRecord
 from companion.tasks import spawn, stop
 
@@ -68,8 +69,8 @@ class JournalPage(QWidget):
         self.deeds = Deeds(host, self.reader, self.list, self, begin=self._begin, say=self.side.say)
         self.message = label("", "soft", wraps=True)
         self.start, self.bring_first = (
-            QPushButton("Start a reflection"),
-            QPushButton("Bring in another journal"),
+            QPushButton(tr("Start a reflection")),
+            QPushButton(tr("Bring in another journal")),
         )
         self.waiting = WaitingPage(host.recovery)
         self._sides, self._pages = QStackedWidget(), QStackedWidget()
@@ -165,10 +166,10 @@ class JournalPage(QWidget):
             if before is not None:
                 first.append(
                     Row(
-                        "Show the newest",
-                        "reflections after this day",
+                        tr("Show the newest"),
+                        tr("reflections after this day"),
                         NEWER,
-                        spoken="Show the newest reflections",
+                        spoken=tr("Show the newest reflections"),
                     )
                 )
             selected = self.list.selectionModel()
@@ -186,12 +187,14 @@ class JournalPage(QWidget):
             return False
         if self.side.filter.selection != EVERYTHING:
             self._pages.setCurrentIndex(1)
-            self.model.begin([Row("Nothing here fits", "")])
+            self.model.begin([Row(tr("Nothing here fits"), "")])
             self.reader.clear()
             return True
         self._explain(
-            "Nothing here yet",
-            "Each reflection is kept here, encrypted on this computer, as soon as you have said something.",
+            tr("Nothing here yet"),
+            tr(
+                "Each reflection is kept here, encrypted on this computer, as soon as you have said something."
+            ),
             is_new=True,
         )
         return True
@@ -233,7 +236,7 @@ class JournalPage(QWidget):
         selected.blockSignals(True)
         self.model.show_hits(hits, found)
         if not found:
-            self.model.begin([Row("Nothing was found" if is_whole else "…")])
+            self.model.begin([Row(tr("Nothing was found") if is_whole else "…")])
         self._choose(self._shown)
         selected.blockSignals(False)
         if found:
@@ -241,7 +244,7 @@ class JournalPage(QWidget):
         elif is_whole:
             self.reader.clear()
         if is_whole:
-            announce(self, f"{len(found)} found" if found else "Nothing was found")
+            announce(self, trn("{n} found", "{n} found", len(found)) if found else tr("Nothing was found"))
 
     def _choose(self, number: int | None) -> None:
         index = self.model.index_of(number)
@@ -249,8 +252,9 @@ class JournalPage(QWidget):
 
     def _waiting_row(self) -> Row:
         count = self.waiting.count
-        detail = "1 without words yet" if count == 1 else f"{count} without words yet" if count else "none"
-        return Row("Waiting recordings", detail, WAITING, spoken=f"Waiting recordings, {detail}")
+        detail = trn("{n} without words yet", "{n} without words yet", count) if count else tr("none")
+        title = tr("Waiting recordings")
+        return Row(title, detail, WAITING, spoken=f"{title}, {detail}")
 
     # -- reading one ----------------------------------------------------------------------------------------
 
@@ -308,7 +312,7 @@ class JournalPage(QWidget):
 
     def _delete_turn(self, turn_id: int) -> None:
         self._close_editor()
-        text = "Deleted what was said then. It can be brought back for seven days."
+        text = tr("Deleted what was said then. It can be brought back for seven days.")
         self._begin("do", self.deeds.undoable(lambda: self._desk.delete_turn(turn_id), text))
 
     def _close_editor(self) -> None:

@@ -14,6 +14,7 @@ from companion.gui.clean import clean_text
 from companion.gui.journal.lines import day_of, mood_of, title_of, when_of
 from companion.gui.theme import Look
 from companion.gui.typesetting import ShownTurn, Typesetter
+from companion.language import tr
 from companion.records import SessionRecord
 
 _MARGIN_MM = 20
@@ -24,9 +25,9 @@ def as_text(session: SessionRecord, turns: Sequence[TurnRecord]) -> str:
     """What the clipboard gets."""
     parts = [title_of(session), f"{day_of(session)}, {when_of(session).clock}"]
     if mood := mood_of(session):
-        parts.append(f"Mood: {mood}")
+        parts.append(tr("Mood: {mood}", mood=mood))
     for turn in turns:
-        for who, words in (("You", turn.user_text), ("Companion", turn.reply_text)):
+        for who, words in ((tr("You"), turn.user_text), ("Companion", turn.reply_text)):
             if words.strip():
                 parts.append(f"{who}: {clean_text(words).strip()}")
     return "\n\n".join(parts) + "\n"
@@ -45,7 +46,7 @@ def print_pdf(path: Path, session: SessionRecord, turns: Sequence[TurnRecord]) -
     setter.heading(title_of(session))
     for turn in map(ShownTurn.of, turns):
         if turn.said:
-            setter.caption("You", turn.said_at)
+            setter.caption(tr("You"), turn.said_at)
             setter.begin("said")
             setter.write_long("said", turn.said, _ALL_PIECES, 0)
         if turn.told:
@@ -63,5 +64,7 @@ def print_pdf(path: Path, session: SessionRecord, turns: Sequence[TurnRecord]) -
     look.deleteLater()
     if not path.is_file() or not path.stat().st_size:
         raise CompanionError(
-            Kind.BAD_FILE, f"{path.name} could not be written.", hint="Choose another folder."
+            Kind.BAD_FILE,
+            tr("{name} could not be written.", name=path.name),
+            hint=tr("Choose another folder."),
         )

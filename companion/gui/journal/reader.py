@@ -24,10 +24,11 @@ from companion.gui.labels import label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
+from companion.language import mark, tr
 from companion.records import Hit, SessionRecord, SoundSide, mood_name
 
 _COLUMN_PX = 660
-_STOP = {"read": "Stop reading", "recording": "Stop the recording"}
+_STOP = {"read": mark("Stop reading"), "recording": mark("Stop the recording")}
 _SIDE_BY_SIDE = 110
 """Up to so many per cent of the usual size the date and the buttons fit into one line."""
 
@@ -48,26 +49,26 @@ class Reader(QWidget):
         self.turns: Sequence[TurnRecord] = ()
         self.header = label("", "soft", wraps=True)
         self.script = Script(look, from_below=False)
-        self.script.setAccessibleName("A kept reflection")
+        self.script.setAccessibleName(tr("A kept reflection"))
         self.script.link_followed.connect(self.link_followed)
         self.go_on, self.edit, self.export = (
-            QPushButton("Continue"),
-            QPushButton("Edit"),
-            QPushButton("Export"),
+            QPushButton(tr("Continue")),
+            QPushButton(tr("Edit")),
+            QPushButton(tr("Export")),
         )
-        self.restore, self.remove = QPushButton("Restore"), QPushButton("Delete for good")
+        self.restore, self.remove = QPushButton(tr("Restore")), QPushButton(tr("Delete for good"))
         for button, word, tip in (
-            (self.go_on, "go on", "Go on talking in this reflection"),
-            (self.edit, "edit", "Put words, title, moods and tags right (Ctrl+E)"),
-            (self.export, "export", "Save it as a file"),
-            (self.restore, "restore", "Bring it back into the journal"),
-            (self.remove, "delete for good", "It cannot be brought back after that"),
+            (self.go_on, "go on", tr("Go on talking in this reflection")),
+            (self.edit, "edit", tr("Put words, title, moods and tags right (Ctrl+E)")),
+            (self.export, "export", tr("Save it as a file")),
+            (self.restore, "restore", tr("Bring it back into the journal")),
+            (self.remove, "delete for good", tr("It cannot be brought back after that")),
         ):
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, word=word: self.wanted.emit(word))
         self.more = QToolButton()
-        self.more.setAccessibleName("More for this reflection")
-        self.more.setToolTip("More")
+        self.more.setAccessibleName(tr("More for this reflection"))
+        self.more.setToolTip(tr("More"))
         self.more.setProperty("tone", "plain")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setMenu(QMenu(self.more))
@@ -147,7 +148,7 @@ class Reader(QWidget):
                 widget.deleteLater()
         marks = [mood_name(mark) for mark in (session.mood_before, session.mood_after) if mark is not None]
         if marks:
-            self._marks_row.addWidget(label("Mood", "soft"))
+            self._marks_row.addWidget(label(tr("Mood"), "soft"))
             for at, mark in enumerate(dict.fromkeys(marks)):
                 if at:
                     self._marks_row.addWidget(label("→", "soft"))
@@ -166,25 +167,25 @@ class Reader(QWidget):
         if session is None:
             return
         for text, word, keys in (
-            ("Remove the star" if session.is_starred else "Star", "star", ""),
-            ("Copy", "copy", "Ctrl+Shift+C"),
-            ("Print to PDF …", "print", "Ctrl+P"),
-            (_STOP.get(self.sounds, "Read it aloud"), "read", ""),
+            (tr("Remove the star") if session.is_starred else tr("Star"), "star", ""),
+            (tr("Copy"), "copy", "Ctrl+Shift+C"),
+            (tr("Print to PDF …"), "print", "Ctrl+P"),
+            (tr(_STOP.get(self.sounds, mark("Read it aloud"))), "read", ""),
         ):
             self._entry(menu, text, word, keys)
         sounds = [(turn, sound) for turn in self.turns for sound in turn.sounds]
         if sounds:
-            recordings = menu.addMenu("Hear a recording")
+            recordings = menu.addMenu(tr("Hear a recording"))
             for turn, sound in sounds:
-                who = "What you said" if sound.side is SoundSide.SAID else "The answer"
-                text = f"{who} · {When.of(turn.at, turn.offset_s).clock} · {max(1, round(sound.seconds))} s"
+                who = tr("What you said") if sound.side is SoundSide.SAID else tr("The answer")
+                text = f"{who} · {When.of(turn.at, turn.offset_s).clock} · {tr('{n} s', n=max(1, round(sound.seconds)))}"
                 entry = recordings.addAction(text)
                 entry.triggered.connect(lambda _=False, take=sound.take_id: self.sound_wanted.emit(take))
         menu.addSeparator()
-        self._entry(menu, "Bring in another journal …", "import", "")
+        self._entry(menu, tr("Bring in another journal …"), "import", "")
         menu.addSeparator()
-        self._entry(menu, "Merge with the one before it", "merge", "")
-        self._entry(menu, "Delete", "delete", "Del")
+        self._entry(menu, tr("Merge with the one before it"), "merge", "")
+        self._entry(menu, tr("Delete"), "delete", "Del")
 
     def _entry(self, menu: QMenu, text: str, word: str, keys: str) -> None:
         entry = menu.addAction(f"{text}\t{keys}" if keys else text)

@@ -14,12 +14,13 @@ from companion.gui.journal.filters import EVERYTHING, FilterButton
 from companion.gui.journal.list import ReflectionList
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
 _LIST_PX = 310
 _WORDS_MS, _MEANING_MS = 90, 350
 """Rest in typing after which words are looked for, and meaning."""
 _UNDO_MS = 20_000
-UNDO = "Undo"
+UNDO = mark("Undo")
 
 
 class Side(QWidget):
@@ -39,7 +40,11 @@ class Side(QWidget):
         self._look, self._list = look, list_
         self.search, self.filter = QLineEdit(), FilterButton(look, titles)
         self.chosen_filter = QPushButton()
-        self.said, self.said_text, self.answer = QFrame(), label("", "soft", wraps=True), QPushButton(UNDO)
+        self.said, self.said_text, self.answer = (
+            QFrame(),
+            label("", "soft", wraps=True),
+            QPushButton(tr(UNDO)),
+        )
         self._answered: Callable[[], None] = lambda: None
         self._is_quiet = False
         self._words, self._meaning, self._forgetting = (
@@ -86,7 +91,7 @@ class Side(QWidget):
 
     def take_back(self) -> None:
         """Presses "Undo", where it is offered."""
-        if self.answer.isVisible() and self.answer.text() == UNDO:
+        if self.answer.isVisible() and self.answer.text() == tr(UNDO):
             self.answer.click()
 
     # -- inside ---------------------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ class Side(QWidget):
     def _show_filter(self) -> None:
         words = self.filter.in_words()
         self.chosen_filter.setText(f"{words}  ✕")
-        self.chosen_filter.setAccessibleName(f"Shown: {words}. Show everything")
+        self.chosen_filter.setAccessibleName(tr("Shown: {words}. Show everything", words=words))
         self.chosen_filter.setVisible(bool(words))
 
     def _timer(self, ms: int) -> QTimer:
@@ -147,15 +152,15 @@ class Side(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 16, 14, 14)
         column.setSpacing(6)
-        self.search.setPlaceholderText("Search  ·  Ctrl+K")
-        self.search.setAccessibleName("Search the journal")
-        self.search.setToolTip('By words and meaning; "in quotes" for exact words')
+        self.search.setPlaceholderText(tr("Search  ·  Ctrl+K"))
+        self.search.setAccessibleName(tr("Search the journal"))
+        self.search.setToolTip(tr('By words and meaning; "in quotes" for exact words'))
         self.search.setClearButtonEnabled(True)
         lens = icons.icon("search", self._look.colour("soft"), 18)
         self._lens = self.search.addAction(lens, QLineEdit.ActionPosition.LeadingPosition)
         for button in self.search.findChildren(QToolButton):  # Qt's own, which it leaves without a name
             button.setAccessibleName(
-                "Clear the search" if button.defaultAction() is not self._lens else "Search"
+                tr("Clear the search") if button.defaultAction() is not self._lens else tr("Search")
             )
         top = QHBoxLayout()
         top.setSpacing(6)

@@ -26,28 +26,29 @@ from companion.gui.labels import label
 from companion.gui.practices.fields import FaultLine, LineField
 from companion.gui.practices.steps import StepList
 from companion.gui.theme import COLUMN_PX, Look
+from companion.language import mark, tr
 from companion.practices import OPENINGS, Practice, Step, find_faults, write_practice
 
-ICONS = (
-    "leaf",
-    "heart",
-    "moon",
-    "cloud",
-    "book",
-    "envelope",
-    "check",
-    "signpost",
-    "compass",
-    "wave",
-    "wind",
-    "key",
-)
-_PACES = {"slow": "Slow", "easy": "Easy", "brisk": "Brisk"}
+ICONS = {
+    "leaf": mark("Leaf"),
+    "heart": mark("Heart"),
+    "moon": mark("Moon"),
+    "cloud": mark("Cloud"),
+    "book": mark("Book"),
+    "envelope": mark("Envelope"),
+    "check": mark("Check"),
+    "signpost": mark("Signpost"),
+    "compass": mark("Compass"),
+    "wave": mark("Wave"),
+    "wind": mark("Wind"),
+    "key": mark("Key"),
+}
+_PACES = {"slow": mark("Slow"), "easy": mark("Easy"), "brisk": mark("Brisk")}
 _PARTS = {
-    "morning": "In the morning",
-    "afternoon": "In the afternoon",
-    "evening": "In the evening",
-    "night": "At night",
+    "morning": mark("In the morning"),
+    "afternoon": mark("In the afternoon"),
+    "evening": mark("In the evening"),
+    "night": mark("At night"),
 }
 _IN_SPIN = (10, 0, 0, 0)
 """Margins of the text in the number field, which the style sheet does not reach."""
@@ -76,19 +77,21 @@ class PracticeEditor(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.title = LineField("Title", hint="A walk in words")
-        self.summary = LineField("In one sentence", hint="Go once more where you went today.")
+        self.title = LineField(tr("Title"), hint=tr("A walk in words"))
+        self.summary = LineField(tr("In one sentence"), hint=tr("Go once more where you went today."))
         self.openings = {
-            "any": LineField("Opening question", hint="Where did you go?"),
-            **{part: LineField(words) for part, words in _PARTS.items()},
+            "any": LineField(tr("Opening question"), hint=tr("Where did you go?")),
+            **{part: LineField(tr(words)) for part, words in _PARTS.items()},
         }
-        self.more = QPushButton("Different opening questions for the time of day")
+        self.more = QPushButton(tr("Different opening questions for the time of day"))
         self.pace, self.icon, self.minutes = QComboBox(), QComboBox(), QSpinBox()
         self.steps = StepList()
         self.closing = LineField(
-            "Closing sentence",
-            hint="You are home again.",
-            about="What is said when the last step is done. Without one, a sentence that fits every practice.",
+            tr("Closing sentence"),
+            hint=tr("You are home again."),
+            about=tr(
+                "What is said when the last step is done. Without one, a sentence that fits every practice."
+            ),
         )
         self.fault = FaultLine()
         self._build()
@@ -160,7 +163,7 @@ class PracticeEditor(QScrollArea):
         for part in _PARTS:
             column.addWidget(self.openings[part])
         column.addLayout(self._build_choices())
-        column.addWidget(label("Steps", "strong"))
+        column.addWidget(label(tr("Steps"), "strong"))
         column.addWidget(self.steps)
         column.addWidget(self.closing)
         column.addWidget(self.fault)
@@ -172,18 +175,18 @@ class PracticeEditor(QScrollArea):
 
     def _build_choices(self) -> QGridLayout:
         for value, words in _PACES.items():
-            self.pace.addItem(words, value)
-        for name in ICONS:
-            self.icon.addItem(name.capitalize(), name)
+            self.pace.addItem(tr(words), value)
+        for name, words in ICONS.items():
+            self.icon.addItem(tr(words), name)
         self.minutes.setRange(1, 180)
-        self.minutes.setSuffix(" min")
+        self.minutes.setSuffix(tr(" min"))
         self.minutes.lineEdit().setTextMargins(*_IN_SPIN)
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         for place in range(3):
             grid.setColumnStretch(place, 1)
         for place, (name, control) in enumerate(
-            (("Pace", self.pace), ("It takes about", self.minutes), ("Picture", self.icon))
+            ((tr("Pace"), self.pace), (tr("It takes about"), self.minutes), (tr("Picture"), self.icon))
         ):
             above = label(name, "small")
             above.setBuddy(control)

@@ -31,6 +31,7 @@ from companion.gui.practices.editor import NEW, PracticeEditor
 from companion.gui.practices.preview import PracticePreview
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.practices import Practice
 from companion.tasks import spawn
 
@@ -60,13 +61,17 @@ class PracticesPage(QWidget):
         self._one_at_a_time = asyncio.Lock()
         self.setProperty("page", "true")
         self.list = QListWidget()
-        self.new = QPushButton("New")
-        self.new.setAccessibleName("New practice")
+        self.new = QPushButton(tr("New"))
+        self.new.setAccessibleName(tr("New practice"))
         self.preview, self.editor = PracticePreview(look), PracticeEditor(look)
-        self.begin, self.edit, self.copy = (QPushButton(words) for words in ("Begin", "Edit", "Duplicate"))
-        self.delete, self.look_at, self.done = (QPushButton(words) for words in ("Delete", "Preview", "Done"))
-        self.take_back = QPushButton("Undo all changes")
-        self.undo = QPushButton("Undo")
+        self.begin, self.edit, self.copy = (
+            QPushButton(words) for words in (tr("Begin"), tr("Edit"), tr("Duplicate"))
+        )
+        self.delete, self.look_at, self.done = (
+            QPushButton(words) for words in (tr("Delete"), tr("Preview"), tr("Done"))
+        )
+        self.take_back = QPushButton(tr("Undo all changes"))
+        self.undo = QPushButton(tr("Undo"))
         self.message = label("", "small", wraps=True)
         self._side, self._sides = QWidget(), QStackedWidget()
         self._waiting: asyncio.Task[None] | None = None
@@ -82,7 +87,7 @@ class PracticesPage(QWidget):
         self._entries = {entry.practice.name: entry for entry in self._shelf.entries()}
         self.list.blockSignals(True)
         self.list.clear()
-        for is_own, heading in ((True, "YOURS"), (False, "WITH THE APP")):
+        for is_own, heading in ((True, tr("YOURS")), (False, tr("WITH THE APP"))):
             entries = [entry for entry in self._entries.values() if entry.is_own is is_own]
             if entries:
                 self._add_heading(heading)
@@ -123,11 +128,11 @@ class PracticesPage(QWidget):
         left.setSpacing(12)
         top = QHBoxLayout()
         top.setContentsMargins(8, 0, 0, 0)
-        top.addWidget(label("Practices", "state"), 1)
+        top.addWidget(label(tr("Practices"), "state"), 1)
         top.addWidget(self.new)
         left.addLayout(top)
         left.addWidget(self.list, 1)
-        self.list.setAccessibleName("Practices")
+        self.list.setAccessibleName(tr("Practices"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setIconSize(QSize(18, 18))
         right = QWidget()
@@ -188,8 +193,8 @@ class PracticesPage(QWidget):
 
     def _add(self, entry: Shelved) -> None:
         practice = entry.practice
-        state = "not finished" if entry.fault else "changes not finished" if entry.has_draft else ""
-        title = practice.title or "Without a title"
+        state = tr("not finished") if entry.fault else tr("changes not finished") if entry.has_draft else ""
+        title = practice.title or tr("Without a title")
         item = QListWidgetItem(icons.icon(practice.icon, self._look.colour("accent"), 18), title)
         if state:
             item.setText(f"{title} · {state}")
@@ -240,12 +245,12 @@ class PracticesPage(QWidget):
             (self.undo, self._undo is not None),
         ):
             button.setVisible(is_shown)
-        self.begin.setText("Try it" if is_edited else "Begin")
+        self.begin.setText(tr("Try it") if is_edited else tr("Begin"))
         self._fit()
         self.begin.setEnabled(
             not self.editor.first_fault if is_edited else entry is not None and not entry.fault
         )
-        self.look_at.setText("Write" if self._sides.currentWidget() is self.preview else "Preview")
+        self.look_at.setText(tr("Write") if self._sides.currentWidget() is self.preview else tr("Preview"))
         if entry is not None and not is_edited and not self.message.text():
             self._say(entry.fault)
 
@@ -259,7 +264,7 @@ class PracticesPage(QWidget):
     def _copy_chosen(self) -> None:
         entry = self._entries.get(self.chosen)
         if entry is not None:
-            title = f"{entry.practice.title} (copy)"
+            title = tr("{title} (copy)", title=entry.practice.title)
             self._edit(replace(entry.practice, name="", title=title, order=NEW.order), "", is_kept=True)
 
     def _edit(self, practice: Practice, name: str, *, is_kept: bool = False) -> None:
@@ -284,7 +289,7 @@ class PracticesPage(QWidget):
 
     def _tell_state(self) -> None:
         fault = self.editor.first_fault
-        self._offer_undo(f"Not finished yet. {fault}" if fault else "Saved as you write.")
+        self._offer_undo(tr("Not finished yet. {fault}", fault=fault) if fault else tr("Saved as you write."))
 
     def _look_at(self) -> None:
         if self._sides.currentWidget() is self.preview:
@@ -303,7 +308,7 @@ class PracticesPage(QWidget):
         async def put_back() -> None:
             self.editor.steps.put_back()
 
-        self._offer_undo("The step was removed.", put_back)
+        self._offer_undo(tr("The step was removed."), put_back)
 
     async def _begin(self) -> None:
         if self._editing is None:
@@ -326,7 +331,7 @@ class PracticesPage(QWidget):
             await self._shelf.undo_delete()
             self.refresh(name)
 
-        self._offer_undo(f"“{entry.practice.title}” was deleted.", bring_back)
+        self._offer_undo(tr("“{title}” was deleted.", title=entry.practice.title), bring_back)
 
     def _offer_undo(self, words: str, undo: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         self._undo = undo

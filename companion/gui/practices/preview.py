@@ -9,11 +9,12 @@ from companion import days
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import COLUMN_PX, Look
+from companion.language import mark, tr
 from companion.practices import Practice
 
 _ICON_PX = 20
-_NO_OPENING = "The opening question goes here."
-_THEIR_WORDS = "[what you spoke of]"
+_NO_OPENING = mark("The opening question goes here.")
+_THEIR_WORDS = mark("[what you spoke of]")
 
 
 class PracticePreview(QScrollArea):
@@ -25,7 +26,7 @@ class PracticePreview(QScrollArea):
         self._practice: Practice | None = None
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAccessibleName("Preview of the practice")
+        self.setAccessibleName(tr("Preview of the practice"))
         look.changed.connect(self._show)
 
     def show_practice(self, practice: Practice) -> None:
@@ -72,29 +73,36 @@ class PracticePreview(QScrollArea):
             icons.icon(practice.icon, self._look.colour("ink"), _ICON_PX).pixmap(QSize(_ICON_PX, _ICON_PX))
         )
         top.addWidget(picture)
-        top.addWidget(label(practice.title or "Without a title", "bar-title"))
+        top.addWidget(label(practice.title or tr("Without a title"), "bar-title"))
         top.addStretch(1)
         column.addLayout(top)
-        about = " ".join(filter(None, (practice.summary, f"About {practice.minutes} minutes.")))
+        about = " ".join(
+            filter(None, (practice.summary, tr("About {minutes} minutes.", minutes=practice.minutes)))
+        )
         column.addWidget(label(about, "soft", wraps=True))
         column.addSpacing(22)
-        opening = practice.opening(days.now().hour) if practice.openings else _NO_OPENING
+        opening = practice.opening(days.now().hour) if practice.openings else tr(_NO_OPENING)
         column.addWidget(label(opening, "heading", wraps=True))
 
     def _add_step(self, column: QVBoxLayout, practice: Practice, number: int) -> None:
         step = practice.steps[number]
         column.addSpacing(22)
-        where = f"{number + 1} of {len(practice.steps)} · {step.title or 'without a title'}"
+        where = tr(
+            "{number} of {steps} · {title}",
+            number=number + 1,
+            steps=len(practice.steps),
+            title=step.title or tr("without a title"),
+        )
         column.addWidget(label(where, "caption", wraps=True))
         if step.purpose:
             column.addWidget(label(step.purpose, "small", wraps=True))
         for question in step.questions:
-            column.addWidget(label(question.replace("{topic}", _THEIR_WORDS), "said", wraps=True))
+            column.addWidget(label(question.replace("{topic}", tr(_THEIR_WORDS)), "said", wraps=True))
         if not step.questions:
-            column.addWidget(label("The question follows what you said.", "hint", wraps=True))
+            column.addWidget(label(tr("The question follows what you said."), "hint", wraps=True))
 
     def _add_end(self, column: QVBoxLayout, practice: Practice) -> None:
         column.addSpacing(22)
-        column.addWidget(label("Finished", "caption"))
-        closing = practice.closing or "It ends with a sentence that fits every practice."
+        column.addWidget(label(tr("Finished"), "caption"))
+        closing = practice.closing or tr("It ends with a sentence that fits every practice.")
         column.addWidget(label(closing, "said" if practice.closing else "hint", wraps=True))

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from companion.gui.labels import label
 from companion.gui.practices.fields import FaultLine, LineField, TextField
+from companion.language import tr
 from companion.practices import Step
 
 
@@ -27,23 +28,27 @@ class StepCard(QFrame):
         super().__init__()
         self.setProperty("card", "true")
         self.heading = label("", "strong")
-        self.earlier, self.later, self.away = (QPushButton(words) for words in ("Up", "Down", "Remove"))
+        self.earlier, self.later, self.away = (
+            QPushButton(words) for words in (tr("Up"), tr("Down"), tr("Remove"))
+        )
         for button in (self.earlier, self.later, self.away):
             button.setProperty("tone", "chip")
-        self.title = LineField("Title", step.title, hint="Look back")
-        self.purpose = LineField("What it is for", step.purpose, hint="See the day once more.")
+        self.title = LineField(tr("Title"), step.title, hint=tr("Look back"))
+        self.purpose = LineField(tr("What it is for"), step.purpose, hint=tr("See the day once more."))
         self.questions = TextField(
-            "Questions, one on each line",
+            tr("Questions, one on each line"),
             "\n".join(step.questions),
-            hint="What do you see first?",
-            about="The offline guide asks them; without any, it asks by what was said. "
-            "{topic} stands for what you spoke of.",
+            hint=tr("What do you see first?"),
+            about=tr(
+                "The offline guide asks them; without any, it asks by what was said. "
+                "{topic} stands for what you spoke of."
+            ),
         )
         self.guidance = TextField(
-            "What a model is told",
+            tr("What a model is told"),
             step.guidance,
-            hint="Help them walk back through the day without judging it.",
-            about="Only models read this: how to be with the person in this step.",
+            hint=tr("Help them walk back through the day without judging it."),
+            about=tr("Only models read this: how to be with the person in this step."),
         )
         self.fault = FaultLine()
         self.fields = (self.title, self.purpose, self.questions, self.guidance)
@@ -73,12 +78,12 @@ class StepCard(QFrame):
 
     def show_place(self, number: int, count: int) -> None:
         """Which of how many steps it is."""
-        self.heading.setText(f"Step {number} of {count}")
+        self.heading.setText(tr("Step {number} of {count}", number=number, count=count))
         for field in self.fields:
-            field.name_as(f"{field.name}, step {number}")
-        for button, what in ((self.earlier, "earlier"), (self.later, "later")):
-            button.setAccessibleName(f"Move step {number} {what}")
-        self.away.setAccessibleName(f"Remove step {number}")
+            field.name_as(tr("{field}, step {number}", field=field.name, number=number))
+        self.earlier.setAccessibleName(tr("Move step {number} earlier", number=number))
+        self.later.setAccessibleName(tr("Move step {number} later", number=number))
+        self.away.setAccessibleName(tr("Remove step {number}", number=number))
         self.earlier.setEnabled(number > 1)
         self.later.setEnabled(number < count)
 
@@ -94,7 +99,7 @@ class StepList(QWidget):
         super().__init__()
         self.cards: list[StepCard] = []
         self._removed: tuple[int, Step] | None = None
-        self.add = QPushButton("Add a step")
+        self.add = QPushButton(tr("Add a step"))
         self.fault = FaultLine()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
