@@ -66,6 +66,8 @@ class InsightDesk:
             same = await journal.insights.of_days(same_days(today, first.year if first else today.year))
             earlier = await _earlier(journal, selection)
 
+        loop = asyncio.get_running_loop()
+
         def counted(share: float) -> None:
             told(_READING_SHARE + (1 - _READING_SHARE) * share)
 
@@ -77,7 +79,7 @@ class InsightDesk:
             same_days=same,
             titles=self._titles(),
             background=partial(_background, earlier),
-            told=partial(asyncio.get_running_loop().call_soon_threadsafe, counted),
+            told=lambda share: loop.call_soon_threadsafe(counted, share),
         )
         self._kept[Returns, choice] = (state, found)
         return found

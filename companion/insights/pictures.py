@@ -67,7 +67,7 @@ def returns_of(
     same_days: Sequence[Row] = (),
     titles: Mapping[str, str] | None = None,
     background: Callable[[frozenset[str]], Background] = lambda _: Background(),
-    told: Callable[[float], None] = lambda _: None,
+    told: Callable[[float], object] = lambda _: None,
 ) -> Returns:
     """`rows` and `same_days` (of this day in earlier years) with their words; `titles` of practices by name.
 

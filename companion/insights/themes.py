@@ -34,7 +34,7 @@ _MOST_PERIODS = 14
 _MOST_TERMS, _FORGOTTEN_DAYS = 200_000, 45
 _MOST_READ = 1_500
 """Reflections in which themes are looked for, spread over the span; those that are found are counted in all of them."""
-Told = Callable[[float], None]
+Told = Callable[[float], object]
 _TOLD_EVERY = 500
 _SAMPLE = 400
 """Texts by which the language is found out."""
