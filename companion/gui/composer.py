@@ -14,6 +14,8 @@ from companion.gui.labels import label
 from companion.gui.theme import Look
 
 LONGEST_CHARS = 32_000
+_LONGEST_CLEANED = 4 * LONGEST_CHARS
+"""What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
 
@@ -149,8 +151,9 @@ class _Field(QPlainTextEdit):
         return source.hasText()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        text = clean_text(source.text())
-        room = LONGEST_CHARS - self.document().characterCount()
+        text, room = source.text(), LONGEST_CHARS - self.document().characterCount()
+        if len(text) <= _LONGEST_CLEANED:
+            text = clean_text(text)
         if len(text) > room:
             self.refused.emit(f"That text is longer than {LONGEST_CHARS:,} characters; nothing was pasted.")
             return
