@@ -103,7 +103,7 @@ class Notice:
             (ACTION_LABELS[action], lambda action=action: act(action, trouble))
             for action in error.actions[:_MOST_BUTTONS]
         )
-        hint = clean_text(error.hint)
+        hint = clean_text(error.hint_in_window)
         if Action.CONTINUE in error.actions[:_MOST_BUTTONS]:
             hint = f"{hint} {GO_ON_KEY} goes on."
         return cls(

@@ -23,6 +23,7 @@ _KEPT = {
     "keyring": ("lock", "Saved · encrypted on this computer"),
     "passphrase": ("lock", "Saved · encrypted on this computer"),
     "memory": ("unlocked", "Kept for this run only"),
+    "nowhere": ("private", "Nothing is kept"),
     "": ("lock", "The journal is opening"),
 }
 _TIMES = (
@@ -84,9 +85,9 @@ class StatusLine(QWidget):
                 self._backups = event
                 self._show()
 
-    def show_storage(self, storage: str) -> None:
-        """How the journal's key is kept; empty: the journal is not open yet."""
-        self._storage = storage
+    def show_storage(self, storage: str, *, is_private: bool = False) -> None:
+        """How the journal's key is kept; empty: the journal is not open yet. `is_private`: nothing is to be kept."""
+        self._storage = "nowhere" if is_private else storage
         self._show()
 
     def show_saved(self, is_saved: bool) -> None:
