@@ -148,7 +148,9 @@ class Companion(Library):
         """Finding what was said, and bringing it up."""
         from companion.app.recall import Recall
 
-        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
+        return Recall(
+            self.archive, lambda: self.settings, lambda: self.models.store, self.events, lambda: self.staff
+        )
 
     @cached_property
     def exchange(self) -> Exchange:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -77,7 +77,7 @@ class StatusLine(QWidget):
         match event:
             case Note():
                 self.show_note(event.text)
-            case DataSent():
+            case DataSent() if event.role in TURN_ROLES:
                 self._sent.append(f"{event.what} → {event.host}")
                 self._show_tip()
             case BackupsLooked():

@@ -119,7 +119,7 @@ class InsightsPage(QWidget):
         """The words are counted as far as this."""
         if self._is_counting:
             for card in (self.themes_card, self.links_card):
-                card.say(f"Your words are being counted: {share:.0%}")
+                card.say(tr("Your words are being counted: {share:.0%}", share=share))
 
     def _show_figures(self, figures: Figures) -> None:
         if figures.is_empty:
