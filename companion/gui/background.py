@@ -15,16 +15,17 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from companion.events import CareOffered, Event, SettingsChanged, Trouble, TurnFinished
 from companion.flow import ReplyState
 from companion.gui.tray import Tray
+from companion.language import mark, tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
     from companion.app import Companion
     from companion.gui.window import Window
 
-ANSWERED = "The answer has come."
+ANSWERED = mark("The answer has come.")
 _AGAIN_MS = (10_000, 60_000)
 """A desktop that has just begun may have its tray later than this window."""
-FAILED = "Something went wrong with what you said. The window tells what, and what helps."
+FAILED = mark("Something went wrong with what you said. The window tells what, and what helps.")
 
 
 class Background(QObject):
@@ -60,9 +61,9 @@ class Background(QObject):
             case CareOffered() if self._window.isHidden():
                 self.show_wanted.emit()  # help is seen at once
             case TurnFinished() if event.record.reply_text and event.record.reply_state is ReplyState.WHOLE:
-                self._tell(ANSWERED)
+                self._tell(tr(ANSWERED))
             case Trouble() if event.turn is not None:
-                self._tell(FAILED)
+                self._tell(tr(FAILED))
 
     def _follow(self) -> None:
         wanted = self._app.settings.general.tray

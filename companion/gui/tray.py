@@ -16,6 +16,7 @@ from companion.events import Event, HandsFreeChanged, LockChanged, Phase, PhaseC
 from companion.gui import icons
 from companion.gui.microphone import Open
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.paths import resources
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ class Shown(StrEnum):
 
 
 _WORDS = {
-    Shown.IDLE: "Ready",
-    Shown.LISTENING: "Listening: what you say is recorded",
-    Shown.LIVE: "The microphone is open",
-    Shown.THINKING: "Thinking",
-    Shown.SPEAKING: "Speaking",
-    Shown.LOCKED: "Locked",
+    Shown.IDLE: mark("Ready"),
+    Shown.LISTENING: mark("Listening: what you say is recorded"),
+    Shown.LIVE: mark("The microphone is open"),
+    Shown.THINKING: mark("Thinking"),
+    Shown.SPEAKING: mark("Speaking"),
+    Shown.LOCKED: mark("Locked"),
 }
 _DRAWINGS = {
     Shown.LISTENING: "microphone",
@@ -77,16 +78,16 @@ class Tray(QObject):
         self.state.setEnabled(False)
         self.menu.addSeparator()
         self.talk = self.menu.addAction("", app.toggle_talk)
-        self.microphone_off = self.menu.addAction("Close the microphone")
+        self.microphone_off = self.menu.addAction(tr("Close the microphone"))
         self.microphone_off.setCheckable(True)
         self.microphone_off.setVisible(False)
         self.microphone_off.toggled.connect(self._mute)
-        self.silence = self.menu.addAction("Silence the voice", app.read_on)
+        self.silence = self.menu.addAction(tr("Silence the voice"), app.read_on)
         self.menu.addSeparator()
-        self.menu.addAction("Show the window", self.show_wanted.emit)
-        self.lock = self.menu.addAction("Lock", self.lock_wanted.emit)
+        self.menu.addAction(tr("Show the window"), self.show_wanted.emit)
+        self.lock = self.menu.addAction(tr("Lock"), self.lock_wanted.emit)
         self.menu.addSeparator()
-        self.quit = self.menu.addAction("Quit", self.quit_wanted.emit)
+        self.quit = self.menu.addAction(tr("Quit"), self.quit_wanted.emit)
         self.icon = QSystemTrayIcon(self)
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._activated)
@@ -138,10 +139,10 @@ class Tray(QObject):
 
     def _show(self) -> None:
         self.shown = self._now()
-        words = _WORDS[self.shown]
+        words = tr(_WORDS[self.shown])
         self.icon.setToolTip(f"Companion: {words[0].lower()}{words[1:]}")
         self.state.setText(words)
-        self.talk.setText("Send what I said" if self.shown is Shown.LISTENING else "Talk")
+        self.talk.setText(tr("Send what I said") if self.shown is Shown.LISTENING else tr("Talk"))
         self.talk.setEnabled(not self._is_locked)
         self.silence.setEnabled(self._phase in (Phase.THINKING, Phase.SPEAKING))
         self.lock.setEnabled(not self._is_locked)
