@@ -42,6 +42,28 @@ async def start_child(
     )
 
 
+async def start_python(python: Path, *args: str, keeps_proxy: bool) -> asyncio.subprocess.Process:
+    """Runs a Python with nothing to read and all its output in one pipe.
+
+    Args:
+        keeps_proxy: it may know the proxies of the environment.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    env = child_environment()
+    if keeps_proxy:
+        env |= {name: value for name, value in os.environ.items() if name.upper().endswith("_PROXY")}
+    return await asyncio.create_subprocess_exec(
+        str(python),
+        *args,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=env,
+    )
+
+
 async def end_child(process: asyncio.subprocess.Process) -> None:
     """Ends it: its stdin ends, and if that is not enough it is killed. Nothing is left behind, whoever stops waiting."""
     if process.stdin is not None:

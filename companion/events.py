@@ -96,6 +96,13 @@ class HandsFreeChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOpened(Event):
+    """A microphone records a take, or does no more: told by the take itself, whose end takes a moment."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalKeyChanged(Event):
     """The key that talks in every window, as the desktop names it; empty: this desktop gives none."""
 

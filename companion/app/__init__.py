@@ -11,6 +11,7 @@ warming     what the next turn needs, made ready while the person speaks
 outgoing    what left this computer today; metered counts and pays speech to speech; spending keeps what calls cost
 recovery    recordings without words: played, heard again, discarded, taken back
 played      sound that is no answer: a preview, a recording
+parts       what can be installed on top: what it is for, and pip in a process of its own
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
 keys        the vault, opened at the first need
 insight_desk what the insights page shows, counted beside the loop

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from companion.app import desktop_entry, roles, servers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from companion.app.backing_up import BackingUp
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
+    from companion.app.parts import Parts
     from companion.app.played import Played
     from companion.app.pool import ProviderPool
     from companion.app.recall import Recall
@@ -81,6 +83,13 @@ class SettingsBackend:
         self.events = events
         self._lend, self._memory, self._home = lend, memory, home
         self._backups = backups
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What can be installed on top."""
+        from companion.app.parts import Parts
+
+        return Parts(lambda: self.settings.network)
 
     @property
     def backups(self) -> BackingUp:

@@ -186,7 +186,7 @@ class HandsFree:
         ear = self._ear
         self._rests.clear()
         self._is_open = True
-        opening = spawn(ear.open(), name="open the microphone", is_awaited=True)
+        opening = spawn(self._open_and_show(ear), name="open the microphone", is_awaited=True)
         opening.add_done_callback(lambda _: self._news.set())
         while not opening.done() and self._goal == goal:
             self._news.clear()
@@ -205,6 +205,11 @@ class HandsFree:
         if self._is_missing:
             self._is_missing = False
             self._events.emit(TroubleCleared(role=Role.HEARS))
+
+    async def _open_and_show(self, ear: Ear) -> None:
+        """Nobody else has a turn between the two: where it is open, it is shown."""
+        await ear.open()
+        self._show()
 
     async def _shut(self) -> None:
         """Closes the device; a turn under way ends, and is told."""

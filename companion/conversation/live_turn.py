@@ -28,6 +28,7 @@ from companion.events import (
     LevelMeasured,
     Mark,
     TakeDiscarded,
+    TakeOpened,
     TimelineMarked,
     Trouble,
     TroubleCleared,
@@ -292,6 +293,7 @@ class LiveTurn:
             self.fail(error)
             self.context.feed(machine.MicFailed(self.number))
             return
+        self.context.events.emit(TakeOpened(is_open=True))
         self.mark(Mark.FIRST_FRAME)
         self.spool_task = spawn(self._seal(), name="seal take")
         self.context.feed(machine.MicOpened(self.number))
@@ -301,7 +303,10 @@ class LiveTurn:
             self.fail(error)
             self.context.feed(machine.MicLost(self.number))  # what was said up to then is used
         finally:
-            await self.take.close()
+            try:
+                await self.take.close()
+            finally:
+                self.context.events.emit(TakeOpened(is_open=False))
 
     async def listen_again(self) -> None:
         """A kept recording passes the same gate as a take does."""

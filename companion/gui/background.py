@@ -84,7 +84,7 @@ class Background(QObject):
 
     def _tell(self, text: str) -> None:
         if self._app.settings.general.tell_answers and QApplication.activeWindow() is None:
-            spawn(self._notify(text), name="tell of an answer")
+            spawn(self._notify(tr(text)), name="tell of an answer")
 
     async def _notify(self, text: str) -> None:
         is_shown = await self._app.surroundings.notify(text, self.show_wanted.emit)

@@ -15,6 +15,8 @@ from companion.gui.theme import Look
 from companion.language import tr
 
 LONGEST_CHARS = 32_000
+_LONGEST_CLEANED = 4 * LONGEST_CHARS
+"""What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
 
@@ -150,8 +152,9 @@ class _Field(QPlainTextEdit):
         return source.hasText()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        text = clean_text(source.text())
-        room = LONGEST_CHARS - self.document().characterCount()
+        text, room = source.text(), LONGEST_CHARS - self.document().characterCount()
+        if len(text) <= _LONGEST_CLEANED:
+            text = clean_text(text)
         if len(text) > room:
             self.refused.emit(
                 tr(

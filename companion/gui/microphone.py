@@ -69,6 +69,8 @@ class MicrophoneState(QObject):
         self.level_db = -90.0
         self._phase = e.Phase.READY
         self._is_free = self._is_closed = False
+        self._takes = 0
+        """That are open; one lasts a moment longer than its phase, while the device closes."""
         self._has_dialog = False
         self._end_take, self._mute = end_take, mute
         self.stop = events.watch(self._watch)
@@ -81,6 +83,8 @@ class MicrophoneState(QObject):
             return Open.OPENING
         if self._is_free and not self._is_closed:
             return Open.WAITING
+        if self._takes:
+            return Open.LISTENING
         return Open.PAUSED if self._is_free and self._has_dialog else Open.CLOSED
 
     def pause(self, *, is_paused: bool) -> None:
@@ -102,6 +106,9 @@ class MicrophoneState(QObject):
                 self.level_changed.emit()
             case e.PhaseChanged():
                 self._phase, self.level_db = event.phase, -90.0
+                self.changed.emit()
+            case e.TakeOpened():
+                self._takes += 1 if event.is_open else -1
                 self.changed.emit()
             case e.HandsFreeChanged():
                 self._is_free = event.is_on and not event.is_muted

@@ -140,7 +140,7 @@ class Tray(QObject):
     def _show(self) -> None:
         self.shown = self._now()
         words = tr(_WORDS[self.shown])
-        self.icon.setToolTip(f"Companion: {words[0].lower()}{words[1:]}")
+        self.icon.setToolTip(f"Companion · {words}")
         self.state.setText(words)
         self.talk.setText(tr("Send what I said") if self.shown is Shown.LISTENING else tr("Talk"))
         self.talk.setEnabled(not self._is_locked)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from companion.app.backing_up import Elsewhere
 from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
@@ -76,6 +77,35 @@ class StagedMemory:
         self.log.append(("read on",))
 
 
+class StagedParts:
+    """Parts that are here, but for those in `absent`; an installation waits for `may_finish`."""
+
+    def __init__(self) -> None:
+        self.absent: set[str] = set()
+        self.can_be_installed = True
+        self.fault: CompanionError | None = None
+        self.may_finish = asyncio.Event()
+        self.was_cancelled = False
+        self.tell: Callable[[Step], None] = lambda _: None
+
+    def missing(self, name: str) -> Part | None:
+        return PARTS[name] if name in self.absent else None
+
+    def line(self, part: Part) -> str:
+        return f"pip install {part.package}"
+
+    async def install(self, part: Part, told: Callable[[Step], None]) -> None:
+        self.tell = told
+        if self.fault is not None:
+            raise self.fault
+        try:
+            await self.may_finish.wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+        self.absent.discard(part.name)
+
+
 class StagedBackups:
     """Backups that are there, and what was asked for."""
 
@@ -137,6 +167,7 @@ class StagedHost:
         self.events = Events(report=self._raise)
         self.vault = vault or MemoryVault()
         self.backups = StagedBackups()
+        self.parts = StagedParts()
         self.log: list[tuple[object, ...]] = []
         self.ledger = Ledger()
         self.sent: list[DataSent] = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QMimeData
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from companion.days import When
 from companion.flow import ReplyState, TurnRecord
 from companion.gui import markdown
+from companion.gui.composer import LONGEST_CHARS, Composer
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
 from tests.reliability.proof import prove
@@ -62,13 +64,13 @@ def warm() -> None:
     markdown.warm()
 
 
-def longest_ms(qtbot: QtBot, text: str) -> float:
+def longest_ms(qtbot: QtBot, text: str, said: str = "Hm") -> float:
     script = Script(Look(theme="light"), from_below=True)
     qtbot.addWidget(script)
     script.resize(900, 600)
     script.show()
     times: list[float] = []
-    record = TurnRecord(id=1, session_id=1, at=AT.at, user_text="Hm", reply_text=text, reply_at=AT.at)
+    record = TurnRecord(id=1, session_id=1, at=AT.at, user_text=said, reply_text=text, reply_at=AT.at)
     spent_ms(script, 0)
     started = time.thread_time()
     script.stream(1, text, AT)
@@ -103,3 +105,43 @@ def test_no_shape_of_32_000_characters_holds_the_window_up(qtbot: QtBot) -> None
         unit="ms of processor time",
         clock="real",
     )
+
+
+def test_a_megabyte_of_any_shape_said_and_answered_holds_nothing_up(qtbot: QtBot) -> None:
+    """As an import or a server without limits would bring it: a part is shown, and more on request."""
+    longest = {}
+    for name, piece in SHAPES.items():
+        text = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]
+        longest[name] = longest_ms(qtbot, text, text)
+        if longest[name] > 50:
+            longest[name] = min(longest[name], longest_ms(qtbot, text, text))
+    slowest = max(longest.values())
+    prove(
+        32, "longest stall by a megabyte", slowest, 100,
+        cases=len(SHAPES), unit="ms of processor time", clock="real",
+    )  # fmt: skip
+
+
+def test_what_is_pasted_holds_nothing_up_and_what_is_too_long_is_refused_unread(qtbot: QtBot) -> None:
+    longest = 0.0
+    for piece in (*SHAPES.values(), "a" + "\u0301\u202e" * 20):
+        place = QWidget()
+        qtbot.addWidget(place)
+        composer = Composer(Look(theme="light"), place)
+        place.show()
+        for chars in (LONGEST_CHARS - 100, 50_000_000 // len(piece[:40].encode())):
+            refused: list[str] = []
+            composer.refused.connect(refused.append)
+            before, given = composer.draft, QMimeData()
+            given.setText((piece * (chars // len(piece) + 1))[:chars])
+            started = time.thread_time()
+            composer.field.insertFromMimeData(given)
+            QApplication.processEvents()
+            longest = max(longest, 1000 * (time.thread_time() - started))
+            assert bool(refused) is (chars > LONGEST_CHARS)
+            assert composer.draft
+            assert not refused or composer.draft == before
+    prove(
+        32, "longest stall by a paste", longest, 100,
+        cases=len(SHAPES) + 1, unit="ms of processor time", clock="real",
+    )  # fmt: skip

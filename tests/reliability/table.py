@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from tests.reliability.proof import figures, table
 
-BUILT = (1, 2, 3, 6, 8, 9, 10, 12, 13, *range(17, 29), *range(30, 35), 37, 39, 40)
-"""Rows of what is built."""
+BUILT = (*range(1, 29), *range(30, 43))
+"""Every row of the document; 42 is the slow loris of its bad inputs, 29 does not exist."""
 
 
 if __name__ == "__main__":

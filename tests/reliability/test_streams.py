@@ -12,7 +12,7 @@ from companion.chaos import Chaos, Fault, Way
 from companion.chaos.answers import REPLY, TRANSCRIPT, pieces
 from companion.errors import Kind
 from companion.providers.provider import Policy
-from tests.reliability.clients import HASTY, PLAIN, ask, provider_at
+from tests.reliability.clients import HASTY, PLAIN, VENDORS, ask, provider_at
 from tests.reliability.proof import prove
 from tests.reliability.streams import (
     ENDINGS,
@@ -135,3 +135,28 @@ async def test_a_stall_at_the_real_limits() -> None:
         took = loop.time() - began
     assert ended.card is Kind.TIMEOUT
     prove(21, "until a stall is told (real limits)", took, 12, cases=1, unit="s", clock="real")
+
+
+async def test_an_answer_that_trickles_is_ended_at_its_limits() -> None:
+    """Row 42 of the bad inputs: a byte now and then, so that the connection never looks dead."""
+    loop, longest, wrong = asyncio.get_running_loop(), 0.0, list[str]()
+    ways = [(way, vendor) for way in (Way.CHAT, Way.SPEAK) for vendor in VENDORS[way]]
+    for way, vendor in ways:
+        async with (
+            Chaos(then="slow_loris", tick_s=0.1) as chaos,
+            provider_at(vendor, chaos.url, policy=HASTY) as provider,
+        ):
+            began = loop.time()
+            ended = await ask(provider, way)
+            longest = max(longest, (loop.time() - began) / HASTY.total_s)
+        if ended.card is not Kind.TIMEOUT:
+            wrong.append(f"{vendor} {way}: {ended.card}")
+    assert not wrong, wrong
+    prove(
+        42,
+        "until an answer that trickles is ended, of its limit",
+        longest,
+        1.1,
+        cases=len(ways),
+        clock="real",
+    )

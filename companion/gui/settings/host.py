@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
 
     from companion.app.backing_up import Elsewhere
     from companion.app.backing_up import Standing as BackupsStanding
+    from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
     from companion.flow import Health, Role, Transcript, VoiceInfo
@@ -51,6 +52,23 @@ class MemorySource(Protocol):
 
     def read_on(self) -> None:
         """A model that has come or gone is noticed."""
+
+
+class PartSource(Protocol):
+    """What can be installed on top. Faults are `CompanionError`."""
+
+    def missing(self, name: str) -> Part | None:
+        """The part, if it is not here."""
+
+    @property
+    def can_be_installed(self) -> bool:
+        """Whether it can be done from here; else there is `line`."""
+
+    def line(self, part: Part) -> str:
+        """What installs it in a terminal."""
+
+    async def install(self, part: Part, told: Callable[[Step], None]) -> None:
+        """Cancelling the task stops it."""
 
 
 class BackupSource(Protocol):
@@ -96,6 +114,9 @@ class SettingsHost(Protocol):
 
     @property
     def memory(self) -> MemorySource: ...
+
+    @property
+    def parts(self) -> PartSource: ...
 
     @property
     def backups(self) -> BackupSource: ...

@@ -7,6 +7,7 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
 from companion.language import tr
@@ -46,6 +47,10 @@ class HearingPage(RolePage):
             self.use_model,
             self.models_changed,
         )
+        self.part = PartCard(
+            self, WHISPER.name, lambda: self.work.start(self.models_changed(""), "look again")
+        )
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.rough = text_label(
             tr("Until a model of Whisper is here, hearing is rough: 44 of 100 words are wrong."), "small"
@@ -60,6 +65,7 @@ class HearingPage(RolePage):
 
     def refresh(self) -> None:
         super().refresh()
+        self.part.show_if(self.open_name in _USERS)
         self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         self._show_rough()

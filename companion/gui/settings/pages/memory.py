@@ -16,6 +16,7 @@ from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo, SettingsPage, empty
+from companion.gui.settings.parts import PartCard
 from companion.gui.theme import Look
 from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind
@@ -113,6 +114,8 @@ class MemoryPage(SettingsPage):
             self, ModelKind.MEANING, lambda: "", lambda _: None, self._models_changed, is_short=True
         )
         self.column.addWidget(self.models)
+        self.part = PartCard(self, "meaning", lambda: self.host.memory.read_on())  # noqa: PLW0108 - whoever it is then
+        self.column.addWidget(self.part)
         self.reading = text_label("", "small")
         self.column.addWidget(self.reading)
         self.column.addStretch(1)
@@ -133,6 +136,8 @@ class MemoryPage(SettingsPage):
     def refresh(self) -> None:
         super().refresh()
         self._show_allowed()
+        if hasattr(self, "part"):
+            self.part.show_if(True)
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something about a memory, and shows them anew."""

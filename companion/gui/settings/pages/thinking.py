@@ -12,6 +12,7 @@ from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.settings.spending import SpentBar
 from companion.gui.settings.trial import MIND, Trial
@@ -37,6 +38,8 @@ class ThinkingPage(RolePage):
             self.trial.use,
             self.models_changed,
         )
+        self.part = PartCard(self, MIND, lambda: self.work.start(self.models_changed(""), "look again"))
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.add_pair(self.row("reply.longest_answer"), self.row("reply.monthly_budget_usd"))
         self.spent = SpentBar()
@@ -72,6 +75,7 @@ class ThinkingPage(RolePage):
 
     def refresh(self) -> None:
         super().refresh()
+        self.part.show_if(self.open_name == MIND)
         self.models.setVisible(self.open_name == MIND or self.models.is_fetching)
         self.models.refresh()
         self.spent.show_spent(self.host.spent_usd, self.host.settings.reply.monthly_budget_usd)

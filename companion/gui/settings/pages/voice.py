@@ -20,6 +20,7 @@ from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
+from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
 from companion.language import tr
@@ -66,6 +67,8 @@ class VoicePage(RolePage):
             self.use_model,
             self.models_changed,
         )
+        self.part = PartCard(self, PIPER.name, lambda: self.work.start(self.models_changed(""), "look again"))
+        self.column.addWidget(self.part)
         self.column.addWidget(self.models)
         self.add_rows("sound.speak_answers")
         self._voices_of = ""
@@ -130,6 +133,7 @@ class VoicePage(RolePage):
     def refresh(self) -> None:
         super().refresh()
         self._show_voice()
+        self.part.show_if(self.open_name in _USERS)
         self.models.setVisible(self.open_name in _USERS or self.models.is_fetching)
         self.models.refresh()
         block = self.host.settings.role(Role.SPEAKS).block(self.open_name)
