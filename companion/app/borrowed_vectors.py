@@ -18,11 +18,9 @@ from companion.journal.vectors import Elsewhere
 from companion.ledger import Cargo, Errand, carried
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from companion.app.pool import ProviderPool
 
+Rows = tuple[tuple[float, ...], ...]
 _SHORTER = {"openai": 512, "google": 768}
 """Numbers of a vector, of models that can give fewer than they have: a third of the room for nearly the same."""
 _ASKED_KEPT = 32
@@ -39,19 +37,17 @@ class BorrowedVectors(Elsewhere):
         """`may_send(provider)`: the person still wants it."""
         self.provider, self._staff, self._events, self._may_send = provider, staff, events, may_send
         self.name, self.width = "", 0
-        self._asked: dict[str, NDArray[np.float32]] = {}
+        self._asked: dict[str, Rows] = {}
         """What was looked for lately."""
         self._errand: Errand | None = None
         """What was sent since the last receipt."""
         self._words, self._told_s = 0, 0.0
 
-    async def vectors(self, texts: Sequence[str], *, is_query: bool = False) -> NDArray[np.float32]:
-        import numpy as np
-
+    async def vectors(self, texts: Sequence[str], *, is_query: bool = False) -> Rows:
         known = self._asked.get(texts[0]) if is_query else None
         if known is not None:
             return known
-        found = np.asarray(await self._embed(texts, is_query=is_query), np.float32)
+        found = await self._embed(texts, is_query=is_query)
         if is_query:
             while len(self._asked) >= _ASKED_KEPT:
                 del self._asked[next(iter(self._asked))]
@@ -63,7 +59,7 @@ class BorrowedVectors(Elsewhere):
         """Which model it is, and how wide its vectors are: with a word of nobody's. Raises `CompanionError`."""
         await self._embed(("day",), is_query=False)
 
-    async def _embed(self, texts: Sequence[str], *, is_query: bool) -> tuple[tuple[float, ...], ...]:
+    async def _embed(self, texts: Sequence[str], *, is_query: bool) -> Rows:
         from companion.calls import EmbedRequest
 
         if not self._may_send(self.provider):
@@ -78,9 +74,7 @@ class BorrowedVectors(Elsewhere):
                     return self._checked(answer.vectors, answer.model, len(texts))
         raise CompanionError(Kind.UNAVAILABLE, who=who)
 
-    def _checked(
-        self, vectors: tuple[tuple[float, ...], ...], model: str, count: int
-    ) -> tuple[tuple[float, ...], ...]:
+    def _checked(self, vectors: Rows, model: str, count: int) -> Rows:
         """What came, where it fits what came before."""
         width = len(vectors[0]) if vectors else 0
         name = f"{self.provider}/{model}/{width}"

@@ -26,6 +26,7 @@ from companion.tasks import report, spawn, stop
 if TYPE_CHECKING:
     from companion.app.archive import Archive
     from companion.app.borrowed_vectors import BorrowedVectors
+    from companion.app.local_models import LocalModels
     from companion.app.pool import ProviderPool
     from companion.conversation.organs import Context
     from companion.events import Events
@@ -55,8 +56,8 @@ class Recall:
         self,
         archive: Archive,
         settings: Callable[[], Settings],
-        models: Callable[[], ModelStore],
         events: Events,
+        models: Callable[[], LocalModels],
         staff: Callable[[], ProviderPool] | None = None,
     ) -> None:
         """`models()`: those of this computer; `staff()`: the providers that may make vectors."""
@@ -302,7 +303,7 @@ class Recall:
 
     async def _model(self, name: str) -> Model | None:
         if name not in self._made:
-            made = await asyncio.to_thread(_load, self._models(), name)
+            made = await asyncio.to_thread(_load, self._models().store, name)
             if made is None:
                 return None
             self._made[name] = made

@@ -47,8 +47,8 @@ class Elsewhere(ABC):
     width: int
 
     @abstractmethod
-    async def vectors(self, texts: Sequence[str], *, is_query: bool = False) -> NDArray[np.float32]:
-        """A row for each text, of length 1. Raises `CompanionError`."""
+    async def vectors(self, texts: Sequence[str], *, is_query: bool = False) -> Sequence[Sequence[float]]:
+        """One for each text, of length 1. Raises `CompanionError`."""
 
 
 class Vectors:
@@ -130,7 +130,10 @@ class Vectors:
 
     async def _rows(self, texts: Sequence[str], *, is_query: bool = False) -> NDArray[np.float32]:
         if isinstance(self._model, Elsewhere):
-            return await self._model.vectors(texts, is_query=is_query)
+            from companion.journal.meaning.near import as_rows
+
+            made = await self._model.vectors(texts, is_query=is_query)
+            return await asyncio.to_thread(as_rows, made)
         return await asyncio.to_thread(self._model, texts)
 
     # -- asking them ----------------------------------------------------------------------------------------
