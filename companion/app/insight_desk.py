@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from companion.journal.store import SqlJournal
 
 T = TypeVar("T")
+_READING_SHARE = 0.4
+"""Of the time until the words are counted."""
 _BACKGROUND_ROWS = 600
 """Earlier reflections, spread over all, that say how often a word is to be expected."""
 
@@ -49,17 +51,26 @@ class InsightDesk:
         self._kept[Figures, choice] = (state, found)
         return found
 
-    async def returns(self, choice: Choice) -> Returns:
+    async def returns(self, choice: Choice, told: Callable[[float], None] = lambda _: None) -> Returns:
+        """`told`: the share that is done, on the loop's thread."""
         today = days.now().day
         async with self._journal() as journal:
             state = (journal, await journal.insights.changes(), today)
             if (kept := self._still(Returns, choice, state)) is not None:
                 return kept
             selection = _selection(choice, today)
-            rows = await journal.insights.read(selection, with_words=True)
+            rows = await journal.insights.read(
+                selection, with_words=True, told=lambda share: told(_READING_SHARE * share)
+            )
             first = await journal.insights.first_day()
             same = await journal.insights.of_days(same_days(today, first.year if first else today.year))
             earlier = await _earlier(journal, selection)
+
+        loop = asyncio.get_running_loop()
+
+        def counted(share: float) -> None:
+            told(_READING_SHARE + (1 - _READING_SHARE) * share)
+
         found = await asyncio.to_thread(
             returns_of,
             rows,
@@ -68,6 +79,7 @@ class InsightDesk:
             same_days=same,
             titles=self._titles(),
             background=partial(_background, earlier),
+            told=lambda share: loop.call_soon_threadsafe(counted, share),
         )
         self._kept[Returns, choice] = (state, found)
         return found

@@ -10,6 +10,7 @@ from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.theme import Look
+from companion.language import tr
 
 _LONGEST_TITLE = 120
 _LEAST_PAGE_PX = 330
@@ -33,19 +34,19 @@ class ClosingCard(QFrame):
         self._shown = ""
         self._asks_mood = True
         self.setProperty("card", "true")
-        self.over = label("The practice is over. Go on as long as you like.", "strong", wraps=True)
-        self.another = QPushButton("Another practice")
+        self.over = label(tr("The practice is over. Go on as long as you like."), "strong", wraps=True)
+        self.another = QPushButton(tr("Another practice"))
         self.another.setProperty("tone", "chip")
         self.close_button = QToolButton()
         self.close_button.setProperty("tone", "plain")
-        self.close_button.setAccessibleName("Close")
-        self.close_button.setToolTip("Close")
+        self.close_button.setAccessibleName(tr("Close"))
+        self.close_button.setToolTip(tr("Close"))
         self.close_button.setIconSize(QSize(16, 16))
         self.title = QLineEdit()
         self.title.setMaxLength(_LONGEST_TITLE)
-        self.title.setAccessibleName("Title of this reflection")
-        self.title.setPlaceholderText("A title, if you like; otherwise your first words are used")
-        self.mood = MoodRow(look, "How are you now?")
+        self.title.setAccessibleName(tr("Title of this reflection"))
+        self.title.setPlaceholderText(tr("A title, if you like; otherwise your first words are used"))
+        self.mood = MoodRow(look, tr("How are you now?"))
         top = QHBoxLayout()
         top.setSpacing(10)
         top.addWidget(self.over, 1)
@@ -53,7 +54,7 @@ class ClosingCard(QFrame):
         top.addWidget(self.close_button)
         line = QHBoxLayout()
         line.setSpacing(12)
-        above = label("Title", "soft")
+        above = label(tr("Title"), "soft")
         above.setBuddy(self.title)
         line.addWidget(above)
         line.addWidget(self.title, 1)

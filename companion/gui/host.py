@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from companion.errors import Action, CompanionError
@@ -208,8 +208,8 @@ class InsightSource(Protocol):
     async def figures(self, choice: Choice) -> Figures:
         """What follows from times and marks."""
 
-    async def returns(self, choice: Choice) -> Returns:
-        """What the words are needed for."""
+    async def returns(self, choice: Choice, told: Callable[[float], None]) -> Returns:
+        """What the words are needed for. `told`: the share that is done."""
 
 
 class Shelved(Protocol):

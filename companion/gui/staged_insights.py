@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from random import Random
 
@@ -87,7 +87,7 @@ class StagedInsights:
             raise self.trouble
         return figures_of(self.rows, choice, self.today)
 
-    async def returns(self, choice: Choice) -> Returns:
+    async def returns(self, choice: Choice, told: Callable[[float], None]) -> Returns:
         days = set(same_days(self.today, min((row.day.year for row in self.rows), default=self.today.year)))
         same = [row for row in self.rows if row.day in days]
         return returns_of(self.rows, choice, self.today, same_days=same)

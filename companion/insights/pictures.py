@@ -67,11 +67,16 @@ def returns_of(
     same_days: Sequence[Row] = (),
     titles: Mapping[str, str] | None = None,
     background: Callable[[frozenset[str]], Background] = lambda _: Background(),
+    told: Callable[[float], object] = lambda _: None,
 ) -> Returns:
-    """`rows` and `same_days` (of this day in earlier years) with their words; `titles` of practices by name."""
+    """`rows` and `same_days` (of this day in earlier years) with their words; `titles` of practices by name.
+
+    Args:
+        told: the share that is done.
+    """
     span = _span(rows, choice, today)
     return Returns(
-        themes=themes_of(rows, span, background),
+        themes=themes_of(rows, span, background, told),
         links=links_of(rows, span, titles),
         memories=memories_of(same_days, today),
     )

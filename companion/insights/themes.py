@@ -34,6 +34,8 @@ _MOST_PERIODS = 14
 _MOST_TERMS, _FORGOTTEN_DAYS = 200_000, 45
 _MOST_READ = 1_500
 """Reflections in which themes are looked for, spread over the span; those that are found are counted in all of them."""
+Told = Callable[[float], object]
+_TOLD_EVERY = 500
 _SAMPLE = 400
 """Texts by which the language is found out."""
 
@@ -111,11 +113,13 @@ def themes_of(
     rows: Sequence[Row],
     span: Span,
     background: Callable[[frozenset[str]], Background] = lambda _: Background(),
+    told: Told = lambda _: None,
 ) -> Themes:
     """What came back within a span.
 
     Args:
         rows: with their words.
+        told: the share that is done.
         background: makes that of earlier days, given the languages that count.
     """
     rows = [row for row in rows if row.day in span]
@@ -127,7 +131,7 @@ def themes_of(
     if len(spoken) >= LEAST_DAYS_IN_ALL:
         step = max(1, len(rows) // _SAMPLE)
         languages = languages_in(row.words for row in rows[::step])
-        words = _words(rows, languages, background(languages), periods=periods, taken=taken)
+        words = _words(rows, languages, background(languages), periods=periods, taken=taken, told=told)
         themes = themes[: max(_MOST_LABELS, MOST_THEMES - len(words))] + words
     themes = themes[:MOST_THEMES]
     missing = "" if themes else _missing(len(spoken), span)
@@ -162,6 +166,7 @@ def _words(
     *,
     periods: _Periods,
     taken: set[str],
+    told: Told,
 ) -> list[Theme]:
     sample = rows[:: ceil(len(rows) / _MOST_READ)] if rows else rows
     spoken = len({row.day for row in sample if row.words})
@@ -174,7 +179,7 @@ def _words(
     whole = _without_parts(enough)
     ratios = {term: _ratio(n, spoken, term, background) for term, n in whole.items()}
     best = sorted(whole, key=lambda term: (-whole[term] * (1 + max(0.0, ratios[term])), term))[:MOST_THEMES]
-    heard = _hear(rows, languages, frozenset(best))
+    heard = _hear(rows, languages, frozenset(best), told)
     return [
         _theme(_shown(heard[term]), heard[term].days, periods, is_rising=ratios[term] > log(2))
         for term in sorted(heard, key=lambda term: (-len(heard[term].days), term))
@@ -197,11 +202,15 @@ def _days_of_terms(rows: Sequence[Row], languages: frozenset[str]) -> Mapping[Te
     return counts
 
 
-def _hear(rows: Sequence[Row], languages: frozenset[str], terms: Iterable[Term]) -> Mapping[Term, _Heard]:
+def _hear(
+    rows: Sequence[Row], languages: frozenset[str], terms: Iterable[Term], told: Told
+) -> Mapping[Term, _Heard]:
     """When and how those were said, in all rows; looked for by how they begin, and then held against their stems."""
     reader, heard = Reader(languages), {term: _Heard() for term in terms}
     finders = [Finder(term) for term in heard]
-    for row in rows:
+    for place, row in enumerate(rows):
+        if place % _TOLD_EVERY == 0:
+            told(place / len(rows))
         lower = row.words.lower()
         for finder in finders:
             for match in finder.matches(row.words, lower):

@@ -66,6 +66,7 @@ class Reader:
         lists = plain_words()
         self._plain = frozenset().union(*(lists[name] for name in languages), lists.get(_HEAVY, frozenset()))
         self._known: dict[str, tuple[str, str]] = {}
+        self._said: dict[str, Term] = {}
 
     def terms(self, text: str) -> Iterator[Term]:
         """What may be a theme, in the order it was said; a word inside a phrase comes alone too."""
@@ -85,9 +86,13 @@ class Reader:
 
     def is_said(self, term: Term, match: re.Match[str]) -> bool:
         """Whether what a `Finder` found is the term."""
-        tokens = _TOKEN.findall(match[0])
-        stems = ["&" if word in _AND else stem for word, stem in map(self._look_up, tokens)]
-        return tuple(stems) == term
+        said = self._said.get(match[0])
+        if said is None:
+            stems = [
+                "&" if word in _AND else stem for word, stem in map(self._look_up, _TOKEN.findall(match[0]))
+            ]
+            said = self._said[match[0]] = tuple(stems)
+        return said == term
 
     def _look_up(self, token: str) -> tuple[str, str]:
         """A token in lower case, empty where it is no word, and its stem, empty where it is no theme."""

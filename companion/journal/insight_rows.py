@@ -5,10 +5,11 @@ Only the days that are asked for are read; what was deleted is not among them.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from companion.days import When
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _ITS_TURNS = "FROM turn WHERE session_id = session.id"
+_THESE = "session.id IN (SELECT value FROM json_each(?))"
 _ROWS = f"""
     SELECT session.id, started_at, offset_s, practice, mood_before, mood_after, title,
         (SELECT max(max(at, coalesce(reply_at, at))) - min(at) {_ITS_TURNS}), %s
-    FROM session WHERE %s ORDER BY started_at, session.id
+    FROM session WHERE {_THESE} ORDER BY started_at, session.id
 """
 _WORDS = f"(SELECT group_concat(user_text, char(10)) {_ITS_TURNS})"
-_LABELS = """
-    SELECT session_id, kind, name FROM label JOIN session ON session.id = session_id
-    WHERE deleted_at IS NULL AND %s ORDER BY name
-"""
+_LABELS = "SELECT session_id, kind, name FROM label WHERE session_id IN (SELECT value FROM json_each(?)) ORDER BY name"
+_AT_ONCE = 2_000
+"""Reflections that are read before others of the journal's thread have their turn."""
 
 
 class InsightRows:
@@ -49,15 +50,26 @@ class InsightRows:
         first = await self._tables.read(lambda connection: connection.execute(sql).fetchone())
         return When.of(*first).day if first else None
 
-    async def read(self, selection: Selection, *, with_words: bool = False, every: int = 1) -> list[Row]:
-        """In the order they began; of `every` so many one, spread over all."""
+    async def read(
+        self,
+        selection: Selection,
+        *,
+        with_words: bool = False,
+        every: int = 1,
+        told: Callable[[float], None] = lambda _: None,
+    ) -> list[Row]:
+        """In the order they began; of `every` so many one, spread over all. `told`: the share that is read."""
         condition, values = where(selection)
         if every > 1:
             condition += f" AND session.id % {int(every)} = 0"
-        words = _WORDS if with_words else "''"
-        return await self._tables.read(
-            lambda connection: _read(connection, words, condition, values, is_all=selection == Selection())
-        )
+        sql = f"SELECT id FROM session WHERE {condition} ORDER BY started_at, id"
+        ids = await self._tables.read(lambda connection: [row[0] for row in connection.execute(sql, values)])
+        words, rows = _WORDS if with_words else "''", list[Row]()
+        for start in range(0, len(ids), _AT_ONCE):
+            these = json.dumps(ids[start : start + _AT_ONCE])
+            rows += await self._tables.read(partial(_read, words=words, these=these))
+            told(min(1.0, (start + _AT_ONCE) / len(ids)))
+        return rows
 
     async def of_days(self, days: Iterable[date]) -> list[Row]:
         """Those of single days, with their words."""
@@ -67,10 +79,11 @@ class InsightRows:
         return found
 
 
-def _read(
-    connection: Connection, words: str, condition: str, values: list[object], *, is_all: bool
-) -> list[Row]:
-    rows = [
+def _read(connection: Connection, *, words: str, these: str) -> list[Row]:
+    labels: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for session_id, kind, name in connection.execute(_LABELS, (these,)):
+        labels[session_id, kind].append(name)
+    return [
         Row(
             session_id=session_id,
             began=When.of(at, offset_s).local,
@@ -80,27 +93,10 @@ def _read(
             title=title,
             seconds=max(0.0, seconds or 0.0),  # a clock that was set back
             words=said or "",
+            tags=tuple(labels.get((session_id, "tag"), ())),
+            people=tuple(labels.get((session_id, "person"), ())),
         )
         for session_id, at, offset_s, practice, before, after, title, seconds, said in connection.execute(
-            _ROWS % (words, condition), values
+            _ROWS % words, (these,)
         )
     ]
-    labels: dict[tuple[int, str], list[str]] = defaultdict(list)
-    wanted, limits = ("1", ()) if is_all or not rows else ("session_id BETWEEN ? AND ?", _ends(rows))
-    for session_id, kind, name in connection.execute(_LABELS % wanted, limits):
-        labels[session_id, kind].append(name)
-    if not labels:
-        return rows
-    return [
-        replace(
-            row,
-            tags=tuple(labels.get((row.session_id, "tag"), ())),
-            people=tuple(labels.get((row.session_id, "person"), ())),
-        )
-        for row in rows
-    ]
-
-
-def _ends(rows: list[Row]) -> tuple[int, int]:
-    ids = [row.session_id for row in rows]
-    return min(ids), max(ids)

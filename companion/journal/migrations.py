@@ -159,6 +159,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             forgotten INTEGER NOT NULL DEFAULT 0
         ) STRICT""",
     ),
+    # How long reflections took is read without a page of their words.
+    ("CREATE INDEX turn_times ON turn (session_id, at, reply_at)",),
 )
 
 

@@ -347,7 +347,7 @@ class Care:
     region: str = setting(
         "",
         label="Country whose help is shown",
-        help="Two letters such as DE or NZ. Empty: where this computer's clock or language says that you are.",
+        help="Whose numbers are shown when things are bad. In the settings file: two letters such as DE.",
         page=Page.PRIVACY,
     )
     trusted_person: str = setting(

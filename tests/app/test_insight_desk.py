@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
@@ -14,6 +15,7 @@ from companion.days import When
 from companion.flow import ReplyState
 from companion.insights.rows import Choice
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.records import Selection
 
 AUCKLAND = timezone(timedelta(hours=13))
 NOW = datetime(2026, 11, 19, 21, 5, tzinfo=AUCKLAND)
@@ -89,3 +91,23 @@ async def test_an_empty_journal_and_one_of_other_years_are_told_apart(journal: S
     figures = await desk.figures(Choice.WEEKS)
     assert not figures.is_empty
     assert figures.calendar.missing == "The calendar begins with your first reflection in the last 12 weeks."
+
+
+async def test_many_are_read_in_steps_beside_which_others_write_and_how_far_it_is_told(
+    journal: SqlJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.journal.insight_rows._AT_ONCE", 4)
+    desk, shares = desk_of(journal), list[float]()
+    for n in range(10):
+        await keep(journal, NOW - timedelta(days=n), "I walked along the river with my sister.")
+    reading = asyncio.create_task(journal.insights.read(Selection(), with_words=True))
+    await asyncio.sleep(0)
+    saved = await keep(journal, NOW, "Meanwhile.")
+    rows = await reading
+    assert [row.began for row in rows[:10]] == sorted(row.began for row in rows[:10])
+    assert saved not in {row.session_id for row in rows}  # it was kept between two steps
+    await desk.returns(Choice.ALL, shares.append)
+    await asyncio.sleep(0)
+    assert shares[0] > 0
+    assert shares == sorted(shares)
+    assert shares[-1] >= 0.4

@@ -168,3 +168,14 @@ async def test_nothing_is_cut_at_large_text(
             if part.isVisible():
                 assert part.height() >= part.heightForWidth(part.width())
         assert card.picture.height() >= card.picture.minimumSizeHint().height()
+
+
+async def test_how_far_the_words_are_counted_stands_on_their_cards(page: InsightsPage) -> None:
+    page._is_counting = True
+    page._count(0.4)
+    assert page.themes_card.missing.text() == "Your words are being counted: 40%"
+    page.choose(Choice.YEAR)
+    await settle()
+    assert not page._is_counting
+    page._count(0.9)  # one that comes late
+    assert "being counted" not in page.themes_card.missing.text()

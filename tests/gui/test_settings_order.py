@@ -240,3 +240,28 @@ async def test_a_card_says_itself_to_a_screen_reader(dialog: SettingsDialog) -> 
     assert page.role is Role.THINKS
     assert page.cards["guide"].accessibleName() == "Offline guide, on this computer, in use"
     assert page.cards["guide"].focusPolicy() is Qt.FocusPolicy.StrongFocus
+
+
+async def test_the_country_of_help_is_chosen_by_its_name(
+    host: StagedHost, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("companion.gui.settings.pages.privacy.system_region", lambda: "AT")
+    async with shown(host) as dialog:
+        dialog.show_page("privacy")
+        await settle()
+        combo = row_of(dialog, "care.region").control
+        assert isinstance(combo, QComboBox)
+        words = [combo.itemText(place) for place in range(combo.count())]
+        assert words[0] == combo.currentText() == "As this computer says: Austria"
+        assert words.index("South Africa") < words.index("Bulgaria: emergency number only")
+        assert words[1:] == sorted(words[1:], key=lambda each: ("only" in each, each))
+        combo.setCurrentIndex(words.index("Germany"))
+        combo.activated.emit(combo.currentIndex())
+        await settle()
+        assert host.settings.care.region == "DE"
+        host.settings = changed(
+            host.settings, {"care.region": "XK"}
+        )  # of the file: the country is not listed
+        assert dialog.page is not None
+        dialog.page.refresh()
+        assert combo.currentText() == "XK"

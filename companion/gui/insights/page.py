@@ -61,6 +61,8 @@ class InsightsPage(QWidget):
         self._choice = Choice.WEEKS
         self._reading: asyncio.Task[None] | None = None
         self._is_narrow: bool | None = None
+        self._is_counting = False
+        """The cards that need words show none yet."""
         self.setProperty("page", "true")
         self.calendar = CalendarView(look)
         self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
@@ -97,15 +99,27 @@ class InsightsPage(QWidget):
         await stop(self._reading)
 
     async def _read(self, choice: Choice, *, is_told: bool) -> None:
+        this = asyncio.current_task()
+
+        def counted(share: float) -> None:
+            if this is not None and not this.done():
+                self._count(share)
+
         try:
             figures = await self._source.figures(choice)
             self._show_figures(figures)
             if is_told and figures.calendar.sentence:
                 announce(self.range, figures.calendar.sentence)
             if not figures.is_empty:
-                self._show_returns(await self._source.returns(choice))
+                self._show_returns(await self._source.returns(choice, counted))
         except CompanionError as error:
             self._explain(error.message, error.hint)
+
+    def _count(self, share: float) -> None:
+        """The words are counted as far as this."""
+        if self._is_counting:
+            for card in (self.themes_card, self.links_card):
+                card.say(tr("Your words are being counted: {share:.0%}", share=share))
 
     def _show_figures(self, figures: Figures) -> None:
         if figures.is_empty:
@@ -124,7 +138,8 @@ class InsightsPage(QWidget):
         self._show_time(time, figures)
         self.mood.show_mood(mood)
         self.mood_card.show_figures(mood.sentence, mood.missing, mood.table)
-        if self._sides.currentIndex() != _CARDS:
+        self._is_counting = self._sides.currentIndex() != _CARDS
+        if self._is_counting:
             for card in (self.themes_card, self.links_card):
                 card.say(tr("Your words are being counted ..."))
             self._sides.setCurrentIndex(_CARDS)
@@ -142,7 +157,7 @@ class InsightsPage(QWidget):
         self.time_card.show_figures("", time.missing, rhythm.table)
 
     def _show_returns(self, returns: Returns) -> None:
-        themes = returns.themes
+        self._is_counting, themes = False, returns.themes
         self.themes.show_themes(themes)
         self.themes_card.show_figures(clean_text(themes.sentence), themes.missing, themes.table)
         self._show_links(returns.links)

@@ -30,6 +30,7 @@ from companion.gui.labels import label
 from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
+from companion.settings.field import Value
 
 _SHORT_PX = 170
 _IN_SPIN = (10, 0, 0, 0)
@@ -112,15 +113,26 @@ class _WheelGuard(QObject):
 
 
 class FieldRow(QWidget):
-    """The row of one setting. `control` is the widget a person uses."""
+    """The row of one setting. `control` is the widget a person uses.
 
-    def __init__(self, name: str, settings: Callable[[], Settings], save: Save) -> None:
+    Args:
+        offered: values with their words that only the running app knows; others are allowed too.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Callable[[], Settings],
+        save: Save,
+        offered: Mapping[Value, str] | None = None,
+    ) -> None:
         super().__init__()
         found = find_field(name)
         if found is None:
             raise KeyError(name)
         self.field: Field = found
         self._settings, self._save = settings, save
+        self._offered = offered or found.declared.choices or found.declared.suggestions
         self._is_refreshing = False
         self.control = self._build()
         self.control.setObjectName(name)
@@ -192,7 +204,7 @@ class FieldRow(QWidget):
             box = WrappingCheckBox(declared.label)
             box.toggled.connect(self._commit)
             return box
-        if declared.choices or declared.suggestions:
+        if self._offered:
             return self._build_choice()
         if self.field.kind is str:
             line = QLineEdit()
@@ -202,7 +214,7 @@ class FieldRow(QWidget):
 
     def _build_choice(self) -> QComboBox:
         combo = narrow(QComboBox())
-        for value, words in (self.field.declared.choices or self.field.declared.suggestions).items():
+        for value, words in self._offered.items():
             combo.addItem(words, value)
         combo.activated.connect(lambda _: self._commit(combo.currentData()))
         return combo

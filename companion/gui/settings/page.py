@@ -25,6 +25,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
 from companion.language import Worded, mark, tr
 from companion.settings import Page, all_fields
+from companion.settings.field import Value
 
 if TYPE_CHECKING:
     import asyncio
@@ -194,6 +195,10 @@ class SettingsPage(QWidget):
         """Whether it must be built anew to show what there is now."""
         return False
 
+    def offered(self, name: str) -> Mapping[Value, str]:
+        """Values of a setting, with their words, that only the running app knows; none: those that are declared."""
+        return {}
+
     def refresh(self) -> None:
         """Shows the settings as they are now."""
         for row in self.rows:
@@ -210,7 +215,7 @@ class SettingsPage(QWidget):
 
     def row(self, name: str) -> FieldRow:
         """A row for one setting, kept up to date with it."""
-        row = FieldRow(name, lambda: self.host.settings, self.save)
+        row = FieldRow(name, lambda: self.host.settings, self.save, self.offered(name))
         self.rows.append(row)
         return row
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
 
+from companion.app.region import system_region
+from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
 from companion.flow import TURN_ROLES, Role
@@ -20,6 +22,7 @@ from companion.language import mark, tr, trn
 from companion.ledger import Cargo, Destination, Traffic
 from companion.net import environment_proxy
 from companion.settings import Page
+from companion.settings.field import Value
 
 _CARRIES = {
     Role.THINKS: mark("Your words and this reflection's earlier turns"),
@@ -63,6 +66,9 @@ class PrivacyPage(DeclaredPage):
         self._clock.setInterval(_LOOK_MS)
         self._clock.timeout.connect(self._show_today)
         self.refresh()
+
+    def offered(self, name: str) -> Mapping[Value, str]:
+        return _countries() if name == "care.region" else super().offered(name)
 
     def refresh(self) -> None:
         super().refresh()
@@ -190,6 +196,23 @@ class Today(QFrame):
 
 
 _TOP = Qt.AlignmentFlag.AlignTop
+
+
+def _countries() -> Mapping[Value, str]:
+    """Code -> country: those with a line that answers day and night before those with an emergency number only."""
+    known = load()
+    here = known.get(system_region())
+    usual = (
+        tr("As this computer says: {country}", country=here.country) if here else tr("As this computer says")
+    )
+    lines: dict[Value, str] = {}
+    numbers: dict[Value, str] = {}
+    for code, name in countries().items():
+        if known[code].line is not None:
+            lines[code] = name
+        else:
+            numbers[code] = tr("{country}: emergency number only", country=name)
+    return {"": usual, **lines, **numbers}
 
 
 def _card() -> QFrame:
