@@ -15,19 +15,21 @@ ROOMS = (
     "insights/",
     "days.py",
     "records.py",
-    "gui/insights/",
-    "gui/journal/",
-    "gui/practices/",
-    "gui/mood.py",
-    "gui/welcome/",
-    "gui/settings/",
-    "gui/shortcuts.py",
-    "gui/shell.py",
-    "gui/topbar.py",
-    "gui/talkpage.py",
-    "gui/window.py",
+    "gui/",
 )
 """Those whose every sentence is marked."""
+_ENGLISH = (
+    "gui/main.py",
+    "gui/theme.py",
+    "gui/demo.py",
+    "gui/devtools",
+    "gui/gallery.py",
+    "gui/placement.py",
+    "gui/screenshots.py",
+    "gui/staged",
+    "gui/exchange/",
+)
+"""What only developers see, what stands in a terminal, and names of fonts."""
 MEANT = {
     "Space",
     "Companion",
@@ -35,9 +37,14 @@ MEANT = {
     "the microphone is tested",
     "the welcome is shown",
     "Companion: {}",
+    "Companion: {}{}",
+    "Companion · {}",
+    "{} {} ms",
+    "thrown away",
     "Companion {}",
     "pip install --upgrade reflection-companion",
     "spare key",
+    "of somebody else",
     "Wyoming",
     "go on",
     "delete for good",
@@ -45,7 +52,7 @@ MEANT = {
 """Names, and texts that only the program itself reads."""
 _SENTENCE = re.compile(r"^[A-Z“\"'{(*]?.*[a-z]{2,} .*[a-z]{2,}", re.DOTALL)
 _WORD = re.compile(r"^[A-Z“][a-z]+(?![a-z]*[A-Z_])")
-_CODE = re.compile(r"\\[bwsd]|\(\?[:=!<]|://\S+$|^\W*[a-z_]+=|^[a-z_]+\.\w+$")
+_CODE = re.compile(r"\\[bwsd]|\(\?[:=!<]|://\S+$|^\W*[a-z_]+=|^[a-z_]+\.\w+$|px 0;")
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del)\b")
 _MEASURE = re.compile(r"(^|[ }])(of|min|MB|and|to|in|on|with|by|for|or|ms|s|h)([ {]|$)")
 _OURS = """
@@ -74,7 +81,7 @@ def unmarked(*paths: str) -> list[str]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if name.startswith(paths or ROOMS):
+        if name.startswith(paths or ROOMS) and (paths or not name.startswith(_ENGLISH)):
             found += [
                 f"{name}:{line}: {text}" for line, text in _unmarked_in(ast.parse(path.read_text("utf-8")))
             ]

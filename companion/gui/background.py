@@ -61,9 +61,9 @@ class Background(QObject):
             case CareOffered() if self._window.isHidden():
                 self.show_wanted.emit()  # help is seen at once
             case TurnFinished() if event.record.reply_text and event.record.reply_state is ReplyState.WHOLE:
-                self._tell(ANSWERED)
+                self._tell(tr(ANSWERED))
             case Trouble() if event.turn is not None:
-                self._tell(FAILED)
+                self._tell(tr(FAILED))
 
     def _follow(self) -> None:
         wanted = self._app.settings.general.tray

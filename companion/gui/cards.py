@@ -13,6 +13,7 @@ from companion.events import Trouble, TroubleCleared
 from companion.gui.host import WindowHost
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.topbar import settings_page
+from companion.language import tr
 
 UNDO_S = 10.0
 """How long a take that was thrown away can be taken back."""
@@ -87,9 +88,9 @@ class Cards(QObject):
         self._bar.tell(
             Notice(
                 kind=_THROWN_AWAY,
-                sentence="Recording thrown away.",
+                sentence=tr("Recording thrown away."),
                 hint="",
-                buttons=(("Undo", self._take_back),),
+                buttons=((tr("Undo"), self._take_back),),
                 tone="plain",
                 icon="microphone",
                 stays_s=UNDO_S,
@@ -106,9 +107,9 @@ class Cards(QObject):
         self._bar.tell(
             Notice(
                 kind=_SPARE_KEY,
-                sentence="Only this computer's keyring opens your journal.",
-                hint="Write down eight words that open it too, in case the keyring is lost.",
-                buttons=(("Show eight words", chosen),),
+                sentence=tr("Only this computer's keyring opens your journal."),
+                hint=tr("Write down eight words that open it too, in case the keyring is lost."),
+                buttons=((tr("Show eight words"), chosen),),
                 tone="plain",
                 icon="key",
             )

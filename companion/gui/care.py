@@ -15,27 +15,40 @@ from companion.gui.announce import announce
 from companion.gui.labels import label
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
-_TITLE = "There are people to talk to right now."
+_TITLE = mark("There are people to talk to right now.")
 _TITLES = {
-    Concern.MEDICAL: "Please call for help now.",
-    Concern.VIOLENCE: "You do not have to face this alone.",
-    Concern.CHILD: "There are people who can help right now.",
-    Concern.THREAT: "There are people to talk to before anything happens.",
+    Concern.MEDICAL: mark("Please call for help now."),
+    Concern.VIOLENCE: mark("You do not have to face this alone."),
+    Concern.CHILD: mark("There are people who can help right now."),
+    Concern.THREAT: mark("There are people to talk to before anything happens."),
 }
-_UNKNOWN = "Choose your country"
-_QUIET = "Nobody was told, and nothing was sent to anyone new."
+_UNKNOWN = mark("Choose your country")
+_QUIET = mark("Nobody was told, and nothing was sent to anyone new.")
 _NOTED_S = 60.0
 """How long a notice that is due is shown."""
 
 
 def lines_of(shown: Help) -> tuple[str, str]:
     """(emergency, line) as a person reads them."""
-    emergency = f"Emergency: {shown.emergency}" if shown.emergency else "Emergency: your local number"
-    if shown.line is None:
-        return emergency, f"Lines in your country: {shown.directory}"
-    texts = f", or text {shown.line.text}" if shown.line.text else ""
-    return emergency, f"{shown.line.name}, day and night: call {shown.line.call}{texts}"
+    emergency = (
+        tr("Emergency: {number}", number=shown.emergency)
+        if shown.emergency
+        else tr("Emergency: your local number")
+    )
+    line = shown.line
+    if line is None:
+        return emergency, tr("Lines in your country: {directory}", directory=shown.directory)
+    if line.text:
+        told = tr(
+            "{name}, day and night: call {call}, or text {text}",
+            name=line.name,
+            call=line.call,
+            text=line.text,
+        )
+        return emergency, told
+    return emergency, tr("{name}, day and night: call {call}", name=line.name, call=line.call)
 
 
 class CareCard(QFrame):
@@ -48,19 +61,19 @@ class CareCard(QFrame):
         super().__init__(parent)
         self._look = look
         self.setProperty("notice", "care")
-        self.title = label(_TITLE, "notice-sentence", wraps=True)
+        self.title = label(tr(_TITLE), "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
-        self.quiet = label(_QUIET, "notice-hint", wraps=True)
+        self.quiet = label(tr(_QUIET), "notice-hint", wraps=True)
         self.region = QComboBox()
-        self.region.setAccessibleName("Country whose help is shown")
-        self.region.view().setAccessibleName("Countries")
-        self.region_label = label("Country", "notice-hint")
+        self.region.setAccessibleName(tr("Country whose help is shown"))
+        self.region.view().setAccessibleName(tr("Countries"))
+        self.region_label = label(tr("Country"), "notice-hint")
         self.region_label.setBuddy(self.region)  # read before the country that is chosen
         self.region.activated.connect(self._choose)
         self.close_button = QToolButton()
         self.close_button.setProperty("tone", "plain")
-        self.close_button.setAccessibleName("Close the help card")
-        self.close_button.setToolTip("Close")
+        self.close_button.setAccessibleName(tr("Close the help card"))
+        self.close_button.setToolTip(tr("Close"))
         self.close_button.setIconSize(QSize(16, 16))
         look.changed.connect(self._dress)
         self.close_button.clicked.connect(self.hide)
@@ -85,7 +98,7 @@ class CareCard(QFrame):
     def offer(self, concern: Concern, shown: Help) -> None:
         """Shows it; the same card again where it is shown already."""
         was_shown = self.isVisible()
-        self.title.setText(_TITLES.get(concern, _TITLE))
+        self.title.setText(tr(_TITLES.get(concern, tr(_TITLE))))
         self._fill(shown)
         self.show()
         if not was_shown:
@@ -106,7 +119,7 @@ class CareCard(QFrame):
         from companion.care.help import countries
 
         if self.region.count() == 0:
-            self.region.addItem(_UNKNOWN, "")
+            self.region.addItem(tr(_UNKNOWN), "")
             for code, name in countries().items():
                 self.region.addItem(name, code)
         self.region.setCurrentIndex(max(0, self.region.findData(shown.code)))

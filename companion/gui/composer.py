@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, 
 from companion.gui.clean import breakable, clean_text, unbroken
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import tr
 
 LONGEST_CHARS = 32_000
 _LONGEST_CLEANED = 4 * LONGEST_CHARS
@@ -36,11 +37,11 @@ class Composer(QFrame):
         self._look = look
         self.setProperty("composer", True)
         self.field = _Field(self)
-        self.field.setAccessibleName("Write instead of speaking")
-        self.field.setAccessibleDescription("Enter sends, Shift and Enter begin a new line")
-        self.field.setPlaceholderText("Or write here")
-        self._cap = label("Enter", "key")
-        self._cap.setToolTip("Enter sends, Shift+Enter begins a new line")
+        self.field.setAccessibleName(tr("Write instead of speaking"))
+        self.field.setAccessibleDescription(tr("Enter sends, Shift and Enter begin a new line"))
+        self.field.setPlaceholderText(tr("Or write here"))
+        self._cap = label(tr("Enter"), "key")
+        self._cap.setToolTip(tr("Enter sends, Shift+Enter begins a new line"))
         row = QHBoxLayout(self)
         row.setContentsMargins(17, 1, 17, 1)
         row.setSpacing(12)
@@ -155,7 +156,12 @@ class _Field(QPlainTextEdit):
         if len(text) <= _LONGEST_CLEANED:
             text = clean_text(text)
         if len(text) > room:
-            self.refused.emit(f"That text is longer than {LONGEST_CHARS:,} characters; nothing was pasted.")
+            self.refused.emit(
+                tr(
+                    "That text is longer than {longest_chars:,} characters; nothing was pasted.",
+                    longest_chars=LONGEST_CHARS,
+                )
+            )
             return
         self.textCursor().insertText(breakable(text)[0])
         self.ensureCursorVisible()

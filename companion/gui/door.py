@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QLockFile
 
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 from companion.paths import Home
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class Door:
         if not self._lock.isLocked() and not self.enter():
             raise CompanionError(
                 Kind.ALREADY_RUNNING,
-                "Another window of Companion keeps this journal.",
-                hint="What you say here stays in this window until it is closed. Go on in the other one.",
+                tr("Another window of Companion keeps this journal."),
+                hint=tr("What you say here stays in this window until it is closed. Go on in the other one."),
             )
 
     def listen(self) -> None:

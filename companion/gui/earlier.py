@@ -17,6 +17,7 @@ from companion.days import When
 from companion.gui.clean import clean_text
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import tr
 from companion.records import Earlier
 
 _MOST = 3
@@ -47,11 +48,11 @@ class EarlierRow(QWidget):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(8)
-        self._lead = label("Remembering", "hint")
+        self._lead = label(tr("Remembering"), "hint")
         self._row.addStretch(1)
         self._row.addWidget(self._lead)
         self._row.addStretch(1)
-        self.setAccessibleName("Remembered from other days")
+        self.setAccessibleName(tr("Remembered from other days"))
         self.hide()
 
     @property
@@ -94,12 +95,12 @@ class EarlierRow(QWidget):
         menu = QMenu(self)
         if passage.session_id is not None:
             day = When.of(passage.at, passage.offset_s).day
-            menu.addAction("Open this day in the journal", partial(self.opened.emit, day))
+            menu.addAction(tr("Open this day in the journal"), partial(self.opened.emit, day))
         if passage.turn_id is not None:
-            menu.addAction("Not now", partial(self._send_away, passage))
-            menu.addAction("Never bring this up again", partial(self._forbid, passage))
+            menu.addAction(tr("Not now"), partial(self._send_away, passage))
+            menu.addAction(tr("Never bring this up again"), partial(self._forbid, passage))
             menu.addSeparator()
-        menu.addAction("Bring up nothing in this reflection", self._switch_off)
+        menu.addAction(tr("Bring up nothing in this reflection"), self._switch_off)
         return menu
 
     def _chip(self, passage: Earlier, wide: int) -> QPushButton:
@@ -110,15 +111,15 @@ class EarlierRow(QWidget):
         chip.ensurePolished()
         text = QFontMetrics(chip.font()).elidedText(f"{day}: {words}", Qt.TextElideMode.ElideRight, wide)
         chip.setText(text.replace("&", "&&"))
-        chip.setAccessibleName(f"Remembering {day}: {words}")
+        chip.setAccessibleName(tr("Remembering {day}: {words}", day=day, words=words))
         chip.setToolTip(words)
         chip.clicked.connect(lambda: self._open_menu(chip, self.menu_of(passage)))
         return chip
 
     def _more_chip(self, passages: Sequence[Earlier]) -> QPushButton:
-        chip = QPushButton(f"{len(passages)} more")
+        chip = QPushButton(tr("{passages} more", passages=len(passages)))
         chip.setProperty("tone", "chip")
-        chip.setAccessibleName(f"{len(passages)} more from other days")
+        chip.setAccessibleName(tr("{passages} more from other days", passages=len(passages)))
 
         def open_menu() -> None:
             menu = QMenu(self)

@@ -22,11 +22,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from companion import language
 from companion.gui import markdown
 from companion.gui.labels import label
 from companion.gui.reading import ReadingPage
 from companion.gui.shortcuts import listed
 from companion.gui.theme import READING_LINE, Look, families
+from companion.language import tr, trc
 from companion.paths import resources
 
 _LIST_PX = 268
@@ -49,11 +51,18 @@ class Topic:
     """Markdown, with its title."""
 
 
-@cache
 def topics() -> tuple[Topic, ...]:
-    """Every text there is, in order."""
+    """Every text there is, in order: in the language of the interface, where it was translated."""
+    return _topics_in(language.language())
+
+
+@cache
+def _topics_in(code: str) -> tuple[Topic, ...]:
+    folder = resources() / "help"
+    translated = {path.name: path for path in folder.glob(f"{code}/*.md")}
+    paths = sorted(folder.glob("*.md"))
     return tuple(
-        _topic(path.stem, path.read_text(encoding="utf-8")) for path in sorted(resources().glob("help/*.md"))
+        _topic(path.stem, translated.get(path.name, path).read_text(encoding="utf-8")) for path in paths
     )
 
 
@@ -84,18 +93,18 @@ class HelpPage(QWidget):
         self._look, self._talk_key = look, talk_key
         self.setProperty("page", "true")
         self.list = QListWidget()
-        self.list.setAccessibleName("Topics of the help")
+        self.list.setAccessibleName(tr("Topics of the help"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setWordWrap(True)
         for topic in topics():
             item = QListWidgetItem(topic.title)
             item.setData(Qt.ItemDataRole.UserRole, topic.name)
             self.list.addItem(item)
-        self.welcome = QPushButton("Show the welcome")
+        self.welcome = QPushButton(tr("Show the welcome"))
         self.welcome.clicked.connect(self.welcome_wanted)
         self.text = ReadingPage(look, from_below=False)
-        self.text.setAccessibleName("Help")
-        self.text.setAccessibleDescription("The chosen topic")
+        self.text.setAccessibleName(tr("Help"))
+        self.text.setAccessibleDescription(tr("The chosen topic"))
         self.text.anchorClicked.connect(self._follow)
         self._build()
         self.list.currentItemChanged.connect(lambda *_: self._show())
@@ -118,7 +127,7 @@ class HelpPage(QWidget):
         left = QVBoxLayout(self._side)
         left.setContentsMargins(14, 22, 14, 14)
         left.setSpacing(12)
-        title = label("Help", "state")
+        title = label(tr("Help"), "state")
         title.setContentsMargins(8, 0, 0, 0)
         left.addWidget(title)
         left.addWidget(self.list, 1)
@@ -146,9 +155,8 @@ class HelpPage(QWidget):
             return
         keys = listed(self._talk_key())
         table = "\n".join(f"| `{key}` | {does} |" for key, does in keys)
-        text = topic.text.replace("{keys}", f"| Key | What it does |\n|---|---|\n{table}").replace(
-            "{talk}", keys[0][0]
-        )
+        head = f"| {trc('of the keyboard', 'Key')} | {tr('What it does')} |\n|---|---|"
+        text = topic.text.replace("{keys}", f"{head}\n{table}").replace("{talk}", keys[0][0])
         self.text.document().setDefaultStyleSheet(self._sheet())
         self.text.setHtml(markdown.to_html(unwrapped(text)))
         self.text.settle()

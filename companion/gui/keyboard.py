@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from companion.errors import Action
 from companion.events import Phase
 from companion.gui.shortcuts import bind
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.gui.host import WindowHost
@@ -51,7 +52,7 @@ class Keyboard:
         """The voice falls silent; what is still to come is only shown."""
         if self._window.phase in (Phase.SPEAKING, Phase.THINKING):
             self._host.read_on()
-            self._window.status.show_note("The voice is silent; the answer goes on")
+            self._window.status.show_note(tr("The voice is silent; the answer goes on"))
 
     def escape(self) -> None:
         """Ends the nearest thing that can be ended: a search, a take, an answer, a card, a page."""
@@ -70,7 +71,7 @@ class Keyboard:
             window.show_page("talk")
         elif window.page.area.composer.take_back_offer():
             host.forget_draft()
-            window.status.show_note("Thrown away; nothing was sent")
+            window.status.show_note(tr("Thrown away; nothing was sent"))
         else:
             window.cards.dismiss()
             host.cancel()

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from companion.gui import hold
 from companion.gui.positions import alive, is_same_place
 from companion.gui.talk import TalkButton
+from companion.language import tr
 
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
@@ -222,5 +223,5 @@ def key_name(key: int) -> str:
 def talks_everywhere(key: str) -> str:
     """What a person is told about talking from other windows; `key` is the desktop's, empty where it gives none."""
     if key:
-        return f"{key} talks from every window"
-    return "This desktop offers no such key. In its settings, set one up that runs: companion toggle-talk"
+        return tr("{key} talks from every window", key=key)
+    return tr("This desktop offers no such key. In its settings, set one up that runs: companion toggle-talk")

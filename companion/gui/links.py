@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QUrl
 
 from companion.gui.notices import Notice
+from companion.language import tr
 
 _SCHEMES = frozenset({"http", "https", "mailto"})
 
@@ -44,16 +45,20 @@ def ask(address: str) -> Notice:
     if link is None:
         return Notice(
             kind="link",
-            sentence="This link is not opened.",
-            hint="Only web and mail addresses are.",
+            sentence=tr("This link is not opened."),
+            hint=tr("Only web and mail addresses are."),
             tone="plain",
             icon="link",
         )
     return Notice(
         kind="link",
-        sentence=f"{'Write to' if link.is_mail else 'Open'} {link.where}?",
-        hint="The link is in the companion's answer.",
-        buttons=(("Open", lambda: _open(link)), ("Copy address", lambda: _copy(link))),
+        sentence=(
+            tr("Write to {where}?", where=link.where)
+            if link.is_mail
+            else tr("Open {where}?", where=link.where)
+        ),
+        hint=tr("The link is in the companion's answer."),
+        buttons=((tr("Open"), lambda: _open(link)), (tr("Copy address"), lambda: _copy(link))),
         tone="plain",
         icon="link",
     )

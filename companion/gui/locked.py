@@ -13,12 +13,17 @@ from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.tasks import spawn
 
 _TEXTS = {
-    "keyring": "Your reflections are closed and the microphone is off. This computer's keyring opens them.",
-    "passphrase": "Your reflections are closed and the microphone is off. Your passphrase opens them.",
-    "memory": "What you said is out of sight and the microphone is off. Nothing is kept when the window closes.",
+    "keyring": mark(
+        "Your reflections are closed and the microphone is off. This computer's keyring opens them."
+    ),
+    "passphrase": mark("Your reflections are closed and the microphone is off. Your passphrase opens them."),
+    "memory": mark(
+        "What you said is out of sight and the microphone is off. Nothing is kept when the window closes."
+    ),
 }
 _WIDTH_PX = 460
 PASSPHRASE_MAY_OPEN = frozenset(
@@ -39,10 +44,10 @@ class LockedPage(QWidget):
         self._trying: asyncio.Task[None] | None = None
         self.setProperty("page", "true")
         self._picture = QLabel()
-        self.sentence, self.message = label("Locked", "title"), label("", "soft", wraps=True)
+        self.sentence, self.message = label(tr("Locked"), "title"), label("", "soft", wraps=True)
         self.field = QLineEdit()
         self.fault = label("", "warn", wraps=True)
-        self.button = QPushButton("Unlock")
+        self.button = QPushButton(tr("Unlock"))
         self._lay_out()
         look.changed.connect(self._dress)
         self.ask("keyring")
@@ -51,7 +56,7 @@ class LockedPage(QWidget):
         """`opens_with`: "keyring", "passphrase" or "memory"."""
         if self.field.text() or self.is_trying:
             return  # somebody is at it
-        self.message.setText(_TEXTS.get(opens_with, _TEXTS["keyring"]))
+        self.message.setText(tr(_TEXTS.get(opens_with, _TEXTS["keyring"])))
         self.field.setVisible(opens_with == "passphrase")
         self._say("")
         self._dress()
@@ -69,7 +74,7 @@ class LockedPage(QWidget):
         text = self.field.text()
         if self.is_trying or (not self.field.isHidden() and not text):
             return
-        self._say("One moment …")
+        self._say(tr("One moment …"))
         self._trying = spawn(self._try(text), name="unlock")
 
     async def _try(self, text: str) -> None:
@@ -93,8 +98,8 @@ class LockedPage(QWidget):
 
     def _lay_out(self) -> None:
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
-        self.field.setPlaceholderText("Passphrase")
-        self.field.setAccessibleName("Passphrase")
+        self.field.setPlaceholderText(tr("Passphrase"))
+        self.field.setAccessibleName(tr("Passphrase"))
         self.field.returnPressed.connect(self.try_it)
         self.button.setProperty("tone", "primary")
         self.button.setAutoDefault(True)

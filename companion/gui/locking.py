@@ -13,6 +13,7 @@ from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, LockChanged, Note
 from companion.gui.shortcuts import ALWAYS, bind
 from companion.gui.window import Window
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.gui.attention import Attention
@@ -74,7 +75,7 @@ class Locking(QObject):
 
     def lock(self) -> None:
         if not self._app.lock.lock():
-            self._app.events.emit(Note(text="The journal is not open yet, so there is nothing to lock"))
+            self._app.events.emit(Note(text=tr("The journal is not open yet, so there is nothing to lock")))
 
     def _show_locked(self, opens_with: str) -> None:
         window = self._window

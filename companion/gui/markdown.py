@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from companion.language import tr
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
@@ -198,7 +200,10 @@ def _runs(tokens: Sequence[Token]) -> list[Run]:
             case "code_inline":
                 _append(found, replace(now, text=token.content, is_code=True))
             case "image":
-                _append(found, replace(now, text=f"{token.content} (image not loaded)".strip()))
+                _append(
+                    found,
+                    replace(now, text=tr("{content} (image not loaded)", content=token.content).strip()),
+                )
             case "softbreak" | "hardbreak":  # a line a model breaks is meant as a line
                 _append(found, replace(now, text="\u2028"))
             case _ if token.content and (now.href or not _BARE_SIGN.search(token.content)):

@@ -17,6 +17,7 @@ from companion import events as e
 from companion.gui import icons
 from companion.gui.talk import loudness
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
 _MARGIN_PX = 14
 _HEIGHT_PX = 32
@@ -39,18 +40,18 @@ class Open(StrEnum):
 
 
 _WORDS = {
-    Open.OPENING: "Opening",
-    Open.LISTENING: "Listening",
-    Open.WAITING: "Microphone open",
-    Open.PAUSED: "Hands-free paused",
+    Open.OPENING: mark("Opening"),
+    Open.LISTENING: mark("Listening"),
+    Open.WAITING: mark("Microphone open"),
+    Open.PAUSED: mark("Hands-free paused"),
 }
-_SHORT = {**_WORDS, Open.WAITING: "Mic open", Open.PAUSED: "Paused"}
+_SHORT = {**_WORDS, Open.WAITING: mark("Mic open"), Open.PAUSED: mark("Paused")}
 """For the rail."""
 _DOES = {
-    Open.OPENING: "The microphone is opening. Press to stop.",
-    Open.LISTENING: "The microphone is open: what you say is recorded. Press to stop and send.",
-    Open.WAITING: "The microphone is open and a turn begins when you speak. Press to close it.",
-    Open.PAUSED: "Hands-free listening is paused while a dialog is in front.",
+    Open.OPENING: mark("The microphone is opening. Press to stop."),
+    Open.LISTENING: mark("The microphone is open: what you say is recorded. Press to stop and send."),
+    Open.WAITING: mark("The microphone is open and a turn begins when you speak. Press to close it."),
+    Open.PAUSED: mark("Hands-free listening is paused while a dialog is in front."),
 }
 _FILLED = frozenset({Open.LISTENING, Open.OPENING})
 
@@ -141,7 +142,7 @@ class MicrophoneSign(QAbstractButton):
     def sizeHint(self) -> QSize:
         if self._is_upright:
             return QSize(60, 60)
-        words = QFontMetrics(self._look.font("label")).horizontalAdvance(_WORDS.get(self._shown, ""))
+        words = QFontMetrics(self._look.font("label")).horizontalAdvance(tr(_WORDS.get(self._shown, "")))
         bars = 28 if self._shown in _FILLED else 0
         return QSize(14 + _ICON_PX + 8 + words + bars + 14, self._look.px(_HEIGHT_PX))
 
@@ -156,8 +157,8 @@ class MicrophoneSign(QAbstractButton):
         self.update()
 
     def _name(self) -> None:
-        self.setAccessibleName(_WORDS.get(self._shown, "Microphone"))
-        self.setAccessibleDescription(_DOES.get(self._shown, ""))
+        self.setAccessibleName(tr(_WORDS.get(self._shown, mark("Microphone"))))
+        self.setAccessibleDescription(tr(_DOES.get(self._shown, "")))
         self.setToolTip(self.accessibleDescription())
 
     def _show_level(self) -> None:
@@ -187,7 +188,7 @@ class MicrophoneSign(QAbstractButton):
         painter.setFont(self._look.font("label"))
         painter.setPen(ink)
         words = box.adjusted(14 + _ICON_PX + 7, 0, 0, 0)
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, _WORDS.get(self._shown, ""))
+        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, tr(_WORDS.get(self._shown, "")))
         if self._shown in _FILLED:
             self._paint_level(painter, ink, QRectF(box.right() - 13 - 16, middle - 8, 16, 16))
 
@@ -203,7 +204,7 @@ class MicrophoneSign(QAbstractButton):
                 disc.adjusted(4, 4, -4, -4), -90 * 16 - round(180 * 16 * share), round(360 * 16 * share)
             )
         font = self._look.font("caption")
-        word = _SHORT.get(self._shown, "")
+        word = tr(_SHORT.get(self._shown, ""))
         wide = QFontMetrics(font).horizontalAdvance(word)
         if wide > self.width():
             font.setPointSizeF(font.pointSizeF() * self.width() / wide)

@@ -93,7 +93,7 @@ class MoodRow(QWidget):
         self.name = label("", "small")
         self.word = QLineEdit()
         self.word.setPlaceholderText(tr("A word for it, if you like"))
-        self.word.setAccessibleName(f"{question} In a word")
+        self.word.setAccessibleName(tr("{question} In a word", question=question))
         self.word.setMaxLength(_LONGEST_WORD)
         self.word.editingFinished.connect(self._tell)
         self.word.returnPressed.connect(self.left)

@@ -32,27 +32,28 @@ from companion.gui.clean import clean_text
 from companion.gui.keys import GO_ON_KEY
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr, trn
 
 ACTION_LABELS = {
-    Action.OPEN_KEYS: "Open keys",
-    Action.CHOOSE_MODEL: "Choose model",
-    Action.CHOOSE_MICROPHONE: "Choose microphone",
-    Action.CHOOSE_SPEAKER: "Choose speaker",
-    Action.CHOOSE_HEARING: "Choose hearing",
-    Action.CHOOSE_VOICE: "Choose voice",
-    Action.RETRY: "Try again",
-    Action.ANSWER_OFFLINE: "Answer offline",
-    Action.HEAR_OFFLINE: "Hear offline",
-    Action.SPEAK_OFFLINE: "Speak offline",
-    Action.USE_PASSPHRASE: "Use a passphrase",
-    Action.SHOW_FILE: "Show the folder",
-    Action.RESTORE_BACKUP: "Restore a backup",
-    Action.NEW_JOURNAL: "Start a new journal",
-    Action.HEAR_WAITING: "Write it down",
-    Action.SHOW_WAITING: "Show recordings",
-    Action.CONTINUE: "Continue",
+    Action.OPEN_KEYS: mark("Open keys"),
+    Action.CHOOSE_MODEL: mark("Choose model"),
+    Action.CHOOSE_MICROPHONE: mark("Choose microphone"),
+    Action.CHOOSE_SPEAKER: mark("Choose speaker"),
+    Action.CHOOSE_HEARING: mark("Choose hearing"),
+    Action.CHOOSE_VOICE: mark("Choose voice"),
+    Action.RETRY: mark("Try again"),
+    Action.ANSWER_OFFLINE: mark("Answer offline"),
+    Action.HEAR_OFFLINE: mark("Hear offline"),
+    Action.SPEAK_OFFLINE: mark("Speak offline"),
+    Action.USE_PASSPHRASE: mark("Use a passphrase"),
+    Action.SHOW_FILE: mark("Show the folder"),
+    Action.RESTORE_BACKUP: mark("Restore a backup"),
+    Action.NEW_JOURNAL: mark("Start a new journal"),
+    Action.HEAR_WAITING: mark("Write it down"),
+    Action.SHOW_WAITING: mark("Show recordings"),
+    Action.CONTINUE: mark("Continue"),
 }
-_ROLES = {Role.THINKS: "Thinking", Role.HEARS: "Hearing", Role.SPEAKS: "Voice"}
+_ROLES = {Role.THINKS: mark("Thinking"), Role.HEARS: mark("Hearing"), Role.SPEAKS: mark("Voice")}
 _MOST_BUTTONS = 2
 _MOST_SHOWN = 2
 _MOST_WAITING = 8
@@ -100,12 +101,12 @@ class Notice:
         """The card of an error; `act` is called with the button pressed and the trouble it is about."""
         error = trouble.error
         buttons = tuple(
-            (ACTION_LABELS[action], lambda action=action: act(action, trouble))
+            (tr(ACTION_LABELS[action]), lambda action=action: act(action, trouble))
             for action in error.actions[:_MOST_BUTTONS]
         )
         hint = clean_text(error.hint_in_window)
         if Action.CONTINUE in error.actions[:_MOST_BUTTONS]:
-            hint = f"{hint} {GO_ON_KEY} goes on."
+            hint = f"{hint} {tr('{key} goes on.', key=GO_ON_KEY)}"
         return cls(
             kind=error.kind.value,
             role=trouble.role,
@@ -238,7 +239,7 @@ class NoticeCard(QFrame):
         super().__init__()
         self.setProperty("notice", notice.tone)
         tone = look.colour("warn" if notice.tone == "warn" else "accent")
-        role = f"{_ROLES[notice.role]}: " if says_role and notice.role in _ROLES else ""
+        role = f"{tr(_ROLES[notice.role])}: " if says_role and notice.role in _ROLES else ""
         sentence = label(f"{role}{notice.sentence}", "notice-sentence", wraps=True)
         self.hint = label(notice.hint, "notice-hint", wraps=True)
         self.setAccessibleName(sentence.text())
@@ -249,8 +250,8 @@ class NoticeCard(QFrame):
         self.more.hide()
         self.close_button = QToolButton()
         self.close_button.setProperty("tone", "plain")
-        self.close_button.setAccessibleName("Close this notice")
-        self.close_button.setToolTip("Close")
+        self.close_button.setAccessibleName(tr("Close this notice"))
+        self.close_button.setToolTip(tr("Close"))
         self.close_button.setIcon(icons.icon("close", tone, 16))
         self.close_button.setIconSize(QSize(16, 16))
         self.close_button.clicked.connect(lambda: close(notice))
@@ -271,7 +272,7 @@ class NoticeCard(QFrame):
     def show_more(self, count: int) -> None:
         """So many wait behind this one."""
         self.more.setText(f"+{count}")
-        self.more.setToolTip(f"{count} more" if count > 1 else "One more")
+        self.more.setToolTip(trn("One more", "{n} more", count))
         self.more.show()
 
 

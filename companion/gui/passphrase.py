@@ -14,21 +14,24 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBo
 from companion.errors import CompanionError
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.tasks import spawn
 
 SHORTEST = 8
 """Characters a new passphrase needs."""
 _TEXTS = {
     "choose": (
-        "Choose a passphrase",
-        "There is no safe keyring on this computer, so a passphrase protects your journal. You will be asked for it at "
-        "each start. Nobody can recover it: write it down and keep it somewhere safe.",
-        "Keep my journal",
+        mark("Choose a passphrase"),
+        mark(
+            "There is no safe keyring on this computer, so a passphrase protects your journal. You will be asked for it at "
+            "each start. Nobody can recover it: write it down and keep it somewhere safe."
+        ),
+        mark("Keep my journal"),
     ),
     "enter": (
-        "Open your journal",
-        "Your journal is locked with a passphrase. What you say meanwhile is kept and moves into it.",
-        "Open",
+        mark("Open your journal"),
+        mark("Your journal is locked with a passphrase. What you say meanwhile is kept and moves into it."),
+        mark("Open"),
     ),
 }
 
@@ -52,9 +55,9 @@ class PassphraseForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        self.field = self._field("Passphrase")
+        self.field = self._field(tr("Passphrase"))
         column.addWidget(self.field)
-        self.again = self._field("Type it again")
+        self.again = self._field(tr("Type it again"))
         column.addWidget(self.again)
         if purpose != "choose":
             self.again.hide()
@@ -67,12 +70,17 @@ class PassphraseForm(QWidget):
         """Opens the journal with what was typed, or says what is wrong with it."""
         text = self.field.text()
         if self._purpose == "choose" and len(text) < SHORTEST:
-            self._say(f"At least {SHORTEST} characters, please; four unrelated words are good.")
+            self._say(
+                tr(
+                    "At least {shortest} characters, please; four unrelated words are good.",
+                    shortest=SHORTEST,
+                )
+            )
         elif self._purpose == "choose" and text != self.again.text():
-            self._say("The two do not match.")
+            self._say(tr("The two do not match."))
         elif text and not self.is_trying:
             self.is_trying = True
-            self._say("One moment …")
+            self._say(tr("One moment …"))
             spawn(self._open(text), name="passphrase")
 
     def _field(self, name: str) -> QLineEdit:
@@ -111,7 +119,7 @@ class PassphraseDialog(QDialog):
         self, purpose: str, use: Callable[[str], Awaitable[None]], look: Look, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        title, text, button = _TEXTS[purpose]
+        title, text, button = map(tr, _TEXTS[purpose])
         self.setWindowTitle(title)
         self.setMinimumWidth(look.px(460))
         column = self._column = QVBoxLayout(self)
@@ -123,7 +131,7 @@ class PassphraseDialog(QDialog):
         column.addWidget(self.form)
         row = QHBoxLayout()
         row.addStretch(1)
-        self.later = QPushButton("Not now")
+        self.later = QPushButton(tr("Not now"))
         self.button = QPushButton(button)
         self.button.setProperty("tone", "primary")
         self.button.setDefault(True)

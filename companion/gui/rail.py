@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import tr
 
 WIDTH_PX = 68
 _BUTTON_PX = 44
@@ -35,25 +36,25 @@ class Rail(QWidget):
         self._pages.setExclusive(True)
         self.buttons: dict[str, QToolButton] = {}
         self._icons: dict[str, str] = {}
-        self._add_page("talk", "microphone", "Talk", "Ctrl+1")
-        self._add_page("journal", "book", "Journal", "Ctrl+2")
-        self._add_page("insights", "insights", "Insights", "Ctrl+3")
+        self._add_page("talk", "microphone", tr("Talk"), "Ctrl+1")
+        self._add_page("journal", "book", tr("Journal"), "Ctrl+2")
+        self._add_page("insights", "insights", tr("Insights"), "Ctrl+3")
         self._column.addStretch(1)
-        private = self._button("private", "private", "Private reflection", "Ctrl+Shift+N")
+        private = self._button("private", "private", tr("Private reflection"), "Ctrl+Shift+N")
         private.setCheckable(True)
         private.clicked.connect(self.private_wanted)
         self._column.addWidget(private, 0, Qt.AlignmentFlag.AlignHCenter)
-        self.private = label("Nothing is kept", "caption", wraps=True)
+        self.private = label(tr("Nothing is kept"), "caption", wraps=True)
         self.private.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.private.hide()
         self._column.addWidget(self.private)
         self._column.addWidget(sign, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addSpacing(8)
-        self._add_page("help", "help", "Help", "F1")
-        lock = self._button("lock", "lock", "Lock", "Ctrl+Shift+L")
+        self._add_page("help", "help", tr("Help"), "F1")
+        lock = self._button("lock", "lock", tr("Lock"), "Ctrl+Shift+L")
         lock.clicked.connect(self.lock_requested)
         self._column.addWidget(lock, 0, Qt.AlignmentFlag.AlignHCenter)
-        settings = self._button("settings", "settings", "Settings", "Ctrl+,")
+        settings = self._button("settings", "settings", tr("Settings"), "Ctrl+,")
         settings.clicked.connect(lambda: self.settings_requested.emit(""))
         self._column.addWidget(settings, 0, Qt.AlignmentFlag.AlignHCenter)
         look.changed.connect(self._dress)
@@ -73,7 +74,9 @@ class Rail(QWidget):
     def show_private(self, *, is_private: bool) -> None:
         """Nothing of what is said is kept; seen on every page."""
         self.buttons["private"].setChecked(is_private)
-        self.buttons["private"].setAccessibleDescription("On: nothing is kept" if is_private else "Off")
+        self.buttons["private"].setAccessibleDescription(
+            tr("On: nothing is kept") if is_private else tr("Off")
+        )
         self.private.setVisible(is_private)
 
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollBar, QTextBrowser, QWi
 from companion.gui.clean import unbroken
 from companion.gui.marked import QUOTED, RULED, STEP_PX
 from companion.gui.theme import COLUMN_PX, Look
+from companion.language import tr
 
 _EDGE_PX = 28
 """Least margin beside the column."""
@@ -60,14 +61,14 @@ class ReadingPage(QTextBrowser):
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self.setAccessibleName("Reflection")
-        self.setAccessibleDescription("What you and the companion said")
+        self.setAccessibleName(tr("Reflection"))
+        self.setAccessibleDescription(tr("What you and the companion said"))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.bar = QScrollBar(Qt.Orientation.Vertical, self)
-        self.bar.setAccessibleName("Scroll the reflection")
+        self.bar.setAccessibleName(tr("Scroll the reflection"))
         self.bar.hide()
-        self.jump = QPushButton("Jump to now", self)
+        self.jump = QPushButton(tr("Jump to now"), self)
         self.jump.setProperty("tone", "chip")
         self.jump.setCursor(Qt.CursorShape.PointingHandCursor)
         self.jump.clicked.connect(self.jump_to_now)

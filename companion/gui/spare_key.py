@@ -21,15 +21,35 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr
 from companion.tasks import spawn
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_MISSING = (
+    mark("The first word is missing."),
+    mark("The second word is missing."),
+    mark("The third word is missing."),
+    mark("The fourth word is missing."),
+    mark("The fifth word is missing."),
+    mark("The sixth word is missing."),
+    mark("The seventh word is missing."),
+    mark("The eighth word is missing."),
+)
+_OTHER = (
+    mark("The first word is another one."),
+    mark("The second word is another one."),
+    mark("The third word is another one."),
+    mark("The fourth word is another one."),
+    mark("The fifth word is another one."),
+    mark("The sixth word is another one."),
+    mark("The seventh word is another one."),
+    mark("The eighth word is another one."),
+)
 _SHOWN, _TYPED = range(2)
-_WHY = (
+_WHY = mark(
     "If this computer's keyring is lost, or you move to another computer, these eight words open your journal. Write them "
     "on paper and keep it somewhere safe. They are shown only now, and nobody can bring them back."
 )
-_BACK = "Type the eight words from your paper, in this order. Case and spaces do not matter."
+_BACK = mark("Type the eight words from your paper, in this order. Case and spaces do not matter.")
 
 
 class SpareKeyDialog(QDialog):
@@ -52,11 +72,11 @@ class SpareKeyDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._words, self._is_same, self._keep = words, is_same, keep
-        self.setWindowTitle("Eight words for your journal")
+        self.setWindowTitle(tr("Eight words for your journal"))
         self.setMinimumWidth(look.px(520))
         self.field = QLineEdit()
         self.fault = label("", "warn", wraps=True)
-        self.back, self.go_on = QPushButton("Not now"), QPushButton("I have written them down")
+        self.back, self.go_on = QPushButton(tr("Not now")), QPushButton(tr("I have written them down"))
         self._numbered: list[QWidget] = []
         self._steps = QStackedWidget()
         self._steps.addWidget(self._shown_step(look))
@@ -64,7 +84,7 @@ class SpareKeyDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(28, 26, 28, 22)
         column.setSpacing(14)
-        column.addWidget(label("Eight words that open your journal", "title", wraps=True))
+        column.addWidget(label(tr("Eight words that open your journal"), "title", wraps=True))
         column.addWidget(self._steps, 1)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -82,7 +102,7 @@ class SpareKeyDialog(QDialog):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
-        why = label(_WHY, "soft", wraps=True)
+        why = label(tr(_WHY), "soft", wraps=True)
         why.setMinimumHeight(why.heightForWidth(look.px(464)))
         column.addWidget(why)
         card = QFrame()
@@ -114,8 +134,8 @@ class SpareKeyDialog(QDialog):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
-        column.addWidget(label(_BACK, "soft", wraps=True))
-        self.field.setAccessibleName("The eight words")
+        column.addWidget(label(tr(_BACK), "soft", wraps=True))
+        self.field.setAccessibleName(tr("The eight words"))
         self.field.returnPressed.connect(self._go_on)
         column.addWidget(self.field)
         column.addWidget(self.fault)
@@ -124,8 +144,8 @@ class SpareKeyDialog(QDialog):
 
     def _turn(self, step: int) -> None:
         self._steps.setCurrentIndex(step)
-        self.back.setText("Not now" if step == _SHOWN else "Show them again")
-        self.go_on.setText("I have written them down" if step == _SHOWN else "Keep these words")
+        self.back.setText(tr("Not now") if step == _SHOWN else tr("Show them again"))
+        self.go_on.setText(tr("I have written them down") if step == _SHOWN else tr("Keep these words"))
         self.fault.setText("")
         if step == _TYPED:
             self.field.clear()
@@ -142,7 +162,7 @@ class SpareKeyDialog(QDialog):
             self._turn(_TYPED)
         elif self._is_same(self._words, self.field.text()):
             self.go_on.setEnabled(False)
-            self.fault.setText("One moment …")
+            self.fault.setText(tr("One moment …"))
             spawn(self._hold(), name="keep eight words")
         elif self.field.text().strip():
             self.fault.setText(self._difference())
@@ -151,10 +171,10 @@ class SpareKeyDialog(QDialog):
         meant, typed = self._words.split(), self.field.text().casefold().split()
         for place, word in enumerate(meant):
             if place >= len(typed):
-                return f"The {_ORDINALS[place]} word is missing."
+                return tr(_MISSING[place])
             if typed[place].strip(",.;") != word:
-                return f"The {_ORDINALS[place]} word is another one."
-        return "There are more than eight words."
+                return tr(_OTHER[place])
+        return tr("There are more than eight words.")
 
     async def _hold(self) -> None:
         try:

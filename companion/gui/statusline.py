@@ -10,28 +10,31 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import Look
+from companion.language import mark, tr, trn
 
 _HEIGHT_PX = 30
 _NOTE_MS = 6_000
 _OLD_BACKUP_S = 2 * 86_400.0
 _ON_DISK = ("keyring", "passphrase")
 _KEPT = {
-    "keyring": ("lock", "Saved · encrypted on this computer"),
-    "passphrase": ("lock", "Saved · encrypted on this computer"),
-    "memory": ("unlocked", "Kept for this run only"),
-    "nowhere": ("private", "Nothing is kept"),
-    "": ("lock", "The journal is opening"),
+    "keyring": ("lock", mark("Saved · encrypted on this computer")),
+    "passphrase": ("lock", mark("Saved · encrypted on this computer")),
+    "memory": ("unlocked", mark("Kept for this run only")),
+    "nowhere": ("private", mark("Nothing is kept")),
+    "": ("lock", mark("The journal is opening")),
 }
 _TIMES = (
-    ("heard", Mark.RELEASED, Mark.TRANSCRIPT),
-    ("first word", Mark.ASKED, Mark.FIRST_TOKEN),
-    ("first sound", Mark.RELEASED, Mark.FIRST_SOUND),
+    (mark("heard"), Mark.RELEASED, Mark.TRANSCRIPT),
+    (mark("first word"), Mark.ASKED, Mark.FIRST_TOKEN),
+    (mark("first sound"), Mark.RELEASED, Mark.FIRST_SOUND),
 )
-_TIMES_TIP = "“Heard” and “first sound” are counted from the moment you let go, “first word” from the request for an answer"
+_TIMES_TIP = mark(
+    "“Heard” and “first sound” are counted from the moment you let go, “first word” from the request for an answer"
+)
 
 
 class StatusLine(QWidget):
@@ -49,7 +52,7 @@ class StatusLine(QWidget):
         self._marks: dict[Mark, float] = {}
         self._sent: list[str] = []
         self._icon = QLabel()
-        self._icon.setAccessibleName("Journal")
+        self._icon.setAccessibleName(tr("Journal"))
         self.kept = label("", "caption")
         self.note = label("", "caption")
         self.cost = label("", "caption")
@@ -78,7 +81,7 @@ class StatusLine(QWidget):
         match event:
             case Note():
                 self.show_note(event.text)
-            case DataSent():
+            case DataSent() if event.role in TURN_ROLES:
                 self._sent.append(f"{event.what} → {event.host}")
                 self._show_tip()
             case BackupsLooked():
@@ -114,12 +117,22 @@ class StatusLine(QWidget):
         whole = spent[-1]
         if whole.actual_ms is None:
             return
-        self._budget = (
-            f"first sound {whole.actual_ms:.0f} of {whole.limit_ms:.0f} ms · "
-            f"providers {whole.providers_ms:.0f}, Companion {whole.ours_ms:.0f}"
+        self._budget = tr(
+            "first sound {actual_ms:.0f} of {limit_ms:.0f} ms · providers {providers_ms:.0f}, "
+            "Companion {ours_ms:.0f}",
+            actual_ms=whole.actual_ms,
+            limit_ms=whole.limit_ms,
+            providers_ms=whole.providers_ms,
+            ours_ms=whole.ours_ms,
         )
         self._budget_tip = "\n".join(
-            f"{each.name}: {each.actual_ms:.0f} of {each.limit_ms:.0f} ms, {told(each)}"
+            tr(
+                "{name}: {actual:.0f} of {limit:.0f} ms, {told}",
+                name=each.name,
+                actual=each.actual_ms,
+                limit=each.limit_ms,
+                told=told(each),
+            )
             if each.actual_ms is not None
             else f"{each.name}: {told(each)}"
             for each in spent
@@ -130,19 +143,25 @@ class StatusLine(QWidget):
         """What a state that lasts long waits for, by the marks of this turn; `names` are those of the engines."""
         match phase:
             case Phase.ARMING:
-                return "Waiting for the microphone to open"
+                return tr("Waiting for the microphone to open")
             case Phase.LISTENING:
-                return f"The microphone closes in {left_s:.0f} seconds; what you said is sent then"
+                return trn(
+                    "The microphone closes in {n} second; what you said is sent then",
+                    "The microphone closes in {n} seconds; what you said is sent then",
+                    round(left_s),
+                )
             case Phase.TRANSCRIBING:
-                return f"{names.get(Role.HEARS, 'The recogniser')} is still writing down your words"
+                who = names.get(Role.HEARS) or tr("The recogniser")
+                return tr("{who} is still writing down your words", who=who)
             case Phase.THINKING if Mark.FIRST_CLAUSE in self._marks and Mark.FIRST_SOUND not in self._marks:
-                return f"Waiting for the voice, {names.get(Role.SPEAKS, 'which is slow')}"
+                return tr("Waiting for the voice, {who}", who=names.get(Role.SPEAKS) or tr("which is slow"))
             case Phase.THINKING if Mark.FIRST_TOKEN in self._marks:
-                return f"{names.get(Role.THINKS, 'The companion')} is still writing"
+                return tr("{who} is still writing", who=names.get(Role.THINKS) or tr("The companion"))
             case Phase.THINKING:
-                return f"Waiting for {names.get(Role.THINKS, 'an answer')} to answer"
+                who = names.get(Role.THINKS, "")
+                return tr("Waiting for {who} to answer", who=who) if who else tr("Waiting for an answer")
             case Phase.SPEAKING:
-                return "Waiting for the rest of the answer"
+                return tr("Waiting for the rest of the answer")
         return ""
 
     def show_note(self, text: str) -> None:
@@ -169,9 +188,10 @@ class StatusLine(QWidget):
         self.cost.setVisible(bool(usd))
 
     def _show(self) -> None:
-        icon, text = _KEPT.get(self._storage, _KEPT[""])
+        icon, kept = _KEPT.get(self._storage, _KEPT[""])
+        text = tr(kept)
         if not self._is_saved:
-            icon, text = "unlocked", "Not saved yet · kept in memory"
+            icon, text = "unlocked", tr("Not saved yet · kept in memory")
         backups = self._backups_in_words() if self._is_saved and self._storage in _ON_DISK else ""
         kind = "caption" if self._is_saved else "warn"
         if self.kept.property("type") != kind:
@@ -179,7 +199,7 @@ class StatusLine(QWidget):
             self.kept.style().unpolish(self.kept)
             self.kept.style().polish(self.kept)
         self._kept_text = f"{text} · {backups}" if backups else text
-        self._kept_short = f"Saved · {backups}" if backups else text
+        self._kept_short = tr("Saved · {backups}", backups=backups) if backups else text
         self._fit()
         colour = self._look.colour("faint" if self._is_saved else "warn")
         self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
@@ -192,11 +212,12 @@ class StatusLine(QWidget):
         last_good, has_failed = self._backups.last_good, self._backups.has_failed
         today = days.now()
         if last_good is None:
-            return "No backup yet" if has_failed else ""
+            return tr("No backup yet") if has_failed else ""
         if not has_failed and today.at - last_good <= _OLD_BACKUP_S:
             return ""
         made = days.When.of(last_good, None)
-        return f"Last good backup: {'today' if made.day == today.day else made.short(today.day)}"
+        when = tr("today") if made.day == today.day else made.short(today.day)
+        return tr("Last good backup: {when}", when=when)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -217,13 +238,13 @@ class StatusLine(QWidget):
         marks = self._marks
         budget = self._budget if self.shows_times else ""
         times = " · ".join(
-            f"{name} {max(0.0, marks[end] - marks[begin]) * 1000:.0f} ms"
+            f"{tr(name)} {max(0.0, marks[end] - marks[begin]) * 1000:.0f} ms"
             for name, begin, end in _TIMES
             if self.shows_times and begin in marks and end in marks
         )
         self._note_text = self._waiting or budget or times or self._standing
         self._fit()
-        self._tip = self._budget_tip if budget else _TIMES_TIP if times else ""
+        self._tip = self._budget_tip if budget else tr(_TIMES_TIP) if times else ""
         self._show_tip()
 
     def _show_tip(self) -> None:
@@ -233,4 +254,4 @@ class StatusLine(QWidget):
 def _duration(seconds: float) -> str:
     """ "8 s", "2 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return tr("{minutes} min {n} s", minutes=minutes, n=rest) if minutes else tr("{n} s", n=rest)

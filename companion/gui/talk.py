@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from companion.events import Phase
 from companion.gui import icons
 from companion.gui.theme import Look
+from companion.language import mark, tr
 
 RADIUS_PX = 46.0
 """92 px across."""
@@ -52,13 +53,13 @@ class Face(StrEnum):
 
 
 _NAMES = {
-    Face.READY: ("Talk", "Hold to speak, tap to keep listening"),
-    Face.ARMING: ("Talk", "The microphone is opening"),
-    Face.LISTENING: ("Stop and send", "Listening"),
-    Face.TRANSCRIBING: ("Talk", "Your words are being written down"),
-    Face.THINKING: ("Interrupt", "The companion is thinking"),
-    Face.SPEAKING: ("Interrupt", "The companion is speaking"),
-    Face.TROUBLE: ("Talk", "Waiting for you; your words are saved"),
+    Face.READY: (mark("Talk"), mark("Hold to speak, tap to keep listening")),
+    Face.ARMING: (mark("Talk"), mark("The microphone is opening")),
+    Face.LISTENING: (mark("Stop and send"), mark("Listening")),
+    Face.TRANSCRIBING: (mark("Talk"), mark("Your words are being written down")),
+    Face.THINKING: (mark("Interrupt"), mark("The companion is thinking")),
+    Face.SPEAKING: (mark("Interrupt"), mark("The companion is speaking")),
+    Face.TROUBLE: (mark("Talk"), mark("Waiting for you; your words are saved")),
 }
 _FILLED = frozenset({Face.LISTENING, Face.SPEAKING})
 _WAITING = frozenset({Face.TRANSCRIBING, Face.THINKING})
@@ -172,7 +173,7 @@ class TalkButton(QAbstractButton):
     # -- what it shows --------------------------------------------------------------------------------------
 
     def _name(self) -> None:
-        name, description = _NAMES[self.face]
+        name, description = map(tr, _NAMES[self.face])
         self.setAccessibleName(name)
         self.setAccessibleDescription(description)
         if self.isVisible():

@@ -15,6 +15,7 @@ from companion.gui.keys import READ_KEY
 from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
+from companion.language import mark, tr
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
@@ -23,23 +24,23 @@ _CENTRE_PX = 46 + OVERLAP_PX
 _WORDS_PX, _COMPOSER_PX, _EDGE_PX = 35, 56, 26
 """From the lower edge of the button to the middle of the words and to the composer, and from there to the area's end."""
 _WORDS = {
-    Face.READY: ("Ready", "Hold [{key}] to speak · tap to keep listening"),
-    Face.ARMING: ("One moment", "the microphone is opening"),
-    Face.LISTENING: ("Listening", "{time} · release to send · [Esc] discards"),
-    Face.TRANSCRIBING: ("Writing it down", "[Esc] discards"),
-    Face.THINKING: ("Thinking", "press to interrupt"),
-    Face.SPEAKING: ("Speaking", f"press to interrupt · [{READ_KEY}] to read only"),
-    Face.TROUBLE: ("Waiting for you", "your words are saved"),
+    Face.READY: (mark("Ready"), mark("Hold [{key}] to speak · tap to keep listening")),
+    Face.ARMING: (mark("One moment"), mark("the microphone is opening")),
+    Face.LISTENING: (mark("Listening"), mark("{time} · release to send · [Esc] discards")),
+    Face.TRANSCRIBING: (mark("Writing it down"), mark("[Esc] discards")),
+    Face.THINKING: (mark("Thinking"), mark("press to interrupt")),
+    Face.SPEAKING: (mark("Speaking"), mark("press to interrupt · [{read}] to read only")),
+    Face.TROUBLE: (mark("Waiting for you"), mark("your words are saved")),
 }
 _READY_HINTS = {
-    "hold": "Hold [{key}] to speak",
-    "tap": "Tap [{key}] to speak, and again to send",
-    "free": "Just speak · [Ctrl+M] closes the microphone",
+    "hold": mark("Hold [{key}] to speak"),
+    "tap": mark("Tap [{key}] to speak, and again to send"),
+    "free": mark("Just speak · [Ctrl+M] closes the microphone"),
 }
-_MUTED = ("Microphone closed", "[Ctrl+M] opens it · hold [{key}] to speak")
-_PAUSED = "Hands-free is paused · hold [{key}] to speak"
-_FREE = "{time} · pause to send · [Esc] discards"
-_LATCHED = "{time} · press again to send · [Esc] discards"
+_MUTED = (mark("Microphone closed"), mark("[Ctrl+M] opens it · hold [{key}] to speak"))
+_PAUSED = mark("Hands-free is paused · hold [{key}] to speak")
+_FREE = mark("{time} · pause to send · [Esc] discards")
+_LATCHED = mark("{time} · press again to send · [Esc] discards")
 _MAKES_ROOM = frozenset({Phase.ARMING, Phase.LISTENING, Phase.TRANSCRIBING})
 _MAY_STAY = frozenset({Phase.THINKING, Phase.SPEAKING})
 
@@ -127,23 +128,23 @@ class TalkArea(QWidget):
 
     def _show(self) -> None:
         face = face_of(self._phase, is_in_trouble=self._is_in_trouble)
-        state, hint = _WORDS[face]
+        state, hint = map(tr, _WORDS[face])
         if face is Face.LISTENING and self._is_latched:
-            hint = _LATCHED
+            hint = tr(_LATCHED)
         elif face is Face.LISTENING and self._is_free:
-            hint = _FREE
+            hint = tr(_FREE)
         elif face is Face.READY and self._is_muted:
-            state, hint = _MUTED
+            state, hint = map(tr, _MUTED)
         elif face is Face.READY and self._is_free and self._is_paused:
-            hint = _PAUSED
+            hint = tr(_PAUSED)
         elif face is Face.READY:
             # hands-free that is not on, for want of a microphone or because a voice model wants the key, promises nothing
             mode = "hold" if self._mode == "free" and not self._is_free else self._mode
-            hint = _READY_HINTS.get(mode, hint)
+            hint = tr(_READY_HINTS.get(mode, hint))
         key = self._other_key if self.composer.has_focus else self._talk_key
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)
-        self.hint.show_text(hint.format(key=key, time=time))
+        self.hint.show_text(hint.format(key=key, time=time, read=READ_KEY))
         self.button.show_face(face)
         self._make_room()
 

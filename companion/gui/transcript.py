@@ -21,6 +21,7 @@ from companion.gui.growing import Growing
 from companion.gui.reading import ReadingPage
 from companion.gui.theme import Look
 from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter
+from companion.language import tr
 
 _FLUSH_MS = 33
 _REST = 3
@@ -322,7 +323,7 @@ class Script(ReadingPage):
         if self._title:
             self._setter.heading(self._title)
         if self._first:
-            self._setter.link(f"Show {min(self._first, _TURNS_AT_ONCE)} earlier", EARLIER)
+            self._setter.link(tr("Show {first} earlier", first=min(self._first, _TURNS_AT_ONCE)), EARLIER)
         for place in range(self._first, len(self._turns)):
             self._write_turn(place)
         self._tentative_from = self._setter.end
@@ -336,7 +337,7 @@ class Script(ReadingPage):
         is_live = self._live is not None and place == len(self._turns) - 1
         said_from = 0
         if turn.said:
-            self._setter.caption("You", turn.said_at, first=self.document().isEmpty())
+            self._setter.caption(tr("You"), turn.said_at, first=self.document().isEmpty())
             said_from = self._starts[place, False] = self._setter.begin("said")
             self._setter.write_long("said", turn.said, turn.pieces, place)
         if is_live:
@@ -354,7 +355,7 @@ class Script(ReadingPage):
 
     def _open_said(self, live: ShownTurn) -> None:
         if not self._said_from:
-            self._setter.caption("You", live.said_at, first=self.document().isEmpty())
+            self._setter.caption(tr("You"), live.said_at, first=self.document().isEmpty())
             self._said_from = self._setter.begin("said")
 
     def _rewrite_told(self, live: ShownTurn) -> None:

@@ -26,6 +26,7 @@ from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, breakable, clean_text, shown_end
 from companion.gui.marked import Marked
 from companion.gui.theme import READING_LINE, Look
+from companion.language import mark, tr
 
 Kind = Literal["said", "told", "caption", "heading"]
 _INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
@@ -36,9 +37,9 @@ EARLIER = "companion:earlier"
 MORE = "companion:more"
 """Address of the line that brings the rest of very long words, with the turn's place appended."""
 _ENDINGS = {
-    ReplyState.INTERRUPTED: "You went on before the rest was heard",
-    ReplyState.CUT_OFF: "The answer was cut off here",
-    ReplyState.PARTIAL: "The answer ended here",
+    ReplyState.INTERRUPTED: mark("You went on before the rest was heard"),
+    ReplyState.CUT_OFF: mark("The answer was cut off here"),
+    ReplyState.PARTIAL: mark("The answer ended here"),
 }
 
 
@@ -150,13 +151,13 @@ class Typesetter:
     def more(self, hidden: int, place: int) -> None:
         """The line that brings the rest, where characters are hidden."""
         if hidden > 0:
-            self.link(f"Show more ({hidden:,} characters)", f"{MORE}/{place}")
+            self.link(tr("Show more ({hidden:,} characters)", hidden=hidden), f"{MORE}/{place}")
 
     def ending(self, state: ReplyState | None) -> None:
         """The quiet mark under an answer that did not end as it should; nothing for a whole one."""
         if state in _ENDINGS:
             self._begin("caption", above_px=_CAPTION_GAP_PX)
-            self._write(_ENDINGS[state], self.chars("caption"))
+            self._write(tr(_ENDINGS[state]), self.chars("caption"))
 
     def link(self, text: str, href: str) -> None:
         """A line of the window's own that can be followed."""

@@ -27,23 +27,24 @@ from companion.errors import CompanionError
 from companion.gui.announce import announce
 from companion.gui.host import WaitingTakes
 from companion.gui.labels import label
+from companion.language import mark, tr, trn
 from companion.records import WaitingTake
 from companion.tasks import spawn, stop
 
 UNDO_MS = 10_000
 """How long a discarded row offers to take it back."""
-_WHY = (
+_WHY = mark(
     "Companion closed too soon, or these could not be understood. "
     "They are kept, encrypted, until they are written down or you discard them."
 )
-_NONE = "No recordings are waiting."
-_NONE_HINT = "When one cannot be written down, it is kept here until it can be."
+_NONE = mark("No recordings are waiting.")
+_NONE_HINT = mark("When one cannot be written down, it is kept here until it can be.")
 
 
 def length_of(seconds: float) -> str:
     """ "42 s", "3 min 5 s"."""
     minutes, rest = divmod(max(1, round(seconds)), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return tr("{minutes} min {n} s", minutes=minutes, n=rest) if minutes else tr("{n} s", n=rest)
 
 
 def name_of(take: WaitingTake) -> str:
@@ -83,7 +84,7 @@ class WaitingPage(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName("Recordings waiting to be written down")
+        area.setAccessibleName(tr("Recordings waiting to be written down"))
         area.setWidget(inside)
         column.addWidget(area, 1)
         self._show_heading()
@@ -126,13 +127,13 @@ class WaitingPage(QWidget):
 
     def _show_heading(self) -> None:
         count = self.count
-        text = (
-            "1 recording is waiting to be written down"
-            if count == 1
-            else f"{count} recordings are waiting to be written down"
+        text = trn(
+            "{n} recording is waiting to be written down",
+            "{n} recordings are waiting to be written down",
+            count,
         )
-        self.heading.setText(text if count else _NONE)
-        self.hint.setText(_WHY if count else _NONE_HINT)
+        self.heading.setText(text if count else tr(_NONE))
+        self.hint.setText(tr(_WHY) if count else tr(_NONE_HINT))
 
     # -- buttons --------------------------------------------------------------------------------------------
 
@@ -160,7 +161,7 @@ class WaitingPage(QWidget):
         self._takes.discard(row.take.id)
         row.show_discarded(True)
         row.undo.setFocus(Qt.FocusReason.OtherFocusReason)
-        announce(row, "Recording discarded. You can undo this for ten seconds.")
+        announce(row, tr("Recording discarded. You can undo this for ten seconds."))
         QTimer.singleShot(UNDO_MS, row, lambda: self._gone(row))
         self._show_heading()
         self.changed.emit()
@@ -212,7 +213,7 @@ class TakeRow(QFrame):
         self.is_playing = self.is_discarded = False
         self.setProperty("card", "true")
         name = name_of(take)
-        self.setAccessibleName(f"Recording of {name}")
+        self.setAccessibleName(tr("Recording of {name}", name=name))
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 13, 18, 14)
         column.setSpacing(10)
@@ -220,20 +221,20 @@ class TakeRow(QFrame):
         column.addWidget(self._name)
         line = QHBoxLayout()
         line.setSpacing(10)
-        self.play = QPushButton("Play")
-        self.again = QPushButton("Hear again")
-        self.other = QPushButton("Hear with …")
+        self.play = QPushButton(tr("Play"))
+        self.again = QPushButton(tr("Hear again"))
+        self.other = QPushButton(tr("Hear with …"))
         self.other.setMenu(QMenu(self.other))
-        self.discard = QPushButton("Discard")
-        self.undo = QPushButton("Take it back")
+        self.discard = QPushButton(tr("Discard"))
+        self.undo = QPushButton(tr("Take it back"))
         for button, does in (
-            (self.play, "Play"),
-            (self.again, "Hear again"),
-            (self.other, "Hear with another recogniser"),
-            (self.discard, "Discard"),
-            (self.undo, "Take back"),
+            (self.play, tr("Play")),
+            (self.again, tr("Hear again")),
+            (self.other, tr("Hear with another recogniser")),
+            (self.discard, tr("Discard")),
+            (self.undo, tr("Take back")),
         ):
-            button.setAccessibleName(f"{does}: recording of {name}")
+            button.setAccessibleName(tr("{does}: recording of {name}", does=does, name=name))
             line.addWidget(button)
         line.addStretch(1)
         column.addLayout(line)
@@ -251,11 +252,13 @@ class TakeRow(QFrame):
 
     def show_playing(self, is_playing: bool) -> None:
         self.is_playing = is_playing
-        self.play.setText("Stop" if is_playing else "Play")
+        self.play.setText(tr("Stop") if is_playing else tr("Play"))
 
     def show_discarded(self, is_discarded: bool) -> None:
         self.is_discarded = is_discarded
-        self._name.setText(f"Discarded: {name_of(self.take)}" if is_discarded else name_of(self.take))
+        self._name.setText(
+            tr("Discarded: {name_of}", name_of=name_of(self.take)) if is_discarded else name_of(self.take)
+        )
         for button in (self.play, self.again, self.other, self.discard):
             button.setVisible(not is_discarded)
         self.undo.setVisible(is_discarded)

@@ -486,5 +486,5 @@ def _standing(phase: e.Phase, engines: Mapping[Role, e.EngineInUse], microphone:
     if fault:
         return fault
     if phase is e.Phase.LISTENING and hears is not None and hears.host:
-        return f"{hears.label} · live"
+        return tr("{label} · live", label=hears.label)
     return tr("Offline") if engines and not any(engine.host for engine in engines.values()) else ""

@@ -96,7 +96,7 @@ class BackupsSection(QWidget):
             button.setEnabled(bool(made))
         self.made.setEnabled(bool(made))
         self.state.setText(
-            tr("Last good backup: {in_words}", in_words=in_words(made[0].made_at)) if made else tr(_NONE)
+            tr("Last good backup: {when}", when=in_words(made[0].made_at)) if made else tr(_NONE)
         )
         here, beside = await self._source.recordings()
         said = [_recordings(here, beside)] if here.count or beside.count else []
