@@ -14,6 +14,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Event, Events, TurnFinished
 from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Role, Usage
 from companion.hosts import is_this_host
+from companion.language import mark, tr
 from companion.ledger import Cargo, Errand, on_errand
 from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent
 from companion.providers.middleware import Budget
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
 
 
-UNPRICED = ", price unknown"
+UNPRICED = mark(", price unknown")
 """Ends a receipt for what the month's sum does not know."""
 
 
@@ -69,7 +70,7 @@ class MeteredVoiceModel:
                     role=Role.HEARS,
                     who=self._errand.who,
                     host=host,
-                    what="your voice and the conversation" + ("" if self._is_priced else UNPRICED),
+                    what=tr("your voice and the conversation") + ("" if self._is_priced else tr(UNPRICED)),
                     sent_bytes=sent,
                     at=traffic.last_at,
                 )

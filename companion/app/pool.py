@@ -43,6 +43,7 @@ from companion.flow import (
     Usage,
 )
 from companion.hosts import is_this_host, origin
+from companion.language import tr
 from companion.ledger import Cargo, Errand, carried, on_errand
 from companion.log import Secret
 from companion.net import Net
@@ -430,7 +431,9 @@ class ProviderPool:
                     return await provider.check()
         except TimeoutError:
             return Health(
-                ok=False, detail=f"There was no answer within {CHECK_S:.0f} seconds.", kind=Kind.TIMEOUT
+                ok=False,
+                detail=tr("There was no answer within {check_s:.0f} seconds.", check_s=CHECK_S),
+                kind=Kind.TIMEOUT,
             )
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
@@ -446,7 +449,7 @@ class ProviderPool:
                     async with asyncio.timeout(CHECK_S):
                         return await discover(provider, server.kind)
         except TimeoutError:
-            late = f"There was no answer within {CHECK_S:.0f} seconds."
+            late = tr("There was no answer within {check_s:.0f} seconds.", check_s=CHECK_S)
             return Discovery(health=Health(ok=False, detail=late, kind=Kind.TIMEOUT), models={})
         except CompanionError as error:
             detail = f"{error.message} {error.hint}".strip()

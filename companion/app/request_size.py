@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from companion.flow import ChatRequest, HearRequest, SpeakRequest
+from companion.language import tr, trn
 from companion.providers.replay import through
 
 
@@ -44,12 +45,13 @@ class RequestSize:
     def in_words(self) -> str:
         """ "412 words and 3 earlier excerpts", "8.2 s of your voice"."""
         if self._rate_hz:
-            return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
+            return tr("{bytes:.1f} s of your voice", bytes=self._bytes / 2 / self._rate_hz)
         count = self._words - self._quoted_words
-        said = f"{count:,} words" if count != 1 else "1 word"
+        said = trn("{n:,} word", "{n:,} words", count)
         if not self._excerpts:
             return said
-        return f"{said} and {self._excerpts} earlier excerpt{'' if self._excerpts == 1 else 's'}"
+        excerpts = trn("{n} earlier excerpt", "{n} earlier excerpts", self._excerpts)
+        return tr("{words} and {excerpts}", words=said, excerpts=excerpts)
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         self._bytes = 0  # another attempt carries the same again, not more
