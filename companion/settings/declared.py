@@ -19,7 +19,12 @@ class Block:
     """One provider in one role. Empty text: the provider's own default."""
 
     model: str = setting("", label="Model", help="Empty: the provider's own default.")
-    base_url: str = setting("", label="Server address", help="Another address that speaks the same protocol.")
+    base_url: str = setting(
+        "",
+        label="Server address",
+        help="Another address that speaks the same protocol.",
+        takes_variables=True,
+    )
     voice: str = setting("", label="Voice", help="Empty: the provider's own default.")
     speed: float = setting(1.0, label="Speed", help="1 is the voice's own pace.", low=0.5, high=2.0)
 
@@ -89,7 +94,10 @@ class Server:
     """One server of the person's own, or a cluster of servers that are alike."""
 
     address: str = setting(
-        "", label="Address", help="Separate several with commas: if one does not answer, the next is asked."
+        "",
+        label="Address",
+        help="Separate several with commas: if one does not answer, the next is asked.",
+        takes_variables=True,
     )
     kind: str = setting(
         "openai",

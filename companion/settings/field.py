@@ -55,6 +55,8 @@ class Declared(Worded):
     """Named values; others are allowed too."""
     is_file: bool = False
     """The text is the path of a file."""
+    takes_variables: bool = False
+    """`${NAME}` in the file stands for a variable of the environment; everywhere else it is text like any other."""
     page: Page | None = Page.ADVANCED
     """None: it is chosen elsewhere in the window."""
     environment: str = ""
