@@ -430,11 +430,7 @@ class ProviderPool:
                 async with asyncio.timeout(CHECK_S):
                     return await provider.check()
         except TimeoutError:
-            return Health(
-                ok=False,
-                detail=tr("There was no answer within {check_s:.0f} seconds.", check_s=CHECK_S),
-                kind=Kind.TIMEOUT,
-            )
+            return _late()
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
 
@@ -449,8 +445,7 @@ class ProviderPool:
                     async with asyncio.timeout(CHECK_S):
                         return await discover(provider, server.kind)
         except TimeoutError:
-            late = tr("There was no answer within {check_s:.0f} seconds.", check_s=CHECK_S)
-            return Discovery(health=Health(ok=False, detail=late, kind=Kind.TIMEOUT), models={})
+            return Discovery(health=_late(), models={})
         except CompanionError as error:
             detail = f"{error.message} {error.hint}".strip()
             return Discovery(health=Health(ok=False, detail=detail, kind=error.kind), models={})
@@ -583,3 +578,8 @@ def _policy(settings: Settings, spec: Spec) -> Policy:
         breaker_threshold=network.circuit_breaker_threshold,
         requests_per_minute=network.requests_per_min,
     )
+
+
+def _late() -> Health:
+    detail = tr("There was no answer within {n:.0f} seconds.", n=CHECK_S)
+    return Health(ok=False, detail=detail, kind=Kind.TIMEOUT)
