@@ -11,6 +11,13 @@ from companion.flow import ChatRequest, HearRequest, SpeakRequest
 from companion.providers.replay import through
 
 
+def with_excerpts(said: str, count: int) -> str:
+    """A receipt of what went with so many excerpts of earlier reflections."""
+    if not count:
+        return said
+    return f"{said} and {count} earlier excerpt{'' if count == 1 else 's'}"
+
+
 class RequestSize:
     """What one request carried; parts that come as they are made are counted as they pass."""
 
@@ -46,10 +53,7 @@ class RequestSize:
         if self._rate_hz:
             return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
         count = self._words - self._quoted_words
-        said = f"{count:,} words" if count != 1 else "1 word"
-        if not self._excerpts:
-            return said
-        return f"{said} and {self._excerpts} earlier excerpt{'' if self._excerpts == 1 else 's'}"
+        return with_excerpts(f"{count:,} words" if count != 1 else "1 word", self._excerpts)
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         self._bytes = 0  # another attempt carries the same again, not more
