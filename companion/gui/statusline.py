@@ -24,6 +24,7 @@ _KEPT = {
     "keyring": ("lock", mark("Saved · encrypted on this computer")),
     "passphrase": ("lock", mark("Saved · encrypted on this computer")),
     "memory": ("unlocked", mark("Kept for this run only")),
+    "nowhere": ("private", mark("Nothing is kept")),
     "": ("lock", mark("The journal is opening")),
 }
 _TIMES = (
@@ -87,9 +88,9 @@ class StatusLine(QWidget):
                 self._backups = event
                 self._show()
 
-    def show_storage(self, storage: str) -> None:
-        """How the journal's key is kept; empty: the journal is not open yet."""
-        self._storage = storage
+    def show_storage(self, storage: str, *, is_private: bool = False) -> None:
+        """How the journal's key is kept; empty: the journal is not open yet. `is_private`: nothing is to be kept."""
+        self._storage = "nowhere" if is_private else storage
         self._show()
 
     def show_saved(self, is_saved: bool) -> None:
