@@ -12,6 +12,14 @@ from companion.language import tr, trn
 from companion.providers.replay import through
 
 
+def with_excerpts(said: str, count: int) -> str:
+    """A receipt of what went with so many excerpts of earlier reflections."""
+    if not count:
+        return said
+    excerpts = trn("{n} earlier excerpt", "{n} earlier excerpts", count)
+    return tr("{what} and {excerpts}", what=said, excerpts=excerpts)
+
+
 class RequestSize:
     """What one request carried; parts that come as they are made are counted as they pass."""
 
@@ -47,11 +55,7 @@ class RequestSize:
         if self._rate_hz:
             return tr("{bytes:.1f} s of your voice", bytes=self._bytes / 2 / self._rate_hz)
         count = self._words - self._quoted_words
-        said = trn("{n:,} word", "{n:,} words", count)
-        if not self._excerpts:
-            return said
-        excerpts = trn("{n} earlier excerpt", "{n} earlier excerpts", self._excerpts)
-        return tr("{words} and {excerpts}", words=said, excerpts=excerpts)
+        return with_excerpts(trn("{n:,} word", "{n:,} words", count), self._excerpts)
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         self._bytes = 0  # another attempt carries the same again, not more

@@ -133,6 +133,8 @@ def thinkers_elsewhere(settings: Settings) -> dict[str, str]:
     """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
     name = name_of(settings, Role.THINKS)
     names = [name, *stand_ins(settings, Role.THINKS, name), *recalled_to(settings)]
+    if (voice_model := speech_to_speech(settings)) is not None:
+        names.insert(0, voice_model.name)
     found = {}
     for each in names:
         try:
