@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion.app.ground import Ground
 from companion.events import Note
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.app.archive import Archive
@@ -88,7 +89,7 @@ class Library(Ground):
             self._played.stop()
             self.engine.begin(self.engine.practice)
         if not is_private and not self.settings.journal.keep:
-            self.events.emit(Note(text="Nothing is kept: the settings say so"))
+            self.events.emit(Note(text=tr("Nothing is kept: the settings say so")))
 
     # -- opening and locking --------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
+from companion.language import tr
 from companion.log import Secret
 from companion.paths import Home
 from companion.ports import Spool
@@ -442,8 +443,8 @@ class SqlJournal:
         try:
             task.result()
         except CompanionError as error:
-            hint = "It stays open: what can be read is there, and nothing was removed."
-            told = CompanionError(error.kind, "A part of the journal is damaged.", hint=hint, cause=error)
+            hint = tr("It stays open: what can be read is there, and nothing was removed.")
+            told = CompanionError(error.kind, tr("A part of the journal is damaged."), hint=hint, cause=error)
             told.actions = (Action.SHOW_FILE,)
             raise told from error
 
@@ -565,7 +566,7 @@ class SqlJournal:
 
     def _change(self, connection: Connection, turn_id: int, sql: str, *values: object) -> None:
         if not connection.execute(sql, values).rowcount and turn_id not in self.tables.purged_turns:
-            raise CompanionError(Kind.JOURNAL_UNSAVED, "The turn is not in the journal any more.")
+            raise CompanionError(Kind.JOURNAL_UNSAVED, tr("The turn is not in the journal any more."))
 
     def _end(self) -> None:
         self._takes.close()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 from companion.places import FULL
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ class Writer:
                 raise CompanionError(Kind.JOURNAL_LOCKED)
             if len(self._jobs) >= self._queue_limit:
                 raise CompanionError(
-                    Kind.JOURNAL_UNSAVED, "The disk is too slow for the journal at the moment."
+                    Kind.JOURNAL_UNSAVED, tr("The disk is too slow for the journal at the moment.")
                 )
             return self._queue(job)
 

@@ -525,7 +525,7 @@ class AIProvider(SimpleMethods):
             AIProviderAuthError: KEY_MALFORMED when no header can carry it.
         """
         if not self.api_key:
-            raise AIProviderKeyMissingError("", self.spec.name, who=self.spec.display_name)
+            raise key_missing(self.spec)
         key = revealed(self.api_key).strip()
         if not (key.isascii() and key.isprintable()):
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
@@ -585,3 +585,14 @@ class BaseImageProvider(AIProvider):
 STTProvider = TTSProvider = LLMProvider = Provider = AIProvider
 BaseTextProvider = BaseAudioProvider = BaseTTSProvider = BaseVoiceProvider = BaseRealtimeProvider = AIProvider
 """A class of a program's own may name what it is for; what it can do is seen from what it overrides."""
+
+
+def key_missing(spec: Spec) -> AIProviderKeyMissingError:
+    """That there is no key, in words for a program: where it is looked for, and where one is made."""
+    from companion.providers.config import key_variables
+
+    variables = key_variables(spec)
+    ways = [f"set {variables[0]}"] if variables else []
+    page = f" Keys are made at {spec.key_page}." if spec.key_page else ""
+    hint = f"{' or '.join(['Give it as `api_key`', *ways])}.{page}"
+    return AIProviderKeyMissingError("", spec.name, who=spec.display_name, hint=hint)

@@ -267,6 +267,20 @@ class Journal:
         help="Names of providers. Whoever thinks on this computer may; nobody else until you allow it.",
         page=None,
     )
+    meaning_by: str = setting(
+        "here",
+        label="Search by meaning with",
+        help="Anybody but this computer is sent the words of your journal, and what you look for, to make numbers of them. "
+        "It may cost money, within your budget. What you say in private never goes there.",
+        choices={
+            "here": "This computer",
+            "openai": "OpenAI",
+            "google": "Google",
+            "mistral": "Mistral",
+            "ollama": "Ollama",
+        },
+        page=Page.JOURNAL,
+    )
     keep_sound: str = setting(
         "until_written",
         label="Keep recordings of what I say and of the answers",
