@@ -102,7 +102,7 @@ class Recall:
 
     async def earlier(self, words: str, context: Context) -> tuple[Earlier, ...]:
         """What was said on other days and bears on these words, the newest first; mostly nothing. Never raises."""
-        if not self.is_on or not self._may_tell():
+        if not self.is_on or not self._may_tell(by_voice=context.by_voice):
             return ()
         try:
             async with self._archive.using() as journal:
@@ -126,11 +126,15 @@ class Recall:
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))
 
-    def _may_tell(self) -> bool:
-        """What is said is kept on disk, and whoever thinks may know what was said on other days."""
+    def _may_tell(self, *, by_voice: bool) -> bool:
+        """What is said is kept on disk, and whoever answers may know what was said on other days."""
         settings = self._settings()
+        name = roles.name_of(settings, Role.THINKS)
+        if by_voice:
+            voice_model = roles.speech_to_speech(settings)
+            name = voice_model.name if voice_model is not None else ""
         is_kept = settings.journal.keep and self._archive.place is Place.OPEN
-        return is_kept and roles.may_recall(settings, roles.name_of(settings, Role.THINKS))
+        return bool(name) and is_kept and roles.may_recall(settings, name)
 
     def send_away(self, turn_id: int) -> None:
         """Not brought up again in this reflection."""
