@@ -15,6 +15,7 @@ from companion.events import DataSent, Events
 from companion.flow import Role
 from companion.hosts import is_this_host
 from companion.journal.vectors import Elsewhere
+from companion.language import tr, trn
 from companion.ledger import Cargo, Errand, carried
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class BorrowedVectors(Elsewhere):
         from companion.calls import EmbedRequest
 
         if not self._may_send(self.provider):
-            raise CompanionError(Kind.PROVIDER_UNKNOWN, "Nobody else makes vectors of the journal any more.")
+            raise CompanionError(
+                Kind.PROVIDER_UNKNOWN, tr("Nobody else makes vectors of the journal any more.")
+            )
         request = EmbedRequest(texts=tuple(texts), dimensions=_SHORTER.get(self.provider), is_query=is_query)
         async with self._staff.lent(Role.THINKS, self.provider) as lent:
             who = lent.spec.display_name
@@ -80,7 +83,7 @@ class BorrowedVectors(Elsewhere):
         name = f"{self.provider}/{model}/{width}"
         if len(vectors) != count or not width or self.name not in ("", name):
             raise CompanionError(
-                Kind.UNAVAILABLE, "The vectors that came are of another kind.", who=self.provider
+                Kind.UNAVAILABLE, tr("The vectors that came are of another kind."), who=self.provider
             )
         self.name, self.width = name, width
         return vectors
@@ -94,7 +97,11 @@ class BorrowedVectors(Elsewhere):
         self._errand, self._words, self._told_s = None, 0, now_s
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
-                what = f"{words:,} words of your journal, to find it by meaning"
+                what = trn(
+                    "{n:,} word of your journal, to find it by meaning",
+                    "{n:,} words of your journal, to find it by meaning",
+                    words,
+                )
                 self._events.emit(
                     DataSent(
                         role=Role.EMBEDS,

@@ -16,6 +16,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Event, Events, TurnFinished
 from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Role, Usage
 from companion.hosts import is_this_host
+from companion.language import mark, tr
 from companion.ledger import Cargo, Errand, on_errand
 from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent
 from companion.providers.middleware import Budget
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
 
 
-UNPRICED = ", price unknown"
+UNPRICED = mark(", price unknown")
 """Ends a receipt for what the month's sum does not know."""
 
 
@@ -76,8 +77,8 @@ class MeteredVoiceModel:
                     role=Role.HEARS,
                     who=self._errand.who,
                     host=host,
-                    what=with_excerpts("your voice and the conversation", self._excerpts)
-                    + ("" if self._is_priced else UNPRICED),
+                    what=with_excerpts(tr("your voice and the conversation"), self._excerpts)
+                    + ("" if self._is_priced else tr(UNPRICED)),
                     sent_bytes=sent,
                     at=traffic.last_at,
                 )

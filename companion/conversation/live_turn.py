@@ -36,6 +36,7 @@ from companion.events import (
     TurnFinished,
 )
 from companion.flow import FRAME_MS, ReplyState, Role, Severity, TurnRecord
+from companion.language import tr
 from companion.ports import Gate, Journal, Player, Spool, Take
 from companion.records import Earlier, KeepSound
 from companion.tasks import spawn, stop
@@ -383,7 +384,9 @@ class LiveTurn:
         is_silent = self.take is not None and self.take.is_silent
         was_told = is_silent and len(self.recording.frames) >= SILENT_FRAMES  # while the key was held
         if self.before is None and not was_told:
-            hint = "" if is_new else "It was not sent to anybody, and is kept among the waiting recordings."
+            hint = (
+                "" if is_new else tr("It was not sent to anybody, and is kept among the waiting recordings.")
+            )
             kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
             self.fail(CompanionError(kind, hint=hint))
         if is_new:

@@ -23,6 +23,7 @@ from companion.conversation.voice_link import VoiceLink
 from companion.errors import CompanionError, Kind
 from companion.events import EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
 from companion.flow import TURN_ROLES, Message, ReplyState, Sentence, Speaker, Transcript
+from companion.language import tr
 from companion.ports import Conversation, VoiceModelEvent
 from companion.records import Earlier
 from companion.tasks import spawn, stop
@@ -320,9 +321,11 @@ class SpokenTurn(LiveTurn):
         """What is left to do for a turn that ended, however it did."""
         self.sentences.put_nowait(None)
         if not await self._words_came() and answer.error is None:
-            hint = "Your recording is kept; try again."
+            hint = tr("Your recording is kept; try again.")
             self.fail(
-                CompanionError(Kind.HEARING_FAILED, "The words of this recording did not arrive.", hint=hint)
+                CompanionError(
+                    Kind.HEARING_FAILED, tr("The words of this recording did not arrive."), hint=hint
+                )
             )
         self.look_after_words()
         if self.beginning and self.beginning not in answer.text:

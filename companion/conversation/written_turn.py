@@ -23,6 +23,7 @@ from companion.conversation.written_answer import WrittenAnswer
 from companion.errors import CompanionError, Kind
 from companion.events import DraftOffered, EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
 from companion.flow import ChatDelta, ReplyState, Sentence, Transcript
+from companion.language import tr
 from companion.records import Earlier
 from companion.tasks import spawn
 
@@ -81,8 +82,8 @@ class WrittenTurn(LiveTurn):
         if text:
             return text
         if text == "":
-            hint = "Your recording is kept; try again."
-            self.fail(CompanionError(Kind.HEARD_NOTHING, "I could not make out any words.", hint=hint))
+            hint = tr("Your recording is kept; try again.")
+            self.fail(CompanionError(Kind.HEARD_NOTHING, tr("I could not make out any words."), hint=hint))
         await over(self.spool_task)
         if self.spool is not None:
             await self.context.saver.finish(self.spool, self.number)

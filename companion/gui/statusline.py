@@ -128,13 +128,13 @@ class StatusLine(QWidget):
         self._budget_tip = "\n".join(
             tr(
                 "{name}: {actual:.0f} of {limit:.0f} ms, {told}",
-                name=each.name,
+                name=tr(each.name),
                 actual=each.actual_ms,
                 limit=each.limit_ms,
                 told=told(each),
             )
             if each.actual_ms is not None
-            else f"{each.name}: {told(each)}"
+            else f"{tr(each.name)}: {told(each)}"
             for each in spent
         )
         self._show_right()
