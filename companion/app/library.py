@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from companion.app.locking import Lock
     from companion.app.played import Played
     from companion.app.spare_key import SpareKey
+    from companion.app.spare_room import SpareRoom
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.flow import TurnRecord
@@ -103,6 +104,13 @@ class Library(Ground):
             CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
         """
         await self.archive.use_passphrase(passphrase)
+
+    @cached_property
+    def spare_room(self) -> SpareRoom:
+        """Room on the disk for the moment it is full."""
+        from companion.app.spare_room import SpareRoom
+
+        return SpareRoom(self.archive, self.events)
 
     @cached_property
     def lock(self) -> Lock:
