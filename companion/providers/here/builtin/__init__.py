@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from companion.flow import Role, VoiceInfo
+from companion.language import mark
 from companion.providers.provider import Spec
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ VOICES = (
 
 SPEC = Spec(
     name="builtin",
-    display_name="This computer",
+    display_name=mark("This computer"),
     roles=frozenset({Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
