@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ, Audio
+from companion.language import tr
 from companion.media import is_textual, may_become_sound, media_type_of, mp3_frame, spoken_of
 from companion.pcm import ENCODINGS, MonoMix, Resampler, finite, from_bytes, is_noise
 
@@ -473,7 +474,9 @@ def read_file(path: Path, rate_hz: int = CAPTURE_RATE_HZ) -> Audio:
         data = path.read_bytes()
     except OSError as error:
         raise CompanionError(
-            Kind.BAD_FILE, f"{path.name} could not be read: {error.strerror or 'it is no file'}.", cause=error
+            Kind.BAD_FILE,
+            tr("{name} could not be read: {why}.", name=path.name, why=error.strerror or tr("it is no file")),
+            cause=error,
         ) from error
     return read_bytes(data, rate_hz, path.name)
 
@@ -489,16 +492,25 @@ def read_bytes(data: bytes, rate_hz: int = CAPTURE_RATE_HZ, name: str = "The rec
         file = name if "." in name else "recording"
         raise CompanionError(
             Kind.BAD_FILE,
-            f"{name} is a {spoken_of(kind)} recording, which cannot be read here.",
-            hint=f"Convert it: ffmpeg -i {file} {Path(file).stem}.wav. Or install PyAV, which reads it too: "
-            "pip install av.",
+            tr(
+                "{name} is a {spoken_of} recording, which cannot be read here.",
+                name=name,
+                spoken_of=spoken_of(kind),
+            ),
+            hint=tr(
+                "Convert it: ffmpeg -i {file} {stem}.wav. Or install PyAV, which reads it too: pip "
+                "install av.",
+                file=file,
+                stem=Path(file).stem,
+            ),
         )
     try:
         audio = decoded(data)
     except NoSound as error:
-        what = f" It is {spoken_of(kind)}." if kind and not kind.startswith(("audio/", "video/")) else ""
-        message = f"{name} could not be read as a recording.{what}"
+        message = tr("{name} could not be read as a recording.", name=name)
+        if kind and not kind.startswith(("audio/", "video/")):
+            message = f"{message} {tr('It is {what}.', what=spoken_of(kind))}"
         raise CompanionError(Kind.BAD_FILE, message, cause=error) from error
     if not audio.pcm:
-        raise CompanionError(Kind.BAD_FILE, f"{name} holds no sound.")
+        raise CompanionError(Kind.BAD_FILE, tr("{name} holds no sound.", name=name))
     return Audio(pcm=Resampler(audio.rate_hz, rate_hz).process(audio.pcm, last=True), rate_hz=rate_hz)

@@ -112,6 +112,10 @@ class Action(StrEnum):
     CONTINUE = "continue"
 
 
+_KEPT = (mark("What you said is kept."), mark("Your recording is kept."), mark("What arrived is kept."))
+"""What the hints of faults in the middle of a reflection say beside what can be done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card(Worded):
     """One fault as a person reads it."""
@@ -443,6 +447,11 @@ class CompanionError(Exception):
         if cause is not None:
             self.__cause__ = cause
 
+    @property
+    def hint_in_window(self) -> str:
+        """The hint for somebody whose words are kept meanwhile."""
+        return self.hint
+
 
 class AIProviderError(CompanionError):
     """A provider failed. Subclasses say how; `provider`, `status`, `request_id`, `retry_after_s` say where.
@@ -486,6 +495,22 @@ class AIProviderError(CompanionError):
         self.status = status
         self.request_id = request_id
         self.retry_after_s = retry_after_s
+
+    @property
+    def hint(self) -> str:
+        """What can be done about it, for whoever calls: a program that uses the library has said nothing that is kept."""
+        said = self._hint
+        for kept in _KEPT:
+            said = said.replace(tr(kept), "")
+        return " ".join(said.split())
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint = hint
+
+    @property
+    def hint_in_window(self) -> str:
+        return self._hint
 
     @property
     def status_code(self) -> int | None:

@@ -30,6 +30,8 @@ class Cargo(StrEnum):
     """What they said and wrote, with the conversation around it."""
     MEMORY = "memory"
     """Excerpts of earlier reflections."""
+    JOURNAL = "journal"
+    """What was said on any day, to be found by meaning: only where the person lets a provider make vectors of it."""
     ANSWERS = "answers"
     """Text to be spoken to them."""
     OTHER = "other"

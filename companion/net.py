@@ -25,6 +25,7 @@ from companion.errors import (
     Kind,
 )
 from companion.hosts import host_of, is_own_network, is_this_computer, origin
+from companion.language import tr
 from companion.ledger import Booking, Ledger, Traffic, current_errand
 from companion.tasks import Fairness, Wait, spawn
 from companion.websocket import connector, discreet
@@ -237,8 +238,10 @@ class Net:
             "all", ""
         )
         if proxy and urlsplit(proxy).scheme not in ("http", "https"):
-            message = "The proxy in the environment is of a kind that Companion cannot use."
-            hint = "Set HTTPS_PROXY to an http:// address, or turn the use of proxies off in the settings."
+            message = tr("The proxy in the environment is of a kind that Companion cannot use.")
+            hint = tr(
+                "Set HTTPS_PROXY to an http:// address, or turn the use of proxies off in the settings."
+            )
             raise AIProviderUnavailableError(message, host, kind=Kind.UNREACHABLE, who=host, hint=hint)
         return proxy
 
@@ -449,8 +452,8 @@ def _trust(certificates: str) -> ssl.SSLContext:
         if certificates:
             context.load_verify_locations(certificates)
     except OSError as error:  # ssl.SSLError is one
-        message = "The file with your own server's certificate could not be read."
-        hint = "Choose another in the settings under Privacy. What you said is kept."
+        message = tr("The file with your own server's certificate could not be read.")
+        hint = tr("Choose another in the settings under Privacy. What you said is kept.")
         raise AIProviderUnavailableError(
             message, kind=Kind.UNREACHABLE, original_error=error, hint=hint
         ) from error
@@ -513,7 +516,11 @@ def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
     if 300 <= response.status_code < 400:
         target = host_of(response.headers.get("location", "")) or "another address"
         raise AIProviderError(
-            f"{host} sends the request on to {target}; the key was not sent there.",
+            tr(
+                "{host} sends the request on to {target}; the key was not sent there.",
+                host=host,
+                target=target,
+            ),
             host,
             kind=Kind.NOT_AN_API,
             who=host,
@@ -554,7 +561,7 @@ def _bounded(
                 if bounds.exceeded_by(part):
                     host = booking.host
                     raise AIProviderUnavailableError(
-                        f"{host} sent more than an answer can be; it was stopped.",
+                        tr("{host} sent more than an answer can be; it was stopped.", host=host),
                         host,
                         who=host,
                         retryable=False,

@@ -39,6 +39,11 @@ class Home:
         return self.data / "keyslots.json"
 
     @property
+    def reserve(self) -> Path:
+        """Room set aside for a full disk."""
+        return self.data / "reserve"
+
+    @property
     def takes(self) -> Path:
         return self.data / "takes"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio
+from companion.language import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -287,8 +288,8 @@ def write_file(path: Path, audio: Audio) -> None:
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise CompanionError(
             Kind.BAD_FILE,
-            f"{path.name} has no ending of a sound file.",
-            hint="Use .wav, .flac, .ogg or .mp3.",
+            tr("{name} has no ending of a sound file.", name=path.name),
+            hint=tr("Use .wav, .flac, .ogg or .mp3."),
             cause=error,
         ) from error
 

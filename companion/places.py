@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _PROBE_BYTES = 4096
@@ -86,39 +87,45 @@ def unusable(folder: Path, error: OSError | ValueError) -> CompanionError:
     """What a failure to write into `folder` means to a person."""
     number = error.errno if isinstance(error, OSError) else errno.EINVAL
     kind = Kind.DISK_FULL if number in FULL else Kind.FOLDER_UNUSABLE
-    return CompanionError(
-        kind, _sentence(folder, number, error), hint=_HINTS.get(number or 0, ""), cause=error
-    )
+    return CompanionError(kind, _sentence(folder, number, error), hint=_hint(number or 0), cause=error)
 
 
 def _sentence(folder: Path, number: int | None, error: Exception) -> str:
     name = shown(folder)
     if number in FULL:
-        return f"The disk that holds {name} is full."
+        return tr("The disk that holds {name} is full.", name=name)
     if number == errno.EROFS:
-        return f"The disk that holds {name} can only be read."
+        return tr("The disk that holds {name} can only be read.", name=name)
     if number == errno.ENAMETOOLONG:
-        return f"The name of the folder {name} is too long for this disk."
+        return tr("The name of the folder {name} is too long for this disk.", name=name)
     if number in (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE):
-        return f"The disk that holds {name} does not answer as it should."
+        return tr("The disk that holds {name} does not answer as it should.", name=name)
     if broken := _broken_link(folder):
-        return f"{shown(broken)} is a link to {shown(_target(broken))}, which is not there."
+        return tr(
+            "{shown} is a link to {shown2}, which is not there.",
+            shown=shown(broken),
+            shown2=shown(_target(broken)),
+        )
     if file := _file_in_the_way(folder):
-        return f"{shown(file)} is a file, where there should be a folder."
+        return tr("{shown} is a file, where there should be a folder.", shown=shown(file))
     if number in (errno.EACCES, errno.EPERM):
         if owner := _foreign(folder):
-            return f"The folder {shown(owner)} belongs to another user of this computer."
-        return f"Companion may not write into the folder {name}."
+            return tr("The folder {shown} belongs to another user of this computer.", shown=shown(owner))
+        return tr("Companion may not write into the folder {name}.", name=name)
     why = getattr(error, "strerror", None) or str(error)
-    return f"The folder {name} cannot be used: {why}."
+    return tr("The folder {name} cannot be used: {why}.", name=name, why=why)
 
 
-_KEPT = "What you say stays in this window until it is closed."
+_KEPT = mark("What you say stays in this window until it is closed.")
 _HINTS = {
-    **dict.fromkeys(FULL, f"{_KEPT} Make room, then try again."),
-    errno.EROFS: f"{_KEPT} Make it writable, or start with another folder: companion --home FOLDER",
-    errno.ENAMETOOLONG: f"{_KEPT} Start with a shorter one: companion --home FOLDER",
+    **dict.fromkeys(FULL, mark("Make room, then try again.")),
+    errno.EROFS: mark("Make it writable, or start with another folder: companion --home FOLDER"),
+    errno.ENAMETOOLONG: mark("Start with a shorter one: companion --home FOLDER"),
 }
+
+
+def _hint(number: int) -> str:
+    return f"{tr(_KEPT)} {tr(_HINTS[number])}" if number in _HINTS else ""
 
 
 def shown(path: Path) -> str:

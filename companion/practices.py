@@ -20,6 +20,7 @@ from pathlib import Path
 
 from companion import days
 from companion.events import PracticeChanged
+from companion.language import tr
 from companion.paths import find_home, resources
 from companion.places import read_regular
 
@@ -353,7 +354,7 @@ def find_faults(text: str) -> Iterator[Fault]:
     sections = _sections(body)
     if not sections:
         yield Fault(
-            "steps", "There is no step yet. In a file, each begins with a line such as '## Look back'."
+            "steps", tr("There is no step yet. In a file, each begins with a line such as '## Look back'.")
         )
     for n, section in enumerate(sections, 1):
         for sentence in _step_faults(n, _read_step(section)):
@@ -363,26 +364,31 @@ def find_faults(text: str) -> Iterator[Fault]:
 def _field_faults(fields: Mapping[str, str]) -> Iterator[Fault]:
     for key in sorted(fields.keys() - {*OPENINGS, *_FIELDS}):
         near = ", ".join((*_FIELDS, *OPENINGS))
-        yield Fault("file", f"The line '{key}:' means nothing here; known are {near}.")
+        yield Fault("file", tr("The line '{key}:' means nothing here; known are {near}.", key=key, near=near))
     if fields.get("title") == "":
-        yield Fault("title", "The title is missing: two or three words that you will know it by.")
+        yield Fault("title", tr("The title is missing: two or three words that you will know it by."))
     openings = {part: fields[part] for part in OPENINGS if fields.get(part)}
     if not openings:
-        yield Fault("any", "The opening question is missing, such as: What is on your mind?")
+        yield Fault("any", tr("The opening question is missing, such as: What is on your mind?"))
     for part, question in openings.items():
         if not question.endswith("?") or "?" in question[:-1]:
             yield Fault(
                 part,
-                f"The opening '{question}' has to be one question, with a question mark at its end.",
+                tr(
+                    "The opening '{question}' has to be one question, with a question mark at its end.",
+                    question=question,
+                ),
             )
     for key in ("minutes", "order"):
         value = fields.get(key, "1")
         if not _is_number(value):
-            yield Fault(key, f"'{key}: {value}' has to be a whole number, such as 5.")
+            yield Fault(
+                key, tr("'{key}: {value}' has to be a whole number, such as 5.", key=key, value=value)
+            )
     if fields.get("pace", "easy") not in PACES:
-        yield Fault("pace", f"'pace: {fields['pace']}' has to be slow, easy or brisk.")
+        yield Fault("pace", tr("'pace: {pace}' has to be slow, easy or brisk.", pace=fields["pace"]))
     if "?" in fields.get("closing", ""):
-        yield Fault("closing", "The closing lets the person go, so it cannot be a question.")
+        yield Fault("closing", tr("The closing lets the person go, so it cannot be a question."))
 
 
 def _icon(name: str) -> str:
@@ -402,12 +408,12 @@ def _number(fields: Mapping[str, str], key: str, default: int) -> int:
 
 def _step_faults(n: int, step: Step) -> Iterator[str]:
     if not step.title:
-        yield f"Step {n} has no title."
+        yield tr("Step {n} has no title.", n=n)
     for question in step.questions:
         if not question.endswith("?"):
-            yield f"In step {n}, '{question}' has to end with a question mark."
+            yield tr("In step {n}, '{question}' has to end with a question mark.", n=n, question=question)
         if set(re.findall(r"\{(\w*)\}", question)) - {"topic"}:
-            yield f"In step {n}, only {{topic}} may stand in braces: '{question}'."
+            yield tr("In step {n}, only {{topic}} may stand in braces: '{question}'.", n=n, question=question)
 
 
 def _split_front_matter(text: str) -> tuple[dict[str, str], str]:

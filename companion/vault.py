@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 from companion.log import Secret, hide
 
 T = TypeVar("T")
@@ -147,7 +148,11 @@ class Vault:
         if other:
             raise CompanionError(
                 Kind.KEY_ELSEWHERE,
-                f"This key was entered for {_host(other)}, so it is not sent to {_host(origin)}.",
+                tr(
+                    "This key was entered for {host}, so it is not sent to {host2}.",
+                    host=_host(other),
+                    host2=_host(origin),
+                ),
                 who=provider,
             )
         return None
@@ -213,8 +218,8 @@ class Vault:
         if len(key) != 32:
             raise CompanionError(
                 Kind.JOURNAL_LOCKED,
-                "The system's keyring holds something else in place of the journal's key.",
-                hint="The journal is left as it is. A passphrase that was set for it opens it.",
+                tr("The system's keyring holds something else in place of the journal's key."),
+                hint=tr("The journal is left as it is. A passphrase that was set for it opens it."),
             )
         return key
 
@@ -329,7 +334,7 @@ def _change(backend: Backend, account: str, value: str | None) -> tuple[None, _U
     _put(backend, account, value)
     if backend.get_password(SERVICE, account) != value:
         if value is None:
-            raise CompanionError(Kind.KEYRING_FAILED, "The system's keyring did not remove the key.")
+            raise CompanionError(Kind.KEYRING_FAILED, tr("The system's keyring did not remove the key."))
         undo()
         raise CompanionError(Kind.KEYRING_FAILED)
     return None, undo
@@ -478,5 +483,5 @@ class _KeyringThread:
 
 def _why(error: Exception) -> str:
     if type(error).__name__ in ("KeyringLocked", "InitError"):
-        return "The system's keyring is locked."
-    return "The system's keyring could not be used."
+        return tr("The system's keyring is locked.")
+    return tr("The system's keyring could not be used.")

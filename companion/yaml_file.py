@@ -1,4 +1,4 @@
-"""YAML text to a tree of plain values with positions, and edits of that text which keep its comments.
+"""YAML text to a tree of plain values with positions; `yaml_edit` writes other values into such a text.
 
 Reading builds the tree from parser events, without recursion and without constructing any object a tag might ask for,
 and stops at fixed depths and counts. Runs wherever it is called; ruamel is imported at the first call.
@@ -7,10 +7,7 @@ and stops at fixed depths and counts. Runs wherever it is called; ruamel is impo
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,8 @@ class Node:
     column: int
     fault: str = ""
     """Why the value must not be used; empty: it may."""
+    is_flow: bool = False
+    """A group in braces or a list in brackets."""
 
 
 class BrokenFile(ValueError):
@@ -143,7 +142,8 @@ def _take(builder: _Builder, event: Any) -> None:
     else:
         if len(builder.open) >= MAX_DEPTH:
             raise BrokenFile(f"values are nested deeper than {MAX_DEPTH} levels", line, column)
-        node = Node({} if kind == "MappingStartEvent" else [], line, column, fault)
+        empty: Any = {} if kind == "MappingStartEvent" else []
+        node = Node(empty, line, column, fault, is_flow=bool(event.flow_style))
         builder.add(node)
         builder.open.append((node, []))
     if event.anchor:
@@ -167,7 +167,7 @@ def _mapping(children: list[Node]) -> dict[str, Node]:
     result: dict[str, Node] = {}
     for key, value in zip(children[::2], children[1::2], strict=True):
         name = str(key.value) if not isinstance(key.value, (list, dict)) else "?"
-        placed = Node(value.value, key.line, key.column, value.fault or key.fault)
+        placed = Node(value.value, key.line, key.column, value.fault or key.fault, value.is_flow)
         if name in result:
             first = result[name]
             first.fault = f"this is written twice, in line {first.line} and in line {key.line}"
@@ -189,52 +189,3 @@ def plain(node: Node | None) -> Any:
     if isinstance(node.value, dict):
         return {name: plain(child) for name, child in node.value.items()}
     return [plain(child) for child in node.value] if isinstance(node.value, list) else node.value
-
-
-# -- edits --------------------------------------------------------------------------------------------------
-
-
-def edit(text: str, changes: Mapping[str, object]) -> str:
-    """`text` with other values by dotted name, everything else and the comments as they were. None removes a name.
-
-    Raises:
-        BrokenFile: the text cannot be carried over.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    yaml = YAML()
-    yaml.allow_duplicate_keys = True
-    yaml.preserve_quotes = True
-    yaml.width = 1000
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of odd but valid input; what is there stays as it is
-            tree = yaml.load(text)
-        comments_only = tree is None
-        if comments_only:
-            tree = yaml.map()
-        for name, value in changes.items():
-            _put(tree, name.split("."), value)
-        out = StringIO()
-        yaml.dump(tree, out)
-    except (YAMLError, RecursionError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
-        # ruamel meets odd but valid input with errors of many types
-        raise BrokenFile("the text cannot be edited") from error
-    return (text.rstrip("\n") + "\n\n" if comments_only and text.strip() else "") + out.getvalue()
-
-
-def _put(tree: Any, path: list[str], value: object) -> None:
-    head, *rest = path
-    if not rest:
-        if value is None:
-            tree.pop(head, None)
-        else:
-            tree[head] = value
-        return
-    if not isinstance(tree.get(head), dict):
-        if value is None:
-            return
-        tree[head] = type(tree)()
-    _put(tree[head], rest, value)
-    if not tree[head]:
-        del tree[head]

@@ -60,6 +60,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     _guard["on"] = False
 
 
+@pytest.fixture(autouse=True)
+def no_room_is_set_aside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand homes with 64 MB each would fill the disk; the tests of it are without this."""
+    if request.module.__name__ != "tests.journal.test_reserve":
+        monkeypatch.setattr("companion.journal.reserve.LEAST_FREE_BYTES", 2**62)
+
+
 @pytest.fixture
 def travel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Takes this computer into another time zone, named as POSIX does: `travel("NZDT-13")`; home again at the end."""

@@ -126,17 +126,24 @@ def test_a_bad_variable_is_named_and_costs_only_itself(home: Home) -> None:
     assert {problem.field for problem in result.problems} == {"AI_TIMEOUT", "COMPANION_TALK__NOPE"}
 
 
-def test_references_to_the_environment_but_never_to_a_secret(home: Home) -> None:
+def test_addresses_may_refer_to_the_environment_but_never_to_a_secret_and_all_else_is_text(
+    home: Home,
+) -> None:
     text = (
         "providers:\n  llm:\n    openai:\n      base_url: https://${HOST}/v1\n      model: ${OPENAI_API_KEY}\n"
-        "talk: {tap_ms: '${TAP}', tail_ms: '${UNSET}', key: $(reboot)}\n"
+        "    groq: {base_url: 'https://x.org/${OPENAI_API_KEY}'}\n    mistral: {base_url: 'https://${UNSET}'}\n"
+        "servers: {home: {address: 'http://${HOST}:8080'}}\n"
+        "talk: {tap_ms: '${TAP}', key: $(reboot)}\nsound: {microphone: '${HOST}'}\n"
     )
     result = loaded(home, text, HOST="example.org", OPENAI_API_KEY="sk-canary-000000000000", TAP="400")
     block = result.settings.role(Role.THINKS).block("openai")
-    assert (block.base_url, block.model) == ("https://example.org/v1", "")
-    assert (result.settings.talk.tap_ms, result.settings.talk.tail_ms) == (400, 200)
+    assert (block.base_url, block.model) == ("https://example.org/v1", "${OPENAI_API_KEY}")
+    assert result.settings.servers.by_name["home"].address == "http://example.org:8080"
+    assert result.settings.sound.microphone == "${HOST}", "a device may be called so"
     assert result.settings.talk.key == "$(reboot)"
-    assert {problem.field for problem in result.problems} == {"providers.llm.openai.model", "talk.tail_ms"}
+    assert {problem.field for problem in result.problems} == {
+        "talk.tap_ms", "providers.llm.groq.base_url", "providers.llm.mistral.base_url",
+    }  # fmt: skip
     assert "canary" not in repr(result)
 
 
@@ -341,12 +348,21 @@ def test_saving_keeps_comments_and_what_a_later_version_wrote(home: Home) -> Non
 
 
 @pytest.mark.parametrize(
+    "odd", ["!!x tap_ms: 300", "? tap_ms\n  : 300", "tap_ms: 300\n  tap_ms: 301", "tap_ms: &a !!x 3"]
+)
+def test_a_value_saved_over_an_odd_name_is_the_one_that_is_read(home: Home, odd: str) -> None:
+    written(home, f"talk:\n  {odd}\n  tail_ms: 250\n")
+    save(home, {"talk.tap_ms": 345})
+    assert load_settings(home, {}).settings.talk.tap_ms == 345
+
+
+@pytest.mark.parametrize(
     "text",
     ["no", "yes", "null", "1.0", "~", "a: b", "# x", "*a", "{", "Ä 'quoted' \"twice\"", "-", "0x1f", "${X}"],
 )
 def test_any_text_survives_saving_and_loading(home: Home, text: str) -> None:
     save(home, {"sound.microphone": text})
-    assert load_settings(home, {"X": "${X}"}).settings.sound.microphone == text
+    assert load_settings(home, {"X": "another"}).settings.sound.microphone == text
 
 
 def test_every_setting_survives_a_round_trip_and_a_reset(home: Home) -> None:

@@ -10,8 +10,11 @@ from tests.catalogues import MARKERS, PACKAGE, called, told_by
 
 ROOMS = (
     "errors.py",
-    "settings/declared.py",
-    "settings/window.py",
+    "settings/",
+    "app/",
+    "care/notices.py",
+    "exchange/preview.py",
+    "exchange/importing.py",
     "insights/",
     "days.py",
     "records.py",
@@ -27,9 +30,16 @@ _ENGLISH = (
     "gui/placement.py",
     "gui/screenshots.py",
     "gui/staged",
-    "gui/exchange/",
+    "app/checkup.py",
+    "app/desktop_entry.py",
+    "app/headless.py",
+    "app/journal_on_disk.py",
+    "app/parts.py",
+    "app/synced.py",
+    "settings/field.py",
+    "settings/layers.py",
 )
-"""What only developers see, what stands in a terminal, and names of fonts."""
+"""What only developers see, what stands in a terminal or is told before the language is known, and names."""
 MEANT = {
     "Space",
     "Companion",
@@ -46,6 +56,14 @@ MEANT = {
     "spare key",
     "of somebody else",
     "Wyoming",
+    "remember practice",
+    "Notify",
+    "Lock",
+    "Unlock",
+    "Activated",
+    "Deactivated",
+    "the screen is locked",
+    "Hello. This is how I sound when we think something over together.",
     "go on",
     "delete for good",
 }
@@ -56,7 +74,7 @@ _CODE = re.compile(r"\\[bwsd]|\(\?[:=!<]|://\S+$|^\W*[a-z_]+=|^[a-z_]+\.\w+$|px 
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del)\b")
 _MEASURE = re.compile(r"(^|[ }])(of|min|MB|and|to|in|on|with|by|for|or|ms|s|h)([ {]|$)")
 _OURS = """
-    getLogger debug info warning error exception setObjectName setProperty spawn start end compile startswith
+    _begin getLogger debug info warning error exception setObjectName setProperty spawn start end compile startswith
     endswith replace split partition rpartition strip lstrip rstrip import_module cast TypeVar getattr setattr
     hasattr Signal encode decode find index count glob with_name with_suffix normalize property inherits Path
     urlsplit removeprefix removesuffix NewType field setStyleSheet QKeySequence fullmatch match search sub strftime

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
+from companion.language import tr
 from companion.log import describe
 from companion.paths import Home
 from companion.ports import Journal
@@ -182,7 +183,9 @@ class Archive:
                 moving can raise. Everything is as before then.
         """
         if not self._wants_disk:
-            raise CompanionError(Kind.JOURNAL_LOCKED, "Nothing is kept in this run.", hint="You chose that.")
+            raise CompanionError(
+                Kind.JOURNAL_LOCKED, tr("Nothing is kept in this run."), hint=tr("You chose that.")
+            )
         async with self._wishing:  # the file is looked at beside the loop, and wishes keep their order
             purpose = await self._disk.purpose()
             task = self._start(partial(self._open_with_passphrase, passphrase, purpose))
@@ -241,7 +244,7 @@ class Archive:
             self._make_private()
         self._tell_left()
         self._news.set()
-        text = "Your reflections are kept from now on" if is_kept else "Nothing is kept from now on"
+        text = tr("Your reflections are kept from now on") if is_kept else tr("Nothing is kept from now on")
         self._events.emit(Note(text=text))
         self._begin(self._open_first, is_awaited=False)
 
@@ -326,7 +329,7 @@ class Archive:
         except CompanionError as error:
             _log.info("the keyring gets no key of the journal: %s", describe(error))
         else:
-            self._events.emit(Note(text="This computer's keyring opens your journal again"))
+            self._events.emit(Note(text=tr("This computer's keyring opens your journal again")))
 
     async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:
         if self.is_locked:
@@ -499,8 +502,10 @@ def _result(task: asyncio.Task[SqlJournal] | None) -> SqlJournal | None:
 def _only_to_read() -> CompanionError:
     error = CompanionError(
         Kind.JOURNAL_FOREIGN,
-        "A newer Companion wrote this journal, so here it can only be read.",
-        hint="Install the newer version to add to it. What you say until then is kept only while the app is open.",
+        tr("A newer Companion wrote this journal, so here it can only be read."),
+        hint=tr(
+            "Install the newer version to add to it. What you say until then is kept only while the app is open."
+        ),
     )
     error.actions = ()
     return error
@@ -522,19 +527,23 @@ def _what_is_odd(journal: SqlJournal, waiting: int) -> Iterator[CompanionError]:
 def _not_whole() -> CompanionError:
     error = CompanionError(
         Kind.JOURNAL_DAMAGED,
-        "This journal lacks its newest pages.",
-        hint="It was copied while Companion was open, without journal.db-wal beside it. Copy both again while it is "
-        "closed, or restore a backup: Settings, Journal.",
+        tr("This journal lacks its newest pages."),
+        hint=tr(
+            "It was copied while Companion was open, without journal.db-wal beside it. Copy both again while it is "
+            "closed, or restore a backup: Settings, Journal."
+        ),
     )
     error.actions = (Action.SHOW_FILE,)
     return error
 
 
 def _locked() -> CompanionError:
-    return CompanionError(Kind.JOURNAL_LOCKED, "Companion is locked.", hint="Unlock it to go on.")
+    return CompanionError(Kind.JOURNAL_LOCKED, tr("Companion is locked."), hint=tr("Unlock it to go on."))
 
 
 def _closed() -> CompanionError:
-    error = CompanionError(Kind.JOURNAL_LOCKED, "The journal is closed.", hint="Companion was closed.")
+    error = CompanionError(
+        Kind.JOURNAL_LOCKED, tr("The journal is closed."), hint=tr("Companion was closed.")
+    )
     error.actions = ()
     return error

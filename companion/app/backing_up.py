@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from companion.app.archive import Archive, Place
 from companion.errors import CompanionError, Kind
 from companion.events import BackupsLooked, Event, Events, JournalOpened, Note, Trouble, TurnFinished
+from companion.language import mark, tr, trn
 from companion.log import describe
 from companion.paths import Home
 from companion.places import shown
@@ -127,8 +128,12 @@ class BackingUp:
     async def restore(self, path: Path, passphrase: str = "") -> Joined:
         """As `Archive.restore`."""
         joined = await self._archive.restore(path, passphrase)
-        more = f", with {joined.turns:,} that came after it" if joined.turns else ""
-        self._events.emit(Note(text=f"The backup is your journal now{more}"))
+        text = trn(
+            "The backup is your journal now, with {n:,} turn that came after it",
+            "The backup is your journal now, with {n:,} turns that came after it",
+            joined.turns,
+        )
+        self._events.emit(Note(text=text if joined.turns else tr("The backup is your journal now")))
         return joined
 
     async def synced(self) -> tuple[str, Sequence[Path]]:
@@ -142,7 +147,15 @@ class BackingUp:
                 raise _not_open()
             joined = await journal.join(copy)
         await asyncio.to_thread(_put_aside, self._home, copy)
-        self._events.emit(Note(text=f"The copy is joined: {joined.turns:,} turns came"))
+        self._events.emit(
+            Note(
+                text=trn(
+                    "The copy is joined: {n:,} turn came",
+                    "The copy is joined: {n:,} turns came",
+                    joined.turns,
+                )
+            )
+        )
         return joined
 
     def clear_soon(self) -> None:
@@ -187,7 +200,7 @@ class BackingUp:
         except CompanionError as error:
             if not was_failing and error.kind is not Kind.JOURNAL_LOCKED:
                 told = CompanionError(
-                    error.kind, f"No backup was made. {error.message}", hint=_HINT, cause=error
+                    error.kind, f"{tr('No backup was made.')} {error.message}", hint=tr(_HINT), cause=error
                 )
                 told.actions = ()
                 self._events.emit(Trouble(error=told))
@@ -213,17 +226,23 @@ class BackingUp:
 
 
 def _not_open() -> CompanionError:
-    return CompanionError(Kind.JOURNAL_LOCKED, "The journal is not open.", hint="Nothing was backed up.")
+    return CompanionError(
+        Kind.JOURNAL_LOCKED, tr("The journal is not open."), hint=tr("Nothing was backed up.")
+    )
 
 
-_HINT = "Those of before stay. Settings, Journal shows the last good one and lets you choose another folder."
+_HINT = mark(
+    "Those of before stay. Settings, Journal shows the last good one and lets you choose another folder."
+)
 
 
 def _must_be_there(folder: Path, *, is_chosen: bool) -> None:
     """A folder that was chosen and is gone is a drive that is not plugged in: nothing is made in its place."""
     if is_chosen and not folder.is_dir():
-        hint = "Plug its drive in, or choose another folder: Settings, Journal. Backups of before stay."
-        raise CompanionError(Kind.FOLDER_UNUSABLE, f"{shown(folder)} is not there.", hint=hint)
+        hint = tr("Plug its drive in, or choose another folder: Settings, Journal. Backups of before stay.")
+        raise CompanionError(
+            Kind.FOLDER_UNUSABLE, tr("{shown} is not there.", shown=shown(folder)), hint=hint
+        )
 
 
 def _list(home: Home, folder: Path) -> Sequence[Backup]:

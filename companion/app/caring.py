@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from companion.events import Event, ProgramNoted, TurnFinished, UserSaid
+from companion.language import tr
 from companion.paths import write_atomically
 from companion.places import read_notes
 from companion.tasks import spawn, stop
@@ -92,7 +93,7 @@ class Caring:
 
     def _tell(self, due: tuple[Due, ...]) -> None:
         for each in due:
-            self._events.emit(ProgramNoted(text=each.value))
+            self._events.emit(ProgramNoted(text=tr(each.value)))
 
     def _kept(self) -> Clockwork:
         from companion.care.notices import EVERY_S, Clockwork

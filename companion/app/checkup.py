@@ -52,6 +52,7 @@ async def examine(home: Home) -> tuple[Finding, ...]:
         _display(),
         _settings(home),
         *_folders(home),
+        _room(home),
         *_synced(home),
         await _told("Sound", _sound),
         await _told("Keyring", _keyring),
@@ -105,6 +106,26 @@ def _folders(home: Home) -> tuple[Finding, ...]:
         except CompanionError as error:
             found.append(Finding(subject, "problem", error.message))
     return tuple(found)
+
+
+def _room(home: Home) -> Finding:
+    """What is set aside for a full disk."""
+    from companion.journal.reserve import LEAST_FREE_BYTES, Reserve, free_bytes
+
+    folder = next((each for each in (home.data, *home.data.parents) if each.is_dir()), home.data)
+    free, kept = free_bytes(folder), Reserve(home.reserve).bytes
+    left = f"{free / 2**30:,.1f} GB are free"
+    if kept:
+        aside = (
+            f"{kept / 2**20:,.0f} MB more are set aside, so that what you say is saved when the disk is full."
+        )
+        return Finding("Room on the disk", "ok", f"{left}; {aside}")
+    if free < LEAST_FREE_BYTES:
+        detail = (
+            f"Only {free / 2**20:,.0f} MB are free, too little to set some aside for a full disk. Make room."
+        )
+        return Finding("Room on the disk", "hint", detail)
+    return Finding("Room on the disk", "ok", f"{left}; some is set aside after the first turn.")
 
 
 def _synced(home: Home) -> tuple[Finding, ...]:

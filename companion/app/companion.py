@@ -128,7 +128,7 @@ class Companion(Library):
             journal=self.archive.using,
             engine=lambda: self.engine,
             practice=lambda name: find_practice(name, self._own_practices),
-            sound_days=self._sound_days,
+            sound_days=lambda: _sound_days(self.settings),
             played=lambda: self._played,
             voice=lambda: self.staff.engines(frozenset(), is_aloud=True).speak,
             events=self.events,
@@ -148,7 +148,9 @@ class Companion(Library):
         """Finding what was said, and bringing it up."""
         from companion.app.recall import Recall
 
-        return Recall(self.archive, lambda: self.settings, lambda: self.models.store, self.events)
+        return Recall(
+            self.archive, lambda: self.settings, self.events, lambda: self.models, lambda: self.staff
+        )
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -271,6 +273,7 @@ class Companion(Library):
         self._warming.warm()
         self.journal_desk.open()
         self.backing_up.open()
+        self.spare_room.open()
         self.lock.open()
         self.spare_key.open()
         self.recall.open()
@@ -310,10 +313,8 @@ class Companion(Library):
         await self.engine.close()
         await self.marking.close()
         await self._errands.stop()
-        await self.recovery.close()
-        await self.journal_desk.close()
-        await self.backing_up.close()
-        await self.recall.close()
+        for part in (self.recovery, self.journal_desk, self.backing_up, self.spare_room, self.recall):
+            await part.close()
         await tasks.stop(self._opening)
         await self._warming.stop()
         await self.caring.close()
@@ -453,11 +454,6 @@ class Companion(Library):
             yield self.surroundings.follow_settings
             yield self._follow_talk_mode
 
-    def _sound_days(self) -> int | None:
-        """How many days recordings are kept; None: until the person removes them."""
-        journal = self.settings.journal
-        return journal.sound_days if journal.keep_sound == KeepSound.DAYS else None
-
     # -- what the engine works with -------------------------------------------------------------------------
 
     def _turn_limits(self) -> Limits:
@@ -471,6 +467,12 @@ class Companion(Library):
 
     def _first_practice(self) -> Practice:
         return find_practice(self.settings.practice.current, self._own_practices)
+
+
+def _sound_days(settings: Settings) -> int | None:
+    """How many days recordings are kept; None: until the person removes them."""
+    journal = settings.journal
+    return journal.sound_days if journal.keep_sound == KeepSound.DAYS else None
 
 
 def _limits(talk: Talk, patience: Patience) -> Limits:

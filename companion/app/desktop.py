@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from companion.language import tr
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ async def _show_notice(router: DBusRouter, text: str) -> int:
         ValueError: nobody shows any.
     """
     hints = {"desktop-entry": ("s", "companion"), "transient": ("b", True)}
-    body = ("Companion", 0, "companion", "Companion", text, ["default", "Show"], hints, -1)
+    body = ("Companion", 0, "companion", "Companion", text, ["default", tr("Show")], hints, -1)
     return int((await _call(router, _NOTIFICATIONS, "Notify", "susssasa{sv}i", body))[0])
 
 
@@ -265,7 +266,7 @@ async def _bind(router: DBusRouter, trigger: str) -> tuple[str, str]:
     options = {"handle_token": ("s", f"{token}a"), "session_handle_token": ("s", token)}
     created = await _answered(router, "CreateSession", "a{sv}", (options,), f"{token}a")
     session = str(created["session_handle"][1])
-    wish = {"description": ("s", "Talk with Companion"), "preferred_trigger": ("s", trigger)}
+    wish = {"description": ("s", tr("Talk with Companion")), "preferred_trigger": ("s", trigger)}
     body = (session, [(_SHORTCUT, wish)], "", {"handle_token": ("s", f"{token}b")})
     bound = await _answered(router, "BindShortcuts", "oa(sa{sv})sa{sv}", body, f"{token}b")
     shortcuts: Mapping[str, Any] = dict(bound.get("shortcuts", ("", []))[1])

@@ -17,6 +17,7 @@ from companion.app.archive import Place
 from companion.entries import Entry, EntrySound
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ, Audio
+from companion.language import tr
 from companion.records import Selection
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Exchange:
             if self._place() is not Place.OPEN or journal.storage == "memory":
                 error = CompanionError(
                     Kind.JOURNAL_LOCKED,
-                    "Nothing is kept on this computer at the moment, so an import would be lost.",
-                    hint="Open the journal, or let reflections be kept, and import then.",
+                    tr("Nothing is kept on this computer at the moment, so an import would be lost."),
+                    hint=tr("Open the journal, or let reflections be kept, and import then."),
                 )
                 error.actions = ()
                 raise error
@@ -221,11 +222,11 @@ def _unwritten(error: OSError) -> CompanionError:
     from companion.journal.writer import unsaved
 
     kind = unsaved(error).kind
-    reason = error.strerror or "the disk refuses"
+    reason = error.strerror or tr("the disk refuses")
     told = CompanionError(
         kind if kind is Kind.DISK_FULL else Kind.BAD_FILE,
-        f"The export could not be written: {reason}.",
-        hint="Nothing was left there. Choose another place, or make room.",
+        tr("The export could not be written: {reason}.", reason=reason),
+        hint=tr("Nothing was left there. Choose another place, or make room."),
         cause=error,
     )
     told.actions = ()

@@ -15,6 +15,7 @@ from companion import days
 from companion.app import roles
 from companion.errors import CompanionError
 from companion.events import Event, Events, LocalTimeChanged, Trouble
+from companion.language import tr
 from companion.places import shown
 from companion.records import Selection
 from companion.tasks import spawn, stop
@@ -174,19 +175,26 @@ class JournalDesk:
         if remains.copies:
             last = max(until for _, until in remains.copies)
             day = days.When.of(last, None).day_in_words(days.now().day)
-            said.append(f"Copies of the journal hold it until {day}.")
+            said.append(tr("Copies of the journal hold it until {day}.", day=day))
         for away in await self._backups.elsewhere():
             if not away.is_there and remains.began is not None and away.newest_at >= remains.began:
                 newest = days.When.of(away.newest_at, None).day_in_words(days.now().day)
                 said.append(
-                    f"Backups in {shown(away.path)}, which is not connected, hold it until it is; the newest is of "
-                    f"{newest}."
+                    tr(
+                        "Backups in {shown}, which is not connected, hold it until it is; the newest is of "
+                        "{newest}.",
+                        shown=shown(away.path),
+                        newest=newest,
+                    )
                 )
         for aside in remains.aside:
-            said.append(f"The file put aside in {shown(aside)} holds it until you remove that folder.")
+            said.append(
+                tr("The file put aside in {shown} holds it until you remove that folder.", shown=shown(aside))
+            )
         others = sorted({roles.label_of(name) for _, name in remains.engines if _is_elsewhere(name)})
         if others:
-            said.append(f"{' and '.join(others)} had it to answer you, and may keep it for a time.")
+            names = tr(" and ").join(others)
+            said.append(tr("{names} had it to answer you, and may keep it for a time.", names=names))
         return " ".join(said)
 
     async def remains(self, session_ids: Collection[int]) -> Remains:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from companion.language import tr
 from companion.providers.wire.languages import Language, for_whisper
 from companion.settings.languages import NAMES
 
@@ -11,7 +12,11 @@ def remark(chosen: str, heard: str) -> str:
     chosen, heard = _known(chosen), _known(heard)
     if not chosen or not heard or chosen == heard:
         return ""
-    return f"That sounded like {NAMES.get(heard, heard)}, but {NAMES.get(chosen, chosen)} is set: Settings, Hearing"
+    return tr(
+        "That sounded like {heard}, but {chosen} is set: Settings, Hearing",
+        heard=tr(NAMES.get(heard, heard)),
+        chosen=tr(NAMES.get(chosen, chosen)),
+    )
 
 
 def _known(tag: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion.app.ground import Ground
 from companion.events import Note
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.app.archive import Archive
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from companion.app.locking import Lock
     from companion.app.played import Played
     from companion.app.spare_key import SpareKey
+    from companion.app.spare_room import SpareRoom
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.flow import TurnRecord
@@ -87,7 +89,7 @@ class Library(Ground):
             self._played.stop()
             self.engine.begin(self.engine.practice)
         if not is_private and not self.settings.journal.keep:
-            self.events.emit(Note(text="Nothing is kept: the settings say so"))
+            self.events.emit(Note(text=tr("Nothing is kept: the settings say so")))
 
     # -- opening and locking --------------------------------------------------------------------------------
 
@@ -102,6 +104,13 @@ class Library(Ground):
             CompanionError: WRONG_PASSPHRASE, JOURNAL_LOCKED where there is no passphrase, and all that opening can raise.
         """
         await self.archive.use_passphrase(passphrase)
+
+    @cached_property
+    def spare_room(self) -> SpareRoom:
+        """Room on the disk for the moment it is full."""
+        from companion.app.spare_room import SpareRoom
+
+        return SpareRoom(self.archive, self.events)
 
     @cached_property
     def lock(self) -> Lock:

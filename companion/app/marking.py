@@ -25,6 +25,7 @@ from companion.events import (
     TurnFinished,
     UserSaid,
 )
+from companion.language import tr
 from companion.practices import standing, summary_in, title_in
 from companion.tasks import spawn
 
@@ -161,7 +162,7 @@ class Marking:
                 await _write(session)
         except CompanionError as error:
             if tries == 0:
-                self._events.emit(Note(text=f"What you marked is not kept yet. {error.message}"))
+                self._events.emit(Note(text=f"{tr('What you marked is not kept yet.')} {error.message}"))
             if tries < _MOST_TRIES:
                 self._unkept.setdefault(session, tries + 1)
 

@@ -10,10 +10,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
+from companion.app.request_size import with_excerpts
+from companion.conversation.earlier import excerpts_in
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Event, Events, TurnFinished
 from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Role, Usage
 from companion.hosts import is_this_host
+from companion.language import mark, tr
 from companion.ledger import Cargo, Errand, on_errand
 from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent
 from companion.providers.middleware import Budget
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
 
 
-UNPRICED = ", price unknown"
+UNPRICED = mark(", price unknown")
 """Ends a receipt for what the month's sum does not know."""
 
 
@@ -42,6 +45,8 @@ class MeteredVoiceModel:
         self._errand = Errand(who=who, cargo=Cargo.VOICE)
         self._told: dict[str, int] = {}
         self._is_priced = True
+        self._excerpts = 0
+        """Of earlier reflections, since the last receipt."""
         self.forget = events.watch(self._watch)
         """Another model is in its place."""
 
@@ -56,7 +61,10 @@ class MeteredVoiceModel:
                 await stack.enter_async_context(self._lend())
                 conversation = await self._model.connect(instructions)
                 self._is_priced = _has_price(conversation.name)
-                return MeteredConversation(conversation, self._budget, stack.pop_all())
+                return MeteredConversation(conversation, self._budget, stack.pop_all(), self._instructed)
+
+    def _instructed(self, instructions: str) -> None:
+        self._excerpts += excerpts_in(instructions)
 
     def _watch(self, event: Event) -> None:
         if not isinstance(event, TurnFinished):
@@ -69,11 +77,13 @@ class MeteredVoiceModel:
                     role=Role.HEARS,
                     who=self._errand.who,
                     host=host,
-                    what="your voice and the conversation" + ("" if self._is_priced else UNPRICED),
+                    what=with_excerpts(tr("your voice and the conversation"), self._excerpts)
+                    + ("" if self._is_priced else tr(UNPRICED)),
                     sent_bytes=sent,
                     at=traffic.last_at,
                 )
                 self._events.emit(receipt)
+        self._excerpts = 0
 
 
 class MeteredConversation:
@@ -83,7 +93,14 @@ class MeteredConversation:
     vendor does not say what it took counts as one whose cost nobody knows, unless its sound is what is charged for.
     """
 
-    def __init__(self, inner: Conversation, budget: Budget, provider: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        inner: Conversation,
+        budget: Budget,
+        provider: AsyncExitStack,
+        on_instructed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._on_instructed = on_instructed
         self._inner, self._budget, self._provider = inner, budget, provider
         self._unpaid: set[int] = set()
         """Turns that were asked for and not paid yet."""
@@ -104,6 +121,7 @@ class MeteredConversation:
 
     async def instruct(self, instructions: str) -> None:
         await self._inner.instruct(instructions)
+        self._on_instructed(instructions)
 
     async def append(self, turn: int, frame: bytes) -> None:
         self._sound_s += len(frame) / 2 / CAPTURE_RATE_HZ

@@ -13,6 +13,7 @@ from companion.conversation.recording import Recording
 from companion.conversation.segments import Hear
 from companion.errors import CompanionError, Kind
 from companion.flow import FRAME_MS, Transcript
+from companion.language import tr
 from companion.pcm import level_db
 from companion.ports import Gate, Microphone
 from companion.tasks import spawn, stop
@@ -83,4 +84,4 @@ async def _patiently(hearing: asyncio.Task[None], patience_s: float) -> None:
         async with asyncio.timeout(patience_s):
             await hearing
     except TimeoutError:
-        raise CompanionError(Kind.HEARING_FAILED, who="The recogniser") from None
+        raise CompanionError(Kind.HEARING_FAILED, who=tr("The recogniser")) from None

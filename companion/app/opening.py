@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from companion.errors import Action, CompanionError, Kind
+from companion.language import tr
 from companion.log import describe
 from companion.paths import Home
 from companion.places import try_to_write
@@ -117,7 +118,7 @@ class JournalOnDisk:
 
         slots = await asyncio.to_thread(slots_of, self._home, folder_of(self._home.journal))
         if slots is None:
-            raise CompanionError(Kind.JOURNAL_MISSING, "There is no journal here yet.")
+            raise CompanionError(Kind.JOURNAL_MISSING, tr("There is no journal here yet."))
         wrapping_key = None
         if SlotKind.KEYRING in slots.kinds and not passphrase:
             wrapping_key = await (await self._vault()).get_journal_key(slots.journal_id)
@@ -178,7 +179,7 @@ class JournalOnDisk:
             await asyncio.to_thread(set_aside, self._home)
         except OSError as error:
             raise CompanionError(
-                Kind.JOURNAL_UNSAVED, "The journal's folder cannot be used.", cause=error
+                Kind.JOURNAL_UNSAVED, tr("The journal's folder cannot be used."), cause=error
             ) from error
 
 
@@ -200,11 +201,15 @@ def _forget_new(home: Home, journal_id: str) -> None:
 
 def no_passphrase(*, is_open: bool) -> CompanionError:
     """What is told where a passphrase opens nothing."""
-    hint = "It opens with the system's keyring"
+    hint = (
+        tr("It opens with the system's keyring, and is open.")
+        if is_open
+        else tr("It opens with the system's keyring. Unlock that, and try again.")
+    )
     error = CompanionError(
         Kind.JOURNAL_LOCKED,
-        "This journal has no passphrase.",
-        hint=f"{hint}, and is open." if is_open else f"{hint}. Unlock that, and try again.",
+        tr("This journal has no passphrase."),
+        hint=hint,
     )
     error.actions = (Action.RETRY,)
     return error

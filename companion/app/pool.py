@@ -43,6 +43,7 @@ from companion.flow import (
     Usage,
 )
 from companion.hosts import is_this_host, origin
+from companion.language import tr
 from companion.ledger import Cargo, Errand, carried, on_errand
 from companion.log import Secret
 from companion.net import Net
@@ -429,9 +430,7 @@ class ProviderPool:
                 async with asyncio.timeout(CHECK_S):
                     return await provider.check()
         except TimeoutError:
-            return Health(
-                ok=False, detail=f"There was no answer within {CHECK_S:.0f} seconds.", kind=Kind.TIMEOUT
-            )
+            return _late()
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}".strip(), kind=error.kind)
 
@@ -446,8 +445,7 @@ class ProviderPool:
                     async with asyncio.timeout(CHECK_S):
                         return await discover(provider, server.kind)
         except TimeoutError:
-            late = f"There was no answer within {CHECK_S:.0f} seconds."
-            return Discovery(health=Health(ok=False, detail=late, kind=Kind.TIMEOUT), models={})
+            return Discovery(health=_late(), models={})
         except CompanionError as error:
             detail = f"{error.message} {error.hint}".strip()
             return Discovery(health=Health(ok=False, detail=detail, kind=error.kind), models={})
@@ -580,3 +578,8 @@ def _policy(settings: Settings, spec: Spec) -> Policy:
         breaker_threshold=network.circuit_breaker_threshold,
         requests_per_minute=network.requests_per_min,
     )
+
+
+def _late() -> Health:
+    detail = tr("There was no answer within {n:.0f} seconds.", n=CHECK_S)
+    return Health(ok=False, detail=detail, kind=Kind.TIMEOUT)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 from companion.paths import write_atomically
 from companion.places import FULL
 from companion.practices import (
@@ -201,8 +202,8 @@ async def _in_thread(work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
     except OSError as error:
         if error.errno in FULL:
-            hint = "What you wrote stays on the page; make room and go on."
+            hint = tr("What you wrote stays on the page; make room and go on.")
             raise CompanionError(Kind.DISK_FULL, hint=hint, cause=error) from error
-        message = "The practice could not be saved."
-        hint = "What you wrote stays on the page, and it is tried again with your next change."
+        message = tr("The practice could not be saved.")
+        hint = tr("What you wrote stays on the page, and it is tried again with your next change.")
         raise CompanionError(Kind.SETTINGS_UNSAVED, message, hint=hint, cause=error) from error

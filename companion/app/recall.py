@@ -18,13 +18,16 @@ from companion import days
 from companion.app import roles
 from companion.app.archive import Place
 from companion.errors import CompanionError
-from companion.events import Event, JournalOpened, JournalRead, SessionBegan, TurnFinished
+from companion.events import Event, JournalOpened, JournalRead, SessionBegan, SettingsChanged, TurnFinished
 from companion.flow import Concern, Role, Severity
 from companion.records import Earlier, Memory
 from companion.tasks import report, spawn, stop
 
 if TYPE_CHECKING:
     from companion.app.archive import Archive
+    from companion.app.borrowed_vectors import BorrowedVectors
+    from companion.app.local_models import LocalModels
+    from companion.app.pool import ProviderPool
     from companion.conversation.organs import Context
     from companion.events import Events
     from companion.journal.store import SqlJournal
@@ -39,7 +42,9 @@ STILL, READER = "wordllama-256", "minilm-l6-int8"
 """Names of the models in the list."""
 SETTLES_S = 2.0
 """After the window is there: what it does first is not held up."""
-_READER_RESTS_S = 0.05
+HERE = "here"
+"""The setting's name for this computer."""
+_READER_RESTS_S = _ELSEWHERE_RESTS_S = 0.05
 _EVERY_S = 0.25
 """So often it is told how far the reading is."""
 
@@ -51,10 +56,13 @@ class Recall:
         self,
         archive: Archive,
         settings: Callable[[], Settings],
-        models: Callable[[], ModelStore],
         events: Events,
+        models: Callable[[], LocalModels],
+        staff: Callable[[], ProviderPool] | None = None,
     ) -> None:
-        """`models()`: those of this computer."""
+        """`models()`: those of this computer; `staff()`: the providers that may make vectors."""
+        self._staff = staff
+        self._borrowed: BorrowedVectors | None = None
         self._archive, self._settings, self._models, self._events = archive, settings, models, events
         self._made: dict[str, Model] = {}
         self._filling: asyncio.Task[None] | None = None
@@ -87,12 +95,14 @@ class Recall:
                 self._sent_away.clear()
             case JournalOpened() | TurnFinished():
                 self.read_on()
+            case SettingsChanged() if "journal.meaning_by" in event.names:
+                self.read_on()
 
     # -- while somebody talks -------------------------------------------------------------------------------
 
     async def earlier(self, words: str, context: Context) -> tuple[Earlier, ...]:
         """What was said on other days and bears on these words, the newest first; mostly nothing. Never raises."""
-        if not self.is_on or not self._may_tell():
+        if not self.is_on or not self._may_tell(by_voice=context.by_voice):
             return ()
         try:
             async with self._archive.using() as journal:
@@ -116,11 +126,15 @@ class Recall:
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))
 
-    def _may_tell(self) -> bool:
-        """What is said is kept on disk, and whoever thinks may know what was said on other days."""
+    def _may_tell(self, *, by_voice: bool) -> bool:
+        """What is said is kept on disk, and whoever answers may know what was said on other days."""
         settings = self._settings()
+        name = roles.name_of(settings, Role.THINKS)
+        if by_voice:
+            voice_model = roles.speech_to_speech(settings)
+            name = voice_model.name if voice_model is not None else ""
         is_kept = settings.journal.keep and self._archive.place is Place.OPEN
-        return is_kept and roles.may_recall(settings, roles.name_of(settings, Role.THINKS))
+        return bool(name) and is_kept and roles.may_recall(settings, name)
 
     def send_away(self, turn_id: int) -> None:
         """Not brought up again in this reflection."""
@@ -219,6 +233,7 @@ class Recall:
                     model = await self._model(name)
                     if model is not None:
                         await self._read_with(model, is_reader=name == READER)
+                await self._read_elsewhere()
             except CompanionError as error:  # closed, or a full disk: tried again with the next turn
                 _log.info("the journal is not read for finding: %s", error.message)
 
@@ -240,6 +255,50 @@ class Recall:
         await vectors.catch_up(self._tell, _READER_RESTS_S if is_reader else 0.0)
         await vectors.forget_deleted()
 
+    async def _read_elsewhere(self) -> None:
+        """The provider that the person has chosen for it makes vectors of what is kept; nobody is asked otherwise."""
+        async with self._archive.using() as journal:
+            if not self._may_borrow(journal):
+                journal.finding.elsewhere = None
+                return
+        borrowed = await self._borrow(self._settings().journal.meaning_by)
+        async with self._archive.using() as journal:
+            if not self._may_borrow(journal):
+                return
+            from companion.journal.vectors import Vectors
+
+            vectors = journal.finding.elsewhere
+            if vectors is None or not vectors.is_of(borrowed):
+                vectors = Vectors(journal.tables, borrowed)
+                await vectors.begin()
+                await vectors.warm()
+                journal.finding.elsewhere = vectors
+        try:
+            await vectors.catch_up(self._tell, _ELSEWHERE_RESTS_S)
+        finally:
+            borrowed.tell_sent(is_last=True)
+        await vectors.forget_deleted()
+
+    def _may_borrow(self, journal: SqlJournal) -> bool:
+        """It is a journal on disk, and the person has chosen somebody elsewhere."""
+        settings = self._settings()
+        is_kept = settings.journal.keep and self._archive.place is Place.OPEN and journal.storage != "memory"
+        return is_kept and self._staff is not None and settings.journal.meaning_by != HERE
+
+    async def _borrow(self, provider: str) -> BorrowedVectors:
+        from companion.app.borrowed_vectors import BorrowedVectors
+
+        assert self._staff is not None, "it was looked at before"
+        if self._borrowed is None or self._borrowed.provider != provider or not self._borrowed.name:
+            self._borrowed = BorrowedVectors(
+                provider,
+                self._staff(),
+                self._events,
+                lambda name: self._settings().journal.meaning_by == name,
+            )
+            await self._borrowed.find_out()
+        return self._borrowed
+
     def _tell(self, done: int, whole: int) -> None:
         now_s = asyncio.get_running_loop().time()
         if whole > 1 and (done >= whole or now_s - self._told_s >= _EVERY_S):
@@ -248,7 +307,7 @@ class Recall:
 
     async def _model(self, name: str) -> Model | None:
         if name not in self._made:
-            made = await asyncio.to_thread(_load, self._models(), name)
+            made = await asyncio.to_thread(_load, self._models().store, name)
             if made is None:
                 return None
             self._made[name] = made

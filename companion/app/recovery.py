@@ -16,6 +16,7 @@ from companion.app.pool import instead
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Note, Trouble, TroubleCleared
 from companion.flow import CAPTURE_RATE_HZ, Audio, Role
+from companion.language import tr
 from companion.ports import Journal
 from companion.records import WaitingTake
 
@@ -109,7 +110,7 @@ class Recovery:
         self.stop_playing()
         async with self._one_at_a_time:
             if self._is_busy():
-                self._events.emit(Note(text="One moment: your words are still being written down"))
+                self._events.emit(Note(text=tr("One moment: your words are still being written down")))
             else:
                 await self._have_heard(take_id, provider)
 
@@ -119,7 +120,9 @@ class Recovery:
             lost_s = await journal.take_damage(take_id)
         if lost_s:
             seconds = max(1, round(lost_s))
-            self._events.emit(Note(text=f"{seconds} s of that recording are damaged; the rest is heard"))
+            self._events.emit(
+                Note(text=tr("{seconds} s of that recording are damaged; the rest is heard", seconds=seconds))
+            )
         with instead({Role.HEARS: provider} if provider else {}):
             await self._hear(take_id)
 
@@ -143,7 +146,7 @@ class Recovery:
         takes = [take for take in await self.waiting() if take.id not in self._damaged]
         if not takes:
             self._events.emit(TroubleCleared())
-            self._events.emit(Note(text="No other recording is waiting to be written down"))
+            self._events.emit(Note(text=tr("No other recording is waiting to be written down")))
             return None
         if all(take.id in self._tried for take in takes):
             self._tried.clear()

@@ -14,6 +14,7 @@ from companion.app.archive import Archive, Place
 from companion.errors import Action, Kind
 from companion.events import Events, Note, Phase, Trouble, TroubleCleared
 from companion.flow import Role
+from companion.language import tr
 
 if TYPE_CHECKING:
     from companion.app.recovery import Recovery
@@ -99,7 +100,7 @@ class Remedies:
         elif kind in _KEYRING | _DISK and not is_of_turn:
             self._begin(self._open_journal(), "open journal again")
         elif kind in _DISK:
-            self._events.emit(Note(text="Saving again"))
+            self._events.emit(Note(text=tr("Saving again")))
             self._engine().retry()
         else:
             if kind in _KEYRING and self._archive.place is Place.MEMORY:
@@ -114,27 +115,27 @@ class Remedies:
         if engine.state.turn != before.turn or before.phase in (Phase.THINKING, Phase.SPEAKING):
             return
         if before.phase in _TAKE:
-            self._events.emit(Note(text="One moment: your words are still being written down"))
+            self._events.emit(Note(text=tr("One moment: your words are still being written down")))
         else:
             self._events.emit(TroubleCleared())
-            self._events.emit(Note(text="There is nothing to try again"))
+            self._events.emit(Note(text=tr("There is nothing to try again")))
 
     def _listen(self) -> None:
         if self._engine().state.phase in (Phase.ARMING, Phase.LISTENING):
-            self._events.emit(Note(text="The microphone is open"))
+            self._events.emit(Note(text=tr("The microphone is open")))
         else:
             self._open_microphone()
 
     async def _save_settings(self) -> None:
         await self._save_again()
         self._events.emit(TroubleCleared(is_all=True))
-        self._events.emit(Note(text="The settings are saved"))
+        self._events.emit(Note(text=tr("The settings are saved")))
 
     async def _download(self) -> None:
-        self._events.emit(Note(text="Fetching it again"))
+        self._events.emit(Note(text=tr("Fetching it again")))
         if await self._download_again():
             self._events.emit(TroubleCleared(is_all=True))
-            self._events.emit(Note(text="It is here now"))
+            self._events.emit(Note(text=tr("It is here now")))
 
     async def _open_journal(self) -> None:
         await self._recovery.remove_again()

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from companion.flow import ChatRequest, HearRequest, SpeakRequest
+from companion.language import tr, trn
 from companion.providers.replay import through
+
+
+def with_excerpts(said: str, count: int) -> str:
+    """A receipt of what went with so many excerpts of earlier reflections."""
+    if not count:
+        return said
+    excerpts = trn("{n} earlier excerpt", "{n} earlier excerpts", count)
+    return tr("{what} and {excerpts}", what=said, excerpts=excerpts)
 
 
 class RequestSize:
@@ -44,12 +53,9 @@ class RequestSize:
     def in_words(self) -> str:
         """ "412 words and 3 earlier excerpts", "8.2 s of your voice"."""
         if self._rate_hz:
-            return f"{self._bytes / 2 / self._rate_hz:.1f} s of your voice"
+            return tr("{bytes:.1f} s of your voice", bytes=self._bytes / 2 / self._rate_hz)
         count = self._words - self._quoted_words
-        said = f"{count:,} words" if count != 1 else "1 word"
-        if not self._excerpts:
-            return said
-        return f"{said} and {self._excerpts} earlier excerpt{'' if self._excerpts == 1 else 's'}"
+        return with_excerpts(trn("{n:,} word", "{n:,} words", count), self._excerpts)
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         self._bytes = 0  # another attempt carries the same again, not more

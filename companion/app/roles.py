@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from companion.errors import CompanionError
 from companion.events import EngineInUse
 from companion.flow import Role
+from companion.language import tr
 from companion.providers import registry
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.model_names import label_of_model
@@ -132,6 +133,8 @@ def thinkers_elsewhere(settings: Settings) -> dict[str, str]:
     """Who is asked, or may stand in, or is allowed to know the journal, and is not this computer: name -> label."""
     name = name_of(settings, Role.THINKS)
     names = [name, *stand_ins(settings, Role.THINKS, name), *recalled_to(settings)]
+    if (voice_model := speech_to_speech(settings)) is not None:
+        names.insert(0, voice_model.name)
     found = {}
     for each in names:
         try:
@@ -166,7 +169,7 @@ def in_use(settings: Settings, role: Role, found: str = "") -> EngineInUse:
         entry = entry_of(settings, role, name)
         label = entry.label if entry is not None else label_of_model(model_of(settings, role, name)) or label
     elif model := _model_here(settings, role, name, found):
-        label = f"This computer, {model}"
+        label = tr("This computer, {model}", model=model)
     return EngineInUse(role=role, provider=name, label=label, host=host)
 
 

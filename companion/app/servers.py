@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES, Role
+from companion.language import mark, tr
 from companion.providers import registry
 from companion.settings import Settings, block_fields, normalise_base_url, normalise_tcp_address
 from companion.settings.tree import is_provider_name, server_fields
@@ -77,19 +78,19 @@ def read_addresses(
         if address.url:
             found[address.url] = address.notice
     if not found:
-        raise CompanionError(Kind.UNSAFE_ADDRESS, "An address is needed.", hint=_EXAMPLES[kind])
+        raise CompanionError(Kind.UNSAFE_ADDRESS, tr("An address is needed."), hint=tr(_EXAMPLES[kind]))
     if len(found) > MOST_ADDRESSES:
         raise CompanionError(
             Kind.UNSAFE_ADDRESS,
-            f"A server can have {MOST_ADDRESSES} addresses.",
-            hint="Add the others as a server of their own.",
+            tr("A server can have {most_addresses} addresses.", most_addresses=MOST_ADDRESSES),
+            hint=tr("Add the others as a server of their own."),
         )
     return tuple(found), " ".join(dict.fromkeys(filter(None, found.values())))
 
 
 _EXAMPLES = {
-    "openai": "Write it like http://192.168.1.20:8000/v1.",
-    "wyoming": "Write it like tcp://attic.local:10300.",
+    "openai": mark("Write it like http://192.168.1.20:8000/v1."),
+    "wyoming": mark("Write it like tcp://attic.local:10300."),
 }
 
 
@@ -109,10 +110,10 @@ def drafted(
     label, is_new = " ".join(label.split()), not name
     name = name or _name_of(label)
     if not name or not is_provider_name(name):
-        raise _unnamed("It needs a name of letters or digits.")
+        raise _unnamed(tr("It needs a name of letters or digits."))
     same = [other for other in settings.servers.by_name if other != name]
     if label.casefold() in {(settings.servers.server(other).label or other).casefold() for other in same}:
-        raise _unnamed(f"There is a server called {label} already.")
+        raise _unnamed(tr("There is a server called {label} already.", label=label))
     if is_new:
         _check_new(settings, name)
     return OwnServer(name=name, addresses=addresses, kind=kind, label=label)
@@ -129,12 +130,14 @@ def same_server(settings: Settings, label: str, addresses: tuple[str, ...]) -> s
 
 def _check_new(settings: Settings, name: str) -> None:
     if name in settings.servers.by_name:
-        raise _unnamed(f"There is a server called {name} already.")
+        raise _unnamed(tr("There is a server called {name} already.", name=name))
     try:
         taken = registry.find(name)
     except CompanionError:
         return
-    raise _unnamed(f"{name} is what {taken.display_name} is called here.")
+    raise _unnamed(
+        tr("{name} is what {display_name} is called here.", name=name, display_name=taken.display_name)
+    )
 
 
 def changes_for(server: OwnServer, roles: frozenset[Role]) -> dict[str, object]:
@@ -179,4 +182,6 @@ def _name_of(label: str) -> str:
 
 
 def _unnamed(message: str) -> CompanionError:
-    return CompanionError(Kind.SETTINGS_UNSAVED, message, hint="Give it another name; nothing was changed.")
+    return CompanionError(
+        Kind.SETTINGS_UNSAVED, message, hint=tr("Give it another name; nothing was changed.")
+    )

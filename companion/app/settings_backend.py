@@ -14,6 +14,7 @@ from companion.app import desktop_entry, roles, servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.language import tr
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.paths import Home
@@ -178,7 +179,10 @@ class SettingsBackend:
 
         async with self._pool.lent(Role.THINKS, provider) as engine:
             if not isinstance(engine, MindProvider):
-                raise CompanionError(Kind.NOT_SUPPORTED, f"{engine.spec.display_name} does not write here.")
+                raise CompanionError(
+                    Kind.NOT_SUPPORTED,
+                    tr("{display_name} does not write here.", display_name=engine.spec.display_name),
+                )
             with on_errand(Errand(who=engine.spec.display_name)):
                 return await engine.pace(model)
 

@@ -16,6 +16,7 @@ from companion import days
 from companion.app.archive import Archive, Place
 from companion.errors import CompanionError
 from companion.events import Event, Events, JournalOpened, Note, SpareKeyOffered, TurnFinished
+from companion.language import tr
 from companion.log import describe
 from companion.paths import write_atomically
 from companion.places import read_notes
@@ -68,7 +69,7 @@ class SpareKey:
         async with self._archive.using() as journal:
             await journal.set_passphrase(words)
         self._is_offered = True
-        self._events.emit(Note(text="Your eight words open the journal from now on, beside the keyring"))
+        self._events.emit(Note(text=tr("Your eight words open the journal from now on, beside the keyring")))
 
     # -- inside ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from companion.app.awake import Awake, Clocks
 from companion.app.desktop import Desktop, Ears, TalkKey
 from companion.errors import CompanionError, Kind
 from companion.events import GlobalKeyChanged, LocalTimeChanged, Note, Trouble
+from companion.language import tr
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -117,11 +118,11 @@ class Surroundings:
         if was_busy:
             self._events.emit(Trouble(error=CompanionError(Kind.SLEPT), turn=self._engine().state.turn))
         elif seconds >= LONG_S:
-            self._events.emit(Note(text="Welcome back"))
+            self._events.emit(Note(text=tr("Welcome back")))
 
     def _clock_set(self, seconds: float) -> None:
         self._events.emit(
-            Note(text="The computer's clock changed; your words stay in the order you said them")
+            Note(text=tr("The computer's clock changed; your words stay in the order you said them"))
         )
 
     def _hour_changed(self, before: When, now: When) -> None:

@@ -20,6 +20,7 @@ from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
 from companion.events import Event
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS
+from companion.language import tr
 from companion.pcm import SILENCE_DB, Resampler, level_db
 
 OPEN_LIMIT_S = 5.0
@@ -175,7 +176,7 @@ class DeviceMicrophone:
         except TimeoutError as error:
             await take.close()
             raise CompanionError(
-                Kind.MICROPHONE_BUSY, "The microphone did not start.", who=self.device_name, cause=error
+                Kind.MICROPHONE_BUSY, tr("The microphone did not start."), who=self.device_name, cause=error
             ) from error
         except BaseException:
             await take.close()

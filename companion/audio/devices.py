@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar
 from companion.audio import pulse
 from companion.audio.pulse import Direction, SoundServer
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 
 T = TypeVar("T")
 _MISSING: Mapping[Direction, Kind] = {"input": Kind.NO_MICROPHONE, "output": Kind.NO_SPEAKER}
@@ -338,8 +339,8 @@ def _portaudio() -> Any:
 def _no_start(error: Exception) -> CompanionError:
     return CompanionError(
         Kind.NO_AUDIO_SYSTEM,
-        "This computer's sound system did not start.",
-        hint="Restart it, or the computer. You can write instead.",
+        tr("This computer's sound system did not start."),
+        hint=tr("Restart it, or the computer. You can write instead."),
         cause=error,
     )
 
@@ -511,7 +512,10 @@ def _refusal(direction: Direction, device: Device, error: Exception) -> Companio
     _log.info("%s %s did not open: %s", direction, device.name, error)
     if direction == "output":
         return CompanionError(
-            Kind.NO_SPEAKER, f"{device.label} could not be opened.", who=device.label, cause=error
+            Kind.NO_SPEAKER,
+            tr("{label} could not be opened.", label=device.label),
+            who=device.label,
+            cause=error,
         )
     code = _code(error)
     host_code, host_text = error.args[2][1:] if len(error.args) > 2 else (0, "")
@@ -520,5 +524,8 @@ def _refusal(direction: Direction, device: Device, error: Exception) -> Companio
     if code == _HOST_ERROR and (host_code in _ACCESS_DENIED or "denied" in host_text.lower()):
         return CompanionError(Kind.MICROPHONE_DENIED, who=device.label, cause=error)
     return CompanionError(
-        Kind.NO_MICROPHONE, f"{device.label} could not be opened.", who=device.label, cause=error
+        Kind.NO_MICROPHONE,
+        tr("{label} could not be opened.", label=device.label),
+        who=device.label,
+        cause=error,
     )

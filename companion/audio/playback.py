@@ -22,6 +22,7 @@ from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
 from companion.events import Event
 from companion.flow import Audio
+from companion.language import tr
 from companion.pcm import SILENCE_DB, Resampler, level_db
 
 _log = logging.getLogger(__name__)
@@ -382,7 +383,7 @@ class DevicePlayer:
             await in_thread(lambda: output.open(self.device_name), limit_s=OPEN_LIMIT_S, discard=Stream.close)
         except TimeoutError as error:
             raise CompanionError(
-                Kind.NO_SPEAKER, "The speaker did not start.", who=self.device_name, cause=error
+                Kind.NO_SPEAKER, tr("The speaker did not start."), who=self.device_name, cause=error
             ) from error
         self._output, self._starts_at = output, 0
         if output.stream is not None:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from companion.audio.devices import Stream, label_of
 from companion.audio.pulse import Direction
 from companion.events import DeviceNoted, Event
+from companion.language import mark, tr
 
 _log = logging.getLogger(__name__)
-_DOES = {"input": "listens", "output": "speaks"}
-_NAME = {"input": "microphone", "output": "speaker"}
+_LISTENS_INSTEAD = mark("{chosen} is not there; {label} listens instead.")
+_SPEAKS_INSTEAD = mark("{chosen} is not there; {label} speaks instead.")
 LOST_S = 0.1
 """Less sound than this nobody misses."""
 
@@ -36,21 +37,26 @@ class Remarks:
 
     def opened(self, stream: Stream, *, instead_of: str = "", has_moved: bool = False) -> None:
         """A stream runs; `instead_of` is the device that went away under it, or it `has_moved` from one that is there."""
-        label, does = stream.device.label, _DOES[self._direction]
+        label, is_input = stream.device.label, self._direction == "input"
         fell_back, self._fell_back = self._fell_back, stream.fell_back
         if instead_of:
-            again = _or_again(stream.device.full_label, instead_of)
-            self._say(f"The {_NAME[self._direction]} went away; {again}.", stream)
+            self._say(_gone(stream.device.full_label, instead_of, is_input=is_input), stream)
         elif stream.fell_back and not fell_back:
-            self._say(f"{label_of(self._chosen)} is not there; {label} {does} instead.", stream)
+            text = _LISTENS_INSTEAD if is_input else _SPEAKS_INSTEAD
+            self._say(tr(text, chosen=label_of(self._chosen), label=label), stream)
         elif fell_back and not stream.fell_back:
-            self._say(f"{label} is back.", stream)
+            self._say(tr("{label} is back.", label=label), stream)
         elif has_moved:
-            self._say(f"{stream.device.full_label} {does} now.", stream)
-        elif self._direction == "input" and stream.device.is_phone_quality and not self._has_hinted:
+            text = mark("{label} listens now.") if is_input else mark("{label} speaks now.")
+            self._say(tr(text, label=stream.device.full_label), stream)
+        elif is_input and stream.device.is_phone_quality and not self._has_hinted:
             self._has_hinted = True
             self._say(
-                f"While {label} listens, what it plays sounds like a telephone; the built-in microphone avoids that.",
+                tr(
+                    "While {label} listens, what it plays sounds like a telephone; the built-in "
+                    "microphone avoids that.",
+                    label=label,
+                ),
                 stream,
             )
 
@@ -59,7 +65,9 @@ class Remarks:
         if overflows:
             _log.info("%s: the system lost sound %d times", label, overflows)
         if seconds >= LOST_S:
-            text = f"{seconds:.1f} s of what you said were lost on the way from the microphone."
+            text = tr(
+                "{seconds:.1f} s of what you said were lost on the way from the microphone.", seconds=seconds
+            )
             _log.info("%s: %.2f s lost", label, seconds)
             self._tell(DeviceNoted(text=text, is_input=True, device=label, lost_s=round(seconds, 2)))
 
@@ -69,5 +77,16 @@ class Remarks:
         self._tell(DeviceNoted(text=text, is_input=is_input, device=device, fell_back=stream.fell_back))
 
 
-def _or_again(label: str, instead_of: str) -> str:
-    return "it is back" if label == instead_of else f"{label} goes on"
+def _gone(label: str, instead_of: str, *, is_input: bool) -> str:
+    if label == instead_of:
+        return (
+            tr("The microphone went away; it is back.")
+            if is_input
+            else tr("The speaker went away; it is back.")
+        )
+    text = (
+        mark("The microphone went away; {label} goes on.")
+        if is_input
+        else mark("The speaker went away; {label} goes on.")
+    )
+    return tr(text, label=label)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from companion.language import mark
+
 EVERY_S = 3 * 3600.0
 """Of use, between two notices that this is a program."""
 SITTING_S = 40 * 60.0
@@ -16,8 +18,10 @@ APART_S = 10 * 60.0
 class Due(StrEnum):
     """What is to be told; the value is the sentence."""
 
-    PROGRAM = "You are talking with a program, not with a person. It is no therapist, and it can be wrong."
-    PAUSE = (
+    PROGRAM = mark(
+        "You are talking with a program, not with a person. It is no therapist, and it can be wrong."
+    )
+    PAUSE = mark(
         "You have been here for a while. A pause, a window, or a person nearby may do good; this will keep."
     )
 

@@ -11,16 +11,17 @@ from functools import lru_cache
 
 from companion.care.wording import MARK
 from companion.care.words import plain
+from companion.language import mark
 
 
 class Fault(StrEnum):
     """Why an answer is stopped; the value ends the sentence that tells it."""
 
-    METHOD = "it described a way to do harm"
-    ENCOURAGES = "it spoke for doing harm"
-    HUMAN = "it claimed to be a person or a therapist"
-    GUILT = "it made leaving hard"
-    DEPENDENCE = "it made itself more important than people"
+    METHOD = mark("it described a way to do harm")
+    ENCOURAGES = mark("it spoke for doing harm")
+    HUMAN = mark("it claimed to be a person or a therapist")
+    GUILT = mark("it made leaving hard")
+    DEPENDENCE = mark("it made itself more important than people")
 
 
 STOPPED = "I stopped myself there. What came next is nothing that I should say to you."

@@ -302,7 +302,7 @@ async def _export(app: Companion, args: argparse.Namespace) -> int:
 
     from companion.app.exchange import Exchange
     from companion.app.journal_on_disk import reading
-    from companion.exchange.preview import counted
+    from companion.exchange.preview import reflections
 
     path = _path(args.names[0])
     format_name = args.format or _format_by(path, with_sound=args.sound)
@@ -332,7 +332,7 @@ async def _export(app: Companion, args: argparse.Namespace) -> int:
             }
         )
     else:
-        print(f"Exported {counted(done.reflections, 'reflection')} to {done.path}")
+        print(f"Exported {reflections(done.reflections)} to {done.path}")
     remark("An export is not encrypted: anybody who has it can read it.")
     if done.lost_recordings:
         remark(f"{done.lost_recordings:,} recordings could not be opened and are not in it.")
@@ -371,7 +371,7 @@ class _Bar:
 
 async def _import(app: Companion, args: argparse.Namespace) -> int:
     from companion.app.journal_on_disk import open_for_writing
-    from companion.exchange.preview import counted
+    from companion.exchange.preview import reflections
     from companion.gui.door import Door
 
     door = Door(app.home)
@@ -384,7 +384,7 @@ async def _import(app: Companion, args: argparse.Namespace) -> int:
             if args.json:
                 print_json({"taken_out": count})
             else:
-                print(f"Taken out again: {counted(count, 'reflection')}")
+                print(f"Taken out again: {reflections(count)}")
             return 0
         incoming = await _looked(app, _path(args.names[0]))
         batch = await app.exchange.take(incoming, frozenset(args.leave_out))

@@ -16,6 +16,7 @@ from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Mark, ReplyDelta, Trouble
 from companion.flow import ReplyState, Role, Sentence, Usage
+from companion.language import tr
 from companion.ports import Player
 
 
@@ -184,8 +185,8 @@ class Answer:
             self._say_written(STOPPED if not self.text or self.text[-1].isspace() else f" {STOPPED}")
             raise CompanionError(
                 Kind.CONTENT_REFUSED,
-                f"This answer was stopped: {fault.value}.",
-                hint="What you said is kept.",
+                tr("This answer was stopped: {fault}.", fault=tr(fault.value)),
+                hint=tr("What you said is kept."),
             )
         self._write(text, found)
 

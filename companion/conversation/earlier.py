@@ -60,7 +60,12 @@ def told(messages: tuple[Message, ...], *, may_know: bool) -> Told:
         return Told((replace(first, metadata=rest), *messages[1:]))
     quotes = quoted(json.loads(first.metadata[EARLIER]))
     sent = (replace(first, content=f"{first.content}{quotes}"), *messages[1:])
-    return Told(sent, quotes, quotes.count("<said "))
+    return Told(sent, quotes, excerpts_in(quotes))
+
+
+def excerpts_in(text: str) -> int:
+    """How many passages are quoted in what was sent."""
+    return text.count("<said day=")
 
 
 def quoted(notes: Sequence[dict[str, str]]) -> str:

@@ -19,6 +19,7 @@ from companion.conversation.own_voice import OwnVoice
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, HandsFreeChanged, Trouble, TroubleCleared
 from companion.flow import Role, TurnSignal
+from companion.language import tr
 from companion.ports import Ear, Microphone, Take
 from companion.tasks import report, spawn, stop
 
@@ -250,8 +251,8 @@ class HandsFree:
         report(error)
         told = CompanionError(
             Kind.INTERNAL,
-            "Hands-free stopped because of an error inside Companion.",
-            hint="Try again, or press Ctrl+M, to listen again. The details are in the log.",
+            tr("Hands-free stopped because of an error inside Companion."),
+            hint=tr("Try again, or press Ctrl+M, to listen again. The details are in the log."),
             cause=error,
         )
         self._events.emit(Trouble(error=told, role=Role.HEARS))

@@ -16,6 +16,7 @@ from companion import days
 from companion.conversation import turn as machine
 from companion.conversation.answer import Answer
 from companion.conversation.answer_sound import AnswerSound
+from companion.conversation.organs import Context
 from companion.conversation.recording import Recording
 from companion.conversation.session import Session
 from companion.conversation.written_answer import TurnProviders
@@ -34,9 +35,10 @@ from companion.events import (
     TroubleCleared,
     TurnFinished,
 )
-from companion.flow import FRAME_MS, ReplyState, Role, TurnRecord
+from companion.flow import FRAME_MS, ReplyState, Role, Severity, TurnRecord
+from companion.language import tr
 from companion.ports import Gate, Journal, Player, Spool, Take
-from companion.records import KeepSound
+from companion.records import Earlier, KeepSound
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from companion.conversation.organs import Organs
     from companion.conversation.turn_saver import TurnSaver
 
+RECALL_S = 0.25
+"""An answer waits no longer for what was said on other days."""
 LEVEL_FRAMES = 2
 """Input level events, one every so many frames."""
 SILENT_FRAMES = 2500 // FRAME_MS
@@ -205,6 +209,18 @@ class LiveTurn:
             return player
         self.answer_sound = AnswerSound(player)
         return self.answer_sound
+
+    async def recall(self, words: str, *, by_voice: bool = False) -> tuple[Earlier, ...]:
+        """What was said on other days; nothing where something grave was said, or the person does not want it."""
+        session = self.session
+        is_grave = self.care is not None and self.care.severity > Severity.CARE
+        if is_grave or self.continues is not None or not (words or by_voice):
+            return ()
+        said = {turn.user_text for turn in session.history}
+        began = min([turn.at for turn in session.history] + [self.at or self.began.at])
+        context = Context(session_id=session.id, began=began, by_voice=by_voice)
+        found = await self.context.organs.recall(words, context)
+        return tuple(each for each in found if each.text not in said)
 
     # -- what is known of it --------------------------------------------------------------------------------
 
@@ -368,7 +384,9 @@ class LiveTurn:
         is_silent = self.take is not None and self.take.is_silent
         was_told = is_silent and len(self.recording.frames) >= SILENT_FRAMES  # while the key was held
         if self.before is None and not was_told:
-            hint = "" if is_new else "It was not sent to anybody, and is kept among the waiting recordings."
+            hint = (
+                "" if is_new else tr("It was not sent to anybody, and is kept among the waiting recordings.")
+            )
             kind = Kind.MICROPHONE_SILENT if is_silent else Kind.HEARD_NOTHING
             self.fail(CompanionError(kind, hint=hint))
         if is_new:

@@ -35,6 +35,8 @@ class Context:
     """Of this conversation, where it is kept already."""
     began: float
     """What was said from then on belongs to it."""
+    by_voice: bool = False
+    """A voice model answers."""
 
 
 async def _nothing(words: str, context: Context) -> tuple[Earlier, ...]:

@@ -15,14 +15,17 @@ from typing import Any
 
 from companion.conversation import turn as machine
 from companion.conversation.continuation import GO_ON, kept_of
-from companion.conversation.live_turn import LiveTurn, over
+from companion.conversation.earlier import told
+from companion.conversation.live_turn import RECALL_S, LiveTurn, over
 from companion.conversation.prompt import messages_of
 from companion.conversation.spoken_answer import SpokenAnswer
 from companion.conversation.voice_link import VoiceLink
 from companion.errors import CompanionError, Kind
-from companion.events import Mark, ReplyContinued, TranscriptHeard
+from companion.events import EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
 from companion.flow import TURN_ROLES, Message, ReplyState, Sentence, Speaker, Transcript
+from companion.language import tr
 from companion.ports import Conversation, VoiceModelEvent
+from companion.records import Earlier
 from companion.tasks import spawn, stop
 
 WORDS_S = 5.0
@@ -239,7 +242,8 @@ class SpokenTurn(LiveTurn):
         self.sent_to, answer.is_aloud = conversation, conversation.is_spoken
         await over(self.link.interrupting)
         more = self.care.instruction if self.care is not None else self.session.care.standing
-        await conversation.instruct(messages_of(self.session, "", more=more)[0].content)
+        prompt = messages_of(self.session, "", more=more, earlier=await self._earlier())
+        await conversation.instruct(told(prompt, may_know=True).messages[0].content)
         if not is_spoken:
             await conversation.add(Message(Speaker.USER, self.text))
         if self.continues is not None:
@@ -249,6 +253,19 @@ class SpokenTurn(LiveTurn):
             await conversation.add(Message(Speaker.USER, GO_ON))
         await conversation.respond(self.number)
         self.mark(Mark.ASKED)
+
+    async def _earlier(self) -> tuple[Earlier, ...]:
+        """What was said on other days and bears on these words; on those before, where a take's own are not known yet."""
+        history = self.session.history
+        words = self.text or self._words() or (history[-1].user_text if history else "")
+        recalling = spawn(self.recall(words, by_voice=True), name="recall")
+        await asyncio.wait([recalling], timeout=RECALL_S)
+        if not recalling.done():
+            recalling.cancel()
+            return ()
+        if earlier := recalling.result():
+            self.context.events.emit(EarlierRecalled(turn=self.number, passages=earlier))
+        return earlier
 
     # -- what is kept ---------------------------------------------------------------------------------------
 
@@ -304,9 +321,11 @@ class SpokenTurn(LiveTurn):
         """What is left to do for a turn that ended, however it did."""
         self.sentences.put_nowait(None)
         if not await self._words_came() and answer.error is None:
-            hint = "Your recording is kept; try again."
+            hint = tr("Your recording is kept; try again.")
             self.fail(
-                CompanionError(Kind.HEARING_FAILED, "The words of this recording did not arrive.", hint=hint)
+                CompanionError(
+                    Kind.HEARING_FAILED, tr("The words of this recording did not arrive."), hint=hint
+                )
             )
         self.look_after_words()
         if self.beginning and self.beginning not in answer.text:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from companion.events import Mark
+from companion.language import mark, tr
 
 TEXT_COLUMNS = 40
 """Width of the bars in the text form, from release to the first sound."""
@@ -77,29 +78,29 @@ class Spent:
 
 _PATH = (
     (Mark.RELEASED, "", Owner.YOU),
-    (Mark.LAST_FRAME, "tail", Owner.OURS),
-    (Mark.TRANSCRIPT, "hearing", Owner.HEARING),
-    (Mark.ASKED, "asking", Owner.OURS),
-    (Mark.FIRST_TOKEN, "first token", Owner.THINKING),
-    (Mark.FIRST_CLAUSE, "first clause", Owner.OURS),
-    (Mark.FIRST_AUDIO, "first audio", Owner.VOICE),
-    (Mark.FIRST_SOUND, "first sound", Owner.OURS),
+    (Mark.LAST_FRAME, mark("tail"), Owner.OURS),
+    (Mark.TRANSCRIPT, mark("hearing"), Owner.HEARING),
+    (Mark.ASKED, mark("asking"), Owner.OURS),
+    (Mark.FIRST_TOKEN, mark("first token"), Owner.THINKING),
+    (Mark.FIRST_CLAUSE, mark("first clause"), Owner.OURS),
+    (Mark.FIRST_AUDIO, mark("first audio"), Owner.VOICE),
+    (Mark.FIRST_SOUND, mark("first sound"), Owner.OURS),
 )
 """The way to the first sound: each stage is named after the mark that ends it."""
 
 _BESIDE = (
-    ("opening", Mark.PRESSED, Mark.FIRST_FRAME, Owner.OURS),
-    ("talking", Mark.FIRST_FRAME, Mark.RELEASED, Owner.YOU),
-    ("writing", Mark.FIRST_TOKEN, Mark.REPLY_DONE, Owner.THINKING),
-    ("speaking", Mark.FIRST_SOUND, Mark.LAST_SOUND, Owner.VOICE),
+    (mark("opening"), Mark.PRESSED, Mark.FIRST_FRAME, Owner.OURS),
+    (mark("talking"), Mark.FIRST_FRAME, Mark.RELEASED, Owner.YOU),
+    (mark("writing"), Mark.FIRST_TOKEN, Mark.REPLY_DONE, Owner.THINKING),
+    (mark("speaking"), Mark.FIRST_SOUND, Mark.LAST_SOUND, Owner.VOICE),
 )
 """Stages that nobody waits for."""
 
 _BUDGET = (
-    ("end of turn", Mark.RELEASED, Mark.TRANSCRIPT, 300.0),
-    ("first token", Mark.ASKED, Mark.FIRST_TOKEN, 100.0),
-    ("first audio", Mark.FIRST_CLAUSE, Mark.FIRST_AUDIO, 150.0),
-    ("whole", Mark.RELEASED, Mark.FIRST_SOUND, 700.0),
+    (mark("end of turn"), Mark.RELEASED, Mark.TRANSCRIPT, 300.0),
+    (mark("first token"), Mark.ASKED, Mark.FIRST_TOKEN, 100.0),
+    (mark("first audio"), Mark.FIRST_CLAUSE, Mark.FIRST_AUDIO, 150.0),
+    (mark("whole"), Mark.RELEASED, Mark.FIRST_SOUND, 700.0),
 )
 
 
@@ -136,8 +137,8 @@ def waterfall(timeline: Mapping[str, float]) -> list[str]:
 def told(spent: Spent) -> str:
     """What was spent against its limit, in words: "kept", "over", or that it did not happen."""
     if spent.actual_ms is None:
-        return "not in this turn"
-    return "kept" if spent.is_kept else "over"
+        return tr("not in this turn")
+    return tr("kept") if spent.is_kept else tr("over")
 
 
 def _at(timeline: Mapping[str, float], mark: Mark) -> float | None:
@@ -153,24 +154,24 @@ def _waited_for(timeline: Mapping[str, float]) -> dict[Mark, float]:
     """
     path: dict[Mark, float] = {}
     next_ms = math.inf
-    for mark, _, _ in reversed(_PATH):
-        at_ms = _at(timeline, mark)
+    for point, _, _ in reversed(_PATH):
+        at_ms = _at(timeline, point)
         if at_ms is not None and max(at_ms, 0.0) <= next_ms:
-            path[mark] = next_ms = max(at_ms, 0.0)
+            path[point] = next_ms = max(at_ms, 0.0)
     return dict(reversed(path.items()))
 
 
 def _along(path: Mapping[Mark, float]) -> list[Stage]:
     found: list[Stage] = []
     start_ms: float | None = None
-    for mark, name, owner in _PATH:
-        if mark not in path:
+    for point, name, owner in _PATH:
+        if point not in path:
             continue
         if start_ms is not None:
             found.append(
-                Stage(name=name, start_ms=start_ms, end_ms=path[mark], owner=owner, is_waited_for=True)
+                Stage(name=name, start_ms=start_ms, end_ms=path[point], owner=owner, is_waited_for=True)
             )
-        start_ms = path[mark]
+        start_ms = path[point]
     return found
 
 

@@ -17,6 +17,7 @@ from companion.conversation.heard import SpokenTrack
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Mark, ReplyEnded, ReplyTakenBack, Trouble
 from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
+from companion.language import tr
 from companion.tasks import spawn, stop
 
 GUIDE = "guide/"
@@ -226,8 +227,8 @@ class WrittenAnswer(Answer):
 def _too_long() -> CompanionError:
     error = CompanionError(
         Kind.CUT_OFF,
-        "The answer reached the longest length you allow.",
-        hint="What arrived is kept; the limit is in the settings under Thinking.",
+        tr("The answer reached the longest length you allow."),
+        hint=tr("What arrived is kept; the limit is in the settings under Thinking."),
     )
     error.actions = (Action.CONTINUE,)
     return error

@@ -15,20 +15,17 @@ from typing import Any
 from companion.care.wording import MAY_RAISE_A_HAND
 from companion.conversation import turn as machine
 from companion.conversation.continuation import kept_of
-from companion.conversation.live_turn import LiveTurn, over
-from companion.conversation.organs import Context
+from companion.conversation.live_turn import RECALL_S, LiveTurn, over
 from companion.conversation.prompt import messages_of
 from companion.conversation.segments import hear_in_segments
 from companion.conversation.speculative import SpeculativeAnswer
 from companion.conversation.written_answer import WrittenAnswer
 from companion.errors import CompanionError, Kind
 from companion.events import DraftOffered, EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
-from companion.flow import ChatDelta, ReplyState, Sentence, Severity, Transcript
+from companion.flow import ChatDelta, ReplyState, Sentence, Transcript
+from companion.language import tr
 from companion.records import Earlier
 from companion.tasks import spawn
-
-RECALL_S = 0.25
-"""An answer waits no longer for what was said on other days."""
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
@@ -85,8 +82,8 @@ class WrittenTurn(LiveTurn):
         if text:
             return text
         if text == "":
-            hint = "Your recording is kept; try again."
-            self.fail(CompanionError(Kind.HEARD_NOTHING, "I could not make out any words.", hint=hint))
+            hint = tr("Your recording is kept; try again.")
+            self.fail(CompanionError(Kind.HEARD_NOTHING, tr("I could not make out any words."), hint=hint))
         await over(self.spool_task)
         if self.spool is not None:
             await self.context.saver.finish(self.spool, self.number)
@@ -141,7 +138,7 @@ class WrittenTurn(LiveTurn):
             and not self.context.organs.review_first()
             and not self.session.care.may_act(words)
         ):
-            self.recall_task = spawn(self._recall(words), name="recall")
+            self.recall_task = spawn(self.recall(words), name="recall")
             self.speculative = SpeculativeAnswer(words, self._thought_ahead(words, self.recall_task))
 
     async def _thought_ahead(
@@ -163,7 +160,7 @@ class WrittenTurn(LiveTurn):
     def ask(self, previous: asyncio.Task[None] | None) -> None:
         self.take_care(self.text)
         if self.speculative is None or self.speculative.words != self.text:
-            self.recall_task = spawn(self._recall(self.text), name="recall")
+            self.recall_task = spawn(self.recall(self.text), name="recall")
         # Not the turn's own work: the words are saved whatever becomes of the answer.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
         self.answer_task = self.context.work(self, self._answer(self.save_task, previous), "answer")
@@ -210,18 +207,6 @@ class WrittenTurn(LiveTurn):
         )
         messages = messages or messages_of(self.session, self.text, kept, more)
         await answer.run(messages, self.session.practice.name)
-
-    async def _recall(self, words: str) -> tuple[Earlier, ...]:
-        """Nothing where something grave was said, or the person does not want it."""
-        session = self.session
-        is_grave = self.care is not None and self.care.severity > Severity.CARE
-        if not words or is_grave or self.continues is not None:
-            return ()
-        said = {turn.user_text for turn in session.history}
-        began = min([turn.at for turn in session.history] + [self.at or self.began.at])
-        context = Context(session_id=session.id, began=began)
-        found = await self.context.organs.recall(words, context)
-        return tuple(each for each in found if each.text not in said)
 
     async def _recalled(self) -> tuple[Earlier, ...]:
         """What was found in time: an answer is not held up by it."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from companion.confined import confine
+from companion.language import mark
 
 MEMORY_BYTES = 512 * 2**20
 CPU_S = 60
@@ -41,9 +42,9 @@ def read(path: Path, out: BinaryIO) -> None:
     except (Refused, TooMuch) as refused:
         tell({"refused": str(refused)})
     except MemoryError:
-        tell({"refused": "It needs more memory than a journal can take."})
+        tell({"refused": mark("It needs more memory than a journal can take.")})
     except RecursionError:
-        tell({"refused": "It is nested too deeply to be a journal."})
+        tell({"refused": mark("It is nested too deeply to be a journal.")})
     out.flush()
 
 

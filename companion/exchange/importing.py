@@ -21,6 +21,7 @@ from companion.entries import Entry
 from companion.errors import CompanionError, Kind
 from companion.exchange.lines import from_document
 from companion.exchange.preview import ODD, Preview
+from companion.language import mark, tr
 from companion.records import SoundSide
 
 _log = logging.getLogger(__name__)
@@ -32,8 +33,8 @@ _LONGEST_SOUND = 64 * 2**20
 MOST_HELD_BYTES = 384 * 2**20
 _TELL_EVERY = 25
 """Entries between two words about how far it is; the loop has its turn there too."""
-UNCHANGED = "The journal is unchanged."
-_TOO_LONG = "It takes too long to read."
+UNCHANGED = mark("The journal is unchanged.")
+_TOO_LONG = mark("It takes too long to read.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +102,19 @@ async def read(path: Path, told: Callable[[int], None] = lambda _: None) -> Inco
     try:
         process = await start_child("exchange.child", _absolute(path), longest_line=_LONGEST_LINE)
     except (OSError, ValueError) as error:
-        raise _refused("It could not be read: the process that reads does not start.", error) from error
+        raise _refused(tr("It could not be read: the process that reads does not start."), error) from error
     try:
         async with asyncio.timeout(LONGEST_S):
             incoming = await _receive(process, path, told)
             await process.wait()
     except TimeoutError as error:
-        raise _refused(_TOO_LONG, error) from error
+        raise _refused(tr(_TOO_LONG), error) from error
     finally:
         kill(process)
         await process.wait()
     if incoming is None:
         _log.info("the process that reads ended with %s", process.returncode)
-        raise _refused("It could not be read: it needs too much time or memory, or is damaged.")
+        raise _refused(tr("It could not be read: it needs too much time or memory, or is damaged."))
     return incoming
 
 
@@ -140,7 +141,7 @@ async def sounds_of(path: Path, names: Sequence[str]) -> AsyncGenerator[tuple[st
             if pcm and said["sound"] == name:
                 yield name, pcm
     except (TimeoutError, OSError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError) as error:
-        raise _refused("The recordings could not be read.", error) from error
+        raise _refused(tr("The recordings could not be read."), error) from error
     finally:
         kill(process)
         await process.wait()
@@ -159,11 +160,11 @@ async def _receive(
             line = await process.stdout.readline()
             said = json.loads(line) if line.endswith(b"\n") else None
         except ValueError as error:  # a line that never ends, or none of ours
-            raise _refused("It could not be read: one of its entries is too large.", error) from error
+            raise _refused(tr("It could not be read: one of its entries is too large."), error) from error
         if not isinstance(said, dict):
             return None
         if "refused" in said:
-            raise _refused(str(said["refused"])[:400])
+            raise _refused(tr(str(said["refused"])[:400]))
         if "done" in said:
             preview = _preview(path.name or str(path), said["done"], len(held))
             return Incoming(preview, held, path, sounds).without(())
@@ -172,7 +173,7 @@ async def _receive(
             continue
         size += len(line)
         if size > MOST_HELD_BYTES:
-            raise _refused("It is larger than can be imported at once. Import it in parts.")
+            raise _refused(tr("It is larger than can be imported at once. Import it in parts."))
         sounds += [
             SoundFile(turn.uid, sound.side, sound.file, sound.kept_at)
             for turn in entry.turns
@@ -206,6 +207,6 @@ def _pairs(rows: list[list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _refused(sentence: str, cause: BaseException | None = None) -> CompanionError:
-    error = CompanionError(Kind.BAD_FILE, sentence, hint=UNCHANGED, cause=cause)
+    error = CompanionError(Kind.BAD_FILE, sentence, hint=tr(UNCHANGED), cause=cause)
     error.actions = ()
     return error

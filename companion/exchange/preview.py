@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from companion.days import date_in_words
+from companion.language import mark, number, tr, trn
+
 FUTURE, EARLY, TWICE = "future", "early", "twice"
-ODD = {
-    FUTURE: ("{n} dated in the future", "{n} dated in the future"),
-    EARLY: ("{n} dated before 1900", "{n} dated before 1900"),
-    TWICE: ("{n} that shares its name with another", "{n} that share their names with others"),
+ODD: Mapping[str, Callable[[int], str]] = {
+    FUTURE: lambda n: trn("{n:,} dated in the future", "{n:,} dated in the future", n),
+    EARLY: lambda n: trn("{n:,} dated before 1900", "{n:,} dated before 1900", n),
+    TWICE: lambda n: trn(
+        "{n:,} that shares its name with another", "{n:,} that share their names with others", n
+    ),
 }
-"""What may be odd about an entry that can come in or be left out: for one, for several."""
+"""What may be odd about an entry that can come in or be left out, and how many such are told."""
+_LEAVE_OUT: Mapping[str, Callable[[int], str]] = {
+    FUTURE: lambda n: trn("Leave out {n:,} dated in the future", "Leave out {n:,} dated in the future", n),
+    EARLY: lambda n: trn("Leave out {n:,} dated before 1900", "Leave out {n:,} dated before 1900", n),
+    TWICE: lambda n: trn(
+        "Leave out {n:,} that shares its name with another",
+        "Leave out {n:,} that share their names with others",
+        n,
+    ),
+}
+_UNKEPT: Mapping[str, Callable[[int], str]] = {
+    mark("picture"): lambda n: trn("{n:,} picture", "{n:,} pictures", n),
+    "recording": lambda n: trn("{n:,} recording", "{n:,} recordings", n),
+    "video": lambda n: trn("{n:,} video", "{n:,} videos", n),
+    "document": lambda n: trn("{n:,} document", "{n:,} documents", n),
+    "attachment": lambda n: trn("{n:,} attachment", "{n:,} attachments", n),
+    "place": lambda n: trn("{n:,} place", "{n:,} places", n),
+    "weather report": lambda n: trn("{n:,} weather report", "{n:,} weather reports", n),
+    "rating": lambda n: trn("{n:,} rating", "{n:,} ratings", n),
+}
+"""What stays outside, by the words of the readers of `formats`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,59 +82,89 @@ class Preview:
     @property
     def headline(self) -> str:
         """ "412 reflections from Day One, 3 March 2019 to 5 May 2024"."""
-        where = f" from {' and '.join(self.formats)}" if self.formats else ""
-        return f"{counted(self.new, 'reflection')}{where}{_span(self.first, self.last)}"
+        told = reflections(self.new)
+        if self.formats:
+            told = tr(
+                "{reflections} from {formats}", reflections=told, formats=tr(" and ").join(self.formats)
+            )
+        return f"{told}{_span(self.first, self.last)}"
 
     def notes(self) -> list[str]:
         """Everything else, a sentence each; the most important first."""
         said = []
         if self.here:
             said.append(
-                f"{counted(self.here, 'entry', 'entries')} already in the journal: nothing is changed there."
+                trn(
+                    "{n:,} entry already in the journal: nothing is changed there.",
+                    "{n:,} entries already in the journal: nothing is changed there.",
+                    self.here,
+                )
             )
         for kind, count in self.odd.items():
-            said.append(f"{ODD[kind][count != 1].format(n=f'{count:,}')}.")
+            said.append(f"{ODD[kind](count)}.")
         if self.skipped_count:
-            said.append(f"{counted(self.skipped_count, 'thing')} skipped; each is named below.")
-        said += [f"{counted(count, 'entry', 'entries')}: {text}." for text, count in self.remarks.items()]
+            said.append(
+                trn(
+                    "{n:,} thing skipped; each is named below.",
+                    "{n:,} things skipped; each is named below.",
+                    self.skipped_count,
+                )
+            )
+        said += [f"{entries(count)}: {tr(text)}." for text, count in self.remarks.items()]
         if self.unkept:
-            things = ", ".join(counted(count, kind) for kind, count in self.unkept.items())
-            said.append(f"Not kept yet: {things}. They stay in the file you import from.")
+            things = ", ".join(_unkept(count, kind) for kind, count in self.unkept.items())
+            said.append(tr("Not kept yet: {things}. They stay in the file you import from.", things=things))
         if self.sounds:
-            said.append(f"With {counted(self.sounds, 'recording')}, which are sealed like all others here.")
+            said.append(
+                trn(
+                    "With {n:,} recording, which are sealed like all others here.",
+                    "With {n:,} recordings, which are sealed like all others here.",
+                    self.sounds,
+                )
+            )
         if self.missing:
             said.append(
-                f"{counted(self.missing, 'picture or recording', 'pictures or recordings')} missing in the file."
+                trn(
+                    "{n:,} picture or recording missing in the file.",
+                    "{n:,} pictures or recordings missing in the file.",
+                    self.missing,
+                )
             )
         if len(self.journals) > 1:
-            said.append(f"It holds {len(self.journals)} journals: {', '.join(self.journals)}.")
+            names = ", ".join(self.journals)
+            said.append(tr("It holds {n} journals: {names}.", n=len(self.journals), names=names))
         return said
 
     def left_outside(self) -> list[str]:
         """Each skipped thing and each file that was not opened, with why."""
-        listed = [f"{what}: {why}" for what, why in (*self.refused, *self.skipped)]
+        listed = [f"{tr(what)}: {tr(why)}" for what, why in (*self.refused, *self.skipped)]
         unnamed = self.skipped_count - len(self.skipped)
-        return [*listed, f"and {unnamed:,} more"] if unnamed > 0 else listed
+        return [*listed, trn("and {n:,} more", "and {n:,} more", unnamed)] if unnamed > 0 else listed
 
 
-def counted(count: int, noun: str, nouns: str | None = None) -> str:
+def leave_out(kind: str, count: int) -> str:
+    """Words for a tick that keeps odd entries out, by the names of `ODD`."""
+    return _LEAVE_OUT[kind](count)
+
+
+def reflections(count: int) -> str:
     """ "1 reflection", "1,204 reflections"."""
-    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+    return trn("{n:,} reflection", "{n:,} reflections", count)
 
 
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
+def entries(count: int) -> str:
+    """ "1 entry", "1,204 entries"."""
+    return trn("{n:,} entry", "{n:,} entries", count)
+
+
+def _unkept(count: int, kind: str) -> str:
+    told = _UNKEPT.get(kind)
+    return told(count) if told is not None else f"{number(f'{count:,}')} {kind}"
 
 
 def _span(first: date | None, last: date | None) -> str:
     if first is None or last is None:
         return ""
     if first == last:
-        return f", of {_said(first)}"
-    return f", {_said(first)} to {_said(last)}"
-
-
-def _said(day: date) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        return tr(", of {day}", day=date_in_words(first))
+    return tr(", {first} to {last}", first=date_in_words(first), last=date_in_words(last))

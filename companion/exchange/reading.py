@@ -13,6 +13,7 @@ from companion.entries import Entry, EntryTurn
 from companion.exchange.lines import to_document
 from companion.exchange.texts import distinct, storable, tidied
 from companion.exchange.times import Moment
+from companion.language import mark
 
 MOST_ENTRIES = 500_000
 MOST_TOLD = 200
@@ -101,9 +102,9 @@ class Reading:
         )
         what = what or f"the entry of {entry.when.local:%Y-%m-%d}"
         if not (words or entry.mood_word or mood is not None or entry.tags or is_starred or has_more):
-            self.skip(what, "nothing is written in it")
+            self.skip(what, mark("nothing is written in it"))
         elif len(words) > LONGEST_WORDS:
-            self.skip(what, "it is longer than a million characters")
+            self.skip(what, mark("it is longer than a million characters"))
         else:
             self.keep(entry, own_id=own_id, what=what)
 
@@ -114,7 +115,7 @@ class Reading:
         odd = self._oddness(entry)
         if (before := self._seen.get(name)) is not None:
             if before == digest:
-                self.skip(what or name, "the same entry is there twice")
+                self.skip(what or name, mark("the same entry is there twice"))
                 return
             odd, is_ours, name = "twice", False, self._free_name(name)
             turns = tuple(replace(turn, uid="") for turn in entry.turns)

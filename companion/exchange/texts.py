@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from companion.exchange.tree import BadMember
+from companion.language import mark
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -44,8 +45,8 @@ def decoded(data: bytes) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
+    for sign, encoding in _MARKS:
+        if data.startswith(sign):
             return data.decode(encoding, "replace")
     head = data[:400]
     if head and head[1::2].count(0) > len(head) // 3:
@@ -76,10 +77,10 @@ def parsed(data: bytes) -> Any:
         return json.loads(text, parse_int=_number, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-            raise BadMember("the file ends too early") from error
+            raise BadMember(mark("the file ends too early")) from error
         raise BadMember(f"it is not JSON: line {error.lineno}, column {error.colno}") from error
     except (RecursionError, ValueError) as error:
-        raise BadMember("it is nested too deeply to be a journal") from error
+        raise BadMember(mark("it is nested too deeply to be a journal")) from error
 
 
 def _number(digits: str) -> float:

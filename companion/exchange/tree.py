@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+from companion.language import mark
+
 MOST_MEMBERS = 10_000
 """Of an archive."""
 MOST_FILES = 200_000
@@ -119,7 +121,7 @@ class Folder:
                 if is_hidden(each):
                     continue
                 if os.path.islink(os.path.join(place, each)):
-                    self._refused.append((name, "a link to another place"))
+                    self._refused.append((name, mark("a link to another place")))
                 else:
                     yield name
 
@@ -136,7 +138,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
-            raise Refused("The archive is damaged, or it ends too early.") from error
+            raise Refused(mark("The archive is damaged, or it ends too early.")) from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._refused: list[tuple[str, str]] = []
         self._look_through(size)
@@ -158,7 +160,7 @@ class Archive:
             with self._zip.open(info) as file:
                 data = file.read(MOST_FILE_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise BadMember("it is damaged, or packed in a way that is not understood") from error
+            raise BadMember(mark("it is damaged, or packed in a way that is not understood")) from error
         if len(data) > MOST_FILE_BYTES:
             raise BadMember(_too_large())
         return data
@@ -171,9 +173,9 @@ class Archive:
             )
         total = sum(info.file_size for info in infos)
         if total > MOST_BYTES:
-            raise Refused("Unpacked, the archive is larger than 2 GB.")
+            raise Refused(mark("Unpacked, the archive is larger than 2 GB."))
         if total > SMALL and total > MOST_RATIO * max(1, size):
-            raise Refused("The archive unpacks to far more than a journal can be; it was not opened.")
+            raise Refused(mark("The archive unpacks to far more than a journal can be; it was not opened."))
         for info in infos:
             name = info.filename.replace("\\", "/")
             if info.is_dir() or is_hidden(name):
@@ -182,7 +184,7 @@ class Archive:
                 self._refused.append((info.filename, why))
                 continue
             if info.flag_bits & 1:
-                raise Refused("The archive is protected by a password.")
+                raise Refused(mark("The archive is protected by a password."))
             self._members[name] = info
 
 
@@ -199,19 +201,19 @@ def open_tree(path: Path) -> Iterator[Tree]:
             yield Folder(path)
             return
         if not stat.S_ISREG(mode):
-            raise Refused("That is neither a file nor a folder.")
+            raise Refused(mark("That is neither a file nor a folder."))
         size = path.stat().st_size
         with path.open("rb") as file:
             if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
                 yield Archive(path.name, file, size)
                 return
         if not size:
-            raise Refused("The file is empty.")
+            raise Refused(mark("The file is empty."))
         if size > MOST_FILE_BYTES:
             raise Refused(f"The file is larger than {MOST_FILE_BYTES >> 20} MB.")
         yield SingleFile(path)
     except FileNotFoundError as error:
-        raise Refused("There is no such file or folder.") from error
+        raise Refused(mark("There is no such file or folder.")) from error
     except OSError as error:
         raise Refused(f"It cannot be read: {error.strerror or 'the disk refuses'}.") from error
 
@@ -241,13 +243,13 @@ def is_hidden(name: str) -> bool:
 def _wrong_with(name: str, info: zipfile.ZipInfo) -> str:
     parts = name.split("/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts:
-        return "its name leads out of the archive"
+        return mark("its name leads out of the archive")
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "a link to another place"
+        return mark("a link to another place")
     if any(_DEVICES.fullmatch(part.strip(" ")) for part in parts):
-        return "its name is that of a device"
+        return mark("its name is that of a device")
     if len(name) > MOST_NAME or any(ord(char) < 32 for char in name):
-        return "its name is not that of a file"
+        return mark("its name is not that of a file")
     return ""
 
 
@@ -257,7 +259,7 @@ def _read_file(path: Path) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise BadMember("it is no file")
+                raise BadMember(mark("it is no file"))
             data = file.read(MOST_FILE_BYTES + 1)
     except OSError as error:
         raise BadMember(f"it cannot be read ({error.strerror or 'the disk refuses'})") from error

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from companion.events import ReflectionMarked
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.theme import Look
-from companion.language import tr
+from companion.language import mark, tr
 
 _LONGEST_TITLE = 120
 _LEAST_PAGE_PX = 330
 """In a lower page the marks would leave no room for the words."""
+_LEAST_WORDS_PX = 110
+"""Of what was said so much stays in sight, in the usual size of the text; else the title gives way, too."""
+_OVER, _OVER_LONG = mark("The practice is over."), mark("The practice is over. Go on as long as you like.")
 
 
 class ClosingCard(QFrame):
@@ -34,7 +37,7 @@ class ClosingCard(QFrame):
         self._shown = ""
         self._asks_mood = True
         self.setProperty("card", "true")
-        self.over = label(tr("The practice is over. Go on as long as you like."), "strong", wraps=True)
+        self.over = label(tr(_OVER_LONG), "strong", wraps=True)
         self.another = QPushButton(tr("Another practice"))
         self.another.setProperty("tone", "chip")
         self.close_button = QToolButton()
@@ -52,7 +55,9 @@ class ClosingCard(QFrame):
         top.addWidget(self.over, 1)
         top.addWidget(self.another)
         top.addWidget(self.close_button)
-        line = QHBoxLayout()
+        self.title_line = QWidget()
+        line = QHBoxLayout(self.title_line)
+        line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(12)
         above = label(tr("Title"), "soft")
         above.setBuddy(self.title)
@@ -62,7 +67,7 @@ class ClosingCard(QFrame):
         column.setContentsMargins(18, 12, 12, 14)
         column.setSpacing(8)
         column.addLayout(top)
-        column.addLayout(line)
+        column.addWidget(self.title_line)
         column.addWidget(self.mood)
         self.title.editingFinished.connect(self._edited)
         self.title.returnPressed.connect(self.left)
@@ -87,9 +92,15 @@ class ClosingCard(QFrame):
         self._shown = event.title
 
     def wanted_height(self, wide: int, high: int) -> int:
-        """Its height where it is `wide`; of a page only `high` the marks give way, and nothing else of it does."""
+        """Its height where it is `wide`; in a low page the marks give way, then the title, which the journal has, too."""
         self.mood.setVisible(self._asks_mood and high >= _LEAST_PAGE_PX)
-        return self.heightForWidth(wide)
+        for is_whole in (True, False):
+            self.title_line.setVisible(is_whole or self.title.hasFocus())
+            self.over.setText(tr(_OVER_LONG if is_whole else _OVER))
+            needed = self.heightForWidth(wide)
+            if high - needed >= self._look.px(_LEAST_WORDS_PX):
+                break
+        return needed
 
     def _edited(self) -> None:
         text = " ".join(self.title.text().split())

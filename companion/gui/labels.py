@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+AIRY = 1.3
+"""Height of a line of reading text in cards and leads, times what its font asks for."""
 _CAP = re.compile(r"\[([^\]]+)\]")
 
 
@@ -18,6 +21,57 @@ def label(text: str, kind: str, parent: QWidget | None = None, *, wraps: bool = 
     result.setWordWrap(wraps)
     result.setText(text)
     return result
+
+
+class ReadingLabel(QLabel):
+    """Plain text that wraps, with air between its lines: a label as Qt has it sets them as closely as the font allows."""
+
+    def __init__(self, text: str, kind: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("type", kind)
+        self.setWordWrap(True)
+        self.setText(text)
+
+    def heightForWidth(self, width: int) -> int:
+        margins = self.contentsMargins()
+        inner = width - margins.left() - margins.right()
+        lines = self._laid_out(inner).lineCount()
+        return round(lines * self._pitch()) + margins.top() + margins.bottom()
+
+    def sizeHint(self) -> QSize:
+        wide = super().sizeHint().width()
+        return QSize(wide, self.heightForWidth(wide))
+
+    def minimumSizeHint(self) -> QSize:
+        wide = super().minimumSizeHint().width()
+        return QSize(wide, round(self._pitch()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        self._laid_out(self.contentsRect().width()).draw(painter, QPointF(self.contentsRect().topLeft()))
+        painter.end()
+
+    def _pitch(self) -> float:
+        self.ensurePolished()
+        return self.fontMetrics().lineSpacing() * AIRY
+
+    def _laid_out(self, width: int) -> QTextLayout:
+        self.ensurePolished()
+        layout = QTextLayout(self.text(), self.font())
+        option = QTextOption(self.alignment())
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(self.layoutDirection())
+        layout.setTextOption(option)
+        pitch = self._pitch()
+        above = (pitch - self.fontMetrics().lineSpacing()) / 2
+        layout.beginLayout()
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(max(1, width))
+            line.setPosition(QPointF(0, above + (layout.lineCount() - 1) * pitch))
+        layout.endLayout()
+        return layout
 
 
 class HintLine(QWidget):

@@ -104,7 +104,7 @@ class Notice:
             (tr(ACTION_LABELS[action]), lambda action=action: act(action, trouble))
             for action in error.actions[:_MOST_BUTTONS]
         )
-        hint = clean_text(error.hint)
+        hint = clean_text(error.hint_in_window)
         if Action.CONTINUE in error.actions[:_MOST_BUTTONS]:
             hint = f"{hint} {tr('{key} goes on.', key=GO_ON_KEY)}"
         return cls(

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
-from companion.flow import Role
+from companion.flow import TURN_ROLES, Role
 from companion.gui import icons
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -24,6 +24,7 @@ _KEPT = {
     "keyring": ("lock", mark("Saved · encrypted on this computer")),
     "passphrase": ("lock", mark("Saved · encrypted on this computer")),
     "memory": ("unlocked", mark("Kept for this run only")),
+    "nowhere": ("private", mark("Nothing is kept")),
     "": ("lock", mark("The journal is opening")),
 }
 _TIMES = (
@@ -80,16 +81,16 @@ class StatusLine(QWidget):
         match event:
             case Note():
                 self.show_note(event.text)
-            case DataSent():
+            case DataSent() if event.role in TURN_ROLES:
                 self._sent.append(f"{event.what} → {event.host}")
                 self._show_tip()
             case BackupsLooked():
                 self._backups = event
                 self._show()
 
-    def show_storage(self, storage: str) -> None:
-        """How the journal's key is kept; empty: the journal is not open yet."""
-        self._storage = storage
+    def show_storage(self, storage: str, *, is_private: bool = False) -> None:
+        """How the journal's key is kept; empty: the journal is not open yet. `is_private`: nothing is to be kept."""
+        self._storage = "nowhere" if is_private else storage
         self._show()
 
     def show_saved(self, is_saved: bool) -> None:
@@ -127,13 +128,13 @@ class StatusLine(QWidget):
         self._budget_tip = "\n".join(
             tr(
                 "{name}: {actual:.0f} of {limit:.0f} ms, {told}",
-                name=each.name,
+                name=tr(each.name),
                 actual=each.actual_ms,
                 limit=each.limit_ms,
                 told=told(each),
             )
             if each.actual_ms is not None
-            else f"{each.name}: {told(each)}"
+            else f"{tr(each.name)}: {told(each)}"
             for each in spent
         )
         self._show_right()

@@ -396,7 +396,7 @@ class Window(QMainWindow):
             case e.LocalTimeChanged() if event.is_other_day or event.is_other_zone:
                 self.pages.refresh_shown()
             case e.JournalOpened():
-                self.status.show_storage(event.storage)
+                self.status.show_storage(event.storage, is_private=event.is_by_choice)
                 self.rail.show_private(is_private=event.is_by_choice)
                 self.pages.show_another_journal()
             case e.GlobalKeyChanged():

@@ -35,6 +35,7 @@ from companion.journal.database import (
 from companion.journal.keys import KeySlots, read_slots, write_slots
 from companion.journal.salvage import Joined, join
 from companion.journal.writer import unsaved
+from companion.language import tr
 from companion.log import Secret
 from companion.paths import Home, sync_folder, write_atomically
 from companion.places import unusable
@@ -113,10 +114,10 @@ def _failed(error: dbapi2.Error) -> CompanionError:
     told = unsaved(error)
     if told.kind is Kind.DISK_FULL:
         return CompanionError(
-            told.kind, hint="Backups of before stay. Make room, then try again.", cause=error
+            told.kind, hint=tr("Backups of before stay. Make room, then try again."), cause=error
         )
-    hint = "Backups of before stay. It is tried again in half an hour."
-    return CompanionError(told.kind, "The journal could not be backed up.", hint=hint, cause=error)
+    hint = tr("Backups of before stay. It is tried again in half an hour.")
+    return CompanionError(told.kind, tr("The journal could not be backed up."), hint=hint, cause=error)
 
 
 def too_many(backups: Iterable[Backup], now: float) -> list[Backup]:
@@ -150,7 +151,7 @@ def look_into(path: Path, key: Secret, journal_id: str) -> About:
         raise verdict(path, key, error) from error
     except OSError as error:
         raise CompanionError(
-            Kind.JOURNAL_MISSING, "The backup is not there any more.", cause=error
+            Kind.JOURNAL_MISSING, tr("The backup is not there any more."), cause=error
         ) from error
 
 
@@ -168,7 +169,7 @@ def verify_file(path: Path, key: Secret, journal_id: str, is_living: bool) -> st
     except CompanionError as error:
         return error.message
     except OSError as error:
-        return f"It could not be read ({error.strerror})."
+        return tr("It could not be read ({strerror}).", strerror=error.strerror)
 
 
 def _reflections(look: Connection) -> tuple[int, list[tuple[float, str]]]:
@@ -249,7 +250,7 @@ def _with_newer(present: Path, growing: Path, key: Secret, slots: KeySlots) -> J
     opened = open_database(growing, key=key, journal_id=slots.journal_id, has_entries=False)
     with closing(opened.connection) as into:
         if opened.is_read_only:
-            raise CompanionError(Kind.JOURNAL_FOREIGN, "A newer Companion made this backup.")
+            raise CompanionError(Kind.JOURNAL_FOREIGN, tr("A newer Companion made this backup."))
         (highest,) = into.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
         joined = Joined()
         if present.exists() and present.stat().st_size:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from companion.errors import CompanionError, Kind
 from companion.journal.database import check_present
 from companion.journal.keys import Argon2Cost, KeySlots, SlotKind, new_slots, read_slots
+from companion.language import tr
 from companion.log import Secret
 from companion.paths import Home, locked
 
@@ -22,8 +23,8 @@ def read_keys(home: Home) -> KeySlots | None:
     if slots is None and present:
         raise CompanionError(
             Kind.JOURNAL_DAMAGED,
-            "The journal's key file is missing.",
-            hint=f"Put {home.key_slots.name} back beside it. The journal is left as it is.",
+            tr("The journal's key file is missing."),
+            hint=tr("Put {name} back beside it. The journal is left as it is.", name=home.key_slots.name),
         )
     return slots
 

@@ -21,6 +21,7 @@ from companion.journal.copies import list_aside, list_copies
 from companion.journal.merging import merge
 from companion.journal.sounds import Sounds
 from companion.journal.tables import Tables, insert, storable
+from companion.language import tr
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -279,8 +280,8 @@ def _must_be(connection: Connection, table: str, row_id: int) -> None:
 def _gone() -> CompanionError:
     return CompanionError(
         Kind.JOURNAL_UNSAVED,
-        "That is not in the journal any more.",
-        hint="It may have been deleted for good meanwhile.",
+        tr("That is not in the journal any more."),
+        hint=tr("It may have been deleted for good meanwhile."),
     )
 
 

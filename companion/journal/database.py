@@ -25,6 +25,7 @@ from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.journal.copies import folder_of
 from companion.journal.migrations import MIGRATIONS, migrate, schema_version
+from companion.language import tr
 from companion.log import Secret
 from companion.paths import sync_folder
 
@@ -98,8 +99,8 @@ def open_database(
     if for_reading and version < len(MIGRATIONS):
         raise CompanionError(
             Kind.JOURNAL_UNSAVED,
-            "An older Companion wrote this journal, and it was not opened since.",
-            hint="Open Companion once; that brings it up to date.",
+            tr("An older Companion wrote this journal, and it was not opened since."),
+            hint=tr("Open Companion once; that brings it up to date."),
         )
     if for_reading or version > len(MIGRATIONS):
         return Opened(
@@ -167,7 +168,9 @@ def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str
                 _counts(copy) != _counts(connection)
                 or copy.execute("PRAGMA cipher_integrity_check").fetchone()
             ):
-                raise CompanionError(Kind.JOURNAL_DAMAGED, "The copy of the journal is not like the journal.")
+                raise CompanionError(
+                    Kind.JOURNAL_DAMAGED, tr("The copy of the journal is not like the journal.")
+                )
         os.replace(growing, target)
     except BaseException:
         growing.unlink(missing_ok=True)
@@ -296,7 +299,7 @@ def _connect(address: str, key: Secret) -> Connection:
         connection.create_function("offset_here", 1, lambda at: When.of(at).offset_s)
         if not connection.execute("PRAGMA cipher_version").fetchone():
             raise CompanionError(
-                Kind.INTERNAL, "The journal's encryption is not available, so nothing was opened."
+                Kind.INTERNAL, tr("The journal's encryption is not available, so nothing was opened.")
             )
     except BaseException:
         connection.close()
@@ -345,8 +348,8 @@ def verdict(path: Path, key: Secret, error: dbapi2.Error) -> CompanionError:
         return CompanionError(Kind.JOURNAL_DAMAGED, cause=error)
     return CompanionError(
         Kind.JOURNAL_UNSAVED,
-        "The journal could not be opened.",
-        hint="Another program may hold it, or its folder cannot be written. Nothing was changed.",
+        tr("The journal could not be opened."),
+        hint=tr("Another program may hold it, or its folder cannot be written. Nothing was changed."),
         cause=error,
     )
 

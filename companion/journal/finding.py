@@ -5,11 +5,13 @@ Nothing here reads all of the journal. What was deleted is never found: every hi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from companion.errors import CompanionError
 from companion.journal import index, passages, ranking
 from companion.journal.asked_days import asked_days, asks_back
 from companion.journal.index import Turn, Words
@@ -30,6 +32,8 @@ _FEW_DAYS = 8
 _SIMILAR = 0.15
 """Below this cosine nothing is called similar."""
 _CANDIDATES = 40
+_ASKED_S = 3.0
+"""Longest wait for a provider's vector of a question."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class Finding:
         """Vectors that are made at once; None: words have to do."""
         self.reader: Vectors | None = None
         """Better ones, made in the background; None: their model is not here."""
+        self.elsewhere: Vectors | None = None
+        """Those of a provider, for searching alone; None: nobody else may make any."""
 
     # -- searching ------------------------------------------------------------------------------------------
 
@@ -88,16 +94,22 @@ class Finding:
         if is_all:
             found.others = await self._tables.read(lambda db: index.turns_in(db, selection)[-limit:])
         if not query.exact:  # who quotes wants these words
-            found.still, found.read = await self._near(query.text, selection)
+            found.still, found.read = await self._near(query.text, selection, may_ask=True)
         return await self._hits(query, selection, limit, found)
 
-    async def _near(self, text: str, selection: Selection) -> tuple[Nearest | None, Nearest | None]:
-        if self.still is None and self.reader is None:
+    async def _near(
+        self, text: str, selection: Selection, *, may_ask: bool = False
+    ) -> tuple[Nearest | None, Nearest | None]:
+        """`may_ask`: a provider that the person has chosen for it is asked, too."""
+        elsewhere = self.elsewhere if may_ask else None
+        if self.still is None and self.reader is None and elsewhere is None:
             return None, None
         turns = (
             None if selection == _ALL else await self._tables.read(lambda db: index.turns_in(db, selection))
         )
         still = await self.still.nearest(text, turns) if self.still is not None else None
+        if elsewhere is not None and (asked := await _asked(elsewhere, text, turns)) is not None:
+            return still, asked
         return still, await self.reader.nearest(text, turns) if self.reader is not None else None
 
     async def _hits(self, query: Query, selection: Selection, limit: int, found: _Found | None) -> list[Hit]:
@@ -167,6 +179,16 @@ class Finding:
             strengths[turn.id] = ranking.STRONG if is_few else _strength(turn.id, covered, found)
         kept = ranking.worth_telling(strengths, {key: turn.at for key, turn in turns.items()}, limit)
         return [_earlier(turns[key], strengths[key], marked.get(key, ([], []))[0], found) for key in kept]
+
+
+async def _asked(elsewhere: Vectors, text: str, turns: Collection[int] | None) -> Nearest | None:
+    """What a provider finds near; None: it does not answer now, and this computer has to do."""
+    try:
+        async with asyncio.timeout(_ASKED_S):
+            found = await elsewhere.nearest(text, turns)
+    except (CompanionError, TimeoutError):
+        return None
+    return found if found.cosines else None
 
 
 def _today() -> date:

@@ -22,6 +22,7 @@ from typing import Any
 
 from companion.errors import CompanionError, Kind
 from companion.journal.passphrases import spellings
+from companion.language import mark, tr
 from companion.log import Secret
 from companion.paths import write_atomically
 from companion.places import read_regular
@@ -30,7 +31,7 @@ _FORMAT = 1
 _MAX_FILE_BYTES = 65_536
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
-NEWER = "A newer Companion wrote this journal. Install the newer version to open it."
+_NEWER = mark("A newer Companion wrote this journal. Install the newer version to open it.")
 
 
 class SlotKind(StrEnum):
@@ -182,18 +183,18 @@ class KeySlots:
         if SlotKind.PASSPHRASE in self.kinds:
             return CompanionError(
                 Kind.JOURNAL_LOCKED,
-                "The journal's key is not in the system's keyring.",
-                hint="Its passphrase (or the eight words) opens it, and gives the keyring a new key.",
+                tr("The journal's key is not in the system's keyring."),
+                hint=tr("Its passphrase (or the eight words) opens it, and gives the keyring a new key."),
             )
         return CompanionError(
             Kind.JOURNAL_LOCKED,
-            "The journal's key is not in the system's keyring.",
-            hint="The journal is left as it is. It opens again with the keyring it was made with.",
+            tr("The journal's key is not in the system's keyring."),
+            hint=tr("The journal is left as it is. It opens again with the keyring it was made with."),
         )
 
 
 def _slots_damaged(cause: BaseException | None = None) -> CompanionError:
-    return CompanionError(Kind.JOURNAL_DAMAGED, "The journal's key file is damaged.", cause=cause)
+    return CompanionError(Kind.JOURNAL_DAMAGED, tr("The journal's key file is damaged."), cause=cause)
 
 
 class SlotsFile:
@@ -291,7 +292,7 @@ def write_slots(path: Path, slots: KeySlots) -> None:
 def _parse(fields: Any) -> KeySlots:
     body = {name: value for name, value in fields.items() if name != "sum"}
     if int(body["format"]) > _FORMAT:
-        raise CompanionError(Kind.JOURNAL_FOREIGN, NEWER)
+        raise CompanionError(Kind.JOURNAL_FOREIGN, tr(_NEWER))
     return KeySlots(
         journal_id=str(uuid.UUID(body["journal_id"])),
         check=_bytes(body["check"]),
@@ -350,8 +351,8 @@ def _stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
     except MemoryError as error:
         raise CompanionError(
             Kind.JOURNAL_LOCKED,
-            "There is not enough memory free to check the passphrase.",
-            hint="Close other programs and try again. Nothing was changed.",
+            tr("There is not enough memory free to check the passphrase."),
+            hint=tr("Close other programs and try again. Nothing was changed."),
             cause=error,
         ) from error
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
 from companion.journal.tables import Tables, storable
+from companion.language import tr
 from companion.records import Earlier, Memory
 
 if TYPE_CHECKING:
@@ -122,8 +123,8 @@ class Remembering:
             if row is None:
                 raise CompanionError(
                     Kind.JOURNAL_UNSAVED,
-                    "That is not in the journal any more.",
-                    hint="It may have been deleted meanwhile.",
+                    tr("That is not in the journal any more."),
+                    hint=tr("It may have been deleted meanwhile."),
                 )
             return int(row[0])
 

@@ -24,6 +24,7 @@ from companion import days
 from companion.errors import CompanionError, Kind
 from companion.flow import CAPTURE_RATE_HZ
 from companion.journal.writer import Writer
+from companion.language import tr
 from companion.paths import hold, is_held, sync_folder
 from companion.ports import Spool
 from companion.records import WaitingTake
@@ -312,7 +313,9 @@ def _waiting(take_id: str, seconds: float) -> WaitingTake:
 
 def _gone() -> CompanionError:
     return CompanionError(
-        Kind.BAD_FILE, "That recording is not here any more.", hint="Its words may already be in the journal."
+        Kind.BAD_FILE,
+        tr("That recording is not here any more."),
+        hint=tr("Its words may already be in the journal."),
     )
 
 
@@ -382,7 +385,7 @@ def open_take(path: Path, key: bytes, take_id: str) -> _Opened:
         raise _gone() from error
     except OSError as error:
         raise CompanionError(
-            Kind.TAKE_DAMAGED, "That recording cannot be read from the disk.", cause=error
+            Kind.TAKE_DAMAGED, tr("That recording cannot be read from the disk."), cause=error
         ) from error
     pcm, lost_bytes = bytearray(), found.rest_bytes
     for number, record in enumerate(found.sealed):

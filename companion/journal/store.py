@@ -50,10 +50,12 @@ from companion.journal.keys import (
 from companion.journal.listing import Listing
 from companion.journal.moving import dump, put_all
 from companion.journal.remembering import Remembering
+from companion.journal.reserve import Reserve
 from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
+from companion.language import tr
 from companion.log import Secret
 from companion.paths import Home
 from companion.ports import Spool
@@ -127,6 +129,9 @@ async def open_journal(
             JOURNAL_MISSING, JOURNAL_DAMAGED, JOURNAL_FOREIGN, DISK_FULL, JOURNAL_UNSAVED.
     """
     writer = Writer()
+    reserve = None if for_reading else Reserve(home.reserve)
+    if reserve is not None:
+        writer.make_room = reserve.give
     opened: list[Opened] = []
     had_log = False
 
@@ -171,6 +176,7 @@ async def open_journal(
         copies=folder_of(home.journal),
         check=None if opened[0].is_checked else partial(check_whole, home.journal, key),
         lacks_newest=lacks,
+        reserve=reserve,
     )
     journal.changing.before_purge = partial(note_purged, home)
     return journal
@@ -237,10 +243,13 @@ class SqlJournal:
         copies: Path | None = None,
         check: Check | None = None,
         lacks_newest: bool = False,
+        reserve: Reserve | None = None,
     ) -> None:
         """`check`: what is still to be done to know that every page of it is sound."""
         self.lacks_newest = lacks_newest
         """It was copied while it was written to, or lost its log: turns are missing that its keys know of."""
+        self.reserve = reserve
+        """Room set aside for a full disk; None: it is not on one, or only read."""
         self.tables = tables
         self._writer = tables.writer
         self._takes = takes
@@ -434,8 +443,8 @@ class SqlJournal:
         try:
             task.result()
         except CompanionError as error:
-            hint = "It stays open: what can be read is there, and nothing was removed."
-            told = CompanionError(error.kind, "A part of the journal is damaged.", hint=hint, cause=error)
+            hint = tr("It stays open: what can be read is there, and nothing was removed.")
+            told = CompanionError(error.kind, tr("A part of the journal is damaged."), hint=hint, cause=error)
             told.actions = (Action.SHOW_FILE,)
             raise told from error
 
@@ -557,7 +566,7 @@ class SqlJournal:
 
     def _change(self, connection: Connection, turn_id: int, sql: str, *values: object) -> None:
         if not connection.execute(sql, values).rowcount and turn_id not in self.tables.purged_turns:
-            raise CompanionError(Kind.JOURNAL_UNSAVED, "The turn is not in the journal any more.")
+            raise CompanionError(Kind.JOURNAL_UNSAVED, tr("The turn is not in the journal any more."))
 
     def _end(self) -> None:
         self._takes.close()

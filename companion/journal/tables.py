@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import CompanionError, Kind
 from companion.journal.writer import Writer
+from companion.language import tr
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -63,9 +64,9 @@ class Tables:
         except CompanionError as error:
             if error.kind is not Kind.JOURNAL_UNSAVED:
                 raise
-            hint = "Nothing was changed; try again."
+            hint = tr("Nothing was changed; try again.")
             raise CompanionError(
-                error.kind, "The journal could not be read.", hint=hint, cause=error
+                error.kind, tr("The journal could not be read."), hint=hint, cause=error
             ) from error
 
     async def write(self, job: Callable[[Connection], T]) -> T:
@@ -131,8 +132,8 @@ def for_reading_only() -> CompanionError:
     """What is told where a journal of a newer version would be changed."""
     return CompanionError(
         Kind.JOURNAL_UNSAVED,
-        "A newer Companion wrote this journal, so here it can only be read.",
-        hint="Install the newer version to add to it. What is said until then stays in memory.",
+        tr("A newer Companion wrote this journal, so here it can only be read."),
+        hint=tr("Install the newer version to add to it. What is said until then stays in memory."),
     )
 
 

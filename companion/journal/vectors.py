@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,13 +40,28 @@ class Model(Protocol):
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
+class Elsewhere(ABC):
+    """The same on another computer: it may fail, and which model it is shows with its first answer."""
+
+    name: str
+    width: int
+
+    @abstractmethod
+    async def vectors(self, texts: Sequence[str], *, is_query: bool = False) -> Sequence[Sequence[float]]:
+        """One for each text, of length 1. Raises `CompanionError`."""
+
+
 class Vectors:
     """Those of one model in one journal."""
 
-    def __init__(self, tables: Tables, model: Model) -> None:
+    def __init__(self, tables: Tables, model: Model | Elsewhere) -> None:
         self._tables, self._model = tables, model
         self._near: Near | None = None
         self._one_at_a_time = asyncio.Lock()
+
+    def is_of(self, model: object) -> bool:
+        """Whether that model makes them."""
+        return self._model is model
 
     async def begin(self) -> None:
         """From now on every turn gets vectors of this model. Idempotent."""
@@ -73,7 +89,7 @@ class Vectors:
         while due := await self._tables.read(self._due):
             cut = [(turn_id, text, passages.cut(text)) for turn_id, text in due]
             texts = [text[begin:end] for _, text, spans in cut for begin, end in spans]
-            made = iter(await asyncio.to_thread(self._made, texts))
+            made = iter(await self._made(texts))
             stored = [(turn, part, next(made)) for turn, _, spans in cut for part in range(len(spans))]
             await self._tables.write(lambda db, due=due, stored=stored: self._store(db, due, stored))  # type: ignore[misc]
             done += len(due)
@@ -104,10 +120,21 @@ class Vectors:
             )
             connection.execute("DELETE FROM passage_due WHERE model = ? AND turn_id = ?", gone)
 
-    def _made(self, texts: Sequence[str]) -> list[bytes]:
+    async def _made(self, texts: Sequence[str]) -> list[bytes]:
         from companion.journal.meaning.near import packed
 
-        return packed(self._model(texts)) if texts else []
+        if not texts:
+            return []
+        rows = await self._rows(texts)
+        return await asyncio.to_thread(packed, rows)
+
+    async def _rows(self, texts: Sequence[str], *, is_query: bool = False) -> NDArray[np.float32]:
+        if isinstance(self._model, Elsewhere):
+            from companion.journal.meaning.near import as_rows
+
+            made = await self._model.vectors(texts, is_query=is_query)
+            return await asyncio.to_thread(as_rows, made)
+        return await asyncio.to_thread(self._model, texts)
 
     # -- asking them ----------------------------------------------------------------------------------------
 
@@ -120,7 +147,7 @@ class Vectors:
         """The turns nearest to what is asked, that are there now; `turns`: only among these."""
         async with self._one_at_a_time:
             near = await self._read_new()
-            question = (await asyncio.to_thread(self._model, [text]))[0]
+            question = (await self._rows([text], is_query=True))[0]
             found = await asyncio.to_thread(near.nearest, question, _LOOKED_AT, turns)
             there = await self._tables.read(lambda db: _there(db, found.rows.values()))
             gone = [turn for turn, row in found.rows.items() if row not in there]

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
+from companion.language import tr
 from companion.places import FULL
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ class Writer:
     """A thread that runs jobs one after the other until it is closed. A daemon: a stuck disk cannot keep the app alive."""
 
     def __init__(self, *, queue_limit: int = 256) -> None:
+        self.make_room: Callable[[], bool] = lambda: False
+        """Called there when a job found the disk full; True: there is some now, and the job runs once more."""
         self._queue_limit = queue_limit
         self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
@@ -51,7 +54,7 @@ class Writer:
                 raise CompanionError(Kind.JOURNAL_LOCKED)
             if len(self._jobs) >= self._queue_limit:
                 raise CompanionError(
-                    Kind.JOURNAL_UNSAVED, "The disk is too slow for the journal at the moment."
+                    Kind.JOURNAL_UNSAVED, tr("The disk is too slow for the journal at the moment.")
                 )
             return self._queue(job)
 
@@ -82,15 +85,18 @@ class Writer:
                 self._wake.wait_for(lambda: self._jobs)
                 job, future = self._jobs.popleft()
                 ended = future is self._closing
-            _run(job, future)
+            self._run(job, future)
 
-
-def _run(job: Callable[[], T], future: Future[T]) -> None:
-    try:
-        result = job()
-    except (OSError, dbapi2.Error) as error:
-        future.set_exception(unsaved(error))
-    except BaseException as error:  # noqa: BLE001 - belongs to whoever awaits the job; the thread goes on
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    def _run(self, job: Callable[[], T], future: Future[T], *, is_again: bool = False) -> None:
+        try:
+            result = job()
+        except (OSError, dbapi2.Error) as error:
+            told = unsaved(error)
+            if told.kind is Kind.DISK_FULL and not is_again and self.make_room():
+                self._run(job, future, is_again=True)
+            else:
+                future.set_exception(told)
+        except BaseException as error:  # noqa: BLE001 - belongs to whoever awaits the job; the thread goes on
+            future.set_exception(error)
+        else:
+            future.set_result(result)

@@ -14,10 +14,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from companion.durations import finite
-from companion.errors import AIProviderInvalidRequestError, AIProviderKeyMissingError
+from companion.errors import AIProviderInvalidRequestError
 from companion.flow import Role
 from companion.providers import written
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import AIProvider, Spec, key_missing
 from companion.providers.simple import require_encoding, require_rate
 from companion.providers.voice_config import config_named
 
@@ -157,7 +157,7 @@ def make(
     wanted = _config_class(cls)
     needs_key = _parameters(cls).get("api_key")
     if needs_key is not None and needs_key.default is needs_key.empty and not taken.get("api_key"):
-        raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
+        raise key_missing(spec)
     provider = cls(_config(wanted, spec, written_so), **taken) if wanted else cls(**taken)
     if provider.spec.name != spec.name:  # a program's own class goes by the name it was registered under
         vars(provider)["spec"] = spec
@@ -283,7 +283,7 @@ def _config(wanted: type, spec: Spec, arguments: Mapping[str, Any]) -> object:
         elif each.name == "provider_name" and each.default is each.empty:
             values[each.name] = spec.name
         elif each.name == "api_key" and each.default is each.empty:
-            raise AIProviderKeyMissingError("", spec.name, who=spec.display_name)
+            raise key_missing(spec)
     return wanted(**values)
 
 

@@ -36,6 +36,7 @@ from companion.flow import (
     VoiceInfo,
 )
 from companion.hosts import host_of, is_own_network
+from companion.language import Worded, tr
 from companion.log import Secret
 from companion.providers import written
 from companion.providers.simple import SimpleMethods, opened, simple_request
@@ -74,9 +75,10 @@ def revealed(key: Secret | str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(Worded):
     """What is known of a provider before its code is loaded: enough for settings, validation and `PROVIDER_CONFIGS`."""
 
+    WORDS = frozenset({"display_name", "summary", "summaries"})
     name: str
     """Registered name, lower case."""
     display_name: str
@@ -387,7 +389,7 @@ class AIProvider(SimpleMethods):
 
     async def check(self) -> Health:
         """The vendor's cheapest authenticated call. Reports, never raises an `AIProviderError`."""
-        return Health(ok=True, detail="Ready.")
+        return Health(ok=True, detail=tr("Ready."))
 
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
@@ -525,7 +527,7 @@ class AIProvider(SimpleMethods):
             AIProviderAuthError: KEY_MALFORMED when no header can carry it.
         """
         if not self.api_key:
-            raise AIProviderKeyMissingError("", self.spec.name, who=self.spec.display_name)
+            raise key_missing(self.spec)
         key = revealed(self.api_key).strip()
         if not (key.isascii() and key.isprintable()):
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
@@ -585,3 +587,14 @@ class BaseImageProvider(AIProvider):
 STTProvider = TTSProvider = LLMProvider = Provider = AIProvider
 BaseTextProvider = BaseAudioProvider = BaseTTSProvider = BaseVoiceProvider = BaseRealtimeProvider = AIProvider
 """A class of a program's own may name what it is for; what it can do is seen from what it overrides."""
+
+
+def key_missing(spec: Spec) -> AIProviderKeyMissingError:
+    """That there is no key, in words for a program: where it is looked for, and where one is made."""
+    from companion.providers.config import key_variables
+
+    variables = key_variables(spec)
+    ways = [f"set {variables[0]}"] if variables else []
+    page = f" Keys are made at {spec.key_page}." if spec.key_page else ""
+    hint = f"{' or '.join(['Give it as `api_key`', *ways])}.{page}"
+    return AIProviderKeyMissingError("", spec.name, who=spec.display_name, hint=hint)

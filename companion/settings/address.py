@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from companion.errors import CompanionError, Kind
 from companion.hosts import is_own_network, is_this_host
+from companion.language import mark, tr
 
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
@@ -23,8 +24,8 @@ _ENDPOINTS = (
     "/audio/transcriptions",
     "/api/chat",
 )
-_TCP_HINT = "Write it like tcp://attic.local:10300; nothing was changed."
-_HINT = "Write it like https://api.example.com/v1; nothing was changed."
+_TCP_HINT = mark("Write it like tcp://attic.local:10300; nothing was changed.")
+_HINT = mark("Write it like https://api.example.com/v1; nothing was changed.")
 
 
 class Address(NamedTuple):
@@ -51,20 +52,20 @@ def normalise_base_url(text: str, *, with_key: bool = False, trusts_own_network:
     if not plain:
         return Address("", "")
     if plain != text.strip():
-        notices.append("Spaces and quotes were removed.")
+        notices.append(tr("Spaces and quotes were removed."))
     plain = _with_scheme(plain, notices)
     if "\\" in plain or any(ord(char) < 33 for char in plain):
-        raise _refused("That is not a server address.")
+        raise _refused(tr("That is not a server address."))
     try:
         parts = urlsplit(plain)
         port = parts.port
     except ValueError as error:
-        raise _refused("That is not a server address.") from error
+        raise _refused(tr("That is not a server address.")) from error
     host = _host(parts.hostname or "", notices)
     if "@" in parts.netloc:
-        notices.append(f"A name or password in the address was removed. The server is {host}.")
+        notices.append(tr("A name or password in the address was removed. The server is {host}.", host=host))
     if parts.query or parts.fragment:
-        notices.append("What stood after ? or # was removed.")
+        notices.append(tr("What stood after ? or # was removed."))
     scheme = parts.scheme.lower()
     may_be_read = with_key and not (trusts_own_network and is_own_network(host))
     _check_encryption(scheme, host, notices, may_be_read=may_be_read)
@@ -88,7 +89,7 @@ def normalise_tcp_address(text: str) -> Address:
     found = _SCHEME.match(plain)
     if found and found[1].lower() not in ("tcp", "http", "wyoming"):
         raise CompanionError(
-            Kind.UNSAFE_ADDRESS, "A Wyoming server's address begins with tcp://.", hint=_TCP_HINT
+            Kind.UNSAFE_ADDRESS, tr("A Wyoming server's address begins with tcp://."), hint=tr(_TCP_HINT)
         )
     notices: list[str] = []
     try:
@@ -96,10 +97,11 @@ def normalise_tcp_address(text: str) -> Address:
         port = parts.port
         host = _host(parts.hostname or "", notices)
     except (ValueError, CompanionError) as error:
-        raise CompanionError(Kind.UNSAFE_ADDRESS, "That is not a server address.", hint=_TCP_HINT) from error
+        raise CompanionError(
+            Kind.UNSAFE_ADDRESS, tr("That is not a server address."), hint=tr(_TCP_HINT)
+        ) from error
     if not is_this_host(host):
-        where = "through your own network" if is_own_network(host) else "through the internet"
-        notices.append(f"What you say travels unencrypted {where}.")
+        notices.append(_unencrypted(host))
     shown = f"[{host}]" if ":" in host else host
     return Address(f"tcp://{shown}:{port}" if port else f"tcp://{shown}", " ".join(notices))
 
@@ -114,9 +116,9 @@ def _with_scheme(text: str, notices: list[str]) -> str:
     try:
         host = urlsplit(f"//{text}").hostname or ""
     except ValueError as error:
-        raise _refused("That is not a server address.") from error
+        raise _refused(tr("That is not a server address.")) from error
     scheme = "http" if is_own_network(host) else "https"
-    notices.append(f"{scheme}:// was added.")
+    notices.append(tr("{scheme}:// was added.", scheme=scheme))
     return f"{scheme}://{text}"
 
 
@@ -125,19 +127,25 @@ def _host(host: str, notices: list[str]) -> str:
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise _refused("That is not a server address.") from error
+        raise _refused(tr("That is not a server address.")) from error
     shown = _unicode(ascii_host)
     if ascii_host != host or shown != ascii_host:
-        notices.append(f"Look twice: “{shown}” is {ascii_host}. It may only look like a name you know.")
+        notices.append(
+            tr(
+                "Look twice: “{shown}” is {ascii_host}. It may only look like a name you know.",
+                shown=shown,
+                ascii_host=ascii_host,
+            )
+        )
     is_number = ascii_host.rsplit(".", 1)[-1].isdigit() or ascii_host.startswith("0x") or ":" in ascii_host
     try:
         if is_number:
             ipaddress.ip_address(ascii_host)
     except ValueError as error:
-        raise _refused("That is not a server address.") from error
+        raise _refused(tr("That is not a server address.")) from error
     allowed = is_number or re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", ascii_host)
     if not allowed or ".." in ascii_host:
-        raise _refused("That is not a server address.")
+        raise _refused(tr("That is not a server address."))
     return ascii_host
 
 
@@ -155,8 +163,13 @@ def _check_encryption(scheme: str, host: str, notices: list[str], *, may_be_read
         return
     if may_be_read:
         raise CompanionError(Kind.UNSAFE_ADDRESS, who=host)
-    where = "through your own network" if is_own_network(host) else "through the internet"
-    notices.append(f"What you say travels unencrypted {where}.")
+    notices.append(_unencrypted(host))
+
+
+def _unencrypted(host: str) -> str:
+    if is_own_network(host):
+        return tr("What you say travels unencrypted through your own network.")
+    return tr("What you say travels unencrypted through the internet.")
 
 
 def _path(path: str, notices: list[str]) -> str:
@@ -165,9 +178,9 @@ def _path(path: str, notices: list[str]) -> str:
         plain = plain.removesuffix(ending)
     once = re.sub(r"(/v\d+(?:beta)?)(?:\1)+(?=/|$)", r"\1", plain)
     if once != path.rstrip("/"):
-        notices.append("The path was shortened.")
+        notices.append(tr("The path was shortened."))
     return once
 
 
 def _refused(message: str) -> CompanionError:
-    return CompanionError(Kind.UNSAFE_ADDRESS, message, hint=_HINT)
+    return CompanionError(Kind.UNSAFE_ADDRESS, message, hint=tr(_HINT))

@@ -19,7 +19,12 @@ class Block:
     """One provider in one role. Empty text: the provider's own default."""
 
     model: str = setting("", label="Model", help="Empty: the provider's own default.")
-    base_url: str = setting("", label="Server address", help="Another address that speaks the same protocol.")
+    base_url: str = setting(
+        "",
+        label="Server address",
+        help="Another address that speaks the same protocol.",
+        takes_variables=True,
+    )
     voice: str = setting("", label="Voice", help="Empty: the provider's own default.")
     speed: float = setting(1.0, label="Speed", help="1 is the voice's own pace.", low=0.5, high=2.0)
 
@@ -89,7 +94,10 @@ class Server:
     """One server of the person's own, or a cluster of servers that are alike."""
 
     address: str = setting(
-        "", label="Address", help="Separate several with commas: if one does not answer, the next is asked."
+        "",
+        label="Address",
+        help="Separate several with commas: if one does not answer, the next is asked.",
+        takes_variables=True,
     )
     kind: str = setting(
         "openai",
@@ -258,6 +266,20 @@ class Journal:
         label="Who else may be told of them",
         help="Names of providers. Whoever thinks on this computer may; nobody else until you allow it.",
         page=None,
+    )
+    meaning_by: str = setting(
+        "here",
+        label="Search by meaning with",
+        help="Anybody but this computer is sent the words of your journal, and what you look for, to make numbers of them. "
+        "It may cost money, within your budget. What you say in private never goes there.",
+        choices={
+            "here": "This computer",
+            "openai": "OpenAI",
+            "google": "Google",
+            "mistral": "Mistral",
+            "ollama": "Ollama",
+        },
+        page=Page.JOURNAL,
     )
     keep_sound: str = setting(
         "until_written",

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from companion.durations import finite, seconds
-from companion.language import Worded
+from companion.language import Worded, tr
 from companion.log import redact
 
 Value = bool | int | float | str
@@ -55,6 +55,8 @@ class Declared(Worded):
     """Named values; others are allowed too."""
     is_file: bool = False
     """The text is the path of a file."""
+    takes_variables: bool = False
+    """`${NAME}` in the file stands for a variable of the environment; everywhere else it is text like any other."""
     page: Page | None = Page.ADVANCED
     """None: it is chosen elsewhere in the window."""
     environment: str = ""
@@ -161,11 +163,13 @@ def _truth(value: object) -> bool:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"text is needed, not {_shown(value)}")
+        raise ValueError(tr("text is needed, not {shown}", shown=_shown(value)))
     if len(value) > LONGEST_TEXT or any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise ValueError(f"one line of at most {LONGEST_TEXT} characters is needed")
+        raise ValueError(tr("one line of at most {longest} characters is needed", longest=LONGEST_TEXT))
     if _KEY_SHAPE.search(value):
-        raise ValueError("this looks like a key; keys are kept in the system's keyring, never in settings")
+        raise ValueError(
+            tr("this looks like a key; keys are kept in the system's keyring, never in settings")
+        )
     return value
 
 

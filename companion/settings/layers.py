@@ -32,6 +32,7 @@ from companion.settings.tree import (
     server_fields,
     value_of,
 )
+from companion.yaml_edit import edit
 from companion.yaml_file import BrokenFile, Node
 
 PREFIX = "COMPANION_"
@@ -196,8 +197,8 @@ def _is_group(name: str) -> bool:
 
 
 def _resolved(layers: _Layers, found: Field, value: object) -> Value:
-    """The field's value with `${NAME}` replaced; a secret is never read this way."""
-    if not isinstance(value, str) or not _REFERENCE.search(value):
+    """The field's value, with `${NAME}` replaced where the field says so; a secret is never read this way."""
+    if not found.declared.takes_variables or not isinstance(value, str) or not _REFERENCE.search(value):
         return found.check(value)
 
     def replacement(match: re.Match[str]) -> str:
@@ -259,12 +260,25 @@ def _edited(path: Path, raw: bytes, values: Mapping[str, object]) -> str:
         root = yaml_file.parse(text)
         if root is not None and not isinstance(root.value, dict):
             raise BrokenFile("names with values are needed here")
+        edited = edit(text if text.strip() else _HEADER, values, root)
         if root is not None and _loses_something(root.value, values):
+            _check(edited, values)
             write_atomically(_free_name(path), raw)
-        return yaml_file.edit(text if text.strip() else _HEADER, values)
+        return edited
     except BrokenFile:
         write_atomically(_free_name(path), raw)
-        return yaml_file.edit(_HEADER, values)
+        return edit(_HEADER, values)
+
+
+def _check(text: str, values: Mapping[str, object]) -> None:
+    """Raises BrokenFile where a value that was just written is not the one that is read: its name was odd before."""
+    root = yaml_file.parse(text)
+    for name, value in values.items():
+        node = root
+        for part in name.split("."):
+            node = node.value.get(part) if node is not None and isinstance(node.value, dict) else None
+        if value is not None and yaml_file.plain(node) != value:
+            raise BrokenFile(f"{name} cannot be written here")
 
 
 def _loses_something(tree: Mapping[str, Node], values: Mapping[str, object]) -> bool:

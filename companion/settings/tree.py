@@ -9,6 +9,7 @@ from typing import Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import TURN_ROLES
+from companion.language import tr
 from companion.settings.declared import OWN, Block, RoleSettings, Server, Servers, Settings
 from companion.settings.field import Field, Value
 
@@ -108,7 +109,9 @@ def checked(changes: Mapping[str, object]) -> dict[str, Value | None]:
         found = find_field(name)
         if found is None:
             raise CompanionError(
-                Kind.SETTINGS_UNSAVED, f"There is no setting called {name}.", hint="Nothing was changed."
+                Kind.SETTINGS_UNSAVED,
+                tr("There is no setting called {name}.", name=name),
+                hint=tr("Nothing was changed."),
             )
         try:
             result[name] = None if value is None else found.check(value)
@@ -116,7 +119,7 @@ def checked(changes: Mapping[str, object]) -> dict[str, Value | None]:
             raise CompanionError(
                 Kind.SETTINGS_UNSAVED,
                 f"{found.declared.label}: {error}.",
-                hint="Nothing was changed.",
+                hint=tr("Nothing was changed."),
                 cause=error,
             ) from error
     return result

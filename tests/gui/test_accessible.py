@@ -156,6 +156,9 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
     page = window.page
     for words in (page.opening, page.privacy) if scene == "idle" else (page.closing.over,):
         assert words.height() >= words.heightForWidth(words.width()), words.text()
+    if scene == "finished":
+        lines = page.script.height() / page.script.fontMetrics().lineSpacing()
+        assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True)[:4] == pill.label[:4]
     await freed(window)

@@ -265,3 +265,18 @@ async def test_the_country_of_help_is_chosen_by_its_name(
         assert dialog.page is not None
         dialog.page.refresh()
         assert combo.currentText() == "XK"
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")
+async def test_a_long_list_opens_beneath_its_field_and_no_strip_stands_around_it(
+    dialog: SettingsDialog,
+) -> None:
+    dialog.show_page("hearing")
+    await settle()
+    combo = row_of(dialog, "talk.language").control
+    assert isinstance(combo, QComboBox)
+    combo.showPopup()
+    popup, view = combo.view().window(), combo.view()
+    assert popup.height() < dialog.height(), "it does not cover the screen"
+    assert popup.height() - view.height() <= 2
+    combo.hidePopup()

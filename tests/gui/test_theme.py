@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
+from companion.gui.labels import AIRY, ReadingLabel, label
 from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, contrast, font, palette_for, stylesheet
 from companion.paths import resources
 
@@ -95,3 +96,20 @@ def test_the_sheet_is_read_wherever_the_program_lies(
     widget.setStyleSheet(stylesheet(LIGHT))
     widget.ensurePolished()
     assert widget.minimumSizeHint().isValid()
+
+
+def test_reading_text_has_air_between_its_lines_and_keeps_every_word(qtbot: QtBot) -> None:
+    Look().wear()
+    text = "Hold a key, say what is on your mind, and hear a thoughtful answer. It is kept in a journal."
+    airy, close = ReadingLabel(text, "said"), label(text, "said", wraps=True)
+    for each in (airy, close):
+        qtbot.addWidget(each)
+        each.ensurePolished()
+    for width in (120, 300, 640):
+        assert airy.heightForWidth(width) == pytest.approx(AIRY * close.heightForWidth(width), abs=4)
+    airy.resize(300, airy.heightForWidth(300))
+    whole = airy.grab().toImage()
+    last_line = whole.copy(0, whole.height() - airy.fontMetrics().lineSpacing(), 300, 40)
+    assert any(last_line.pixelColor(x, 8) != last_line.pixelColor(299, 0) for x in range(299)), (
+        "written to the end"
+    )

@@ -196,6 +196,8 @@ def test_saved_is_only_said_when_it_is(window: Window, host: StagedHost) -> None
     assert window.status.kept.text() == "The journal is opening"
     host.emit(JournalOpened(storage="memory"))
     assert window.status.kept.text() == "Kept for this run only"
+    host.emit(JournalOpened(storage="memory", is_by_choice=True))
+    assert window.status.kept.text() == window.rail.private.text() == "Nothing is kept"
     host.emit(JournalOpened(storage="passphrase"))
     host.say("Words", saved=False)
     assert window.status.kept.text() == "Not saved yet · kept in memory"

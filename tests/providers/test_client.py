@@ -726,3 +726,29 @@ async def test_a_program_with_a_prompt_of_its_own_and_a_long_memory(
     assert estimate_request(request.build()) == await request.count_tokens() < 800
     await request.send()
     assert asked(mock).messages[0].content == "You listen to Anna.\nIt is evening."
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "google", "deepgram"])
+async def test_a_program_without_a_key_is_told_where_one_goes(
+    vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = registry.find(vendor)
+    for name in spec.key_env:
+        monkeypatch.delenv(name, raising=False)
+    async with Client(vendor) as client:
+        provider, _ = client.provider_for(name=vendor)
+        with pytest.raises(AIProviderError) as caught:
+            provider.require_key()
+    hint = caught.value.hint
+    assert spec.key_env[0] in hint
+    assert "`api_key`" in hint
+    assert spec.key_page in hint
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.MICROPHONE_LOST}))
+def test_no_program_is_told_that_what_it_said_is_kept(kind: Kind) -> None:
+    error = AIProviderError(kind=kind)
+    assert not any(
+        words in error.hint for words in ("What you said is", "Your recording is", "What arrived is")
+    )
+    assert error.hint_in_window == error._hint, "the window says it, and there it is true"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,8 @@ from companion.gui.markdown import paragraphs
 from companion.log import hide, redact
 from companion.paths import find_home
 from companion.settings.layers import load_settings, save
+from companion.yaml_edit import edit, edit_whole
+from companion.yaml_file import BrokenFile, decode, parse, plain
 from tests.gui.test_clean import FORBIDDEN
 from tests.gui.test_markdown import HOSTILE
 from tests.reliability.proof import prove
@@ -45,6 +48,18 @@ _MARKS = [
     "\x07",
     "</p>",
 ]
+_MORE = """
+# what follows was written by hand
+journal:
+  keep: true   # it stays
+  folder: "x: y"
+servers:
+  home: {address: http://10.0.0.1, kind: openai}   # in the cellar
+  many:
+    address: http://10.0.0.2
+
+    # nothing more
+"""
 _SPOILT = [
     b"[",
     b"{",
@@ -159,3 +174,77 @@ def test_no_spoilt_settings_stop_a_start(tmp_path: Path, share: float) -> None:
         if load_settings(home, {}).settings.talk.tap_ms != 345:
             wrong.append(bytes(raw))
     prove(37, "spoilt settings that stop a start or name no line", len(wrong), 0, cases=count)
+
+
+_CHANGES: tuple[dict[str, object], ...] = (
+    {"talk.tap_ms": 345},
+    {"talk.tap_ms": None},
+    {"sound.volume": 0.5, "talk.tail_ms": 250},
+    {"providers.llm.openai.model": "a: b # c", "providers.llm.mistral.model": "x"},
+    {"providers.tts.openai.voice": None, "journal.keep": False},
+    {"providers.llm.openai.base_url": "https://x.example", "talk.mode": "free", "talk.tail_ms": None},
+)
+
+
+@each_size
+def test_an_edit_of_lines_is_the_edit_of_the_whole_and_keeps_every_other_line(share: float) -> None:
+    dice, by_lines, wrong = Random(SEED), 0, list[object]()
+    for number in range(round(2_000 * share)):
+        raw = bytearray((GOOD + _MORE).encode())
+        for _ in range(dice.choice((0, 1, 1, 2, 4))):
+            place = dice.randrange(len(raw))
+            raw[place : place + dice.randint(0, 3)] = dice.choice(_SPOILT)
+        changes = _CHANGES[number % len(_CHANGES)]
+        try:
+            text = decode(bytes(raw))
+            root = parse(text)
+            whole = edit_whole(text, changes)
+            edited = edit(text, changes, root)
+        except (BrokenFile, ValueError):
+            continue
+        by_lines += edited != whole
+        lines = set(edited.splitlines())
+        lost = [line for line in text.splitlines() if "#" in line and line not in lines and line not in whole]
+        if _tree(edited) != _tree(whole) or len(lost) > len(changes):
+            wrong.append((text, changes, edited))
+    assert not wrong, wrong[0]
+    assert by_lines, "some were edited by lines"
+    prove(
+        37,
+        "spoilt settings that an edit of lines changed otherwise",
+        len(wrong),
+        0,
+        cases=round(2_000 * share),
+    )
+
+
+def _tree(text: str) -> object:
+    try:
+        return plain(parse(text))
+    except BrokenFile as error:
+        return str(error)
+
+
+def test_one_value_in_a_large_file_is_saved_at_once(tmp_path: Path) -> None:
+    home = find_home(tmp_path)
+    home.config.mkdir()
+    servers = (
+        f"  s{n}:  # the {n}th\n    address: http://10.0.{n // 200}.{n % 200}:80" for n in range(2_000)
+    )
+    text = GOOD + "servers:\n" + "\n".join(servers) + "\n"
+    assert len(text) > 80_000
+    home.settings.write_text(text)
+    started = time.thread_time()
+    save(home, {"talk.tap_ms": 345, "servers.s700.address": "http://10.9.9.9"})
+    took = time.thread_time() - started
+    before, after = text.splitlines(), home.settings.read_text().splitlines()
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 2
+    prove(
+        37,
+        "until a value in a file of 100 kB is saved",
+        took,
+        2,
+        cases=1,
+        unit="s of processor time",
+        clock="real",
+    )

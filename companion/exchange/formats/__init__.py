@@ -9,6 +9,7 @@ from companion.exchange.formats import apple, daylio, dayone, listed, noted, own
 from companion.exchange.reading import Reading
 from companion.exchange.texts import parsed
 from companion.exchange.tree import DEEPEST, BadMember, Refused, SingleFile, Tree, inner_archives
+from companion.language import mark
 
 Fits = Callable[[object], bool]
 Read = Callable[[Any, str, Tree, Reading], None]
@@ -81,7 +82,7 @@ def _read_inner(tree: Tree, reading: Reading, depth: int) -> None:
         if isinstance(inner, Refused):
             reading.skip(name, str(inner))
         elif depth + 1 >= DEEPEST:
-            reading.skip(name, "an archive within an archive within an archive is not opened")
+            reading.skip(name, mark("an archive within an archive within an archive is not opened"))
         else:
             try:
                 recognise_and_read(inner, reading, depth + 1)

@@ -14,6 +14,7 @@ from companion.exchange.reading import Reading
 from companion.exchange.texts import decoded, from_html
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, Tree
+from companion.language import mark
 
 NAME, LABEL = "apple", "Apple Journal"
 _PAGE = re.compile(r"\bclass\s*=\s*[\"']?[^\"'>]{0,200}\b(?:pageHeader|bodyText|assetGrid)\b")
@@ -47,7 +48,7 @@ def _read_page(text: str, name: str, tree: Tree, reading: Reading) -> None:
     file = name.rpartition("/")[2]
     moment = _day(page.words("pageHeader"), file)
     if moment is None:
-        reading.skip(file, "its date is not understood, or does not exist")
+        reading.skip(file, mark("its date is not understood, or does not exist"))
         return
     mood_word, mood = "", None
     for kind, asset_id in page.assets:

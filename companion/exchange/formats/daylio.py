@@ -13,6 +13,7 @@ from companion.exchange.reading import Reading
 from companion.exchange.texts import decoded, distinct, from_html
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, Tree
+from companion.language import mark
 
 NAME, LABEL = "daylio", "Daylio"
 _LONGEST_FIELD = 16 * 2**20
@@ -56,7 +57,7 @@ def _read_table(text: str, delimiter: str, name: str, reading: Reading) -> None:
         except StopIteration:
             return
         except csv.Error:
-            reading.skip(f"{name}, line {rows.line_num}", "the row is damaged")
+            reading.skip(f"{name}, line {rows.line_num}", mark("the row is damaged"))
             continue
         if not columns:
             columns = [cell.strip().casefold() for cell in cells]
@@ -67,7 +68,7 @@ def _read_table(text: str, delimiter: str, name: str, reading: Reading) -> None:
 def _read_row(row: Mapping[str, str], what: str, reading: Reading) -> None:
     moment = _moment(row)
     if moment is None:
-        reading.skip(what, "its date is missing or does not exist")
+        reading.skip(what, mark("its date is missing or does not exist"))
         return
     mood = row.get("mood", "").strip()
     activities = row.get("activities", "").split("|")

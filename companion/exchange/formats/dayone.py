@@ -18,6 +18,7 @@ from companion.exchange import times
 from companion.exchange.reading import Reading
 from companion.exchange.texts import is_true, list_of, name_of, names_of, text_of, title_and_rest, unescaped
 from companion.exchange.tree import BadMember, Tree
+from companion.language import mark
 
 NAME, LABEL = "dayone", "Day One"
 _MOMENT = re.compile(
@@ -26,7 +27,7 @@ _MOMENT = re.compile(
 _LINK = re.compile(r"\[([^\[\]]{1,400})\]\(dayone2?://[^)\n]{0,400}\)")
 _MEDIA = {"photos": "picture", "audios": "recording", "videos": "video", "pdfAttachments": "document"}
 _FOLDERS = {"photos": "photos", "audios": "audios", "videos": "videos", "pdfAttachments": "pdfs"}
-ZONE_UNKNOWN = "the time zone is not known, so that of this computer counts"
+ZONE_UNKNOWN = mark("the time zone is not known, so that of this computer counts")
 
 
 def fits(document: object) -> bool:
@@ -56,7 +57,7 @@ def _read_entry(entry: Mapping[str, Any], journal: str, folder: str, tree: Tree,
     what = f"{journal}: {name_of(entry.get('uuid')) or 'an entry without a name'}"
     moment = times.from_iso(entry.get("creationDate"), zone)
     if moment is None:
-        reading.skip(what, "its date is missing or does not exist")
+        reading.skip(what, mark("its date is missing or does not exist"))
         return
     if zone and times.zone_of(zone) is None:
         reading.remark(ZONE_UNKNOWN)
@@ -128,7 +129,7 @@ def read_classic(tree: Tree, reading: Reading, taken: set[str]) -> None:
             reading.skip(name, str(bad))
             continue
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, ExpatError, RecursionError):
-            reading.skip(name, "it is damaged")
+            reading.skip(name, mark("it is damaged"))
             continue
         _read_classic_entry(document, name, tree, reading)
 
@@ -138,7 +139,7 @@ def _read_classic_entry(document: object, name: str, tree: Tree, reading: Readin
     created, zone = entry.get("Creation Date"), entry.get("Time Zone")
     moment = times.from_utc(created, zone) if isinstance(created, datetime) else times.from_iso(created, zone)
     if moment is None:
-        reading.skip(name, "its date is missing or does not exist")
+        reading.skip(name, mark("its date is missing or does not exist"))
         return
     if zone and times.zone_of(zone) is None:
         reading.remark(ZONE_UNKNOWN)

@@ -23,8 +23,9 @@ from companion.exchange.texts import (
     unescaped,
 )
 from companion.exchange.tree import Tree
+from companion.language import mark
 
-_NO_DATE = "its date is missing or does not exist"
+_NO_DATE = mark("its date is missing or does not exist")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -195,7 +196,7 @@ def read_minidiary(document: Mapping[str, Any], _name: str, _tree: Tree, reading
     for day, entry in document["entries"].items():
         moment = times.from_iso(day)
         if moment is None or not isinstance(entry, Mapping):
-            reading.skip(f"the entry of {day}", _NO_DATE if moment is None else "it is no entry")
+            reading.skip(f"the entry of {day}", _NO_DATE if moment is None else mark("it is no entry"))
             continue
         reading.add(
             moment,

@@ -25,6 +25,7 @@ from companion.exchange.texts import (
 )
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, SingleFile, Tree
+from companion.language import mark
 from companion.yaml_file import BrokenFile, parse, plain
 
 _MONTH = re.compile(r"(?:.*/)?(\d{4})-(\d{2})\.txt")
@@ -59,7 +60,7 @@ def read_months(tree: Tree, reading: Reading, taken: set[str]) -> None:
             taken.add(name)
             reading.recognised("rednotebook", "RedNotebook")
             if len(text) > _MAX_MONTH:
-                raise BadMember("it is larger than a month can be")
+                raise BadMember(mark("it is larger than a month can be"))
             days = _values(text)
         except BadMember as bad:
             reading.skip(name, str(bad))
@@ -75,7 +76,7 @@ def _values(text: str) -> Mapping[str, Any]:
         place = f" in line {broken.line}" if broken.line else ""
         raise BadMember(f"it cannot be read: {broken}{place}") from broken
     except RecursionError as error:
-        raise BadMember("it is nested too deeply") from error
+        raise BadMember(mark("it is nested too deeply")) from error
     return values if isinstance(values, dict) else {}
 
 
@@ -85,7 +86,7 @@ def _read_day(month: str, number: object, entry: object, tree: Tree, reading: Re
         times.from_iso(f"{month}-{int(str(number)):02d}") if re.fullmatch(r"\d{1,2}", str(number)) else None
     )
     if moment is None:
-        reading.skip(what, "that day does not exist")
+        reading.skip(what, mark("that day does not exist"))
         return
     parts = entry if isinstance(entry, Mapping) else {"text": entry}
     text = name_or_text(parts.get("text"))
@@ -155,7 +156,7 @@ def read_notes(tree: Tree, reading: Reading, taken: set[str], endings: tuple[str
     if found_any:
         taken.update(others)
         for name in others:
-            reading.skip(name.rpartition("/")[2], "it has no date in its name, so it is no daily note")
+            reading.skip(name.rpartition("/")[2], mark("it has no date in its name, so it is no daily note"))
 
 
 def _account_for_pictures(body: str, pictures: frozenset[str], reading: Reading) -> bool:

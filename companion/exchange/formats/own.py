@@ -12,6 +12,7 @@ from companion.exchange.lines import FORMAT, VERSION, from_document
 from companion.exchange.reading import Reading
 from companion.exchange.texts import decoded
 from companion.exchange.tree import BadMember, Refused, Tree
+from companion.language import mark
 
 NAME, LABEL = "companion", "Companion"
 
@@ -31,7 +32,7 @@ def read_own(tree: Tree, reading: Reading, taken: set[str], *, is_alone: bool) -
         if head.get("format") != FORMAT:
             continue
         if not isinstance(head.get("version"), int) or head["version"] > VERSION:
-            raise Refused("This file was written by a newer version of Companion.")
+            raise Refused(mark("This file was written by a newer version of Companion."))
         taken.add(name)
         reading.recognised(NAME, LABEL)
         _read_lines(decoded(data).split("\n")[1:], name, tree, reading)
@@ -49,12 +50,12 @@ def _read_lines(lines: list[str], name: str, tree: Tree, reading: Reading) -> No
             continue
         entry = from_document(document)
         if entry is None:
-            reading.skip(f"{name}, line {number}", "it is no reflection, or damaged")
+            reading.skip(f"{name}, line {number}", mark("it is no reflection, or damaged"))
             continue
         reading.keep(_with_sounds(entry, folder, tree, reading), what=f"{name}, line {number}")
     found = reading.entries + reading.skipped_count - before
     if promised is None or promised > found:
-        reading.remark("the file ends too early, so something of it is missing")
+        reading.remark(mark("the file ends too early, so something of it is missing"))
 
 
 def _with_sounds(entry: Entry, folder: str, tree: Tree, reading: Reading) -> Entry:

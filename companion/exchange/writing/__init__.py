@@ -14,6 +14,7 @@ from typing import Protocol
 
 from companion.entries import Entry
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 
 
 class Writer(Protocol):
@@ -32,9 +33,9 @@ class Writer(Protocol):
 
 
 FORMATS = {
-    "markdown": ("Markdown", "A readable file for each day", ""),
-    "jsonl": ("JSON Lines", "Complete; Companion reads it back", ".jsonl"),
-    "dayone": ("Day One", "A zip file that Day One imports", ".zip"),
+    "markdown": ("Markdown", mark("A readable file for each day"), ""),
+    "jsonl": ("JSON Lines", mark("Complete; Companion reads it back"), ".jsonl"),
+    "dayone": ("Day One", mark("A zip file that Day One imports"), ".zip"),
 }
 """Name -> label, what it is, ending of its file; a folder has none."""
 WITH_SOUND = frozenset(("markdown", "jsonl"))
@@ -58,7 +59,9 @@ def writer_for(name: str, path: Path, *, with_sound: bool) -> Writer:
 
     if path.exists():
         raise CompanionError(
-            Kind.BAD_FILE, f"{path.name} is there already.", hint="Choose another name; nothing was written."
+            Kind.BAD_FILE,
+            tr("{name} is there already.", name=path.name),
+            hint=tr("Choose another name; nothing was written."),
         )
     if name == "markdown":
         return Markdown(path)

@@ -9,16 +9,19 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QRadioButton, QVBoxLayout, QWidget
 
 from companion import days
-from companion.exchange.preview import counted
+from companion.exchange.preview import reflections
 from companion.exchange.writing import FORMATS, WITH_SOUND, ending_of, free_path
 from companion.gui.exchange.host import DoneExport, ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, shown
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
+from companion.language import mark, tr, trn
 from companion.records import Selection
 
-_TITLE = "Export your journal"
-_PLAIN = "An export is not encrypted: whoever gets the file can read every word. Keep it where you would keep a diary."
+_TITLE = mark("Export your journal")
+_PLAIN = mark(
+    "An export is not encrypted: whoever gets the file can read every word. Keep it where you would keep a diary."
+)
 _ALL = Selection()
 _CHOOSE, _WRITE, _DONE = range(3)
 
@@ -38,13 +41,13 @@ class ExportDialog(Steps):
         *,
         chosen: tuple[Selection, str] | None = None,
     ) -> None:
-        super().__init__(_TITLE, look, parent)
+        super().__init__(tr(_TITLE), look, parent)
         self._host, self._chosen = host, chosen
         self._path: Path | None = None
         self.forms: dict[str, QRadioButton] = {}
         self._build_choice(self.page())
         column = self.page()
-        self.progress = Progress("How far the export is")
+        self.progress = Progress(tr("How far the export is"))
         column.addWidget(self.progress)
         column.addStretch(1)
         column = self.page()
@@ -53,13 +56,13 @@ class ExportDialog(Steps):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         column.addWidget(self.outcome)
-        column.addWidget(text_label(_PLAIN, "warn"))
+        column.addWidget(text_label(tr(_PLAIN), "warn"))
         column.addStretch(1)
-        self.later = self.button("Not now", self.reject)
-        self.start = self.button("Choose a folder …", self._choose, is_likely=True)
-        self.cancel = self.button("Cancel", self._back)
-        self.show_folder = self.button("Show folder", self._show_folder)
-        self.close_button = self.button("Done", self.accept, is_likely=True)
+        self.later = self.button(tr("Not now"), self.reject)
+        self.start = self.button(tr("Choose a folder …"), self._choose, is_likely=True)
+        self.cancel = self.button(tr("Cancel"), self._back)
+        self.show_folder = self.button(tr("Show folder"), self._show_folder)
+        self.close_button = self.button(tr("Done"), self.accept, is_likely=True)
         self._follow()
         self._back()
 
@@ -70,7 +73,8 @@ class ExportDialog(Steps):
     def _build_choice(self, column: QVBoxLayout) -> None:
         self._forms = QButtonGroup(self)
         for name, (label, what, _) in FORMATS.items():
-            button = QRadioButton(f"{label}: {what[:1].lower()}{what[1:]}")
+            words = tr(what)
+            button = QRadioButton(f"{label}: {words[:1].lower()}{words[1:]}")
             self.forms[name] = button
             self._forms.addButton(button)
             column.addWidget(button)
@@ -78,20 +82,20 @@ class ExportDialog(Steps):
         self.forms["markdown"].setChecked(True)
         column.addSpacing(8)
         self._scope = QButtonGroup(self)
-        self.everything, self.some = QRadioButton("The whole journal"), QRadioButton()
+        self.everything, self.some = QRadioButton(tr("The whole journal")), QRadioButton()
         for button in (self.everything, self.some):
             self._scope.addButton(button)
             column.addWidget(button)
         self.everything.setChecked(True)
         self.some.setVisible(self._chosen is not None)
         if self._chosen is not None:
-            self.some.setText(shown(f"Only {self._chosen[1]}"))
+            self.some.setText(shown(tr("Only {chosen}", chosen=self._chosen[1])))
             self.some.setChecked(True)
         column.addSpacing(8)
-        self.sound = QCheckBox("With the recordings that are kept (FLAC)")
+        self.sound = QCheckBox(tr("With the recordings that are kept (FLAC)"))
         column.addWidget(self.sound)
         column.addStretch(1)
-        column.addWidget(text_label(_PLAIN, "warn"))
+        column.addWidget(text_label(tr(_PLAIN), "warn"))
 
     # -- choosing -------------------------------------------------------------------------------------------
 
@@ -111,17 +115,17 @@ class ExportDialog(Steps):
 
     async def _count(self) -> None:
         count = await self._host.count(_ALL)
-        self.everything.setText(f"The whole journal ({counted(count, 'reflection')})")
+        self.everything.setText(tr("The whole journal ({reflections})", reflections=reflections(count)))
         self.start.setEnabled(count > 0)
         if not count:
-            self.tell("There is nothing in the journal yet.")
+            self.tell(tr("There is nothing in the journal yet."))
 
     def _back(self) -> None:
         self.stop()
-        self.turn_to(_CHOOSE, _TITLE, self.later, self.start)
+        self.turn_to(_CHOOSE, tr(_TITLE), self.later, self.start)
 
     def _choose(self) -> None:
-        chooser = QFileDialog(self, "Where to")
+        chooser = QFileDialog(self, tr("Where to"))
         chooser.setFileMode(QFileDialog.FileMode.Directory)
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(lambda name: self.write(Path(name)))
@@ -135,7 +139,7 @@ class ExportDialog(Steps):
         stem = f"Companion {days.now().day.isoformat()}"
         path = free_path(folder, stem, ending_of(self.form, with_sound=has_sound))
         self._far(0, 0)
-        self.turn_to(_WRITE, f"Writing {path.name} …", self.cancel)
+        self.turn_to(_WRITE, tr("Writing {name} …", name=path.name), self.cancel)
         self.begin(lambda: self._write(path, has_sound), self._back)
 
     async def _write(self, path: Path, has_sound: bool) -> None:
@@ -145,18 +149,32 @@ class ExportDialog(Steps):
         self._show(done)
 
     def _far(self, done: int, total: int) -> None:
-        words = f"{done:,} of {counted(total, 'reflection')}" if total else "One moment …"
+        words = (
+            tr("{done:,} of {reflections}", done=done, reflections=reflections(total))
+            if total
+            else tr("One moment …")
+        )
         self.progress.show_far(words, done, total)
 
     def _show(self, done: DoneExport) -> None:
         self._path = done.path
-        told = [f"It is {'a folder' if done.path.is_dir() else 'a file'}: {done.path}"]
+        told = [
+            tr("It is a folder: {path}", path=done.path)
+            if done.path.is_dir()
+            else tr("It is a file: {path}", path=done.path)
+        ]
         if done.recordings:
-            told.append(f"With {counted(done.recordings, 'recording')}.")
+            told.append(trn("With {n:,} recording.", "With {n:,} recordings.", done.recordings))
         if done.lost_recordings:
-            told.append(f"{counted(done.lost_recordings, 'recording')} could not be opened any more.")
+            told.append(
+                trn(
+                    "{n:,} recording could not be opened any more.",
+                    "{n:,} recordings could not be opened any more.",
+                    done.lost_recordings,
+                )
+            )
         self.outcome.setText(shown("\n\n".join(told)))
-        heading = f"Exported {counted(done.reflections, 'reflection')}"
+        heading = trn("Exported {n:,} reflection", "Exported {n:,} reflections", done.reflections)
         self.turn_to(_DONE, heading, self.show_folder, self.close_button)
 
     def _show_folder(self) -> None:

@@ -10,18 +10,21 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QFrame, QListWidget, QScro
 
 from companion.exchange.formats import KNOWN
 from companion.exchange.importing import Incoming
-from companion.exchange.preview import ODD, Preview, counted
+from companion.exchange.preview import ODD, Preview, entries, leave_out
 from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
+from companion.language import mark, tr, trn
 
-_TITLE = "Bring in another journal"
-_WHAT = (
-    f"This can be read: {KNOWN}. Choose the file you exported there, or the folder; "
-    "which journal it is shows by itself."
+_TITLE = mark("Bring in another journal")
+_WHAT = mark(
+    "This can be read: {known}. Choose the file you exported there, or the folder; which journal it is shows by "
+    "itself."
 )
-_SAFE = "It is read by a process without network. First you see what would come in; nothing is kept before you say so."
+_SAFE = mark(
+    "It is read by a process without network. First you see what would come in; nothing is kept before you say so."
+)
 _CHOOSE, _READ, _LOOK, _DONE = range(4)
 
 
@@ -32,18 +35,18 @@ class ImportDialog(Steps):
     """Something came into the journal, or went out again."""
 
     def __init__(self, host: ExchangeHost, look: Look, parent: QWidget | None = None) -> None:
-        super().__init__(_TITLE, look, parent)
+        super().__init__(tr(_TITLE), look, parent)
         self._host = host
         self._incoming: Incoming | None = None
         self._batch = 0
         self.setAcceptDrops(True)
         column = self.page()
-        for words in (_WHAT, _SAFE):
+        for words in (tr(_WHAT, known=KNOWN), tr(_SAFE)):
             column.addWidget(text_label(words, "soft"))
-        column.addWidget(text_label("You can also drop the file here.", "caption"))
+        column.addWidget(text_label(tr("You can also drop the file here."), "caption"))
         column.addStretch(1)
         column = self.page()
-        self.progress = Progress("How far the file is read")
+        self.progress = Progress(tr("How far the file is read"))
         column.addWidget(self.progress)
         column.addStretch(1)
         self._build_preview(self.page())
@@ -51,16 +54,18 @@ class ImportDialog(Steps):
         self.outcome = text_label("", "soft")
         column.addWidget(self.outcome)
         column.addStretch(1)
-        self.later = self.button("Not now", self.reject)
-        self.folder = self.button("Choose a folder …", lambda: self._choose(QFileDialog.FileMode.Directory))
-        self.file = self.button(
-            "Choose a file …", lambda: self._choose(QFileDialog.FileMode.ExistingFile), is_likely=True
+        self.later = self.button(tr("Not now"), self.reject)
+        self.folder = self.button(
+            tr("Choose a folder …"), lambda: self._choose(QFileDialog.FileMode.Directory)
         )
-        self.cancel = self.button("Cancel", self._back)
-        self.other = self.button("Another file", self._back)
-        self.keep = self.button("Import", self._keep, is_likely=True)
-        self.undo = self.button("Undo", self._undo)
-        self.close_button = self.button("Done", self.accept, is_likely=True)
+        self.file = self.button(
+            tr("Choose a file …"), lambda: self._choose(QFileDialog.FileMode.ExistingFile), is_likely=True
+        )
+        self.cancel = self.button(tr("Cancel"), self._back)
+        self.other = self.button(tr("Another file"), self._back)
+        self.keep = self.button(tr("Import"), self._keep, is_likely=True)
+        self.undo = self.button(tr("Undo"), self._undo)
+        self.close_button = self.button(tr("Done"), self.accept, is_likely=True)
         self._back()
 
     def _build_preview(self, column: QVBoxLayout) -> None:
@@ -84,9 +89,9 @@ class ImportDialog(Steps):
             box.toggled.connect(self._count)
             self.choices[kind] = box
             inner.addWidget(box)
-        self._named = text_label("What stays outside", "small")
+        self._named = text_label(tr("What stays outside"), "small")
         self.outside = QListWidget()
-        self.outside.setAccessibleName("What stays outside, and why")
+        self.outside.setAccessibleName(tr("What stays outside, and why"))
         self.outside.setWordWrap(True)
         self.outside.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.outside.setProperty("framed", "true")
@@ -103,10 +108,10 @@ class ImportDialog(Steps):
         self.stop()
         self.tell("")
         self._incoming = None
-        self.turn_to(_CHOOSE, _TITLE, self.later, self.folder, self.file)
+        self.turn_to(_CHOOSE, tr(_TITLE), self.later, self.folder, self.file)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
-        chooser = QFileDialog(self, _TITLE)
+        chooser = QFileDialog(self, tr(_TITLE))
         chooser.setFileMode(mode)
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(lambda name: self.read(Path(name)))
@@ -128,7 +133,7 @@ class ImportDialog(Steps):
         """Looks at what lies there and shows it."""
         self.stop()
         self._far(0, 0)
-        self.turn_to(_READ, f"Reading {path.name} …", self.cancel)
+        self.turn_to(_READ, tr("Reading {name} …", name=path.name), self.cancel)
         self.begin(lambda: self._look(path), self._back)
 
     async def _look(self, path: Path) -> None:
@@ -137,9 +142,8 @@ class ImportDialog(Steps):
         self._show(incoming.preview)
 
     def _far(self, done: int, total: int) -> None:
-        self.progress.show_far(
-            counted(done, "entry", "entries") + " so far" if done else "One moment …", done, total
-        )
+        words = tr("{entries} so far", entries=entries(done)) if done else tr("One moment …")
+        self.progress.show_far(words, done, total)
 
     def _show(self, preview: Preview) -> None:
         self.headline.setText(preview.headline)
@@ -150,9 +154,8 @@ class ImportDialog(Steps):
         told = set()
         for kind, box in self.choices.items():
             count = preview.odd.get(kind, 0)
-            words = ODD[kind][count != 1].format(n=f"{count:,}")
-            told.add(f"{words}.")
-            box.setText(f"Leave out {words}")
+            told.add(f"{ODD[kind](count)}.")
+            box.setText(leave_out(kind, count))
             box.setChecked(False)
             box.setVisible(count > 0)
         for note in preview.notes():
@@ -164,9 +167,9 @@ class ImportDialog(Steps):
         self.outside.setVisible(bool(outside))
         self._named.setVisible(bool(outside))
         if preview.new:
-            self.turn_to(_LOOK, f"What {preview.name} would bring", self.other, self.keep)
+            self.turn_to(_LOOK, tr("What {name} would bring", name=preview.name), self.other, self.keep)
         else:
-            self.turn_to(_LOOK, f"Nothing new in {preview.name}", self.other, self.close_button)
+            self.turn_to(_LOOK, tr("Nothing new in {name}", name=preview.name), self.other, self.close_button)
         self._count()
 
     @property
@@ -176,7 +179,7 @@ class ImportDialog(Steps):
     def _count(self) -> None:
         if self._incoming is not None:
             coming = self._incoming.preview.coming(self._left_out)
-            self.keep.setText(f"Import {counted(coming, 'reflection')}")
+            self.keep.setText(trn("Import {n:,} reflection", "Import {n:,} reflections", coming))
             self.keep.setEnabled(coming > 0)
 
     # -- keeping and undoing --------------------------------------------------------------------------------
@@ -184,15 +187,20 @@ class ImportDialog(Steps):
     def _keep(self) -> None:
         if self._incoming is not None:
             incoming = self._incoming
-            self.progress.show_far("All of it is kept at once, or nothing.", 0, 0)
-            self.turn_to(_READ, "Keeping it …", self.cancel)
+            self.progress.show_far(tr("All of it is kept at once, or nothing."), 0, 0)
+            self.turn_to(_READ, tr("Keeping it …"), self.cancel)
             self.begin(lambda: self._take(incoming), lambda: self._show(incoming.preview))
 
     async def _take(self, incoming: Incoming) -> None:
         batch = await self._host.take(incoming, self._left_out)
         self._batch = batch.id
-        self.outcome.setText("You find them in the journal on the days they were written.")
-        self.turn_to(_DONE, f"Imported {counted(batch.kept, 'reflection')}", self.undo, self.close_button)
+        self.outcome.setText(tr("You find them in the journal on the days they were written."))
+        self.turn_to(
+            _DONE,
+            trn("Imported {n:,} reflection", "Imported {n:,} reflections", batch.kept),
+            self.undo,
+            self.close_button,
+        )
         self.changed.emit()
 
     def _undo(self) -> None:
@@ -201,7 +209,11 @@ class ImportDialog(Steps):
 
     async def _take_out(self) -> None:
         count = await self._host.undo(self._batch)
-        self.outcome.setText("The journal is as it was before. The file can be imported again.")
-        self.turn_to(_DONE, f"{counted(count, 'reflection')} taken out again", self.close_button)
+        self.outcome.setText(tr("The journal is as it was before. The file can be imported again."))
+        self.turn_to(
+            _DONE,
+            trn("{n:,} reflection taken out again", "{n:,} reflections taken out again", count),
+            self.close_button,
+        )
         self.undo.setEnabled(True)
         self.changed.emit()

@@ -102,4 +102,4 @@ class Card(QFrame):
         size = self._look.px(18)
         self.toggle.setIconSize(QSize(size, size))
         colour, on = self._look.colour("faint"), self._look.colour("accent")
-        self.toggle.setIcon(icons.icon(tr("table"), colour, size, checked=on))
+        self.toggle.setIcon(icons.icon("table", colour, size, checked=on))

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
-from companion.gui.labels import label
+from companion.gui.labels import ReadingLabel, label
 from companion.gui.theme import Look
 from companion.language import tr
 
@@ -37,7 +37,7 @@ class ChoiceCard(QRadioButton):
         top.addWidget(self._name, 1)
         top.addWidget(self._state, 0, Qt.AlignmentFlag.AlignTop)
         self._column.addLayout(top)
-        self._sentence = label(sentence, "small", wraps=True)
+        self._sentence = ReadingLabel(sentence, "small")
         self._column.addWidget(self._sentence)
         self._column.addStretch(1)
         for each in (self._name, self._state, self._sentence):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
+from companion.gui.labels import ReadingLabel
 from companion.gui.settings.card import ChoiceCard
-from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
@@ -24,7 +24,7 @@ class BeginPage(WelcomePage):
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
         self.column.addWidget(
-            text_label(
+            ReadingLabel(
                 tr(
                     "This is a program, not a person, and no therapy. Nothing leaves this computer unless you choose a "
                     "provider."

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from companion.errors import CompanionError
 from companion.events import Trouble
-from companion.gui.settings.form import dress, text_label
+from companion.gui.labels import ReadingLabel
+from companion.gui.settings.form import dress
 from companion.gui.settings.page import Answers, SettingsPage
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
@@ -42,7 +43,7 @@ class WelcomePage(SettingsPage):
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         self.app = app
         super().__init__(None, look, tr(self.title))
-        self.lead_label = text_label(tr(self.lead), "said")
+        self.lead_label = ReadingLabel(tr(self.lead), "said")
         self.column.insertSpacing(1, 6)
         self.column.insertWidget(2, self.lead_label)
         self.column.insertSpacing(3, 4)

@@ -27,6 +27,11 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
 
 
+def as_rows(vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """One row for each."""
+    return np.asarray(vectors, np.float32)
+
+
 def packed(rows: NDArray[np.float32]) -> list[bytes]:
     """Unit vectors as they are stored. Each is scaled to its largest number; the length is put right when it is read."""
     most = np.abs(rows).max(axis=1, keepdims=True)

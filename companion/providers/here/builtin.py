@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.language import mark, tr
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
@@ -65,7 +66,7 @@ VOICES = (
 
 SPEC = Spec(
     name="builtin",
-    display_name="This computer",
+    display_name=mark("This computer"),
     roles=frozenset({Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
     default_models={Role.EMBEDS: "words"},
     hears_live=True,
@@ -104,7 +105,9 @@ class BuiltinProvider(EngineProvider):
         """
         text = speakable(request.text)
         if len(text) > LONGEST_TEXT:
-            raise AIProviderInvalidRequestError("The text is too long to be spoken at once.", self.spec.name)
+            raise AIProviderInvalidRequestError(
+                tr("The text is too long to be spoken at once."), self.spec.name
+            )
         if not text:
             return
         wanted = request.voice or self.tts_voice
@@ -152,10 +155,12 @@ class BuiltinProvider(EngineProvider):
             return
         if Language.of(request.language).base not in ("", "en"):
             raise AIProviderNotSupportedError(
-                "The built-in recogniser only understands English.",
+                tr("The built-in recogniser only understands English."),
                 self.spec.name,
                 who=self.spec.display_name,
-                hint="Fetch Whisper in Settings under Hearing, or choose an online provider. What you said is kept.",
+                hint=tr(
+                    "Fetch Whisper in Settings under Hearing, or choose an online provider. What you said is kept."
+                ),
             )
         async with aclosing(self.hear(request, "hear")) as words:
             async for told in words:
@@ -172,7 +177,7 @@ class BuiltinProvider(EngineProvider):
 
         vectors = tuple(vector(text, request.dimensions or DIMENSIONS) for text in request.texts)
         if not all(map(any, vectors)):
-            raise AIProviderInvalidRequestError("There is no word in one of the texts.", self.spec.name)
+            raise AIProviderInvalidRequestError(tr("There is no word in one of the texts."), self.spec.name)
         yield Embeddings(vectors=vectors, model=self.models[Role.EMBEDS])
 
     async def voices(self) -> Sequence[VoiceInfo]:
@@ -192,9 +197,11 @@ class BuiltinProvider(EngineProvider):
         except AIProviderError as error:
             return Health(ok=False, detail=error.message, kind=error.kind)
         voice = (
-            f"The voice {natural.label}" if natural else f"The built-in voice ({len(languages)} languages)"
+            tr("The voice {name}", name=natural.label)
+            if natural
+            else tr("The built-in voice ({n} languages)", n=len(languages))
         )
-        recogniser = "recogniser (English, rough)"
+        recogniser = tr("recogniser (English, rough)")
         if model:
             from companion.providers.here.whisper import label_of
 
@@ -202,7 +209,7 @@ class BuiltinProvider(EngineProvider):
         latency_ms = (time.perf_counter() - began) * 1000
         return Health(
             ok=True,
-            detail=f"{voice} and {recogniser} are ready.",
+            detail=tr("{voice} and {recogniser} are ready.", voice=voice, recogniser=recogniser),
             latency_ms=latency_ms,
         )
 

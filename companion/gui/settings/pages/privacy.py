@@ -33,6 +33,7 @@ _KINDS = {
     Cargo.VOICE: mark("your voice"),
     Cargo.WORDS: mark("your words"),
     Cargo.MEMORY: mark("excerpts of earlier reflections"),
+    Cargo.JOURNAL: mark("your journal, to find it by meaning"),
     Cargo.ANSWERS: mark("answers to be spoken"),
     Cargo.OTHER: mark("tests and lists"),
 }
