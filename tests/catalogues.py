@@ -30,8 +30,12 @@ _TABLES: dict[str, tuple[object, ...]] = {
     "Card": (0, 1, "sentence", "hint"),
     "Keys": ("does",),
     "PageInfo": ("title", "words"),
+    "Spec": ("summary", "summaries"),
+    "Verdict": (2, 3, "sentence", "hint"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
+_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note"}
+"""Files of our own in which a field of every row is read by a person."""
 _HEADER = """msgid ""
 msgstr ""
 "Project-Id-Version: Companion\\n"
@@ -56,6 +60,9 @@ def texts() -> dict[str, tuple[str, list[str]]]:
                 found[text] = (plural, files)
             if name not in files:
                 files.append(name)
+    for name, field in _DATA.items():
+        for text in re.findall(rf'"{field}": ("(?:[^"\\]|\\.)*")', (resources() / name).read_text("utf-8")):
+            found.setdefault(json.loads(text), ("", [f"resources/{name}"]))
     return found
 
 
