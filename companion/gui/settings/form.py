@@ -27,7 +27,6 @@ from PySide6.QtWidgets import (
 )
 
 from companion.gui.labels import label
-from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
 from companion.settings.field import Value
@@ -201,6 +200,8 @@ class FieldRow(QWidget):
     def _build(self) -> QWidget:
         declared = self.field.declared
         if self.field.kind is bool:
+            from companion.gui.wrapping import WrappingCheckBox  # the welcome's first page has none
+
             box = WrappingCheckBox(declared.label)
             box.toggled.connect(self._commit)
             return box

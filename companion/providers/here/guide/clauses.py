@@ -47,7 +47,9 @@ _TAKES_A_CLAUSE = _UNSTATED | _set(
     "suppose said realise "
     "realised realize realized understand see saw mean like sure afraid glad sorry happy because "
     "although though and but so or then "
-    "all thing things way time day moment reason everything person place one much more"
+    "all thing things way time day moment reason everything person people place one much more pretend pretended pretends "
+    "imagine imagined dream dreamed dreamt decide decided promise promised notice noticed wondered heard remember "
+    "remembered forgot worried scared proud surprised relieved grateful doubt suppose reckon bet told whom whose"
 )
 _REPORTS = re.compile(
     r"\b(?:said|say|says|saying|told|tell|tells|telling|asked|asks|replied|wrote|writes|texted|texts|shouted|yelled|screamed|"

@@ -59,17 +59,17 @@ _ADVERBS = _set(
     "really just still also never always often sometimes only even almost finally usually already "
     "probably actually both all not"
 )
-_MODALS = re.compile(
-    r"\b(?:should|shouldn't|must|mustn't|need to|needed to|have to|had to|got to|ought|supposed to|can't|"
-    r"cannot|could|couldn't|would|wouldn't|"
-    r"you'd|never|always|nobody|everything|nothing|everyone|everybody|wrong)\b"
+_ADVICE = re.compile(
+    r"\b(?:should|shouldn't|must|mustn't|need to|have to|ought|supposed to|you'd better|wrong)\b"
 )
+_ALWAYS = re.compile(r"^(?:he|she|they|your \w+)\b.*\b(?:never|always|nobody|everything|nothing)\b")
 _HARSH = _set(  # nobody is told these of themselves, or that they would like them
     "hate hated stupid worthless useless pathetic failure loser ugly fat disgusting idiot blame kill "
     "kills killed hit hits punch stab shoot "
     "beat hurt rape murder die dead drunk lazy boring burden weak coward liar fool selfish crazy dumb "
     "lied lie cheated cheat stole steal ruin "
-    "ruined evil monster mad cross thin freak suicide cut trust fault blamed deserve deserved shout shouted slapped afford"
+    "ruined evil monster mad cross thin freak suicide cut trust fault blamed deserve deserved shout shouted "
+    "slapped afford"
 )
 _TO_BE = _set("am was i'm we're were")
 _HANGING_REPORT = re.compile(r"\b(?:said|told|asked|wrote|texted)(?: (?:him|her|them|you|it))?$")
@@ -114,7 +114,26 @@ def turn_clause(clause: Clause, lexicon: Lexicon, *, is_rough: bool) -> str:
 
 def needs_quotes(turned: str) -> bool:
     """Whether a bare "{Echo}." would sound like advice or a verdict, as in "You should call her"."""
-    return bool(_MODALS.search(turned))
+    return bool(_ADVICE.search(turned) or _ALWAYS.search(turned))
+
+
+def is_event(turned: str) -> bool:
+    """Whether a turned clause tells of something that happened once, so that one may ask about the moment."""
+    found = _EVENT.match(turned)
+    return (
+        found is not None and found[1] in _EVENTS and not _LASTS.search(turned) and len(turned.split()) <= 11
+    )
+
+
+def happened(turned: str) -> bool:
+    """Whether it is told of what is over."""
+    found = _EVENT.match(turned)
+    return found is not None and (found[1] in _STRONG_PAST or found[1].endswith("ed"))
+
+
+def is_of_somebody(turned: str) -> bool:
+    """Whether it tells of "him" or "them", who may not be known here."""
+    return turned.split(maxsplit=1)[0] in _OTHERS
 
 
 def _without_openers(words: Sequence[str]) -> list[str]:
@@ -260,8 +279,7 @@ def _agrees(verb: str, lexicon: Lexicon, *, is_many: bool) -> bool:
         return not is_many
     if verb not in lexicon.verbs:
         return False
-    is_past = _is_past(verb, lexicon)
-    return is_past or is_many
+    return is_past(verb) or is_many
 
 
 _SAME_IN_PAST = _set("put let hit hurt cut read set cost quit")
@@ -274,8 +292,32 @@ _STRONG_PAST = _set(
 )
 
 
-def _is_past(verb: str, lexicon: Lexicon) -> bool:
-    return verb in _STRONG_PAST or (verb.endswith("ed") and verb not in {"need"})
+_EVENT = re.compile(
+    r"(?:you and your \w+|you|(?:your|the|his|her)(?: \w+){1,2}?) (?:(?:just|finally|really|then|suddenly|"
+    r"even|also|only) )?(\w+)\b"
+)
+_LASTS = re.compile(
+    r"\b(?:always|never|every|often|sometimes|usually|not|for (?:\w+ )?(?:years|months|weeks)|all (?:day|"
+    r"night|week|morning)|"
+    r"each|once|ago|since|last|today|yesterday|tomorrow|again|any|nothing|nobody|you think|if)\b|n't\b"
+)
+_EVENTS = _set(
+    "saw told heard wrote met found left lost won gave said asked called sent bought broke sang forgave fell "
+    "swam ran chose "
+    "decided cried laughed smiled argued opened closed shouted promised passed apologised apologized joined "
+    "finished stopped "
+    "started began noticed realised realized fixed quit cut read showed moved kissed hugged looked visited "
+    "dropped knocked "
+    "burnt burned cooked danced answered refused agreed admitted confessed woke signed buried married "
+    "divorced hid jumped "
+    "returned turned stayed waved picked pulled pushed threw poured planted painted played"
+)
+"""What happens in a moment that one remembers."""
+
+
+def is_past(verb: str) -> bool:
+    """Whether it is told of before: "went", and "put", which is both."""
+    return verb in _STRONG_PAST | _SAME_IN_PAST or (verb.endswith("ed") and verb not in {"need"})
 
 
 def _swap(words: Sequence[str]) -> str:
