@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QApplication
 
 from companion import tasks
 from companion.app import Companion
+from companion.app.crashes import Crashes, plain_settings
 from companion.app.interface import speak
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
@@ -108,8 +109,13 @@ def run(
         print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0 if is_raised else 1
 
+    crashes = Crashes(home) if is_alone else None
+    if crashes is not None:
+        crashes.begin()
     try:
         app = make()
+        if crashes is not None and crashes.is_again:
+            app.settings = plain_settings(app.settings)
         _speak(qt, app.settings.general.interface_language)
         if "events" in debug:
             from companion.app.tape import write_tape
@@ -126,8 +132,12 @@ def run(
         gc.freeze()  # what the start has made stays: no later collection looks through it
         gc.enable()
     try:
+        if crashes is not None and (trouble := crashes.trouble) is not None:
+            app.events.emit(Trouble(error=trouble))
         return _loop(qt, _live(app, shell, faults, then, door))
     finally:
+        if crashes is not None:
+            crashes.end()
         if door is not None:
             door.leave()
 
