@@ -17,6 +17,7 @@ keys        the vault, opened at the first need
 insight_desk what the insights page shows, counted beside the loop
 library     the base of `Companion` that reads the journal and locks it
 locking     the app locked by hand, by idleness, with the screen and for sleep; and unlocked
+crashes     what is left of a run that the system ended, and the plain start after two
 spare_room  room on the disk set aside for the moment it is full
 spare_key   eight words that open the journal where the keyring cannot
 opening     the journal on disk before it is open

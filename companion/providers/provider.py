@@ -8,7 +8,6 @@ Errors are `AIProviderError`.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -503,6 +502,8 @@ class AIProvider(SimpleMethods):
         Raises:
             AIProviderError: what `question` raises; TIMEOUT.
         """
+        import asyncio  # here, because the first frame of the window waits for this file
+
         from companion.providers.middleware import retry
 
         async def once(_: None) -> AsyncGenerator[AnswerT, None]:
