@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, ClassVar
 SYSTEM = "system"
 """The language of the computer."""
 ENGLISH = "en"
+PSEUDO, PSEUDO_RTL = "pseudo", "pseudo-rtl"
+"""For whoever works on the window."""
 NAMES: Mapping[str, str] = {ENGLISH: "English", "de": "Deutsch", "hi": "हिन्दी"}
 """The languages of the interface, each in its own words."""
 _CONTEXT = "\x04"
@@ -65,6 +67,30 @@ class Catalogue:
         return said or (one if n == 1 else many)
 
 
+class Pseudo(Catalogue):
+    """English that looks translated and is a third longer, to see which words nobody marked and which have no room.
+
+    `PSEUDO_RTL`: its lines begin at the right.
+    """
+
+    def find(self, text: str) -> str:
+        return self._stretched(_bare(text))
+
+    def count(self, one: str, many: str, n: int) -> str:
+        return self._stretched(one if n == 1 else many)
+
+    def _stretched(self, text: str) -> str:
+        mark_of_side = "\u200f" if self.language == PSEUDO_RTL else ""
+        return f"{mark_of_side}{_stretched(text)}{mark_of_side}"
+
+
+def _stretched(text: str) -> str:
+    parts = re.split(r"(\{[^{}]*\}|\s+)", text)
+    said = "".join(part if part[:1] == "{" else part.translate(_ACCENTS) for part in parts)
+    return f"‹{said}{'·' * (len(text) // 3)}›"
+
+
+_ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")
 _catalogue: Catalogue | None = None
 
 

@@ -26,7 +26,7 @@ PACKAGE = ROOT / "companion"
 FOLDER = resources() / "languages"
 MARKERS = ("tr", "mark", "trn", "trc")
 _TABLES: dict[str, tuple[object, ...]] = {
-    "setting": ("label", "help", "choices", "suggestions"),
+    "setting": ("label", "help", "unit", "choices", "suggestions"),
     "Card": (0, 1, "sentence", "hint"),
     "Keys": ("does",),
     "PageInfo": ("title", "words"),
@@ -34,8 +34,8 @@ _TABLES: dict[str, tuple[object, ...]] = {
     "Verdict": (2, 3, "sentence", "hint"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
-_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note"}
-"""Files of our own in which a field of every row is read by a person."""
+_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note", "care/help.yaml": "country|emergency"}
+"""Files of our own in which fields of every row are read by a person."""
 _HEADER = """msgid ""
 msgstr ""
 "Project-Id-Version: Companion\\n"
@@ -60,9 +60,11 @@ def texts() -> dict[str, tuple[str, list[str]]]:
                 found[text] = (plural, files)
             if name not in files:
                 files.append(name)
-    for name, field in _DATA.items():
-        for text in re.findall(rf'"{field}": ("(?:[^"\\]|\\.)*")', (resources() / name).read_text("utf-8")):
-            found.setdefault(json.loads(text), ("", [f"resources/{name}"]))
+    for name, fields in _DATA.items():
+        rows = (resources() / name).read_text("utf-8")
+        for quoted in re.findall(rf'"(?:{fields})": ("(?:[^"\\]|\\.)*")', rows):
+            if re.search("[a-z]{2}", quoted):
+                found.setdefault(json.loads(quoted), ("", [f"resources/{name}"]))
     return found
 
 

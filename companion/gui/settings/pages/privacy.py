@@ -204,7 +204,9 @@ def _countries() -> Mapping[Value, str]:
     known = load()
     here = known.get(system_region())
     usual = (
-        tr("As this computer says: {country}", country=here.country) if here else tr("As this computer says")
+        tr("As this computer says: {country}", country=tr(here.country))
+        if here
+        else tr("As this computer says")
     )
     lines: dict[Value, str] = {}
     numbers: dict[Value, str] = {}

@@ -1,0 +1,94 @@
+"""The window in another language: nothing that a person reads, hears or points at is left in English."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPlainTextEdit,
+    QWidget,
+)
+
+from companion.gui import screenshots
+from companion.language import PSEUDO
+from companion.paths import resources
+
+ROOT = Path(__file__).parents[2]
+_KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del|Space|F\d)\b|^https?://")
+
+
+def test_every_text_of_every_page_went_through_the_catalogue(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    async def look(widget: QWidget, path: Path, *, is_last: bool = True) -> Path:
+        widget.show()
+        for _ in range(3):
+            QApplication.processEvents()
+            await asyncio.sleep(0.002)
+        for text in _texts(widget):
+            seen.setdefault(text, path.stem)
+        if is_last:
+            widget.close()
+            widget.deleteLater()
+        return path
+
+    monkeypatch.setattr(screenshots, "_picture", look)
+    views = [view for view in screenshots.VIEWS if view.language == PSEUDO]
+    screenshots.make_screenshots(tmp_path, views)
+    said = _staged()
+    english = {
+        f"{page}: {text}"
+        for text, page in seen.items()
+        if not re.search("[‹›]", text) and re.search("[A-Za-z]{3,}", text) and not _KEYS.search(text)
+        if " ".join(text.replace("\u200b", "").split()) not in said
+    }
+    assert len(seen) > 600, "they are not found any more"
+    assert not english
+
+
+def _texts(window: QWidget) -> Iterator[str]:
+    for widget in [window, *window.findChildren(QWidget)]:
+        yield from (
+            widget.windowTitle(),
+            widget.accessibleName(),
+            widget.accessibleDescription(),
+            widget.toolTip(),
+        )
+        if isinstance(widget, QLabel | QAbstractButton):
+            yield widget.text()
+        if isinstance(widget, QLineEdit | QPlainTextEdit):
+            yield widget.placeholderText()
+        if isinstance(widget, QComboBox):
+            yield from (widget.itemText(at) for at in range(widget.count()))
+        if isinstance(widget, QAbstractItemView) and (model := widget.model()) is not None:
+            columns = 1 if isinstance(widget, QListView) else min(6, model.columnCount(QModelIndex()))
+            for row in range(min(40, model.rowCount(QModelIndex()))):
+                for column in range(columns):
+                    for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+                        if isinstance(text := model.index(row, column).data(role), str):
+                            yield text
+
+
+def _staged() -> str:
+    """What people, models and files say in the pictures: content, which no catalogue has."""
+    files = [
+        *(ROOT / "companion" / "gui").glob("staged*.py"),
+        *(resources() / "practices").glob("*.md"),
+        *(resources() / "help").glob("*.md"),
+        *(resources() / name for name in ("models.yaml", "local_models.yaml")),
+    ]
+    return " ".join(" ".join(re.sub(r'["\n]+', " ", file.read_text("utf-8")) for file in files).split())
