@@ -32,7 +32,7 @@ class ReadingLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("type", kind)
         self.setWordWrap(True)
-        self._kept: dict[tuple[str, int, str], QTextLayout] = {}
+        self._kept: dict[tuple[str, int, str, Qt.LayoutDirection], QTextLayout] = {}
         self.setText(text)
 
     def heightForWidth(self, width: int) -> int:
@@ -62,7 +62,7 @@ class ReadingLabel(QLabel):
     def _laid_out(self, width: int) -> QTextLayout:
         """Asked for again and again while a page is laid out, so the last ones are kept."""
         self.ensurePolished()
-        wanted = (self.text(), width, self.font().key())
+        wanted = (self.text(), width, self.font().key(), self.layoutDirection())
         if wanted in self._kept:
             return self._kept[wanted]
         if len(self._kept) > _MOST_KEPT:
@@ -70,7 +70,7 @@ class ReadingLabel(QLabel):
         layout = QTextLayout(self.text(), self.font())
         option = QTextOption(QStyle.visualAlignment(self.layoutDirection(), self.alignment()))
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)  # as its letters go, like any label
+        option.setTextDirection(self.layoutDirection())
         layout.setTextOption(option)
         pitch = self._pitch()
         above = (pitch - self.fontMetrics().lineSpacing()) / 2
