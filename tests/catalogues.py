@@ -164,10 +164,12 @@ def read_entries(text: str) -> Iterator[Entry]:
 
 def updated(code: str, more: Iterable[Entry] = ()) -> str:
     """The text of a catalogue as it should be now; `more` are translations of another copy of it."""
+    before, said_now = catalogue(code), texts()
     kept = {entry.text: entry for entry in more if all(entry.translations)}
-    kept |= {text: entry for text, entry in catalogue(code).items() if all(entry.translations)}
+    kept |= {text: entry for text, entry in before.items() if all(entry.translations)}
     blocks = [_HEADER.format(code=code)]
-    for text, (plural, files) in texts().items():
+    for text in dict.fromkeys((*(text for text in before if text in said_now), *said_now)):  # nothing moves
+        plural, files = said_now[text]
         said = kept[text].translations if text in kept and kept[text].plural == plural else ()
         blocks.append(_block(text, plural, files, said))
     return "\n".join(blocks)
