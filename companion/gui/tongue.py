@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from companion.app import interface
 from companion.language import ENGLISH
 
-_OWN = "own words"
+_OWN = "qt-says"
 """Name of the translator of what Qt itself says, such as the menu of a text field."""
 
 
