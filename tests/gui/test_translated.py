@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -20,9 +20,14 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from companion.gui import screenshots
-from companion.language import PSEUDO
+from companion.gui.labels import ReadingLabel
+from companion.gui.theme import Look
+from companion.gui.tongue import speak
+from companion.gui.topbar import TopBar
+from companion.language import ENGLISH, PSEUDO, language
 from companion.paths import resources
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +63,46 @@ def test_every_text_of_every_page_went_through_the_catalogue(
     }
     assert len(seen) > 600, "they are not found any more"
     assert not english
+
+
+def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QApplication) -> None:
+    says = lambda: QCoreApplication.translate("QPlatformTheme", "Cancel")  # noqa: E731 - asked three times
+    before = QLocale().name(), says()
+    speak(qapp, "de")
+    try:
+        assert (language(), QLocale().toString(1234.5), says()) == ("de", "1.234,5", "Abbrechen")
+        assert QLocale().dayName(1) == "Montag"
+    finally:
+        speak(qapp, ENGLISH)
+    assert (language(), says()) == (ENGLISH, before[1])
+    assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
+
+
+@pytest.fixture
+def from_the_right(qapp: QApplication) -> Iterator[None]:
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    yield
+    qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+
+
+@pytest.mark.usefixtures("from_the_right")
+def test_what_reads_from_the_right_begins_there(qtbot: QtBot) -> None:
+    look = Look(theme="light")
+    bar, lead = TopBar(look, tuple), ReadingLabel("\u05e9\u05dc\u05d5\u05dd", "said")
+    page = QWidget()
+    qtbot.addWidget(page)
+    for widget, wide in ((bar, 1000), (lead, 400)):
+        widget.setParent(page)
+        widget.resize(wide, 70)
+    page.resize(1000, 70)
+    page.show()
+    bar.show_practice("open-reflection", "Reflection", 0, 0)
+    QApplication.processEvents()
+    assert bar.practice.geometry().right() > 950, "the title is where a line begins"
+    ink = lead.grab().toImage()
+    ground = ink.pixelColor(1, 1)
+    columns = [x for x in range(ink.width()) for y in range(ink.height()) if ink.pixelColor(x, y) != ground]
+    assert min(columns) > ink.width() / 2
 
 
 def _texts(window: QWidget) -> Iterator[str]:

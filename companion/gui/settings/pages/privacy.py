@@ -240,5 +240,5 @@ PAGE = PageInfo(
     title="Privacy",
     order=75,
     build=PrivacyPage,
-    words="offline network data what leaves this computer bytes sent proxy certificate https receipt",
+    words="offline network data what leaves this computer bytes sent proxy certificate https receipt country help crisis",
 )
