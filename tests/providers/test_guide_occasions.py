@@ -190,7 +190,7 @@ def test_in_their_language_they_are_told_of_the_practices(said: str, told: str, 
 
 @pytest.fixture(params=["de", "hi"])
 def interface(request: pytest.FixtureRequest) -> Iterator[str]:
-    language.use(Catalogue(language=request.param, entries={}, form=lambda n: int(n != 1)))
+    language.use(Catalogue(request.param))
     yield request.param
     language.use(None)
 
@@ -231,7 +231,7 @@ def test_an_open_talk_is_not_ended_over_what_is_being_told() -> None:
          ["you'd be assistant to a woman whose work you've loved for years"]),
         ("she said i never listen and i can't cook but i just stood there with the dish",
          ["you just stood there with the dish"]),
-        ("my wife lit the candle so i wouldn't see the dust", ["your wife lit the candle"]),
+        ("my wife kept the letter so i wouldn't see the end", ["your wife kept the letter"]),
         ("we had the viewing i mean the second one and then we sat in the car and ate crisps",
          ["you sat in the car and ate crisps"]),
         ("all the people i could call", []),
