@@ -33,7 +33,7 @@ _NOTED_S = 60.0
 def lines_of(shown: Help) -> tuple[str, str]:
     """(emergency, line) as a person reads them."""
     emergency = (
-        tr("Emergency: {number}", number=shown.emergency)
+        tr("Emergency: {number}", number=tr(shown.emergency))
         if shown.emergency
         else tr("Emergency: your local number")
     )
@@ -98,7 +98,7 @@ class CareCard(QFrame):
     def offer(self, concern: Concern, shown: Help) -> None:
         """Shows it; the same card again where it is shown already."""
         was_shown = self.isVisible()
-        self.title.setText(tr(_TITLES.get(concern, tr(_TITLE))))
+        self.title.setText(tr(_TITLES.get(concern, _TITLE)))
         self._fill(shown)
         self.show()
         if not was_shown:

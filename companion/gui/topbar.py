@@ -185,10 +185,11 @@ class TopBar(QWidget):
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addStretch(1)
-        side = (
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute
-        )  # the button itself runs the other way
-        left.addWidget(self.practice, 0, side)
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
+        left.addWidget(
+            self.practice, 0, side | Qt.AlignmentFlag.AlignAbsolute
+        )  # itself, it runs the other way
         left.addWidget(self.step)
         left.addStretch(1)
         self._row.addLayout(left, 1)
