@@ -79,7 +79,8 @@ class Pseudo(Catalogue):
 def _stretched(text: str) -> str:
     parts = re.split(r"(\{[^{}]*\}|\s+)", text)
     said = "".join(part if part[:1] == "{" else part.translate(_ACCENTS) for part in parts)
-    return f"‹{said}{'·' * (len(text) // 3)}›"
+    longer = " ····" * (len(text) // 15) or "·" * (len(text) // 3)
+    return f"‹{said}{longer}›"
 
 
 _ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")

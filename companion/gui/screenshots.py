@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from companion.language import PSEUDO, PSEUDO_RTL, use
+from companion.language import ENGLISH, PSEUDO, PSEUDO_RTL
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
@@ -75,7 +75,7 @@ def make_screenshots(folder: Path, views: Sequence[View] = VIEWS) -> list[Path]:
 
 
 async def _picture_all(app: QApplication, folder: Path, views: Sequence[View]) -> list[Path]:
-    from PySide6.QtCore import QEvent, QLocale, Qt
+    from PySide6.QtCore import QEvent, Qt
     from PySide6.QtWidgets import QApplication
 
     from companion.gui.staged import SCENES
@@ -96,9 +96,7 @@ async def _picture_all(app: QApplication, folder: Path, views: Sequence[View]) -
                 None, QEvent.Type.DeferredDelete
             )  # or the next view would dress them, too
         finally:
-            app.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-            QLocale.setDefault(QLocale.system())
-            use(None)
+            speak(app, ENGLISH)
     return written
 
 

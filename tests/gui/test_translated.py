@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -25,8 +25,9 @@ from pytestqt.qtbot import QtBot
 from companion.gui import screenshots
 from companion.gui.labels import ReadingLabel
 from companion.gui.theme import Look
+from companion.gui.tongue import speak
 from companion.gui.topbar import TopBar
-from companion.language import PSEUDO
+from companion.language import ENGLISH, PSEUDO, language
 from companion.paths import resources
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,19 @@ def test_every_text_of_every_page_went_through_the_catalogue(
     }
     assert len(seen) > 600, "they are not found any more"
     assert not english
+
+
+def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QApplication) -> None:
+    says = lambda: QCoreApplication.translate("QPlatformTheme", "Cancel")  # noqa: E731 - asked three times
+    before = QLocale().name(), says()
+    speak(qapp, "de")
+    try:
+        assert (language(), QLocale().toString(1234.5), says()) == ("de", "1.234,5", "Abbrechen")
+        assert QLocale().dayName(1) == "Montag"
+    finally:
+        speak(qapp, ENGLISH)
+    assert (language(), says()) == (ENGLISH, before[1])
+    assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
 
 
 @pytest.fixture
