@@ -51,9 +51,12 @@ _FIRST_GENERAL = 4
 """Of the general questions, written with those that fit nearly anything first, one of so many."""
 _LIVING = frozenset({"people", "animals"})
 _HALF_A_THOUGHT = re.compile(
-    r"you (?:also |just |really )?(?:know|think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
+    r"you (?:went|came|got|drove|walked) (?:home|back|there|out|in)$|you (?:also |just |really )?(?:know|"
+    r"think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
     r"they|it's|soon|so)\b"
 )
+_POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"})
+"""Words that say nothing without what was said before them."""
 _OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
 _TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
 """What is left out before a question about the same."""
@@ -388,7 +391,7 @@ def _close(practice: Practice, said: Sequence[str], noticed: Noticed, wording: W
     elif topics:
         parts.append(wording.say(pools["closing one"], {"first": topics[0].words}))
     elif noticed.told:
-        parts.append(wording.say(pools["said"], {"echo": noticed.told[0]}))
+        parts.append(wording.say(pools["told"], {"echo": noticed.told[0]}))
     parts.append(_closing_of(practice))
     title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:]))) or _short_words(
         said
@@ -409,7 +412,10 @@ def _short_words(said: Sequence[str]) -> str:
         (
             text
             for text in plain
-            if 2 <= len(text.split()) <= 6 and text.isprintable() and not notice(text).occasion
+            if 2 <= len(text.split()) <= 6
+            and text.isprintable()
+            and not notice(text).occasion
+            and _POINTS.isdisjoint(text.lower().split())
         ),
         "",
     )

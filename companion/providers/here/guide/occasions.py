@@ -143,8 +143,10 @@ _HEARING = re.compile(
     r"|test|testing|this is a test|just (?:a test|testing)(?: .{0,20})?)"
 )
 _HELP = re.compile(
-    rf"{_SO}(?:what (?:can|do|should|could|must|would) (?:you|i|we|one) (?:actually |even |all )?"
-    r"(?:do|say|talk about|tell you|ask(?: you)?)(?: (?:here|with this|with you|for me|to you|to it|now|then|"
+    rf"{_SO}(?:what (?:can|do|could) you (?:actually |even |all )?do(?: (?:here|for me|exactly|then))*"
+    r"|what (?:should|do) (?:i|we) do (?:here|with this|with you|now then)"
+    r"|what (?:can|do|should|could|must|would) (?:i|we|one) "
+    r"(?:say|talk about|tell you|ask(?: you)?)(?: (?:here|with this|with you|for me|to you|to it|now|then|"
     r"exactly))*"
     r"|how (?:does|do|is|would) (?:this|it|that|all this) (?:all )?(?:work|go|supposed to work|meant to work)"
     r"|how do (?:i|you|we) (?:use|start|begin)(?: (?:this|it|here))*"

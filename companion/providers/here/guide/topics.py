@@ -126,6 +126,8 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
                 continue
             at -= 1  # "my French teacher" is at least a teacher
         before = words[at] if at >= 0 else ""
+        if word == "hands" and at > 0 and words[at - 1] in {"in", "of"}:
+            continue  # "not in my hands"
         if before in {"a", "an"} and at > 0 and words[at - 1] in _BEING:
             continue  # "I am a nurse" speaks of no nurse
         if at > 1 and ({words[at - 1], words[at - 2]} & _AM) and words[at - 1] in _AM | {"not"}:

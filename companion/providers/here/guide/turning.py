@@ -305,7 +305,8 @@ _STRONG_PAST = _set(
     "kept left brought held began lost won "
     "ran sat stood slept woke dreamed ate drank bought paid spent grew taught chose became drove flew "
     "built broke sang drew forgave sent understood "
-    "fell lent threw wore swam fed"
+    "fell lent threw wore swam fed hid rang shook rode blew hung lay caught swore bent knelt dug lit stuck swept sank "
+    "froze burnt learnt dreamt led fled slid spun swung clung struck tore bore sold meant dealt crept wept rose chose"
 )
 
 
