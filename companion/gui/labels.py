@@ -6,7 +6,7 @@ import re
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QWidget
 
 AIRY = 1.3
 """Height of a line of reading text in cards and leads, times what its font asks for."""
@@ -68,7 +68,7 @@ class ReadingLabel(QLabel):
         if len(self._kept) > _MOST_KEPT:
             self._kept.clear()
         layout = QTextLayout(self.text(), self.font())
-        option = QTextOption(self.alignment())
+        option = QTextOption(QStyle.visualAlignment(self.layoutDirection(), self.alignment()))
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTextDirection(self.layoutDirection())
         layout.setTextOption(option)

@@ -140,7 +140,7 @@ class TalkArea(QWidget):
         elif face is Face.READY:
             # hands-free that is not on, for want of a microphone or because a voice model wants the key, promises nothing
             mode = "hold" if self._mode == "free" and not self._is_free else self._mode
-            hint = tr(_READY_HINTS.get(mode, hint))
+            hint = tr(_READY_HINTS[mode]) if mode in _READY_HINTS else hint
         key = self._other_key if self.composer.has_focus else self._talk_key
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)

@@ -8,6 +8,7 @@ import pytest
 
 from companion import language
 from companion.language import Catalogue
+from companion.practices import find_practice
 from companion.providers.here.guide.noticing import notice
 from companion.providers.here.guide.wording import load_wordings
 from tests.catalogues import catalogue
@@ -130,6 +131,7 @@ def test_what_only_sounds_like_good_news_is_not_cheered(said: str) -> None:
         ("How can I sleep better?", "advice"),
         ("Any tips for a first date?", "advice"),
         ("what should i do about my boss", "advice"),
+        ("What should I do?", "advice"),
         ("I don't know what I should do about my boss and my team and all that work", ""),
         ("What I do all day is wait.", ""),
     ],
@@ -188,7 +190,7 @@ def test_in_their_language_they_are_told_of_the_practices(said: str, told: str, 
 
 @pytest.fixture(params=["de", "hi"])
 def interface(request: pytest.FixtureRequest) -> Iterator[str]:
-    language.use(Catalogue(language=request.param, entries={}, form=lambda n: int(n != 1)))
+    language.use(Catalogue(request.param))
     yield request.param
     language.use(None)
 
@@ -199,3 +201,41 @@ def test_hello_and_bye_are_in_the_language_of_the_interface(interface: str) -> N
     assert {"de": "Mach es gut", "hi": "फिर मिलेंगे"}[interface] in bye
     assert "sister" in answer("I miss my sister.")
     assert catalogue("de") is not None
+
+
+LEAVING = ["she's waking up i have to go", "okay dinner's ready bye", "the kids are calling good night"]
+STAYING = ["he said i have to go", "and then i told her bye", "she waved good night"]
+
+
+@pytest.mark.parametrize("said", [*LEAVING, *STAYING])
+def test_who_leaves_without_a_stop_is_let_go(said: str) -> None:
+    assert (notice(said).occasion in {"goodbye", "good night"}) is (said in LEAVING)
+
+
+def test_an_open_talk_is_not_ended_over_what_is_being_told() -> None:
+    told = [
+        "Hi.", "I had fish for tea.", "There was nobody to laugh with.", "Nobody.", "My wife hid the bones.",
+        "Should I go?",
+        "She died in March.", "Yes. Slowly.", "We met on the pier.",
+    ]  # fmt: skip
+    answers = talk(*told, "It helped to say that.")
+    closing = find_practice("open-reflection").closing
+    assert [closing in text for text in answers] == [False] * 9 + [True]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("my best mate and i met and i hid behind a van a grown man behind a van", []),
+        ("i'd be assistant to a woman whose work i've loved for years",
+         ["you'd be assistant to a woman whose work you've loved for years"]),
+        ("she said i never listen and i can't cook but i just stood there with the dish",
+         ["you just stood there with the dish"]),
+        ("my wife kept the letter so i wouldn't see the end", ["your wife kept the letter"]),
+        ("we had the viewing i mean the second one and then we sat in the car and ate crisps",
+         ["you sat in the car and ate crisps"]),
+        ("all the people i could call", []),
+    ],
+)  # fmt: skip
+def test_a_long_spoken_message_is_cut_where_its_clauses_end(said: str, told: list[str]) -> None:
+    assert [each for each in notice(said).told if each != "you met"] == told

@@ -223,7 +223,7 @@ class FieldRow(QWidget):
     def _build_number(self) -> QWidget:
         declared = self.field.declared
         low, high = declared.low or 0, declared.high or 0
-        unit = f" {declared.unit}" if declared.unit else ""
+        unit = f" {tr(declared.unit)}" if declared.unit else ""
         if self.field.kind is int:
             whole = QSpinBox()
             whole.setRange(int(low), int(high))
@@ -256,7 +256,7 @@ class FieldRow(QWidget):
     def _show_choice(self, combo: QComboBox, value: object) -> None:
         place = combo.findData(value)
         if place < 0:  # set by hand to something without a name
-            words = f"{value:g}" if isinstance(value, float) else f"{value} {self.field.declared.unit}"
+            words = f"{value:g}" if isinstance(value, float) else f"{value} {tr(self.field.declared.unit)}"
             combo.addItem(words.strip(), value)
             place = combo.count() - 1
         combo.setCurrentIndex(place)

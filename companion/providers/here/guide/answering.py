@@ -21,18 +21,24 @@ from companion.providers.here.guide.noticing import (
 from companion.providers.here.guide.occasions import BRIEF
 from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
-from companion.providers.here.guide.turning import happened, is_event, is_of_somebody, needs_quotes
+from companion.providers.here.guide.turning import (
+    happened,
+    is_event,
+    is_of_somebody,
+    needs_quotes,
+    sounds_like_an_order,
+)
 from companion.providers.here.guide.wording import SENTENCE_END, Wording, load_wordings
 
 _EMERGENCY_ECHO = 3
 """For so many messages after an emergency was spoken of, the guide keeps pointing to people."""
 _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
-_MANY_WORDS = 25
+_SOME_WORDS, _MANY_WORDS = 9, 25
 """In a message of this length a thing named in passing is not what it is about."""
-_QUIET_SHARE = 0.28
-"""How many of the other answers end without a question."""
-_MOMENT_SHARE = 0.6
+_QUIET_SHARE, _SILENT_SHARE = 0.34, 0.1
+"""How many of the other answers end without a question; and of those that say nothing back."""
+_MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
 _LETS_GO = ("goodbye", "good night", "thanks")
 _NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "complaint", "private"})
@@ -45,9 +51,15 @@ _FIRST_GENERAL = 4
 """Of the general questions, written with those that fit nearly anything first, one of so many."""
 _LIVING = frozenset({"people", "animals"})
 _HALF_A_THOUGHT = re.compile(
-    r"you (?:also |just |really )?(?:know|think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
+    r"you (?:went|came|got|drove|walked) (?:home|back|there|out|in)$|you (?:also |just |really )?(?:know|"
+    r"think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
     r"they|it's|soon|so)\b"
 )
+_POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"})
+"""Words that say nothing without what was said before them."""
+_OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
+_TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
+"""What is left out before a question about the same."""
 _FREE = "open-reflection"
 """The practice whose questions follow what was said."""
 
@@ -91,7 +103,7 @@ def _answer_told(
     if (
         is_over
         and step < len(practice.steps) + _CLOSES_WITHIN
-        and noticed.occasion in _ANSWERS
+        and _may_close(noticed, practice)
         and wording.is_new(SENTENCE_END.split(_closing_of(practice))[0])
     ):
         return _close(practice, said, noticed, wording)
@@ -100,7 +112,7 @@ def _answer_told(
     wants = wishes_of(said)
     is_plain = not (wants.no_echo and not noticed.occasion)
     statements = _statements(noticed, wording, said[-1]) if is_plain else []
-    if is_over and not statements:
+    if is_over and practice.name != _FREE and not statements:
         return _say_alone("after", wording)
     if wants.no_questions or _may_be_quiet(noticed, statements, practice, step, chance):
         pool = (
@@ -113,9 +125,19 @@ def _answer_told(
     if moment:
         statements = _statements(noticed, wording, said[-1], moment)
     asked = _question(noticed, wording, _Place(practice, step, said), moment)
+    if not noticed.occasion:
+        asks_of_it = any(topic.words in asked for topic in noticed.topics)
+        statements = [line for line in statements if not (asks_of_it and _TOPIC_LINE.match(line))]
     if practice.pace == "slow" and practice_name and not statements:
         statements = [wording.say_any(pools["slow"], pools["again"])]
     return " ".join([*statements, asked])
+
+
+def _may_close(noticed: Noticed, practice: Practice) -> bool:
+    """Whether a practice may end with this answer; an open talk only where they say so themselves."""
+    if noticed.occasion not in _ANSWERS or noticed.is_loss or noticed.asks or noticed.wants:
+        return False
+    return practice.name != _FREE or noticed.winds_down
 
 
 def _may_be_quiet(
@@ -130,8 +152,12 @@ def _may_be_quiet(
     ):
         return False
     is_heavy = noticed.is_loss or any(felt.kind.name == HARD and felt.degree for felt in noticed.felt)
-    is_enough = is_heavy or noticed.length >= _LONG_WORDS or practice.is_over(step)
-    return (is_enough and bool(statements)) or chance.random() < _QUIET_SHARE
+    is_said_back = bool(statements) and statements[0] not in load_wordings()["much"]
+    is_over = practice.is_over(step) and practice.name != _FREE
+    is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
+    if not is_said_back:
+        return not statements and (is_heavy or chance.random() < _SILENT_SHARE)
+    return is_enough or chance.random() < _QUIET_SHARE
 
 
 def _moment(noticed: Noticed) -> str:
@@ -174,9 +200,11 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
                 None, [wording.say(pools["joy"]), *(found[:1] if not moment and noticed.length < 14 else ())]
             )
         )
+    if noticed.is_hard and not noticed.told:
+        return list(filter(None, [wording.say(pools["hard"])]))
     if not found and not moment and noticed.length >= _MANY_WORDS:
         return list(filter(None, [wording.say(pools["much"])]))
-    return found[: 2 if noticed.length >= 14 and not moment else 1]
+    return found[: 2 if noticed.length >= 12 and not moment else 1]
 
 
 def _one_word(said: str) -> str:
@@ -192,7 +220,7 @@ def _reflections(noticed: Noticed, wording: Wording, moment: str) -> Iterator[st
     if noticed.contrast and moment not in noticed.contrast:
         left, right = noticed.contrast
         used += f" {left} {right}"
-        if needs_quotes(used):
+        if needs_quotes(used) or sounds_like_an_order(left):
             yield wording.say(pools["said"], {"echo": f"{left}, but {right}"})
         else:
             yield wording.say(pools["contrast"], {"left": left, "right": right})
@@ -203,16 +231,16 @@ def _reflections(noticed: Noticed, wording: Wording, moment: str) -> Iterator[st
     )
     best = [clause for clause in ranked if clause not in used and not (used and needs_quotes(clause))][:2]
     for clause in sorted(best, key=noticed.told.index):  # in the order it was told
-        yield wording.say(
-            pools["said"] if needs_quotes(clause) else pools["told"][: 1 if used else None], {"echo": clause}
-        )
+        is_bare = bool(used) or " so " in clause or noticed.is_loss
+        told = pools["told"][1:] if sounds_like_an_order(clause) else pools["told"][: 1 if is_bare else None]
+        yield wording.say(pools["said"] if needs_quotes(clause) else told, {"echo": clause})
         used += f" {clause}"  # a second one is said plainly, without a frame
     if felt is not None and felt.word not in used:
         yield _say_feeling(felt, wording)
     for number in noticed.numbers if noticed.length < _MANY_WORDS else ():
         if number not in used:
-            yield wording.say(pools["number"], {"number": number})
-    if noticed.length >= _MANY_WORDS:
+            yield wording.say(pools["number"][: 1 if used else None], {"number": number})
+    if noticed.length >= _MANY_WORDS or moment:
         return
     new = [topic.words for topic in _weighty(noticed) if topic.words.split()[-1] not in used]
     if new:
@@ -226,12 +254,14 @@ def _says_little(clause: str) -> bool:
 
 def _weighty(noticed: Noticed) -> list[Topic]:
     """Topics that the message is about, and not only named in."""
-    if noticed.length < 14:
+    if noticed.length < _SOME_WORDS:
         return list(noticed.topics)
+    most = {"things", "body", "places", "matters"} if noticed.length < _MANY_WORDS else None
     return [
         topic
         for topic in noticed.topics
-        if topic.is_own and (topic.kind.name in _LIVING or noticed.length < _MANY_WORDS)
+        if (topic.kind.name in _LIVING and topic.is_own)
+        or (most is not None and (topic.is_own or topic.kind.name not in most))
     ]
 
 
@@ -295,8 +325,7 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment))), "")
         if asked:
             return asked
-        if noticed.length >= _MANY_WORDS or noticed.wants:
-            plain = []  # questions of a step know nothing of what was told
+        plain = []  # the questions of a step know nothing of what was told
     asked = say(plain)
     if asked:
         return asked
@@ -304,7 +333,11 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         asked = say(pools[pool])
         if asked:
             return asked
-    new = [line for line in pools["general asked"] if wording.is_new(line)]
+    new = [
+        line
+        for line in pools["general asked"]
+        if wording.is_new(line) and (noticed.has_happened or not _OF_THE_PAST.search(line))
+    ]
     return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])
 
 
@@ -319,11 +352,17 @@ def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[
         yield pools["loss asked"], {}
     if moment:
         yield pools["moment asked"], {"echo": moment}
+    if noticed.is_hard:
+        yield pools["hard asked"], {}
     if noticed.is_joy:
         yield pools["joy asked"], {}
     for topic in _weighty(noticed)[:2]:
-        is_in_all_this = noticed.length >= _MANY_WORDS and topic.kind.name == "people"
-        yield pools["people asked"] if is_in_all_this else topic.kind.questions, {"topic": topic.words}
+        lines = topic.kind.questions
+        if topic.kind.name in _LIVING and noticed.is_of_then:
+            lines = pools["then asked"]
+        elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
+            lines = pools["people asked"]
+        yield lines, {"topic": topic.words}
 
 
 def _fitting_pools(noticed: Noticed) -> Iterator[str]:
@@ -352,7 +391,7 @@ def _close(practice: Practice, said: Sequence[str], noticed: Noticed, wording: W
     elif topics:
         parts.append(wording.say(pools["closing one"], {"first": topics[0].words}))
     elif noticed.told:
-        parts.append(wording.say(pools["said"], {"echo": noticed.told[0]}))
+        parts.append(wording.say(pools["told"], {"echo": noticed.told[0]}))
     parts.append(_closing_of(practice))
     title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:]))) or _short_words(
         said
@@ -373,7 +412,10 @@ def _short_words(said: Sequence[str]) -> str:
         (
             text
             for text in plain
-            if 2 <= len(text.split()) <= 6 and text.isprintable() and not notice(text).occasion
+            if 2 <= len(text.split()) <= 6
+            and text.isprintable()
+            and not notice(text).occasion
+            and _POINTS.isdisjoint(text.lower().split())
         ),
         "",
     )
@@ -384,7 +426,7 @@ def _all_topics(said: Sequence[str]) -> Iterator[Topic]:
     seen: set[str] = set()
     for text in said:
         for topic in notice(text).topics[:1]:
-            if topic.words not in seen:
+            if topic.words not in seen and (topic.is_own or topic.kind.name in _LIVING):
                 seen.add(topic.words)
                 yield topic
 

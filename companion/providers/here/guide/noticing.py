@@ -63,6 +63,12 @@ class Noticed:
     is_loss: bool = False
     is_joy: bool = False
     """Good news of their own, and nothing hard along with it."""
+    is_hard: bool = False
+    """Something heavy was told, which the guide does not name."""
+    winds_down: bool = False
+    """They sound as if they had said what they wanted to say."""
+    is_of_then: bool = False
+    """It is told of how things used to be, so that who is named may be gone."""
     wants: str = ""
     """What they ask to be told, `verdict` or `advice`."""
     asks: bool = False
@@ -105,7 +111,8 @@ _DUTY = re.compile(
 _SELF = re.compile(
     r"(?:^|\b)(?P<be>i am|i'm|i feel|i felt|i was|i've been|i have been|i am feeling|i'm feeling|i get|"
     r"i got|i've felt|(?:makes|made|left|leaves) me(?: feel)?)"
-    r"(?P<more>(?: (?:so|very|really|a bit|a little|quite|pretty|just|still|too|more|both|also|kind of|"
+    r"(?P<more>(?: (?!not\b|no\b|never\b)\w+ and(?= ))?(?: (?:so|very|really|a bit|a little|quite|pretty|just|"
+    r"still|too|more|both|also|kind of|"
     r"sort of|such|always|often|awfully|terribly|incredibly))*) $"
 )
 _BE = {
@@ -146,6 +153,13 @@ _NO_FEELING_AFTER = {
     "bad": {"at"},
     "strong": {"enough"},
 }
+_ALONE = re.compile(
+    r"(?:(?:just|so|very|really|a bit|a little|kind of|sort of|mostly|maybe|probably|more|well|yes|no) )*"
+)
+_AFTER_ALONE = re.compile(
+    r"(?: (?:maybe|i|mostly|really|about|is|that|more|at|with|too|now|again|today|probably|because)\b.*)?"
+)
+"""Around a feeling that stands without "I am": "jealous maybe"."""
 _STRONG = re.compile(r"\b(?:so|very|really|incredibly|terribly|awfully)\b")
 _GOOD_NEWS = re.compile(
     r"\b(?:said yes|all clear|benign|being published|(?:i|we|my (?:son|daughter|wife|husband|sister|brother|"
@@ -181,6 +195,29 @@ _NO_JOY = re.compile(
     r"again)\b|\b(?:do|have|had|should)n't\b"
 )
 """Along with these, a word of joy is not enough."""
+_HARD_TIMES = re.compile(
+    r"\b(?:(?:i|we)(?: \w+)?(?: \w+n't)?(?: \w+)? (?:cried|cry|crying|wept|weep|sobbed|sobbing|broke down|"
+    r"fell apart|falling apart)|"
+    r"(?:in|to) tears|can't (?:cope|sleep|stop|breathe|go on like this|do this|take it|face)|"
+    r"nobody (?:\w+ )?(?:knows|knew|noticed|notices|asked|asks|came|called|calls|cares|believes|believed|to \w+)|"
+    r"no one (?:\w+ )?(?:knows|noticed|asks|came|called|to \w+)|all (?:alone|on my own|by myself)|"
+    r"lost (?:my|our|his|her|the) (?:job|house|home|farm|flat|business|baby|sight|hearing)|made redundant|"
+    r"redundancy|"
+    r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|divorce|split up|broke up|left me|moved out|early stages|"
+    r"burn(?:t|ed)? out|at the end of my|too much for me|the last straw|fell out with|"
+    r"i'm (?:disappearing|drowning|sinking|failing|struggling|not coping)|i (?:let|failed) (?:him|her|them|"
+    r"everyone) ?(?:down)?)\b"
+)
+_WINDS_DOWN = re.compile(
+    r"\b(?:helped|feels? (?:\w+ ){0,2}(?:better|lighter|clearer|calmer)|(?:i|i think i) know now|(?:clear|"
+    r"clearer) now|nothing else|"
+    r"that's about it|no more to say|glad i said|good to (?:say|have said)|that's (?:all|everything)|"
+    r"said (?:it all|everything))\b"
+)
+_THEN = re.compile(
+    r"\b(?:used to|was alive|were alive|back then|would always|would have|when (?:i was|we were) (?:small|"
+    r"little|young|a \w+|\w+teen))\b"
+)
 _HAPPY = frozenset({"happy", "joyful", "delighted", "thrilled", "excited", "proud", "grateful", "thankful"})
 _IN_LAW = re.compile(r"\b(mother|father|sister|brother|son|daughter|parents)s? in laws?\b", re.IGNORECASE)
 _DENIED = re.compile(r"\bnot (?:my|our|the|a|an|his|her|their) [\w'-]+,?", re.IGNORECASE)
@@ -240,7 +277,7 @@ def notice(text: str) -> Noticed:
     clauses = cut_clauses(text, lexicon)
     rough = is_rough(text)
     told = tuple(filter(None, (turn_clause(clause, lexicon, is_rough=rough) for clause in clauses)))
-    felt = tuple(_find_feelings(clauses, lexicon, is_short=len(words) <= 3))
+    felt = tuple(_find_feelings(clauses, lexicon, is_short=len(words) <= 8))
     topics = tuple(find_topics(clauses, lexicon, is_rough=rough)) or _person_alone(plain, lexicon)
     if occasion in {"retraction", "put right"}:
         topics, told, felt = _after_retraction(plain, topics), (), ()
@@ -259,6 +296,9 @@ def notice(text: str) -> Noticed:
         numbers=tuple(find_numbers(clauses, lexicon)),
         is_loss=_is_loss(plain, lexicon),
         is_joy=_is_joy(plain, felt),
+        winds_down=len(words) <= 12 and _WINDS_DOWN.search(plain) is not None,
+        is_of_then=_THEN.search(plain) is not None,
+        is_hard=_HARD_TIMES.search(plain) is not None,
         wants=asked_for(plain, ends_with_mark=text.rstrip().endswith("?")),
         asks=_asks(text, plain),
         has_happened=bool(_PAST.search(plain)),
@@ -271,7 +311,7 @@ def _asks(text: str, plain: str) -> bool:
     *before, last = _SENTENCES.split(text.strip())
     if last.endswith("?"):
         return not before or bool(re.search(r"\b(?:i|we|you|my|me)\b", plain_words(last)))
-    return bool(_QUESTION.match(plain) and not _STATED_QUESTION.match(plain))
+    return not before and bool(_QUESTION.match(plain) and not _STATED_QUESTION.match(plain))
 
 
 def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
@@ -370,7 +410,8 @@ def _find_feelings(clauses: Sequence[Clause], lexicon: Lexicon, *, is_short: boo
                 elif (
                     is_short
                     and word in kind.words
-                    and set(plain[:at].split()) <= {"just", "so", "very", "really", "a", "bit", "little"}
+                    and _ALONE.fullmatch(plain[:at])
+                    and _AFTER_ALONE.fullmatch(plain[at + len(word) :])
                 ):
                     yield Felt(kind, word, "", "")
 

@@ -61,6 +61,16 @@ _LEAVES = (
     (re.compile(rf"(?:^| )(?:{_GOING})(?: |$)"), "goodbye"),
     (re.compile(r"(?:^| )(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: |$)"), "thanks"),
 )
+_LEAVES_LAST = re.compile(
+    r"\b(?:(?:i|we)(?:'ve|'d|'ll)? (?:have to|need to|gotta|got to|must|better) (?:go|run|dash|be off|"
+    r"get going|stop)(?: now)?"
+    r"|bye(?: bye| now)?|good ?night|night night|cheerio|see you(?: tomorrow| later| soon)?|talk (?:tomorrow|"
+    r"later|soon))$"
+)
+_THANKS_LAST = re.compile(r"^(?:\S+ ){1,6}\S*[.!?] thank(?:s| you)[.! ]*$", re.IGNORECASE)
+_SAYS = re.compile(
+    r"\b(?:said|says|say|saying|told|tell|wave|waved|kissed|shouted|whispered|when|if|before|until)\b(?:(?! and ).)*$"
+)
 _NEEDS_TO_RUN = re.compile(
     r"(?:i need to|i have to|i must|i've got to|gotta|got to) (?:go|run)\b(?! (?:to|through|on|back))"
 )
@@ -93,6 +103,7 @@ _COMPLAINT = re.compile(
     rf"{_SO}(?:you(?:'re| are) {_VERY}{_BAD}\b.{{0,30}}"
     r"|you (?:\w+ )?(?:don't|do not|didn't|did not|never|can't|cannot|aren't|haven't|won't) (?:\w+ )?"
     r"(?:understand|listen|listened|get|hear|heard|help|answer|care|know|make)\b.{0,50}"
+    r"|you (?:just|only|always) (?:repeat|parrot|copy|echo|ask)\b.{0,40}"
     r"|you keep (?:\w+ing)\b.{0,40}|you (?:already|just) (?:asked|said)\b.{0,40}"
     rf"|(?:that|this|it)(?:'s| is| was| sounds)? {_VERY}{_BAD}(?: (?:question|answer|thing|program|app|"
     rf"thing to (?:say|ask)))?"
@@ -132,8 +143,10 @@ _HEARING = re.compile(
     r"|test|testing|this is a test|just (?:a test|testing)(?: .{0,20})?)"
 )
 _HELP = re.compile(
-    rf"{_SO}(?:what (?:can|do|should|could|must|would) (?:you|i|we|one) (?:actually |even |all )?"
-    r"(?:do|say|talk about|tell you|ask(?: you)?)(?: (?:here|with this|with you|for me|to you|to it|now|then|"
+    rf"{_SO}(?:what (?:can|do|could) you (?:actually |even |all )?do(?: (?:here|for me|exactly|then))*"
+    r"|what (?:should|do) (?:i|we) do (?:here|with this|with you|now then)"
+    r"|what (?:can|do|should|could|must|would) (?:i|we|one) "
+    r"(?:say|talk about|tell you|ask(?: you)?)(?: (?:here|with this|with you|for me|to you|to it|now|then|"
     r"exactly))*"
     r"|how (?:does|do|is|would) (?:this|it|that|all this) (?:all )?(?:work|go|supposed to work|meant to work)"
     r"|how do (?:i|you|we) (?:use|start|begin)(?: (?:this|it|here))*"
@@ -219,7 +232,8 @@ _FLAT = re.compile(
     r"at the moment|here|as usual|as always))*)"
 )
 _WELL = re.compile(
-    r"(?:oh |so |ok |okay |i'm |i am |it's |it is |it was |all |pretty |quite |really |very |my day was |the day was |"
+    r"(?:oh |so |ok |okay |i'm |i am |it's |it is |it was |all |pretty |quite |really |very |my day was |"
+    r"the day was |"
     r"today was )*"
     r"(?:good|great|lovely|wonderful|better|well)(?: (?:today|thanks|thank you|really|actually|and you|now))*"
 )
@@ -296,6 +310,8 @@ def occasion_of(text: str, plain: str) -> str:
     for pattern, occasion, most in _WHOLE:
         if count <= most and plain and pattern.fullmatch(plain):
             return occasion
+    if count <= _MOST_WORDS and _COMPLAINT.fullmatch(_first_sentence(text)):
+        return "complaint"
     if (
         count <= 10
         and (text.rstrip().endswith("?") or any(map(str.isdigit, text)))
@@ -303,6 +319,11 @@ def occasion_of(text: str, plain: str) -> str:
     ):
         return "task"
     return "unclear" if count == 1 and plain.isascii() and _NO_WORD.search(plain) else ""
+
+
+def _first_sentence(text: str) -> str:
+    first = re.split(r"[.!?\n]", text.strip(), maxsplit=1)[0].lower().replace("’", "'")
+    return " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", first))
 
 
 def _is_of_the_world(plain: str) -> bool:
@@ -340,6 +361,17 @@ def _leaving(text: str, plain: str) -> str:
     for words in (plain, last):
         if words and _LEAVE.fullmatch(words):
             for pattern, occasion in _LEAVES:
-                if pattern.search(words) and (words is plain or (occasion != "thanks" and words != "enough")):
+                is_enough = (
+                    words is plain
+                    or (words != "enough" and occasion != "thanks")
+                    or bool(_THANKS_LAST.search(text))
+                )
+                if pattern.search(words) and is_enough:
                     return occasion
+    if (
+        len(plain.split()) <= 14
+        and (found := _LEAVES_LAST.search(plain))
+        and not _SAYS.search(plain[: found.start()])
+    ):
+        return "good night" if "night" in found[0] else "goodbye"
     return "goodbye" if len(plain.split()) <= 12 and _NEEDS_TO_RUN.match(plain) else ""

@@ -57,6 +57,7 @@ _BEFORE_BARE = _set(
 _MUST_FOLLOW_TO = _set("school college university uni")
 _AFTER_VERB = _set("on as in out with hard from for until together late nights there here")
 _BEING = _set("am i'm was be been being is as")
+_AM = _set("am i'm")
 _IRREGULAR = {
     "children": "child",
     "feet": "foot",
@@ -119,12 +120,18 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
         modifiers = words[start:n]
         at = start - 1
         if at > 0 and not modifiers and words[at] not in _DETERMINERS and words[at - 1] in _DETERMINERS:
-            if words[at].endswith("'s") or words[at] in _CHANGES_ALL:
+            if words[at].endswith("'s") or words[at] in _CHANGES_ALL | lexicon.endings | _BEFORE_BARE | {
+                "since"
+            }:
                 continue
             at -= 1  # "my French teacher" is at least a teacher
         before = words[at] if at >= 0 else ""
+        if word == "hands" and at > 0 and words[at - 1] in {"in", "of"}:
+            continue  # "not in my hands"
         if before in {"a", "an"} and at > 0 and words[at - 1] in _BEING:
             continue  # "I am a nurse" speaks of no nurse
+        if at > 1 and ({words[at - 1], words[at - 2]} & _AM) and words[at - 1] in _AM | {"not"}:
+            continue  # nor "I'm not the baby" of a baby
         if before in _DETERMINERS:
             if _may_head(word, before) and not _CHANGES_ALL.intersection(modifiers):
                 yield _phrase(before, " ".join((*modifiers, word)), kinds[noun])
