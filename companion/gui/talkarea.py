@@ -15,7 +15,7 @@ from companion.gui.keys import READ_KEY
 from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
-from companion.language import mark, tr
+from companion.language import mark, tr, trc
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
@@ -133,6 +133,8 @@ class TalkArea(QWidget):
             hint = tr(_LATCHED)
         elif face is Face.LISTENING and self._is_free:
             hint = tr(_FREE)
+        elif face is Face.THINKING:
+            state = trc("a state", "Thinking")  # the page of the settings is another word elsewhere
         elif face is Face.READY and self._is_muted:
             state, hint = map(tr, _MUTED)
         elif face is Face.READY and self._is_free and self._is_paused:
