@@ -335,15 +335,20 @@ class Archive:
         if self.is_locked:
             raise _locked()
         self.claim()
-        key, slots = await self._disk.data_key(passphrase)
+        key, slots = await self._disk.data_key(passphrase, backup)
+        present = self._kept.key_and_id if self._kept is not None else None
         self._is_moving = True
         try:
             await self._shut()
-            found.append(await unbroken(self._disk.restore(backup, key, slots), name="restore a backup"))
+            found.append(
+                await unbroken(self._disk.restore(backup, key, slots, present), name="restore a backup")
+            )
         finally:
             self._is_moving, self._was_kept, self._why_shut = False, False, None
             by_passphrase = partial(self._disk.with_passphrase, passphrase)
             await (self._open(by_passphrase) if passphrase else self._open_or_tell())
+            if passphrase:
+                await self._give_keyring_back()
             self._tell_left()
         await self._is_open_now()
 
