@@ -23,7 +23,6 @@ from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.language import tr
-from companion.log import describe
 from companion.paths import Home
 from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
@@ -319,16 +318,7 @@ class Archive:
 
     async def _give_keyring_back(self) -> None:
         """Where the keyring had a key of the journal and has none that fits: it gets a new one, if it can."""
-        from companion.journal.keys import SlotKind
-
-        journal = self._kept
-        if journal is None or SlotKind.KEYRING not in journal.opens_with:
-            return
-        try:
-            await self._disk.give_keyring(journal)
-        except CompanionError as error:
-            _log.info("the keyring gets no key of the journal: %s", describe(error))
-        else:
+        if self._kept is not None and await self._disk.give_keyring_back(self._kept):
             self._events.emit(Note(text=tr("This computer's keyring opens your journal again")))
 
     async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:

@@ -146,6 +146,19 @@ class JournalOnDisk:
         await vault.put_journal_key((await self.look()).journal_id, key)
         await journal.set_wrapping_key(key)
 
+    async def give_keyring_back(self, journal: SqlJournal) -> bool:
+        """The same where the keyring had a key of it once; whether it has one now."""
+        from companion.journal.keys import SlotKind
+
+        if SlotKind.KEYRING not in journal.opens_with:
+            return False
+        try:
+            await self.give_keyring(journal)
+        except CompanionError as error:
+            _log.info("the keyring gets no key of the journal: %s", describe(error))
+            return False
+        return True
+
     async def helpful(self, error: CompanionError) -> tuple[Action, ...]:
         """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen.
 
