@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from companion.events import Phase
 from companion.gui.composer import Composer
-from companion.gui.keys import READ_KEY
+from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
@@ -133,8 +133,6 @@ class TalkArea(QWidget):
             hint = tr(_LATCHED)
         elif face is Face.LISTENING and self._is_free:
             hint = tr(_FREE)
-        elif face is Face.THINKING:
-            state = trc("a state", "Thinking")  # the page of the settings is another word elsewhere
         elif face is Face.READY and self._is_muted:
             state, hint = map(tr, _MUTED)
         elif face is Face.READY and self._is_free and self._is_paused:
@@ -144,9 +142,11 @@ class TalkArea(QWidget):
             mode = "hold" if self._mode == "free" and not self._is_free else self._mode
             hint = tr(_READY_HINTS[mode]) if mode in _READY_HINTS else hint
         key = self._other_key if self.composer.has_focus else self._talk_key
+        if face is Face.THINKING:
+            state = trc("a state", "Thinking")
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)
-        self.hint.show_text(hint.format(key=key, time=time, read=READ_KEY))
+        self.hint.show_text(hint.format(key=key, time=time, read=key_name(READ_KEY)))
         self.button.show_face(face)
         self._make_room()
 

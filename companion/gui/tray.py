@@ -139,8 +139,7 @@ class Tray(QObject):
 
     def _show(self) -> None:
         self.shown = self._now()
-        is_thinking = self.shown is Shown.THINKING
-        words = trc("a state", "Thinking") if is_thinking else tr(_WORDS[self.shown])
+        words = trc("a state", "Thinking") if self.shown is Shown.THINKING else tr(_WORDS[self.shown])
         self.icon.setToolTip(f"Companion · {words}")
         self.state.setText(words)
         self.talk.setText(tr("Send what I said") if self.shown is Shown.LISTENING else tr("Talk"))

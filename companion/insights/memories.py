@@ -37,7 +37,7 @@ class Memory:
     @property
     def words(self) -> str:
         told = (
-            f"“{self.quote}”"
+            tr("“{quote}”", quote=self.quote)
             if self.quote
             else tr("{duration} at {clock}", duration=duration(self.seconds), clock=self.clock)
         )
