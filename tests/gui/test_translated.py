@@ -24,11 +24,13 @@ from pytestqt.qtbot import QtBot
 
 from companion.gui import screenshots
 from companion.gui.labels import ReadingLabel
+from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
 from companion.gui.tongue import speak
 from companion.gui.topbar import TopBar
 from companion.language import ENGLISH, PSEUDO, language
 from companion.paths import resources
+from tests.catalogues import catalogue
 
 ROOT = Path(__file__).parents[2]
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del|Space|F\d)\b|^https?://")
@@ -76,6 +78,17 @@ def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QAppli
         speak(qapp, ENGLISH)
     assert (language(), says()) == (ENGLISH, before[1])
     assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
+
+
+def test_keys_are_written_as_the_keyboards_of_the_language_do(qapp: QApplication) -> None:
+    speak(qapp, "de")
+    try:
+        keys = {key for key, _ in listed("space")}
+    finally:
+        speak(qapp, ENGLISH)
+    assert {"Strg+M", "Strg+Umschalt+L", "Esc", "F1"} <= keys
+    german = [said for entry in catalogue("de").values() for said in entry.translations]
+    assert not [said for said in german if "Ctrl" in said], "the texts name the keys as the list of them does"
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ class WhisperProvider(EngineProvider):
             raise self.missing(
                 tr("Whisper's engine, CTranslate2, is not installed on this computer."),
                 tr(
-                    "Install it in Settings under Hearing, or with: {install}. Where it is not built for your system, "
+                    "Install it in Settings under Hearing, or with: {install}. If there is no build for your system, "
                     "choose another recogniser. What you said is kept.",
                     install=INSTALL,
                 ),
