@@ -17,7 +17,7 @@ from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
-from companion.language import mark, tr
+from companion.language import mark, sentence, tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,7 +59,7 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
         tr((_ALSO if place else _GOES)[roles], host=host)
         for place, (host, roles) in enumerate(by_host.items())
     ]
-    return f"{', '.join(told)}."
+    return sentence(", ".join(told))
 
 
 class TalkPage(QWidget):
@@ -296,7 +296,7 @@ class TalkPage(QWidget):
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()
-        area = min(self.area.wanted_height, high)
+        area = self.area.wanted_height
         above = max(0, high - area + self._look.px(OVERLAP_PX - 32))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
@@ -312,7 +312,8 @@ class TalkPage(QWidget):
         if self.has_script:
             self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
-        self.area.setGeometry(0, high - area, wide, area)
+        top = max(high - area, -OVERLAP_PX)  # on a page too low for it the air above the button goes first
+        self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
         if self._has_closing:
             self.closing.raise_()
