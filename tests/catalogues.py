@@ -35,7 +35,11 @@ _TABLES: dict[str, tuple[object, ...]] = {
     "Verdict": (2, 3, "sentence", "hint"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
-_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note", "care/help.yaml": "country|emergency"}
+_DATA = {
+    "vendors.yaml": "summary",
+    "local_models.yaml": "note",
+    "care/help.yaml": "country|emergency|call|text",
+}
 """Files of our own in which fields of every row are read by a person."""
 _HEADER = """msgid ""
 msgstr ""
