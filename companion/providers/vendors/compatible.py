@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, VoiceInfo
-from companion.language import mark
 from companion.paths import resources
 from companion.providers.provider import Spec
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from companion.providers.vendors.openai.provider import OpenAIProvider
 
 Row = Mapping[str, Any]
-mark("Other server")  # the one name in the file that is no vendor's own
 
 
 @cache
