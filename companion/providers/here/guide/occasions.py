@@ -22,7 +22,8 @@ _IDENTITY = re.compile(
     r"do you (?:understand|remember|know who|sleep|dream|love|like|believe|eat|feel|ever|get|enjoy|want|"
     r"have (?:a |any )?(?:feelings?|name|"
     r"memory|body))|"
-    r"what(?:'s| is) your name|artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
+    r"what(?:'s| is) your name|how old are you|where (?:are you from|do you live)|are you (?:male|female|"
+    r"a (?:man|woman|boy|girl))|artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
 _GOING = (
     r"good ?bye|bye(?: bye)?|(?:i'll |i will )?see (?:you|ya)|farewell|take care|"
@@ -273,7 +274,9 @@ _LET_GO = re.compile(
 )
 _RETRACTED_LAST = re.compile(r"(?:that's|that is) (?:not right|wrong|not true|not what i (?:meant|said))$")
 PUT_RIGHT = re.compile(
-    r"^(?:(?:sorry|wait|oh|no|actually) )*no (?:wait )?(?:i (?:meant|mean|said)|it was|it's|not)\b"
+    r"^(?:(?:sorry|wait|oh|actually) )*no (?:wait )?(?:i (?:meant|mean|said)|it was|it's)\b"
+    r"|^(?:(?:sorry|wait|oh|no|actually) )+(?:i meant|i mean|not (?!yet|really|now|much|at all|today|sure|so|"
+    r"bad|yet))"
     r"|^(?:sorry|no|wait|oh|correction) i said .{1,40} but "
 )
 _NO_WORD = re.compile(r"[^aeiouy]{5}|^[^aeiouy]{4,}$")

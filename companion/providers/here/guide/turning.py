@@ -313,6 +313,11 @@ _STRONG_PAST = _set(
 )
 
 
+_NAMES_OF_DAYS = re.compile(
+    r"\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|april|june|july|august|"
+    r"september|october|"
+    r"november|december|christmas|easter|ramadan|diwali|god|english|french|german|spanish|italian)(?:s?)\b"
+)
 _EVENT = re.compile(
     r"(?:you and your \w+|you|he|she|(?:your|the|his|her)(?: \w+){1,2}?) (?:(?:just|finally|really|then|suddenly|"
     r"even|also|only) )?(\w+)\b"
@@ -366,7 +371,12 @@ def _swap(words: Sequence[str]) -> str:
             return ""
         else:
             turned.append(_SWAP.get(word, words[n] if n or words[n] in {"I"} else word))
-    return " ".join(turned)
+    return with_capitals(" ".join(turned))
+
+
+def with_capitals(text: str) -> str:
+    """A recogniser may write "on friday"."""
+    return _NAMES_OF_DAYS.sub(lambda found: found[0].capitalize(), text)
 
 
 def _opens_a_clause(word: str) -> bool:
