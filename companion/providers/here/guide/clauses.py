@@ -215,7 +215,8 @@ def _pieces(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[list[str]
         begins = (
             token in _PAUSES
             or (word in _STATED - {"so", "or", "then", "yet"} and _begins_clause(rest, lexicon))
-            or (word in {"but", "because", "although", "though"})
+            or word in {"but", "because", "although", "though"}
+            or (word == "and" and rest[:1] and rest[0] in _OPENS_A_CONDITION)
             or (word in {"so", "then"} and bool(rest) and rest[0] in SUBJECTS)
         )
         if begins:

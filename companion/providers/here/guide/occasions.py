@@ -11,8 +11,6 @@ from companion.practices import Wish, wish_in
 
 BRIEF = frozenset({"short", "little", "flat", "well", "pause"})
 """A few words, which are a whole answer in a practice with steps of its own."""
-TO_THE_GUIDE = frozenset({"complaint", "hearing", "help", "private", "task"})
-"""Said to the program, so that nothing in it is taken for what the person lives with."""
 _MOST_WORDS = 15
 
 _IDENTITY = re.compile(
@@ -359,12 +357,12 @@ def asked_for(plain: str, *, ends_with_mark: bool) -> str:
 
 def wants_no_questions(plain: str) -> bool:
     """They ask only to be listened to."""
-    return bool(_NO_QUESTIONS.fullmatch(plain))
+    return len(plain.split()) <= _MOST_WORDS and bool(_NO_QUESTIONS.fullmatch(plain))
 
 
 def wants_no_echo(plain: str) -> bool:
     """They do not want their words said back."""
-    return bool(_NO_ECHO.search(plain)) and len(plain.split()) <= _MOST_WORDS
+    return len(plain.split()) <= _MOST_WORDS and bool(_NO_ECHO.search(plain))
 
 
 def _leaving(text: str, plain: str) -> str:
