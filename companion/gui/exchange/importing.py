@@ -15,7 +15,7 @@ from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
-from companion.language import mark, tr, trn
+from companion.language import mark, sentence, tr, trn
 
 _TITLE = mark("Bring in another journal")
 _WHAT = mark(
@@ -41,7 +41,7 @@ class ImportDialog(Steps):
         self._batch = 0
         self.setAcceptDrops(True)
         column = self.page()
-        for words in (tr(_WHAT, known=KNOWN), tr(_SAFE)):
+        for words in (tr(_WHAT, known=tr(KNOWN)), tr(_SAFE)):
             column.addWidget(text_label(words, "soft"))
         column.addWidget(text_label(tr("You can also drop the file here."), "caption"))
         column.addStretch(1)
@@ -154,7 +154,7 @@ class ImportDialog(Steps):
         told = set()
         for kind, box in self.choices.items():
             count = preview.odd.get(kind, 0)
-            told.add(f"{ODD[kind](count)}.")
+            told.add(sentence(ODD[kind](count)))
             box.setText(leave_out(kind, count))
             box.setChecked(False)
             box.setVisible(count > 0)
