@@ -296,7 +296,7 @@ class TalkPage(QWidget):
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()
-        area = min(self.area.wanted_height, high)
+        area = self.area.wanted_height
         above = max(0, high - area + self._look.px(OVERLAP_PX - 32))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
@@ -312,7 +312,8 @@ class TalkPage(QWidget):
         if self.has_script:
             self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
-        self.area.setGeometry(0, high - area, wide, area)
+        top = max(high - area, -OVERLAP_PX)  # on a page too low for it the air above the button goes first
+        self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
         if self._has_closing:
             self.closing.raise_()
