@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from companion.days import date_in_words
-from companion.language import mark, number, tr, trn
+from companion.language import mark, number, sentence, tr, trn
 
 FUTURE, EARLY, TWICE = "future", "early", "twice"
 ODD: Mapping[str, Callable[[int], str]] = {
@@ -101,7 +101,7 @@ class Preview:
                 )
             )
         for kind, count in self.odd.items():
-            said.append(f"{ODD[kind](count)}.")
+            said.append(sentence(ODD[kind](count)))
         if self.skipped_count:
             said.append(
                 trn(
@@ -110,7 +110,7 @@ class Preview:
                     self.skipped_count,
                 )
             )
-        said += [f"{entries(count)}: {tr(text)}." for text, count in self.remarks.items()]
+        said += [sentence(f"{entries(count)}: {tr(text)}") for text, count in self.remarks.items()]
         if self.unkept:
             things = ", ".join(_unkept(count, kind) for kind, count in self.unkept.items())
             said.append(

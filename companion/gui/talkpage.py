@@ -17,7 +17,7 @@ from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
-from companion.language import mark, tr
+from companion.language import mark, sentence, tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,7 +59,7 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
         tr((_ALSO if place else _GOES)[roles], host=host)
         for place, (host, roles) in enumerate(by_host.items())
     ]
-    return f"{', '.join(told)}."
+    return sentence(", ".join(told))
 
 
 class TalkPage(QWidget):

@@ -15,7 +15,7 @@ from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
-from companion.language import mark, tr, trn
+from companion.language import mark, sentence, tr, trn
 
 _TITLE = mark("Bring in another journal")
 _WHAT = mark(
@@ -154,7 +154,7 @@ class ImportDialog(Steps):
         told = set()
         for kind, box in self.choices.items():
             count = preview.odd.get(kind, 0)
-            told.add(f"{ODD[kind](count)}.")
+            told.add(sentence(ODD[kind](count)))
             box.setText(leave_out(kind, count))
             box.setChecked(False)
             box.setVisible(count > 0)
