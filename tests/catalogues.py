@@ -38,7 +38,7 @@ _TABLES: dict[str, tuple[object, ...]] = {
 _DATA = {
     "vendors.yaml": '"summary"|"display_name"(?=: "Other)',  # the others are names
     "local_models.yaml": '"note"',
-    "care/help.yaml": '"country"|"emergency"',
+    "care/help.yaml": '"country"|"emergency"|"call"|"text"',
 }
 """Files of our own in which fields of a row are read by a person."""
 _HEADER = """msgid ""

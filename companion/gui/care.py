@@ -54,11 +54,11 @@ def lines_of(shown: Help) -> tuple[str, str]:
         told = tr(
             "{name}, day and night: call {call}, or text {text}",
             name=line.name,
-            call=line.call,
-            text=line.text,
+            call=tr(line.call),
+            text=tr(line.text),
         )
         return emergency, told
-    return emergency, tr("{name}, day and night: call {call}", name=line.name, call=line.call)
+    return emergency, tr("{name}, day and night: call {call}", name=line.name, call=tr(line.call))
 
 
 class CareCard(QFrame):

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QW
 from companion import events as e
 from companion.days import When
 from companion.flow import Role, TurnRecord
+from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
@@ -110,7 +111,7 @@ class TalkPage(QWidget):
         column.addStretch(1)
         self.area.height_changed.connect(self._place)
         look.changed.connect(self._place)
-        self.show_talk_key("Space")
+        self.show_talk_key(key_named("Space"))
         self.show_script(False)
 
     @property
@@ -191,9 +192,13 @@ class TalkPage(QWidget):
         self.opening.setText(question)
         self._fit_opening()
 
-    def show_talk_key(self, name: str) -> None:
-        key = tr("the space bar") if name.lower() == "space" else name
-        self.how.setText(tr("Hold the button or {key} and speak. Take your time; pauses are fine.", key=key))
+    def show_talk_key(self, key: int) -> None:
+        self.how.setText(
+            tr(
+                "Hold the button or {key} and speak. Take your time; pauses are fine.",
+                key=key_in_a_sentence(key),
+            )
+        )
 
     def show_asking(self, *, asks_mood: bool) -> None:
         """Whether the person is asked how they are, before and after."""

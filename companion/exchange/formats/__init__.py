@@ -21,7 +21,7 @@ _DOCUMENTS: tuple[tuple[str, str, Fits, Read], ...] = (
     ("diarium", "Diarium", listed.fits_diarium, listed.read_diarium),
 )
 """Kinds of JSON documents: name, label, how one is known, what reads it."""
-KNOWN = (
+KNOWN = mark(
     "Day One, Day One Classic, jrnl, Journey, Daylio, Apple Journal, Diarium, Mini Diary, RedNotebook, "
     "daily notes in Markdown (Obsidian), and Companion itself"
 )

@@ -41,7 +41,7 @@ class ImportDialog(Steps):
         self._batch = 0
         self.setAcceptDrops(True)
         column = self.page()
-        for words in (tr(_WHAT, known=KNOWN), tr(_SAFE)):
+        for words in (tr(_WHAT, known=tr(KNOWN)), tr(_SAFE)):
             column.addWidget(text_label(words, "soft"))
         column.addWidget(text_label(tr("You can also drop the file here."), "caption"))
         column.addStretch(1)
