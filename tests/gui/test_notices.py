@@ -222,6 +222,19 @@ def test_a_long_card_keeps_every_word_in_a_small_window(
     assert hint.width() > 200
 
 
+def test_a_card_puts_its_buttons_below_where_letters_are_large(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    window.look.choose(theme="light", font_scale=2.0, reduced_motion=True)
+    window.resize(720, 560)
+    host.begin(AWAY)
+    host.fail(CompanionError(Kind.KEY_REFUSED, who="A provider with a long name"), turn=None, role=None)
+    card = window.notices.cards[0]
+    qtbot.waitUntil(lambda: card.hint.width() > 300, timeout=2000)
+    assert all(each.width() >= each.sizeHint().width() for each in card.buttons)
+    assert card.hint.height() >= card.hint.heightForWidth(card.hint.width()) - 1
+
+
 # -- links -----------------------------------------------------------------------------------------------------
 
 
