@@ -236,8 +236,8 @@ async def main(turns: int) -> None:
             f"  {name:32} {median:7.2f}ms {high:7.2f}ms {theirs[name][1]:9.2f}ms  x{high / theirs[name][1]:.2f}"
         )
     print(
-        f"  {'a backup, opened and checked':32} {kept['backup_s']:7.2f}s, {kept['backup_processor_s']:.2f} s of the processor; the loop stood still for at most "
-        f"{kept['stall_ms']:.0f} ms"
+        f"  {'a backup, opened and checked':32} {kept['backup_s']:7.2f}s, {kept['backup_processor_s']:.2f} s of the "
+        f"processor; the loop stood still for at most {kept['stall_ms']:.0f} ms"
     )
     print(
         json.dumps(
