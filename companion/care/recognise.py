@@ -28,6 +28,9 @@ from companion.care.words import plain
 from companion.flow import Concern, Severity
 
 _COVER = "~"
+_SURE = 0.9
+"""So likely the network must think it."""
+AS_A_WHOLE = "read as a whole"
 _LONG, _PIECE, _OVERLAP = 45, 30, 10
 """Words of a sentence that is cut, of a piece, and what two pieces share."""
 _SENTENCE = re.compile(r"[^.]+\. |\. ")
@@ -144,11 +147,30 @@ def findings(said: str) -> list[Finding]:
                     before = best.get(finding.concern)
                     if before is None or _weight(finding) > _weight(before):
                         best[finding.concern] = finding
+    if not any(finding.severity >= Severity.UNCLEAR for finding in best.values()):
+        seen = _read_as_a_whole(covered)
+        if seen is not None:
+            best[seen.concern] = seen
     wish = best.get(Concern.SUICIDE)
     is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
     if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
         best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
     return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
+
+
+def _read_as_a_whole(covered: str) -> Finding | None:
+    """What the network sees in words without those that are harmless; None: no danger."""
+    from companion.care import network  # numpy: not before the first words
+
+    reading = network.load().read(covered.replace(_COVER, " "))
+    if reading is None or reading.danger < _SURE:
+        return None
+    return Finding(
+        concern=reading.concern,
+        severity=Severity.UNCLEAR,
+        is_of_other=reading.is_of_other,
+        rule=f"{reading.danger:.3f} {AS_A_WHOLE}",
+    )
 
 
 def _sentences(words: str) -> Iterator[str]:
