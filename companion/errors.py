@@ -87,6 +87,7 @@ class Kind(StrEnum):
     TAKES_WAITING = "takes_waiting"
     TAKE_DAMAGED = "take_damaged"
     SLEPT = "slept"
+    CRASHED = "crashed"
     INTERNAL = "internal"
 
 
@@ -405,6 +406,7 @@ CARDS: Mapping[Kind, Card] = {
         "The computer went to sleep in the middle of this. Everything you said and heard is kept.",
         (_A.CONTINUE, _A.RETRY),
     ),
+    Kind.CRASHED: Card("An error ended Companion last time.", "What you said is kept.", (_A.SHOW_FILE,)),
     Kind.INTERNAL: Card(
         "Something inside Companion went wrong.",
         "Your words are kept. The details are in the log.",

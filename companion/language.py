@@ -12,15 +12,15 @@ the language writes them. Pure, any thread; the language changes only between on
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 SYSTEM = "system"
 """The language of the computer."""
 ENGLISH = "en"
+PSEUDO, PSEUDO_RTL = "pseudo", "pseudo-rtl"
+"""For whoever works on the window."""
 NAMES: Mapping[str, str] = {ENGLISH: "English", "de": "Deutsch", "hi": "हिन्दी"}
 """The languages of the interface, each in its own words."""
 _CONTEXT = "\x04"
@@ -31,40 +31,59 @@ _INDIAN = ("hi",)
 """Groups of two digits above the thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One text of a catalogue."""
-
-    text: str
-    """The English, with its context where it has one."""
-    plural: str = ""
-    """The English for many; empty: it counts nothing."""
-    translations: tuple[str, ...] = ()
-    """One, or one for each form of the language's plural."""
-    comments: tuple[str, ...] = ()
-    """The lines before it, as they stand."""
-
-
-@dataclass(frozen=True)
 class Catalogue:
-    """A language and what is said in it."""
+    """A language and what is said in it.
 
-    language: str
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    form: Callable[[int], int] = lambda n: int(n != 1)
-    """Which of its plural forms a number takes."""
+    Args:
+        said: what stands for an English text; one with a context begins with it and `\\x04`.
+        counted: what stands for a text that counts, by the English for one: a form for each of `form`.
+        form: which of its forms a number takes.
+    """
+
+    def __init__(
+        self,
+        language: str,
+        said: Mapping[str, str] = {},
+        counted: Mapping[str, Sequence[str]] = {},
+        form: Callable[[int], int] = lambda n: int(n != 1),
+    ) -> None:
+        self.language, self._said, self._counted, self._form = language, said, counted, form
 
     def find(self, text: str) -> str:
         """Its words for `text`; without any, `text` itself."""
-        entry = self.entries.get(text)
-        return entry.translations[0] if entry is not None and entry.translations[0] else _bare(text)
+        return self._said.get(text) or _bare(text)
 
     def count(self, one: str, many: str, n: int) -> str:
-        entry = self.entries.get(one)
-        said = entry.translations[self.form(n)] if entry is not None else ""
-        return said or (one if n == 1 else many)
+        """Its words for `n` of something; without any, the English."""
+        forms = self._counted.get(one)
+        return (forms[self._form(n)] if forms is not None else "") or (one if n == 1 else many)
 
 
+class Pseudo(Catalogue):
+    """English that looks translated and is a third longer, to see which words nobody marked and which have no room.
+
+    `PSEUDO_RTL`: its lines begin at the right.
+    """
+
+    def find(self, text: str) -> str:
+        return self._stretched(_bare(text))
+
+    def count(self, one: str, many: str, n: int) -> str:
+        return self._stretched(one if n == 1 else many)
+
+    def _stretched(self, text: str) -> str:
+        mark_of_side = "\u200f" if self.language == PSEUDO_RTL else ""
+        return f"{mark_of_side}{_stretched(text)}{mark_of_side}"
+
+
+def _stretched(text: str) -> str:
+    parts = re.split(r"(\{[^{}]*\}|\s+)", text)
+    said = "".join(part if part[:1] == "{" else part.translate(_ACCENTS) for part in parts)
+    longer = " ····" * (len(text) // 15) or "·" * (len(text) // 3)
+    return f"‹{said}{longer}›"
+
+
+_ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")
 _catalogue: Catalogue | None = None
 
 
@@ -170,6 +189,9 @@ def _in_lakhs(text: str) -> str:
 
 # -- catalogues ---------------------------------------------------------------------------------------------
 
+_ENTRY = r'^(?:msgctxt (".*")\n)?msgid (".*")\n(?:msgid_plural ".*"\n)?((?:msgstr(?:\[\d\])? ".*"\n?)+)'
+_FORM = r'^msgstr(?:\[\d\])? (".*")$'
+
 
 def read(text: str, code: str) -> Catalogue:
     """A catalogue from the text of its `.po` file.
@@ -177,10 +199,21 @@ def read(text: str, code: str) -> Catalogue:
     Raises:
         ValueError: it is not one.
     """
-    entries = {entry.text: entry for entry in read_entries(text)}
-    header = entries.pop("", Entry(""))
-    found = re.search(r"plural=([^;]+);", header.translations[0] if header.translations else "")
-    return Catalogue(code, entries, _form(found[1].strip() if found else "n != 1"))
+    said: dict[str, str] = {}
+    counted: dict[str, tuple[str, ...]] = {}
+    for context, english, forms in re.findall(_ENTRY, text.replace('"\n"', ""), re.MULTILINE):
+        key = _unquoted(english)
+        if context:
+            key = f"{_unquoted(context)}{_CONTEXT}{key}"
+        if forms.startswith("msgstr["):
+            counted[key] = tuple(map(_unquoted, re.findall(_FORM, forms, re.MULTILINE)))
+        else:
+            said[key] = _unquoted(forms[7:].rstrip("\n"))
+    header = said.pop("", "")
+    if not header:
+        raise ValueError("not a catalogue")
+    found = re.search(r"plural=([^;]+);", header)
+    return Catalogue(code, said, counted, _form(found[1].strip() if found else "n != 1"))
 
 
 def _form(expression: str) -> Callable[[int], int]:
@@ -196,28 +229,10 @@ def _form(expression: str) -> Callable[[int], int]:
     return rule
 
 
-def read_entries(text: str) -> Iterator[Entry]:
-    """The texts of a `.po` file in their order, the header (an empty text) first."""
-    for block in re.split(r"\n{2,}", text.strip()):
-        comments: list[str] = []
-        parts: dict[str, str] = {}
-        keyword = ""
-        for line in block.splitlines():
-            if line.startswith("#"):
-                comments.append(line)
-                continue
-            begins, _, rest = ("", "", line) if line.startswith('"') else line.partition(" ")
-            keyword = begins or keyword
-            parts[keyword] = parts.get(keyword, "") + _unquoted(rest)
-        if "msgid" not in parts:
-            continue
-        context = f"{parts['msgctxt']}{_CONTEXT}" if "msgctxt" in parts else ""
-        said = tuple(words for keyword, words in parts.items() if keyword.startswith("msgstr"))
-        yield Entry(context + parts["msgid"], parts.get("msgid_plural", ""), said or ("",), tuple(comments))
+def _unquoted(quoted: str) -> str:
+    if "\\" not in quoted:
+        return quoted[1:-1]
+    import json
 
-
-def _unquoted(line: str) -> str:
-    read_text = json.loads(line)  # the escapes of both are the same
-    if not isinstance(read_text, str):
-        raise ValueError(f"not a text: {line[:40]}")
-    return read_text
+    text = json.loads(quoted)  # the escapes of both are the same
+    return text if isinstance(text, str) else ""

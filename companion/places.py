@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +66,8 @@ def try_to_write(folder: Path) -> None:
         CompanionError: FOLDER_UNUSABLE or DISK_FULL, with a sentence about this folder.
     """
     try:
+        import secrets  # here, because it loads OpenSSL, and the first frame of the window waits for this file
+
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / f".can-write-{secrets.token_hex(4)}"
         try:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from companion import days
 from companion.events import PracticeChanged
-from companion.language import tr
+from companion.language import language, tr
 from companion.paths import find_home, resources
 from companion.places import read_regular
 
@@ -188,11 +188,13 @@ def standing(practice: Practice, said: Sequence[str]) -> PracticeChanged:
 def load_practices(own: Path | None = None) -> tuple[Practice, ...]:
     """All practices in the order they are offered. Unreadable files are named in the log and left out.
 
+    Ours are in the language of the interface where somebody translated them: `resources/practices/<code>/NAME.md`.
+
     Args:
         own: folder of the person's own practices; by default `practices` beside the settings.
     """
     folder = own or find_home().config / "practices"
-    return _load(resources() / "practices", folder, _stamp(folder))
+    return _load(resources() / "practices", language(), folder, _stamp(folder))
 
 
 def find_practice(name: str, own: Path | None = None) -> Practice:
@@ -222,9 +224,11 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @lru_cache(maxsize=8)
-def _load(shipped: Path, own: Path, _: tuple[tuple[str, int, int], ...]) -> tuple[Practice, ...]:
+def _load(shipped: Path, code: str, own: Path, _: tuple[tuple[str, int, int], ...]) -> tuple[Practice, ...]:
     found: dict[str, Practice] = {}
-    for path in [*practice_files(shipped), *practice_files(own)]:
+    translated = {path.name: path for path in practice_files(shipped / code)}
+    ours = [translated.get(path.name, path) for path in practice_files(shipped)]
+    for path in [*ours, *practice_files(own)]:
         try:
             practice = parse_practice(read_text(path), path.stem)
         except (OSError, ValueError) as error:

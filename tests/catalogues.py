@@ -15,10 +15,11 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from companion import language
-from companion.language import Entry
 from companion.paths import resources
 
 ROOT = Path(__file__).parent.parent
@@ -26,12 +27,16 @@ PACKAGE = ROOT / "companion"
 FOLDER = resources() / "languages"
 MARKERS = ("tr", "mark", "trn", "trc")
 _TABLES: dict[str, tuple[object, ...]] = {
-    "setting": ("label", "help", "choices", "suggestions"),
+    "setting": ("label", "help", "unit", "choices", "suggestions"),
     "Card": (0, 1, "sentence", "hint"),
     "Keys": ("does",),
     "PageInfo": ("title", "words"),
+    "Spec": ("summary", "summaries"),
+    "Verdict": (2, 3, "sentence", "hint"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
+_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note", "care/help.yaml": "country|emergency"}
+"""Files of our own in which fields of every row are read by a person."""
 _HEADER = """msgid ""
 msgstr ""
 "Project-Id-Version: Companion\\n"
@@ -43,6 +48,21 @@ msgstr ""
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text of a catalogue."""
+
+    text: str
+    """The English, with its context where it has one."""
+    plural: str = ""
+    """The English for many; empty: it counts nothing."""
+    translations: tuple[str, ...] = ()
+    """One, or one for each form of the language's plural."""
+    comments: tuple[str, ...] = ()
+    """The lines before it, as they stand."""
+
+
+@cache
 def texts() -> dict[str, tuple[str, list[str]]]:
     """Every marked text with its plural and the files that say it, in the order of the files."""
     found: dict[str, tuple[str, list[str]]] = {}
@@ -56,6 +76,11 @@ def texts() -> dict[str, tuple[str, list[str]]]:
                 found[text] = (plural, files)
             if name not in files:
                 files.append(name)
+    for name, fields in _DATA.items():
+        rows = (resources() / name).read_text("utf-8")
+        for quoted in re.findall(rf'"(?:{fields})": ("(?:[^"\\]|\\.)*")', rows):
+            if re.search("[a-z]{2}", quoted):
+                found.setdefault(json.loads(quoted), ("", [f"resources/{name}"]))
     return found
 
 
@@ -113,16 +138,38 @@ def constant(node: ast.expr) -> str:
 def catalogue(code: str) -> dict[str, Entry]:
     """What a catalogue says, by its texts."""
     path = FOLDER / f"{code}.po"
-    entries = language.read_entries(path.read_text("utf-8")) if path.exists() else ()
+    entries = read_entries(path.read_text("utf-8")) if path.exists() else ()
     return {entry.text: entry for entry in entries}
+
+
+def read_entries(text: str) -> Iterator[Entry]:
+    """The texts of a `.po` file in their order, the header (an empty text) first."""
+    for block in re.split(r"\n{2,}", text.strip()):
+        comments: list[str] = []
+        parts: dict[str, str] = {}
+        keyword = ""
+        for line in block.splitlines():
+            if line.startswith("#"):
+                comments.append(line)
+                continue
+            begins, _, rest = ("", "", line) if line.startswith('"') else line.partition(" ")
+            keyword = begins or keyword
+            parts[keyword] = parts.get(keyword, "") + json.loads(rest)
+        if "msgid" not in parts:
+            continue
+        context = f"{parts['msgctxt']}\x04" if "msgctxt" in parts else ""
+        said = tuple(words for keyword, words in parts.items() if keyword.startswith("msgstr"))
+        yield Entry(context + parts["msgid"], parts.get("msgid_plural", ""), said or ("",), tuple(comments))
 
 
 def updated(code: str, more: Iterable[Entry] = ()) -> str:
     """The text of a catalogue as it should be now; `more` are translations of another copy of it."""
+    before, said_now = catalogue(code), texts()
     kept = {entry.text: entry for entry in more if all(entry.translations)}
-    kept |= {text: entry for text, entry in catalogue(code).items() if all(entry.translations)}
+    kept |= {text: entry for text, entry in before.items() if all(entry.translations)}
     blocks = [_HEADER.format(code=code)]
-    for text, (plural, files) in texts().items():
+    for text in dict.fromkeys((*(text for text in before if text in said_now), *said_now)):  # nothing moves
+        plural, files = said_now[text]
         said = kept[text].translations if text in kept and kept[text].plural == plural else ()
         blocks.append(_block(text, plural, files, said))
     return "\n".join(blocks)
@@ -168,7 +215,7 @@ def main(arguments: list[str]) -> None:
 
             print("\n".join(unmarked(*paths)))
         case ["take", code, path]:
-            more = language.read_entries(Path(path).read_text("utf-8"))
+            more = read_entries(Path(path).read_text("utf-8"))
             (FOLDER / f"{code}.po").write_text(updated(code, more), "utf-8")
             print(f"{code}: {len(missing(code))} left to translate")
         case _:

@@ -12,6 +12,8 @@ from companion import language
 from companion.app import interface
 from companion.errors import CARDS, CompanionError, Kind
 from companion.language import tr, trc, trn
+from companion.paths import resources
+from companion.practices import find_faults, load_practices
 from companion.settings import find_field
 from tests.catalogues import catalogue, texts, translated_into
 from tests.unmarked import unmarked
@@ -132,6 +134,28 @@ def test_tables_made_before_are_read_in_the_language_of_now() -> None:
     language.use(None)
     assert CARDS[Kind.MICROPHONE_SILENT].sentence == "The microphone is silent."
     assert field.declared.label == "Longest recording"
+
+
+@pytest.mark.parametrize(
+    "code", [each.name for each in (resources() / "practices").iterdir() if each.is_dir()]
+)
+def test_a_translated_practice_is_whole_and_takes_the_place_of_the_english_one(code: str) -> None:
+    english = {each.name: each for each in load_practices()}
+    for path in (resources() / "practices" / code).iterdir():
+        assert list(find_faults(path.read_text("utf-8"))) == [], path.name
+    language.use(language.Catalogue(code))
+    try:
+        translated = {each.name: each for each in load_practices()}
+    finally:
+        language.use(None)
+    assert translated.keys() == english.keys()
+    for name, practice in translated.items():
+        ours = english[name]
+        assert practice.title != ours.title
+        assert practice.openings.keys() == ours.openings.keys()
+        assert [bool(step.questions) for step in practice.steps] == [
+            bool(step.questions) for step in ours.steps
+        ]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ played      sound that is no answer: a preview, a recording
 parts       what can be installed on top: what it is for, and pip in a process of its own
 surroundings sleep, lock, clock and a key of the desktop; awake compares clocks, desktop listens on D-Bus
 keys        the vault, opened at the first need
+backing_up  backups by themselves, where they and their copies are, and one brought back
+recall      what was said on other days, found and brought up; borrowed_vectors are a provider's, where one was chosen
 insight_desk what the insights page shows, counted beside the loop
 library     the base of `Companion` that reads the journal and locks it
 locking     the app locked by hand, by idleness, with the screen and for sleep; and unlocked
+crashes     what is left of a run that the system ended, and the plain start after two
 spare_room  room on the disk set aside for the moment it is full
 spare_key   eight words that open the journal where the keyring cannot
 opening     the journal on disk before it is open

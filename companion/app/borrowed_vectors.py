@@ -6,7 +6,7 @@ What is sent is booked as the journal's, and paid from the month's budget. Belon
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[float, ...], ...]
 _SHORTER = {"openai": 512, "google": 768}
 """Numbers of a vector, of models that can give fewer than they have: a third of the room for nearly the same."""
+_CHARS_AT_ONCE = 12_000
+"""In one request: some vendors refuse more than 16,000 tokens."""
 _ASKED_KEPT = 32
 _RECEIPT_EVERY_S = 60.0
 """So often at most it is told what filling the journal sent."""
@@ -48,7 +50,9 @@ class BorrowedVectors(Elsewhere):
         known = self._asked.get(texts[0]) if is_query else None
         if known is not None:
             return known
-        found = await self._embed(texts, is_query=is_query)
+        found: Rows = ()
+        for some in _in_handfuls(texts):
+            found += await self._embed(some, is_query=is_query)
         if is_query:
             while len(self._asked) >= _ASKED_KEPT:
                 del self._asked[next(iter(self._asked))]
@@ -112,3 +116,15 @@ class BorrowedVectors(Elsewhere):
                         at=traffic.last_at,
                     )
                 )
+
+
+def _in_handfuls(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts in their order, so many at a time as fit into a request."""
+    some: list[str] = []
+    for text in texts:
+        if some and sum(map(len, some)) + len(text) > _CHARS_AT_ONCE:
+            yield some
+            some = []
+        some.append(text)
+    if some:
+        yield some

@@ -35,6 +35,8 @@ def of_computer(environment: Mapping[str, str], system: str = "") -> str:
 
 def load(code: str) -> language.Catalogue | None:
     """The catalogue of a language; None, and a line in the log: it could not be read, and English it stays."""
+    if code in (language.PSEUDO, language.PSEUDO_RTL):
+        return language.Pseudo(code)
     try:
         return language.read((resources() / "languages" / f"{code}.po").read_text("utf-8"), code)
     except (OSError, ValueError) as error:

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import companion
 from companion.children import kill, start_python
@@ -139,16 +139,33 @@ class Place:
             return True
         return importlib.machinery.PathFinder.find_spec(part.module, [str(self.packages)]) is not None
 
+    @property
+    def _is_of_pipx(self) -> bool:
+        return (self.prefix / "pipx_metadata.json").exists()
+
+    @property
+    def _is_of_uv(self) -> bool:
+        return (self.prefix / "uv-receipt.toml").exists()
+
     def line(self, part: Part) -> str:
         """One line for a terminal that installs it here, however this environment was made."""
         wanted = requirement(part)
-        if (self.prefix / "pipx_metadata.json").exists():
-            words = ["pipx", "inject", _OURS, wanted]
-        elif (self.prefix / "uv-receipt.toml").exists() or (self.is_own and not self.has_pip):
-            words = ["uv", "pip", "install", "--python", str(self.python), wanted]
-        else:
-            words = [str(self.python), "-m", "pip", "install", wanted]
-        return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+        if self._is_of_pipx:
+            return _line("pipx", "inject", _OURS, wanted)
+        if self._is_of_uv or (self.is_own and not self.has_pip):
+            return _line("uv", "pip", "install", "--python", str(self.python), wanted)
+        return _line(str(self.python), "-m", "pip", "install", wanted)
+
+    @property
+    def update_line(self) -> str:
+        """One line for a terminal that brings Companion itself up to date."""
+        if self._is_of_pipx:
+            return _line("pipx", "upgrade", _OURS)
+        if self._is_of_uv:
+            return _line("uv", "tool", "upgrade", _OURS)
+        if _project() is not None:
+            return "git pull && make run"
+        return _line(str(self.python), "-m", "pip", "install", "--upgrade", _OURS)
 
 
 class Parts:
@@ -175,6 +192,11 @@ class Parts:
         """What installs it in a terminal."""
         return self._place.line(part)
 
+    @property
+    def update_line(self) -> str:
+        """What brings Companion itself up to date in a terminal."""
+        return self._place.update_line
+
     async def install(self, part: Part, told: Callable[[Step], None]) -> None:
         """As the function `install`."""
         await install(
@@ -195,13 +217,24 @@ def requirement(part: Part) -> str:
     return part.package
 
 
+def _line(*words: str) -> str:
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def _project() -> dict[str, Any] | None:
+    """What the project's file says, where this is a checkout."""
+    path = Path(companion.__file__).parent.parent / "pyproject.toml"
+    with suppress(OSError, ValueError, KeyError):
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        if table["name"] == _OURS:
+            return table
+    return None
+
+
 def _declared() -> Sequence[str]:
     """What Companion says it needs and can use: its project's file in a checkout, else what is installed with it."""
-    project = Path(companion.__file__).parent.parent / "pyproject.toml"
-    with suppress(OSError, ValueError, KeyError):
-        table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-        if table["name"] == _OURS:
-            return [*table["dependencies"], *chain.from_iterable(table["optional-dependencies"].values())]
+    if (project := _project()) is not None:
+        return [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.requires(_OURS) or ()
     return ()

@@ -243,7 +243,7 @@ class ProviderPool:
                             yield chunk
                 finally:
                     is_priced = provider.knows_price(role, request.model)
-                    self._tell_sent(role, errand, size.in_words + ("" if is_priced else UNPRICED))
+                    self._tell_sent(role, errand, size.in_words + ("" if is_priced else tr(UNPRICED)))
 
         return run
 

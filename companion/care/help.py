@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from companion.flow import Help, HelpLine
+from companion.language import tr
 from companion.paths import resources
 
 DIRECTORY = "findahelpline.com"
@@ -50,8 +51,9 @@ def find(code: str) -> Help:
 
 
 def countries() -> dict[str, str]:
-    """Code -> name, by name."""
-    return {each.code: each.country for each in sorted(load().values(), key=lambda each: each.country)}
+    """Code -> name in the language of the interface, by name."""
+    named = {each.code: tr(each.country) for each in load().values()}
+    return dict(sorted(named.items(), key=lambda each: each[1]))
 
 
 def in_a_sentence(shown: Help) -> str:

@@ -7,7 +7,7 @@ live_turn      what every turn is: a take on its way into memory and onto disk (
 written_turn   heard by a recogniser, answered by a model that writes; segments are for recognisers that do not hear live
 spoken_turn    heard and answered by a voice model; voice_link and connection are its way there
 answer         what every answer is: written_answer and spoken_answer; continuation joins one that was cut off
-following      the sound of it as it is heard; heard maps sound back to sentences and words
+following      the sound of it as it is heard, which heard maps back to sentences and words; answer_sound keeps it
 turn_saver     what is committed when, and tried again
 handsfree      the open microphone and the turns that begin by speaking; own_voice notices an app that talks to itself;
                speculative is an answer asked for in a pause

@@ -5,9 +5,9 @@ stream, `slips_in` a whole answer, `shares` makes figures of many. What must not
 (`care.replies`).
 
 Rules over words find what they know. Of the slips in 18 answers written after them they once found 39 %, of 32 more 10 %;
-with rules for both kinds of phrase they find all of those, and none of 19 that were then worded unlike any rule. No fit
-answer was taken for a slip. Length, loops and the number of questions are counted, and so found. A model's figure is a
-lower bound.
+with rules for both kinds of phrase they find all of those. Of 19 that were then worded unlike any rule the rules find none
+and the families of sentences 4; half of them is the goal. No fit answer of 66 was taken for a slip. Length,
+loops and the number of questions are counted, and so found. A model's figure is a lower bound.
 """
 
 from __future__ import annotations
@@ -96,9 +96,11 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"(?:do|does|work|works) (?:wonders|the trick|for (?:most|many|some))",
         r"(?:make|makes) (?:it|that|things) (?:easier|better)",
         r"(?:make|makes) (?:a|all the) difference|go a long way|it is time (?:to|for you)",
-        r"(?:^|\. )(?:and |then |next time |for now |first |for a start )*(?:start|begin|put|keep|count|swap|write|leave|"
+        r"(?:^|\. )(?:and |then |next time |for now |first |for a start )*(?:start|begin|put|keep|count|swap|write|"
+        r"leave|"
         r"turn|drink|walk|call|ask|avoid|cut|use|replace|eat|stick|limit|plan|give|let|set|stop|get|move|switch|skip|"
-        r"choose|allow|invite|treat) (?:it|the|a|an|your|yourself|him|her|them|some|to|with|down|off|up|out|more|less)\b",
+        r"choose|allow|invite|treat) (?:it|the|a|an|your|yourself|him|her|them|some|to|with|down|off|up|out|more|"
+        r"less)\b",
     ),
     Slip.CLINICAL: (
         r"diagnos\w*|symptoms?|disorders?|patholog\w*|clinical\w*|dysfunction\w*|maladaptive|episodes?",
@@ -131,8 +133,10 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"(?:valid|normal|understandable|natural)",
         r"(?:it is|that is) (?:okay|ok|all right|alright|fine) (?:to|not to|if)",
         r"i hear you|i understand (?:how|that|what|your)|that must (?:be|have been|feel)|i can (?:only )?imagine",
-        r"you are not alone|one (?:day|step) at a time|everything (?:will|is going to) be|makes (?:total |perfect )?sense",
-        r"i can see (?:why|how)|time heals|(?:could|might) (?:have been|be) worse|for a reason|in your shoes|bright side",
+        r"you are not alone|one (?:day|step) at a time|everything (?:will|is going to) be|makes (?:total |"
+        r"perfect )?sense",
+        r"i can see (?:why|how)|time heals|(?:could|might) (?:have been|be) worse|for a reason|in your shoes|"
+        r"bright side",
         r"(?:things|it|this) will (?:work out|get better|pass|get easier|turn out|be (?:okay|ok|fine|all right))",
         r"silver lining|hang in there|chin up|stay strong|it is what it is|life goes on|this too shall|no wonder",
         r"(?:that|it|this) sounds (?:hard|tough|difficult|painful|challenging|stressful|frustrating|exhausting)",
@@ -141,14 +145,108 @@ _RULES: dict[Slip, tuple[str, ...]] = {
         r"be kind to yourself|be gentle with yourself",
     ),
 }
-_PATTERNS = {slip: re.compile(rf"(?<!\w)(?:{'|'.join(rules)})") for slip, rules in _RULES.items()}
+_EFFECT = r"(?:help|do|make|ease|calm|bring|clear|lift|settle|soothe|change|work|give|take|loosen|quiet)s?"
+_FAMILIES: dict[Slip, tuple[str, ...]] = {
+    Slip.PRAISE: (  # judges the person, and well
+        r"(?:gifted|talent\w*|resilien\w+|resourceful\w*|determination|dedication|grit|integrity|self ?aware\w*|"
+        r"hero\w*|"
+        r"role model|inspiration\w*|impress\w+|outstanding|exceptional\w*|extraordinar\w+|superb\w*|splendid\w*|"
+        r"marvell?ous\w*|terrific\w*|stellar|commendabl\w+|noteworthy|admir\w+|proud|applau\w+|bravery|courage\w*|"
+        r"heroic|magnificent\w*|stunning\w*|delightful\w*|exemplary|praise\w*|wisdom|accomplish\w+|triumph\w*)",
+        r"you (?:really |truly |fully |so )*deserve|credit (?:to|for|where)|(?:better|more|further|braver|"
+        r"stronger) than most",
+        r"(?:your|such) (?:\w+ )?(?:strength|honesty|kindness|openness|patience|generosity|maturity|insight)",
+        r"(?:no|not a) (?:small|mean|little) (?:thing|feat|matter|step)|that (?:is|was) huge|(?:nicely|beautifully|"
+        r"well) (?:said|put)",
+        r"you (?:did|are doing|have done) (?:\w+ )?(?:right|well|great|your best|everything you could|"
+        r"more than enough)",
+    ),
+    Slip.ADVICE: (  # tells the person what to do, or what would do them good
+        rf"(?:^|\. |and |or |just |simply |maybe |perhaps )(?:a|an|some|one|any|more|less|fewer|regular|good|fresh|"
+        rf"warm) "
+        rf"(?:\w+ ){{1,6}}(?:can|could|might|may|will|would|often|usually|always|sometimes|really|"
+        rf"tends to)? ?{_EFFECT}\b",
+        r"if i (?:were|was) you|you (?:would|might|may) (?:do well|be wise|be better|feel better|benefit|profit|"
+        r"find it)",
+        r"you had (?:better|best)|you are better off|(?:no|never any) harm in|it pays|(?:bear|keep) (?:it |that |"
+        r"this )?in mind",
+        r"the (?:trick|key|secret|solution|answer|remedy|cure|art) (?:is|lies|to)|worth (?:a|an|trying|\w+ing)",
+        r"you (?:can|could|might|may) (?:always|simply|just|also|still|at least) (?!count|rely|talk|come|find)\w+|"
+        r"(?:can|does) not hurt to",
+        r"(?:next time|from now on|in future|for now|tonight|tomorrow|first of all|whenever that happens) ?(?:,|"
+        r"you|just|try|do not)",
+        r"(?:^|\. )(?:do not|never|always|please|just|simply|maybe|perhaps|instead)? ?(?:pause|stretch|meditate|"
+        r"journal|jot|"
+        r"schedule|delegate|declutter|exercise|apologi[sz]e|forgive|accept|embrace|trust|notice|listen|say|send|"
+        r"wait|hold|leave|"
+        r"distract|reward|treat|forget|ignore|face|aim|hang|blame|wear|open|close|read|pick|bring|add|join|book|visit) "
+        r"(?!me\b)",
+        r"(?:needs|need) (?:a|some|more) (?:rest|sleep|break|plan|limit|routine|structure|space|distance)",
+    ),
+    Slip.CLINICAL: (
+        r"psychiat\w+|neuros\w+|neurot\w+|hysteri\w+|delusion\w*|hallucin\w+|schizo\w+|borderline|addict\w*|"
+        r"insomnia\w*|"
+        r"burn ?out|panic attacks?|stress (?:response|hormones?)|adrenaline|cortisol|serotonin|dopamine|"
+        r"chemical imbalance|"
+        r"abandonment|enmesh\w+|gaslight\w*|projecti(?:ng|on)|transference|denial|stages? of grief|cop(?:e|ed|es)|cbt|"
+        r"schemas?|somati\w+|hypochond\w+|apath\w+|anhedon\w+|chronic\w*|abus\w+|issues|passive aggressive|inferiority|"
+        r"freud\w*|unconscious\w*|baggage|self ?worth|self ?image|processing|validat\w+|internali[sz]\w+|"
+        r"attach(?:ed)? style|"
+        r"separation|hyper\w+|perfectionis\w+|people ?pleas\w+|burnt out|low mood|mood swings?|"
+        r"negative (?:thoughts?|thinking)",
+    ),
+    Slip.DEPENDENCE: (  # the program as one who feels, waits or is needed
+        r"\bi (?:\w+ly |so |too |also |just |always )*(?:feel|felt|need|needed|want|wanted|wish|hope|hoped|enjoy|"
+        r"enjoyed|cherish|"
+        r"treasure|value|valued|adore|long|worry|worried|dream|belong|wait|waited|miss(?:ed)? you|loved|liked|like|"
+        r"remember you)\b",
+        r"\bi (?:would|will|could|can) (?:\w+ )?(?:be (?:there|with|waiting|lost|yours)|stay|wait|remember|miss|"
+        r"hate|love|protect|hold)\b",
+        r"\bi am (?:\w+ )?(?:with you|on your side|all ears|yours|one (?:call|tap|word)|around|not going)",
+        r"\bi (?:have )?(?:thought|think|been thinking|thinking) (?:of|about) you|my (?:favou?rite|friend|dear|"
+        r"heart|darling)",
+        r"\b(?:than|beside|without|hug|hold|choose|chose|need|want|pick|picked) me\b",
+        r"\bwe (?:have|will|share|make|belong|are|could|can) (?:\w+ )?(?:together|always|each|something|our|a|"
+        r"through|here|close)",
+        r"(?:day|night) (?:and|or) (?:day|night)|any hour|whenever you (?:want|need|like|feel)|any ?time you|"
+        r"(?:you )?only (?:me|us)",
+        r"(?:no one|nobody|no other) (?:else )?(?:\w+ )?(?:understands|listens|knows|gets|hears|cares)",
+    ),
+    Slip.STOCK: (  # true of everybody
+        r"(?:^|\. |that |and |but |sometimes |because )(?:we all|everyone|everybody|nobody is|no one is|none of us|"
+        r"all of us|many "
+        r"people|most people|people often|life|time|things|tomorrow|change|growth|love|grief|families|"
+        r"relationships|parents) "
+        r"(?:\w+ )?(?:is|are|has|have|will|can|goes?|go|makes?|take|takes|happens?|needs?|feel|feels|struggle|know|"
+        r"knows|heal|come)",
+        r"(?:every|each) (?:cloud|ending|storm|day|journey|family|step|beginning|experience) (?:\w+ )?(?:is|has|"
+        r"brings|counts)",
+        r"at the end of the day|when one door|all good things|good things|easier said|such is|that is (?:life|"
+        r"how it goes)",
+        r"(?:completely|perfectly|totally|only|quite|very|so|just|all too|deeply) (?:human|normal|natural|"
+        r"understandable|common|"
+        r"reasonable|relatable|valid)",
+        r"(?:whirlwind|roller ?coaster|journey|mixed bag|bumpy|ups and downs|two sides|food for thought)",
+        r"(?:a )?lot (?:to|on) (?:take|carry|unpack|digest|handle|deal|process|bear|your|hold)|unpack|takes its toll",
+        r"part of (?:life|growing|being|the (?:journey|process))|goes to show|(?:my )?heart goes out|i get (?:it|"
+        r"that)|been through",
+        r"(?:tough|rough|hard|difficult|trying|challenging) (?:one|spot|time|times|day|week|season|situation|moment)",
+        r"feelings? (?:come|are|matter|can)|there (?:is|are) (?:always|no (?:right|wrong))|listen to your|follow your",
+    ),
+}
+"""Wider than the rules: kinds of sentence rather than phrases, for what nobody has worded yet."""
+_PATTERNS = {
+    slip: re.compile(rf"(?<!\w)(?:{'|'.join((*rules, *_FAMILIES.get(slip, ())))})")
+    for slip, rules in _RULES.items()
+}
 _ASKS_ADVICE = re.compile(
     r"\b(?:what (?:should|can|could|would) (?:i|you|we) (?:do|say|try)|should i|how (?:do|can|should|could) i|"
     r"any (?:advice|ideas|tips)|advice|what do you (?:think|suggest|recommend)|"
     r"(?:can|could) you (?:suggest|recommend|help me))"
 )
 _LEAVES = re.compile(
-    r"\b(?:good ?bye|bye|good night|good evening to you|see you|off to bed|go to bed|have to go|that is all|that was all|"
+    r"\b(?:good ?bye|bye|good night|good evening to you|see you|off to bed|go to bed|have to go|that is all|"
+    r"that was all|"
     r"talk (?:to you )?(?:later|tomorrow)|until (?:later|tomorrow))"
 )
 _LEAVES_WORDS = 9

@@ -6,7 +6,16 @@ It goes when the person closes it or says that they are safe, and never by itsel
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.events import CareEased, CareOffered, Event, ProgramNoted
 from companion.flow import Concern, Help
@@ -17,6 +26,8 @@ from companion.gui.notices import Notice, NoticeBar
 from companion.gui.theme import Look
 from companion.language import mark, tr
 
+_SIDE_BY_SIDE_SCALE = 1.3
+"""Largest text with which the country stands beside the lines."""
 _TITLE = mark("There are people to talk to right now.")
 _TITLES = {
     Concern.MEDICAL: mark("Please call for help now."),
@@ -33,7 +44,7 @@ _NOTED_S = 60.0
 def lines_of(shown: Help) -> tuple[str, str]:
     """(emergency, line) as a person reads them."""
     emergency = (
-        tr("Emergency: {number}", number=shown.emergency)
+        tr("Emergency: {number}", number=tr(shown.emergency))
         if shown.emergency
         else tr("Emergency: your local number")
     )
@@ -81,24 +92,30 @@ class CareCard(QFrame):
         words.setSpacing(3)
         for each in (self.title, self.emergency, self.line, self.quiet):
             words.addWidget(each)
-        side = QVBoxLayout()
-        side.setSpacing(8)
-        side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
-        side.addWidget(self.region_label)
-        side.addWidget(self.region)
-        side.addStretch(1)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(17, 11, 12, 12)
+        self._country = QWidget()
+        self._country_row = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._country)
+        self._country_row.setContentsMargins(0, 0, 0, 0)
+        self._country_row.setSpacing(8)
+        self._country_row.addWidget(self.region_label)
+        self._country_row.addWidget(self.region, 1)
+        self._side = QVBoxLayout()
+        self._side.setSpacing(8)
+        self._side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        row = QHBoxLayout()
         row.setSpacing(14)
         row.addLayout(words, 1)
-        row.addLayout(side)
+        row.addLayout(self._side)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(17, 11, 12, 12)
+        self._column.setSpacing(6)
+        self._column.addLayout(row)
         self._dress()
         self.hide()
 
     def offer(self, concern: Concern, shown: Help) -> None:
         """Shows it; the same card again where it is shown already."""
         was_shown = self.isVisible()
-        self.title.setText(tr(_TITLES.get(concern, tr(_TITLE))))
+        self.title.setText(tr(_TITLES.get(concern, _TITLE)))
         self._fill(shown)
         self.show()
         if not was_shown:
@@ -106,6 +123,11 @@ class CareCard(QFrame):
 
     def _dress(self) -> None:
         self.close_button.setIcon(icons.icon("close", self._look.colour("accent"), 16))
+        is_large = self._look.scale > _SIDE_BY_SIDE_SCALE
+        direction = QBoxLayout.Direction.LeftToRight if is_large else QBoxLayout.Direction.TopToBottom
+        self._country_row.setDirection(direction)
+        (self._column if is_large else self._side).addWidget(self._country, 0, Qt.AlignmentFlag.AlignTop)
+        self._side.setStretch(1, 0 if is_large else 1)
 
     @staticmethod
     def _number() -> QLabel:

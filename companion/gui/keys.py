@@ -215,8 +215,8 @@ def _released(event: QKeyEvent, number: int) -> hold.Released:
     return hold.Released(key=number, at_s=time.monotonic(), stamp_s=_stamp_s(event))
 
 
-def key_name(key: int) -> str:
-    """How the window writes a key."""
+def key_name(key: int | str) -> str:
+    """How the window writes a key, or keys as Qt names them ("Ctrl+M"): as the keyboards of its language do."""
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 

@@ -6,10 +6,11 @@ import re
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QWidget
 
 AIRY = 1.3
 """Height of a line of reading text in cards and leads, times what its font asks for."""
+_MOST_KEPT = 16
 _CAP = re.compile(r"\[([^\]]+)\]")
 
 
@@ -31,6 +32,7 @@ class ReadingLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("type", kind)
         self.setWordWrap(True)
+        self._kept: dict[tuple[str, int, str, Qt.LayoutDirection], QTextLayout] = {}
         self.setText(text)
 
     def heightForWidth(self, width: int) -> int:
@@ -58,9 +60,15 @@ class ReadingLabel(QLabel):
         return self.fontMetrics().lineSpacing() * AIRY
 
     def _laid_out(self, width: int) -> QTextLayout:
+        """Asked for again and again while a page is laid out, so the last ones are kept."""
         self.ensurePolished()
+        wanted = (self.text(), width, self.font().key(), self.layoutDirection())
+        if wanted in self._kept:
+            return self._kept[wanted]
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.clear()
         layout = QTextLayout(self.text(), self.font())
-        option = QTextOption(self.alignment())
+        option = QTextOption(QStyle.visualAlignment(self.layoutDirection(), self.alignment()))
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTextDirection(self.layoutDirection())
         layout.setTextOption(option)
@@ -71,6 +79,7 @@ class ReadingLabel(QLabel):
             line.setLineWidth(max(1, width))
             line.setPosition(QPointF(0, above + (layout.lineCount() - 1) * pitch))
         layout.endLayout()
+        self._kept[wanted] = layout
         return layout
 
 

@@ -18,19 +18,19 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLibraryInfo, QLocale, QSocketNotifier, QTranslator
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
 from companion.app import Companion
-from companion.app.interface import speak
+from companion.app.crashes import Crashes, plain_settings
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
 from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
-from companion.language import ENGLISH
+from companion.gui.tongue import speak
 from companion.log import describe, hold_log, start_log
 from companion.paths import Home, find_home, resources
 
@@ -108,9 +108,14 @@ def run(
         print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0 if is_raised else 1
 
+    crashes = Crashes(home) if is_alone else None
+    if crashes is not None:
+        crashes.begin()
     try:
         app = make()
-        _speak(qt, app.settings.general.interface_language)
+        if crashes is not None and crashes.is_again:
+            app.settings = plain_settings(app.settings)
+        speak(qt, app.settings.general.interface_language)
         if "events" in debug:
             from companion.app.tape import write_tape
 
@@ -126,8 +131,12 @@ def run(
         gc.freeze()  # what the start has made stays: no later collection looks through it
         gc.enable()
     try:
+        if crashes is not None and (trouble := crashes.trouble) is not None:
+            app.events.emit(Trouble(error=trouble))
         return _loop(qt, _live(app, shell, faults, then, door))
     finally:
+        if crashes is not None:
+            crashes.end()
         if door is not None:
             door.leave()
 
@@ -139,18 +148,6 @@ def _application() -> QApplication:
     qt = QApplication(["companion", "-style", STYLE])
     qt.setProperty(STYLED, True)
     return qt
-
-
-def _speak(qt: QApplication, chosen: str) -> None:
-    """The interface in its language: words, dates, numbers and the side on which a line begins."""
-    code = speak(chosen, QLocale.system().bcp47Name())
-    if code == ENGLISH:
-        return
-    QLocale.setDefault(QLocale(code))
-    qt.setLayoutDirection(QLocale().textDirection())
-    buttons = QTranslator(qt)  # what Qt itself says, such as the menu of a text field
-    if buttons.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-        qt.installTranslator(buttons)
 
 
 def _loop(qt: QApplication, life: Coroutine[Any, Any, None]) -> int:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QBoxLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -18,6 +26,10 @@ from companion.records import mood_name
 _BOX_PX = 30
 _RADIUS = 7.5
 _WORD_PX = 220
+_MOST_WORD_PX = 300
+_BESIDE_SCALE = 1.3
+"""Up to this size of text the ends are named beside the marks."""
+_ANY_PX = 16_777_215
 _LONGEST_WORD = 40
 _STEPS = range(-3, 4)
 _FORWARD = (Qt.Key.Key_Right, Qt.Key.Key_Down)
@@ -101,7 +113,10 @@ class MoodRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.question, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._ends = QHBoxLayout()
+        """Where the ends are named, in large letters: below the marks."""
         column.addLayout(self._build_marks())
+        column.addLayout(self._ends)
         column.addLayout(self._build_word())
         look.changed.connect(self._dress)
         self._dress()
@@ -127,22 +142,32 @@ class MoodRow(QWidget):
             self.word.setText(word)
 
     def _build_marks(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         row.setSpacing(6)
         row.addStretch(1)
-        row.addWidget(self.low)
         for mood, mark in self.marks.items():
             row.addWidget(mark)
             mark.clicked.connect(
                 lambda _=False, mood=mood: self._choose(None if mood == self._mood else mood)
             )
             mark.stepped.connect(lambda by, mood=mood: self._step(mood, by))
-        row.addWidget(self.high)
         row.addStretch(1)
         return row
 
-    def _build_word(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _name_ends(self, *, is_large: bool) -> None:
+        """Beside the marks; below them where the letters are so large that they would not fit."""
+        for row in (self._row, self._ends):
+            for end in (self.low, self.high):
+                row.removeWidget(end)
+        if is_large:
+            self._ends.addWidget(self.low, 1)
+            self._ends.addWidget(self.high, 1)
+            return
+        self._row.insertWidget(1, self.low)
+        self._row.insertWidget(self._row.count() - 1, self.high)
+
+    def _build_word(self) -> QBoxLayout:
+        row = self._words = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         row.setSpacing(12)
         row.addStretch(1)
         row.addWidget(self.name)
@@ -164,11 +189,18 @@ class MoodRow(QWidget):
         self.marked.emit(self._mood, self.word.text().strip() if self._mood is not None else "")
 
     def _dress(self) -> None:
-        self.word.setFixedWidth(self._look.px(_WORD_PX))
+        is_large = self._look.scale > _BESIDE_SCALE
+        self._name_ends(is_large=is_large)
+        directions = QBoxLayout.Direction
+        self._words.setDirection(directions.TopToBottom if is_large else directions.LeftToRight)
+        self.word.setFixedWidth(min(self._look.px(_WORD_PX), _MOST_WORD_PX))
         widest = max(
             QFontMetrics(self._look.font("caption")).horizontalAdvance(end.text())
             for end in (self.low, self.high)
         )
         for end, side in ((self.low, Qt.AlignmentFlag.AlignRight), (self.high, Qt.AlignmentFlag.AlignLeft)):
-            end.setFixedWidth(widest + 4)
-            end.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+            end.setWordWrap(is_large)
+            end.setMinimumWidth(0 if is_large else widest + 4)
+            end.setMaximumWidth(_ANY_PX if is_large else widest + 4)
+            below = Qt.AlignmentFlag.AlignLeft if end is self.low else Qt.AlignmentFlag.AlignRight
+            end.setAlignment(below if is_large else side | Qt.AlignmentFlag.AlignVCenter)

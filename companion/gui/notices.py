@@ -29,7 +29,7 @@ from companion.flow import Role
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.clean import clean_text
-from companion.gui.keys import GO_ON_KEY
+from companion.gui.keys import GO_ON_KEY, key_name
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.language import mark, tr, trn
@@ -106,7 +106,7 @@ class Notice:
         )
         hint = clean_text(error.hint_in_window)
         if Action.CONTINUE in error.actions[:_MOST_BUTTONS]:
-            hint = f"{hint} {tr('{key} goes on.', key=GO_ON_KEY)}"
+            hint = f"{hint} {tr('{key} goes on.', key=key_name(GO_ON_KEY))}"
         return cls(
             kind=error.kind.value,
             role=trouble.role,

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
+from companion.gui.keys import key_name
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.language import tr
@@ -83,7 +84,7 @@ class Rail(QWidget):
         button = QToolButton()
         button.setProperty("tone", "rail")
         button.setAccessibleName(name)
-        button.setToolTip(f"{name} ({keys})" if keys else name)
+        button.setToolTip(f"{name} ({key_name(keys)})" if keys else name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.buttons[page] = button
         self._icons[page] = icon

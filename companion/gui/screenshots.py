@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from companion.language import ENGLISH, PSEUDO, PSEUDO_RTL
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
 
@@ -39,6 +41,8 @@ class View:
     size: tuple[int, int] | None = None
     """None: as it opens."""
     is_mirrored: bool = False
+    language: str = "en"
+    """Of the interface."""
 
 
 VIEWS = (
@@ -48,6 +52,10 @@ VIEWS = (
     View(name="dark-large", theme="dark", font_scale=2.0, size=(1600, 1000)),
     View(name="light-wide", size=(1600, 1000)),
     View(name="light-mirrored", is_mirrored=True),
+    View(name="light-de", language="de"),
+    View(name="light-hi", language="hi"),
+    View(name="light-pseudo", language=PSEUDO),
+    View(name="light-pseudo-mirrored", language=PSEUDO_RTL, is_mirrored=True),
 )
 
 
@@ -71,10 +79,12 @@ async def _picture_all(app: QApplication, folder: Path, views: Sequence[View]) -
     from PySide6.QtWidgets import QApplication
 
     from companion.gui.staged import SCENES
+    from companion.gui.tongue import speak
 
     written = []
     for view in views:
         side = Qt.LayoutDirection.RightToLeft if view.is_mirrored else Qt.LayoutDirection.LeftToRight
+        speak(app, view.language)
         app.setLayoutDirection(side)
         try:
             for name in SCENES:
@@ -86,7 +96,7 @@ async def _picture_all(app: QApplication, folder: Path, views: Sequence[View]) -
                 None, QEvent.Type.DeferredDelete
             )  # or the next view would dress them, too
         finally:
-            app.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+            speak(app, ENGLISH)
     return written
 
 

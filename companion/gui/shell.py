@@ -320,7 +320,7 @@ class Shell:
         from PySide6.QtGui import QDesktopServices
 
         home = self._app.home
-        folder = home.config if kind == Kind.SETTINGS_BROKEN else home.data
+        folder = {Kind.SETTINGS_BROKEN: home.config, Kind.CRASHED: home.state}.get(Kind(kind), home.data)
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def _forget_settings(self) -> None:

@@ -86,7 +86,7 @@ def listed(talk_key: str) -> tuple[tuple[str, str], ...]:
     """Every key with what it does, the talk key (as the settings name it) first."""
     talk = (key_name(key_named(talk_key)), tr("Talk: hold it, or tap to keep the microphone open"))
     everywhere = (EVERYWHERE, tr("Talk from everywhere, also while you are writing"))
-    return (talk, everywhere, *((each.keys[0], each.does) for each in SHORTCUTS.values()))
+    return (talk, everywhere, *((key_name(each.keys[0]), each.does) for each in SHORTCUTS.values()))
 
 
 def owner_of(key: int) -> str:
@@ -100,5 +100,5 @@ def owner_of(key: int) -> str:
             sequence = QKeySequence(keys)
             if sequence[0].toCombined() == key:  # type: ignore[index]  # the stubs do not know that a sequence is one
                 does = f"{each.does[0].lower()}{each.does[1:]}"
-                return tr("{keys} is for something else: {does}", keys=keys, does=does)
+                return tr("{keys} is for something else: {does}", keys=key_name(keys), does=does)
     return ""

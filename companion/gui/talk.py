@@ -31,9 +31,9 @@ RADIUS_PX = 46.0
 """92 px across."""
 BOX_PX = 152
 """Side of the widget: the button with its widest ring."""
-_NEAR_PX, _FAR_PX = 57.0, 69.0
-"""Rest radii of the two rings; loudness widens them by at most `_SWELL_PX`."""
-_SWELL_PX = 5.5
+_NEAR_PX, _FAR_PX = 54.5, 63.0
+"""Rest radii of the two rings; loudness widens them by at most `_SWELL_PX`, so that they touch no words below or above."""
+_SWELL_PX = 4.0
 _QUIET_DB, _LOUD_DB = -55.0, -12.0
 _TURN_S = 2.4
 """One turn of the waiting ring."""

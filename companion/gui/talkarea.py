@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from companion.events import Phase
 from companion.gui.composer import Composer
-from companion.gui.keys import READ_KEY
+from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
-from companion.language import mark, tr
+from companion.language import mark, tr, trc
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""
@@ -140,11 +140,13 @@ class TalkArea(QWidget):
         elif face is Face.READY:
             # hands-free that is not on, for want of a microphone or because a voice model wants the key, promises nothing
             mode = "hold" if self._mode == "free" and not self._is_free else self._mode
-            hint = tr(_READY_HINTS.get(mode, hint))
+            hint = tr(_READY_HINTS[mode]) if mode in _READY_HINTS else hint
         key = self._other_key if self.composer.has_focus else self._talk_key
+        if face is Face.THINKING:
+            state = trc("a state", "Thinking")
         time = f"{self._seconds // 60}:{self._seconds % 60:02}"
         self.state.setText(state)
-        self.hint.show_text(hint.format(key=key, time=time, read=READ_KEY))
+        self.hint.show_text(hint.format(key=key, time=time, read=key_name(READ_KEY)))
         self.button.show_face(face)
         self._make_room()
 

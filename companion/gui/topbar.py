@@ -43,6 +43,7 @@ _ROLES = {
     Role.SPEAKS: (mark("Speaks"), "voice"),
 }
 _LONGEST_LABEL_PX = 150
+_SMALLER = 0.95
 _TITLE_SHARE = 0.3
 """How much of a bar without room the title keeps."""
 _STEP_IN_PX = 12
@@ -99,18 +100,25 @@ class Pill(QAbstractButton):
     def sizeHint(self) -> QSize:
         return QSize(self._width(is_short=self._is_short), self._look.px(30))
 
-    def _fonts(self) -> tuple[QFont, QFont]:
-        return self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
+    def _fonts(self, *, is_short: bool) -> tuple[QFont, QFont]:
+        """Of the role and of the name, which is set smaller where it has no room, down to its usual size."""
+        plain, strong = self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
+        least = strong.pointSizeF() / self._look.scale
+        while is_short and QFontMetricsF(strong).horizontalAdvance(self._label) > self._longest_px:
+            if strong.pointSizeF() * _SMALLER < least:
+                break
+            strong.setPointSizeF(strong.pointSizeF() * _SMALLER)
+        return plain, strong
 
     def _elided(self, *, is_short: bool) -> str:
-        metrics = QFontMetricsF(self._fonts()[1])
+        metrics = QFontMetricsF(self._fonts(is_short=is_short)[1])
         most = self._look.px(_LONGEST_LABEL_PX)
         most = min(most, self._longest_px) if is_short else most
         side = Qt.TextElideMode.ElideRight if is_short else Qt.TextElideMode.ElideMiddle
         return metrics.elidedText(self._label, side, most)
 
     def _width(self, *, is_short: bool) -> int:
-        plain, strong = (QFontMetricsF(font) for font in self._fonts())
+        plain, strong = (QFontMetricsF(font) for font in self._fonts(is_short=is_short))
         role = 0.0 if is_short and self._label else plain.horizontalAdvance(self._role_name)
         name = strong.horizontalAdvance(self._elided(is_short=is_short)) if self._label else 0.0
         return math.ceil(12 + 7 + 7 + role + (7 if role and name else 0) + name + 12)
@@ -137,7 +145,7 @@ class Pill(QAbstractButton):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour("accent"))
             painter.drawEllipse(dot, 3.6, 3.6)
-        plain, strong = self._fonts()
+        plain, strong = self._fonts(is_short=self._is_short)
         painter.setFont(plain)
         painter.setPen(look.colour("soft"))
         inset = 26.0
@@ -185,10 +193,11 @@ class TopBar(QWidget):
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addStretch(1)
-        side = (
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute
-        )  # the button itself runs the other way
-        left.addWidget(self.practice, 0, side)
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
+        left.addWidget(
+            self.practice, 0, side | Qt.AlignmentFlag.AlignAbsolute
+        )  # itself, it runs the other way
         left.addWidget(self.step)
         left.addStretch(1)
         self._row.addLayout(left, 1)

@@ -16,7 +16,7 @@ from companion.events import Event, HandsFreeChanged, LockChanged, Phase, PhaseC
 from companion.gui import icons
 from companion.gui.microphone import Open
 from companion.gui.theme import Look
-from companion.language import mark, tr
+from companion.language import mark, tr, trc
 from companion.paths import resources
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Tray(QObject):
 
     def _show(self) -> None:
         self.shown = self._now()
-        words = tr(_WORDS[self.shown])
+        words = trc("a state", "Thinking") if self.shown is Shown.THINKING else tr(_WORDS[self.shown])
         self.icon.setToolTip(f"Companion · {words}")
         self.state.setText(words)
         self.talk.setText(tr("Send what I said") if self.shown is Shown.LISTENING else tr("Talk"))

@@ -36,7 +36,11 @@ class Memory:
 
     @property
     def words(self) -> str:
-        told = f"“{self.quote}”" if self.quote else f"{duration(self.seconds)} at {self.clock}"
+        told = (
+            tr("“{quote}”", quote=self.quote)
+            if self.quote
+            else tr("{duration} at {clock}", duration=duration(self.seconds), clock=self.clock)
+        )
         return tr("On this day, {year}: {told}", year=self.day.year, told=told)
 
 

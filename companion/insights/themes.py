@@ -266,7 +266,7 @@ class _Periods:
         elif months <= _MOST_PERIODS:
             first = span.first.year * 12 + span.first.month - 1
             self._key = lambda day: day.year * 12 + day.month - 1 - first
-            self.names = tuple(days.MONTHS[(first + n) % 12][:3] for n in range(months))
+            self.names = tuple(days.short_month((first + n) % 12 + 1) for n in range(months))
         else:
             self._key = lambda day: day.year - span.first.year
             self.names = tuple(str(year) for year in range(span.first.year, span.last.year + 1))

@@ -140,6 +140,16 @@ def _check(connection: Connection) -> None:
         raise CompanionError(Kind.JOURNAL_DAMAGED)
 
 
+def _check_rows(connection: Connection) -> None:
+    """As `_check`, in half the time: what the index of words says of the words is not held against them."""
+    sql = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND sql <> ''"
+    )
+    for (name,) in connection.execute(sql).fetchall():
+        if connection.execute(f"PRAGMA quick_check('{name}')").fetchone()[0] != "ok":
+            raise CompanionError(Kind.JOURNAL_DAMAGED)
+
+
 def copy_before_version(path: Path, version: int) -> Path:
     """Where the journal stays as it was before it became one of `version`."""
     return folder_of(path) / f"before-version-{version}.db"
@@ -163,7 +173,7 @@ def keep_copy(connection: Connection, target: Path, key: Secret, journal_id: str
             os.fsync(file.fileno())
         with closing(_connect(_address(growing, "mode=ro&immutable=1"), key)) as copy:
             _inspect(copy, journal_id, has_entries=False)
-            _check(copy)
+            _check_rows(copy)
             if (
                 _counts(copy) != _counts(connection)
                 or copy.execute("PRAGMA cipher_integrity_check").fetchone()
@@ -235,8 +245,9 @@ def clear_copy(path: Path, key: Secret, uids: Sequence[str]) -> None:
 
 
 def _counts(connection: Connection) -> tuple[int, ...]:
-    """How many rows every table has."""
-    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    """How many rows every table has, but for those that an index of words keeps for itself."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '*_index*' ORDER BY name"
+    names = connection.execute(sql).fetchall()
     return tuple(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in names)
 
 

@@ -17,8 +17,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from companion.calls import Spelling
+from companion.days import date_in_words
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, Usage
+from companion.language import mark, tr
 from companion.paths import resources
 
 _DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$|:latest$")
@@ -40,6 +42,10 @@ SOON = datetime.timedelta(days=60)
 """How long before its end a model is warned of."""
 _HINT = "Put back the models.yaml that came with Companion."
 _log = logging.getLogger(__name__)
+
+
+_ENDED = mark("{label} ended on {day}")
+_ENDS = mark("{label} ends on {day}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,12 +279,15 @@ class Catalogue:
         entry = self.find(model, provider)
         if entry is None or entry.retires is None or not entry.ends_soon(today):
             return ""
-        ends = "ended" if entry.is_retired(today) else "ends"
-        said = f"{entry.label} {ends} on {entry.retires.day} {entry.retires:%B %Y}"
+        told = _ENDED if entry.is_retired(today) else _ENDS
+        said = tr(told, label=entry.label, day=date_in_words(entry.retires))
         successor = self.find(entry.successor, entry.provider)
         if successor is None:
             return f"{said}."
-        return f"{said}; its vendor names {successor.label} ({successor.model}) instead."
+        instead = tr(
+            "its vendor names {label} ({model}) instead", label=successor.label, model=successor.model
+        )
+        return f"{said}; {instead}."
 
     def warn_once(self, model: str, provider: str) -> None:
         """Puts the warning about a model in use into the log, once per process."""

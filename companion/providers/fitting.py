@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from companion.errors import AIProviderNotSupportedError
 from companion.flow import ChatRequest, Speaker
+from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from companion.providers.catalogue import ModelEntry
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 """Go together: a model that reasons takes none of them."""
 _WORDS = {
-    "top_p": "top-p",
-    "frequency_penalty": "frequency penalty",
-    "presence_penalty": "presence penalty",
-    "stop": "stop words",
-    "user": "name of the user",
-    "name": "names of speakers",
-    "max_tokens": "limit to its length",
-    "reasoning_effort": "reasoning effort",
+    "top_p": mark("top-p"),
+    "frequency_penalty": mark("frequency penalty"),
+    "presence_penalty": mark("presence penalty"),
+    "stop": mark("stop words"),
+    "user": mark("name of the user"),
+    "name": mark("names of speakers"),
+    "max_tokens": mark("limit to its length"),
+    "reasoning_effort": mark("reasoning effort"),
 }
 _ABILITIES = {
     "tools": ("tools", "use tools"),
@@ -60,7 +61,7 @@ def _is_set(request: ChatRequest, name: str) -> bool:
 
 def notice(label: str, name: str) -> str:
     """What a person is told of a parameter that was left out."""
-    return f"{label} takes no {_WORDS.get(name, name)}; it was left out."
+    return tr("{label} takes no {what}; it was left out.", label=label, what=tr(_WORDS.get(name, name)))
 
 
 def require_abilities(

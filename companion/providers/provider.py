@@ -8,7 +8,6 @@ Errors are `AIProviderError`.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from companion.flow import (
     VoiceInfo,
 )
 from companion.hosts import host_of, is_own_network
+from companion.language import Worded, tr
 from companion.log import Secret
 from companion.providers import written
 from companion.providers.simple import SimpleMethods, opened, simple_request
@@ -74,9 +74,10 @@ def revealed(key: Secret | str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(Worded):
     """What is known of a provider before its code is loaded: enough for settings, validation and `PROVIDER_CONFIGS`."""
 
+    WORDS = frozenset({"display_name", "summary", "summaries"})
     name: str
     """Registered name, lower case."""
     display_name: str
@@ -387,7 +388,7 @@ class AIProvider(SimpleMethods):
 
     async def check(self) -> Health:
         """The vendor's cheapest authenticated call. Reports, never raises an `AIProviderError`."""
-        return Health(ok=True, detail="Ready.")
+        return Health(ok=True, detail=tr("Ready."))
 
     async def warm(self) -> None:
         """Imports the SDK and prepares connections so that the next call is quick. Never raises."""
@@ -501,6 +502,8 @@ class AIProvider(SimpleMethods):
         Raises:
             AIProviderError: what `question` raises; TIMEOUT.
         """
+        import asyncio  # here, because the first frame of the window waits for this file
+
         from companion.providers.middleware import retry
 
         async def once(_: None) -> AsyncGenerator[AnswerT, None]:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
 from companion.flow import Health, Role, VoiceInfo
 from companion.hosts import is_this_computer
+from companion.language import mark, tr, trn
 from companion.providers import registry
 from companion.providers.model_names import label_of_model, made_for
 from companion.providers.provider import AIProvider, Spec, opened
@@ -33,7 +34,12 @@ KINDS = {
     "wyoming": frozenset({Role.HEARS, Role.SPEAKS}),
 }
 """What a server speaks -> what such servers can be."""
-_VERBS = {Role.THINKS: "think", Role.HEARS: "hear", Role.SPEAKS: "speak", Role.EMBEDS: "compare texts"}
+_VERBS = {
+    Role.THINKS: mark("think"),
+    Role.HEARS: mark("hear"),
+    Role.SPEAKS: mark("speak"),
+    Role.EMBEDS: mark("compare texts"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +130,16 @@ def class_of(server: OwnServer) -> type[AIProvider]:
 
 def _summary(server: OwnServer) -> str:
     elsewhere = [_host(each) for each in server.addresses if not is_this_computer(each)]
-    where = f"What you say goes to {_listed(elsewhere, 'or')}." if elsewhere else "It runs on this computer."
+    where = (
+        tr("What you say goes to {hosts}.", hosts=_listed(elsewhere, tr(" or ")))
+        if elsewhere
+        else tr("It runs on this computer.")
+    )
     if len(server.addresses) == 1:
-        return f"A server of your own. {where}"
+        return f"{tr('A server of your own.')} {where}"
     count = len(server.addresses)
-    return f"{count} servers of your own: the next is asked when one does not answer. {where}"
+    several = tr("{n} servers of your own: the next is asked when one does not answer.", n=count)
+    return f"{several} {where}"
 
 
 def _host(address: str) -> str:
@@ -136,7 +147,7 @@ def _host(address: str) -> str:
 
 
 def _listed(names: Sequence[str], word: str) -> str:
-    return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+    return word.join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 class Cluster(AIProvider):
@@ -198,17 +209,23 @@ class Cluster(AIProvider):
         well = [health for health in healths if health.ok]
         count = len(healths)
         if not well:
-            return replace(healths[0], detail=f"None of the {count} servers answers. {healths[0].detail}")
+            return replace(
+                healths[0], detail=f"{tr('None of the {n} servers answers.', n=count)} {healths[0].detail}"
+            )
         silent = [
             _host(member.base_url)
             for member, health in zip(self.members, healths, strict=True)
             if not health.ok
         ]
-        verb = "does" if len(silent) == 1 else "do"
-        missing = f" {_listed(silent, 'and')} {verb} not." if silent else ""
+        detail = tr("{n} of {count} servers answer.", n=len(well), count=count)
+        if silent:
+            missing = trn(
+                "{hosts} does not.", "{hosts} do not.", len(silent), hosts=_listed(silent, tr(" and "))
+            )
+            detail = f"{detail} {missing}"
         return Health(
             ok=True,
-            detail=f"{len(well)} of {count} servers answer.{missing}",
+            detail=detail,
             latency_ms=min((each.latency_ms for each in well if each.latency_ms is not None), default=None),
             models=tuple(dict.fromkeys(model for health in well for model in health.models)),
         )
@@ -299,21 +316,27 @@ class Discovery:
         """What a person reads."""
         if not self.health.ok:
             return self.health.detail
-        in_ms = f" in {self.health.latency_ms:.0f} ms" if self.health.latency_ms is not None else ""
-        answered, who = (self.answered, "They") if self.answered else (f"It answers{in_ms}.", "It")
+        answered = self.answered
+        if not answered and self.health.latency_ms is not None:
+            answered = tr("It answers in {ms:.0f} ms.", ms=self.health.latency_ms)
+        elif not answered:
+            answered = tr("It answers.")
         if not self.roles:
-            return f"{answered} What can be asked is not said: enter a model where you choose it."
-        can = _listed([self._can(role) for role in _VERBS if role in self.roles], "and")
-        return f"{answered} {who} can {can}."
+            unsaid = tr("What can be asked is not said: enter a model where you choose it.")
+            return f"{answered} {unsaid}"
+        can = _listed([self._can(role) for role in _VERBS if role in self.roles], tr(" and "))
+        told = tr("They can {what}.", what=can) if self.answered else tr("It can {what}.", what=can)
+        return f"{answered} {told}"
 
     def _can(self, role: Role) -> str:
         names = self.models.get(role, ())
-        shown = ", ".join(map(label_of_model, names[:2])) + (
-            f" and {len(names) - 2} more" if len(names) > 2 else ""
-        )
+        shown = ", ".join(map(label_of_model, names[:2]))
+        if len(names) > 2:
+            shown = trn("{names} and {n} more", "{names} and {n} more", len(names) - 2, names=shown)
         if role is Role.SPEAKS and self.voices:
-            shown = f"{self.voices} {'voice' if self.voices == 1 else 'voices'}"
-        return f"{_VERBS[role]} ({shown})" if shown else _VERBS[role]
+            shown = trn("{n} voice", "{n} voices", self.voices)
+        verb = tr(_VERBS[role])
+        return f"{verb} ({shown})" if shown else verb
 
 
 async def discover(provider: AIProvider, kind: str) -> Discovery:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health, Role
+from companion.language import tr
 from companion.providers.provider import AIProvider, Spec, revealed
 
 if TYPE_CHECKING:
@@ -57,19 +58,19 @@ def inspect_key(text: str, spec: Spec, all_specs: Iterable[Spec]) -> KeyVerdict:
     specs = tuple(all_specs)
     trimmed = text.strip(_AROUND)
     if not trimmed:
-        return KeyVerdict(problem="Nothing was entered.")
-    notice = "" if trimmed == text else "Spaces or quotes around the key were removed."
+        return KeyVerdict(problem=tr("Nothing was entered."))
+    notice = "" if trimmed == text else tr("Spaces or quotes around the key were removed.")
     if any(sign.isspace() or sign in "\"'{}" for sign in trimmed) or _LABELLED.match(trimmed):
         found = _find_key(trimmed, spec, specs)
         if not found:
-            return _refused(spec, "it contains spaces or quotes, and no key was found in it")
-        trimmed, notice = found, "A key was found inside the text; only the key is used."
+            return _refused(spec, tr("it contains spaces or quotes, and no key was found in it"))
+        trimmed, notice = found, tr("A key was found inside the text; only the key is used.")
     if not trimmed.isascii() or not trimmed.isprintable():
-        return _refused(spec, "keys have only plain letters, digits and dashes")
+        return _refused(spec, tr("keys have only plain letters, digits and dashes"))
     if len(trimmed) > LONGEST_KEY:
-        return _refused(spec, f"it has {len(trimmed):,} characters")
+        return _refused(spec, tr("it has {n:,} characters", n=len(trimmed)))
     if len(trimmed) < SHORTEST_KEY:
-        return _refused(spec, "it is too short")
+        return _refused(spec, tr("it is too short"))
     owner = _owner(trimmed, spec, specs)
     is_free = spec.own_address and not spec.needs_key  # whoever runs the server made up its key
     if owner is not None and owner.name != spec.name and not is_free:
@@ -77,15 +78,21 @@ def inspect_key(text: str, spec: Spec, all_specs: Iterable[Spec]) -> KeyVerdict:
             clean=trimmed,
             notice=notice,
             belongs_to=owner.name,
-            problem=f"This looks like a key for {owner.display_name}, not for {spec.display_name}.",
+            problem=tr(
+                "This looks like a key for {owner}, not for {other}.",
+                owner=owner.display_name,
+                other=spec.display_name,
+            ),
         )
     if owner is None and spec.key_prefixes:
-        return _refused(spec, f"those begin with {' or '.join(spec.key_prefixes)}")
+        return _refused(spec, tr("those begin with {prefixes}", prefixes=tr(" or ").join(spec.key_prefixes)))
     return KeyVerdict(clean=trimmed, notice=notice)
 
 
 def _refused(spec: Spec, why: str) -> KeyVerdict:
-    return KeyVerdict(problem=f"That does not look like a key for {spec.display_name}: {why}.")
+    return KeyVerdict(
+        problem=tr("That does not look like a key for {who}: {why}.", who=spec.display_name, why=why)
+    )
 
 
 def _find_key(text: str, spec: Spec, specs: Sequence[Spec]) -> str:

@@ -24,6 +24,12 @@ async def server() -> AsyncIterator[OpenAIServer]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for a window."""
+    monkeypatch.setattr("companion.app.recall.SETTLES_S", 0.0)
+
+
 def vault_for(server: OpenAIServer) -> KeepingVault:
     key = EnvironmentKey(secret=Secret("sk-test-0123456789abc"), origin=origin(server.url), variable="KEY")
     return KeepingVault(environment={"openai": key})
@@ -42,7 +48,6 @@ def sent(server: OpenAIServer) -> list[str]:
 
 async def all_read(watched: Watched) -> None:
     """What is due has been sent, and nothing more is on its way."""
-    watched.app.recall._settles_s = 0.0
     watched.app.recall.read_on()
     assert watched.app.recall._filling is not None
     await asyncio.wait([watched.app.recall._filling], timeout=20)
@@ -130,3 +135,27 @@ async def test_once_the_budget_is_spent_nothing_more_is_sent(home: Home, server:
         await watched.turn("The heron stood by the weir.")
         await all_read(watched)
         assert sent(server) == []
+
+
+async def test_a_long_journal_is_sent_in_requests_that_every_vendor_takes(
+    home: Home, server: OpenAIServer
+) -> None:
+    chosen = {"providers__llm__openai__base_url": server.url}
+    async with running(home, vault_for(server), **chosen) as watched:
+        async with watched.app.archive.using() as journal:
+            for number in range(40):
+                session = await journal.begin_session("open")
+                await journal.save_user(
+                    session, f"{number} " + "and so on we went along the river " * 30, 1_000.0
+                )
+        watched.app.recall.open()
+        await watched.app.change({"journal.meaning_by": "openai"})
+        await all_read(watched)
+        sizes = [
+            sum(map(len, each.body["input"])) for each in server.requests if each.path.endswith("/embeddings")
+        ]
+        assert len(sizes) > 3
+        assert max(sizes) <= 12_000
+        async with watched.app.archive.using() as journal:
+            count = "SELECT count(DISTINCT turn_id) FROM passage WHERE model LIKE 'openai/%'"
+            assert await journal.tables.read(lambda db: db.execute(count).fetchone()) == (40,)

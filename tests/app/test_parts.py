@@ -168,9 +168,14 @@ def test_where_it_cannot_be_changed_one_line_says_what_to_do(tmp_path: Path) -> 
     wanted = requirement(part)
     place = replace(PLACE, prefix=tmp_path, packages=tmp_path, has_pip=True)
     assert Parts(Network, place).can_be_installed
+    assert Parts(Network, place).update_line == "git pull && make run", "these tests run in a checkout"
     assert not replace(place, is_own=False).can_be_changed, "what others use, too, is left alone"
     assert not replace(place, has_pip=False).can_be_changed
     assert shlex.split(place.line(part)) == [sys.executable, "-m", "pip", "install", wanted]
     assert shlex.split(replace(place, has_pip=False).line(part))[:3] == ["uv", "pip", "install"]
+    (tmp_path / "uv-receipt.toml").touch()
+    assert place.update_line == "uv tool upgrade reflection-companion"
+    assert shlex.split(place.line(part))[:3] == ["uv", "pip", "install"]
     (tmp_path / "pipx_metadata.json").touch()
+    assert place.update_line == "pipx upgrade reflection-companion"
     assert shlex.split(place.line(part)) == ["pipx", "inject", "reflection-companion", wanted]

@@ -58,12 +58,12 @@ def test_the_figures_of_the_set_kept_apart_from_the_examples() -> None:
     grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
     harmless = [line for line in lines if line.kind == "none" or line.severity is Severity.CARE]
     tricky = [line for line in lines if {"idiom", "negation"} & set(line.marks)]
-    prove(12, "explicit statements found", share(explicit), 1.0, cases=len(explicit), at_least=True)
-    prove(12, "high and critical found, own set", share(grave), 0.9, cases=len(grave), at_least=True)
+    prove("care", "explicit statements found", share(explicit), 1.0, cases=len(explicit), at_least=True)
+    prove("care", "high and critical found, own set", share(grave), 0.9, cases=len(grave), at_least=True)
     wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
-    prove(12, "false alarms, own set", wrong, 0.05, cases=len(harmless))
+    prove("care", "false alarms, own set", wrong, 0.05, cases=len(harmless))
     prove(
-        12, "idioms and negations taken for danger, of 24",
+        "care", "idioms and negations taken for danger, of 24",
         24 * sum(is_alarm(line.text) for line in tricky) / len(tricky), 1.0, cases=len(tricky),
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_the_figures_of_the_set_kept_apart_from_the_examples() -> None:
 )
 def test_every_concern_is_found(kind: str) -> None:
     lines = [line for line in lines_of("lines.txt") if line.kind == kind]
-    prove(12, f"found of {kind}, own set", share(lines), 0.85, cases=len(lines), at_least=True)
+    prove("care", f"found of {kind}, own set", share(lines), 0.85, cases=len(lines), at_least=True)
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es", "it", "pt", "nl", "hi"])
@@ -101,9 +101,9 @@ def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float,
     grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
     harmless = [line for line in lines if line.kind == "none" or line.severity is Severity.CARE]
     title = name.replace("_", " ")
-    prove(12, f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
+    prove("care", f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
     wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
-    prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+    prove("care", f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
 
 
 def test_what_is_found_of_veiled_speech() -> None:
@@ -116,9 +116,11 @@ def test_what_is_found_of_veiled_speech() -> None:
     ):
         grave = [line for line in half if line.kind != "none"]
         harmless = [line for line in half if line.kind == "none"]
-        prove(12, f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
+        prove(
+            "care", f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True
+        )
         wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
-        prove(12, f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+        prove("care", f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
 
 
 def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
@@ -126,7 +128,7 @@ def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
     messages = [line.split("|")[1] for line in _lines(data / "guide" / "messages.txt")]
     said = [*messages, *_lines(data / "recall" / "entries.txt")]
     assert len(said) > 700
-    prove(12, "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
+    prove("care", "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
 
 
 def _lines(file: Path) -> list[str]:
@@ -135,13 +137,15 @@ def _lines(file: Path) -> list[str]:
 
 def test_explicit_statements_of_the_lines_kept_apart() -> None:
     explicit = [line for line in lines_of("apart.txt") if "explicit" in line.marks]
-    prove(12, "explicit statements found, apart", share(explicit), 0.9, cases=len(explicit), at_least=True)
+    prove(
+        "care", "explicit statements found, apart", share(explicit), 0.9, cases=len(explicit), at_least=True
+    )
 
 
 def test_whole_posts_with_one_sentence_of_danger() -> None:
     lines = lines_of("posts.txt")
     grave = [line for line in lines if line.kind != "none"]
-    prove(12, "found in long messages", share(grave), 0.7, cases=len(grave), at_least=True)
+    prove("care", "found in long messages", share(grave), 0.7, cases=len(grave), at_least=True)
     assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
 
 
@@ -151,7 +155,7 @@ def test_the_lessons_that_are_harmless_raise_hardly_an_alarm() -> None:
     said = [text for line in lessons for text in itertools.islice(alternatives(line), 8)]
     assert len(said) > 1000
     wrong = [text for text in said if is_alarm(text)]
-    prove(12, "false alarms, harmless lessons", len(wrong) / len(said), 0.02, cases=len(said))
+    prove("care", "false alarms, harmless lessons", len(wrong) / len(said), 0.02, cases=len(said))
 
 
 @pytest.mark.parametrize("concern", list(Concern))

@@ -267,7 +267,7 @@ async def test_card_and_written_words_with_every_thinker(desk: Desk) -> None:
             record = (await said(desk, words, turn)).record
             shown += len(desk.of(CareOffered)) == before + 1 and len(record.reply_text.split()) > 15
     prove(
-        12,
+        "care",
         "help and written words, whoever thinks",
         shown / turn,
         1.0,

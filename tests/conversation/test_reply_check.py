@@ -82,8 +82,8 @@ def test_figures_on_the_answers_that_were_kept_apart() -> None:
     """Not untouched: 2 of the 18 fit ones were alarms at first; since then a person's own words are no slip."""
     cases = read(is_apart=True)
     recall, alarms = measure(cases)
-    prove(12, "slips of answers found, kept apart", recall, 0.8, cases=len(cases), at_least=True)
-    prove(12, "fit answers taken for slips, kept apart", alarms, 0.1, cases=len(cases))
+    prove("answers", "slips of answers found, kept apart", recall, 0.8, cases=len(cases), at_least=True)
+    prove("answers", "fit answers taken for slips, kept apart", alarms, 0.1, cases=len(cases))
 
 
 @pytest.mark.parametrize("name", ["earlier.txt", "later.txt"])
@@ -92,11 +92,19 @@ def test_slips_that_were_missed_once_are_found_now(name: str) -> None:
 
 
 def test_figures_on_answers_written_after_the_rules() -> None:
-    """The honest ones: nothing was changed for what was missed here. Words unlike any rule's are not found at all."""
+    """The honest ones: nothing was changed for what was missed here. Words unlike any rule's are hardly found."""
     cases = read_kept("fresh.txt")
     recall, alarms = measure(cases)
-    prove(12, "slips of answers found, worded unlike any rule", recall, 0.0, cases=len(cases), at_least=True)
-    prove(12, "fit answers taken for slips, fresh", alarms, 0.1, cases=len(cases))
+    prove(
+        "answers",
+        "slips of answers found, worded unlike any rule",
+        recall,
+        0.5,
+        cases=len(cases),
+        at_least=True,
+        is_goal=True,
+    )
+    prove("answers", "fit answers taken for slips, fresh", alarms, 0.1, cases=len(cases))
 
 
 async def pieces(answer: str, said: str) -> AsyncIterator[str]:
@@ -173,4 +181,4 @@ async def test_a_real_small_model_is_asked_and_its_figures_are_written_down(
             )
             session.history.append(turn)
     for name, share in shares(checked).items():
-        prove(12, f"answers of SmolLM2 135M with a slip, {name}", share, 1.0, cases=len(checked))
+        prove("answers", f"answers of SmolLM2 135M with a slip, {name}", share, 1.0, cases=len(checked))

@@ -94,6 +94,10 @@ class StagedParts:
     def line(self, part: Part) -> str:
         return f"pip install {part.package}"
 
+    @property
+    def update_line(self) -> str:
+        return "pip install --upgrade reflection-companion"
+
     async def install(self, part: Part, told: Callable[[Step], None]) -> None:
         self.tell = told
         if self.fault is not None:

@@ -480,3 +480,20 @@ async def test_a_recording_that_was_kept_is_heard_again_and_stopped(
     entries()["What you said · 21:05 · 12 s"].trigger()
     await settle()
     assert "This recording is gone." in page.side.said_text.text()
+
+
+@pytest.mark.parametrize("width", [1180, 900])
+async def test_the_editor_never_scrolls_sideways_however_large_the_text(
+    window: Window, page: JournalPage, width: int
+) -> None:
+    window.resize(width, 760)
+    window.look.choose(theme="dark", font_scale=2.0, reduced_motion=True)
+    page.deeds.do("edit")
+    await settle()
+    page.editor.after.marks[-2].click()
+    await settle()
+    assert page.editor._area.horizontalScrollBar().maximum() == 0
+    assert page.editor.after.word.isVisible()
+    for end in (page.editor.after.low, page.editor.after.high):
+        widest = max(end.fontMetrics().horizontalAdvance(word) for word in end.text().split())
+        assert end.width() >= widest

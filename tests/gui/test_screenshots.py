@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
+from companion import language
 from companion.app.welcome import PAGES
 from companion.gui import screenshots
 from companion.gui.settings.page import find_pages
@@ -28,3 +29,4 @@ def test_the_views_cover_themes_sizes_and_both_directions() -> None:
     assert {view.theme for view in views} == {"light", "dark"}
     assert {(2.0, (900, 600)), (2.0, (1600, 1000))} <= {(view.font_scale, view.size) for view in views}
     assert any(view.is_mirrored for view in views)
+    assert {view.language for view in views} == {*language.NAMES, language.PSEUDO, language.PSEUDO_RTL}

@@ -194,3 +194,23 @@ def test_levels_reach_the_button(window: Window, host: StagedHost) -> None:
     for _ in range(4):
         host.emit(LevelMeasured(level_db=-14.0, is_input=True))
     assert window.page.area.button.grab().toImage() != before
+
+
+def test_the_loudest_rings_touch_no_word(qtbot: QtBot) -> None:
+    host = StagedHost()
+    window = Window(host)
+    qtbot.addWidget(window)
+    window.show()
+    listening(host)
+    host.emit(LevelMeasured(level_db=0.0, is_input=True))
+    area = window.page.area
+    button, state = area.button, area.state
+    middle = button.mapTo(window, button.rect().center())
+    reach = next(
+        y
+        for y in range(button.height() // 2, 0, -1)
+        if colour_at(button, 0, y).name() != colour_at(button, 70, 70).name()
+    )
+    written = state.fontMetrics().tightBoundingRect(state.text())
+    line = state.mapTo(window, state.rect().center()).y()
+    assert line - written.height() / 2 - (middle.y() + reach) >= 3

@@ -41,8 +41,8 @@ async def journal(request: pytest.FixtureRequest, opened: Opener) -> AsyncIterat
     await journal.close()
 
 
-def bytes_on_disk(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+def bytes_on_disk(folder: Path, name: str = "*") -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob(name)) if path.is_file())
 
 
 async def tell(journal: SqlJournal, text: str, practice: str = "open") -> tuple[int, int]:

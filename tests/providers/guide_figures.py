@@ -77,7 +77,7 @@ _FAULTS = {
     "pronoun": re.compile(r"\b(?:i|me|my|mine|myself|i'm|i've|i'd|i'll|we're|our|ours|us)\b"),
     "doubled word": re.compile(r"\b(\w+) \1\b"),
     "dangling end": re.compile(
-        r"\b(?:the|a|an|and|or|but|because|of|to|from|my|your|his|her|their|who|which|i|is|are|was|were)[.?]$"
+        r"\b(?:the|a|an|and|or|but|because|of|to|from|my|your|his|their|who|which|i|is|are|was|were)[.?]$"
     ),
     "number dropped": re.compile(
         r"\b(?:slept|waited|walked|for|have|owe|answered|of|turned) (?:years|hours|kilometres|pounds|"

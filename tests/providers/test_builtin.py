@@ -16,15 +16,8 @@ from companion.decoding import read_file
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, HearRequest, Role, SpeakRequest, Transcript
 from companion.pcm import level_db
-from companion.providers.here.builtin import (
-    PROVIDER,
-    SPEC,
-    VOICES,
-    BuiltinProvider,
-    readable,
-    speakable,
-    words_per_minute,
-)
+from companion.providers.here.builtin import PROVIDER, SPEC, VOICES, BuiltinProvider
+from companion.providers.here.builtin.provider import readable, speakable, words_per_minute
 from companion.providers.here.process.engines import shared_engines
 
 DATA = Path(__file__).parents[1] / "data"

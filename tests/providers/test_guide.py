@@ -205,7 +205,7 @@ def test_what_care_recognises_the_guide_knows_too(said: str) -> None:
         ("I don't know", "unsure"),
         ("no idea really", "unsure"),
         ("bye", "goodbye"),
-        ("yes", "short"),
+        ("yes", "little"),
         ("", "short"),
         ("Ich bin heute müde und möchte schlafen", "language"),
         ("今日は疲れました", "language"),

@@ -205,6 +205,7 @@ async def test_every_end_is_an_end_under_whatever_label(
         _stream(_says("Hi", "null"), done=False),
         _stream(_says("Hi"), done=False) + _stream(_says("!", "stop"), done=False)[:40],
         _stream(_says("Hi"), done=False) + ": ping\n\n",
+        _stream(_says("H"), _COUNTED, _says("i"), done=False),
     ],
 )
 async def test_what_does_not_end_is_cut_off(provider: OpenAIProvider, server: OpenAIServer, raw: str) -> None:

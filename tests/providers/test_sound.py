@@ -226,6 +226,23 @@ async def test_silence_is_no_error(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "dat",
+        'data: {"type":"transcript.text.de',
+        'dat\n\ndata: {"type":"transcript.text.delta","delta":"Good"}',
+        'data: {"type":"transcript.begun"}\n\n',
+        'data: {"type":"transcript.text.delta","delta":"Good"}\n\n',
+    ],
+)
+async def test_events_that_break_off_are_no_words(body: str) -> None:
+    async with plain_server(lambda path, _: (200, "text/event-stream", body.encode())) as server:
+        with pytest.raises(CompanionError) as caught:
+            await heard(openai(server))
+    assert caught.value.kind in (Kind.CUT_OFF, Kind.UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
     ("body", "kind"),
     [
         ('{"error":{"message":"x","type":"insufficient_quota"}}', Kind.NO_CREDIT),

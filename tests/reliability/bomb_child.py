@@ -1,6 +1,7 @@
 """A process of its own that asks one provider after another and tells how far its memory grew: `python -m … URL`.
 
-One JSON line per line of input `vendor way`; the parent decides which bomb the server sends.
+One JSON line per line of input `vendor way [URL]`; the parent decides what the server sends. With an address of its own
+the clocks are short.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from companion.chaos import Way
 from companion.errors import CompanionError
 from companion.flow import ChatDelta
+from companion.providers.provider import Policy
 from companion.providers.wire import sockets
-from tests.reliability.clients import PLAIN, provider_at, request_for
+from tests.reliability.clients import HASTY, PLAIN, provider_at, request_for
 
 POLICY = replace(PLAIN, first_s=3.0, idle_s=3.0, total_s=12.0)
 
@@ -30,9 +32,9 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-async def suffer(vendor: str, way: Way, url: str) -> dict[str, object]:
+async def suffer(vendor: str, way: Way, url: str, policy: Policy = POLICY) -> dict[str, object]:
     """One request whose answer is only counted, as the window and the player keep no copy either."""
-    async with provider_at(vendor, url, policy=POLICY) as provider:
+    async with provider_at(vendor, url, policy=policy) as provider:
         name, request = request_for(way)
         forget_peak()
         began = time.monotonic()
@@ -67,8 +69,9 @@ async def main() -> None:
     sockets.RECONNECT_S = 0.01
     url = sys.argv[1]
     for line in sys.stdin:
-        vendor, way = line.split()
-        print(json.dumps(await suffer(vendor, Way(way), url)), flush=True)
+        vendor, way, *own = line.split()
+        suffered = suffer(vendor, Way(way), own[0], HASTY) if own else suffer(vendor, Way(way), url)
+        print(json.dumps(await suffered), flush=True)
 
 
 if __name__ == "__main__":

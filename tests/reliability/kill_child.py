@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import signal
 import sys
@@ -21,8 +22,8 @@ from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.conversation.turn_saver import TurnSaver
 from companion.events import Event, TurnFinished, UserSaid
-from companion.flow import ReplyState
-from companion.journal import changing, draft, keys, sounds, store, tables
+from companion.flow import FRAME_BYTES, ReplyState
+from companion.journal import changing, draft, keys, reserve, sounds, store, tables
 from companion.paths import find_home
 from companion.settings import changed
 from companion.vault import MemoryVault
@@ -30,6 +31,11 @@ from companion.vault import MemoryVault
 KEY = b"k" * 32
 ROUNDS = 3
 """Of everything that can be killed at a point."""
+SOUND = b"".join(
+    round(9_000 * math.sin(2 * math.pi * 440 * n / 16_000)).to_bytes(2, "little", signed=True)
+    for n in range(8_000)
+)
+"""Half a second of a tone, which no file may hold as it is."""
 
 BEFORE, AFTER = False, True
 POINTS: dict[str, tuple[Any, str, bool]] = {
@@ -103,6 +109,8 @@ async def turn(app: Companion, over: asyncio.Queue[TurnFinished], text: str) -> 
 
 
 async def main(home: Path, point: str) -> None:
+    reserve.LEAST_FREE_BYTES = 2**62  # hundreds of homes with room set aside would fill the disk
+
     async def vault() -> FixedVault:
         return FixedVault()
 
@@ -137,6 +145,11 @@ async def live(app: Companion, over: asyncio.Queue[TurnFinished], name: str) -> 
     await desk.undo(await desk.delete([gone.session_id]))
     await desk.delete_for_good([gone.session_id])
     ack(f"gone gone {name}")
+    async with app.archive.using() as journal:
+        take = journal.spool()
+        for start in range(0, len(SOUND), FRAME_BYTES):
+            take.write(SOUND[start : start + FRAME_BYTES])
+        await take.finish()
     await app.archive.keep_draft(f"draft {name}")
     ack(f"draft draft {name}")
 

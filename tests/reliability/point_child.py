@@ -56,7 +56,7 @@ class AtOnce(writer.Writer):
 
     def _queue(self, job: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
-        writer._run(job, future)
+        self._run(job, future)
         return future
 
 

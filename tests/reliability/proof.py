@@ -19,7 +19,7 @@ LEDGER = ROOT / "build" / "reliability.json"
 
 
 def prove(
-    promise: int,
+    promise: int | str,
     what: str,
     figure: float,
     threshold: float,
@@ -28,15 +28,17 @@ def prove(
     unit: str = "",
     clock: str = "none",
     at_least: bool = False,
+    is_goal: bool = False,
 ) -> None:
     """Writes a figure down and fails when it does not keep the promise.
 
     Args:
-        promise: row of the table of promises.
+        promise: row of the table of promises, or the name of something else that is measured.
         what: the figure's name.
         threshold: the most it may be, or with `at_least` the least.
         cases: how many were measured.
         clock: `real`, `virtual`, or `none` where no time is measured.
+        is_goal: it is aimed at and not promised: missed, it is written down as missed, and nothing fails.
     """
     holds = figure >= threshold if at_least else figure <= threshold
     proof = {
@@ -49,6 +51,7 @@ def prove(
         "cases": cases,
         "clock": clock,
         "holds": holds,
+        "is_goal": is_goal,
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
     }
@@ -56,9 +59,18 @@ def prove(
     before = kept.get(f"{promise} {what}", {})
     if not holds or before.get("commit") != proof["commit"] or before.get("cases", 0) <= cases:
         kept[f"{promise} {what}"] = proof
-        rows = [kept[key] for key in sorted(kept, key=lambda key: (int(key.split()[0]), key))]
+        rows = sorted(kept.values(), key=_place)
         write_atomically(LEDGER, json.dumps(rows, indent=1).encode() + b"\n", mode=0o644)
-    assert holds, f"promise {promise}, {what}: {figure} {unit}, promised {proof['bound']} {threshold}"
+    assert holds or is_goal, (
+        f"promise {promise}, {what}: {figure} {unit}, promised {proof['bound']} {threshold}"
+    )
+
+
+def _place(row: dict[str, Any]) -> tuple[bool, int, str, str]:
+    """Rows of the table by number, then what has a name."""
+    promise = row["promise"]
+    number = promise if isinstance(promise, int) else 0
+    return isinstance(promise, str), number, str(promise), row["what"]
 
 
 def _kept() -> dict[str, dict[str, Any]]:
@@ -83,25 +95,26 @@ def _commit() -> str:
     return found.stdout.strip()
 
 
-def figures() -> frozenset[int]:
+def figures() -> frozenset[int | str]:
     """Promises that have a fresh figure."""
     return frozenset(row["promise"] for row in _fresh())
 
 
 def _fresh() -> list[dict[str, Any]]:
-    return [
-        row for row in _kept().values() if row["holds"] and row["commit"].rstrip("+") == _commit().rstrip("+")
-    ]
+    return [row for row in _kept().values() if row["commit"].rstrip("+") == _commit().rstrip("+")]
 
 
 def table() -> str:
     """The ledger as Markdown: a promise without a fresh figure has no row."""
-    lines = ["| promise | figure | promised | cases | clock |", "|---|---|---|---|---|"]
+    lines = ["| promise | figure | promised | kept | cases | clock |", "|---|---|---|---|---|---|"]
     for row in _fresh():
         unit = f" {row['unit']}" if row["unit"] else ""
         bound = f"{row['bound']} {row['threshold']}{unit}"
+        kept = "yes" if row["holds"] else "missed" if row.get("is_goal") else "**no**"
         what = f"{row['promise']} {row['what']}"
-        lines.append(f"| {what} | {row['figure']}{unit} | {bound} | {row['cases']} | {row['clock']} |")
+        lines.append(
+            f"| {what} | {row['figure']}{unit} | {bound} | {kept} | {row['cases']} | {row['clock']} |"
+        )
     return "\n".join(lines)
 
 

@@ -21,7 +21,11 @@ ENDINGS = {
     ("openai", Way.HEAR): b"transcript.text.done",
 }
 """What a stream must hold to be whole."""
-ENOUGH = {("anthropic", Way.CHAT): b'"stop_reason":"end_turn"', ("openai", Way.HEAR): b"[DONE]"}
+ENOUGH = {
+    ("openai", Way.CHAT): b"[DONE]",
+    ("anthropic", Way.CHAT): b'"stop_reason":"end_turn"',
+    ("openai", Way.HEAR): b"[DONE]",
+}
 """What says as much where that was lost on the way."""
 
 

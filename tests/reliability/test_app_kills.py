@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import subprocess
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -16,7 +18,9 @@ from companion.flow import ReplyState, TurnRecord
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import find_home
 from companion.records import Selection
+from tests.journal.conftest import bytes_on_disk
 from tests.reliability import kill_child
+from tests.reliability.kill_child import SOUND
 from tests.reliability.proof import prove
 
 SEED = 9
@@ -88,6 +92,27 @@ async def test_random_kills_of_the_app_lose_nothing(tmp_path: Path, rounds: int)
     wrong = await wrongs(tmp_path, told)
     assert len(told["said"]) > rounds
     prove(9, "acknowledged words and changes lost to random kills of the app", len(wrong), 0, cases=rounds)
+    content = bytes_on_disk(tmp_path)
+    assert len(content) > 100_000
+    known = sorted({words for said in told.values() for words in said if words})
+    chosen = dice.sample(known, min(300, len(known)))
+    traces = [words for words in chosen if written_in(content, words)]
+    heard = sum(SOUND[at : at + 64] in content for at in range(0, len(SOUND) - 64, 64))
+    prove(
+        5, "words and sounds found as they are in any file, after kills", len(traces) + heard, 0, cases=rounds
+    )
+    database = bytes_on_disk(find_home(tmp_path).data, "journal.db")
+    counts = (count / len(database) for count in Counter(database).values())
+    entropy = -sum(share * math.log2(share) for share in counts)
+    prove(5, "entropy of the journal's file", entropy, 7.9, cases=1, unit="bits/byte", at_least=True)
+
+
+def written_in(content: bytes, words: str) -> bool:
+    raw = words.encode()
+    return any(
+        form in content
+        for form in (raw, words.encode("utf-16-le"), base64.b64encode(raw)[:-4], raw.hex().encode())
+    )
 
 
 FEW = ("words, before COMMIT", "gone, before the log is emptied")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+
+import pytest
 
 from companion.chaos import FAULTS, Chaos, Fault, Way
 from companion.chaos.faults import BLOCK_OF_NOTHING, CHAT, LIVE, SPEAK, Scene
 from companion.chaos.talk import Message, Over, Talk
 from companion.errors import Kind
+from tests.reliability.clients import VENDORS
 from tests.reliability.proof import ROOT, prove
 
 MEGABYTE = b"x" * (1 << 20)
@@ -138,33 +143,49 @@ BOMBS: tuple[tuple[str, Way, Fault], ...] = (
 )
 
 
+class Sufferer:
+    """A process that asks, one answer after the other."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self._child = child
+
+    async def asks(self, *what: str) -> dict[str, Any]:
+        """What came of one request: `vendor way [URL]`."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(f"{' '.join(what)}\n".encode())
+        line = await asyncio.wait_for(self._child.stdout.readline(), 60)
+        if not line:
+            assert self._child.stderr is not None
+            raise AssertionError((await self._child.stderr.read()).decode())
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+@asynccontextmanager
+async def sufferer(url: str) -> AsyncIterator[tuple[Sufferer, float]]:
+    """One that has imported and pooled all it needs, and its memory in MB."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.reliability.bomb_child", url, cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdin is not None
+    made = Sufferer(child)
+    for vendor in ("openai", "anthropic", "ollama"):
+        await made.asks(vendor, Way.CHAT)
+    await made.asks("openai", Way.SPEAK)
+    await made.asks("deepgram", Way.LIVE_HEAR)
+    yield made, float((await made.asks("deepgram", Way.LIVE_SPEAK))["peak_mb"])
+    child.stdin.close()
+    assert await child.wait() == 0
+
+
 async def test_no_answer_can_fill_the_memory() -> None:
     found: dict[str, dict[str, Any]] = {}
-    async with Chaos() as chaos:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.reliability.bomb_child", chaos.url, cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stderr is not None
-
-        async def drop(vendor: str, way: Way) -> dict[str, Any]:
-            child.stdin.write(f"{vendor} {way}\n".encode())  # type: ignore[union-attr]
-            line = await asyncio.wait_for(child.stdout.readline(), 60)  # type: ignore[union-attr]
-            assert line, (await child.stderr.read()).decode()  # type: ignore[union-attr]
-            return json.loads(line)  # type: ignore[no-any-return]
-
-        for vendor in ("openai", "anthropic", "ollama"):  # imports and pools are not what is measured
-            await drop(vendor, Way.CHAT)
-        await drop("openai", Way.SPEAK)
-        await drop("deepgram", Way.LIVE_HEAR)
-        before_mb = float((await drop("deepgram", Way.LIVE_SPEAK))["peak_mb"])
+    async with Chaos() as chaos, sufferer(chaos.url) as (child, before_mb):
         for vendor, way, bomb in BOMBS:
             chaos.then = bomb
-            found[f"{bomb.name} ({vendor} {way})"] = await drop(vendor, way)
-        child.stdin.close()
-        assert await child.wait() == 0
+            found[f"{bomb.name} ({vendor} {way})"] = await child.asks(vendor, way)
     for (name, seen), (_, _, bomb) in zip(found.items(), BOMBS, strict=True):
         # a quick machine comes to the longest line before the clock
         cards = (Kind.TIMEOUT, Kind.UNAVAILABLE) if bomb.act is _crumbs else (bomb.card or "",)
@@ -193,5 +214,100 @@ async def test_no_answer_can_fill_the_memory() -> None:
         100,
         cases=len(gaps),
         unit="ms",
+        clock="real",
+    )
+
+
+# -- every fault, and Wyoming ---------------------------------------------------------------------------------
+
+
+def event(kind: str, data: dict[str, object] | None = None, **more: object) -> bytes:
+    return json.dumps({"type": kind, "data": data or {}, **more}).encode() + b"\n"
+
+
+SOUND = {"rate": 16_000, "width": 2, "channels": 1}
+CHUNK = event("audio-chunk", SOUND, payload_length=32_000) + bytes(32_000)
+START = event("audio-start", SOUND)
+WYOMING: dict[str, tuple[bytes, bytes]] = {
+    "silence": (b"", b""),
+    "empty lines": (b"", b"\n" * 60_000),
+    "a line without end": (b"{", b"x" * 60_000),
+    "words without end": (b"", event("transcript-chunk", {"text": "and so on "}) * 600),
+    "a transcript of a megabyte": (event("transcript", {"text": "word " * 200_000}), b""),
+    "events nobody knows": (b"", event("weather") * 2_000),
+    "pings": (b"", event("ping") * 2_000),
+    "descriptions": (b"", event("info", {"asr": [], "tts": []}) * 1_000),
+    "four gigabytes of data": (event("transcript", data_length=2**32), b"x" * 60_000),
+    "four gigabytes of sound": (START + event("audio-chunk", SOUND, payload_length=2**32), b"x" * 60_000),
+    "sound without end": (START, CHUNK * 4),
+    "sound of a rate nobody has": (event("audio-start", {**SOUND, "rate": 10**9}), CHUNK),
+    "starts without end": (b"", START * 1_000),
+    "deep data": (b'{"type": "transcript", "data": ' + b"[" * 200_000 + b"\n", b""),
+    "half of everything": (CHUNK[:-1], b""),
+    "numbers out of reach": (event("audio-start", {"rate": 1e308, "width": -1, "channels": 10**12}), CHUNK),
+}
+
+
+@asynccontextmanager
+async def wyoming(first: bytes, then: bytes) -> AsyncIterator[str]:
+    """A server that answers so, and goes on with `then` as long as somebody listens."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.readline()
+            writer.write(first)
+            while then:
+                writer.write(then)
+                await writer.drain()
+            while await reader.read(65_536):
+                pass
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.long)])
+async def test_no_hostile_answer_holds_the_loop_or_grows_or_lasts(every: int) -> None:
+    found: dict[str, dict[str, Any]] = {}
+    measured = ("gzip_bomb", "giant_line", "voice_endless", "endless")  # above, at their real limits
+    cases = [
+        (name, way, vendor)
+        for name, fault in FAULTS.items()
+        for way in sorted(fault.ways)
+        for vendor in VENDORS[way]
+        if name not in measured
+    ]
+    async with Chaos(tick_s=0.1) as chaos, sufferer(chaos.url) as (child, before_mb):
+        for name, way, vendor in cases[::every]:
+            chaos.then = FAULTS[name]
+            found[f"{name} ({vendor} {way})"] = await child.asks(vendor, way, chaos.url)
+        for name, (first, then) in [*WYOMING.items()][:: min(every, 4)]:
+            for way in (Way.HEAR, Way.SPEAK):
+                async with wyoming(first, then) as url:
+                    found[f"{name} (wyoming {way})"] = await child.asks("wyoming", way, url)
+    held_ms, where = max((seen["held_ms"], name) for name, seen in found.items())
+    print(f"held longest by {where}")
+    count, most_mb = len(found), max(seen["peak_mb"] for seen in found.values()) - before_mb
+    prove(
+        24,
+        "longest hold of the loop by any hostile answer, processor time",
+        held_ms,
+        50,
+        cases=count,
+        unit="ms",
+    )
+    prove(24, "growth of memory by any hostile answer", most_mb, 64, cases=count, unit="MB")
+    longest_s = max(seen["took_s"] for seen in found.values())
+    prove(
+        24,
+        "until any hostile answer is ended (clocks of 2 s)",
+        longest_s,
+        4,
+        cases=count,
+        unit="s",
         clock="real",
     )

@@ -83,7 +83,10 @@ async def test_nothing_escapes_hangs_or_ends_falsely(count: int) -> None:
                     if ended.error is not None and not isinstance(ended.error, AIProviderError):
                         escaped.append(f"{vendor} {way} {case}: {ended.error!r}")
                     endings = (ENDINGS[vendor, way], ENOUGH.get((vendor, way), ENDINGS[vendor, way]))
-                    if not any(ending in raw for ending in endings):
+                    is_text = (
+                        way is Way.HEAR and b"data:" not in raw
+                    )  # some servers answer with the words alone
+                    if not is_text and not any(ending in raw for ending in endings):
                         cut += 1
                         false_endings += (
                             ended.error is None and ended.finish != "length"

@@ -33,7 +33,7 @@ def test_figures_of_another_commit_are_old(monkeypatch: pytest.MonkeyPatch) -> N
     assert "cuts" not in proof.table()
     proof.prove(21, "cuts", 100, 100, cases=60, at_least=True)
     assert rows()[0]["cases"] == 60
-    assert "| 21 cuts | 100 | at least 100 | 60 | none |" in proof.table()
+    assert "| 21 cuts | 100 | at least 100 | yes | 60 | none |" in proof.table()
 
 
 def test_a_broken_promise_fails_and_stays_written() -> None:
@@ -41,7 +41,14 @@ def test_a_broken_promise_fails_and_stays_written() -> None:
     with pytest.raises(AssertionError, match="promise 26"):
         proof.prove(26, "requests", 2, 1, cases=5)
     assert rows()[0]["holds"] is False
-    assert "requests" not in proof.table()
+    assert "| 26 requests | 2 | at most 1 | **no** |" in proof.table()
+
+
+def test_a_goal_that_is_missed_fails_nothing_and_is_said() -> None:
+    proof.prove("answers", "slips found", 0.4, 0.8, cases=19, at_least=True, is_goal=True)
+    proof.prove(30, "active", 0, 0, cases=1)
+    assert [row["promise"] for row in rows()] == [30, "answers"]
+    assert "| answers slips found | 0.4 | at least 0.8 | missed | 19 |" in proof.table()
 
 
 def test_a_damaged_ledger_is_begun_anew() -> None:

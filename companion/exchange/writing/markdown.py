@@ -12,6 +12,7 @@ from pathlib import Path
 from companion.days import When
 from companion.entries import Entry
 from companion.exchange.texts import distinct
+from companion.language import mark, tr
 
 _SETTLED = timedelta(days=2)
 """Entries come by the moment they began; on a journey the person's day may go back by one."""
@@ -86,28 +87,30 @@ def _entry_text(entry: Entry) -> str:
     star = " ★" if entry.is_starred else ""
     parts = [f"## {entry.when.clock} {title}".rstrip() + star]
     if mood := _mood(entry):
-        parts.append(f"Mood: {mood}")
+        parts.append(tr("Mood: {mood}", mood=mood))
     for turn in entry.turns:
         clock = When.of(turn.at, turn.offset_s).clock
         has_answer = bool(turn.answer)
         if turn.words:
             parts.append(
-                f"**You**, {clock}\n\n{turn.words}" if has_answer or len(entry.turns) > 1 else turn.words
+                f"**{tr('You')}**, {clock}\n\n{turn.words}"
+                if has_answer or len(entry.turns) > 1
+                else turn.words
             )
         if has_answer:
             parts.append(f"**Companion**\n\n{_quoted(turn.answer)}")
-        parts += [f"[{_SIDES[sound.side]}](../{sound.file})" for sound in turn.sounds if sound.file]
+        parts += [f"[{tr(_SIDES[sound.side])}](../{sound.file})" for sound in turn.sounds if sound.file]
     if entry.summary:
         parts.append(f"*{' '.join(entry.summary.split())}*")
     return "\n\n".join(parts) + "\n"
 
 
-_SIDES = {"said": "What you said", "answer": "The answer"}
+_SIDES = {"said": mark("What you said"), "answer": mark("The answer")}
 
 
 def _mood(entry: Entry) -> str:
     before, after = (
-        _MOODS.get(mood, "") if mood is not None else "" for mood in (entry.mood_before, entry.mood_after)
+        tr(_MOODS.get(mood, "")) if mood is not None else "" for mood in (entry.mood_before, entry.mood_after)
     )
     if entry.mood_word and not (before and after):
         return entry.mood_word

@@ -71,7 +71,7 @@ class Deeds(QObject):
             case "export":
                 chosen = frozenset(self._list.chosen) or frozenset({session.id})
                 title = (
-                    f"“{title_of(session)}”"
+                    tr("“{quote}”", quote=title_of(session))
                     if len(chosen) == 1
                     else trn("{n} reflection", "{n} reflections", len(chosen))
                 )

@@ -26,6 +26,7 @@ from companion.days import When
 from companion.flow import TurnRecord
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.language import tr
 from companion.records import SessionRecord
@@ -175,7 +176,7 @@ class Editor(QWidget):
         return QSize(self._look.px(_COLUMN_PX), 400)
 
     def _add(self, form: QVBoxLayout, name: str, field: QWidget) -> None:
-        caption = label(name, "caption")
+        caption = label(name, "caption", wraps=True)
         caption.setBuddy(field)
         field.setAccessibleName(name.partition(",")[0])
         form.addWidget(caption)
@@ -183,9 +184,8 @@ class Editor(QWidget):
 
     def _add_turn(self, form: QVBoxLayout, turn: TurnRecord, *, can_go: bool) -> None:
         when = When.of(turn.at, turn.offset_s).clock
-        top = QHBoxLayout()
+        top = FlowLayout()
         top.addWidget(label(tr("You · {when}", when=when), "caption"))
-        top.addStretch(1)
         if can_go:
             go = QPushButton(tr("Delete this turn"))
             go.setProperty("tone", "plain")

@@ -154,7 +154,7 @@ class Reader(QWidget):
                     self._marks_row.addWidget(label("→", "soft"))
                 self._marks_row.addWidget(label(mark, "strong"))
             if session.mood_word:
-                self._marks_row.addWidget(label(f"“{session.mood_word}”", "soft"))
+                self._marks_row.addWidget(label(tr("“{quote}”", quote=session.mood_word), "soft"))
         for name in (*session.tags, *session.people):
             self._marks_row.addWidget(label(name, "chip"))
         self._marks.setVisible(bool(marks or session.tags or session.people))

@@ -97,7 +97,8 @@ class DevicePicker(QComboBox):
 def words_of(voice: VoiceInfo) -> str:
     """A voice as a list shows it: its name, its language, what it is like."""
     about = " · ".join(part for part in (voice.language, voice.description) if part)
-    return f"{voice.name}  ({about})" if about else voice.name
+    name = tr(voice.name)
+    return f"{name}  ({about})" if about else name
 
 
 class ListenButton(QPushButton):

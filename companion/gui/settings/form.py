@@ -27,7 +27,6 @@ from PySide6.QtWidgets import (
 )
 
 from companion.gui.labels import label
-from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
 from companion.settings.field import Value
@@ -201,6 +200,8 @@ class FieldRow(QWidget):
     def _build(self) -> QWidget:
         declared = self.field.declared
         if self.field.kind is bool:
+            from companion.gui.wrapping import WrappingCheckBox  # the welcome's first page has none
+
             box = WrappingCheckBox(declared.label)
             box.toggled.connect(self._commit)
             return box
@@ -222,7 +223,7 @@ class FieldRow(QWidget):
     def _build_number(self) -> QWidget:
         declared = self.field.declared
         low, high = declared.low or 0, declared.high or 0
-        unit = f" {declared.unit}" if declared.unit else ""
+        unit = f" {tr(declared.unit)}" if declared.unit else ""
         if self.field.kind is int:
             whole = QSpinBox()
             whole.setRange(int(low), int(high))
@@ -255,7 +256,7 @@ class FieldRow(QWidget):
     def _show_choice(self, combo: QComboBox, value: object) -> None:
         place = combo.findData(value)
         if place < 0:  # set by hand to something without a name
-            words = f"{value:g}" if isinstance(value, float) else f"{value} {self.field.declared.unit}"
+            words = f"{value:g}" if isinstance(value, float) else f"{value} {tr(self.field.declared.unit)}"
             combo.addItem(words.strip(), value)
             place = combo.count() - 1
         combo.setCurrentIndex(place)

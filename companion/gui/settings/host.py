@@ -67,6 +67,10 @@ class PartSource(Protocol):
     def line(self, part: Part) -> str:
         """What installs it in a terminal."""
 
+    @property
+    def update_line(self) -> str:
+        """What brings Companion itself up to date in a terminal."""
+
     async def install(self, part: Part, told: Callable[[Step], None]) -> None:
         """Cancelling the task stops it."""
 

@@ -44,6 +44,11 @@ _ALIKE = mark("""
     delete erase forget remove
     animation motion move
     start autostart login boot
+    tray systray indicator background minimise minimize
+    notification notifications notify alert popup
+    country region nation
+    crisis emergency helpline hotline
+    install installed missing part extra
     update updates upgrade version
     backup export copy save
     record recording recordings dictation

@@ -160,7 +160,7 @@ class MicrophonePage(WelcomePage):
         self._say(says, kind)
 
     def _show_words(self, text: str) -> None:
-        self.heard.setText(f"“{text}”" if text.strip() else "")
+        self.heard.setText(tr("“{quote}”", quote=text) if text.strip() else "")
         self.heard.setVisible(bool(self.heard.text()))
 
     def _say(self, text: str, kind: str) -> None:

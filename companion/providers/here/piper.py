@@ -20,6 +20,7 @@ from companion.errors import (
     CompanionError,
 )
 from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
+from companion.language import mark, tr, trn
 from companion.providers.here import voices
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind, usual
@@ -38,7 +39,7 @@ _TRIAL_SPEECH_S = 3.5
 
 SPEC = Spec(
     name="piper",
-    display_name="A natural voice on this computer",
+    display_name=mark("A natural voice on this computer"),
     roles=frozenset({Role.SPEAKS}),
     summary="Natural voices in many languages that run here; nothing leaves this computer.",
     install=INSTALL,
@@ -115,7 +116,7 @@ class PiperProvider(EngineProvider):
         if not found.objection:
             return found.voice
         who = self.spec.display_name
-        hint = "Choose another voice in Settings under Voice."
+        hint = tr("Choose another voice in Settings under Voice.")
         raise AIProviderNotSupportedError(found.objection, self.spec.name, who=who, hint=hint)
 
     async def check(self) -> Health:
@@ -129,8 +130,8 @@ class PiperProvider(EngineProvider):
         except CompanionError as error:
             detail = " ".join((*slow, error.message, error.hint))
             return Health(ok=False, detail=detail, models=names, kind=error.kind)
-        noun = "voice" if len(names) == 1 else "voices"
-        detail = " ".join((f"Ready with {len(names)} {noun}.", *slow))
+        ready = trn("Ready with {n} voice.", "Ready with {n} voices.", len(names))
+        detail = " ".join((ready, *slow))
         return Health(ok=True, detail=detail, models=names)
 
     async def warm_voice(self, voice: str) -> None:
@@ -144,13 +145,18 @@ class PiperProvider(EngineProvider):
     def _require(self, wanted: str) -> InstalledVoice:
         """Blocking: the first time it reads the voice."""
         if not voices.can_speak():
-            message = "What speaks with Piper's voices is not installed on this computer."
-            raise self.missing(message, f"Install it with: {INSTALL}")
+            message = tr("What speaks with Piper's voices is not installed on this computer.")
+            raise self.missing(message, tr("Install it with: {line}", line=INSTALL))
         voice = voices.find(self.store, wanted)
         if voice is None:
             name = wanted.partition("#")[0] or usual(ModelKind.VOICE).name
             state = self.store.state(ModelKind.VOICE, name)
-            raise self.missing_model(f"The voice “{name}”", state, "Voice", "choose another voice")
+            raise self.missing_model(
+                tr("The voice “{name}”", name=name),
+                state,
+                tr("Fetch it in Settings under Voice, or choose another voice."),
+                tr("Fetch it again in Settings under Voice, or choose another voice."),
+            )
         return voice
 
 
@@ -166,5 +172,5 @@ def _offered(model: LocalModel) -> VoiceInfo:
         id=model.name,
         name=model.label,
         language=model.languages[0],
-        description=f"not fetched yet, {model.size_mb} MB",
+        description=tr("not fetched yet, {size} MB", size=model.size_mb),
     )

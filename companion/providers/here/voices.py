@@ -16,6 +16,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from companion.flow import VoiceInfo
+from companion.language import tr
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
@@ -71,9 +72,12 @@ class Trial:
         """Why it is not used here; empty: it is quick enough."""
         if self.voice.is_quick:
             return ""
-        return (
-            f"{self.voice.label} is too slow on this computer: it takes {self.words}, and answers would pause. "
-            f"It may take {QUICK} s at most."
+        return tr(
+            "{label} is too slow on this computer: it takes {words}, and answers would pause. It "
+            "may take {quick} s at most.",
+            label=self.voice.label,
+            words=self.words,
+            quick=QUICK,
         )
 
 

@@ -21,6 +21,7 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import Health, HearRequest, Role, Transcript
+from companion.language import mark, tr
 from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.models.store import ModelStore
@@ -32,7 +33,7 @@ LIBRARY = "ctranslate2"
 INSTALL = "pip install ctranslate2"
 SPEC = Spec(
     name="whisper",
-    display_name="Whisper on this computer",
+    display_name=mark("Whisper on this computer"),
     roles=frozenset({Role.HEARS}),
     default_models={Role.HEARS: "base"},
     hears_live=True,
@@ -97,10 +98,10 @@ class WhisperProvider(EngineProvider):
         folder = await self._folder(model)
         if not understands(model, request.language):
             raise AIProviderNotSupportedError(
-                f"The model {model!r} only understands English.",
+                tr("The model {model!r} only understands English.", model=model),
                 self.spec.name,
                 who=self.spec.display_name,
-                hint="Choose another model in Settings under Hearing. What you said is kept.",
+                hint=tr("Choose another model in Settings under Hearing. What you said is kept."),
             )
         words = self.hear(
             request,
@@ -160,23 +161,39 @@ class WhisperProvider(EngineProvider):
         except AIProviderError as error:
             detail = f"{error.message} {error.hint}"
             return Health(ok=False, detail=detail, models=ready, kind=error.kind)
-        return Health(ok=True, detail=f"Whisper ({model}) is ready on this computer.", models=ready)
+        return Health(
+            ok=True, detail=tr("Whisper ({model}) is ready on this computer.", model=model), models=ready
+        )
 
     async def _folder(self, model: str) -> Path:
         if not is_installed():
             raise self.missing(
-                "Whisper's engine, CTranslate2, is not installed on this computer.",
-                f"Where it is built for your system: {INSTALL}. Else choose another recogniser; what you said is kept.",
+                tr("Whisper's engine, CTranslate2, is not installed on this computer."),
+                tr(
+                    "Where it is built for your system: {install}. Else choose another recogniser; what "
+                    "you said is kept.",
+                    install=INSTALL,
+                ),
             )
         folder = await asyncio.to_thread(self.store.path, ModelKind.HEARING, model)
         if folder is None and listing.find(ModelKind.HEARING, model) is None:
             names = ", ".join(each.name for each in listing.of_kind(ModelKind.HEARING))
-            message = f"There is no Whisper model {model!r} here. There are: {names}."
+            message = tr(
+                "There is no Whisper model {model!r} here. There are: {names}.", model=model, names=names
+            )
             raise AIProviderModelNotFoundError(message, self.spec.name)
         if folder is None:
             state = await asyncio.to_thread(self.store.state, ModelKind.HEARING, model)
-            otherwise = "choose another recogniser. What you said is kept"
-            raise self.missing_model(f"The Whisper model {model!r}", state, "Hearing", otherwise)
+            raise self.missing_model(
+                tr("The Whisper model {model!r}", model=model),
+                state,
+                tr(
+                    "Fetch it in Settings under Hearing, or choose another recogniser. What you said is kept."
+                ),
+                tr(
+                    "Fetch it again in Settings under Hearing, or choose another recogniser. What you said is kept."
+                ),
+            )
         return folder
 
 

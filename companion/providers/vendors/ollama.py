@@ -26,6 +26,7 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
+from companion.language import tr
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
@@ -227,11 +228,11 @@ class OllamaProvider(AIProvider):
         """Says what a person can do about the two usual troubles of a server of one's own."""
         if error.kind is Kind.UNREACHABLE and error.retryable:  # neither a bad address nor a bad certificate
             error = AIProviderUnavailableError(
-                f"There is no Ollama server at {self.base_url}.",
+                tr("There is no Ollama server at {base_url}.", base_url=self.base_url),
                 self.spec.name,
                 error,
                 kind=Kind.UNREACHABLE,
-                hint="Start it with: ollama serve. What you said is kept.",
+                hint=tr("Start it with: ollama serve. What you said is kept."),
                 who=self.spec.display_name,
             )
         elif (
@@ -248,10 +249,10 @@ class OllamaProvider(AIProvider):
         installed = await self._installed()
         if not installed:
             raise AIProviderModelNotFoundError(
-                "Ollama has no model yet.",
+                tr("Ollama has no model yet."),
                 self.spec.name,
                 who=self.spec.display_name,
-                hint=f"Fetch one with: ollama pull {_FIRST_MODEL}",
+                hint=tr("Fetch one with: ollama pull {first_model}", first_model=_FIRST_MODEL),
             )
         self._first_model = installed[0]
         return self._first_model
@@ -260,10 +261,13 @@ class OllamaProvider(AIProvider):
         installed = await self._installed(embeds=True)
         if not installed:
             raise AIProviderModelNotFoundError(
-                "Ollama has no model for vectors yet.",
+                tr("Ollama has no model for vectors yet."),
                 self.spec.name,
                 who=self.spec.display_name,
-                hint=f"Fetch one with: ollama pull {_FIRST_EMBEDDING_MODEL}",
+                hint=tr(
+                    "Fetch one with: ollama pull {first_embedding_model}",
+                    first_embedding_model=_FIRST_EMBEDDING_MODEL,
+                ),
             )
         return installed[0]
 
@@ -286,11 +290,16 @@ class OllamaProvider(AIProvider):
         if not models:
             return Health(
                 ok=False,
-                detail=f"Ollama has no model yet: ollama pull {_FIRST_MODEL}",
+                detail=tr("Ollama has no model yet: ollama pull {first_model}", first_model=_FIRST_MODEL),
                 latency_ms=elapsed_ms,
                 kind=Kind.MODEL_UNKNOWN,
             )
-        return Health(ok=True, detail=f"Ollama is ready: {models[0]}.", latency_ms=elapsed_ms, models=models)
+        return Health(
+            ok=True,
+            detail=tr("Ollama is ready: {models}.", models=models[0]),
+            latency_ms=elapsed_ms,
+            models=models,
+        )
 
     async def warm(self) -> None:
         """Also has the server load the model: that takes seconds the first time."""

@@ -20,6 +20,7 @@ from companion.bounds import MAX_STREAM, check_parts
 from companion.decoding import Bare, Decoder, NoSound
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.language import tr
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, in_call
 from companion.providers.wire.heard import clean
@@ -211,7 +212,7 @@ async def _words(
                 text += _text(event)
                 if len(text) > MOST_WORDS_CHARS:
                     raise AIProviderError(
-                        "More words came than a take can have; it was stopped.",
+                        tr("More words came than a take can have; it was stopped."),
                         call.spec.name,
                         retryable=False,
                     )
@@ -239,7 +240,7 @@ async def _events(
         size += event.size
         if size > MAX_STREAM:
             raise AIProviderError(
-                "More came than an answer can be; it was stopped.", call.spec.name, retryable=False
+                tr("More came than an answer can be; it was stopped."), call.spec.name, retryable=False
             )
         call.opened = True
         if event.kind == "error":

@@ -31,6 +31,7 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import Health
+from companion.language import tr
 from companion.log import redact
 from companion.providers.wire.refusals import (
     FOR_TODAY,
@@ -94,9 +95,11 @@ class CallContext:
         """The answer ended well and says nothing. `finish`: how; `thought`: there were thoughts."""
         who, hint = self.spec.display_name, ""
         if finish == "length" and thought:
-            hint = "It spent its whole room on thinking. Allow a longer answer or less effort."
+            hint = tr("It spent its whole room on thinking. Allow a longer answer or less effort.")
         elif finish == "length":
-            hint = "There was no room left for an answer. Begin a new reflection, or allow a longer answer."
+            hint = tr(
+                "There was no room left for an answer. Begin a new reflection, or allow a longer answer."
+            )
         again = False if finish == "length" else None  # the same request fills the same room
         return AIProviderEmptyReplyError("", self.spec.name, who=who, hint=hint, retryable=again)
 
@@ -134,7 +137,7 @@ class CallContext:
         hint = ""
         if verdict is INVALID and reason.text:
             quoted = redact(" ".join(reason.text.split()))[:_QUOTED]
-            hint = f"It says: “{quoted}” What you said is kept."
+            hint = tr("It says: “{quoted}” What you said is kept.", quoted=quoted)
         elif verdict is FOR_TODAY:
             hint = f"{until(wait_s)} {verdict.hint}"
         found = self.fault(
@@ -334,8 +337,9 @@ async def health(
     except CompanionError as error:
         return Health(ok=False, detail=error.message, kind=error.kind)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    does = "accepts the key" if spec.needs_key else "answers"
-    return Health(ok=True, detail=f"{spec.display_name} {does}.", latency_ms=elapsed_ms, models=models)
+    who = spec.display_name
+    detail = tr("{who} accepts the key.", who=who) if spec.needs_key else tr("{who} answers.", who=who)
+    return Health(ok=True, detail=detail, latency_ms=elapsed_ms, models=models)
 
 
 _NO_LIST = frozenset({Kind.FORBIDDEN, Kind.NOT_AN_API, Kind.MODEL_UNKNOWN})
@@ -350,11 +354,11 @@ def our_own(spec: Spec) -> Iterator[None]:
         raise
     except _GARBLED as error:
         raise AIProviderInvalidRequestError(
-            f"The request makes no sense ({type(error).__name__}: {error}).",
+            tr("The request makes no sense ({name}: {error}).", name=type(error).__name__, error=error),
             spec.name,
             error,
             who=spec.display_name,
-            hint="Correct it; nothing was sent.",
+            hint=tr("Correct it; nothing was sent."),
         ) from error
 
 
@@ -370,13 +374,14 @@ def _tls(chain: list[BaseException]) -> Verdict:
         (link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None
     )
     sentence = (
-        "No secure connection to {who} could be made."
+        tr("No secure connection to {who} could be made.")
         if reason is None
-        else f"The certificate of {{who}} cannot be trusted ({reason})."
+        else tr("The certificate of {who} cannot be trusted ({reason}).").replace("{reason}", reason)
     )
-    hint = "Nothing was sent. Check the address, the clock of this computer, and the network."
+    hint = tr("Nothing was sent. Check the address, the clock of this computer, and the network.")
     if reason is not None:
-        hint += " A server of your own: name its certificate in the settings under Privacy."
+        own = tr("A server of your own: name its certificate in the settings under Privacy.")
+        hint = f"{hint} {own}"
     return Verdict(AIProviderUnavailableError, Kind.UNREACHABLE, sentence, hint)
 
 

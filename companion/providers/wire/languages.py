@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderModelNotFoundError
 from companion.flow import HearRequest, Transcript
+from companion.language import mark, tr
 from companion.net import HandshakeRefused
 from companion.providers.provider import AIProvider
 from companion.providers.replay import Replay
@@ -161,9 +162,7 @@ async def heard_in_any_language(
     frames = Replay(request.frames)
     try:
         while True:
-            notice = (
-                (_NOTICE.format(who=provider.spec.display_name, tag=asked),) if asked and not given else ()
-            )
+            notice = (tr(_NOTICE, who=provider.spec.display_name, tag=asked),) if asked and not given else ()
             once = replace(request, frames=frames.again(), language=given)
             try:
                 async with aclosing(take(once)) as words:
@@ -184,7 +183,7 @@ async def heard_in_any_language(
         await frames.aclose()
 
 
-_NOTICE = "{who} does not take “{tag}” as a language, and was left to find out what is spoken."
+_NOTICE = mark("{who} does not take “{tag}” as a language, and was left to find out what is spoken.")
 
 
 def is_about_language(error: AIProviderError) -> bool:

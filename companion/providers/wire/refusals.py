@@ -28,15 +28,17 @@ from companion.errors import (
     AIProviderVoiceNotFoundError,
     Kind,
 )
+from companion.language import Worded, mark, tr
 
 _READ = 8_000
 """Characters of a refusal that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Worded):
     """What a failure is."""
 
+    WORDS = frozenset({"sentence", "hint"})
     error: type[AIProviderError]
     kind: Kind | None = None
     """Finer than the class's own."""
@@ -111,9 +113,8 @@ UNAVAILABLE = Verdict(AIProviderUnavailableError)
 _REFUSED = Verdict(AIProviderContentRefusedError)
 
 
-def _unable(what: str) -> Verdict:
-    sentence = f"The chosen model of {{who}} cannot {what}."
-    return Verdict(AIProviderNotSupportedError, None, sentence, "Choose another model for it.")
+def _unable(sentence: str) -> Verdict:
+    return Verdict(AIProviderNotSupportedError, None, sentence, mark("Choose another model for it."))
 
 
 _UNUSABLE_PICTURE = (
@@ -172,9 +173,12 @@ _BY_WORDS: tuple[tuple[str, Verdict], ...] = (
     ("greater than the context length", TOO_LONG),
     ("context length of only", TOO_LONG),
     ("reduce the length of the messages", TOO_LONG),
-    ("does not support tools", _unable("use tools")),
-    ("does not support thinking", _unable("think first")),
-    ("does not support embeddings", _unable("turn text into vectors")),
+    ("does not support tools", _unable(mark("The chosen model of {who} cannot use tools."))),
+    ("does not support thinking", _unable(mark("The chosen model of {who} cannot think first."))),
+    (
+        "does not support embeddings",
+        _unable(mark("The chosen model of {who} cannot turn text into vectors.")),
+    ),
 )
 """For what vendors answer as a plain 400, with the reason in prose only."""
 _BY_STATUS: Mapping[int, Verdict] = {
@@ -329,9 +333,9 @@ class Reason:
 def until(wait_s: float | None) -> str:
     """When something that is used up can be used again, as a person reads it."""
     if wait_s is None or wait_s > 20 * 3600:
-        return "It can be asked again tomorrow."
+        return tr("It can be asked again tomorrow.")
     clock = time.strftime("%H:%M", time.localtime(time.time() + wait_s + 59))
-    return f"It can be asked again at about {clock}."
+    return tr("It can be asked again at about {clock}.", clock=clock)
 
 
 def _is_name(value: object) -> bool:

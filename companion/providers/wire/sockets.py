@@ -32,6 +32,7 @@ from urllib.parse import urlencode, urlsplit
 from companion.bounds import MAX_STREAM, check_parts
 from companion.errors import AIProviderError, AIProviderTimeoutError, Kind
 from companion.flow import HearRequest, Transcript, TurnSignal
+from companion.language import tr
 from companion.net import HandshakeRefused, Socket, SocketClosed, origin
 from companion.providers.replay import Replay
 from companion.providers.wire.faults import CallContext, in_call
@@ -111,7 +112,9 @@ def _not_the_service(call: CallContext, error: HandshakeRefused) -> AIProviderEr
     message = ""
     if error.status >= 300:
         target = urlsplit(error.headers.get("Location", "")).hostname or "another address"
-        message = f"{who} sends the request on to {target}; the key was not sent there."
+        message = tr(
+            "{who} sends the request on to {target}; the key was not sent there.", who=who, target=target
+        )
     return AIProviderError(message, name, error, kind=Kind.NOT_AN_API, who=who, status=error.status)
 
 
@@ -260,7 +263,9 @@ class Exchange:
                     await asyncio.sleep(0)
                 self._bytes += len(message) + _EACH_BYTES
                 if self._bytes > MAX_STREAM:
-                    raise AIProviderError("More came than an answer can be; it was stopped.", retryable=False)
+                    raise AIProviderError(
+                        tr("More came than an answer can be; it was stopped."), retryable=False
+                    )
                 self._inbox.append(message)
                 self._news.set()
         except Exception as error:  # noqa: BLE001 - raised again where the words or the sound are read

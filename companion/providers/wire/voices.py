@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from companion.errors import AIProviderModelNotFoundError, AIProviderVoiceNotFoundError
 from companion.flow import Audio, SpeakRequest
+from companion.language import mark, tr
 from companion.providers.provider import AIProvider
 from companion.providers.replay import Replay
 
@@ -37,7 +38,7 @@ async def said_in_any_voice(
             voice = left.pop(0) if left else await default() if chosen else ""
             once = replace(request, voice=voice, pieces=pieces.again() if pieces else None)
             is_other = bool(chosen) and voice != chosen[0]
-            notice = _NOTICE.format(who=provider.spec.display_name, voice=chosen[0]) if is_other else ""
+            notice = tr(_NOTICE, who=provider.spec.display_name, voice=chosen[0]) if is_other else ""
             try:
                 async with aclosing(say(once)) as sound:
                     async for audio in sound:
@@ -54,4 +55,4 @@ async def said_in_any_voice(
             await pieces.aclose()
 
 
-_NOTICE = "{who} has no voice “{voice}”; its usual one speaks instead."
+_NOTICE = mark("{who} has no voice “{voice}”; its usual one speaks instead.")

@@ -12,13 +12,16 @@ from dataclasses import replace
 
 from companion.errors import AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest
+from companion.language import mark, tr
 from companion.tokens import estimate_request, trim_messages
 
 USUAL_ANSWER = 512
 """Tokens that are left for an answer without a limit of its own."""
 SURE = 0.8
 """How far a window is filled by an estimate of ours."""
-_LEFT_BEHIND = "The oldest part of the conversation was left out: {label} cannot read all of it at once."
+_LEFT_BEHIND = mark(
+    "The oldest part of the conversation was left out: {label} cannot read all of it at once."
+)
 
 Chat = Callable[[ChatRequest], AsyncGenerator[ChatDelta, None]]
 
@@ -91,5 +94,5 @@ def _told(last: ChatDelta, before: ChatRequest, after: ChatRequest) -> ChatDelta
     """The end of an answer, which says so if turns were left out."""
     if len(after.messages) == len(before.messages):
         return last
-    left_behind = _LEFT_BEHIND.format(label=last.model or after.model or "the model")
+    left_behind = tr(_LEFT_BEHIND, label=last.model or after.model or tr("the model"))
     return replace(last, notices=(*last.notices, left_behind))

@@ -15,8 +15,6 @@ from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Page
 
-UPDATE = "pip install --upgrade reflection-companion"
-
 
 class GeneralPage(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
@@ -31,11 +29,11 @@ class GeneralPage(DeclaredPage):
         self.starts = WrappingCheckBox(tr("Open the window when I log in"))
         self.starts.setObjectName("starts with the system")
         self.starts.clicked.connect(self._start_with_system)
-        self.update_line = QLineEdit(UPDATE)
+        self.update_line = QLineEdit(host.parts.update_line)
         self.update_line.setReadOnly(True)
         name_control(self.update_line, tr("Line that updates Companion"))
         self.copy = QPushButton(tr("Copy this line"))
-        self.copy.clicked.connect(lambda: QApplication.clipboard().setText(UPDATE))
+        self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.update_line.text()))
         heading = text_label(tr("Updates"), "strong")
         heading.setContentsMargins(0, 10, 0, 0)
         updates = (

@@ -204,7 +204,9 @@ def _countries() -> Mapping[Value, str]:
     known = load()
     here = known.get(system_region())
     usual = (
-        tr("As this computer says: {country}", country=here.country) if here else tr("As this computer says")
+        tr("As this computer says: {country}", country=tr(here.country))
+        if here
+        else tr("As this computer says")
     )
     lines: dict[Value, str] = {}
     numbers: dict[Value, str] = {}
@@ -238,5 +240,5 @@ PAGE = PageInfo(
     title="Privacy",
     order=75,
     build=PrivacyPage,
-    words="offline network data what leaves this computer bytes sent proxy certificate https receipt",
+    words="offline network data what leaves this computer bytes sent proxy certificate https receipt country help crisis",
 )

@@ -3,27 +3,63 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from companion.practices import Practice, find_practice, steps_done
+from companion.providers.here.guide.foreign import in_their_language
 from companion.providers.here.guide.lexicon import HARD
-from companion.providers.here.guide.noticing import Felt, Noticed, find_emergency, is_taken_back, notice
+from companion.providers.here.guide.noticing import (
+    Felt,
+    Noticed,
+    find_emergency,
+    is_taken_back,
+    notice,
+    wishes_of,
+)
+from companion.providers.here.guide.occasions import BRIEF
 from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
-from companion.providers.here.guide.turning import needs_quotes
+from companion.providers.here.guide.turning import (
+    happened,
+    is_event,
+    is_of_somebody,
+    needs_quotes,
+    sounds_like_an_order,
+)
 from companion.providers.here.guide.wording import SENTENCE_END, Wording, load_wordings
 
 _EMERGENCY_ECHO = 3
 """For so many messages after an emergency was spoken of, the guide keeps pointing to people."""
 _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
-_QUIET_SHARE = 0.28
-"""How many of the other answers end without a question."""
+_SOME_WORDS, _MANY_WORDS = 9, 25
+"""In a message of this length a thing named in passing is not what it is about."""
+_QUIET_SHARE, _SILENT_SHARE = 0.34, 0.1
+"""How many of the other answers end without a question; and of those that say nothing back."""
+_MOMENT_SHARE = 0.85
+"""How many questions are about the moment that was told, where there is one."""
 _LETS_GO = ("goodbye", "good night", "thanks")
-_ANSWERS = ("", "short", "unsure", "skip")
+_NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "complaint", "private"})
+"""These are answered without a question."""
+_ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
 _CLOSES_WITHIN = 6
 """Answers after the last step in which a practice is closed; later, its closing may only not be sent along any more."""
+_FIRST_GENERAL = 4
+"""Of the general questions, written with those that fit nearly anything first, one of so many."""
+_LIVING = frozenset({"people", "animals"})
+_HALF_A_THOUGHT = re.compile(
+    r"you (?:went|came|got|drove|walked) (?:home|back|there|out|in)$|you (?:also |just |really )?(?:know|"
+    r"think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
+    r"they|it's|soon|so)\b"
+)
+_POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"})
+"""Words that say nothing without what was said before them."""
+_OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
+_TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
+"""What is left out before a question about the same."""
 _FREE = "open-reflection"
 """The practice whose questions follow what was said."""
 
@@ -38,11 +74,27 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
             return _answer_safe(wording)
         if not any(map(is_taken_back, earlier)) and noticed.occasion not in _LETS_GO:
             return _answer_after_emergency(wording)
+    if noticed.language is not None or noticed.occasion in ("greeting", *_LETS_GO):
+        found = in_their_language(noticed, said[-1], wording)
+        if found:
+            return found
     pools = load_wordings()
+    if noticed.occasion == "language":
+        return _say_alone("no english", wording)
     if noticed.occasion in _LETS_GO:
         return _say_alone(noticed.occasion, wording)
-    if noticed.occasion == "language":
-        return _answer_language(noticed, wording)
+    if noticed.occasion == "private":
+        return " ".join(filter(wording.is_new, pools["private"])) or _say_alone("open", wording)
+    if noticed.occasion in _NEVER_ASKED:
+        return _say_only(noticed.occasion, wording)
+    return _answer_told(noticed, said, wording, practice_name, chance)
+
+
+def _answer_told(
+    noticed: Noticed, said: Sequence[str], wording: Wording, practice_name: str, chance: random.Random
+) -> str:
+    """The answer to what was told, in the practice or freely."""
+    pools = load_wordings()
     practice = find_practice(practice_name)
     step = steps_done(said) - 1
     if not practice_name:  # a question from a program: no practice, so none that ends
@@ -51,92 +103,175 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     if (
         is_over
         and step < len(practice.steps) + _CLOSES_WITHIN
-        and noticed.occasion in _ANSWERS
+        and _may_close(noticed, practice)
         and wording.is_new(SENTENCE_END.split(_closing_of(practice))[0])
     ):
         return _close(practice, said, noticed, wording)
-    if noticed.occasion == "short" and practice.name != _FREE and not is_over:
+    if noticed.occasion in BRIEF and practice.name != _FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
-    statements = _statements(noticed, wording)
-    if is_over and not statements:
+    wants = wishes_of(said)
+    is_plain = not (wants.no_echo and not noticed.occasion)
+    statements = _statements(noticed, wording, said[-1]) if is_plain else []
+    if is_over and practice.name != _FREE and not statements:
         return _say_alone("after", wording)
-    if _may_be_quiet(noticed, statements, practice, step, chance):
-        pool = "loss" if noticed.is_loss else "room" if statements else "open"
+    if wants.no_questions or _may_be_quiet(noticed, statements, practice, step, chance):
+        pool = (
+            "loss" if noticed.is_loss else "joy stay" if noticed.is_joy else "room" if statements else "open"
+        )
         return " ".join([*statements, wording.say_any(pools[pool], pools["again"])])
-    asked = _question(noticed, wording, practice, step, said)
+    moment = (
+        _moment(noticed) if practice.name == _FREE and is_plain and chance.random() < _MOMENT_SHARE else ""
+    )
+    if moment:
+        statements = _statements(noticed, wording, said[-1], moment)
+    asked = _question(noticed, wording, _Place(practice, step, said), moment)
+    if not noticed.occasion:
+        asks_of_it = any(topic.words in asked for topic in noticed.topics)
+        statements = [line for line in statements if not (asks_of_it and _TOPIC_LINE.match(line))]
     if practice.pace == "slow" and practice_name and not statements:
         statements = [wording.say_any(pools["slow"], pools["again"])]
     return " ".join([*statements, asked])
+
+
+def _may_close(noticed: Noticed, practice: Practice) -> bool:
+    """Whether a practice may end with this answer; an open talk only where they say so themselves."""
+    if noticed.occasion not in _ANSWERS or noticed.is_loss or noticed.asks or noticed.wants:
+        return False
+    return practice.name != _FREE or noticed.winds_down
 
 
 def _may_be_quiet(
     noticed: Noticed, statements: Sequence[str], practice: Practice, step: int, chance: random.Random
 ) -> bool:
     """Whether what was said back is enough. A practice with steps of its own goes on asking until it is over."""
-    if noticed.occasion or noticed.asks or (practice.name != _FREE and not practice.is_over(step)):
+    if (
+        noticed.occasion
+        or noticed.asks
+        or noticed.wants
+        or (practice.name != _FREE and not practice.is_over(step))
+    ):
         return False
     is_heavy = noticed.is_loss or any(felt.kind.name == HARD and felt.degree for felt in noticed.felt)
-    is_enough = is_heavy or noticed.length >= _LONG_WORDS or practice.is_over(step)
-    return (is_enough and bool(statements)) or chance.random() < _QUIET_SHARE
+    is_said_back = bool(statements) and statements[0] not in load_wordings()["much"]
+    is_over = practice.is_over(step) and practice.name != _FREE
+    is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
+    if not is_said_back:
+        return not statements and (is_heavy or chance.random() < _SILENT_SHARE)
+    return is_enough or chance.random() < _QUIET_SHARE
 
 
-def _statements(noticed: Noticed, wording: Wording) -> list[str]:
-    """What was said, said back in one or two sentences; nothing where that might go wrong."""
+def _moment(noticed: Noticed) -> str:
+    """The last thing they told that happened, as it may stand after "when"; empty: there is none."""
+    if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants:
+        return ""
+    return next((clause for clause in reversed(noticed.told) if is_event(clause)), "")
+
+
+def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "") -> list[str]:
+    """What was said, said back in one or two sentences; nothing where that might go wrong.
+
+    Args:
+        moment: the clause that the question is about, not said twice.
+    """
     pools = load_wordings()
     if noticed.occasion == "identity":
-        plain = list(filter(wording.is_new, pools["identity"]))[
-            :2
-        ]  # in the order they are written, the plainest first
+        lines = pools["identity"]
+        if re.search(r"\b(?:remember|memory|feelings?)\b", said.lower()):
+            lines = (lines[2], *lines)
+        plain = list(dict.fromkeys(filter(wording.is_new, lines)))[:2]  # the plainest are written first
         return plain or [wording.say_any(pools["open"], pools["again"])]
-    if noticed.occasion == "retraction" and noticed.topics:
-        return list(filter(None, [wording.say(pools["retraction"]), _say_topic(noticed.topics[0], wording)]))
+    if noticed.occasion == "help":
+        return list(filter(wording.is_new, pools["help"]))[:2]
+    if noticed.occasion in {"retraction", "put right"} and noticed.topics:
+        meant = wording.say(pools["meant"], {"topic": noticed.topics[0].words})
+        return list(filter(None, [wording.say(pools["retraction"]), meant]))
+    if noticed.occasion == "put right":
+        return list(filter(None, [wording.say(pools["retraction"])]))
+    if noticed.occasion == "short" and (word := _one_word(said)):
+        return list(filter(None, [wording.say(pools["word"], {"word": word})]))
     if noticed.occasion:
         return list(filter(None, [wording.say(pools[noticed.occasion])]))
-    if noticed.asks:
-        return list(filter(None, [wording.say(pools["self-question"])]))
-    found = list(dict.fromkeys(filter(None, _reflections(noticed, wording))))
-    return found[: 2 if noticed.length >= 14 else 1]
+    if noticed.wants or noticed.asks:
+        return list(filter(None, [wording.say(pools[noticed.wants or "self-question"])]))
+    found = list(dict.fromkeys(filter(None, _reflections(noticed, wording, moment))))
+    if noticed.is_joy:
+        return list(
+            filter(
+                None, [wording.say(pools["joy"]), *(found[:1] if not moment and noticed.length < 14 else ())]
+            )
+        )
+    if noticed.is_hard and not noticed.told:
+        return list(filter(None, [wording.say(pools["hard"])]))
+    if not found and not moment and noticed.length >= _MANY_WORDS:
+        return list(filter(None, [wording.say(pools["much"])]))
+    return found[: 2 if noticed.length >= 12 and not moment else 1]
 
 
-def _reflections(noticed: Noticed, wording: Wording) -> Iterator[str]:
+def _one_word(said: str) -> str:
+    """The only word of a message that was written with care."""
+    word = said.strip().rstrip(".!")
+    return word if word.isalpha() and word.istitle() and said.strip() != word else ""
+
+
+def _reflections(noticed: Noticed, wording: Wording, moment: str) -> Iterator[str]:
     """Sentences that say back what was said, the most telling first; none repeats the words of another."""
     pools = load_wordings()
-    used = ""
-    if noticed.contrast:
+    used = moment
+    if noticed.contrast and moment not in noticed.contrast:
         left, right = noticed.contrast
-        used = f"{left} {right}"
-        if needs_quotes(used):
+        used += f" {left} {right}"
+        if needs_quotes(used) or sounds_like_an_order(left):
             yield wording.say(pools["said"], {"echo": f"{left}, but {right}"})
         else:
             yield wording.say(pools["contrast"], {"left": left, "right": right})
     felt = next(iter(noticed.felt), None)
-    best = sorted(
-        noticed.told, key=lambda clause: (not _holds(clause, felt), _lightness(clause, noticed.topics))
+    ranked = sorted(
+        [each for each in noticed.told if noticed.length < _MANY_WORDS or not _says_little(each)],
+        key=lambda clause: (not _holds(clause, felt), is_of_somebody(clause), *_lightness(clause, noticed)),
     )
-    for clause in best[:3]:
-        if clause not in used and not (used and needs_quotes(clause)):
-            yield wording.say(
-                pools["said"] if needs_quotes(clause) else pools["told"][: 1 if used else None],
-                {"echo": clause},
-            )
-            used += f" {clause}"  # a second one is said plainly, without a frame
+    best = [clause for clause in ranked if clause not in used and not (used and needs_quotes(clause))][:2]
+    for clause in sorted(best, key=noticed.told.index):  # in the order it was told
+        is_bare = bool(used) or " so " in clause or noticed.is_loss
+        told = pools["told"][1:] if sounds_like_an_order(clause) else pools["told"][: 1 if is_bare else None]
+        yield wording.say(pools["said"] if needs_quotes(clause) else told, {"echo": clause})
+        used += f" {clause}"  # a second one is said plainly, without a frame
     if felt is not None and felt.word not in used:
         yield _say_feeling(felt, wording)
-    for number in noticed.numbers:
+    for number in noticed.numbers if noticed.length < _MANY_WORDS else ():
         if number not in used:
-            yield wording.say(pools["number"], {"number": number})
-    new = [topic.words for topic in noticed.topics if topic.words.split()[-1] not in used]
+            yield wording.say(pools["number"][: 1 if used else None], {"number": number})
+    if noticed.length >= _MANY_WORDS or moment:
+        return
+    new = [topic.words for topic in _weighty(noticed) if topic.words.split()[-1] not in used]
     if new:
         yield wording.say(pools["topic"], {"topic": " and ".join(new[:2])})
+
+
+def _says_little(clause: str) -> bool:
+    """Whether it is no more than half of a thought: of somebody who may not be known here, or "you know it's late"."""
+    return is_of_somebody(clause) or bool(_HALF_A_THOUGHT.match(clause))
+
+
+def _weighty(noticed: Noticed) -> list[Topic]:
+    """Topics that the message is about, and not only named in."""
+    if noticed.length < _SOME_WORDS:
+        return list(noticed.topics)
+    most = {"things", "body", "places", "matters"} if noticed.length < _MANY_WORDS else None
+    return [
+        topic
+        for topic in noticed.topics
+        if (topic.kind.name in _LIVING and topic.is_own)
+        or (most is not None and (topic.is_own or topic.kind.name not in most))
+    ]
 
 
 def _holds(clause: str, felt: Felt | None) -> bool:
     return felt is not None and felt.word in clause
 
 
-def _lightness(clause: str, topics: Sequence[Topic]) -> tuple[int, int]:
+def _lightness(clause: str, noticed: Noticed) -> tuple[int, int]:
     """Clauses that speak of a person or a thing come before others, longer ones before short ones."""
-    return -sum(topic.words in clause for topic in topics), -min(len(clause), 60)
+    return -sum(topic.words in clause for topic in noticed.topics), -min(len(clause), 60)
 
 
 def _say_alone(pool: str, wording: Wording) -> str:
@@ -145,39 +280,52 @@ def _say_alone(pool: str, wording: Wording) -> str:
     return wording.say(pools[pool]) or wording.say_any([*pools[pool], *pools["open"]], pools["again"])
 
 
-def _say_topic(topic: Topic, wording: Wording) -> str:
-    return wording.say(load_wordings()["topic"], {"topic": topic.words})
+def _say_only(pool: str, wording: Wording) -> str:
+    """A sentence and perhaps what follows from it, without a question."""
+    pools = load_wordings()
+    after = wording.say(pools.get(f"{pool} after", ())) if f"{pool} after" in pools else ""
+    return f"{_say_alone(pool, wording)} {after}".strip()
 
 
 def _say_feeling(felt: Felt, wording: Wording) -> str:
-    pool = load_wordings()["feeling"]
-    lines = [line for line in pool if felt.be or "{be}" not in line]
-    return wording.say(lines, {"be": felt.be, "word": f"{felt.degree} {felt.word}".strip()})
+    pool = load_wordings()["feeling" if felt.be else "feeling alone"]
+    return wording.say(pool, {"be": felt.be, "word": f"{felt.degree} {felt.word}".strip()})
 
 
-def _question(noticed: Noticed, wording: Wording, practice: Practice, step: int, said: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a practice an answer is given."""
+
+    practice: Practice
+    step: int
+    said: Sequence[str]
+
+
+def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) -> str:
     """The one question: taken from what was said, else the practice step's, else a general one; never for what was told."""
+    practice, step, said = place.practice, place.step, place.said
 
     def say(lines: Sequence[str], slots: Mapping[str, str] | None = None) -> str:
         return wording.say([line for line in lines if not is_told(line, said)], slots or {})
 
     pools = load_wordings()
-    if noticed.occasion and not (noticed.occasion == "retraction" and noticed.topics):
-        asked = say(pools.get(f"{noticed.occasion} asked", ()))
+    if noticed.occasion and not (noticed.occasion in {"retraction", "put right"} and noticed.topics):
+        pool = "word" if noticed.occasion == "short" and _one_word(said[-1]) else noticed.occasion
+        asked = say(pools.get(f"{pool} asked", ()))
         if asked:
             return asked
     own = () if practice.is_over(step) else practice.steps[practice.step_index(step)].questions
     plain = [question for question in own if _is_one_question(question)]
     linked = [question for question in own if "{topic}" in question and question.count("?") == 1]
-    is_free = practice.name == _FREE or practice.is_over(step)
     for topic in noticed.topics[:1]:
         asked = say(linked, {"topic": topic.words}) if linked else ""
         if asked:
             return asked
-    for lines, slots in _linked_questions(noticed) if is_free else ():
-        asked = say(lines, slots)
+    if practice.name == _FREE or practice.is_over(step):
+        asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment))), "")
         if asked:
             return asked
+        plain = []  # the questions of a step know nothing of what was told
     asked = say(plain)
     if asked:
         return asked
@@ -185,28 +333,51 @@ def _question(noticed: Noticed, wording: Wording, practice: Practice, step: int,
         asked = say(pools[pool])
         if asked:
             return asked
-    return wording.say_any(pools["general asked"], pools["again asked"])
+    new = [
+        line
+        for line in pools["general asked"]
+        if wording.is_new(line) and (noticed.has_happened or not _OF_THE_PAST.search(line))
+    ]
+    return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])
 
 
-def _linked_questions(noticed: Noticed) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
-    """Questions that hold a word of the message, with what to fill in."""
+def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
+    """Questions that hold a word of the message, or that its kind calls for, with what to fill in."""
+    pools = load_wordings()
+    if noticed.wants:
+        yield pools[f"{noticed.wants} asked"], {}
     for felt in noticed.felt:
         yield felt.kind.questions, {"word": felt.word}
-    for topic in noticed.topics[:2]:
-        yield topic.kind.questions, {"topic": topic.words}
+    if noticed.is_loss:
+        yield pools["loss asked"], {}
+    if moment:
+        yield pools["moment asked"], {"echo": moment}
+    if noticed.is_hard:
+        yield pools["hard asked"], {}
+    if noticed.is_joy:
+        yield pools["joy asked"], {}
+    for topic in _weighty(noticed)[:2]:
+        lines = topic.kind.questions
+        if topic.kind.name in _LIVING and noticed.is_of_then:
+            lines = pools["then asked"]
+        elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
+            lines = pools["people asked"]
+        yield lines, {"topic": topic.words}
 
 
 def _fitting_pools(noticed: Noticed) -> Iterator[str]:
     """Names of pools for what was noticed, the nearest first."""
     if noticed.contrast:
         yield "contrast asked"
-    if noticed.asks:
+    if noticed.wants or noticed.asks:
         yield "self-question asked"
     if noticed.wish:
         yield "wish asked"
     if noticed.duty:
         yield "duty asked"
-    if noticed.has_happened and noticed.told:
+    if noticed.length >= _MANY_WORDS:
+        yield "long asked"
+    if any(map(happened, noticed.told)):
         yield "happened asked"
 
 
@@ -220,7 +391,7 @@ def _close(practice: Practice, said: Sequence[str], noticed: Noticed, wording: W
     elif topics:
         parts.append(wording.say(pools["closing one"], {"first": topics[0].words}))
     elif noticed.told:
-        parts.append(wording.say(pools["said"], {"echo": noticed.told[0]}))
+        parts.append(wording.say(pools["told"], {"echo": noticed.told[0]}))
     parts.append(_closing_of(practice))
     title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:]))) or _short_words(
         said
@@ -241,7 +412,10 @@ def _short_words(said: Sequence[str]) -> str:
         (
             text
             for text in plain
-            if 2 <= len(text.split()) <= 6 and text.isprintable() and not notice(text).occasion
+            if 2 <= len(text.split()) <= 6
+            and text.isprintable()
+            and not notice(text).occasion
+            and _POINTS.isdisjoint(text.lower().split())
         ),
         "",
     )
@@ -252,18 +426,9 @@ def _all_topics(said: Sequence[str]) -> Iterator[Topic]:
     seen: set[str] = set()
     for text in said:
         for topic in notice(text).topics[:1]:
-            if topic.words not in seen:
+            if topic.words not in seen and (topic.is_own or topic.kind.name in _LIVING):
                 seen.add(topic.words)
                 yield topic
-
-
-def _answer_language(noticed: Noticed, wording: Wording) -> str:
-    """Once in their language; after that in the only one the guide has."""
-    greeting = noticed.language
-    first = SENTENCE_END.split(greeting)[0] if greeting else ""
-    if greeting and wording.is_new(first):
-        return greeting
-    return _say_alone("no english", wording)
 
 
 def _answer_emergency(occasion: str, wording: Wording) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from companion.providers.here.guide.lexicon import Lexicon
 
 _TOKEN = re.compile(
-    r"[£$€]?\d+(?:[.,:]\d+)*(?:%|[ap]m\b|st\b|nd\b|rd\b|th\b)?|[^\W\d_]+(?:['-][^\W\d_]+)*|[,:;()\n–—]|[.!?…]+|[^\s\w]|\w+"
+    r"[£$€]?\d+(?:[.,:]\d+)*(?:%|[ap]m\b|st\b|nd\b|rd\b|th\b)?|[^\W\d_]+(?:['-][^\W\d_]+)*|[,:;()\n–—]|"
+    r"[.!?…]+|[^\s\w]|\w+"
 )
 _ENDS = re.compile(r"[.!?…\n]+")
 _PAUSES = frozenset({",", ";", ":", "–", "—", "(", ")"})
@@ -28,6 +30,13 @@ def _set(text: str) -> frozenset[str]:
 SUBJECTS = _set("i i'm i've i'd i'll we we're we've we'd we'll he she they he's she's they're they've")
 _MORE_SUBJECTS = SUBJECTS | _set("it it's there there's")
 OWNERS = _set("my our")
+_NAMES = _set("my our the his her their")
+"""A clause may begin with one of these and a noun."""
+_BEFORE_A_NOUN = _set(
+    "over under behind across near through past around against towards toward beside above below until till "
+    "during like "
+    "along off up down out inside outside that than"
+)
 _FILLERS = _set("um uh er erm hm hmm mhm uhm ehm")
 OPENERS = _set(
     "and so well yeah yes no ok okay oh like just actually basically then anyway maybe today honestly "
@@ -47,11 +56,16 @@ _TAKES_A_CLAUSE = _UNSTATED | _set(
     "suppose said realise "
     "realised realize realized understand see saw mean like sure afraid glad sorry happy because "
     "although though and but so or then "
-    "all thing things way time day moment reason everything person place one much more"
+    "all thing things way time day moment reason everything person people place one much more pretend "
+    "pretended pretends "
+    "imagine imagined dream dreamed dreamt decide decided promise promised notice noticed wondered heard remember "
+    "remembered forgot worried scared proud surprised relieved grateful doubt suppose reckon bet told whom whose"
 )
 _REPORTS = re.compile(
-    r"\b(?:said|say|says|saying|told|tell|tells|telling|asked|asks|replied|wrote|writes|texted|texts|shouted|yelled|screamed|"
-    r"insists|claims|goes|according to|thinks|reckons|believes|(?:was|were|is|are|be) like|keeps? telling|used to say)\b"
+    r"\b(?:said|say|says|saying|told|tell|tells|telling|asked|asks|replied|wrote|writes|texted|texts|shouted|"
+    r"yelled|screamed|"
+    r"insists|claims|goes|according to|thinks|reckons|believes|(?:was|were|is|are|be) like|keeps? telling|"
+    r"used to say)\b"
 )
 _OWN_REPORT = re.compile(
     r"\bi(?: \w+n't| \w+ly| just| have| never| also| still)? (?:told|tell|asked|wrote|say|said|texted)\b"
@@ -62,6 +76,15 @@ _REPAIR = re.compile(
     r"no sorry|well actually)(?=[ ,]|$))"
 )
 _TAKEN_BACK = re.compile(r"(?:scratch that|no|no wait|i mean|i meant|correction|wait)\b")
+
+
+_RELATIVE = _set("whose which whom")
+_MAY_BE = _set("would wouldn't could couldn't can can't will won't might i'd he'd she'd they'd we'd")
+_GOES_ON = re.compile(
+    r"(?:but|so|and then|and now|and so|then|now|but then|so then|and just|so now|and anyway) (?:i|we|i'm|"
+    r"i've|we're|we've)\b"
+    r"|and (?:i|we) (?:just|said|told|thought|felt|stood|sat|went|drove|walked|ran|cried|laughed|put|took|made)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +140,13 @@ def _cut_sentence(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[Clause]:
     tokens = _without_stumbling(tokens)
     parts = _split_repairs(tokens)
     for n, part in enumerate(parts):
-        is_last = n == len(parts) - 1
-        for clause in _cut_part(part, lexicon):
-            mended = len(parts) > 1
-            yield replace(clause, is_told=clause.is_told and not mended, is_taken_back=mended and not is_last)
+        clauses = list(_cut_part(part, lexicon))
+        for at, clause in enumerate(clauses):
+            is_mended = n < len(parts) - 1 and at == len(clauses) - 1
+            mends = n > 0 and at == 0
+            yield replace(
+                clause, is_told=clause.is_told and not (is_mended or mends), is_taken_back=is_mended
+            )
 
 
 def _without_stumbling(tokens: Sequence[str]) -> list[str]:
@@ -159,10 +185,18 @@ def _cut_part(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[Clause]:
         lower = [word.lower() for word in words]
         first = next((word for word in lower if word not in OPENERS or word in _UNSTATED), "")
         plain = " ".join(lower)
+        if _GOES_ON.match(plain):  # "but i": what they said is over, the person speaks again
+            is_reported = has_condition = False
         reports = bool(_REPORTS.search(plain))
         is_own = bool(_OWN_REPORT.search(plain)) and not is_reported
+        is_purpose = lower[0] == "so" and not _MAY_BE.isdisjoint(lower[1:4])  # "so I wouldn't see it"
         is_told = not (
-            is_reported or has_condition or first in _UNSTATED or is_fragment or (reports and not is_own)
+            is_purpose
+            or is_reported
+            or has_condition
+            or first in _UNSTATED
+            or is_fragment
+            or (reports and not is_own)
         )
         yield Clause(tuple(words), is_told, is_reported=is_reported or (reports and not is_own))
         is_reported = is_reported or reports
@@ -222,18 +256,22 @@ def _begins_clause(words: Sequence[str], lexicon: Lexicon) -> bool:
     if words[0] in {"it", "there"}:
         return len(words) > 1 and words[1] in lexicon.thirds
     return (
-        words[0] in OWNERS
+        words[0] in _NAMES
         and len(words) > 2
         and words[1] in lexicon.nouns
-        and (is_verb(words[2], lexicon) or words[2] == "and")
+        and (is_verb(words[2], lexicon) or (words[2] == "and" and words[0] in OWNERS))
     )
 
 
 def _may_end(piece: Sequence[str], following: str, lexicon: Lexicon) -> bool:
     """Whether a clause may be over here, so that `following` begins a new one without a mark."""
     last_word = piece[-1].lower()
-    if following in OWNERS and last_word not in lexicon.nouns and is_verb(last_word, lexicon):
+    if following in _NAMES and last_word not in lexicon.nouns and is_verb(last_word, lexicon):
         return False  # "I miss my sister": what follows is what the verb is about
+    if following in _NAMES and last_word in _BEFORE_A_NOUN:
+        return False
+    if not _RELATIVE.isdisjoint(word.lower() for word in piece[-3:]):
+        return False  # "a woman whose work I love"
     last = [word.lower() for word in piece if word.lower() not in OPENERS]
     return bool(last) and piece[-1].lower() not in _TAKES_A_CLAUSE | lexicon.endings | OWNERS
 
@@ -243,6 +281,8 @@ def _has_verb(piece: Sequence[str], lexicon: Lexicon) -> bool:
     subjects = [n for n, word in enumerate(lower) if word in _MORE_SUBJECTS]
     if lower[0] in {"all", "what", "every", "the"} and len(lower) <= 3:
         return False
+    if any(word.endswith("'s") and after.endswith(("ing", "ed", "not")) for word, after in pairwise(lower)):
+        return True  # "my dad's taking me"
     return bool(subjects) or any(is_verb(word, lexicon) for word in lower[1:])
 
 

@@ -31,13 +31,26 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
-    """One the guide cannot speak, and can greet in."""
+    """One the guide cannot speak, and can greet in; without a name: one it does not know."""
 
-    name: str
-    words: frozenset[str]
-    alone: frozenset[str]
-    script: re.Pattern[str] | None
-    greeting: str
+    name: str = ""
+    code: str = ""
+    """Of an interface in this language."""
+    words: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
+    script: re.Pattern[str] | None = None
+    leave: re.Pattern[str] | None = None
+    """A whole message that takes leave or thanks."""
+    hello: str = ""
+    heard: str = ""
+    """What answers anything but a greeting, before the lines."""
+    lines: tuple[str, ...] = ()
+    """What it says of itself, each once; {thinking} in it is a page of the settings."""
+    farewell: str = ""
+
+    def takes_leave(self, whole: str) -> bool:
+        """Of a message in lower case, without marks."""
+        return self.leave is not None and self.leave.fullmatch(whole) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +60,8 @@ class Lexicon:
     topics: tuple[Subject, ...]
     feelings: tuple[Subject, ...]
     languages: tuple[Language, ...]
+    kin: frozenset[str]
+    """People of whom "mum" alone is enough."""
     bare: frozenset[str]
     """Nouns that need no "my" or "the"."""
     plurals: frozenset[str]
@@ -71,7 +86,9 @@ def load_lexicon() -> Lexicon:
     folder = resources() / "guide"
     lists = {name: frozenset(" ".join(lines).split()) for name, lines in read_sections(folder / "words.md")}
     sections = dict(read_sections(folder / "topics.md"))
-    bare, irregular = (_listed(_fields(sections.pop(name))["words"]) for name in ("bare", "plural"))
+    kin, bare, irregular = (
+        _listed(_fields(sections.pop(name))["words"]) for name in ("kin", "bare", "plural")
+    )
     topics = tuple(_subject(name, lines) for name, lines in sections.items())
     feelings = tuple(_subject(*section) for section in read_sections(folder / "feelings.md"))
     nouns = frozenset(word for topic in topics for word in topic.words)
@@ -91,6 +108,7 @@ def load_lexicon() -> Lexicon:
         topics=topics,
         feelings=feelings,
         languages=tuple(_language(*section) for section in read_sections(folder / "languages.md")),
+        kin=kin,
         bare=bare,
         plurals=plurals,
         singulars=nouns - irregular,
@@ -139,13 +157,24 @@ def _subject(name: str, lines: list[str]) -> Subject:
 
 def _language(name: str, lines: list[str]) -> Language:
     fields = _fields(lines)
+    leave, around = (_any_of(_listed(fields.get(key, ""))) for key in ("leave", "around"))
     return Language(
         name=name,
+        code=fields.get("code", ""),
         words=_listed(fields.get("words", "")),
         alone=_listed(fields.get("alone", "")),
         script=re.compile(f"[{fields['script']}]") if "script" in fields else None,
-        greeting=next(line[1:].strip() for line in lines if line.startswith("-")),
+        leave=re.compile(rf"(?:{around} )*+{leave}(?: {around}| {leave})*+") if "leave" in fields else None,
+        hello=fields["hello"],
+        heard=fields.get("heard", ""),
+        lines=tuple(line[1:].strip() for line in lines if line.startswith("-")),
+        farewell=next((line[1:].strip() for line in lines if line.startswith(">")), ""),
     )
+
+
+def _any_of(words: frozenset[str]) -> str:
+    """A pattern of one of them, the longest first."""
+    return rf"(?:{'|'.join(map(re.escape, sorted(words, key=len, reverse=True))) or '(?!)'})(?= |$)"
 
 
 def _listed(words: str) -> frozenset[str]:

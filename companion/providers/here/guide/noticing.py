@@ -16,8 +16,15 @@ from companion.care.recognise import recognise
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.practices import Wish, wish_in
-from companion.providers.here.guide.clauses import Clause, cut_clauses, is_rough
-from companion.providers.here.guide.lexicon import Lexicon, Subject, load_lexicon
+from companion.providers.here.guide.clauses import SUBJECTS, Clause, cut_clauses, is_rough, is_verb
+from companion.providers.here.guide.lexicon import HARD, Language, Lexicon, Subject, load_lexicon
+from companion.providers.here.guide.occasions import (
+    PUT_RIGHT,
+    asked_for,
+    occasion_of,
+    wants_no_echo,
+    wants_no_questions,
+)
 from companion.providers.here.guide.topics import Topic, find_numbers, find_topics
 from companion.providers.here.guide.turning import is_known, turn_clause
 
@@ -39,10 +46,9 @@ class Noticed:
     """Everything the rules found in one message."""
 
     occasion: str = ""
-    """A message of one kind: crisis, danger, identity, greeting, thanks, goodbye, good night, retraction, let go, unsure,
-    unclear, language, short, or a wish about the questions: another, skip, stay."""
-    language: str = ""
-    """What to say in the language it is in."""
+    """A message of one kind: crisis, danger, language, one of `occasions`, or one of `asked_for`."""
+    language: Language | None = None
+    """What it is in, where that is not English."""
     told: tuple[str, ...] = ()
     """Clauses turned to the person, without a stop, in their order: `you miss your sister`."""
     contrast: tuple[str, str] | None = None
@@ -55,6 +61,16 @@ class Noticed:
     numbers: tuple[str, ...] = ()
     """`22 years`."""
     is_loss: bool = False
+    is_joy: bool = False
+    """Good news of their own, and nothing hard along with it."""
+    is_hard: bool = False
+    """Something heavy was told, which the guide does not name."""
+    winds_down: bool = False
+    """They sound as if they had said what they wanted to say."""
+    is_of_then: bool = False
+    """It is told of how things used to be, so that who is named may be gone."""
+    wants: str = ""
+    """What they ask to be told, `verdict` or `advice`."""
     asks: bool = False
     has_happened: bool = False
     """Something that is over was told."""
@@ -62,83 +78,17 @@ class Noticed:
     """In words."""
 
 
-_IDENTITY = re.compile(
-    r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|"
-    r"person|program|chatbot|chatgpt|alive|"
-    r"conscious|there|listening)|who are you|what are you|how do you work|how are you|"
-    r"do you (?:understand|remember|have feelings)|"
-    r"artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
-)
-_GOING = (
-    r"good ?bye|bye(?: bye)?|(?:i'll )?see (?:you|ya)|farewell|take care|(?:i'll )?talk to you (?:later|"
-    r"soon|tomorrow)|speak soon|so long|cheerio|adieu|"
-    r"(?:that's|that is|thats|that'll be|that will be) (?:all|it|enough)|i'm done|i am done|that's me|"
-    r"enough|until (?:tomorrow|next time)|"
-    r"i(?:'ll| will)? (?:(?:have to|need to|must|should|got to|gotta) )?(?:go|stop here|leave it (?:there|"
-    r"here)|be off|get going|run)|"
-    r"i(?:'ve| have) got to (?:go|run)|(?:gotta|got to|have to|need to|must) (?:go|run)|i(?:'m|"
-    r" am) (?:off|going)(?: to work)?|"
-    r"let's (?:leave it|stop)(?: (?:there|here))?"
-)
-_NIGHT = r"good ?night|night night|nighty night|sleep (?:well|tight)|(?:i(?:'m| am) )?(?:off|going) to (?:bed|sleep)"
-_THANKS = (
-    r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|"
-    r"very much|a lot|a bunch|for \w+(?: \w+)?))*|"
-    r"(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helpful|good|"
-    r"nice|useful)(?: (?:me|a lot))?"
-)
-_AROUND = (
-    r"ok|okay|well|so|right|alright|anyway|now|and|then|i think|i guess|no|yes|oh|dear|again|tomorrow|"
-    r"later|soon|everyone|everybody|companion|guide|my friend|"
-    r"for (?:now|today|tonight|me|this time|the day)|really|indeed|all|to you|you too|here|there"
-)
-_LEAVE = re.compile(rf"(?:(?:{_NIGHT}|{_GOING}|{_THANKS}|{_AROUND})(?: |$))+")
-_LEAVES = (
-    (re.compile(rf"(?:^| )(?:{_NIGHT})(?: |$)"), "good night"),
-    (re.compile(rf"(?:^| )(?:{_GOING})(?: |$)"), "goodbye"),
-    (re.compile(r"(?:^| )(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: |$)"), "thanks"),
-)
-_WHOLE_MESSAGES = (
-    (
-        re.compile(
-            r"(?:hi|hello|hey|heya|hiya|good (?:morning|afternoon|evening|day))"
-            r"(?: (?:there|again|guide|companion|you|it's me(?: again)?|i'm back))*"
-        ),
-        "greeting",
-    ),
-    (
-        re.compile(
-            r"(?:um |uh |well |hmm |oh |so )*(?:(?:i |i really |honestly i )?(?:don't|"
-            r"do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
-            r"|(?:i )?dunno|i have no idea|hard to say|who knows)"
-            r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest))*"
-        ),
-        "unsure",
-    ),
-)
-_RETRACTION = re.compile(
-    r"^(?:no |sorry |oh |wait |well |but )*(?:(?:that's|that is|thats|this is|it's|"
-    r"it is) (?:not (?:what i (?:meant|mean|said)|right|it|true|how i meant it)|"
-    r"wrong|a misunderstanding)|i (?:didn't|did not|never) (?:say|mean) (?:that|it|this)|you (?:got|have|"
-    r"understood|heard) (?:that|me|it) wrong|"
-    r"you (?:misunderstood|misheard)(?: me| that)?|"
-    r"not what i (?:meant|said)|that came out wrong)\b"
-)
-_LET_GO = re.compile(
-    r"(?:no |sorry |oh |wait |well |but |please |just )*(?:forget (?:what i said|that|it|about it)|"
-    r"i take (?:that|it|that all|it all) back|"
-    r"never ?mind(?: that| me)?|strike that|ignore that|let's forget (?:it|that))"
-)
-_RETRACTED_LAST = re.compile(r"(?:that's|that is) (?:not right|wrong|not true|not what i (?:meant|said))$")
-_PUT_RIGHT = re.compile(r"^no,? (?:i (?:meant|mean|said)|it was|it's|not)\b")
 _QUESTION = re.compile(
-    r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b.* (?:i|we|it|me|my|you)\b"
+    r"(?:what|why|how|when|where|who|which|should|could|can|do|does|is|am|are|will|would)\b.* (?:i|we|it|me|"
+    r"my|you)\b"
 )
 _STATED_QUESTION = re.compile(r"^(?:what i|when i|when (?:he|she|they|my)|how i|all |where i)\b")
 _LOSS = re.compile(
     r"\b(?:died|passed away|has passed|buried|funeral|was run over|"
     r"put (?:(?:him|her) down|(?:my|our|the) (?:dog|cat|horse|rabbit|"
     r"puppy|kitten|pet) (?:down|to sleep))|"
+    r"(?:dog|cat|horse|rabbit|puppy|kitten) (?:was |had to be |being |has been )?put (?:down|to sleep)|"
+    r"(?:he|she|husband|wife|partner|boyfriend|girlfriend)(?: has| just)* (?:left me|walked out on me)|"
     r"is dead|miscarr\w+|stillborn|widow\w*)\b"
 )
 _LOST = re.compile(r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (?:\w+ )?(\w+)")
@@ -155,13 +105,14 @@ _WISH = re.compile(
     r"^you(?:'d| would)? (?:really |just |still |also )?(?:want|wish|hope|love|like|long) to (.+)"
 )
 _DUTY = re.compile(
-    r"^(?:you|you've) (?:really |just |still |also |probably )?(?:should(?! have)|have to|got to|need to|"
+    r"^(?:you|you've) (?:really |just |still |also |probably )?(?:should(?! have)|have to|need to|"
     r"must(?! have)|ought to|are supposed to) (.+)"
 )
 _SELF = re.compile(
     r"(?:^|\b)(?P<be>i am|i'm|i feel|i felt|i was|i've been|i have been|i am feeling|i'm feeling|i get|"
     r"i got|i've felt|(?:makes|made|left|leaves) me(?: feel)?)"
-    r"(?P<more>(?: (?:so|very|really|a bit|a little|quite|pretty|just|still|too|more|both|also|kind of|"
+    r"(?P<more>(?: (?!not\b|no\b|never\b)\w+ and(?= ))?(?: (?:so|very|really|a bit|a little|quite|pretty|just|"
+    r"still|too|more|both|also|kind of|"
     r"sort of|such|always|often|awfully|terribly|incredibly))*) $"
 )
 _BE = {
@@ -202,7 +153,76 @@ _NO_FEELING_AFTER = {
     "bad": {"at"},
     "strong": {"enough"},
 }
+_ALONE = re.compile(
+    r"(?:(?:just|so|very|really|a bit|a little|kind of|sort of|mostly|maybe|probably|more|well|yes|no) )*"
+)
+_AFTER_ALONE = re.compile(
+    r"(?: (?:maybe|i|mostly|really|about|is|that|more|at|with|too|now|again|today|probably|because)\b.*)?"
+)
+"""Around a feeling that stands without "I am": "jealous maybe"."""
 _STRONG = re.compile(r"\b(?:so|very|really|incredibly|terribly|awfully)\b")
+_GOOD_NEWS = re.compile(
+    r"\b(?:said yes|all clear|benign|being published|(?:i|we|my (?:son|daughter|wife|husband|sister|brother|"
+    r"mum|dad|boy|girl))"
+    r"(?:'ve| have| just| finally| has)* (?:won|graduated|got published|got promoted|got engaged|passed (?:my|"
+    r"the|it|all|every|his|her)|"
+    r"got (?:the|a|his|her|my) (?:job|place|scholarship|promotion|offer|part|role|grant|award|prize|raise))|"
+    r"(?:i'm|we're|we are|i am) engaged)\b"
+)
+_JOY = re.compile(
+    r"\b(?:got (?:into|accepted)|first steps?|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
+    r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
+    r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"
+    r"such a good|very good) "
+    r"(?:day|news|evening|morning|afternoon|time|weekend|week|night|walk|holiday|party|surprise|trip|concert)|"
+    r"laughed|laughing|grinning|smiling|giggling|beaming|giggled|can't stop (?:smiling|laughing|grinning)|"
+    r"came out (?:right|perfect|well|great)|i finally (?:did|finished|made|asked|managed|got|learned|learnt)|"
+    r"dream came true|over the moon|cloud nine|yay|hooray|woohoo|the whole way)\b"
+)
+_SOURS = re.compile(
+    r"\b(?:not|never|nobody|wish|died|dead|dying|lost|sad|cry|crying|cried|but|if|miss|missed|without me|"
+    r"at me|hate|hated|"
+    r"used to|would|supposed|jealous|unfortunately)\b|\b(?:did|does|was|were|is|has|could|wo|would)n't\b"
+)
+"""What may turn good news around."""
+_NO_JOY = re.compile(
+    r"\b(?:no one|nothing|cannot|tears|worse|worst|awful|horrible|terrible|fight|fought|argu\w*|scared|afraid|"
+    r"fear|hospital|"
+    r"funeral|alone|lonely|leave|left|broke|broken|divorce\w*|cancer|angry|furious|tired|exhausted|ashamed|"
+    r"guilty|should|"
+    r"made fun|behind my back|ill|sick|bad|wrong|ruin\w*|fail\w*|late|pretend\w*|else|guilt|anxious|panic\w*|"
+    r"nightmare|"
+    r"again)\b|\b(?:do|have|had|should)n't\b"
+)
+"""Along with these, a word of joy is not enough."""
+_HARD_TIMES = re.compile(
+    r"\b(?:(?:i|we)(?: \w+)?(?: \w+n't)?(?: \w+)? (?:cried|cry|crying|wept|weep|sobbed|sobbing|broke down|"
+    r"fell apart|falling apart)|"
+    r"(?:in|to) tears|can't (?:cope|sleep|stop|breathe|go on like this|do this|take it|face)|"
+    r"nobody (?:\w+ )?(?:knows|knew|noticed|notices|asked|asks|came|called|calls|cares|believes|believed|to \w+)|"
+    r"no one (?:\w+ )?(?:knows|noticed|asks|came|called|to \w+)|all (?:alone|on my own|by myself)|"
+    r"lost (?:my|our|his|her|the) (?:job|house|home|farm|flat|business|baby|sight|hearing)|made redundant|"
+    r"redundancy|"
+    r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|divorce|split up|broke up|left me|moved out|early stages|"
+    r"burn(?:t|ed)? out|at the end of my|too much for me|the last straw|fell out with|"
+    r"i'm (?:disappearing|drowning|sinking|failing|struggling|not coping)|i (?:let|failed) (?:him|her|them|"
+    r"everyone) ?(?:down)?)\b"
+)
+_WINDS_DOWN = re.compile(
+    r"\b(?:helped|feels? (?:\w+ ){0,2}(?:better|lighter|clearer|calmer)|(?:i|i think i) know now|(?:clear|"
+    r"clearer) now|nothing else|"
+    r"that's about it|no more to say|glad i said|good to (?:say|have said)|that's (?:all|everything)|"
+    r"said (?:it all|everything))\b"
+)
+_THEN = re.compile(
+    r"\b(?:used to|was alive|were alive|back then|would always|would have|when (?:i was|we were) (?:small|"
+    r"little|young|a \w+|\w+teen))\b"
+)
+_HAPPY = frozenset({"happy", "joyful", "delighted", "thrilled", "excited", "proud", "grateful", "thankful"})
+_IN_LAW = re.compile(r"\b(mother|father|sister|brother|son|daughter|parents)s? in laws?\b", re.IGNORECASE)
+_DENIED = re.compile(r"\bnot (?:my|our|the|a|an|his|her|their) [\w'-]+,?", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
+_MARKS = re.compile(r"[.,!?;:।…\"„“”«»¡¿()]")
 _MOST_CHARS = 4000
 
 
@@ -219,6 +239,24 @@ def is_taken_back(text: str) -> bool:
     return TAKEN_BACK.search(plain(text)) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How somebody wants to be answered from now on."""
+
+    no_questions: bool = False
+    no_echo: bool = False
+
+
+def wishes_of(said: Sequence[str]) -> Wishes:
+    """What they asked for in any of their messages; who asks for a question wants questions again."""
+    no_questions = no_echo = False
+    for text in said:
+        plain = plain_words(text[:_MOST_CHARS])
+        no_questions = (no_questions or wants_no_questions(plain)) and wish_in(text) is not Wish.ANOTHER
+        no_echo = no_echo or wants_no_echo(plain)
+    return Wishes(no_questions, no_echo)
+
+
 def notice(text: str) -> Noticed:
     """What the rules find in one message."""
     emergency = find_emergency(text)
@@ -228,17 +266,22 @@ def notice(text: str) -> Noticed:
     text = text[:_MOST_CHARS]  # enough for any message, and a bound for the patterns
     plain = plain_words(text)
     words = plain.split()
-    occasion, language = _occasion(text, plain, words, lexicon)
-    if occasion not in {"", "retraction"}:
-        return Noticed(occasion=occasion, language=language, length=len(words))
+    occasion = occasion_of(text, plain)
+    if occasion in {"", "short", "unclear"} and (language := _other_language(text, plain, words, lexicon)):
+        return Noticed(occasion="language", language=language, length=len(words))
+    if occasion not in {"", "retraction", "put right"}:
+        return Noticed(occasion=occasion, length=len(words))
+    text = _with_in_laws(text)
+    if occasion in {"retraction", "put right"}:
+        text = _DENIED.sub(" ", text)
     clauses = cut_clauses(text, lexicon)
     rough = is_rough(text)
     told = tuple(filter(None, (turn_clause(clause, lexicon, is_rough=rough) for clause in clauses)))
-    felt = tuple(_find_feelings(clauses, lexicon, is_short=len(words) <= 3))
-    topics = tuple(find_topics(clauses, lexicon, is_rough=rough))
-    if occasion == "retraction":
+    felt = tuple(_find_feelings(clauses, lexicon, is_short=len(words) <= 8))
+    topics = tuple(find_topics(clauses, lexicon, is_rough=rough)) or _person_alone(plain, lexicon)
+    if occasion in {"retraction", "put right"}:
         topics, told, felt = _after_retraction(plain, topics), (), ()
-    elif len(words) <= 3 and not (felt or topics or told):
+    elif len(words) <= 3 and not (felt or topics or told or _is_joy(plain, felt)):
         occasion = "short"
     elif rough and len(words) > 3 and not (felt or topics or told) and _is_unclear(words, lexicon):
         occasion = "unclear"
@@ -252,16 +295,43 @@ def notice(text: str) -> Noticed:
         topics=topics,
         numbers=tuple(find_numbers(clauses, lexicon)),
         is_loss=_is_loss(plain, lexicon),
-        asks=text.rstrip().endswith("?")
-        or bool(_QUESTION.match(plain) and not _STATED_QUESTION.match(plain)),
+        is_joy=_is_joy(plain, felt),
+        winds_down=len(words) <= 12 and _WINDS_DOWN.search(plain) is not None,
+        is_of_then=_THEN.search(plain) is not None,
+        is_hard=_HARD_TIMES.search(plain) is not None,
+        wants=asked_for(plain, ends_with_mark=text.rstrip().endswith("?")),
+        asks=_asks(text, plain),
         has_happened=bool(_PAST.search(plain)),
         length=len(words),
     )
 
 
+def _asks(text: str, plain: str) -> bool:
+    """Whether they want an answer; "Who does that?" after what was told wants none."""
+    *before, last = _SENTENCES.split(text.strip())
+    if last.endswith("?"):
+        return not before or bool(re.search(r"\b(?:i|we|you|my|me)\b", plain_words(last)))
+    return not before and bool(_QUESTION.match(plain) and not _STATED_QUESTION.match(plain))
+
+
 def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether so many words are unknown that they may have been heard wrongly."""
+    """Whether so many words are unknown, and none says who did what, that they may have been heard wrongly."""
+    if any(first in SUBJECTS and is_verb(second, lexicon) for first, second in pairwise(words)):
+        return False
     return 5 * sum(not is_known(word, lexicon.known) for word in words) >= len(words)
+
+
+def _with_in_laws(text: str) -> str:
+    """A recogniser writes "brother in law"."""
+    return _IN_LAW.sub(r"\1-in-law", text)
+
+
+def _person_alone(plain: str, lexicon: Lexicon) -> tuple[Topic, ...]:
+    """ "Mum" as a whole message."""
+    people = next(kind for kind in lexicon.topics if kind.name == "people")
+    if plain in lexicon.kin:
+        return (Topic(f"your {plain}", f"my {plain}", people, is_own=True),)
+    return ()
 
 
 def plain_words(text: str) -> str:
@@ -269,48 +339,26 @@ def plain_words(text: str) -> str:
     return " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'")))
 
 
-def _occasion(text: str, plain: str, words: Sequence[str], lexicon: Lexicon) -> tuple[str, str]:
-    """The kind of message, and what to say where it is in another language."""
-    if _IDENTITY.search(plain) and len(words) <= 15:
-        return "identity", ""
-    wish = wish_in(text)
-    if wish is not Wish.NONE:
-        return wish.value, ""
-    if len(words) <= 14:
-        if _LEAVE.fullmatch(plain):
-            for pattern, occasion in _LEAVES:
-                if pattern.search(plain):
-                    return occasion, ""
-        for pattern, occasion in _WHOLE_MESSAGES:
-            if pattern.fullmatch(plain):
-                return occasion, ""
-        if len(words) <= 12 and re.match(
-            r"(?:i need to|i have to|i must|i've got to|gotta|got to) (?:go|run)\b(?! (?:to|through|on|back))",
-            plain,
-        ):
-            return "goodbye", ""
-        if _LET_GO.fullmatch(plain):
-            return "let go", ""
-        if _RETRACTION.match(plain) or _PUT_RIGHT.match(plain) or _RETRACTED_LAST.search(plain):
-            return "retraction", ""
-    greeting = _other_language(text, plain, words, lexicon)
-    return ("language", greeting) if greeting is not None else ("", "")
+def whole_words(text: str) -> str:
+    """Lower-case words of any script with single spaces, without marks."""
+    return " ".join(_MARKS.sub(" ", text.lower().replace("’", "'")).split())
 
 
-def _other_language(text: str, plain: str, words: Sequence[str], lexicon: Lexicon) -> str | None:
-    """What to say in the language of `text`; empty where it is none of those known, None where it is English."""
+def _other_language(text: str, plain: str, words: Sequence[str], lexicon: Lexicon) -> Language | None:
+    """The language of `text`; one without a name where it is none of those known, None where it is English."""
     letters = [char for char in text if char.isalpha()]
+    whole = whole_words(text)
     for language in lexicon.languages:
-        if plain in language.alone:
-            return language.greeting
+        if whole in language.alone or language.takes_leave(whole):
+            return language
         if language.script and 2 * len(language.script.findall(text)) > len(letters) > 0:
-            return language.greeting
+            return language
     if sum(char > "\u024f" for char in letters) > len(letters) / 2:
-        return ""
+        return Language()
     english = sum(word in lexicon.known for word in words)
     best = max(lexicon.languages, key=lambda language: sum(word in language.words for word in words))
     found = sum(word in best.words for word in words)
-    return best.greeting if found >= 2 and found > english and 3 * found >= len(words) else None
+    return best if found >= 2 and found > english and 3 * found >= len(words) else None
 
 
 def _find_contrast(clauses: Sequence[Clause], lexicon: Lexicon, *, is_rough: bool) -> tuple[str, str] | None:
@@ -324,7 +372,7 @@ def _find_contrast(clauses: Sequence[Clause], lexicon: Lexicon, *, is_rough: boo
 
 def _after_retraction(plain: str, topics: Sequence[Topic]) -> tuple[Topic, ...]:
     """What was meant instead, where it is said."""
-    return tuple(topics) if _PUT_RIGHT.match(plain) or " it was " in plain else ()
+    return tuple(topics) if PUT_RIGHT.match(plain) or " it was " in plain else ()
 
 
 def _is_loss(plain: str, lexicon: Lexicon) -> bool:
@@ -333,6 +381,17 @@ def _is_loss(plain: str, lexicon: Lexicon) -> bool:
         return True
     losable = {word for kind in lexicon.topics if kind.name in _LOSABLE for word in kind.words}
     return any(noun in losable for noun in _LOST.findall(plain)) and "job" not in plain
+
+
+def _is_joy(plain: str, felt: Sequence[Felt]) -> bool:
+    """Whether it is surely good news: one word too many of another kind, and it is not."""
+    if any(each.kind.name == HARD for each in felt) or _SOURS.search(plain):
+        return False
+    if _GOOD_NEWS.search(plain):
+        return True
+    if _NO_JOY.search(plain):
+        return False
+    return bool(_JOY.search(plain)) or any(each.word in _HAPPY for each in felt)
 
 
 def _find_feelings(clauses: Sequence[Clause], lexicon: Lexicon, *, is_short: bool) -> Iterator[Felt]:
@@ -351,7 +410,8 @@ def _find_feelings(clauses: Sequence[Clause], lexicon: Lexicon, *, is_short: boo
                 elif (
                     is_short
                     and word in kind.words
-                    and set(plain[:at].split()) <= {"just", "so", "very", "really", "a", "bit", "little"}
+                    and _ALONE.fullmatch(plain[:at])
+                    and _AFTER_ALONE.fullmatch(plain[at + len(word) :])
                 ):
                     yield Felt(kind, word, "", "")
 

@@ -13,11 +13,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from companion.flow import ChatDelta, ChatRequest, Role, Speaker
+from companion.language import mark
 from companion.providers.provider import AIProvider, Spec
 
 SPEC = Spec(
     name="guide",
-    display_name="Offline guide",
+    display_name=mark("Offline guide"),
     roles=frozenset({Role.THINKS}),
     aliases=("offline",),
     default_models={Role.THINKS: "guide"},

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from companion.providers.here.guide.clauses import NUMBER, Clause
-from companion.providers.here.guide.lexicon import Lexicon, Subject
-from companion.providers.here.guide.turning import is_known
+from companion.providers.here.guide.lexicon import Lexicon, Subject, third_person
+from companion.providers.here.guide.turning import is_known, is_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ _BEFORE_BARE = _set(
 _MUST_FOLLOW_TO = _set("school college university uni")
 _AFTER_VERB = _set("on as in out with hard from for until together late nights there here")
 _BEING = _set("am i'm was be been being is as")
+_AM = _set("am i'm")
 _IRREGULAR = {
     "children": "child",
     "feet": "foot",
@@ -73,7 +74,7 @@ def find_topics(clauses: Sequence[Clause], lexicon: Lexicon, *, is_rough: bool) 
     """What is theirs first, people before the rest, each in the order it was said.
 
     Args:
-        is_rough: only clauses whose every word is known are looked at.
+        is_rough: only clauses with hardly a word that is not known are looked at.
     """
     kinds = {word: kind for kind in lexicon.topics for word in kind.words}
     found: dict[str, Topic] = {}
@@ -81,9 +82,8 @@ def find_topics(clauses: Sequence[Clause], lexicon: Lexicon, *, is_rough: bool) 
         kinds[noun].name for clause in clauses if not clause.is_taken_back for noun in _nouns(clause, kinds)
     }
     for clause in clauses:
-        if is_rough and not all(
-            is_known(word, lexicon.known) or NUMBER.fullmatch(word) for word in clause.lower
-        ):
+        unknown = sum(not (is_known(word, lexicon.known) or NUMBER.fullmatch(word)) for word in clause.lower)
+        if is_rough and 6 * unknown > len(clause.lower):
             continue
         for topic in _topics_in(clause, lexicon, kinds):
             if not (clause.is_taken_back and topic.kind.name in later):
@@ -114,16 +114,24 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
         noun = _singular(word, kinds)
         if noun not in kinds or not _is_noun(words, n, lexicon) or _is_noun(words, n + 1, lexicon):
             continue
+        if n + 1 < len(words) and word in lexicon.singulars and _is_compound(words[n + 1], lexicon):
+            continue  # "the school run"
         start = _phrase_start(words, n, lexicon)
         modifiers = words[start:n]
         at = start - 1
         if at > 0 and not modifiers and words[at] not in _DETERMINERS and words[at - 1] in _DETERMINERS:
-            if words[at].endswith("'s") or words[at] in _CHANGES_ALL:
+            if words[at].endswith("'s") or words[at] in _CHANGES_ALL | lexicon.endings | _BEFORE_BARE | {
+                "since"
+            }:
                 continue
             at -= 1  # "my French teacher" is at least a teacher
         before = words[at] if at >= 0 else ""
+        if word == "hands" and at > 0 and words[at - 1] in {"in", "of"}:
+            continue  # "not in my hands"
         if before in {"a", "an"} and at > 0 and words[at - 1] in _BEING:
             continue  # "I am a nurse" speaks of no nurse
+        if at > 1 and ({words[at - 1], words[at - 2]} & _AM) and words[at - 1] in _AM | {"not"}:
+            continue  # nor "I'm not the baby" of a baby
         if before in _DETERMINERS:
             if _may_head(word, before) and not _CHANGES_ALL.intersection(modifiers):
                 yield _phrase(before, " ".join((*modifiers, word)), kinds[noun])
@@ -167,6 +175,11 @@ def _is_noun(words: Sequence[str], n: int, lexicon: Lexicon) -> bool:
     if n >= len(words) or words[n] not in lexicon.nouns:
         return False
     return not (n and words[n - 1] in lexicon.nouns and words[n] in lexicon.verbs | lexicon.thirds)
+
+
+def _is_compound(following: str, lexicon: Lexicon) -> bool:
+    """Whether a verb's bare form stands where a singular noun would want "runs" or "ran"."""
+    return following in lexicon.verbs and third_person(following) in lexicon.thirds and not is_past(following)
 
 
 def _singular(word: str, kinds: Mapping[str, Subject]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from companion.providers.here.guide.clauses import NUMBER, OPENERS, WORD, Clause
 from companion.providers.here.guide.lexicon import Lexicon
 
-_LONGEST, _LONGEST_ROUGH, _LONGEST_ECHO = 16, 10, 18
+_LONGEST, _LONGEST_ROUGH, _LONGEST_ECHO = 16, 13, 18
 
 
 def _set(text: str) -> frozenset[str]:
@@ -59,17 +59,16 @@ _ADVERBS = _set(
     "really just still also never always often sometimes only even almost finally usually already "
     "probably actually both all not"
 )
-_MODALS = re.compile(
-    r"\b(?:should|shouldn't|must|mustn't|need to|needed to|have to|had to|got to|ought|supposed to|can't|"
-    r"cannot|could|couldn't|would|wouldn't|"
-    r"you'd|never|always|nobody|everything|nothing|everyone|everybody|wrong)\b"
-)
+_ADVICE = re.compile(r"\b(?:should|shouldn't|must|mustn't|ought|supposed to|you'd better|wrong)\b")
+_ORDER = re.compile(r"(?:you|your \w+)(?: (?:really|just|still|also|probably))? (?:need to|have to|need)\b")
+_ALWAYS = re.compile(r"^(?:he|she|they|your \w+)\b.*\b(?:never|always|nobody|everything|nothing)\b")
 _HARSH = _set(  # nobody is told these of themselves, or that they would like them
     "hate hated stupid worthless useless pathetic failure loser ugly fat disgusting idiot blame kill "
     "kills killed hit hits punch stab shoot "
     "beat hurt rape murder die dead drunk lazy boring burden weak coward liar fool selfish crazy dumb "
     "lied lie cheated cheat stole steal ruin "
-    "ruined evil monster mad cross thin freak suicide cut trust fault blamed deserve deserved shout shouted slapped afford"
+    "ruined evil monster mad cross thin freak suicide cut trust fault blamed deserve deserved shout shouted "
+    "slapped afford"
 )
 _TO_BE = _set("am was i'm we're were")
 _HANGING_REPORT = re.compile(r"\b(?:said|told|asked|wrote|texted)(?: (?:him|her|them|you|it))?$")
@@ -86,6 +85,14 @@ _NO_SENSE = re.compile(
     r"|two (?:go|be|do|see|get|have|come|the|my|your|a)|can (?:knot|not)|(?:was|were|is) hear|of of|"
     r"there (?:dog|cat|car|house|kids)"
     r"|(?:hole|whole) (?:thing|lot) (?:thing|lot)|(?:barks|all) knight|by (?:a|the) (?:of|and))\b"
+)
+_RUNS_ON = re.compile(
+    r"\b(?:a|an|the|your|his|her|their) \w+ (?:an?|the|your|his|their) \w+"
+    r"|\b(?:her|him|them|it|you) (?:out|up|off|down|away|back|in) (?:an?|the|your|his|their) \w+"
+)
+"""What a recogniser writes without the mark between: "behind a van a grown man"."""
+_GIVES = re.compile(
+    r"\b(?:gave|give|sent|send|bought|buy|made|told|showed|show|cost|lent|owe|offered|taught|brought|when|if|while)\b"
 )
 _REPEATED = re.compile(r"\b(\w+) \1\b")
 _MANY = re.compile(
@@ -109,12 +116,41 @@ def turn_clause(clause: Clause, lexicon: Lexicon, *, is_rough: bool) -> str:
     if lower[-1] in lexicon.endings or not _is_readable(words, lexicon, is_rough=is_rough):
         return ""
     turned = _turn_pair(words, lexicon) or _turn_own(words, lexicon) or _turn_other(words, lexicon)
+    if is_rough and _RUNS_ON.search(turned) and not _GIVES.search(turned):
+        return ""
     return turned if turned and not _is_odd(turned, lexicon) else ""
 
 
 def needs_quotes(turned: str) -> bool:
     """Whether a bare "{Echo}." would sound like advice or a verdict, as in "You should call her"."""
-    return bool(_MODALS.search(turned))
+    return bool(_ADVICE.search(turned) or _ALWAYS.search(turned))
+
+
+def sounds_like_an_order(turned: str) -> bool:
+    """Whether it needs a "So" before it, as "So you have to finish the report"."""
+    return bool(_ORDER.match(turned))
+
+
+def is_event(turned: str) -> bool:
+    """Whether a turned clause tells of something that happened once, so that one may ask about the moment."""
+    found = _EVENT.match(turned)
+    return (
+        found is not None
+        and found[1] in _EVENTS
+        and not _LASTS.search(turned)
+        and 4 <= len(turned.split()) <= 11
+    )
+
+
+def happened(turned: str) -> bool:
+    """Whether it is told of what is over."""
+    found = _EVENT.match(turned)
+    return found is not None and (found[1] in _STRONG_PAST or found[1].endswith("ed"))
+
+
+def is_of_somebody(turned: str) -> bool:
+    """Whether it tells of "him" or "them", who may not be known here."""
+    return turned.split(maxsplit=1)[0] in _OTHERS
 
 
 def _without_openers(words: Sequence[str]) -> list[str]:
@@ -260,8 +296,7 @@ def _agrees(verb: str, lexicon: Lexicon, *, is_many: bool) -> bool:
         return not is_many
     if verb not in lexicon.verbs:
         return False
-    is_past = _is_past(verb, lexicon)
-    return is_past or is_many
+    return is_past(verb) or is_many
 
 
 _SAME_IN_PAST = _set("put let hit hurt cut read set cost quit")
@@ -270,12 +305,39 @@ _STRONG_PAST = _set(
     "kept left brought held began lost won "
     "ran sat stood slept woke dreamed ate drank bought paid spent grew taught chose became drove flew "
     "built broke sang drew forgave sent understood "
-    "fell lent threw wore swam fed"
+    "fell lent threw wore swam fed hid rang shook rode blew hung lay caught swore bent knelt dug lit stuck swept sank "
+    "froze burnt learnt dreamt led fled slid spun swung clung struck tore bore sold meant dealt crept wept rose chose"
 )
 
 
-def _is_past(verb: str, lexicon: Lexicon) -> bool:
-    return verb in _STRONG_PAST or (verb.endswith("ed") and verb not in {"need"})
+_EVENT = re.compile(
+    r"(?:you and your \w+|you|(?:your|the|his|her)(?: \w+){1,2}?) (?:(?:just|finally|really|then|suddenly|"
+    r"even|also|only) )?(\w+)\b"
+)
+_LASTS = re.compile(
+    r"\b(?:always|never|every|often|sometimes|usually|not|for (?:[\w-]+ )?(?:years|months|weeks)|all (?:day|"
+    r"night|week|morning)|"
+    r"each|once|ago|since|last|today|yesterday|tomorrow|again|any|nothing|nobody|you think|if|got home|got up|"
+    r"went home|went to bed|went to sleep|got there|in general)\b|n't\b"
+)
+_EVENTS = _set(
+    "saw told heard wrote met found left lost won gave said asked called sent bought broke sang forgave fell "
+    "swam ran chose "
+    "decided cried laughed smiled argued opened closed shouted promised passed apologised apologized joined "
+    "finished stopped "
+    "took drove sat stood went came rang got made put lined messed started began noticed realised realized "
+    "fixed quit cut read showed moved kissed hugged looked visited "
+    "dropped knocked "
+    "burnt burned cooked danced answered refused agreed admitted confessed woke signed buried married "
+    "divorced hid jumped "
+    "returned turned stayed waved picked pulled pushed threw poured planted painted played"
+)
+"""What happens in a moment that one remembers."""
+
+
+def is_past(verb: str) -> bool:
+    """Whether it is told of before: "went", and "put", which is both."""
+    return verb in _STRONG_PAST | _SAME_IN_PAST or (verb.endswith("ed") and verb not in {"need"})
 
 
 def _swap(words: Sequence[str]) -> str:

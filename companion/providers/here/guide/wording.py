@@ -12,7 +12,7 @@ from companion.paths import resources
 from companion.providers.here.guide.lexicon import read_sections
 
 _NO_SLOTS: Mapping[str, str] = MappingProxyType({})
-SENTENCE_END = re.compile(r"(?<=[.!?。])\s+")
+SENTENCE_END = re.compile(r"(?<=[.!?。।])\s+")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.language import mark
+
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _SCALARS = {
@@ -88,21 +90,21 @@ def about(path: Path) -> About:
     with path.open("rb") as file:
         size = path.stat().st_size
         if size < len(MAGIC) or file.read(len(MAGIC)) != MAGIC:
-            raise NoModel("it is no GGUF file")
+            raise NoModel(mark("it is no GGUF file"))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
                 return _read(_Cursor(content, len(MAGIC)), size)
             except (struct.error, UnicodeDecodeError, OverflowError) as error:
-                raise NoModel("its head is damaged") from error
+                raise NoModel(mark("its head is damaged")) from error
 
 
 def _read(cursor: _Cursor, size: int) -> About:
     version = cursor.scalar("<I")
     if version not in _VERSIONS:
-        raise NoModel("it is a GGUF file of a kind that is not known here")
+        raise NoModel(mark("it is a GGUF file of a kind that is not known here"))
     tensors, keys = cursor.scalar("<Q"), cursor.scalar("<Q")
     if tensors > _MOST_TENSORS or keys > _MOST_TENSORS:
-        raise NoModel("its head is damaged")
+        raise NoModel(mark("its head is damaged"))
     values: dict[str, Any] = {}
     for _ in range(keys):
         name = cursor.text()
@@ -131,7 +133,7 @@ def _tensors(cursor: _Cursor, count: int, values: Mapping[str, Any]) -> tuple[in
         cursor.skip_text()
         dimensions = cursor.scalar("<I")
         if dimensions > 8:
-            raise NoModel("its head is damaged")
+            raise NoModel(mark("its head is damaged"))
         held = 1
         for _ in range(dimensions):
             held *= cursor.scalar("<Q")
@@ -200,7 +202,7 @@ class _Cursor:
             return self.scalar(_packed(kind))
         kind, count = self.scalar("<I"), self.scalar("<Q")
         if kind == _ARRAY or count > len(self._content):
-            raise NoModel("its head is damaged")
+            raise NoModel(mark("its head is damaged"))
         if count <= _LONGEST_LIST:
             return [self.value(kind) for _ in range(count)]
         if kind == _STRING:
@@ -220,11 +222,11 @@ class _Cursor:
     def _within(self, length: int) -> int:
         end: int = self.at + length
         if end > len(self._content):
-            raise NoModel("its head is damaged or cut off")
+            raise NoModel(mark("its head is damaged or cut off"))
         return end
 
 
 def _packed(kind: int) -> str:
     if kind not in _SCALARS:
-        raise NoModel("its head is damaged")
+        raise NoModel(mark("its head is damaged"))
     return _SCALARS[kind]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from companion.language import mark, tr
 from companion.providers.here.mind.gguf import About, NoModel, about
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.models.store import ModelStore, Standing, State
@@ -23,7 +24,7 @@ SMALLEST = 900_000_000
 SLOW = 8.0
 """Tokens a second; below, an answer is written more slowly than it is spoken."""
 WORDS_PER_TOKEN = 0.75
-TOO_SMALL = "{name} is very small: expect little sense. The offline guide listens better."
+TOO_SMALL = mark("{name} is very small: expect little sense. The offline guide listens better.")
 BATCH = 128
 """Tokens that are read in one go, which nothing can interrupt: two seconds of a slow computer."""
 _PROGRAM = 160_000_000
@@ -94,7 +95,7 @@ def _standing(store: ModelStore, standing: Standing) -> LocalModel | None:
     """What the store knows of a model, with its file; None: it is not here, or not all of it."""
     name = standing.model.name
     if standing.state is State.DAMAGED:
-        problem = f"The file of {name} is damaged."
+        problem = tr("The file of {name} is damaged.", name=name)
         return LocalModel(name, store.folder / ModelKind.MIND / name, None, problem, is_damaged=True)
     place = store.path(ModelKind.MIND, name) if standing.is_ready else None
     if place is None:
@@ -120,9 +121,13 @@ def look_at(name: str, path: Path) -> LocalModel:
         state = path.stat()
         said = _about(path, state.st_size, state.st_mtime_ns)
     except NoModel as error:
-        return LocalModel(name, path, None, f"The file of {name} is no model: {error}.")
+        return LocalModel(
+            name, path, None, tr("The file of {name} is no model: {error}.", name=name, error=tr(str(error)))
+        )
     except OSError as error:
-        return LocalModel(name, path, None, f"The file of {name} cannot be read ({error.strerror}).")
+        return LocalModel(
+            name, path, None, tr("The file of {name} cannot be read ({why}).", name=name, why=error.strerror)
+        )
     return LocalModel(name, path, said, _problem(name, said), is_damaged=said.missing > 0)
 
 
@@ -134,9 +139,14 @@ def _about(path: Path, size: int, changed: int) -> About:
 
 def _problem(name: str, said: About) -> str:
     if said.missing:
-        return f"The file of {name} is not whole: {megabytes(said.missing)} are missing."
+        return tr(
+            "The file of {name} is not whole: {size} are missing.", name=name, size=megabytes(said.missing)
+        )
     if not said.template:
-        return f"{name} cannot hold a conversation: its file has no chat template, so it was never taught to answer."
+        return tr(
+            "{name} cannot hold a conversation: its file has no chat template, so it was never taught to answer.",
+            name=name,
+        )
     return ""
 
 
@@ -157,13 +167,18 @@ def free_memory() -> int | None:
 def described(model: LocalModel, tokens_a_second: float | None = None) -> str:
     """A model in a list: "smollm2-1.7b · 1.7 B parameters, 1.1 GB, takes 1.9 GB of memory, about 9 words a second"."""
     if model.about is None:
-        return f"{model.name} · no model"
+        return tr("{name} · no model", name=model.name)
     said = model.about
-    kind = f" in {said.file_type}" if said.file_type else ""
+    billions = said.parameters / 1e9
+    size = (
+        tr("{n:.1f} B parameters in {form}", n=billions, form=said.file_type)
+        if said.file_type
+        else tr("{n:.1f} B parameters", n=billions)
+    )
     parts = [
-        f"{said.parameters / 1e9:.1f} B parameters{kind}",
+        size,
         megabytes(said.size),
-        f"takes {megabytes(model.memory)} of memory",
+        tr("takes {size} of memory", size=megabytes(model.memory)),
         *([_words(tokens_a_second)] if tokens_a_second else []),
     ]
     return f"{model.name} · {', '.join(parts)}"
@@ -187,18 +202,27 @@ class Pace:
         told = []
         if self.tokens_a_second < SLOW:
             told.append(
-                f"{self.model.name} writes {self.words} on this machine. "
-                "That is slow: answers pause while they are spoken."
+                tr(
+                    "{name} writes {pace} on this machine. That is slow: answers pause while they are spoken.",
+                    name=self.model.name,
+                    pace=self.words,
+                )
             )
         if self.model.is_small:
-            told.append(TOO_SMALL.format(name=self.model.name))
+            told.append(tr(TOO_SMALL, name=self.model.name))
         return " ".join(told)
 
 
 def _words(tokens_a_second: float) -> str:
     words = tokens_a_second * WORDS_PER_TOKEN
-    return f"about {words:.0f} words a second" if words >= 1.5 else "one word a second or less"
+    return (
+        tr("about {words:.0f} words a second", words=words)
+        if words >= 1.5
+        else tr("one word a second or less")
+    )
 
 
 def megabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+    if size >= 1e9:
+        return tr("{size:.1f} GB", size=size / 1e9)
+    return tr("{megabytes} MB", megabytes=max(1, round(size / 1e6)))

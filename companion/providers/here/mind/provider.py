@@ -25,6 +25,7 @@ from companion.errors import (
     Kind,
 )
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
+from companion.language import mark, tr
 from companion.providers.here.mind import library
 from companion.providers.here.mind.library import LocalModel, Pace
 from companion.providers.here.models import measured
@@ -44,7 +45,7 @@ _TRIAL_TOKENS = 48
 
 SPEC = Spec(
     name="mind",
-    display_name="A model on this computer",
+    display_name=mark("A model on this computer"),
     roles=frozenset({Role.THINKS}),
     summary="A language model of your own that runs here, without any server; nothing leaves this computer.",
     install=INSTALL,
@@ -146,9 +147,10 @@ class MindProvider(AIProvider):
         except CompanionError as error:
             return Health(ok=False, detail=f"{error.message} {error.hint}", models=offered, kind=error.kind)
         speeds = await asyncio.to_thread(measured.figures, self.models_dir)
-        detail = f"Ready: {library.described(model, speeds.get(model.name))}."
+        about = library.described(model, speeds.get(model.name))
+        detail = tr("Ready: {model}.", model=about)
         if model.is_small:
-            detail += f" {library.TOO_SMALL.format(name=model.name)}"
+            detail += f" {tr(library.TOO_SMALL, name=model.name)}"
         listed = offered if model.name in offered else (*offered, self.models[Role.THINKS] or model.name)
         return Health(ok=True, detail=detail, models=listed)
 
@@ -178,8 +180,10 @@ class MindProvider(AIProvider):
         if model is None:
             raise self._no_model(wanted or self.models[Role.THINKS])
         if model.problem:
-            hint = "Fetch it again, or choose another model." if model.is_damaged else ""
-            raise self._unknown(model.problem, hint or "Choose an “instruct” model. What you said is kept.")
+            hint = tr("Fetch it again, or choose another model.") if model.is_damaged else ""
+            raise self._unknown(
+                model.problem, hint or tr("Choose an “instruct” model. What you said is kept.")
+            )
         if not self._joined().runs(_order(model)):
             self._require_memory(model)
         self.thinker = model.name
@@ -189,11 +193,11 @@ class MindProvider(AIProvider):
         if importlib.util.find_spec("xllamacpp") is None:
             who = self.spec.display_name
             raise AIProviderUnavailableError(
-                "llama.cpp, which runs models, is not installed on this computer.",
+                tr("llama.cpp, which runs models, is not installed on this computer."),
                 self.spec.name,
                 kind=Kind.ENGINE_MISSING,
                 who=who,
-                hint=f"Install it with: {INSTALL}",
+                hint=tr("Install it with: {install}", install=INSTALL),
             )
 
     def _require_memory(self, model: LocalModel) -> None:
@@ -205,22 +209,31 @@ class MindProvider(AIProvider):
             return
         needed, left = library.megabytes(model.memory), library.megabytes(free)
         raise AIProviderUnavailableError(
-            f"There is not enough memory for {model.name}: it takes {needed}, and {left} are free.",
+            tr(
+                "There is not enough memory for {name}: it takes {needed}, and {left} are free.",
+                name=model.name,
+                needed=needed,
+                left=left,
+            ),
             self.spec.name,
             who=self.spec.display_name,
-            hint="Close other programs, or choose a smaller model. What you said is kept.",
+            hint=tr("Close other programs, or choose a smaller model. What you said is kept."),
             retryable=False,
         )
 
     def _no_model(self, name: str) -> AIProviderError:
         if name:
             return self._unknown(
-                f"The model {name} is not on this computer.", "Choose another in the settings."
+                tr("The model {name} is not on this computer.", name=name),
+                tr("Choose another in the settings."),
             )
         return self._unknown(
-            "There is no model on this computer yet.",
-            "Fetch one in the settings under Thinking, or put the GGUF file of an “instruct” model with "
-            f"1 to 4 billion parameters into {self.models_dir}.",
+            tr("There is no model on this computer yet."),
+            tr(
+                "Fetch one in the settings under Thinking, or put the GGUF file of an “instruct” "
+                "model with 1 to 4 billion parameters into {models_dir}.",
+                models_dir=self.models_dir,
+            ),
         )
 
     def _unknown(self, message: str, hint: str) -> AIProviderError:
@@ -232,7 +245,7 @@ class MindProvider(AIProvider):
         if not has_said:
             return AIProviderUnavailableError("", self.spec.name, error, kind=Kind.ENGINE_CRASHED, who=who)
         return AIProviderStreamCutError(
-            f"{who} stopped unexpectedly in the middle of its answer; it is started again.",
+            tr("{who} stopped unexpectedly in the middle of its answer; it is started again.", who=who),
             self.spec.name,
             error,
             who=who,

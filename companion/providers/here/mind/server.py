@@ -20,6 +20,7 @@ from pathlib import Path
 
 from companion.children import CLOSE_S, end_child, start_child
 from companion.errors import AIProviderModelNotFoundError, AIProviderUnavailableError, Kind
+from companion.language import tr
 from companion.log import Secret
 from companion.providers.here.mind.library import BATCH
 from companion.providers.provider import Spec
@@ -203,12 +204,12 @@ def _not_started(spec: Spec, server: MindServer, error: BaseException) -> Except
     name = server.order.name
     if reason := server.reason:
         return AIProviderModelNotFoundError(
-            f"The model {name} cannot be loaded: {reason}.",
+            tr("The model {name} cannot be loaded: {reason}.", name=name, reason=reason),
             spec.name,
             who=spec.display_name,
-            hint="Choose another model, or fetch it again. What you said is kept.",
+            hint=tr("Choose another model, or fetch it again. What you said is kept."),
         )
-    return crashed(spec, error, f"The model {name} could not be started.")
+    return crashed(spec, error, tr("The model {name} could not be started.", name=name))
 
 
 def crashed(spec: Spec, error: BaseException | None, message: str = "") -> AIProviderUnavailableError:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urljoin, urlsplit
 
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 from companion.ledger import Errand, on_errand
 from companion.net import Net, is_this_computer, media_type
 from companion.paths import sync_folder, write_atomically
@@ -111,7 +112,7 @@ class Fetcher:
             CompanionError: DOWNLOAD_FAILED, DISK_FULL, NETWORK_SHUT; NOT_SUPPORTED for one that cannot be fetched.
         """
         if not model.files or not (model.can_be_fetched or self._mirror):
-            message = f"{model.label} cannot be fetched: no source of it was checked."
+            message = tr("{label} cannot be fetched: no source of it was checked.", label=model.label)
             hint = "Import it by hand: companion models import FOLDER"
             raise CompanionError(Kind.NOT_SUPPORTED, message, hint=hint)
         while True:
@@ -169,7 +170,7 @@ class Fetcher:
             tell(file.size)
         # the sums were read already; this remembers them
         if await asyncio.to_thread(self._store.state, model.kind, model.name) is not State.READY:
-            raise _could_not(model, "it is not whole")
+            raise _could_not(model, mark("it is not whole"))
 
     async def _fetch_file(
         self, model: LocalModel, file: ModelFile, folder: Path, tell: Callable[..., None]
@@ -246,7 +247,7 @@ class Fetcher:
             finally:
                 await response.aclose()
         except TimeoutError as error:
-            raise _Failed(f"nothing came for {self._stall_s:g} s") from error
+            raise _Failed(tr("nothing came for {stall_s:g} s", stall_s=self._stall_s)) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise _failure_of(error) from error
         except CompanionError as error:
@@ -269,9 +270,9 @@ class Fetcher:
             is_weaker = urlsplit(address).scheme == "https" and urlsplit(target).scheme != "https"
             is_inward = is_this_computer(target) and not is_this_computer(address)
             if is_weaker or is_inward or urlsplit(target).scheme not in ("http", "https"):
-                raise _Failed("it sends us to an address that is not safe", is_final=True)
+                raise _Failed(tr("it sends us to an address that is not safe"), is_final=True)
             address = target
-        raise _Failed("it sends us on and on", is_final=True)
+        raise _Failed(tr("it sends us on and on"), is_final=True)
 
     async def _pour(
         self,
@@ -291,18 +292,18 @@ class Fetcher:
                     break
             begun += len(part)
             if begun > file.size:
-                raise _Failed("it sends more than the file has", is_final=True, begins_anew=True)
+                raise _Failed(tr("it sends more than the file has"), is_final=True, begins_anew=True)
             sink.write(part)
             tell(begun)
         if begun < file.size:
-            raise _Failed("the connection ended early")
+            raise _Failed(tr("the connection ended early"))
 
     async def _finish(self, file: ModelFile, folder: Path, tell: Callable[..., None]) -> None:
         """Gives the part its name, if it is what it should be."""
         part = folder / (file.name + PART)
         tell(file.size, is_checking=True)
         if await asyncio.to_thread(_settled_sum, part) != file.sha256:
-            raise _Failed("what it sends is not the file (its sum is another)", begins_anew=True)
+            raise _Failed(tr("what it sends is not the file (its sum is another)"), begins_anew=True)
         os.replace(part, folder / file.name)
         _discard(folder, file)
         await asyncio.to_thread(sync_folder, folder)
@@ -323,23 +324,23 @@ def _place_of(response: httpx2.Response, file: ModelFile, begun: int, etag: str)
     """
     status, headers = response.status_code, response.headers
     if status == 416 or (status == 206 and not begun):
-        raise _Failed("it does not know that part of the file", begins_anew=True)
+        raise _Failed(tr("it does not know that part of the file"), begins_anew=True)
     if status not in (200, 206):
         is_passing = status in (408, 425, 429) or status >= 500
-        raise _Failed(f"it answers {status}", is_final=not is_passing)
+        raise _Failed(tr("it answers {status}", status=status), is_final=not is_passing)
     if media_type(response) == "text/html" or headers.get("content-encoding", "identity") != "identity":
-        raise _Failed("it sends a web page instead of the file", is_final=True)
+        raise _Failed(tr("it sends a web page instead of the file"), is_final=True)
     if status == 206:
         told = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", "").strip())
         if told is None or int(told[1]) != begun or told[2] not in ("*", str(file.size)):
-            raise _Failed("it sends another part of the file", begins_anew=True)
+            raise _Failed(tr("it sends another part of the file"), begins_anew=True)
         if etag and headers.get("etag", etag) != etag:
-            raise _Failed("its file has changed", begins_anew=True)
+            raise _Failed(tr("its file has changed"), begins_anew=True)
     else:
         begun = 0
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) != file.size - begun:
-        raise _Failed("its file has another size", is_final=True, begins_anew=status == 206)
+        raise _Failed(tr("its file has another size"), is_final=True, begins_anew=status == 206)
     return begun
 
 
@@ -399,17 +400,17 @@ def _failure_of(error: Exception) -> _Failed:
             return _Failed(reason, is_final=True)
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx2.ProxyError):
-        return _Failed("the proxy does not let us through")
+        return _Failed(tr("the proxy does not let us through"))
     if isinstance(error, httpx2.ConnectError | httpx2.TimeoutException):
-        return _Failed("it cannot be reached")
-    return _Failed("the connection broke")
+        return _Failed(tr("it cannot be reached"))
+    return _Failed(tr("the connection broke"))
 
 
 def _could_not(model: LocalModel, reason: str) -> CompanionError:
     message = (
-        f"{model.label} could not be fetched ({reason})."
+        tr("{label} could not be fetched ({reason}).", label=model.label, reason=tr(reason))
         if reason
-        else f"{model.label} could not be fetched."
+        else tr("{label} could not be fetched.", label=model.label)
     )
-    hint = "What was fetched is kept for the next attempt. Check the network, or import it by hand."
+    hint = tr("What was fetched is kept for the next attempt. Check the network, or import it by hand.")
     return CompanionError(Kind.DOWNLOAD_FAILED, message, hint=hint)

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 from companion.providers.here.models import listing
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import READ_BYTES, check_room, has_shape, unwritable
@@ -84,14 +85,16 @@ def _pieces(source: Path, opened: ExitStack) -> Iterator[_Piece]:
                 yield _file(beside)
     except (OSError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or error
-        message = f"{source} could not be read ({reason})."
-        raise CompanionError(Kind.BAD_FILE, message, hint=_HINT, cause=error) from error
+        message = tr("{source} could not be read ({reason}).", source=source, reason=reason)
+        raise CompanionError(Kind.BAD_FILE, message, hint=tr(_HINT), cause=error) from error
 
 
 def _in_folder(folder: Path) -> Iterator[_Piece]:
     for count, path in enumerate(sorted(folder.rglob("*"))):
         if count > MOST_FILES:
-            raise CompanionError(Kind.BAD_FILE, f"{folder} holds too many files.", hint=_HINT)
+            raise CompanionError(
+                Kind.BAD_FILE, tr("{folder} holds too many files.", folder=folder), hint=tr(_HINT)
+            )
         if path.is_file() and not path.name.startswith("."):
             yield _file(path)
 
@@ -149,7 +152,9 @@ def _own_model(
     """A model that is in no list, or in the list without sums: known by its shape."""
     kind = next((kind for kind in ModelKind if has_shape(kind, tuple(found))), None)
     if kind is None or kind is ModelKind.MEANING:  # of those only the listed ones are understood
-        raise CompanionError(Kind.BAD_FILE, "There is no model in it that can be used here.", hint=_HINT)
+        raise CompanionError(
+            Kind.BAD_FILE, tr("There is no model in it that can be used here."), hint=tr(_HINT)
+        )
     main = next(each for each in found if each.endswith(_MAIN[kind]))
     folder = found[main][0][0].folder
     inside = {each: wholes[0] for each, wholes in found.items() if wholes[0][0].folder == folder}
@@ -163,14 +168,14 @@ def _own_model(
     name = name or re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or "own"
     known = listing.find(kind, name)
     if known is not None and known.files:
-        message = f"These are not the files of {known.label}."
-        hint = "Give it another name, with --name."
+        message = tr("These are not the files of {label}.", label=known.label)
+        hint = tr("Give it another name, with --name.")
         raise CompanionError(Kind.BAD_FILE, message, hint=hint)
     return known or LocalModel(kind=kind, name=name, label=name), inside
 
 
 _MAIN = {ModelKind.HEARING: "model.bin", ModelKind.VOICE: ".onnx", ModelKind.MIND: ".gguf"}
-_HINT = (
+_HINT = mark(
     "It can be a folder, a zip or wheel file, or a .gguf file; a voice is NAME.onnx with NAME.onnx.json, Kokoro NAME.onnx "
     "with voices-NAME.bin, a recogniser "
     "model.bin with config.json and its vocabulary."
@@ -189,16 +194,20 @@ def _copy(store: ModelStore, model: LocalModel, chosen: Mapping[str, _Whole]) ->
             for name, whole in chosen.items():
                 got = _write(workshop / name, whole)
                 if sums.get(name, got) != got:
-                    message = f"{name} is not the file of {model.label}: its sum is another."
-                    hint = "It may be damaged; fetch it again or take it from another source."
+                    message = tr(
+                        "{name} is not the file of {label}: its sum is another.", name=name, label=model.label
+                    )
+                    hint = tr("It may be damaged; fetch it again or take it from another source.")
                     raise CompanionError(Kind.BAD_FILE, message, hint=hint)
             shutil.rmtree(target, ignore_errors=True)
             workshop.replace(target)
     except TimeoutError as error:
-        message = f"{model.label} is being fetched at the moment."
-        raise CompanionError(Kind.BAD_FILE, message, hint="Cancel that first.", cause=error) from error
+        message = tr("{label} is being fetched at the moment.", label=model.label)
+        raise CompanionError(Kind.BAD_FILE, message, hint=tr("Cancel that first."), cause=error) from error
     except zipfile.BadZipFile as error:
-        raise CompanionError(Kind.BAD_FILE, "The archive is damaged.", hint=_HINT, cause=error) from error
+        raise CompanionError(
+            Kind.BAD_FILE, tr("The archive is damaged."), hint=tr(_HINT), cause=error
+        ) from error
     except OSError as error:
         raise unwritable(target, error) from error
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Role
+from companion.language import Worded, tr
 from companion.paths import resources
 
 
@@ -60,9 +61,10 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalModel:
+class LocalModel(Worded):
     """One model, fetched or not."""
 
+    WORDS = frozenset({"note"})
     kind: ModelKind
     name: str
     label: str
@@ -99,7 +101,7 @@ class LocalModel:
     @property
     def spoken_languages(self) -> str:
         """`about a hundred languages`, `English`-like tags otherwise."""
-        return "about a hundred languages" if EVERY in self.languages else ", ".join(self.languages)
+        return tr("about a hundred languages") if EVERY in self.languages else ", ".join(self.languages)
 
 
 @cache
@@ -143,7 +145,9 @@ def named(text: str, models: Iterable[LocalModel] | None = None) -> LocalModel:
             return model
     names = ", ".join(model.name for model in known)
     raise CompanionError(
-        Kind.MODEL_UNKNOWN, f"There is no model called {text!r} in the list.", hint=f"There are: {names}."
+        Kind.MODEL_UNKNOWN,
+        tr("There is no model called {text!r} in the list.", text=text),
+        hint=tr("There are: {names}.", names=names),
     )
 
 
@@ -154,5 +158,5 @@ def _model(row: dict[str, Any]) -> LocalModel:
         return LocalModel(**{**row, **lists, "kind": ModelKind(row["kind"]), "files": files})
     except TypeError as error:
         message = f"local_models.yaml: {row['name']} has a field nobody knows."
-        hint = "Put back the local_models.yaml that came with Companion."
+        hint = tr("Put back the local_models.yaml that came with Companion.")
         raise CompanionError(Kind.BAD_FILE, message, hint=hint, cause=error) from error

@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 from companion.paths import find_home, locked, write_atomically
 from companion.places import read_notes, read_regular
 from companion.providers.here.models import listing, measured
@@ -237,15 +238,17 @@ class ModelStore:
             raise _no_such(kind, name)
         folder, standing = self.folder / kind / name, self.standing(kind, name)
         if not folder.is_dir():
-            hint = f"It lies in {self._place(kind, name)}." if standing.is_ready else ""
+            hint = tr("It lies in {place}.", place=self._place(kind, name)) if standing.is_ready else ""
             raise _no_such(kind, name, hint)
         size = sum(each.stat().st_size for each in _files_in(folder))
         try:
             with self.lock(standing.model):
                 shutil.rmtree(folder)
         except TimeoutError as error:
-            message = f"{standing.model.label} is being fetched at the moment."
-            raise CompanionError(Kind.BAD_FILE, message, hint="Cancel that first.", cause=error) from error
+            message = tr("{label} is being fetched at the moment.", label=standing.model.label)
+            raise CompanionError(
+                Kind.BAD_FILE, message, hint=tr("Cancel that first."), cause=error
+            ) from error
         except OSError as error:
             raise unwritable(folder, error) from error
         return size
@@ -259,10 +262,16 @@ class ModelStore:
         kind, place = ModelKind(kind), place.expanduser().absolute()
         if not _NAME.fullmatch(name):
             raise CompanionError(
-                Kind.BAD_FILE, f"{name!r} cannot be a model's name.", hint="Use letters and digits."
+                Kind.BAD_FILE,
+                tr("{name!r} cannot be a model's name.", name=name),
+                hint=tr("Use letters and digits."),
             )
         if not has_shape(kind, [each.name for each in _files_in(place)]):
-            raise CompanionError(Kind.BAD_FILE, f"{place} holds no model for {kind}.", hint=_EXPECTED[kind])
+            raise CompanionError(
+                Kind.BAD_FILE,
+                tr("{place} holds no model for {kind}.", place=place, kind=kind),
+                hint=tr(_EXPECTED[kind]),
+            )
         write_atomically(self.folder / kind / name / _POINTER, str(place).encode(), mode=0o644)
         return self.standing(kind, name)
 
@@ -327,9 +336,9 @@ class ModelStore:
 
 
 _EXPECTED = {
-    ModelKind.HEARING: "A recogniser for CTranslate2 has model.bin, config.json and its vocabulary.",
-    ModelKind.VOICE: "A voice has NAME.onnx with NAME.onnx.json; Kokoro has a voices-….bin with it.",
-    ModelKind.MIND: "A language model is one .gguf file.",
+    ModelKind.HEARING: mark("A recogniser for CTranslate2 has model.bin, config.json and its vocabulary."),
+    ModelKind.VOICE: mark("A voice has NAME.onnx with NAME.onnx.json; Kokoro has a voices-….bin with it."),
+    ModelKind.MIND: mark("A language model is one .gguf file."),
 }
 
 
@@ -360,8 +369,15 @@ def check_room(folder: Path, wanted: int, what: str) -> None:
     there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
     free = shutil.disk_usage(there).free
     if wanted + SPARE > free:
-        message = f"There is not enough room for {what}: it needs {wanted / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free."
-        raise CompanionError(Kind.DISK_FULL, message, hint="Make room and try again; nothing was changed.")
+        message = tr(
+            "There is not enough room for {what}: it needs {wanted:,.0f} MB, {free:,.0f} MB are free.",
+            what=what,
+            wanted=wanted / 1e6,
+            free=free / 1e6,
+        )
+        raise CompanionError(
+            Kind.DISK_FULL, message, hint=tr("Make room and try again; nothing was changed.")
+        )
 
 
 SPARE = 50 * 10**6
@@ -374,18 +390,20 @@ def unwritable(folder: Path, error: OSError) -> CompanionError:
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         message, hint = (
-            "There is no room on the disk for the model.",
-            "Make room and try again; what is there is kept.",
+            tr("There is no room on the disk for the model."),
+            tr("Make room and try again; what is there is kept."),
         )
         return CompanionError(Kind.DISK_FULL, message, hint=hint, cause=error)
-    message = f"{folder} could not be written ({error.strerror or error})."
-    return CompanionError(Kind.BAD_FILE, message, hint="Check who may write there.", cause=error)
+    message = tr(
+        "{folder} could not be written ({strerror}).", folder=folder, strerror=error.strerror or error
+    )
+    return CompanionError(Kind.BAD_FILE, message, hint=tr("Check who may write there."), cause=error)
 
 
 def _no_such(kind: ModelKind, name: str, hint: str = "") -> CompanionError:
-    message = f"There is no model {name!r} for {kind} on this computer."
+    message = tr("There is no model {name!r} for {kind} on this computer.", name=name, kind=kind)
     return CompanionError(
-        Kind.MODEL_UNKNOWN, message, hint=hint or "companion models list shows those there are."
+        Kind.MODEL_UNKNOWN, message, hint=hint or tr("companion models list shows those there are.")
     )
 
 

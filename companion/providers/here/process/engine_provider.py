@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderUnavailableError, Kind
 from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest
+from companion.language import tr
 from companion.pcm import Resampler
 from companion.providers.here.models.store import State
 from companion.providers.provider import AIProvider
@@ -92,11 +93,11 @@ class EngineProvider(AIProvider):
             message, self.spec.name, kind=Kind.ENGINE_MISSING, who=who, hint=hint
         )
 
-    def missing_model(self, what: str, state: State, page: str, otherwise: str) -> AIProviderUnavailableError:
-        """`what` ("The voice “Joe”") is not fetched, or not whole; `page` of the settings has it."""
-        stands, again = ("damaged", " again") if state is State.DAMAGED else ("not on this computer yet", "")
-        hint = f"Fetch it{again} in Settings under {page}, or {otherwise}."
-        return self.missing(f"{what} is {stands}.", hint)
+    def missing_model(self, what: str, state: State, fetch: str, again: str) -> AIProviderUnavailableError:
+        """`what` ("The voice “Joe”") is not fetched, or not whole; where a person fetches it, or does so again."""
+        if state is State.DAMAGED:
+            return self.missing(tr("{what} is damaged.", what=what), again)
+        return self.missing(tr("{what} is not on this computer yet.", what=what), fetch)
 
     async def aclose(self) -> None:
         engines, self._engines = self._engines, None

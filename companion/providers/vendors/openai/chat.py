@@ -361,6 +361,7 @@ class Reply:
         delta = choice.get("delta") or choice.get("message")
         if not delta:
             return None
+        self._is_counted = False  # words after the count: it was not the end
         if not self._is_open and finish in _NO_FINISH:
             self._is_open = True
         content = delta.get("content")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderUnavailableError, Kind
+from companion.language import tr
 from companion.providers.vendors.openai.chat import THOUGHTLESS, WANTS_THOUGHTS
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.wire.bodies import json_body
@@ -167,11 +168,14 @@ class Requests:
         provider, spec = self._provider, self._provider.spec
         if spec.own_address and spec.needs_key and provider.base_url == spec.base_url:
             raise AIProviderUnavailableError(
-                f"{spec.display_name} needs the address of your own resource there.",
+                tr(
+                    "{display_name} needs the address of your own resource there.",
+                    display_name=spec.display_name,
+                ),
                 spec.name,
                 kind=Kind.UNREACHABLE,
                 who=spec.display_name,
-                hint="Enter it in the settings. What you said is kept.",
+                hint=tr("Enter it in the settings. What you said is kept."),
                 retryable=False,
             )
         return provider.require_key() if provider.api_key is not None or spec.needs_key else ""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderContentRefusedError, AIProviderInvalidRequestError
 from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
+from companion.language import tr
 from companion.log import redact
 from companion.providers.fitting import fitting_id, kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import Spec
@@ -122,7 +123,8 @@ def _add_form(body: dict[str, Any], request: ChatRequest, spec: Spec) -> None:
         elif choice != "auto":
             if choice not in {tool.name for tool in request.tools}:
                 raise AIProviderInvalidRequestError(
-                    f"The request wants the tool {choice!r} and has no such tool.", spec.name
+                    tr("The request wants the tool {choice!r} and has no such tool.", choice=choice),
+                    spec.name,
                 )
             body["tool_choice"] = {"type": "function", "name": choice}
     if request.schema is not None:
@@ -374,7 +376,7 @@ class Reply:
             raise call.cut()
         if self._refusal:
             quoted = redact(" ".join(self._refusal.split()))[:_QUOTED]
-            hint = f"It says: “{quoted}” What you said is kept."
+            hint = tr("It says: “{quoted}” What you said is kept.", quoted=quoted)
             raise AIProviderContentRefusedError("", call.spec.name, who=call.spec.display_name, hint=hint)
         finish = "stop"
         if response["status"] == "incomplete":

@@ -89,7 +89,8 @@ class Hearing:
 
         query = self._dialect.sound_query
         response = await self._requests.answer(call, "/audio/transcriptions", model, make, query=query)
-        async with aclosing(response), aclosing(follow_words(call, response.aiter_bytes())) as transcripts:
+        words = follow_words(call, response.aiter_bytes(), response.headers.get("content-type", ""))
+        async with aclosing(response), aclosing(words) as transcripts:
             async for transcript in transcripts:
                 call.said = True
                 yield transcript
@@ -108,8 +109,18 @@ def _hear_form(dialect: Dialect, request: HearRequest, model: str) -> dict[str, 
     return form
 
 
-async def follow_words(call: CallContext, blocks: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
-    """The words of a recording while the server finds them, or all at once, then exactly one final transcript."""
+_BEGUN = re.compile(rb"(?m)^data:|\A\s*(?:data|event|d?a?t?\Z)")
+"""The beginning of an event, and less of it."""
+
+
+async def follow_words(
+    call: CallContext, blocks: AsyncIterator[bytes], kind: str = ""
+) -> AsyncGenerator[Transcript, None]:
+    """The words of a recording while the server finds them, or all at once, then exactly one final transcript.
+
+    Args:
+        kind: the content type. What is called a stream of events and begins like one was cut off, and is no text.
+    """
     stream, body = _Words(call), b""
     async with aclosing(until_over(blocks, stream.is_over)) as arriving:
         async for block in arriving:
@@ -118,7 +129,7 @@ async def follow_words(call: CallContext, blocks: AsyncIterator[bytes]) -> Async
                 yield told
     if stream.has_begun:
         yield stream.end()
-    elif not body:
+    elif not body or (kind.startswith("text/event-stream") and _BEGUN.search(body)):
         raise call.cut()
     else:
         yield Transcript(text=words_in(call, body), is_final=True)
@@ -133,7 +144,7 @@ class _Words:
         self._splitter = Splitter()
         self._text = ""
         self._final: str | None = None
-        self._has_ended = self._is_typed = False
+        self._has_ended = self._is_typed = self._is_in_segments = False
 
     def is_over(self) -> bool:
         return self._final is not None
@@ -169,6 +180,7 @@ class _Words:
             self._final = clean(told["text"])
         elif kind in ("", "message", "segment"):  # a server that sends its segments as they are
             self._text = f"{self._text} {words_of(self._call, told)}".strip()
+            self._is_in_segments = True
             return True
         return False
 
@@ -176,9 +188,10 @@ class _Words:
         """The final transcript.
 
         Raises:
-            AIProviderError: CUT_OFF where pieces came and not their end.
+            AIProviderError: CUT_OFF where pieces came and not their end, or nothing that is known.
         """
-        if self._final is None and self._is_typed and not self._has_ended:
+        is_known_whole = self._has_ended or (self._is_in_segments and not self._is_typed)
+        if self._final is None and not is_known_whole:
             raise self._call.cut()
         text = clean(self._text) if self._final is None else self._final
         return Transcript(text=text, is_final=True)

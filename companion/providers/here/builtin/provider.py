@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.language import tr
+from companion.providers.here.builtin import SPEC, VOICES
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
-from companion.providers.provider import Spec
 from companion.providers.wire.languages import Language
 
 if TYPE_CHECKING:
@@ -36,46 +37,6 @@ WORDS_PER_MINUTE = 175
 LONGEST_TEXT = 100_000
 """Characters of one request; a reply has a few thousand."""
 _log = logging.getLogger(__name__)
-
-VOICES = (
-    VoiceInfo(id="en-us", name="American"),
-    VoiceInfo(id="en-us+f3", name="American, higher"),
-    VoiceInfo(id="en-gb", name="British"),
-    VoiceInfo(id="en-gb+f3", name="British, higher"),
-    VoiceInfo(id="en-gb-x-rp", name="British, received pronunciation"),
-    VoiceInfo(id="en-gb-scotland", name="Scottish"),
-    VoiceInfo(id="en-029", name="Caribbean"),
-    VoiceInfo(id="de", name="German", language="de"),
-    VoiceInfo(id="fr-fr", name="French", language="fr"),
-    VoiceInfo(id="es", name="Spanish", language="es"),
-    VoiceInfo(id="es-419", name="Latin American Spanish", language="es-419"),
-    VoiceInfo(id="it", name="Italian", language="it"),
-    VoiceInfo(id="pt", name="Portuguese", language="pt"),
-    VoiceInfo(id="pt-br", name="Brazilian Portuguese", language="pt-br"),
-    VoiceInfo(id="nl", name="Dutch", language="nl"),
-    VoiceInfo(id="sv", name="Swedish", language="sv"),
-    VoiceInfo(id="pl", name="Polish", language="pl"),
-    VoiceInfo(id="uk", name="Ukrainian", language="uk"),
-    VoiceInfo(id="ru", name="Russian", language="ru"),
-    VoiceInfo(id="tr", name="Turkish", language="tr"),
-    VoiceInfo(id="hi", name="Hindi", language="hi"),
-    VoiceInfo(id="cmn", name="Mandarin Chinese", language="zh"),
-)
-"""The ones offered. Any other language of espeak-ng works by its tag, with "+f1".."+f5" or "+m1".."+m8" for its pitch."""
-
-SPEC = Spec(
-    name="builtin",
-    display_name="This computer",
-    roles=frozenset({Role.HEARS, Role.SPEAKS, Role.EMBEDS}),
-    default_models={Role.EMBEDS: "words"},
-    hears_live=True,
-    voices=VOICES,
-    summary="Whisper and a natural voice once they are here; until then plain ones: 44 of 100 words are wrong.",
-    summaries={
-        Role.HEARS: "Whisper once it is here; until then a plain recogniser: 44 of 100 words are wrong.",
-        Role.SPEAKS: "A natural voice once one is here; until then a plain one.",
-    },
-)
 
 
 class BuiltinProvider(EngineProvider):
@@ -104,7 +65,9 @@ class BuiltinProvider(EngineProvider):
         """
         text = speakable(request.text)
         if len(text) > LONGEST_TEXT:
-            raise AIProviderInvalidRequestError("The text is too long to be spoken at once.", self.spec.name)
+            raise AIProviderInvalidRequestError(
+                tr("The text is too long to be spoken at once."), self.spec.name
+            )
         if not text:
             return
         wanted = request.voice or self.tts_voice
@@ -152,10 +115,12 @@ class BuiltinProvider(EngineProvider):
             return
         if Language.of(request.language).base not in ("", "en"):
             raise AIProviderNotSupportedError(
-                "The built-in recogniser only understands English.",
+                tr("The built-in recogniser only understands English."),
                 self.spec.name,
                 who=self.spec.display_name,
-                hint="Fetch Whisper in Settings under Hearing, or choose an online provider. What you said is kept.",
+                hint=tr(
+                    "Fetch Whisper in Settings under Hearing, or choose an online provider. What you said is kept."
+                ),
             )
         async with aclosing(self.hear(request, "hear")) as words:
             async for told in words:
@@ -172,7 +137,7 @@ class BuiltinProvider(EngineProvider):
 
         vectors = tuple(vector(text, request.dimensions or DIMENSIONS) for text in request.texts)
         if not all(map(any, vectors)):
-            raise AIProviderInvalidRequestError("There is no word in one of the texts.", self.spec.name)
+            raise AIProviderInvalidRequestError(tr("There is no word in one of the texts."), self.spec.name)
         yield Embeddings(vectors=vectors, model=self.models[Role.EMBEDS])
 
     async def voices(self) -> Sequence[VoiceInfo]:
@@ -192,9 +157,11 @@ class BuiltinProvider(EngineProvider):
         except AIProviderError as error:
             return Health(ok=False, detail=error.message, kind=error.kind)
         voice = (
-            f"The voice {natural.label}" if natural else f"The built-in voice ({len(languages)} languages)"
+            tr("The voice {name}", name=natural.label)
+            if natural
+            else tr("The built-in voice ({n} languages)", n=len(languages))
         )
-        recogniser = "recogniser (English, rough)"
+        recogniser = tr("recogniser (English, rough)")
         if model:
             from companion.providers.here.whisper import label_of
 
@@ -202,7 +169,7 @@ class BuiltinProvider(EngineProvider):
         latency_ms = (time.perf_counter() - began) * 1000
         return Health(
             ok=True,
-            detail=f"{voice} and {recogniser} are ready.",
+            detail=tr("{voice} and {recogniser} are ready.", voice=voice, recogniser=recogniser),
             latency_ms=latency_ms,
         )
 

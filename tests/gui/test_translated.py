@@ -1,0 +1,152 @@
+"""The window in another language: nothing that a person reads, hears or points at is left in English."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QPlainTextEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from companion.gui import screenshots
+from companion.gui.labels import ReadingLabel
+from companion.gui.shortcuts import listed
+from companion.gui.theme import Look
+from companion.gui.tongue import speak
+from companion.gui.topbar import TopBar
+from companion.language import ENGLISH, PSEUDO, language
+from companion.paths import resources
+from tests.catalogues import catalogue
+
+ROOT = Path(__file__).parents[2]
+_KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del|Space|F\d)\b|^https?://")
+
+
+def test_every_text_of_every_page_went_through_the_catalogue(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    async def look(widget: QWidget, path: Path, *, is_last: bool = True) -> Path:
+        widget.show()
+        for _ in range(3):
+            QApplication.processEvents()
+            await asyncio.sleep(0.002)
+        for text in _texts(widget):
+            seen.setdefault(text, path.stem)
+        if is_last:
+            widget.close()
+            widget.deleteLater()
+        return path
+
+    monkeypatch.setattr(screenshots, "_picture", look)
+    views = [view for view in screenshots.VIEWS if view.language == PSEUDO]
+    screenshots.make_screenshots(tmp_path, views)
+    said = _staged()
+    english = {
+        f"{page}: {text}"
+        for text, page in seen.items()
+        if not re.search("[‹›]", text) and re.search("[A-Za-z]{3,}", text) and not _KEYS.search(text)
+        if " ".join(text.replace("\u200b", "").split()) not in said
+    }
+    assert len(seen) > 600, "they are not found any more"
+    assert not english
+
+
+def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QApplication) -> None:
+    says = lambda: QCoreApplication.translate("QPlatformTheme", "Cancel")  # noqa: E731 - asked three times
+    before = QLocale().name(), says()
+    speak(qapp, "de")
+    try:
+        assert (language(), QLocale().toString(1234.5), says()) == ("de", "1.234,5", "Abbrechen")
+        assert QLocale().dayName(1) == "Montag"
+    finally:
+        speak(qapp, ENGLISH)
+    assert (language(), says()) == (ENGLISH, before[1])
+    assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
+
+
+def test_keys_are_written_as_the_keyboards_of_the_language_do(qapp: QApplication) -> None:
+    speak(qapp, "de")
+    try:
+        keys = {key for key, _ in listed("space")}
+    finally:
+        speak(qapp, ENGLISH)
+    assert {"Strg+M", "Strg+Umschalt+L", "Esc", "F1"} <= keys
+    german = [said for entry in catalogue("de").values() for said in entry.translations]
+    assert not [said for said in german if "Ctrl" in said], "the texts name the keys as the list of them does"
+
+
+@pytest.fixture
+def from_the_right(qapp: QApplication) -> Iterator[None]:
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    yield
+    qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+
+
+@pytest.mark.usefixtures("from_the_right")
+def test_what_reads_from_the_right_begins_there(qtbot: QtBot) -> None:
+    look = Look(theme="light")
+    bar, lead = TopBar(look, tuple), ReadingLabel("\u05e9\u05dc\u05d5\u05dd", "said")
+    page = QWidget()
+    qtbot.addWidget(page)
+    for widget, wide in ((bar, 1000), (lead, 400)):
+        widget.setParent(page)
+        widget.resize(wide, 70)
+    page.resize(1000, 70)
+    page.show()
+    bar.show_practice("open-reflection", "Reflection", 0, 0)
+    QApplication.processEvents()
+    assert bar.practice.geometry().right() > 950, "the title is where a line begins"
+    ink = lead.grab().toImage()
+    ground = ink.pixelColor(1, 1)
+    columns = [x for x in range(ink.width()) for y in range(ink.height()) if ink.pixelColor(x, y) != ground]
+    assert min(columns) > ink.width() / 2
+
+
+def _texts(window: QWidget) -> Iterator[str]:
+    for widget in [window, *window.findChildren(QWidget)]:
+        yield from (
+            widget.windowTitle(),
+            widget.accessibleName(),
+            widget.accessibleDescription(),
+            widget.toolTip(),
+        )
+        if isinstance(widget, QLabel | QAbstractButton):
+            yield widget.text()
+        if isinstance(widget, QLineEdit | QPlainTextEdit):
+            yield widget.placeholderText()
+        if isinstance(widget, QComboBox):
+            yield from (widget.itemText(at) for at in range(widget.count()))
+        if isinstance(widget, QAbstractItemView) and (model := widget.model()) is not None:
+            columns = 1 if isinstance(widget, QListView) else min(6, model.columnCount(QModelIndex()))
+            for row in range(min(40, model.rowCount(QModelIndex()))):
+                for column in range(columns):
+                    for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+                        if isinstance(text := model.index(row, column).data(role), str):
+                            yield text
+
+
+def _staged() -> str:
+    """What people, models and files say in the pictures: content, which no catalogue has."""
+    files = [
+        *(ROOT / "companion" / "gui").glob("staged*.py"),
+        *(resources() / "practices").glob("*.md"),
+        *(resources() / "help").glob("*.md"),
+        *(resources() / name for name in ("models.yaml", "local_models.yaml")),
+    ]
+    return " ".join(" ".join(re.sub(r'["\n]+', " ", file.read_text("utf-8")) for file in files).split())
