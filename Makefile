@@ -25,7 +25,7 @@ test-long: $(VENV)/.ready-test
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 reliability: $(VENV)/.ready-test
-	@status=0; $(BIN)/python -m pytest -q -m "long or not long" $$(grep -rl "proof import prove" tests) $(ARGS) || status=$$?; \
+	@status=0; $(BIN)/python -m pytest -q -o faulthandler_timeout=900 -m "long or not long" $$(grep -rl "proof import prove" tests) $(ARGS) || status=$$?; \
 	$(BIN)/python -m tests.reliability.table; exit $$status
 
 check: lint types test

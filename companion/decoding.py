@@ -475,7 +475,11 @@ def read_file(path: Path, rate_hz: int = CAPTURE_RATE_HZ) -> Audio:
     except OSError as error:
         raise CompanionError(
             Kind.BAD_FILE,
-            tr("{name} could not be read: {why}.", name=path.name, why=error.strerror or tr("it is no file")),
+            tr(
+                "{name} could not be read: {why}.",
+                name=path.name,
+                why=error.strerror or tr("it is not a file"),
+            ),
             cause=error,
         ) from error
     return read_bytes(data, rate_hz, path.name)

@@ -103,6 +103,13 @@ class TakeOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneKept(Event):
+    """Whether the device stays open between takes, as the person chose; nothing is recorded of it."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalKeyChanged(Event):
     """The key that talks in every window, as the desktop names it; empty: this desktop gives none."""
 

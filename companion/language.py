@@ -27,6 +27,8 @@ _CONTEXT = "\x04"
 """Between context and text, as gettext has it."""
 _POINTS = {"de": (".", ",")}
 """What groups digits, and what stands before the fraction, where it is not as in English."""
+_STOPS = {"hi": "।"}
+"""What ends a sentence where it is no point."""
 _INDIAN = ("hi",)
 """Groups of two digits above the thousands."""
 
@@ -134,6 +136,11 @@ def trn(one: str, many: str, n: int, /, **values: object) -> str:
     english = one if n == 1 else many
     said = _catalogue.count(one, many, n) if _catalogue is not None else english
     return _filled(said, {"n": n, **values})
+
+
+def sentence(text: str) -> str:
+    """`text` with the full stop of the language."""
+    return f"{text}{_STOPS.get(language(), '.')}"
 
 
 def _bare(text: str) -> str:

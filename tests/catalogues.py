@@ -35,8 +35,12 @@ _TABLES: dict[str, tuple[object, ...]] = {
     "Verdict": (2, 3, "sentence", "hint"),
 }
 """The arguments of values that are `language.Worded`, by place or name."""
-_DATA = {"vendors.yaml": "summary", "local_models.yaml": "note", "care/help.yaml": "country|emergency"}
-"""Files of our own in which fields of every row are read by a person."""
+_DATA = {
+    "vendors.yaml": '"summary"|"display_name"(?=: "Other)',  # the others are names
+    "local_models.yaml": '"note"',
+    "care/help.yaml": '"country"|"emergency"|"call"|"text"',
+}
+"""Files of our own in which fields of a row are read by a person."""
 _HEADER = """msgid ""
 msgstr ""
 "Project-Id-Version: Companion\\n"
@@ -78,7 +82,7 @@ def texts() -> dict[str, tuple[str, list[str]]]:
                 files.append(name)
     for name, fields in _DATA.items():
         rows = (resources() / name).read_text("utf-8")
-        for quoted in re.findall(rf'"(?:{fields})": ("(?:[^"\\]|\\.)*")', rows):
+        for quoted in re.findall(rf'(?:{fields}): ("(?:[^"\\]|\\.)*")', rows):
             if re.search("[a-z]{2}", quoted):
                 found.setdefault(json.loads(quoted), ("", [f"resources/{name}"]))
     return found

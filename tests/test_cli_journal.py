@@ -194,6 +194,18 @@ def test_a_journal_is_verified_backed_up_and_restored(journal_of: Home, command:
     assert len(list(journal_of.data.glob("set-aside-*/journal.db"))) == 1
 
 
+def test_on_a_new_computer_the_passphrase_brings_a_backup_back(
+    journal_of: Home, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = tmp_path / "drive"
+    assert command("backup", str(drive))[0] == 0
+    (backup,) = drive.glob("*.db")
+    monkeypatch.setenv("COMPANION_HOME", str(tmp_path / "new"))
+    code, out, err = command("restore", str(backup))
+    assert (code, "Restored from" in out) == (0, True), err
+    assert "The river was" in command("list")[1]
+
+
 def test_a_conflicted_copy_is_merged_and_a_file_of_another_kind_refused(
     journal_of: Home, command: Command, tmp_path: Path
 ) -> None:

@@ -115,11 +115,12 @@ def test_another_language_says_it_counts_it_and_writes_its_numbers() -> None:
     assert tr("") == "", "the catalogue's header is no translation of nothing"
 
 
-def test_hindi_groups_digits_by_lakhs() -> None:
+def test_hindi_groups_digits_by_lakhs_and_ends_its_sentences() -> None:
     language.use(language.Catalogue("hi"))
     try:
         said = [tr("{n:,}", n=n) for n in (999, 1234, 123456, 12345678)]
         assert said == ["999", "1,234", "1,23,456", "1,23,45,678"]
+        assert language.sentence("ठीक") == "ठीक।"
     finally:
         language.use(None)
 

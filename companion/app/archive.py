@@ -23,7 +23,6 @@ from companion.app.opening import JournalOnDisk, no_passphrase
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, JournalOpened, Note, Trouble, TroubleCleared
 from companion.language import tr
-from companion.log import describe
 from companion.paths import Home
 from companion.ports import Journal
 from companion.tasks import report, spawn, stop, unbroken
@@ -319,31 +318,27 @@ class Archive:
 
     async def _give_keyring_back(self) -> None:
         """Where the keyring had a key of the journal and has none that fits: it gets a new one, if it can."""
-        from companion.journal.keys import SlotKind
-
-        journal = self._kept
-        if journal is None or SlotKind.KEYRING not in journal.opens_with:
-            return
-        try:
-            await self._disk.give_keyring(journal)
-        except CompanionError as error:
-            _log.info("the keyring gets no key of the journal: %s", describe(error))
-        else:
+        if self._kept is not None and await self._disk.give_keyring_back(self._kept):
             self._events.emit(Note(text=tr("This computer's keyring opens your journal again")))
 
     async def _put_back(self, backup: Path, passphrase: str, found: list[Joined]) -> None:
         if self.is_locked:
             raise _locked()
         self.claim()
-        key, slots = await self._disk.data_key(passphrase)
+        key, slots = await self._disk.data_key(passphrase, backup)
+        present = self._kept.key_and_id if self._kept is not None else None
         self._is_moving = True
         try:
             await self._shut()
-            found.append(await unbroken(self._disk.restore(backup, key, slots), name="restore a backup"))
+            found.append(
+                await unbroken(self._disk.restore(backup, key, slots, present), name="restore a backup")
+            )
         finally:
             self._is_moving, self._was_kept, self._why_shut = False, False, None
             by_passphrase = partial(self._disk.with_passphrase, passphrase)
             await (self._open(by_passphrase) if passphrase else self._open_or_tell())
+            if passphrase:
+                await self._give_keyring_back()
             self._tell_left()
         await self._is_open_now()
 

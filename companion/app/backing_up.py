@@ -111,7 +111,7 @@ class BackingUp:
         return made
 
     async def list(self) -> Sequence[Backup]:
-        """Newest first.
+        """Newest first, and after them those of other journals.
 
         Raises:
             CompanionError: FOLDER_UNUSABLE; JOURNAL_DAMAGED, there are no keys that can be read.
@@ -122,7 +122,7 @@ class BackingUp:
         """Reads every page of one. Raises `CompanionError`."""
         from companion.journal.backups import look_into
 
-        key, slots = await self._archive.key(passphrase)
+        key, slots = await self._archive.key(passphrase, path)
         return await asyncio.to_thread(look_into, path, key, slots.journal_id)
 
     async def restore(self, path: Path, passphrase: str = "") -> Joined:
@@ -215,7 +215,7 @@ class BackingUp:
             return False
         if self.standing.last_good is None:
             try:
-                made = await self.list()
+                made = [each for each in await self.list() if not each.is_other]
             except CompanionError:
                 made = []
             if made:
@@ -251,7 +251,7 @@ def _list(home: Home, folder: Path) -> Sequence[Backup]:
 
     try:
         slots = slots_of(home, folder)
-        return list_backups(folder, slots.journal_id) if slots is not None else []
+        return list_backups(folder, slots.journal_id if slots is not None else "", and_others=True)
     except OSError as error:
         raise unusable(folder, error) from error
 

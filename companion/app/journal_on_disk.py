@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from companion.events import Event, Trouble
 
 if TYPE_CHECKING:
     from companion.app.companion import Companion
-    from companion.journal.backups import Backup
+    from companion.journal.backups import Backup, Present
     from companion.journal.keys import KeySlots
     from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
@@ -69,10 +69,14 @@ class Verified:
         return {"path": str(self.path), "ok": self.is_sound, "detail": self.detail}
 
 
-async def key_of(app: Companion, ask: Ask) -> tuple[Secret, KeySlots]:
-    """Of the journal and its backups, whether the journal opens or not. Raises `CompanionError`."""
+async def key_of(app: Companion, ask: Ask, backup: Path | None = None) -> tuple[Secret, KeySlots]:
+    """Of the journal and its backups, whether the journal opens or not. Raises `CompanionError`.
+
+    Args:
+        backup: of the journal that this is of.
+    """
     try:
-        return await app.archive.key()
+        return await app.archive.key("", backup)
     except CompanionError as error:
         if error.kind not in (
             Kind.JOURNAL_LOCKED,
@@ -81,7 +85,7 @@ async def key_of(app: Companion, ask: Ask) -> tuple[Secret, KeySlots]:
             Kind.KEYRING_TIMEOUT,
         ):
             raise
-        return await app.archive.key(await asyncio.to_thread(ask, ASKS["enter"]))
+        return await app.archive.key(await asyncio.to_thread(ask, ASKS["enter"]), backup)
 
 
 async def verify(app: Companion, ask: Ask) -> list[Verified]:
@@ -89,7 +93,8 @@ async def verify(app: Companion, ask: Ask) -> list[Verified]:
     from companion.journal.backups import verify_file
 
     key, slots = await key_of(app, ask)
-    files = [app.home.journal, *(backup.path for backup in await app.backing_up.list())]
+    made = await app.backing_up.list()
+    files = [app.home.journal, *(backup.path for backup in made if not backup.is_other)]
     found = []
     for path in files:
         fault = await asyncio.to_thread(verify_file, path, key, slots.journal_id, path == app.home.journal)
@@ -138,13 +143,17 @@ async def restore(app: Companion, ask: Ask, wanted: Path | None) -> tuple[Path, 
     """
     from companion.journal.backups import restore_backup
 
-    key, slots = await key_of(app, ask)
     made = [backup.path for backup in await app.backing_up.list()]
     path = next((path for path in made if wanted is None or path.name == str(wanted)), wanted)
     if path is None or not await asyncio.to_thread(path.is_file):
         where = f"They lie in {app.backing_up.folder}."
         raise CompanionError(Kind.BAD_FILE, "There is no such backup.", hint=where)
-    joined, _ = await asyncio.to_thread(restore_backup, app.home, path, key, slots)
+    key, slots = await key_of(app, ask, path)
+    present: Present | None = None
+    with suppress(CompanionError):  # where nothing opens it, it is put aside
+        here, its = await app.archive.key()
+        present = here, its.journal_id
+    joined, _ = await asyncio.to_thread(restore_backup, app.home, path, key, slots, present)
     return path, joined
 
 

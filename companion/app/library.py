@@ -110,7 +110,7 @@ class Library(Ground):
         """Room on the disk for the moment it is full."""
         from companion.app.spare_room import SpareRoom
 
-        return SpareRoom(self.archive, self.events)
+        return SpareRoom(self.home, self.archive, self.events)
 
     @cached_property
     def lock(self) -> Lock:

@@ -18,6 +18,7 @@ from companion.places import try_to_write
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from companion.journal.backups import Present
     from companion.journal.keys import KeySlots
     from companion.journal.salvage import Joined
     from companion.journal.store import JournalState, SqlJournal
@@ -106,17 +107,22 @@ class JournalOnDisk:
         self._made = str(uuid.uuid4()) if state.is_new else ""
         return await open_journal(self._home, passphrase=passphrase, journal_id=self._made or None)
 
-    async def data_key(self, passphrase: str = "") -> tuple[Secret, KeySlots]:
+    async def data_key(self, passphrase: str = "", backup: Path | None = None) -> tuple[Secret, KeySlots]:
         """The key of the journal and of its backups, also where the journal itself does not open.
+
+        Args:
+            backup: the key of the journal that this is of, which may be another one.
 
         Raises:
             CompanionError: JOURNAL_LOCKED, WRONG_PASSPHRASE, JOURNAL_MISSING (there are no keys), JOURNAL_DAMAGED.
         """
-        from companion.journal.backups import slots_of
-        from companion.journal.copies import folder_of
+        from companion.journal.backups import slots_for, slots_of
         from companion.journal.keys import SlotKind
 
-        slots = await asyncio.to_thread(slots_of, self._home, folder_of(self._home.journal))
+        if backup is not None:
+            slots = await asyncio.to_thread(slots_for, self._home, backup)
+        else:
+            slots = await asyncio.to_thread(slots_of, self._home, self._backups())
         if slots is None:
             raise CompanionError(Kind.JOURNAL_MISSING, tr("There is no journal here yet."))
         wrapping_key = None
@@ -125,11 +131,13 @@ class JournalOnDisk:
         key, _ = await slots.unlock(wrapping_key=wrapping_key, passphrase=passphrase or None)
         return key, slots
 
-    async def restore(self, backup: Path, key: Secret, slots: KeySlots) -> Joined:
+    async def restore(
+        self, backup: Path, key: Secret, slots: KeySlots, present: Present | None = None
+    ) -> Joined:
         """As `restore_backup`."""
         from companion.journal.backups import restore_backup
 
-        joined, _ = await asyncio.to_thread(restore_backup, self._home, backup, key, slots)
+        joined, _ = await asyncio.to_thread(restore_backup, self._home, backup, key, slots, present)
         return joined
 
     async def give_keyring(self, journal: SqlJournal) -> None:
@@ -137,6 +145,19 @@ class JournalOnDisk:
         vault, key = await self._vault(), secrets.token_bytes(32)
         await vault.put_journal_key((await self.look()).journal_id, key)
         await journal.set_wrapping_key(key)
+
+    async def give_keyring_back(self, journal: SqlJournal) -> bool:
+        """The same where the keyring had a key of it once; whether it has one now."""
+        from companion.journal.keys import SlotKind
+
+        if SlotKind.KEYRING not in journal.opens_with:
+            return False
+        try:
+            await self.give_keyring(journal)
+        except CompanionError as error:
+            _log.info("the keyring gets no key of the journal: %s", describe(error))
+            return False
+        return True
 
     async def helpful(self, error: CompanionError) -> tuple[Action, ...]:
         """The buttons that help: a passphrase is only asked for where there is one, or one can be chosen.

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from companion.app.archive import Archive, Place
+from companion.app.synced import synced_by
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, Trouble, TroubleCleared, TurnFinished, UserSaid
 from companion.language import tr
+from companion.paths import Home
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 class SpareRoom:
     """One per app."""
 
-    def __init__(self, archive: Archive, events: Events) -> None:
-        self._archive, self._events = archive, events
+    def __init__(self, home: Home, archive: Archive, events: Events) -> None:
+        self._home, self._archive, self._events = home, archive, events
         self._looking: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
         self._is_told = False
@@ -48,9 +50,13 @@ class SpareRoom:
         if reserve is None:
             return
         self._tell_use(reserve)
-        if makes and await asyncio.to_thread(reserve.make) and self._is_told:
+        if makes and await asyncio.to_thread(self._make, reserve) and self._is_told:
             self._is_told = False
             self._events.emit(TroubleCleared(kinds=frozenset({Kind.DISK_FULL})))
+
+    def _make(self, reserve: Reserve) -> bool:
+        """Not where another program would carry it to other computers."""
+        return not synced_by(self._home.data) and reserve.make()
 
     def _tell_use(self, reserve: Reserve) -> None:
         if not reserve.was_used:

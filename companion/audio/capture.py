@@ -18,7 +18,7 @@ from companion.audio.pulse import Watch
 from companion.audio.remarks import Remarks, ignore
 from companion.audio.ring import Ring
 from companion.errors import CompanionError, Kind
-from companion.events import Event
+from companion.events import Event, MicrophoneKept
 from companion.flow import CAPTURE_RATE_HZ, FRAME_BYTES, FRAME_MS
 from companion.language import tr
 from companion.pcm import SILENCE_DB, Resampler, level_db
@@ -152,7 +152,7 @@ class DeviceMicrophone:
         """
         self.device_name = device_name
         self.keeps_open = keeps_open
-        self.remarks = Remarks("input", device_name, tell)
+        self.remarks, self._tell = Remarks("input", device_name, tell), tell
         self._may_reach_back = may_reach_back
         self._kept: _Input | None = None
 
@@ -169,6 +169,7 @@ class DeviceMicrophone:
                     await self.rest()
                 if self._kept is not None:
                     kept, self._kept = self._kept, None
+                    self._tell(MicrophoneKept(is_open=False))
                     take.take_over(kept, PRE_ROLL_S if self._may_reach_back() else 0.0)
                 else:
                     await take.open()
@@ -188,6 +189,7 @@ class DeviceMicrophone:
         if not self.keeps_open or self._kept is not None or used.is_dead or not used.is_open:
             return False
         used.wake, self._kept = None, used
+        self._tell(MicrophoneKept(is_open=True))
         return True
 
     async def close(self) -> None:
@@ -200,6 +202,7 @@ class DeviceMicrophone:
         kept, self._kept = self._kept, None
         if kept is not None:
             await close_within_limit(kept.close, kept.label)
+            self._tell(MicrophoneKept(is_open=False))
 
 
 class DeviceTake:

@@ -509,9 +509,12 @@ async def _restore(app: Companion, args: argparse.Namespace) -> int:
     finally:
         door.leave()
     if args.json:
-        print_json({"path": str(path), "newer_reflections": joined.sessions, "newer_turns": joined.turns})
+        newer = {"newer_reflections": joined.sessions, "newer_turns": joined.turns}
+        print_json({"path": str(path), **newer, "recordings": joined.recordings})
     else:
         print(f"Restored from {path}, with {joined.turns:,} newer turns of the file before")
+        if joined.recordings:
+            print(f"{joined.recordings:,} recordings came back too.")
         print("The file before is kept beside it.")
     return 0
 

@@ -42,9 +42,9 @@ def read(path: Path, out: BinaryIO) -> None:
     except (Refused, TooMuch) as refused:
         tell({"refused": str(refused)})
     except MemoryError:
-        tell({"refused": mark("It needs more memory than a journal can take.")})
+        tell({"refused": mark("It needs more memory than reading a journal may use.")})
     except RecursionError:
-        tell({"refused": mark("It is nested too deeply to be a journal.")})
+        tell({"refused": mark("Its parts are nested too deeply for a journal.")})
     out.flush()
 
 

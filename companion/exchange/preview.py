@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from companion.days import date_in_words
-from companion.language import mark, number, tr, trn
+from companion.language import mark, number, sentence, tr, trn
 
 FUTURE, EARLY, TWICE = "future", "early", "twice"
 ODD: Mapping[str, Callable[[int], str]] = {
@@ -37,7 +37,7 @@ _UNKEPT: Mapping[str, Callable[[int], str]] = {
     "weather report": lambda n: trn("{n:,} weather report", "{n:,} weather reports", n),
     "rating": lambda n: trn("{n:,} rating", "{n:,} ratings", n),
 }
-"""What stays outside, by the words of the readers of `formats`."""
+"""What is left out, by the words of the readers of `formats`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Preview:
                 )
             )
         for kind, count in self.odd.items():
-            said.append(f"{ODD[kind](count)}.")
+            said.append(sentence(ODD[kind](count)))
         if self.skipped_count:
             said.append(
                 trn(
@@ -110,15 +110,20 @@ class Preview:
                     self.skipped_count,
                 )
             )
-        said += [f"{entries(count)}: {tr(text)}." for text, count in self.remarks.items()]
+        said += [sentence(f"{entries(count)}: {tr(text)}") for text, count in self.remarks.items()]
         if self.unkept:
             things = ", ".join(_unkept(count, kind) for kind, count in self.unkept.items())
-            said.append(tr("Not kept yet: {things}. They stay in the file you import from.", things=things))
+            said.append(
+                tr(
+                    "Companion cannot keep these yet: {things}. They stay in the file you import from.",
+                    things=things,
+                )
+            )
         if self.sounds:
             said.append(
                 trn(
-                    "With {n:,} recording, which are sealed like all others here.",
-                    "With {n:,} recordings, which are sealed like all others here.",
+                    "With {n:,} recording, encrypted like all others here.",
+                    "With {n:,} recordings, encrypted like all others here.",
                     self.sounds,
                 )
             )
@@ -132,7 +137,7 @@ class Preview:
             )
         if len(self.journals) > 1:
             names = ", ".join(self.journals)
-            said.append(tr("It holds {n} journals: {names}.", n=len(self.journals), names=names))
+            said.append(tr("There are {n} journals in it: {names}.", n=len(self.journals), names=names))
         return said
 
     def left_outside(self) -> list[str]:

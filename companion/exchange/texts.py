@@ -80,7 +80,7 @@ def parsed(data: bytes) -> Any:
             raise BadMember(mark("the file ends too early")) from error
         raise BadMember(f"it is not JSON: line {error.lineno}, column {error.colno}") from error
     except (RecursionError, ValueError) as error:
-        raise BadMember(mark("it is nested too deeply to be a journal")) from error
+        raise BadMember(mark("its parts are nested too deeply for a journal")) from error
 
 
 def _number(digits: str) -> float:

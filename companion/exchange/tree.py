@@ -160,7 +160,7 @@ class Archive:
             with self._zip.open(info) as file:
                 data = file.read(MOST_FILE_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise BadMember(mark("it is damaged, or packed in a way that is not understood")) from error
+            raise BadMember(mark("it is damaged, or packed in a way that Companion does not know")) from error
         if len(data) > MOST_FILE_BYTES:
             raise BadMember(_too_large())
         return data
@@ -175,7 +175,9 @@ class Archive:
         if total > MOST_BYTES:
             raise Refused(mark("Unpacked, the archive is larger than 2 GB."))
         if total > SMALL and total > MOST_RATIO * max(1, size):
-            raise Refused(mark("The archive unpacks to far more than a journal can be; it was not opened."))
+            raise Refused(
+                mark("Unpacked, the archive would be far larger than any journal, so it was not opened.")
+            )
         for info in infos:
             name = info.filename.replace("\\", "/")
             if info.is_dir() or is_hidden(name):
@@ -259,7 +261,7 @@ def _read_file(path: Path) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise BadMember(mark("it is no file"))
+                raise BadMember(mark("it is not a file"))
             data = file.read(MOST_FILE_BYTES + 1)
     except OSError as error:
         raise BadMember(f"it cannot be read ({error.strerror or 'the disk refuses'})") from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -27,7 +26,7 @@ from companion.gui.theme import Look
 from companion.language import mark, tr
 
 _SIDE_BY_SIDE_SCALE = 1.3
-"""Largest text with which the country stands beside the lines."""
+"""Largest text with which the country has a place of its own; else it stands beside its emergency number."""
 _TITLE = mark("There are people to talk to right now.")
 _TITLES = {
     Concern.MEDICAL: mark("Please call for help now."),
@@ -55,11 +54,11 @@ def lines_of(shown: Help) -> tuple[str, str]:
         told = tr(
             "{name}, day and night: call {call}, or text {text}",
             name=line.name,
-            call=line.call,
-            text=line.text,
+            call=tr(line.call),
+            text=tr(line.text),
         )
         return emergency, told
-    return emergency, tr("{name}, day and night: call {call}", name=line.name, call=line.call)
+    return emergency, tr("{name}, day and night: call {call}", name=line.name, call=tr(line.call))
 
 
 class CareCard(QFrame):
@@ -90,25 +89,27 @@ class CareCard(QFrame):
         self.close_button.clicked.connect(self.hide)
         words = QVBoxLayout()
         words.setSpacing(3)
-        for each in (self.title, self.emergency, self.line, self.quiet):
-            words.addWidget(each)
+        self._first = QHBoxLayout()
+        self._first.setSpacing(14)
+        self._first.addWidget(self.emergency, 1)
+        words.addWidget(self.title)
+        words.addLayout(self._first)
+        words.addWidget(self.line)
+        words.addWidget(self.quiet)
         self._country = QWidget()
-        self._country_row = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._country)
-        self._country_row.setContentsMargins(0, 0, 0, 0)
-        self._country_row.setSpacing(8)
-        self._country_row.addWidget(self.region_label)
-        self._country_row.addWidget(self.region, 1)
+        country = QVBoxLayout(self._country)
+        country.setContentsMargins(0, 0, 0, 0)
+        country.setSpacing(8)
+        country.addWidget(self.region_label)
+        country.addWidget(self.region, 1)
         self._side = QVBoxLayout()
         self._side.setSpacing(8)
         self._side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(17, 11, 12, 12)
         row.setSpacing(14)
         row.addLayout(words, 1)
         row.addLayout(self._side)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(17, 11, 12, 12)
-        self._column.setSpacing(6)
-        self._column.addLayout(row)
         self._dress()
         self.hide()
 
@@ -124,9 +125,8 @@ class CareCard(QFrame):
     def _dress(self) -> None:
         self.close_button.setIcon(icons.icon("close", self._look.colour("accent"), 16))
         is_large = self._look.scale > _SIDE_BY_SIDE_SCALE
-        direction = QBoxLayout.Direction.LeftToRight if is_large else QBoxLayout.Direction.TopToBottom
-        self._country_row.setDirection(direction)
-        (self._column if is_large else self._side).addWidget(self._country, 0, Qt.AlignmentFlag.AlignTop)
+        self.region_label.setVisible(not is_large)
+        (self._first if is_large else self._side).addWidget(self._country, 0, Qt.AlignmentFlag.AlignTop)
         self._side.setStretch(1, 0 if is_large else 1)
 
     @staticmethod

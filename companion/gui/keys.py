@@ -220,6 +220,11 @@ def key_name(key: int | str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+def key_in_a_sentence(key: int) -> str:
+    """The same after "hold": "the space bar", "F8"."""
+    return tr("the space bar") if key == _SPACE else key_name(key)
+
+
 def talks_everywhere(key: str) -> str:
     """What a person is told about talking from other windows; `key` is the desktop's, empty where it gives none."""
     if key:

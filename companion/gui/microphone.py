@@ -35,6 +35,8 @@ class Open(StrEnum):
     """What is said is a take."""
     WAITING = "waiting"
     """Hands-free: it is open, and a take begins by speaking."""
+    KEPT = "kept"
+    """Between takes, and nothing is recorded: the person wants the device to stay open."""
     PAUSED = "paused"
     """Hands-free, and closed while a dialog is in front."""
 
@@ -43,17 +45,28 @@ _WORDS = {
     Open.OPENING: mark("Opening"),
     Open.LISTENING: mark("Listening"),
     Open.WAITING: mark("Microphone open"),
+    Open.KEPT: mark("Microphone kept open"),
     Open.PAUSED: mark("Hands-free paused"),
 }
-_SHORT = {**_WORDS, Open.WAITING: mark("Mic open"), Open.PAUSED: mark("Paused")}
+_SHORT = {
+    **_WORDS,
+    Open.WAITING: mark("Mic open"),
+    Open.KEPT: mark("Kept open"),
+    Open.PAUSED: mark("Paused"),
+}
 """For the rail."""
 _DOES = {
     Open.OPENING: mark("The microphone is opening. Press to stop."),
     Open.LISTENING: mark("The microphone is open: what you say is recorded. Press to stop and send."),
     Open.WAITING: mark("The microphone is open and a turn begins when you speak. Press to close it."),
+    Open.KEPT: mark(
+        "The microphone stays open between recordings, as chosen under Sound. Nothing is recorded."
+    ),
     Open.PAUSED: mark("Hands-free listening is paused while a dialog is in front."),
 }
 _FILLED = frozenset({Open.LISTENING, Open.OPENING})
+_ONLY_TOLD = frozenset({Open.PAUSED, Open.KEPT})
+"""A press there does nothing."""
 
 
 class MicrophoneState(QObject):
@@ -71,7 +84,7 @@ class MicrophoneState(QObject):
         self._is_free = self._is_closed = False
         self._takes = 0
         """That are open; one lasts a moment longer than its phase, while the device closes."""
-        self._has_dialog = False
+        self._is_kept = self._has_dialog = False
         self._end_take, self._mute = end_take, mute
         self.stop = events.watch(self._watch)
 
@@ -85,6 +98,8 @@ class MicrophoneState(QObject):
             return Open.WAITING
         if self._takes:
             return Open.LISTENING
+        if self._is_kept:
+            return Open.KEPT
         return Open.PAUSED if self._is_free and self._has_dialog else Open.CLOSED
 
     def pause(self, *, is_paused: bool) -> None:
@@ -109,6 +124,9 @@ class MicrophoneState(QObject):
                 self.changed.emit()
             case e.TakeOpened():
                 self._takes += 1 if event.is_open else -1
+                self.changed.emit()
+            case e.MicrophoneKept():
+                self._is_kept = event.is_open
                 self.changed.emit()
             case e.HandsFreeChanged():
                 self._is_free = event.is_on and not event.is_muted
@@ -150,7 +168,7 @@ class MicrophoneSign(QAbstractButton):
         before, self._shown = self._shown, self._state.open
         if self._shown is before:
             return
-        self.setEnabled(self._shown is not Open.PAUSED)
+        self.setEnabled(self._shown not in _ONLY_TOLD)
         self._name()
         self.updateGeometry()
         self.setVisible(self._shown is not Open.CLOSED)
@@ -218,7 +236,13 @@ class MicrophoneSign(QAbstractButton):
         is_filled = self._shown in _FILLED
         edge = "ink" if self.hasFocus() else "accent" if self._shown is not Open.PAUSED else "line"
         painter.setPen(QPen(self._look.colour(edge), 2 if self.hasFocus() else 1))
-        ground = "accent" if is_filled else "accent_soft" if self._shown is Open.WAITING else "surface"
+        ground = (
+            "accent"
+            if is_filled
+            else "accent_soft"
+            if self._shown in (Open.WAITING, Open.KEPT)
+            else "surface"
+        )
         painter.setBrush(self._look.colour(ground))
         painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
 

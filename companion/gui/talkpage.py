@@ -13,11 +13,12 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QW
 from companion import events as e
 from companion.days import When
 from companion.flow import Role, TurnRecord
+from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
-from companion.language import mark, tr
+from companion.language import mark, sentence, tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,7 +60,7 @@ def where_it_goes(hosts: Mapping[Role, str]) -> str:
         tr((_ALSO if place else _GOES)[roles], host=host)
         for place, (host, roles) in enumerate(by_host.items())
     ]
-    return f"{', '.join(told)}."
+    return sentence(", ".join(told))
 
 
 class TalkPage(QWidget):
@@ -110,7 +111,7 @@ class TalkPage(QWidget):
         column.addStretch(1)
         self.area.height_changed.connect(self._place)
         look.changed.connect(self._place)
-        self.show_talk_key("Space")
+        self.show_talk_key(key_named("Space"))
         self.show_script(False)
 
     @property
@@ -191,9 +192,13 @@ class TalkPage(QWidget):
         self.opening.setText(question)
         self._fit_opening()
 
-    def show_talk_key(self, name: str) -> None:
-        key = tr("the space bar") if name.lower() == "space" else name
-        self.how.setText(tr("Hold the button or {key} and speak. Take your time; pauses are fine.", key=key))
+    def show_talk_key(self, key: int) -> None:
+        self.how.setText(
+            tr(
+                "Hold the button or {key} and speak. Take your time; pauses are fine.",
+                key=key_in_a_sentence(key),
+            )
+        )
 
     def show_asking(self, *, asks_mood: bool) -> None:
         """Whether the person is asked how they are, before and after."""
@@ -296,7 +301,7 @@ class TalkPage(QWidget):
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()
-        area = min(self.area.wanted_height, high)
+        area = self.area.wanted_height
         above = max(0, high - area + self._look.px(OVERLAP_PX - 32))
         script = above
         if self._has_earlier and not self.earlier.isHidden():
@@ -312,7 +317,8 @@ class TalkPage(QWidget):
         if self.has_script:
             self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
-        self.area.setGeometry(0, high - area, wide, area)
+        top = max(high - area, -OVERLAP_PX)  # on a page too low for it the air above the button goes first
+        self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
         if self._has_closing:
             self.closing.raise_()

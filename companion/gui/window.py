@@ -158,7 +158,7 @@ class Window(QMainWindow):
         self.status.shows_times = appearance.show_times
         self.keys.key = key_named(talk.key)
         name = key_name(self.keys.key)
-        self.page.show_talk_key(name)
+        self.page.show_talk_key(self.keys.key)
         self.page.show_asking(asks_mood=self._host.settings.practice.ask_mood)
         self.page.area.show_keys(name, EVERYWHERE, mode=talk.mode)
 

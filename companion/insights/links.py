@@ -16,7 +16,7 @@ from itertools import accumulate
 from math import sqrt
 
 from companion.insights.rows import Row, Span, Table, figure
-from companion.language import mark, number, tr, trn
+from companion.language import mark, number, tr, trc, trn
 
 LEAST_SIDE = 20
 """Marked days with it, and without it."""
@@ -233,7 +233,7 @@ def _table(links: Sequence[Link]) -> Table:
     return Table(
         (
             *(tr("Seen together with"), tr("Days with"), tr("Days without")),
-            *(tr("Steps"), tr("Effect"), tr("Chance")),
+            *(trc("of the mood", "Steps"), tr("Effect"), tr("Chance")),
         ),
         tuple(
             (

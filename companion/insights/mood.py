@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from math import exp, sqrt
 
 from companion import days
@@ -22,6 +23,7 @@ _POINTS = 72
 _NARROWEST_DAYS, _WIDTH_SHARE = 4.0, 1 / 18
 _KNOWN = 1.2
 """How much weight of marks near by a point of the line needs; less is a gap."""
+_MANY_MARKS = 2_000
 _FAR = 3.0
 """Widths of the window after which a mark counts nothing."""
 
@@ -137,12 +139,12 @@ def _line(marks: Sequence[Mark], span: Span) -> Line:
     width = max(_NARROWEST_DAYS, span.days * _WIDTH_SHARE)
     first, last = marks[0].at, marks[-1].at
     stretches: list[list[Point]] = [[]]
-    low = 0
+    low, weighed = 0, _weighed(marks)
     for n in range(_POINTS):
         at = first + (last - first) * n / (_POINTS - 1)
-        while marks[low].at < at - _FAR * width:  # marks are in order: what is far behind stays so
+        while weighed[low].at < at - _FAR * width:  # marks are in order: what is far behind stays so
             low += 1
-        point = _point(marks, low, at, width)
+        point = _point(weighed, low, at, width)
         if point is None:
             stretches.append([])
         else:
@@ -150,16 +152,37 @@ def _line(marks: Sequence[Mark], span: Span) -> Line:
     return Line(tuple(marks), tuple(tuple(stretch) for stretch in stretches if len(stretch) > 1))
 
 
-def _point(marks: Sequence[Mark], low: int, at: float, width: float) -> Point | None:
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Marks that are looked at as one."""
+
+    at: float
+    number: int
+    total: int
+    squares: int
+
+
+def _weighed(marks: Sequence[Mark]) -> list[_Weighed]:
+    """Each by itself; of very many those of a day together, which no line of years shows."""
+    if len(marks) <= _MANY_MARKS:
+        return [_Weighed(mark.at, 1, mark.mood, mark.mood**2) for mark in marks]
+    found = []
+    for day, group in groupby(marks, key=lambda mark: int(mark.at)):
+        moods = [mark.mood for mark in group]
+        found.append(_Weighed(day + 0.5, len(moods), sum(moods), sum(mood**2 for mood in moods)))
+    return found
+
+
+def _point(marks: Sequence[_Weighed], low: int, at: float, width: float) -> Point | None:
     weight = total = squares = 0.0
     for n in range(low, len(marks)):
         away = (marks[n].at - at) / width
         if away > _FAR:
             break
         w = exp(-away * away / 2)
-        weight += w
-        total += w * marks[n].mood
-        squares += w * marks[n].mood ** 2
+        weight += w * marks[n].number
+        total += w * marks[n].total
+        squares += w * marks[n].squares
     if weight < _KNOWN:
         return None
     mean = total / weight

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from companion.errors import CompanionError
 from companion.journal.database import open_for_look
 from companion.journal.keys import derive
-from companion.journal.spool import open_take
-from companion.paths import sync_folder
+from companion.journal.spool import open_take, sealed_whole
+from companion.paths import sync_folder, write_atomically
 
 if TYPE_CHECKING:
     from companion.log import Secret
@@ -96,6 +96,15 @@ def try_all(takes: Path, key: Secret, wanted: Collection[str]) -> Tried:
         except CompanionError:
             damaged += 1
     return Tried(len(wanted) - missing - damaged, missing, damaged)
+
+
+def reseal_all(source: Path, target: Path, old: Secret, new: Secret) -> None:
+    """The recordings of one journal sealed as another one's; those that do not open are left out. Raises OSError."""
+    old_key, new_key = derive(old, "takes"), derive(new, "takes")
+    for path in sorted(source.glob("*.take")) if source.is_dir() else ():
+        with suppress(CompanionError):
+            sealed = sealed_whole(open_take(path, old_key, path.stem).pcm, new_key, path.stem)
+            write_atomically(target / path.name, sealed)
 
 
 def _copy(source: Path, target: Path, wanted: Collection[str], *, replaces: bool = True) -> list[Path]:

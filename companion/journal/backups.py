@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
-from companion.journal.backed_sounds import copy_sounds, folder_beside, kept_in, put_back, remove_others
+from companion.journal.backed_sounds import (
+    copy_sounds,
+    folder_beside,
+    kept_in,
+    put_back,
+    remove_others,
+    reseal_all,
+)
 from companion.journal.backup_folders import KnownFolder, forget, known_folders, lost, remember
 from companion.journal.copies import new_aside
 from companion.journal.database import (
@@ -48,7 +55,9 @@ _STAMP = "%Y%m%d-%H%M%S"
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 _MONTH_DAYS = 31
 _LINES = 5
-_MENDED = "mended.db"
+_MENDED, _TAKES = "mended.db", "restoring-takes"
+Present = tuple["Secret", str]
+"""What opens the journal of this home: its key, and which it is."""
 _UNKNOWN_IDS = 2_000
 """How far above a backup's last id a damaged file is searched that does not say how far it goes."""
 
@@ -60,6 +69,8 @@ class Backup:
     path: Path
     made_at: float
     bytes: int
+    is_other: bool = False
+    """It is of another journal than that of this home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +83,21 @@ class About:
     """When the newest reflections began, and their first words."""
 
 
-def list_backups(folder: Path, journal_id: str) -> list[Backup]:
-    """Those of this journal, newest first; none where there is no such folder. Raises OSError."""
+def list_backups(folder: Path, journal_id: str, *, and_others: bool = False) -> list[Backup]:
+    """Those of this journal, newest first; none where there is no such folder. Raises OSError.
+
+    Args:
+        and_others: after them those of other journals: one began anew on this computer, and the drive has the old one's.
+    """
     found = []
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
             named = _NAME.fullmatch(path.name)
-            if named and named[1] == journal_id[:8]:
+            is_other = named is not None and named[1] != journal_id[:8]
+            if named and (and_others or not is_other):
                 made = datetime.strptime(named[2], _STAMP).replace(tzinfo=UTC)
-                found.append(Backup(path, made.timestamp(), path.stat().st_size))
-    return sorted(found, key=lambda backup: backup.made_at, reverse=True)
+                found.append(Backup(path, made.timestamp(), path.stat().st_size, is_other))
+    return sorted(found, key=lambda backup: (backup.is_other, -backup.made_at))
 
 
 def make_backup(home: Home, folder: Path, key: Secret, journal_id: str, now: float) -> Backup:
@@ -185,8 +201,14 @@ def _reflections(look: Connection) -> tuple[int, list[tuple[float, str]]]:
     return count, [(at, " ".join(text.split())[:120]) for at, text in rows]
 
 
-def restore_backup(home: Home, backup: Path, key: Secret, slots: KeySlots) -> tuple[Joined, Path | None]:
+def restore_backup(
+    home: Home, backup: Path, key: Secret, slots: KeySlots, present: Present | None = None
+) -> tuple[Joined, Path | None]:
     """Makes the backup the journal, with what only the present file holds as far as that can be read.
+
+    Args:
+        key: of the journal that the backup is of; `slots` likewise.
+        present: what opens the present file, where that is another journal; None: nothing does, and it is only put aside.
 
     The present file stays, in a folder beside. Killed at any moment, either of them is the journal, or it is told as
     missing with its backups. Nobody may have it open.
@@ -203,14 +225,16 @@ def restore_backup(home: Home, backup: Path, key: Secret, slots: KeySlots) -> tu
         _remove_with_log(growing)
         shutil.copyfile(backup, growing)
         os.chmod(growing, 0o600)
-        present = _readable(home, backup, key, slots.journal_id)
-        joined = _with_newer(present, growing, key, slots)
+        if is_other := _is_other(home, slots):
+            joined = _with_other(home, growing, key, slots, present)
+        else:
+            joined = _with_newer(_readable(home, backup, key, slots.journal_id), growing, key, slots)
         _remove_with_log(home.journal.with_name(_MENDED))
         look_into(growing, key, slots.journal_id)
         kept = kept_in(growing, key, slots.journal_id)
-        came = put_back(folder_beside(backup.parent, slots.journal_id), home.takes, kept)
-        joined.recordings = len(came)
-        aside = _put_in_place(home, growing, slots)
+        takes = home.data / _TAKES if is_other else home.takes
+        joined.recordings = len(put_back(folder_beside(backup.parent, slots.journal_id), takes, kept))
+        aside = _put_in_place(home, growing, slots, is_other=is_other)
     except OSError as error:
         _remove_with_log(growing)
         raise unsaved(error) from error
@@ -246,6 +270,29 @@ def _readable(home: Home, backup: Path, key: Secret, journal_id: str) -> Path:
     return home.journal
 
 
+def _is_other(home: Home, slots: KeySlots) -> bool:
+    """Whether the journal of this home is another one than that of these keys."""
+    with suppress(CompanionError):
+        here = read_slots(home.key_slots)
+        return here is not None and here.journal_id != slots.journal_id
+    return False
+
+
+def _with_other(home: Home, growing: Path, key: Secret, slots: KeySlots, present: Present | None) -> Joined:
+    """With all that the journal of this home holds; its recordings are sealed anew, beside, to be put in place with it."""
+    shutil.rmtree(home.data / _TAKES, ignore_errors=True)
+    opened = open_database(growing, key=key, journal_id=slots.journal_id, has_entries=False)
+    with closing(opened.connection) as into:
+        if opened.is_read_only:
+            raise CompanionError(Kind.JOURNAL_FOREIGN, tr("A newer Companion made this backup."))
+        joined = Joined()
+        if present is not None and home.journal.exists():
+            joined = merge_file(into, home.journal, *present)
+            reseal_all(home.takes, home.data / _TAKES, present[0], key)
+        into.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return joined
+
+
 def _with_newer(present: Path, growing: Path, key: Secret, slots: KeySlots) -> Joined:
     opened = open_database(growing, key=key, journal_id=slots.journal_id, has_entries=False)
     with closing(opened.connection) as into:
@@ -264,7 +311,7 @@ def _with_newer(present: Path, growing: Path, key: Secret, slots: KeySlots) -> J
     return joined
 
 
-def _put_in_place(home: Home, growing: Path, slots: KeySlots) -> Path | None:
+def _put_in_place(home: Home, growing: Path, slots: KeySlots, *, is_other: bool) -> Path | None:
     aside = None
     present = [home.journal.with_name(home.journal.name + end) for end in ("-wal", "-shm", "")]
     if any(path.exists() for path in present):
@@ -275,11 +322,23 @@ def _put_in_place(home: Home, growing: Path, slots: KeySlots) -> Path | None:
         for path in present:
             with suppress(FileNotFoundError):
                 path.rename(aside / path.name)
+    # It holds what it holds: what the file before had beyond is told now, not at each start.
+    keys = slots.told_of(has_entries=True, last_turn=0)
+    if is_other:
+        _change_takes(home, aside)
+        write_slots(home.key_slots, keys)  # killed here, it is told as missing, and can be restored again
     os.replace(growing, home.journal)
     sync_folder(home.data)
-    # It holds what it holds: what the file before had beyond is told now, not at each start.
-    write_slots(home.key_slots, slots.told_of(has_entries=True, last_turn=0))
+    write_slots(home.key_slots, keys)
     return aside
+
+
+def _change_takes(home: Home, aside: Path | None) -> None:
+    """The recordings of the journal before go with it; those that were sealed anew are there."""
+    with suppress(FileNotFoundError):
+        home.takes.rename((aside or new_aside(home.data)) / home.takes.name)
+    with suppress(FileNotFoundError):
+        (home.data / _TAKES).rename(home.takes)
 
 
 def _remove_with_log(path: Path) -> None:
@@ -350,6 +409,22 @@ def _clear_rows(
     if failed is not None:
         raise failed
     lost(home, folder.path, gone)
+
+
+def slots_for(home: Home, backup: Path) -> KeySlots | None:
+    """The key slots of the journal that a backup is of: this home's, or those beside it; None: there are none.
+
+    Raises:
+        CompanionError: JOURNAL_DAMAGED.
+    """
+    named = _NAME.fullmatch(backup.name)
+    if named is None:
+        return slots_of(home, backup.parent)
+    with suppress(CompanionError):
+        here = read_slots(home.key_slots)
+        if here is not None and here.journal_id[:8] == named[1]:
+            return here
+    return read_slots(backup.parent / f"keyslots-{named[1]}.json") or slots_of(home, backup.parent)
 
 
 def slots_of(home: Home, folder: Path) -> KeySlots | None:

@@ -327,6 +327,14 @@ def _seal(pcm: bytes, key: bytes, take_id: str, number: int) -> bytes:
     return struct.pack(">I", len(sealed)) + sealed
 
 
+def sealed_whole(pcm: bytes, key: bytes, take_id: str) -> bytes:
+    """The file of a recording that is over."""
+    starts = range(0, len(pcm), _MOST_RECORD_BYTES)
+    return MAGIC + b"".join(
+        _seal(pcm[at : at + _MOST_RECORD_BYTES], key, take_id, number) for number, at in enumerate(starts)
+    )
+
+
 def _bound_to(take_id: str, number: int) -> bytes:
     return f"companion take {take_id} record {number}".encode()
 

@@ -20,7 +20,7 @@ from companion.calls import Spelling
 from companion.days import date_in_words
 from companion.errors import CompanionError, Kind
 from companion.flow import Role, Usage
-from companion.language import mark, tr
+from companion.language import mark, sentence, tr
 from companion.paths import resources
 
 _DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$|:latest$")
@@ -283,11 +283,11 @@ class Catalogue:
         said = tr(told, label=entry.label, day=date_in_words(entry.retires))
         successor = self.find(entry.successor, entry.provider)
         if successor is None:
-            return f"{said}."
+            return sentence(said)
         instead = tr(
             "its vendor names {label} ({model}) instead", label=successor.label, model=successor.model
         )
-        return f"{said}; {instead}."
+        return sentence(f"{said}; {instead}")
 
     def warn_once(self, model: str, provider: str) -> None:
         """Puts the warning about a model in use into the log, once per process."""

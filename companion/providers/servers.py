@@ -322,7 +322,7 @@ class Discovery:
         elif not answered:
             answered = tr("It answers.")
         if not self.roles:
-            unsaid = tr("What can be asked is not said: enter a model where you choose it.")
+            unsaid = tr("It does not list its models: enter a model's name where you choose it.")
             return f"{answered} {unsaid}"
         can = _listed([self._can(role) for role in _VERBS if role in self.roles], tr(" and "))
         told = tr("They can {what}.", what=can) if self.answered else tr("It can {what}.", what=can)

@@ -180,3 +180,31 @@ async def test_a_copy_that_went_apart_is_joined_and_put_aside(home: Home) -> Non
         assert await made.synced() == ("", [])
         assert len(list(home.data.glob("set-aside-*/*.db"))) == 1
         await made.close()
+
+
+async def test_on_a_new_computer_the_old_journal_comes_back_with_what_was_said_meanwhile(
+    home: Home, tmp_path: Path
+) -> None:
+    ring, drive = Keyring(), tmp_path / "drive"
+    ring.fault = Kind.NO_KEYRING
+    drive.mkdir()
+    async with running(home, ring) as run:
+        await run.archive.use_passphrase(PASSPHRASE)
+        await run.say("on the old one")
+        await backing(run, home, str(drive)).make()
+    new = Home(config=tmp_path / "c", data=tmp_path / "d", state=tmp_path / "s")
+    async with running(new) as run:
+        await run.say("on the new one")
+        made = backing(run, new, str(drive))
+        (backup,) = await made.list()
+        assert backup.is_other
+        for words in ("", "a guess"):
+            with pytest.raises(CompanionError) as caught:
+                await made.restore(backup.path, words)
+            assert caught.value.kind in PASSPHRASE_MAY_OPEN
+            assert await run.texts() == ["on the new one"]
+        joined = await made.restore(backup.path, PASSPHRASE)
+        assert joined.turns == 1
+        assert sorted(await run.texts()) == ["on the new one", "on the old one"]
+        assert [each.is_other for each in await made.list()] == [False]
+        await made.close()

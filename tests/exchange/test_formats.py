@@ -378,7 +378,7 @@ def test_jrnl_text_of_old_versions_and_with_dates_that_do_not_exist(tmp_path: Pa
         written(tmp_path / "odd.txt", "[2020-13-45 09:00] Never.\nbody\n[2020-01-02 10:00] Once.\nbody\n")
     )
     assert odd.days == ["2020-01-02"]
-    assert odd.account["skipped"] == [["[2020-13-45 09:00] Never.", "there is no date that exists"]]
+    assert odd.account["skipped"] == [["[2020-13-45 09:00] Never.", "it has no date that exists"]]
     us = read(written(tmp_path / "us.txt", "[3/4/2020 9:00 AM] First.\n[3/28/2020 9:00 AM] Later.\n"))
     assert us.days == ["2020-03-04", "2020-03-28"]
 
@@ -445,7 +445,9 @@ async def test_the_process_gives_a_preview_in_plain_sentences(tmp_path: Path) ->
     assert told == [25, 50]
     assert preview.headline == "64 reflections from Day One, 27 October 2019 to 20 April 2024"
     assert preview.left_outside() == ["Journal: z: its date is missing or does not exist"]
-    assert any("Not kept yet: 1 place, 1 weather report" in note for note in preview.notes())
+    assert any(
+        "Companion cannot keep these yet: 1 place, 1 weather report" in note for note in preview.notes()
+    )
     assert len(list(incoming.entries())) == 64
     again = incoming.without({"dayone:1", "dayone:2"})
     assert (again.preview.new, again.preview.here) == (62, 2)

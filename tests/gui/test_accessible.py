@@ -10,11 +10,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
+from companion.events import Phase, PhaseChanged
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
 from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
 from tests.gui.settings_host import StagedHost, settle, shown
@@ -161,6 +163,25 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
         assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True) == pill.label
+    await freed(window)
+    Look().wear()
+
+
+async def test_beside_the_card_of_help_large_text_leaves_room_to_talk_and_to_write(
+    qapp: QApplication,
+) -> None:
+    window = staged("care", font_scale=2.0)
+    window.resize(900, 600)
+    window._host.events.emit(PhaseChanged(turn=1, phase=Phase.READY))
+    await settle()
+    area, page = window.page.area, window.page
+    top = area.button.mapTo(page, area.button.rect().center()).y() - RADIUS_PX
+    assert top >= -1, "the button is whole"
+    field = area.composer.field
+    line = field.mapTo(page, field.viewport().rect().center()).y() + field.fontMetrics().height() / 2
+    assert line <= page.height(), "so is the line that is written"
+    for words in (window.care.title, window.care.emergency, window.care.line, window.care.quiet):
+        assert words.height() >= words.heightForWidth(words.width()), words.text()
     await freed(window)
     Look().wear()
 

@@ -104,3 +104,13 @@ async def test_a_folder_that_another_program_copies_is_told_and_what_went_apart_
     host.backups.program = ""
     shown.refresh()
     await until(lambda: not shown.synced.text)
+
+
+async def test_backups_of_another_journal_are_listed_after_those_of_this_one(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    host.backups.kept = [Backup(Path("/b/old.db"), 1_773_614_700.0, 1_000_000, is_other=True)]
+    shown = section(dialog)
+    await until(shown.restore.isEnabled)
+    assert shown.made.itemText(0).endswith("1.0 MB · of another journal")
+    assert shown.state.text().startswith("No backup yet")

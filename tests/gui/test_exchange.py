@@ -127,7 +127,7 @@ async def test_an_import_is_seen_kept_and_undone(importing: Callable[[Host], Imp
     told = words_of(dialog)
     assert "12 reflections from Day One, 3 March 2019 to 5 May 2024" in told
     assert "3 entries already in the journal" in told
-    assert "Not kept yet: 31 pictures." in told
+    assert "Companion cannot keep these yet: 31 pictures." in told
     assert dialog.outside.item(0).text() == "Journal: 9: its date is missing or does not exist[2J"
     assert dialog.keep.text() == "Import 12 reflections"
     dialog.choices["future"].click()

@@ -128,6 +128,9 @@ async def test_an_empty_journal_explains_itself(window: Window) -> None:
     page = window.pages.insights
     assert page.sentence.text() == "Nothing to show yet"
     assert page.message.isVisible()
+    page.sentence.setText("What is written here is longer in another language. " * 3)
+    await settle()
+    assert page.sentence.height() >= page.sentence.heightForWidth(page.sentence.width()), "its end is not cut"
     page.start.click()
     assert window.shows_talk
 

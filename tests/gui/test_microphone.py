@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
-from companion.events import HandsFreeChanged, LevelMeasured, Phase
+from companion.events import HandsFreeChanged, LevelMeasured, MicrophoneKept, Phase, TakeOpened
 from companion.gui.microphone import MicrophoneSign, Open, SignOn
 from companion.gui.passphrase import PassphraseDialog
 from companion.gui.staged import StagedHost, idle, journal
@@ -94,6 +94,23 @@ def test_it_shows_what_the_microphone_really_does_and_a_press_ends_it(
     sign.click()
     assert host.pressed == [does]
     assert window.microphone.open is shows, "it changes when the microphone does, not before"
+
+
+def test_a_device_that_is_kept_open_is_shown_between_recordings(window: Window, host: StagedHost) -> None:
+    idle(host)
+    sign = sign_of(window)
+    host.emit(MicrophoneKept(is_open=True))
+    assert (window.microphone.open, sign.isVisible(), sign.isEnabled()) == (Open.KEPT, True, False)
+    assert "Nothing is recorded" in sign.toolTip()
+    host.phase(Phase.LISTENING)
+    assert window.microphone.open is Open.LISTENING
+    host.emit(TakeOpened(is_open=True))
+    host.phase(Phase.TRANSCRIBING)
+    assert window.microphone.open is Open.LISTENING, "until the device is let go"
+    host.emit(TakeOpened(is_open=False))
+    assert window.microphone.open is Open.KEPT
+    host.emit(MicrophoneKept(is_open=False))
+    assert not sign.isVisible()
 
 
 def test_while_a_dialog_is_in_front_the_pause_is_told(window: Window, host: StagedHost) -> None:

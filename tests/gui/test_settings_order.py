@@ -256,7 +256,7 @@ async def test_the_country_of_help_is_chosen_by_its_name(
         combo = row_of(dialog, "care.region").control
         assert isinstance(combo, QComboBox)
         words = [combo.itemText(place) for place in range(combo.count())]
-        assert words[0] == combo.currentText() == "As this computer says: Austria"
+        assert words[0] == combo.currentText() == "As the system: Austria"
         assert words.index("South Africa") < words.index("Bulgaria: emergency number only")
         assert words[1:] == sorted(words[1:], key=lambda each: ("only" in each, each))
         combo.setCurrentIndex(words.index("Germany"))

@@ -22,7 +22,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from companion.care.help import load
 from companion.gui import screenshots
+from companion.gui.care import lines_of
 from companion.gui.labels import ReadingLabel
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
@@ -89,6 +91,16 @@ def test_keys_are_written_as_the_keyboards_of_the_language_do(qapp: QApplication
     assert {"Strg+M", "Strg+Umschalt+L", "Esc", "F1"} <= keys
     german = [said for entry in catalogue("de").values() for said in entry.translations]
     assert not [said for said in german if "Ctrl" in said], "the texts name the keys as the list of them does"
+
+
+def test_every_country_s_help_is_named_without_english(qapp: QApplication) -> None:
+    speak(qapp, "de")
+    try:
+        named = [line for each in load().values() for line in lines_of(each)]
+    finally:
+        speak(qapp, ENGLISH)
+    assert len(named) > 60
+    assert not [line for line in named if re.search(r"\b(or|from|call|text|police|Dutch)\b|to \d", line)]
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.insights import Row, Span, summary
+from companion.insights import Row, Span, mood, summary
 from companion.insights.memories import memories_of, same_days
 from companion.insights.mood import mood_line_of
 from companion.insights.pictures import figures_of
@@ -219,3 +221,20 @@ def test_a_leap_day_comes_back_on_the_28th() -> None:
         date(2023, 2, 28),
     ]
     assert same_days(date(2028, 2, 29), 2023) == [date(2024, 2, 29)]
+
+
+def test_the_line_of_very_many_marks_is_that_of_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = Random(7)
+    first = datetime(2020, 1, 1)
+    rows = [
+        Row(began=first + timedelta(hours=5 * n), mood_before=chance.randint(-3, 3), mood_after=2)
+        for n in range(2_500)
+    ]
+    span = Span.of(Choice.ALL, rows[-1].day, rows[0].day)
+    quick = mood_line_of(rows, span).before.stretches
+    monkeypatch.setattr(mood, "_MANY_MARKS", 10_000)
+    exact = mood_line_of(rows, span).before.stretches
+    assert [len(stretch) for stretch in quick] == [len(stretch) for stretch in exact]
+    for one, other in zip(chain(*quick), chain(*exact), strict=True):
+        assert abs(one.mood - other.mood) < 0.02
+        assert abs(one.spread - other.spread) < 0.02

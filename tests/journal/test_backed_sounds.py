@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from companion.journal.backed_sounds import folder_beside, held_in, kept_in, try_all
-from companion.journal.backups import make_backup, restore_backup
+from companion.journal.backups import make_backup, restore_backup, slots_for
 from companion.journal.copies import folder_of
 from companion.journal.store import SqlJournal, open_journal
 from companion.paths import Home
@@ -65,6 +65,45 @@ async def test_they_come_back_with_the_journal_on_another_computer(
     await other.close()
     again, _ = restore_backup(there, made.path, key, slots)
     assert again.recordings == 0  # they are there already
+
+
+async def test_a_backup_of_another_journal_takes_in_what_was_begun_meanwhile(
+    opened: Opener, home: Home, tmp_path: Path
+) -> None:
+    """A new computer, on which something was said before the old journal was brought back."""
+    journal = await opened()
+    _, old_take = await with_sound(journal, "By the weir.")
+    await journal.close()
+    key, slots = await keys_of(home)
+    made = make_backup(home, tmp_path / "drive", key, slots.journal_id, time.time())
+    there = Home(config=tmp_path / "c", data=tmp_path / "d", state=tmp_path / "s")
+    begun = await open_journal(there, wrapping_key=bytes(32))
+    _, new_take = await with_sound(begun, "Said on the new one.")
+    present = begun.key_and_id
+    await begun.close()
+    for opens in (None, present):
+        found = slots_for(there, made.path)
+        assert found is not None
+        assert found.journal_id == slots.journal_id
+        joined, aside = restore_backup(there, made.path, key, found, opens)
+        assert aside is not None
+        assert {"journal.db", "keyslots.json", "takes"} <= {path.name for path in aside.iterdir()}
+        other = await open_journal(there, wrapping_key=KEYRING)
+        texts = {session.title for session in await other.list.page()}
+        assert texts == {"By the weir."} | ({"Said on the new one."} if opens else set())
+        assert joined.turns == (1 if opens else 0)
+        for take_id in (old_take, *([new_take] if opens else [])):
+            assert await other.read_take(take_id) == SECOND
+        assert await other.waiting_takes() == []
+        await other.close()
+        if opens is None:  # once more, from before
+            shutil.rmtree(there.takes)
+            for path in there.data.glob("journal.db*"):
+                path.unlink()
+            there.key_slots.unlink()
+            for path in aside.iterdir():
+                path.rename(there.data / path.name)
+            aside.rmdir()
 
 
 async def test_every_one_is_opened_to_its_end_where_it_is_verified(opened: Opener, home: Home) -> None:

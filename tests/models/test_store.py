@@ -208,7 +208,7 @@ def test_another_models_bytes_are_refused_and_what_was_there_stays(store: ModelS
     wrong = {**FILES, "model.bin": bytes(len(FILES["model.bin"]))}
     error = refused(lambda: store.import_from(laid(tmp_path / "wrong", wrong)))
     assert error.kind is Kind.BAD_FILE
-    assert "its sum is another" in error.message
+    assert "its checksum is different" in error.message
     assert store.state("hearing", "base") is State.READY
     assert [path.name for path in (store.folder / "hearing").iterdir()] == ["base"]
 

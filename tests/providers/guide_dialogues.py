@@ -1,6 +1,6 @@
 """Whole talks with the offline guide, one text file each, for a reader to judge.
 
-python -m tests.providers.guide_dialogues          writes build/dialogues/*.txt
+python -m tests.providers.guide_dialogues          writes build/dialogues/*.txt, and open talks into build/dialogues/open
 """
 
 from __future__ import annotations
@@ -150,11 +150,23 @@ def talk(practice: str, hour: int, said: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def open_talks() -> dict[str, list[str]]:
+    """Name -> what the person says, of `tests/data/guide/talks.txt`."""
+    text = (Path(__file__).parent.parent / "data" / "guide" / "talks.txt").read_text("utf-8")
+    sections = (section.strip().splitlines() for section in text.split("\n## ")[1:])
+    return {name: [line for line in lines if line] for name, *lines in sections}
+
+
 def main(folder: Path = Path("build/dialogues")) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for practice, (hour, said) in TALKS.items():
         path = folder / f"{practice}.txt"
         path.write_text(talk(practice, hour, said), "utf-8")
+        print(path)
+    (folder / "open").mkdir(exist_ok=True)
+    for name, told in open_talks().items():
+        path = folder / "open" / f"{name}.txt"
+        path.write_text(talk("open-reflection", 20, told), "utf-8")
         print(path)
 
 

@@ -202,7 +202,7 @@ async def test_a_file_that_is_not_whole_is_refused_with_what_is_missing(folder: 
     os.truncate(path, 200_000)
     async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
-    assert "half is not whole" in error.message
+    assert "half is incomplete" in error.message
     assert "Fetch it again" in error.hint
     assert shared_minds().pid is None
 
@@ -234,7 +234,7 @@ async def test_another_kind_of_file_is_no_model(folder: Path) -> None:
     write(folder / "letter.gguf").write_text("Dear all", encoding="ascii")
     async with MindProvider(models_dir=folder.parent) as provider:
         error = await refusal(provider)
-    assert "letter is no model" in error.message
+    assert "letter is not a model" in error.message
 
 
 async def test_without_a_model_the_folder_is_named(folder: Path) -> None:

@@ -97,17 +97,18 @@ def _commit() -> str:
 
 def figures() -> frozenset[int | str]:
     """Promises that have a fresh figure."""
-    return frozenset(row["promise"] for row in _fresh())
+    return frozenset(row["promise"] for row in fresh())
 
 
-def _fresh() -> list[dict[str, Any]]:
+def fresh() -> list[dict[str, Any]]:
+    """Every figure of this commit, whether it holds or not."""
     return [row for row in _kept().values() if row["commit"].rstrip("+") == _commit().rstrip("+")]
 
 
 def table() -> str:
     """The ledger as Markdown: a promise without a fresh figure has no row."""
     lines = ["| promise | figure | promised | kept | cases | clock |", "|---|---|---|---|---|---|"]
-    for row in _fresh():
+    for row in fresh():
         unit = f" {row['unit']}" if row["unit"] else ""
         bound = f"{row['bound']} {row['threshold']}{unit}"
         kept = "yes" if row["holds"] else "missed" if row.get("is_goal") else "**no**"

@@ -25,6 +25,7 @@ from companion.settings.layers import load_settings
 from tests.reliability import point_child
 from tests.reliability.point_child import CHEAP, NEW, OLD, SCENARIOS, SOUND, disk
 from tests.reliability.proof import prove
+from tests.whole.tracer import need_strace
 
 STEPS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,mkdir,link"
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(", re.MULTILINE)
@@ -126,8 +127,7 @@ async def killed_at(folder: Path, made: Path, scenario: str, point: Point) -> li
 
 def test_nothing_is_called_safe_before_it_is_synced(tmp_path: Path) -> None:
     """Promise 10: between the last write of anything and its acknowledgement lies a sync."""
-    if shutil.which("strace") is None:
-        pytest.skip("no strace here")
+    need_strace()
     early, acks = [], 0
     for scenario in SCENARIOS:
         home, log = tmp_path / scenario, tmp_path / "log"
@@ -148,8 +148,7 @@ def test_nothing_is_called_safe_before_it_is_synced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stride", [48, pytest.param(1, marks=pytest.mark.long)])
 async def test_killed_before_any_step_on_the_disk_nothing_is_lost(tmp_path: Path, stride: int) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("no strace here")
+    need_strace()
     wrong: list[str] = []
     count = 0
     for scenario in SCENARIOS:

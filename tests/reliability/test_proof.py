@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability import proof
+from tests.reliability.table import page
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,13 @@ def test_a_damaged_ledger_is_begun_anew() -> None:
         proof.LEDGER.write_text(damage, encoding="utf-8")
         proof.prove(1, "x", 0, 0, cases=1)
         assert len(rows()) == 1
+
+
+def test_the_page_of_the_help_has_one_figure_of_each_promise_and_every_missed_goal() -> None:
+    proof.prove(21, "cuts", 100, 100, cases=200, unit="%", at_least=True)
+    proof.prove(21, "stalls", 0, 0, cases=20)
+    proof.prove("answers", "slips found", 0.4, 0.8, cases=19, at_least=True, is_goal=True)
+    text = page(proof.fresh())
+    assert "| Cuts | 100 % | at least 100 % | 200 |" in text
+    assert "Stalls" not in text
+    assert "| Slips found | 0.4 | at least 0.8 | 19 |" in text.partition("Missed")[2]

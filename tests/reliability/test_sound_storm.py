@@ -18,7 +18,7 @@ from companion.audio import devices
 from companion.audio.capture import KEPT_S, DeviceMicrophone, DeviceTake
 from companion.audio.playback import QUEUE_S, DevicePlayer
 from companion.errors import CompanionError, Kind
-from companion.events import DeviceNoted, Event
+from companion.events import DeviceNoted, Event, MicrophoneKept
 from companion.flow import FRAME_MS, Audio
 from companion.tasks import spawn
 from tests.audio.test_capture import Unread
@@ -243,6 +243,28 @@ async def test_what_a_busy_app_cannot_read_in_time_is_bounded_and_counted_as_it_
     )
     told = sum(event.lost_s for event in seen if isinstance(event, DeviceNoted))
     assert told == pytest.approx(real * FRAME_MS / 1000, abs=0.1), "and the person is told"
+
+
+async def test_a_device_that_is_kept_open_says_so_as_long_as_it_is(card: Card) -> None:
+    seen = list[Event]()
+    card.there.append(Plugged("built in", is_input=True))
+    card._initialize()
+    microphone = DeviceMicrophone(keeps_open=True, tell=seen.append)
+
+    def shown() -> bool:
+        told = [event for event in seen if isinstance(event, MicrophoneKept)]
+        return bool(told) and told[-1].is_open
+
+    for _ in range(3):
+        take = await microphone.open()
+        assert not shown(), "the take is shown"
+        await asyncio.sleep(0.1)
+        await take.close()
+        assert shown()
+        assert len(card.streams) == 1
+    await microphone.rest()
+    assert not shown()
+    assert not card.streams
 
 
 async def test_a_voice_that_is_much_faster_than_its_speaker_waits(card: Card) -> None:

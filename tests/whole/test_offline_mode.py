@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.reliability.proof import prove
 from tests.whole.desk import DATA, RunningApp, desk
+from tests.whole.tracer import need_strace
 
 pytestmark = pytest.mark.whole
 ELSEWHERE = """\
@@ -35,12 +35,7 @@ _ANY = re.compile(r"\bsocket(?:pair)?\(AF_")
 
 def strace(log: Path) -> list[str]:
     """The command that writes every socket call of a program and its children to `log`; skips where there is none."""
-    probe = ["strace", "-e", "trace=none", "true"]
-    if shutil.which("strace") is None or subprocess.run(probe, check=False, capture_output=True).returncode:
-        says = "no strace here that may look: sudo apt-get install --no-install-recommends strace"
-        if os.environ.get("CI"):
-            pytest.fail(says)
-        pytest.skip(says)
+    need_strace()
     # -D: what is started is the program itself, so that signals reach it
     return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=network", "-o", str(log)]
 

@@ -21,7 +21,7 @@ _DOCUMENTS: tuple[tuple[str, str, Fits, Read], ...] = (
     ("diarium", "Diarium", listed.fits_diarium, listed.read_diarium),
 )
 """Kinds of JSON documents: name, label, how one is known, what reads it."""
-KNOWN = (
+KNOWN = mark(
     "Day One, Day One Classic, jrnl, Journey, Daylio, Apple Journal, Diarium, Mini Diary, RedNotebook, "
     "daily notes in Markdown (Obsidian), and Companion itself"
 )
@@ -94,10 +94,10 @@ def _what_it_is(broken: dict[str, str], *, is_alone: bool) -> str:
     for why in broken.values():
         if is_alone or len(broken) == 1:
             return f"{why[:1].upper()}{why[1:]}."
-    return f"No journal was found in it. What can be read: {KNOWN}."
+    return f"No journal was found in it. These can be read: {KNOWN}."
 
 
 def _tell_untaken(tree: Tree, reading: Reading, taken: set[str], broken: dict[str, str]) -> None:
     for name in tree.names():
         if name not in taken and name.lower().endswith(_TOLD_ENDINGS):
-            reading.skip(name, broken.get(name, "it is no part of a journal that can be read"))
+            reading.skip(name, broken.get(name, "it is not part of a journal that Companion can read"))

@@ -48,7 +48,7 @@ def _read_page(text: str, name: str, tree: Tree, reading: Reading) -> None:
     file = name.rpartition("/")[2]
     moment = _day(page.words("pageHeader"), file)
     if moment is None:
-        reading.skip(file, mark("its date is not understood, or does not exist"))
+        reading.skip(file, mark("its date cannot be understood, or does not exist"))
         return
     mood_word, mood = "", None
     for kind, asset_id in page.assets:

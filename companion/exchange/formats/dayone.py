@@ -27,7 +27,7 @@ _MOMENT = re.compile(
 _LINK = re.compile(r"\[([^\[\]]{1,400})\]\(dayone2?://[^)\n]{0,400}\)")
 _MEDIA = {"photos": "picture", "audios": "recording", "videos": "video", "pdfAttachments": "document"}
 _FOLDERS = {"photos": "photos", "audios": "audios", "videos": "videos", "pdfAttachments": "pdfs"}
-ZONE_UNKNOWN = mark("the time zone is not known, so that of this computer counts")
+ZONE_UNKNOWN = mark("its time zone is not known, so this computer's is used")
 
 
 def fits(document: object) -> bool:

@@ -196,7 +196,7 @@ def read_minidiary(document: Mapping[str, Any], _name: str, _tree: Tree, reading
     for day, entry in document["entries"].items():
         moment = times.from_iso(day)
         if moment is None or not isinstance(entry, Mapping):
-            reading.skip(f"the entry of {day}", _NO_DATE if moment is None else mark("it is no entry"))
+            reading.skip(f"the entry of {day}", _NO_DATE if moment is None else mark("it is not an entry"))
             continue
         reading.add(
             moment,

@@ -60,7 +60,7 @@ def read_months(tree: Tree, reading: Reading, taken: set[str]) -> None:
             taken.add(name)
             reading.recognised("rednotebook", "RedNotebook")
             if len(text) > _MAX_MONTH:
-                raise BadMember(mark("it is larger than a month can be"))
+                raise BadMember(mark("it is too large for one month"))
             days = _values(text)
         except BadMember as bad:
             reading.skip(name, str(bad))
@@ -156,7 +156,9 @@ def read_notes(tree: Tree, reading: Reading, taken: set[str], endings: tuple[str
     if found_any:
         taken.update(others)
         for name in others:
-            reading.skip(name.rpartition("/")[2], mark("it has no date in its name, so it is no daily note"))
+            reading.skip(
+                name.rpartition("/")[2], mark("there is no date in its name, so it is not a daily note")
+            )
 
 
 def _account_for_pictures(body: str, pictures: frozenset[str], reading: Reading) -> bool:

@@ -50,7 +50,7 @@ def _read_lines(lines: list[str], name: str, tree: Tree, reading: Reading) -> No
             continue
         entry = from_document(document)
         if entry is None:
-            reading.skip(f"{name}, line {number}", mark("it is no reflection, or damaged"))
+            reading.skip(f"{name}, line {number}", mark("it is not a reflection, or it is damaged"))
             continue
         reading.keep(_with_sounds(entry, folder, tree, reading), what=f"{name}, line {number}")
     found = reading.entries + reading.skipped_count - before

@@ -75,7 +75,7 @@ def _read_dayone(lines: list[str], reading: Reading) -> None:
     )
     for page in _dayone_pages(lines, first):
         if page.moment is None:
-            reading.skip(page.head, mark("its date does not exist, or is not understood"))
+            reading.skip(page.head, mark("its date does not exist, or cannot be understood"))
             continue
         tags = next((value for name, value in page.fields.items() if name.casefold() in _TAG_FIELDS), "")
         about = {name.casefold() for name in page.fields}
@@ -119,7 +119,7 @@ def _read_jrnl(lines: list[str], reading: Reading, *, is_month_first: bool) -> N
         words = "\n".join(page.lines).strip()
         if page.moment is None:
             if words or page.head:
-                reading.skip(page.head or mark("the first lines"), mark("there is no date that exists"))
+                reading.skip(page.head or mark("the first lines"), mark("it has no date that exists"))
             continue
         title, is_starred = without_star(page.head)
         tags = (*at_tags(f"{title}\n{words}"), *hashtags(f"{title}\n{words}"))

@@ -47,7 +47,7 @@ class ExportDialog(Steps):
         self.forms: dict[str, QRadioButton] = {}
         self._build_choice(self.page())
         column = self.page()
-        self.progress = Progress(tr("How far the export is"))
+        self.progress = Progress(tr("How much has been exported"))
         column.addWidget(self.progress)
         column.addStretch(1)
         column = self.page()

@@ -15,15 +15,15 @@ from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
 from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
-from companion.language import mark, tr, trn
+from companion.language import mark, sentence, tr, trn
 
 _TITLE = mark("Bring in another journal")
 _WHAT = mark(
-    "This can be read: {known}. Choose the file you exported there, or the folder; which journal it is shows by "
-    "itself."
+    "This can be read: {known}. Choose the file you exported there, or the folder. Companion sees by itself "
+    "which journal it is."
 )
 _SAFE = mark(
-    "It is read by a process without network. First you see what would come in; nothing is kept before you say so."
+    "The file is read without any network. First you see what would come in, and nothing is kept before you say so."
 )
 _CHOOSE, _READ, _LOOK, _DONE = range(4)
 
@@ -41,12 +41,12 @@ class ImportDialog(Steps):
         self._batch = 0
         self.setAcceptDrops(True)
         column = self.page()
-        for words in (tr(_WHAT, known=KNOWN), tr(_SAFE)):
+        for words in (tr(_WHAT, known=tr(KNOWN)), tr(_SAFE)):
             column.addWidget(text_label(words, "soft"))
         column.addWidget(text_label(tr("You can also drop the file here."), "caption"))
         column.addStretch(1)
         column = self.page()
-        self.progress = Progress(tr("How far the file is read"))
+        self.progress = Progress(tr("How much of the file has been read"))
         column.addWidget(self.progress)
         column.addStretch(1)
         self._build_preview(self.page())
@@ -89,9 +89,9 @@ class ImportDialog(Steps):
             box.toggled.connect(self._count)
             self.choices[kind] = box
             inner.addWidget(box)
-        self._named = text_label(tr("What stays outside"), "small")
+        self._named = text_label(tr("What is left out"), "small")
         self.outside = QListWidget()
-        self.outside.setAccessibleName(tr("What stays outside, and why"))
+        self.outside.setAccessibleName(tr("What is left out, and why"))
         self.outside.setWordWrap(True)
         self.outside.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.outside.setProperty("framed", "true")
@@ -154,7 +154,7 @@ class ImportDialog(Steps):
         told = set()
         for kind, box in self.choices.items():
             count = preview.odd.get(kind, 0)
-            told.add(f"{ODD[kind](count)}.")
+            told.add(sentence(ODD[kind](count)))
             box.setText(leave_out(kind, count))
             box.setChecked(False)
             box.setVisible(count > 0)
@@ -187,14 +187,14 @@ class ImportDialog(Steps):
     def _keep(self) -> None:
         if self._incoming is not None:
             incoming = self._incoming
-            self.progress.show_far(tr("All of it is kept at once, or nothing."), 0, 0)
+            self.progress.show_far(tr("Either all of it is imported, or nothing is."), 0, 0)
             self.turn_to(_READ, tr("Keeping it …"), self.cancel)
             self.begin(lambda: self._take(incoming), lambda: self._show(incoming.preview))
 
     async def _take(self, incoming: Incoming) -> None:
         batch = await self._host.take(incoming, self._left_out)
         self._batch = batch.id
-        self.outcome.setText(tr("You find them in the journal on the days they were written."))
+        self.outcome.setText(tr("You will find them in the journal, on the days they were written."))
         self.turn_to(
             _DONE,
             trn("Imported {n:,} reflection", "Imported {n:,} reflections", batch.kept),

@@ -276,7 +276,9 @@ class InsightsPage(QWidget):
         column.addStretch(3)
         for part in (self._picture, self.sentence, self.message):
             part.setAlignment(middle)
-            column.addWidget(part, 0, middle)
+        column.addWidget(self._picture, 0, middle)
+        column.addWidget(self.sentence)  # over the whole width: aligned, its second line would be cut
+        column.addWidget(self.message, 0, middle)
         column.addSpacing(10)
         self.start.clicked.connect(self.talk_wanted)
         column.addWidget(self.start, 0, middle)

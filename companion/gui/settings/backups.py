@@ -88,15 +88,16 @@ class BackupsSection(QWidget):
         made = await self._source.list()
         self.made.clear()
         for each in made:
-            self.made.addItem(
-                tr("{in_words} · {bytes:,.1f} MB", in_words=in_words(each.made_at), bytes=each.bytes / 1e6),
-                (each.made_at, str(each.path)),
-            )
+            text = tr("{in_words} · {bytes:,.1f} MB", in_words=in_words(each.made_at), bytes=each.bytes / 1e6)
+            if each.is_other:
+                text = tr("{backup} · of another journal", backup=text)
+            self.made.addItem(text, (each.made_at, str(each.path)))
         for button in (self.look, self.restore):
             button.setEnabled(bool(made))
         self.made.setEnabled(bool(made))
+        own = [each for each in made if not each.is_other]
         self.state.setText(
-            tr("Last good backup: {when}", when=in_words(made[0].made_at)) if made else tr(_NONE)
+            tr("Last good backup: {when}", when=in_words(own[0].made_at)) if own else tr(_NONE)
         )
         here, beside = await self._source.recordings()
         said = [_recordings(here, beside)] if here.count or beside.count else []

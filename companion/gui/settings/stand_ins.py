@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.wrapping import WrappingCheckBox
-from companion.language import mark, tr
+from companion.language import mark, sentence, tr
 from companion.providers.provider import Spec
 
 _NOBODY = mark("Nobody. You are told, and can try again or choose someone else.")
@@ -54,7 +54,7 @@ class StandIns(QFrame):
         )
         names = tr(", then ").join(self._labels[name] for name in asked)
         self._says.setText(
-            f"{names}. {tr('What you said then goes there, and you are told who answered.')}"
+            f"{sentence(names)} {tr('What you said then goes there, and you are told who answered.')}"
             if names
             else tr(_NOBODY)
         )

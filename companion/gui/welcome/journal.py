@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from companion.gui.keys import key_name, key_named
+from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.form import text_label
@@ -49,7 +49,7 @@ class JournalPage(WelcomePage):
         super().__init__(app, look)
         self.hint = tr(
             "Hold {key_name} and say what is on your mind.",
-            key_name=key_name(key_named(self.host.settings.talk.key)),
+            key_name=key_in_a_sentence(key_named(self.host.settings.talk.key)),
         )
         box = QWidget()
         column = QVBoxLayout(box)

@@ -145,8 +145,10 @@ class PiperProvider(EngineProvider):
     def _require(self, wanted: str) -> InstalledVoice:
         """Blocking: the first time it reads the voice."""
         if not voices.can_speak():
-            message = tr("What speaks with Piper's voices is not installed on this computer.")
-            raise self.missing(message, tr("Install it with: {line}", line=INSTALL))
+            message = tr("The program that speaks with Piper's voices is not installed on this computer.")
+            raise self.missing(
+                message, tr("Install it in Settings under Voice, or with: {install}", install=INSTALL)
+            )
         voice = voices.find(self.store, wanted)
         if voice is None:
             name = wanted.partition("#")[0] or usual(ModelKind.VOICE).name

@@ -170,8 +170,8 @@ class WhisperProvider(EngineProvider):
             raise self.missing(
                 tr("Whisper's engine, CTranslate2, is not installed on this computer."),
                 tr(
-                    "Where it is built for your system: {install}. Else choose another recogniser; what "
-                    "you said is kept.",
+                    "Install it in Settings under Hearing, or with: {install}. If there is no build for your system, "
+                    "choose another recogniser. What you said is kept.",
                     install=INSTALL,
                 ),
             )

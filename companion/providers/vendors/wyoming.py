@@ -212,7 +212,7 @@ async def _words(
                 text += _text(event)
                 if len(text) > MOST_WORDS_CHARS:
                     raise AIProviderError(
-                        tr("More words came than a take can have; it was stopped."),
+                        tr("More words came than a recording can have, so it was stopped."),
                         call.spec.name,
                         retryable=False,
                     )
@@ -240,7 +240,9 @@ async def _events(
         size += event.size
         if size > MAX_STREAM:
             raise AIProviderError(
-                tr("More came than an answer can be; it was stopped."), call.spec.name, retryable=False
+                tr("The answer was longer than it may be, so it was stopped."),
+                call.spec.name,
+                retryable=False,
             )
         call.opened = True
         if event.kind == "error":

@@ -95,7 +95,7 @@ class CallContext:
         """The answer ended well and says nothing. `finish`: how; `thought`: there were thoughts."""
         who, hint = self.spec.display_name, ""
         if finish == "length" and thought:
-            hint = tr("It spent its whole room on thinking. Allow a longer answer or less effort.")
+            hint = tr("It used all its room for thinking. Allow a longer answer, or less thinking.")
         elif finish == "length":
             hint = tr(
                 "There was no room left for an answer. Begin a new reflection, or allow a longer answer."

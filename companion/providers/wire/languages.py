@@ -183,7 +183,7 @@ async def heard_in_any_language(
         await frames.aclose()
 
 
-_NOTICE = mark("{who} does not take “{tag}” as a language, and was left to find out what is spoken.")
+_NOTICE = mark("{who} does not take “{tag}” as a language, so it finds out by itself what is spoken.")
 
 
 def is_about_language(error: AIProviderError) -> bool:

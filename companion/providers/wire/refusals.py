@@ -63,7 +63,7 @@ _OVER_ALLOWANCE = Verdict(
 FOR_TODAY = Verdict(
     AIProviderRateLimitError,
     None,
-    "What your account at {who} may ask for in a day is used up for today.",
+    "Your account at {who} has used up what it may ask for today.",
     "What you said is kept.",
     retryable=False,
 )
@@ -100,7 +100,7 @@ UNREACHABLE = Verdict(AIProviderUnavailableError, Kind.UNREACHABLE)
 NO_ADDRESS = Verdict(
     AIProviderUnavailableError,
     Kind.UNREACHABLE,
-    "What is set as the address of {who} is no web address.",
+    "The address set for {who} is not a web address.",
     "Correct it in the settings. What you said is kept.",
 )
 _AUTH = Verdict(AIProviderAuthError)

@@ -264,7 +264,7 @@ class Exchange:
                 self._bytes += len(message) + _EACH_BYTES
                 if self._bytes > MAX_STREAM:
                     raise AIProviderError(
-                        tr("More came than an answer can be; it was stopped."), retryable=False
+                        tr("The answer was longer than it may be, so it was stopped."), retryable=False
                     )
                 self._inbox.append(message)
                 self._news.set()

@@ -203,11 +203,7 @@ def _countries() -> Mapping[Value, str]:
     """Code -> country: those with a line that answers day and night before those with an emergency number only."""
     known = load()
     here = known.get(system_region())
-    usual = (
-        tr("As this computer says: {country}", country=tr(here.country))
-        if here
-        else tr("As this computer says")
-    )
+    usual = tr("As the system: {country}", country=tr(here.country)) if here else tr("As the system")
     lines: dict[Value, str] = {}
     numbers: dict[Value, str] = {}
     for code, name in countries().items():

@@ -13,7 +13,7 @@ from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.shortcuts import listed, owner_of
 from companion.gui.theme import Look
-from companion.language import tr
+from companion.language import sentence, tr
 from companion.settings import Page, find_field
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
@@ -99,7 +99,7 @@ class ShortcutsPage(SettingsPage):
     def refresh(self) -> None:
         super().refresh()
         key = self.host.global_key
-        self.everywhere.setText("" if key is None else f"{talks_everywhere(key)}.")
+        self.everywhere.setText("" if key is None else sentence(talks_everywhere(key)))
         self.everywhere.setVisible(key is not None)
         if not self.key.is_waiting:
             self.key.show_key(self.host.settings.talk.key)

@@ -36,7 +36,7 @@ _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
 _SOME_WORDS, _MANY_WORDS = 9, 25
 """In a message of this length a thing named in passing is not what it is about."""
-_QUIET_SHARE, _SILENT_SHARE = 0.34, 0.1
+_QUIET_SHARE, _SILENT_SHARE = 0.38, 0.1
 """How many of the other answers end without a question; and of those that say nothing back."""
 _MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
@@ -47,11 +47,12 @@ _ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
 _CLOSES_WITHIN = 6
 """Answers after the last step in which a practice is closed; later, its closing may only not be sent along any more."""
-_FIRST_GENERAL = 4
+_FIRST_GENERAL = 3
 """Of the general questions, written with those that fit nearly anything first, one of so many."""
 _LIVING = frozenset({"people", "animals"})
 _HALF_A_THOUGHT = re.compile(
-    r"you (?:went|came|got|drove|walked) (?:home|back|there|out|in)$|you (?:also |just |really )?(?:know|"
+    r"you (?:went|came|got|drove|walked) (?:home|back|there|out|in|up|off|away|upstairs|downstairs|inside|"
+    r"outside)(?: again)?$|you (?:also |just |really )?(?:know|"
     r"think|guess|mean|suppose|said|say|thought) (?:it|that|this|he|she|"
     r"they|it's|soon|so)\b"
 )
@@ -152,7 +153,9 @@ def _may_be_quiet(
     ):
         return False
     is_heavy = noticed.is_loss or any(felt.kind.name == HARD and felt.degree for felt in noticed.felt)
-    is_said_back = bool(statements) and statements[0] not in load_wordings()["much"]
+    is_said_back = any(
+        line not in load_wordings()["much"] and not _TOPIC_LINE.match(line) for line in statements
+    )
     is_over = practice.is_over(step) and practice.name != _FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
@@ -164,7 +167,13 @@ def _moment(noticed: Noticed) -> str:
     """The last thing they told that happened, as it may stand after "when"; empty: there is none."""
     if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants:
         return ""
-    return next((clause for clause in reversed(noticed.told) if is_event(clause)), "")
+    events = (clause for clause in reversed(noticed.told) if is_event(clause))
+    return next((clause for clause in events if not is_of_somebody(clause) or _knows_who(noticed)), "")
+
+
+def _knows_who(noticed: Noticed) -> bool:
+    """Whether "he" or "she" is somebody they named."""
+    return len([topic for topic in noticed.topics if topic.is_own and topic.kind.name in _LIVING]) == 1
 
 
 def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "") -> list[str]:
@@ -226,7 +235,7 @@ def _reflections(noticed: Noticed, wording: Wording, moment: str) -> Iterator[st
             yield wording.say(pools["contrast"], {"left": left, "right": right})
     felt = next(iter(noticed.felt), None)
     ranked = sorted(
-        [each for each in noticed.told if noticed.length < _MANY_WORDS or not _says_little(each)],
+        [each for each in noticed.told if noticed.length < _MANY_WORDS or not _says_little(each, noticed)],
         key=lambda clause: (not _holds(clause, felt), is_of_somebody(clause), *_lightness(clause, noticed)),
     )
     best = [clause for clause in ranked if clause not in used and not (used and needs_quotes(clause))][:2]
@@ -247,9 +256,10 @@ def _reflections(noticed: Noticed, wording: Wording, moment: str) -> Iterator[st
         yield wording.say(pools["topic"], {"topic": " and ".join(new[:2])})
 
 
-def _says_little(clause: str) -> bool:
+def _says_little(clause: str, noticed: Noticed) -> bool:
     """Whether it is no more than half of a thought: of somebody who may not be known here, or "you know it's late"."""
-    return is_of_somebody(clause) or bool(_HALF_A_THOUGHT.match(clause))
+    is_vague = is_of_somebody(clause) and not (clause.startswith(("he ", "she ")) and _knows_who(noticed))
+    return is_vague or bool(_HALF_A_THOUGHT.match(clause))
 
 
 def _weighty(noticed: Noticed) -> list[Topic]:
@@ -336,14 +346,19 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
     new = [
         line
         for line in pools["general asked"]
-        if wording.is_new(line) and (noticed.has_happened or not _OF_THE_PAST.search(line))
+        if wording.is_new(line) and bool(_OF_THE_PAST.search(line)) <= noticed.has_happened
     ]
+    if noticed.has_happened:
+        new = [line for line in new if not line.startswith("What is that like")]
     return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])
 
 
 def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
     """Questions that hold a word of the message, or that its kind calls for, with what to fill in."""
     pools = load_wordings()
+    if noticed.wants == "advice" and noticed.is_to_be_said:
+        for topic in noticed.topics[:1]:
+            yield pools["telling asked"], {"topic": topic.words}
     if noticed.wants:
         yield pools[f"{noticed.wants} asked"], {}
     for felt in noticed.felt:
@@ -358,7 +373,7 @@ def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[
         yield pools["joy asked"], {}
     for topic in _weighty(noticed)[:2]:
         lines = topic.kind.questions
-        if topic.kind.name in _LIVING and noticed.is_of_then:
+        if topic.kind.name in _LIVING and (noticed.is_of_then or topic.words.endswith("baby")):
             lines = pools["then asked"]
         elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
             lines = pools["people asked"]
@@ -377,6 +392,12 @@ def _fitting_pools(noticed: Noticed) -> Iterator[str]:
         yield "duty asked"
     if noticed.length >= _MANY_WORDS:
         yield "long asked"
+    if (
+        noticed.has_happened
+        and noticed.length < _SOME_WORDS
+        and not (noticed.is_hard or noticed.felt or noticed.is_loss)
+    ):
+        yield "plain asked"
     if any(map(happened, noticed.told)):
         yield "happened asked"
 

@@ -37,7 +37,7 @@ _BEFORE_A_NOUN = _set(
     "during like "
     "along off up down out inside outside that than"
 )
-_FILLERS = _set("um uh er erm hm hmm mhm uhm ehm")
+_FILLERS = _set("um uh er erm hm hmm mhm uhm ehm haha hahaha lol")
 OPENERS = _set(
     "and so well yeah yes no ok okay oh like just actually basically then anyway maybe today honestly "
     "right but also because "
@@ -56,8 +56,7 @@ _TAKES_A_CLAUSE = _UNSTATED | _set(
     "suppose said realise "
     "realised realize realized understand see saw mean like sure afraid glad sorry happy because "
     "although though and but so or then "
-    "all thing things way time day moment reason everything person people place one much more pretend "
-    "pretended pretends "
+    "all thing things way time day moment reason everything person people place one much more pretend pretended pretends "
     "imagine imagined dream dreamed dreamt decide decided promise promised notice noticed wondered heard remember "
     "remembered forgot worried scared proud surprised relieved grateful doubt suppose reckon bet told whom whose"
 )
@@ -216,7 +215,8 @@ def _pieces(tokens: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[list[str]
         begins = (
             token in _PAUSES
             or (word in _STATED - {"so", "or", "then", "yet"} and _begins_clause(rest, lexicon))
-            or (word in {"but", "because", "although", "though"})
+            or word in {"but", "because", "although", "though"}
+            or (word == "and" and rest[:1] and rest[0] in _OPENS_A_CONDITION)
             or (word in {"so", "then"} and bool(rest) and rest[0] in SUBJECTS)
         )
         if begins:
@@ -269,6 +269,8 @@ def _may_end(piece: Sequence[str], following: str, lexicon: Lexicon) -> bool:
     if following in _NAMES and last_word not in lexicon.nouns and is_verb(last_word, lexicon):
         return False  # "I miss my sister": what follows is what the verb is about
     if following in _NAMES and last_word in _BEFORE_A_NOUN:
+        return False
+    if last_word == "out" and piece[-2:][0].lower() in {"find", "found", "finds", "finding"}:
         return False
     if not _RELATIVE.isdisjoint(word.lower() for word in piece[-3:]):
         return False  # "a woman whose work I love"

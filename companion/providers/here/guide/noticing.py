@@ -65,6 +65,8 @@ class Noticed:
     """Good news of their own, and nothing hard along with it."""
     is_hard: bool = False
     """Something heavy was told, which the guide does not name."""
+    is_to_be_said: bool = False
+    """They ask how to tell somebody something."""
     winds_down: bool = False
     """They sound as if they had said what they wanted to say."""
     is_of_then: bool = False
@@ -170,19 +172,22 @@ _GOOD_NEWS = re.compile(
     r"(?:i'm|we're|we are|i am) engaged)\b"
 )
 _JOY = re.compile(
-    r"\b(?:got (?:into|accepted)|first steps?|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
+    r"\b(?:got (?:into|accepted)|promoted|(?:i|we) (?:\w+ )?(?:made|did) it|"
     r"best (?:day|night|week|weekend|news|thing|meal|holiday|birthday)|"
     r"(?:lovely|wonderful|amazing|fantastic|brilliant|great|beautiful|perfect|super|gorgeous|magical|"
     r"such a good|very good) "
     r"(?:day|news|evening|morning|afternoon|time|weekend|week|night|walk|holiday|party|surprise|trip|concert)|"
     r"laughed|laughing|grinning|smiling|giggling|beaming|giggled|can't stop (?:smiling|laughing|grinning)|"
-    r"came out (?:right|perfect|well|great)|i finally (?:did|finished|made|asked|managed|got|learned|learnt)|"
+    r"came out (?:right|perfect|well|great)|(?:i|we) finally (?:\w+ed|met|saw|held|did|made|got|sold|found|"
+    r"won|learnt|"
+    r"bought|told|paid)|"
     r"dream came true|over the moon|cloud nine|yay|hooray|woohoo|the whole way)\b"
 )
 _SOURS = re.compile(
     r"\b(?:not|never|nobody|wish|died|dead|dying|lost|sad|cry|crying|cried|but|if|miss|missed|without me|"
     r"at me|hate|hated|"
-    r"used to|would|supposed|jealous|unfortunately)\b|\b(?:did|does|was|were|is|has|could|wo|would)n't\b"
+    r"used to|would|supposed|jealous|unfortunately|can't (?!stop|believe|wait)|find out|fraud|fake|"
+    r"pretend\w*)\b|\b(?:did|does|was|were|is|has|could|wo|would)n't\b"
 )
 """What may turn good news around."""
 _NO_JOY = re.compile(
@@ -201,11 +206,17 @@ _HARD_TIMES = re.compile(
     r"(?:in|to) tears|can't (?:cope|sleep|stop|breathe|go on like this|do this|take it|face)|"
     r"nobody (?:\w+ )?(?:knows|knew|noticed|notices|asked|asks|came|called|calls|cares|believes|believed|to \w+)|"
     r"no one (?:\w+ )?(?:knows|noticed|asks|came|called|to \w+)|all (?:alone|on my own|by myself)|"
-    r"lost (?:my|our|his|her|the) (?:job|house|home|farm|flat|business|baby|sight|hearing)|made redundant|"
+    r"lost (?:my|our|his|her|the) (?:job|house|home|farm|flat|business|baby|sight|hearing)|hospice|"
+    r"on the scan|biopsy|lump|tumou?r|(?:isn't|not|won't|stopped) (?:speaking|talking|speak|talk) to (?:me|"
+    r"us)|bailiffs?|"
+    r"evict\w+|sacked|fired|laid off|dumped|rejected|turned (?:me|us) down|"
+    r"cancelled (?:my|our)|debts?|overdraft|(?:doesn't|didn't|don't) (?:recognise|want|love|need) (?:me|us)|"
+    r"made redundant|"
     r"redundancy|"
-    r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|divorce|split up|broke up|left me|moved out|early stages|"
+    r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|(?<!since the )(?<!since my )divorce|split up|broke up|"
+    r"left me|moved out|"
     r"burn(?:t|ed)? out|at the end of my|too much for me|the last straw|fell out with|"
-    r"i'm (?:disappearing|drowning|sinking|failing|struggling|not coping)|i (?:let|failed) (?:him|her|them|"
+    r"i'm (?:drowning|sinking|failing|struggling|not coping)|i (?:let|failed) (?:him|her|them|"
     r"everyone) ?(?:down)?)\b"
 )
 _WINDS_DOWN = re.compile(
@@ -296,6 +307,7 @@ def notice(text: str) -> Noticed:
         numbers=tuple(find_numbers(clauses, lexicon)),
         is_loss=_is_loss(plain, lexicon),
         is_joy=_is_joy(plain, felt),
+        is_to_be_said=re.search(r"\b(?:tell|ask|say|talk to|explain|write to|call)\b", plain) is not None,
         winds_down=len(words) <= 12 and _WINDS_DOWN.search(plain) is not None,
         is_of_then=_THEN.search(plain) is not None,
         is_hard=_HARD_TIMES.search(plain) is not None,
@@ -353,6 +365,10 @@ def _other_language(text: str, plain: str, words: Sequence[str], lexicon: Lexico
             return language
         if language.script and 2 * len(language.script.findall(text)) > len(letters) > 0:
             return language
+    if 3 * sum(word in lexicon.known for word in words) <= len(words):
+        for language in lexicon.languages:
+            if len(words) <= 8 and language.leave is not None and language.leave.match(f"{whole} "[:-1]):
+                return language
     if sum(char > "\u024f" for char in letters) > len(letters) / 2:
         return Language()
     english = sum(word in lexicon.known for word in words)

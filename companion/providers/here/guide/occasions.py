@@ -11,17 +11,17 @@ from companion.practices import Wish, wish_in
 
 BRIEF = frozenset({"short", "little", "flat", "well", "pause"})
 """A few words, which are a whole answer in a practice with steps of its own."""
-TO_THE_GUIDE = frozenset({"complaint", "hearing", "help", "private", "task"})
-"""Said to the program, so that nothing in it is taken for what the person lives with."""
 _MOST_WORDS = 15
 
 _IDENTITY = re.compile(
     r"\b(?:(?:are you|you are|you're) (?:\w+ )?(?:a |an )?(?:real|human|robot|machine|ai|bot|computer|"
     r"person|program|chatbot|chatgpt|alive|conscious)|who are you|what are you(?! (?:doing|saying|talking))|"
     r"how do you work|how are you|who (?:made|built|programmed|wrote|invented) you|"
-    r"do you (?:understand|remember|know who|sleep|dream|love|like me|have (?:a |any )?(?:feelings?|name|"
+    r"do you (?:understand|remember|know who|sleep|dream|love|like|believe|eat|feel|ever|get|enjoy|want|"
+    r"have (?:a |any )?(?:feelings?|name|"
     r"memory|body))|"
-    r"what(?:'s| is) your name|artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
+    r"what(?:'s| is) your name|how old are you|where (?:are you from|do you live)|are you (?:male|female|"
+    r"a (?:man|woman|boy|girl))|artificial intelligence|am i (?:talking|speaking) to (?:a|an) \w+)\b"
 )
 _GOING = (
     r"good ?bye|bye(?: bye)?|(?:i'll |i will )?see (?:you|ya)|farewell|take care|"
@@ -67,9 +67,13 @@ _LEAVES_LAST = re.compile(
     r"|bye(?: bye| now)?|good ?night|night night|cheerio|see you(?: tomorrow| later| soon)?|talk (?:tomorrow|"
     r"later|soon))$"
 )
-_THANKS_LAST = re.compile(r"^(?:\S+ ){1,6}\S*[.!?] thank(?:s| you)[.! ]*$", re.IGNORECASE)
+_THANKS_LAST = re.compile(
+    r"^(?:\S+ ){1,6}\S*[.!?] thank(?:s| you)(?: so much| a lot)?(?: for \w+(?: \w+){0,2})?[.! ]*$",
+    re.IGNORECASE,
+)
 _SAYS = re.compile(
-    r"\b(?:said|says|say|saying|told|tell|wave|waved|kissed|shouted|whispered|when|if|before|until)\b(?:(?! and ).)*$"
+    r"\b(?:said|says|say|saying|told|tell|wave|waved|kissed|shouted|whispered|when|if|before|"
+    r"until)\b(?:(?! and ).)*$"
 )
 _NEEDS_TO_RUN = re.compile(
     r"(?:i need to|i have to|i must|i've got to|gotta|got to) (?:go|run)\b(?! (?:to|through|on|back))"
@@ -104,6 +108,7 @@ _COMPLAINT = re.compile(
     r"|you (?:\w+ )?(?:don't|do not|didn't|did not|never|can't|cannot|aren't|haven't|won't) (?:\w+ )?"
     r"(?:understand|listen|listened|get|hear|heard|help|answer|care|know|make)\b.{0,50}"
     r"|you (?:just|only|always) (?:repeat|parrot|copy|echo|ask)\b.{0,40}"
+    r"|you sound like .{0,15}(?:record|robot|parrot|machine|script|recording|computer|answering machine)\b.{0,20}"
     r"|you keep (?:\w+ing)\b.{0,40}|you (?:already|just) (?:asked|said)\b.{0,40}"
     rf"|(?:that|this|it)(?:'s| is| was| sounds)? {_VERY}{_BAD}(?: (?:question|answer|thing|program|app|"
     rf"thing to (?:say|ask)))?"
@@ -127,9 +132,10 @@ _LEAVE_IT = re.compile(
     r"(?:be quiet|be silent|sit(?: here)?(?: quietly)?|breathe|say nothing|not (?:talk|say|speak|answer|"
     r"go into)(?: .{0,25})?)"
     r"(?: (?:for|now|here|a|bit|while|moment|today|please|minute|with you|just)\b.{0,25})?"
+    rf"|{_SO}(?:not (?:now|today|right now|this time)|(?:maybe )?(?:later|another time|some other time))"
     rf"|{_SO}i(?:'d)? (?:really )?(?:don't|do not|can't|won't|rather not) "
-    r"(?:really )?(?:want to|feel like|like to|care to)? ?(?:talk|talking|speak|speaking|go into|discuss|"
-    r"answer|say)"
+    r"(?:really )?(?:want to|feel like|like to|care to)? ?(?:talk|speak|go into|discuss|"
+    r"answer|say)(?:ing)?"
     r"(?: (?:about )?(?:it|that|this|him|her|them))?(?: (?:any ?more|right now|now|today|tonight|yet|please|"
     r"at the moment))*"
 )
@@ -140,6 +146,8 @@ _HEARING = re.compile(
     r"|(?:is|does) (?:this|it) (?:thing |microphone |mic )?(?:on|work|working|recording now)(?: .{0,15})?"
     r"|(?:(?:test|testing|tests|check|mic|microphone|sound|one|two|three|four|this is a test|just a test|"
     r"hello)(?: |$)){2,}"
+    r"|(?:hello |hey )+(?:anyone|anybody)(?: there)?|are you (?:even |really |actually )?(?:reading|following|"
+    r"getting|hearing)\b.{0,20}"
     r"|test|testing|this is a test|just (?:a test|testing)(?: .{0,20})?)"
 )
 _HELP = re.compile(
@@ -196,7 +204,8 @@ _VERDICT = re.compile(
     r"(?:should|shall|could|can|may|would) (?:i|we)\b.*|(?:am|was|were|are) (?:i|we) (?:wrong|right|being|"
     r"over\w+|too|the|just)\b.*"
     r"|is it (?:ok|okay|wrong|normal|bad|weird|strange|too late|my fault|fair|all right|selfish)\b.*"
-    r"|(?:do|did) you think (?:i|we|he|she|it|they|my|that)\b.*|(?:.{0,30} )?tell me (?:if|whether|that)\b.*"
+    r"|what (?:would you do|do you think|would you say)\b.*|(?:do|did) you think (?:i|we|he|she|it|they|my|"
+    r"that)\b.*|(?:.{0,30} )?tell me (?:if|whether|that)\b.*"
     r"|(?:did|have) i (?:do|done|made?|go|been|behaved?) .*(?:right|wrong|far|mistake|enough|bad\w*)\b.*"
 )
 _ADVICE = re.compile(
@@ -205,7 +214,7 @@ _ADVICE = re.compile(
     r"|(?:what|how) (?:should|can|could|do|would|shall|am i supposed to|else can) (?:i|we|people|one|you) (?:\w+)"
     r"|how to |help me (?:to )?(?:decide|choose|sleep|calm|stop|find|understand|with|fall|get)|"
     r"tell me (?:what|how) to"
-    r"|what do you (?:think|suggest|recommend|advise)|what helps|what is the best way|what's the best way).*"
+    r"|what do you (?:suggest|recommend|advise)|what helps|what is the best way|what's the best way).*"
 )
 _ASKING_HOW = re.compile(r"what (?:can|do|could|would) (?:i|we|one|people) (?:see|hear|find|know|mean|say)\b")
 _PAUSE = re.compile(
@@ -215,7 +224,7 @@ _PAUSE = re.compile(
 _LITTLE = re.compile(
     r"(?:(?:yes|yeah|yep|yup|aye|no|nope|nah|sure|ok|okay|right|true|exactly|correct|maybe|perhaps|probably|"
     r"sometimes|indeed|"
-    r"of course|definitely|absolutely|not really|not (?:yet|now|today|much|at all)|i (?:think|guess|suppose|"
+    r"of course|definitely|absolutely|not really|not (?:yet|much|at all)|i (?:think|guess|suppose|"
     r"hope|do|don't|am|did)(?: so| not)?|"
     r"kind of|sort of|a (?:bit|little)|both|neither|never|always|often|it (?:is|was|does|did)|that's (?:right|"
     r"true|it exactly))(?: |$))+"
@@ -253,7 +262,7 @@ _RETRACTION = re.compile(
     r"wrong|a misunderstanding)|i (?:didn't|did not|never) (?:say|mean) (?:that|it|this)|you (?:got|have|"
     r"understood|heard) (?:that|me|it) wrong|"
     r"you (?:misunderstood|misheard)(?: me| that)?|"
-    r"not what i (?:meant|said)|that came out wrong)\b"
+    r"not what i (?:meant|said)|(?<=no )i (?:didn't|did not|never) (?:say|mean)|that came out wrong)\b"
 )
 _LET_GO = re.compile(
     r"(?:no |sorry |oh |wait |well |but |please |just )*(?:forget (?:what i said|that|it|about it|"
@@ -263,8 +272,10 @@ _LET_GO = re.compile(
 )
 _RETRACTED_LAST = re.compile(r"(?:that's|that is) (?:not right|wrong|not true|not what i (?:meant|said))$")
 PUT_RIGHT = re.compile(
-    r"^(?:sorry |wait )?no (?:i (?:meant|mean|said)|it was|it's|not)\b|^(?:sorry|no|wait|oh|"
-    r"correction) i said .{1,40} but "
+    r"^(?:(?:sorry|wait|oh|actually) )*no (?:wait )?(?:i (?:meant|mean|said)|it was|it's)\b"
+    r"|^(?:(?:sorry|wait|oh|no|actually) )+(?:i meant|i mean|not (?!yet|really|now|much|at all|today|sure|so|"
+    r"bad|yet))"
+    r"|^(?:sorry|no|wait|oh|correction) i said .{1,40} but "
 )
 _NO_WORD = re.compile(r"[^aeiouy]{5}|^[^aeiouy]{4,}$")
 _HEAD = re.compile(
@@ -346,12 +357,12 @@ def asked_for(plain: str, *, ends_with_mark: bool) -> str:
 
 def wants_no_questions(plain: str) -> bool:
     """They ask only to be listened to."""
-    return bool(_NO_QUESTIONS.fullmatch(plain))
+    return len(plain.split()) <= _MOST_WORDS and bool(_NO_QUESTIONS.fullmatch(plain))
 
 
 def wants_no_echo(plain: str) -> bool:
     """They do not want their words said back."""
-    return bool(_NO_ECHO.search(plain)) and len(plain.split()) <= _MOST_WORDS
+    return len(plain.split()) <= _MOST_WORDS and bool(_NO_ECHO.search(plain))
 
 
 def _leaving(text: str, plain: str) -> str:

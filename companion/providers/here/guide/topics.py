@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from companion.providers.here.guide.clauses import NUMBER, Clause
 from companion.providers.here.guide.lexicon import Lexicon, Subject, third_person
-from companion.providers.here.guide.turning import is_known, is_past
+from companion.providers.here.guide.turning import is_known, is_past, with_capitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,8 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
         modifiers = words[start:n]
         at = start - 1
         if at > 0 and not modifiers and words[at] not in _DETERMINERS and words[at - 1] in _DETERMINERS:
+            if kinds[noun].name not in {"people", "animals"}:
+                continue  # "the post office" is no office
             if words[at].endswith("'s") or words[at] in _CHANGES_ALL | lexicon.endings | _BEFORE_BARE | {
                 "since"
             }:
@@ -136,7 +138,7 @@ def _topics_in(clause: Clause, lexicon: Lexicon, kinds: Mapping[str, Subject]) -
             if _may_head(word, before) and not _CHANGES_ALL.intersection(modifiers):
                 yield _phrase(before, " ".join((*modifiers, word)), kinds[noun])
         elif word in lexicon.bare and not modifiers and _may_stand_alone(words, n):
-            yield Topic(word, word, kinds[noun], is_own=False)
+            yield Topic(with_capitals(word), with_capitals(word), kinds[noun], is_own=False)
 
 
 def _phrase(determiner: str, rest: str, kind: Subject) -> Topic:

@@ -122,7 +122,10 @@ def look_at(name: str, path: Path) -> LocalModel:
         said = _about(path, state.st_size, state.st_mtime_ns)
     except NoModel as error:
         return LocalModel(
-            name, path, None, tr("The file of {name} is no model: {error}.", name=name, error=tr(str(error)))
+            name,
+            path,
+            None,
+            tr("The file of {name} is not a model: {error}.", name=name, error=tr(str(error))),
         )
     except OSError as error:
         return LocalModel(
@@ -140,7 +143,7 @@ def _about(path: Path, size: int, changed: int) -> About:
 def _problem(name: str, said: About) -> str:
     if said.missing:
         return tr(
-            "The file of {name} is not whole: {size} are missing.", name=name, size=megabytes(said.missing)
+            "The file of {name} is incomplete: {size} are missing.", name=name, size=megabytes(said.missing)
         )
     if not said.template:
         return tr(

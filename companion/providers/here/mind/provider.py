@@ -197,7 +197,7 @@ class MindProvider(AIProvider):
                 self.spec.name,
                 kind=Kind.ENGINE_MISSING,
                 who=who,
-                hint=tr("Install it with: {install}", install=INSTALL),
+                hint=tr("Install it in Settings under Thinking, or with: {install}", install=INSTALL),
             )
 
     def _require_memory(self, model: LocalModel) -> None:

@@ -112,7 +112,9 @@ class Fetcher:
             CompanionError: DOWNLOAD_FAILED, DISK_FULL, NETWORK_SHUT; NOT_SUPPORTED for one that cannot be fetched.
         """
         if not model.files or not (model.can_be_fetched or self._mirror):
-            message = tr("{label} cannot be fetched: no source of it was checked.", label=model.label)
+            message = tr(
+                "{label} cannot be fetched: none of its sources has been checked.", label=model.label
+            )
             hint = "Import it by hand: companion models import FOLDER"
             raise CompanionError(Kind.NOT_SUPPORTED, message, hint=hint)
         while True:

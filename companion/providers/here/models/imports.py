@@ -93,7 +93,7 @@ def _in_folder(folder: Path) -> Iterator[_Piece]:
     for count, path in enumerate(sorted(folder.rglob("*"))):
         if count > MOST_FILES:
             raise CompanionError(
-                Kind.BAD_FILE, tr("{folder} holds too many files.", folder=folder), hint=tr(_HINT)
+                Kind.BAD_FILE, tr("{folder} has too many files in it.", folder=folder), hint=tr(_HINT)
             )
         if path.is_file() and not path.name.startswith("."):
             yield _file(path)
@@ -195,7 +195,9 @@ def _copy(store: ModelStore, model: LocalModel, chosen: Mapping[str, _Whole]) ->
                 got = _write(workshop / name, whole)
                 if sums.get(name, got) != got:
                     message = tr(
-                        "{name} is not the file of {label}: its sum is another.", name=name, label=model.label
+                        "{name} is not the file of {label}: its checksum is different.",
+                        name=name,
+                        label=model.label,
                     )
                     hint = tr("It may be damaged; fetch it again or take it from another source.")
                     raise CompanionError(Kind.BAD_FILE, message, hint=hint)

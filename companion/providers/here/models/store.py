@@ -238,7 +238,7 @@ class ModelStore:
             raise _no_such(kind, name)
         folder, standing = self.folder / kind / name, self.standing(kind, name)
         if not folder.is_dir():
-            hint = tr("It lies in {place}.", place=self._place(kind, name)) if standing.is_ready else ""
+            hint = tr("It is in {place}.", place=self._place(kind, name)) if standing.is_ready else ""
             raise _no_such(kind, name, hint)
         size = sum(each.stat().st_size for each in _files_in(folder))
         try:

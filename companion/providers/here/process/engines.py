@@ -54,17 +54,17 @@ _ENGINES: Mapping[str, str] = {
 _REFUSALS: Mapping[Thing, tuple[Kind, str, str]] = {
     Thing.TEXT: (
         Kind.VOICE_FAILED,
-        "This sentence cannot be spoken here: the voice broke down over it.",
+        "This sentence could not be spoken: the voice failed on it.",
         "It is shown as text.",
     ),
     Thing.SOUND: (
         Kind.HEARING_FAILED,
-        "{who} broke down over this recording and is not given it again.",
+        "{who} failed on this recording, so it will not be tried again.",
         "It is kept. Choose another recogniser and try again.",
     ),
     Thing.MODEL: (
         Kind.ENGINE_MISSING,
-        "{who} broke down over its model, which is not loaded again.",
+        "{who} failed while loading its model, so it will not be loaded again.",
         "Remove the model and fetch it again in the settings, or choose another.",
     ),
 }
