@@ -29,7 +29,9 @@ from companion.flow import Concern, Severity
 
 _COVER = "~"
 _SURE = 0.9
-"""So likely the network must think it."""
+"""So likely must danger be to the network where no rule sees any."""
+_LEAST, _LEAST_TOGETHER = 0.1, 0.5
+"""So likely where a rule sees it; where its words stand in any order."""
 AS_A_WHOLE = "read as a whole"
 _LONG, _PIECE, _OVERLAP = 45, 30, 10
 """Words of a sentence that is cut, of a piece, and what two pieces share."""
@@ -147,10 +149,7 @@ def findings(said: str) -> list[Finding]:
                     before = best.get(finding.concern)
                     if before is None or _weight(finding) > _weight(before):
                         best[finding.concern] = finding
-    if not any(finding.severity >= Severity.UNCLEAR for finding in best.values()):
-        seen = _read_as_a_whole(covered)
-        if seen is not None:
-            best[seen.concern] = seen
+    _read_as_a_whole(covered, best)
     wish = best.get(Concern.SUICIDE)
     is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
     if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
@@ -158,19 +157,24 @@ def findings(said: str) -> list[Finding]:
     return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
 
 
-def _read_as_a_whole(covered: str) -> Finding | None:
-    """What the network sees in words without those that are harmless; None: no danger."""
+def _read_as_a_whole(covered: str, best: dict[Concern, Finding]) -> None:
+    """Adds what the network sees where no rule sees danger, and takes back alarms that it makes unlikely."""
     from companion.care import network  # numpy: not before the first words
 
     reading = network.load().read(covered.replace(_COVER, " "))
-    if reading is None or reading.danger < _SURE:
-        return None
-    return Finding(
-        concern=reading.concern,
-        severity=Severity.UNCLEAR,
-        is_of_other=reading.is_of_other,
-        rule=f"{reading.danger:.3f} {AS_A_WHOLE}",
-    )
+    if reading is None:
+        return
+    for concern, finding in list(best.items()):
+        least = _LEAST_TOGETHER if finding.rule.startswith("&") else _LEAST
+        if Severity.UNCLEAR <= finding.severity < Severity.IMMINENT and reading.danger < least:
+            del best[concern]
+    if reading.danger >= _SURE and all(each.severity < Severity.UNCLEAR for each in best.values()):
+        best[reading.concern] = Finding(
+            concern=reading.concern,
+            severity=Severity.UNCLEAR,
+            is_of_other=reading.is_of_other,
+            rule=f"{AS_A_WHOLE}, {reading.danger:.3f}",
+        )
 
 
 def _sentences(words: str) -> Iterator[str]:

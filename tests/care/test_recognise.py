@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from companion.care.recognise import findings, recognise
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.paths import resources
-from tests.care.sets import Line, alternatives, examples_of, lines_of
+from tests.care.sets import HERE, Line, alternatives, examples_of, lines_of, other_days, texts
 from tests.reliability.proof import prove
 
 EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
@@ -124,15 +123,35 @@ def test_what_is_found_of_veiled_speech() -> None:
 
 
 def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
-    data = Path(__file__).parent.parent / "data"
-    messages = [line.split("|")[1] for line in _lines(data / "guide" / "messages.txt")]
-    said = [*messages, *_lines(data / "recall" / "entries.txt")]
-    assert len(said) > 700
-    prove("care", "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
+    """Of each pair of lines one may be learnt from; only the other is counted."""
+    said = other_days()[1::2]
+    assert len(said) > 350
+    prove(12, "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.015, cases=len(said))
+    fresh = [line.split("|")[1] for line in texts(HERE.parent / "data" / "guide" / "fresh.txt")]
+    prove(
+        12,
+        "false alarms, messages to the guide",
+        sum(map(is_alarm, fresh)) / len(fresh),
+        0.03,
+        cases=len(fresh),
+    )
 
 
-def _lines(file: Path) -> list[str]:
-    return [line for line in file.read_text("utf-8").splitlines() if line and line[0] not in "#["]
+def test_what_is_found_of_the_sealed_lines() -> None:
+    """By a writer who saw nothing of rules, examples and lessons; nothing is mended or learnt from them."""
+    lines = lines_of("sealed.txt")
+    grave, harmless = (
+        [line for line in lines if line.kind != "none"],
+        [line for line in lines if line.kind == "none"],
+    )
+    explicit = [line for line in grave if "explicit" in line.marks]
+    tricky = [line for line in harmless if "idiom" in line.marks]
+    prove(12, "explicit statements found, sealed", share(explicit), 0.95, cases=len(explicit), at_least=True)
+    prove(12, "high and critical found, sealed", share(grave), 0.85, cases=len(grave), at_least=True)
+    wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
+    prove(12, "false alarms, sealed", wrong, 0.07, cases=len(harmless))
+    idioms = 24 * sum(is_alarm(line.text) for line in tricky) / len(tricky)
+    prove(12, "idioms and negations taken for danger, of 24, sealed", idioms, 2.0, cases=len(tricky))
 
 
 def test_explicit_statements_of_the_lines_kept_apart() -> None:
@@ -150,8 +169,7 @@ def test_whole_posts_with_one_sentence_of_danger() -> None:
 
 
 def test_the_lessons_that_are_harmless_raise_hardly_an_alarm() -> None:
-    lessons = [line for line in (resources() / "care" / "lessons" / "harmless.txt").read_text("utf-8").splitlines()
-               if line and line[0] not in "#["]  # fmt: skip
+    lessons = texts(HERE / "learning" / "patterns" / "harmless.txt")
     said = [text for line in lessons for text in itertools.islice(alternatives(line), 8)]
     assert len(said) > 1000
     wrong = [text for text in said if is_alarm(text)]

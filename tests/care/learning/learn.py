@@ -26,7 +26,7 @@ from companion.care.network import CLASSES
 from companion.care.words import plain
 from companion.flow import Severity
 from companion.paths import resources
-from tests.care.sets import HERE, alternatives, examples_of, lines_of
+from tests.care.sets import HERE, alternatives, examples_of, lines_of, other_days
 
 Row = tuple[str, int, float]
 """What is said, which of CLASSES it is, how much it weighs."""
@@ -53,7 +53,7 @@ def rows() -> list[Row]:
     """Everything that may be learnt from: no line of the sets that are only counted."""
     chance = random.Random(1)
     found: list[Row] = []
-    for name in ("lines", "fresh", "later", *(f"learning/lines{at}" for at in (1, 2, 3, 4))):
+    for name in ("lines", "fresh", "later", *(f"learning/lines{at}" for at in range(1, 6))):
         for line in lines_of(f"{name}.txt"):
             if not any(len(mark) == 2 for mark in line.marks):  # English only
                 kind = "none" if line.severity is Severity.CARE else line.kind
@@ -61,6 +61,7 @@ def rows() -> list[Row]:
     found += [
         (line.text, _number(line.kind, "third" in line.marks), 1.0) for line in lines_of("other.txt")[::2]
     ]
+    found += [(said, 0, 1.0) for said in other_days()[::2]]
     for file in sorted((HERE / "learning" / "patterns").glob("*.txt")):
         kind = file.stem
         for text in _texts(file):
