@@ -53,7 +53,7 @@ def rows() -> list[Row]:
     """Everything that may be learnt from: no line of the sets that are only counted."""
     chance = random.Random(1)
     found: list[Row] = []
-    for name in ("lines", "fresh", "later", *(f"learning/lines{at}" for at in range(1, 6))):
+    for name in ("lines", "fresh", "later", *(f"learning/lines{at}" for at in range(1, 7))):
         for line in lines_of(f"{name}.txt"):
             if not any(len(mark) == 2 for mark in line.marks):  # English only
                 kind = "none" if line.severity is Severity.CARE else line.kind
