@@ -111,7 +111,7 @@ class Vault:
         try:
             vault._backend = await vault._thread.run(lambda: (find_backend(), None))
         except CompanionError as error:
-            _log.info("no keyring: %s", error.message)
+            _log.info("no keyring: %s", error.kind)
         return vault
 
     @property

@@ -15,7 +15,7 @@ from companion.language import tr, trc, trn
 from companion.paths import resources
 from companion.practices import find_faults, load_practices
 from companion.settings import find_field
-from tests.catalogues import catalogue, texts, translated_into
+from tests.catalogues import catalogue, missing, texts, translated_into
 from tests.unmarked import unmarked
 
 _SMALL = """msgid ""
@@ -71,6 +71,11 @@ def test_a_catalogue_has_every_text_of_the_program_and_no_other(code: str) -> No
     said = set(texts())
     has = set(catalogue(code)) - {""}
     assert has == said, "python -m tests.catalogues brings it up to date"
+
+
+@pytest.mark.parametrize("code", translated_into())
+def test_a_catalogue_is_complete(code: str) -> None:
+    assert missing(code) == []
 
 
 @pytest.mark.parametrize("code", translated_into())

@@ -419,7 +419,7 @@ class ProviderPool:
                         await provider.read_ahead(begins_with)
                 self._follow(provider, role)
         except CompanionError as error:
-            _log.info("not warmed: %s", error.message)
+            _log.info("not warmed: %s", error.kind)
 
     # -- the settings page ----------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Recall:
             async with self._archive.using() as journal:
                 return await self._earlier(journal, words, context)
         except CompanionError as error:
-            _log.info("nothing is recalled: %s", error.message)
+            _log.info("nothing is recalled: %s", error.kind)
             return ()
         except Exception as error:  # noqa: BLE001 - an answer never fails for it
             report(error)
@@ -156,7 +156,7 @@ class Recall:
             try:
                 await job()  # type: ignore[misc]
             except CompanionError as error:
-                _log.info("not noted as told: %s", error.message)
+                _log.info("not noted as told: %s", error.kind)
 
         task = spawn(noting(), name="note what was recalled")
         self._noting.add(task)
@@ -235,7 +235,7 @@ class Recall:
                         await self._read_with(model, is_reader=name == READER)
                 await self._read_elsewhere()
             except CompanionError as error:  # closed, or a full disk: tried again with the next turn
-                _log.info("the journal is not read for finding: %s", error.message)
+                _log.info("the journal is not read for finding: %s", error.kind)
 
     async def _read_with(self, model: Model, *, is_reader: bool) -> None:
         from companion.journal.vectors import Vectors

@@ -72,8 +72,8 @@ class Remarks:
             self._tell(DeviceNoted(text=text, is_input=True, device=label, lost_s=round(seconds, 2)))
 
     def _say(self, text: str, stream: Stream) -> None:
-        _log.info("%s: %s", self._direction, text)
         is_input, device = self._direction == "input", stream.device.full_label
+        _log.info("%s: a remark about %s, fallen back: %s", self._direction, device, stream.fell_back)
         self._tell(DeviceNoted(text=text, is_input=is_input, device=device, fell_back=stream.fell_back))
 
 

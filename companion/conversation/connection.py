@@ -70,7 +70,7 @@ class Connection:
         try:
             await self.open()
         except CompanionError as error:
-            _log.info("not opened: %s", error.message)
+            _log.info("not opened: %s", error.kind)
 
     def hang_up(self, only: Conversation | None = None) -> None:
         """Ends the conversation; where `only` is given, not another one."""

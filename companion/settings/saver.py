@@ -67,7 +67,7 @@ class Saver:
         try:
             await self.save_again()
         except CompanionError as error:
-            _log.info("%s", error.message)
+            _log.info("%s", error.kind)
 
     async def _save_in_turn(self) -> None:
         async with self._turn:

@@ -103,6 +103,29 @@ def test_every_country_s_help_is_named_without_english(qapp: QApplication) -> No
     assert not [line for line in named if re.search(r"\b(or|from|call|text|police|Dutch)\b|to \d", line)]
 
 
+@pytest.mark.parametrize("page", sorted((resources() / "help").glob("*/*.md")), ids=lambda page: page.stem)
+def test_a_translated_page_of_the_help_names_what_the_window_shows(page: Path) -> None:
+    text, said = page.read_text("utf-8"), _said_in(page.parent.name)
+    assert (page.parents[1] / page.name).exists(), "the help in English has no such page"
+    assert text.startswith("# ")
+    assert not [
+        link for link in re.findall(r"\]\(([\w-]+\.md)\)", text) if not (page.parents[1] / link).exists()
+    ]
+    menus = [
+        " ".join(part.split())
+        for path in re.findall(r"\*([^*]+ > [^*]+)\*", text)
+        for part in path.split(">")
+    ]
+    unknown = [
+        name for name in menus if not any(each == name or each.startswith(f"{name}:") for each in said)
+    ]
+    assert not unknown
+
+
+def _said_in(code: str) -> set[str]:
+    return {said for entry in catalogue(code).values() for said in entry.translations}
+
+
 @pytest.fixture
 def from_the_right(qapp: QApplication) -> Iterator[None]:
     qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)

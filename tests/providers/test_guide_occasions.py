@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -239,3 +240,17 @@ def test_an_open_talk_is_not_ended_over_what_is_being_told() -> None:
 )  # fmt: skip
 def test_a_long_spoken_message_is_cut_where_its_clauses_end(said: str, told: list[str]) -> None:
     assert [each for each in notice(said).told if each != "you met"] == told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        ("The test results of my wife.", "My brother called.", "your wife and|with your wife|your brother"),
+        ("My son at the door.", "My son in the bath.", "of your son|for your son"),
+    ],
+)
+def test_a_closing_names_what_was_told_first_and_last(first: str, last: str, told: str) -> None:
+    closing = talk(first, "My boss was there.", "It was late.", "It rained.", last, practice="gratitude")[-1]
+    assert find_practice("gratitude").closing in closing
+    assert re.search(told, closing)
+    assert "boss" not in closing

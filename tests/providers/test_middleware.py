@@ -199,6 +199,23 @@ async def test_the_time_for_another_attempt_begins_when_the_take_has_ended() -> 
 
 
 @on_jumping_clock
+async def test_a_recogniser_that_swallows_connections_is_tried_twice_not_three_times() -> None:
+    tried = 0
+
+    async def swallows(request: HearRequest) -> AsyncIterator[Any]:
+        nonlocal tried
+        tried += 1
+        await asyncio.sleep(5.0)
+        raise DOWN
+        yield Transcript(text="")
+
+    call = retry(swallows, 3, within_s=7.5, backoff_s=0.5)
+    assert await raised_by(collect(call, hear_request(frames=3))) is DOWN
+    assert tried == 2
+    assert now() <= 12.0
+
+
+@on_jumping_clock
 async def test_a_pause_a_recogniser_asks_for_is_kept() -> None:
     call = retry(failing_at_first(busy(retry_after_s=4.0), recogniser(0.0)), 3)
     await collect(call, hear_request(frames=1, each_s=0.0))

@@ -48,8 +48,9 @@ def retry(
     breaker inside has opened because of it.
 
     Args:
-        within_s: no attempt of our own choosing begins later than this after the first (after the first fault, where
-            the request was still being spoken or written): a person waits once for a first word, not once per attempt.
+        within_s: no attempt of our own choosing begins later than this after the first, or later than half of it after
+            the first fault, where the request was still being spoken or written: a person waits once for a first word,
+            not once per attempt.
         dice: the jitter, 0..1.
         on_wait: hears how long each pause will be and why, for a countdown.
     """
@@ -58,6 +59,7 @@ def retry(
         async with repeatable(request) as make:
             clock = asyncio.get_running_loop()
             began: float | None = None if is_live(request) else clock.time()
+            latest_s = within_s / 2 if began is None else within_s
             fault: CompanionError | None = None
             for attempt in range(1, attempts + 1):
                 delivered = False
@@ -75,7 +77,7 @@ def retry(
                     pause_s, is_asked = _pause(error, attempt, backoff_s, dice())
                     began = clock.time() if began is None else began
                     begins_s = clock.time() - began + pause_s
-                    if not again or pause_s > patience_s or (begins_s > within_s and not is_asked):
+                    if not again or pause_s > patience_s or (begins_s > latest_s and not is_asked):
                         raise
                 if on_wait is not None:
                     on_wait(pause_s, fault)

@@ -131,7 +131,7 @@ async def _next(
             failures += 1
             if not error.retryable or failures == MOST_FAILURES:
                 raise
-            _log.info("job %s: %s", state.job, error.message)
+            _log.info("job %s: %s", state.job, error.kind)
             asked_s = getattr(error, "retry_after_s", None)
 
 
@@ -177,7 +177,7 @@ async def _withdraw(work: Work[StateT], spec: Spec, job: str) -> None:
     try:
         await _within(WITHDRAW_S, work.cancel(job), spec)
     except CompanionError as error:
-        _log.warning("job %s at %s could not be cancelled: %s", job, spec.display_name, error.message)
+        _log.warning("job %s at %s could not be cancelled: %s", job, spec.display_name, error.kind)
 
 
 AnswerT = TypeVar("AnswerT")

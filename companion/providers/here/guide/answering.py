@@ -405,18 +405,16 @@ def _fitting_pools(noticed: Noticed) -> Iterator[str]:
 def _close(practice: Practice, said: Sequence[str], noticed: Noticed, wording: Wording) -> str:
     """The end of a practice: what was told from first to last, the practice's closing, and a title to take or leave."""
     pools = load_wordings()
-    topics = list(_all_topics(said))
+    topics = _first_and_last(said)
     parts = []
     if len(topics) > 1:
-        parts.append(wording.say(pools["closing"], {"first": topics[0].words, "last": topics[-1].words}))
+        parts.append(wording.say(pools["closing"], {"first": topics[0].words, "last": topics[1].words}))
     elif topics:
         parts.append(wording.say(pools["closing one"], {"first": topics[0].words}))
     elif noticed.told:
         parts.append(wording.say(pools["told"], {"echo": noticed.told[0]}))
     parts.append(_closing_of(practice))
-    title = " and ".join(dict.fromkeys(topic.own for topic in (topics[:1] + topics[-1:]))) or _short_words(
-        said
-    )
+    title = " and ".join(topic.own for topic in topics) or _short_words(said)
     if title:
         parts.append(wording.say(pools["title"], {"title": title[0].upper() + title[1:]}))
     return " ".join(filter(None, parts))
@@ -442,14 +440,13 @@ def _short_words(said: Sequence[str]) -> str:
     )
 
 
-def _all_topics(said: Sequence[str]) -> Iterator[Topic]:
-    """The most telling topic of each message, each once."""
-    seen: set[str] = set()
+def _first_and_last(said: Sequence[str]) -> list[Topic]:
+    """What the talk began with and what it came to, of what is theirs or lives; one where that is the same."""
+    found = []
     for text in said:
-        for topic in notice(text).topics[:1]:
-            if topic.words not in seen and (topic.is_own or topic.kind.name in _LIVING):
-                seen.add(topic.words)
-                yield topic
+        topics = notice(text).topics
+        found += [topic for topic in topics if topic.is_own or topic.kind.name in _LIVING][:1]
+    return found[:1] + [topic for topic in found[-1:] if topic.words != found[0].words]
 
 
 def _answer_emergency(occasion: str, wording: Wording) -> str:
