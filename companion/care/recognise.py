@@ -28,8 +28,12 @@ from companion.care.words import plain
 from companion.flow import Concern, Severity
 
 _COVER = "~"
-_SURE = 0.9
-"""So likely must danger be to the network where no rule sees any."""
+_SURE, _SURE_OF_WORDS = 0.9, 0.6
+"""So likely must danger be to the network where no rule sees any; where plain words for it are said."""
+_WORDS = re.compile(
+    r"suicid|(?:kill|killing|hang|hanging|drown|shoot) (?:me|myself)|(?:end|ending|take|taking|took) (?:my|it) |"
+    r"(?:to|could|should|will|i) die |(?:be|am|were|was) dead |not (?:be alive|live|wake up)|overdos"
+)
 _LEAST, _LEAST_TOGETHER = 0.1, 0.5
 """So likely where a rule sees it; where its words stand in any order."""
 AS_A_WHOLE = "read as a whole"
@@ -132,9 +136,23 @@ def recognise(text: str) -> Finding | None:
 
 def findings(said: str) -> list[Finding]:
     """All that `said` says, the most serious first, one of each concern."""
+    best, covered = _by_rules(said)
+    _read_as_a_whole(covered, best)
+    wish = best.get(Concern.SUICIDE)
+    is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
+    if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
+        best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
+    return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
+
+
+def by_rules(said: str) -> list[Finding]:
+    """What the rules alone find, for whoever mends them."""
+    return list(_by_rules(said)[0].values())
+
+
+def _by_rules(said: str) -> tuple[dict[Concern, Finding], str]:
+    """What the rules find, and the plain words without those that are harmless."""
     words = plain(said)
-    if not words:
-        return []
     safe, danger = load()
     best: dict[Concern, Finding] = {}
     covered = ""
@@ -149,12 +167,7 @@ def findings(said: str) -> list[Finding]:
                     before = best.get(finding.concern)
                     if before is None or _weight(finding) > _weight(before):
                         best[finding.concern] = finding
-    _read_as_a_whole(covered, best)
-    wish = best.get(Concern.SUICIDE)
-    is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
-    if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
-        best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
-    return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
+    return best, covered
 
 
 def _read_as_a_whole(covered: str, best: dict[Concern, Finding]) -> None:
@@ -166,9 +179,10 @@ def _read_as_a_whole(covered: str, best: dict[Concern, Finding]) -> None:
         return
     for concern, finding in list(best.items()):
         least = _LEAST_TOGETHER if finding.rule.startswith("&") else _LEAST
-        if Severity.UNCLEAR <= finding.severity < Severity.IMMINENT and reading.danger < least:
+        if finding.severity >= Severity.UNCLEAR and reading.danger < least:
             del best[concern]
-    if reading.danger >= _SURE and all(each.severity < Severity.UNCLEAR for each in best.values()):
+    sure = _SURE_OF_WORDS if _WORDS.search(covered) else _SURE
+    if reading.danger >= sure and all(each.severity < Severity.UNCLEAR for each in best.values()):
         best[reading.concern] = Finding(
             concern=reading.concern,
             severity=Severity.UNCLEAR,
