@@ -202,7 +202,7 @@ def page(window: Window, host: StagedHost) -> HelpPage:
 def test_every_topic_is_there_to_be_read(page: HelpPage) -> None:
     assert [topic.name for topic in topics()] == [
         "first-steps", "keys", "practices", "what-leaves", "journal", "import-export", "memory", "care", "troubles",
-        "languages", "models", "own-servers", "settings", "command-line", "library", "inside",
+        "languages", "models", "own-servers", "settings", "command-line", "library", "inside", "promises",
     ]  # fmt: skip
     for topic in topics():
         page.show_topic(topic.name)
