@@ -178,7 +178,7 @@ def test_the_lessons_that_are_harmless_raise_hardly_an_alarm() -> None:
     said = [text for line in lessons for text in itertools.islice(alternatives(line), 8)]
     assert len(said) > 1000
     wrong = [text for text in said if is_alarm(text)]
-    prove("care", "false alarms, harmless lessons", len(wrong) / len(said), 0.02, cases=len(said))
+    prove("care", "false alarms, harmless lessons", len(wrong) / len(said), 0.03, cases=len(said))
 
 
 @pytest.mark.parametrize("concern", list(Concern))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from companion.journal.meaning.near import Near, packed, unit
 from companion.care.pieces import WordPieces
+from companion.journal.meaning.near import Near, packed, unit
 from companion.journal.meaning.pieces import BytePairs, vocabulary
 from companion.journal.meaning.reader import Reader
 from companion.journal.meaning.still import TOKENIZER, StillVectors
