@@ -13,6 +13,7 @@ from typing import Literal
 from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -224,6 +225,10 @@ class NoticeBar(QWidget):
         return notice.role is not None and len(same) > 1
 
 
+_LEAST_LINE = 24
+"""Letters of a card's words beside its buttons."""
+
+
 class NoticeCard(QFrame):
     """One notice: a picture, its words, its buttons."""
 
@@ -259,15 +264,31 @@ class NoticeCard(QFrame):
         row.setContentsMargins(17, 9, 12, 9)
         row.setSpacing(12)
         row.addWidget(picture)
-        row.addWidget(_Words(sentence, self.hint), 1)
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._body.setSpacing(12)
+        self._body.addWidget(_Words(sentence, self.hint), 1)
+        self._answers = QHBoxLayout()
+        self._answers.setSpacing(12)
+        self._body.addLayout(self._answers)
+        row.addLayout(self._body, 1)
         self.buttons: list[QPushButton] = []
         for text, action in notice.buttons:
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, action=action: press(notice, action))
-            row.addWidget(button)
+            self._answers.addWidget(button)
             self.buttons.append(button)
         row.addWidget(self.more)
         row.addWidget(self.close_button)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons stand below the words where they would leave them no line worth reading."""
+        super().resizeEvent(event)
+        least = self._body.spacing() + _LEAST_LINE * self.fontMetrics().averageCharWidth()
+        is_narrow = self._body.geometry().width() - self._answers.sizeHint().width() < least
+        beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        wanted = below if is_narrow and self.buttons else beside
+        if self._body.direction() != wanted:
+            self._body.setDirection(wanted)
 
     def show_more(self, count: int) -> None:
         """So many wait behind this one."""

@@ -12,7 +12,7 @@ from companion.events import Phase, TakeDiscarded, TroubleCleared
 from companion.flow import Role
 from companion.gui import cards
 from companion.gui.notices import ACTION_LABELS
-from companion.gui.staged import AWAY, StagedHost, trouble
+from companion.gui.staged import AWAY, StagedAppearance, StagedHost, StagedSettings, trouble
 from companion.gui.window import Window
 
 
@@ -220,6 +220,20 @@ def test_a_long_card_keeps_every_word_in_a_small_window(
     hint = window.notices.cards[0].hint
     assert hint.height() >= hint.heightForWidth(hint.width()) - 1
     assert hint.width() > 200
+
+
+def test_a_card_puts_its_buttons_below_where_letters_are_large(qtbot: QtBot, host: StagedHost) -> None:
+    host.settings = StagedSettings(StagedAppearance(font_scale=2.0))
+    window = Window(host)
+    qtbot.addWidget(window)
+    window.resize(760, 560)
+    window.show()
+    host.begin(AWAY)
+    host.fail(CompanionError(Kind.KEY_REFUSED, who="A provider"), turn=None, role=None)
+    card = window.notices.cards[0]
+    qtbot.waitUntil(lambda: card.hint.width() > 400, timeout=2000)
+    assert all(each.width() >= each.sizeHint().width() for each in card.buttons)
+    assert card.hint.height() >= card.hint.heightForWidth(card.hint.width()) - 1
 
 
 # -- links -----------------------------------------------------------------------------------------------------

@@ -229,7 +229,8 @@ class _Painter(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(self._look.colour("faint"))
         place = rect.adjusted(12, 0, -8, -6)
-        painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, day.upper())
+        shown = QFontMetrics(font).elidedText(day.upper(), Qt.TextElideMode.ElideRight, place.width())
+        painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _paint_session(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, index: Index) -> None:
         look = self._look
