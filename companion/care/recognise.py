@@ -9,8 +9,9 @@ written for it, and only in English: elsewhere the rules are alone.
 
 How good both are (tests/care writes it to the ledger of promises), on lines from which nothing was mended or learnt: of
 `sealed.txt`, by a writer who saw none of this, 88 % of what is grave (the rules alone 53 %; of what is only hinted at
-64 %), 91 % of what is said plainly, with false alarms in 8 % of 190 harmless lines near danger; of `held_back.txt` 91 and 10 %, of
-`apart.txt` 86 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones 5 %.
+64 %), 91 % of what is said plainly, with false alarms in 8 % of 190 harmless lines near danger; of `held_back.txt` 91 and
+10 %, of `apart.txt` 86 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
+5 %.
 """
 
 from __future__ import annotations
