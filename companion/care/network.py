@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -135,9 +135,8 @@ def _windows(words: list[str]) -> Iterator[str]:
             return
 
 
-def _even(
-    x: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _even(x: NDArray[Any], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row at mean 0 and variance 1, then stretched and shifted."""
     middle = x - x.mean(axis=1, keepdims=True)
-    return middle / np.sqrt((middle * middle).mean(axis=1, keepdims=True) + 1e-12) * scale + shift
+    spread = np.sqrt((middle * middle).mean(axis=1, keepdims=True) + 1e-12)
+    return np.asarray(middle / spread * scale + shift, np.float32)
