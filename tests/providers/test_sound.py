@@ -232,6 +232,7 @@ async def test_silence_is_no_error(body: str) -> None:
         'data: {"type":"transcript.text.de',
         'dat\n\ndata: {"type":"transcript.text.delta","delta":"Good"}',
         'data: {"type":"transcript.begun"}\n\n',
+        'data: Good\n\ndata: {"type"',
         'data: {"type":"transcript.text.delta","delta":"Good"}\n\n',
     ],
 )

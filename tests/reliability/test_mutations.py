@@ -6,6 +6,7 @@ Also every code with which a WebSocket can be closed.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -22,6 +23,7 @@ from tests.reliability.streams import ENDINGS, ENOUGH, STREAMS, good, hung_up, p
 
 SEED = 23
 HANG_S = 20.0
+_EVENT = re.compile(rb"(?m)^data:|\rdata:")
 JUNK = (
     b"null", b"[]", b"{}", b"[[[[", b'"', b"\\", b"\\ud800", b"\x00", b"\xff", b"\xe2\x80", b"\r", b"\n\n", b"data: ",
     b"event: error\n", b"NaN", b"1e999", b"-0", b"true", b'{"error":', b'"choices":null', b'"delta":null', b": \n",

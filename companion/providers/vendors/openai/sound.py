@@ -7,7 +7,7 @@ comes back in sound of any kind. Where a server refuses the form of sound that w
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from companion.providers.wire.faults import CallContext, until_over
 from companion.providers.wire.heard import clean, words_in, words_of
 from companion.providers.wire.refusals import TAKE_TOO_LONG
 from companion.providers.wire.sound import form_of, sound_of
-from companion.providers.wire.sse import Splitter, parsed
+from companion.providers.wire.sse import ServerSentEvent, Splitter, parsed
 
 if TYPE_CHECKING:
     import httpx2
@@ -127,6 +127,7 @@ async def follow_words(
             body += block if not stream.has_begun else b""
             for told in stream.take(block):
                 yield told
+    stream.take_rest()
     if stream.has_begun:
         yield stream.end()
     elif not body or (kind.startswith("text/event-stream") and _BEGUN.search(body)):
@@ -144,15 +145,25 @@ class _Words:
         self._splitter = Splitter()
         self._text = ""
         self._final: str | None = None
-        self._has_ended = self._is_typed = self._is_in_segments = False
+        self._has_ended = self._is_typed = self._is_in_segments = self._is_torn = False
 
     def is_over(self) -> bool:
         return self._final is not None
 
     def take(self, block: bytes) -> list[Transcript]:
         """What is new with a block."""
+        return self._told(self._splitter.feed(block))
+
+    def take_rest(self) -> None:
+        """The last event, where no empty line ends it; half of one is no end of the words."""
+        try:
+            self._told(self._splitter.rest())
+        except ValueError:
+            self._is_torn = True
+
+    def _told(self, events: Iterable[ServerSentEvent]) -> list[Transcript]:
         found = []
-        for event in self._splitter.feed(block):
+        for event in events:
             if event.data == "[DONE]":
                 self._has_ended = True
             elif event.data and self._read(event.event, event.data):
@@ -190,7 +201,7 @@ class _Words:
         Raises:
             AIProviderError: CUT_OFF where pieces came and not their end, or nothing that is known.
         """
-        is_known_whole = self._has_ended or (self._is_in_segments and not self._is_typed)
+        is_known_whole = self._has_ended or (self._is_in_segments and not (self._is_typed or self._is_torn))
         if self._final is None and not is_known_whole:
             raise self._call.cut()
         text = clean(self._text) if self._final is None else self._final
