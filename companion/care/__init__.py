@@ -2,6 +2,8 @@
 
     words      a text made plain: contractions, fillers, what a recogniser splits or mishears
     rules      the rules of `resources/care/rules.txt`, compiled once
+    network    a small network that reads the message as a whole, for what no rule had in mind
+    pieces     text cut into the pieces it knows
     recognise  what is said, and how serious it is
     corrections  what takes an alarm back, in eight languages
     watch      one conversation: worries that stay, corrections, what was offered already
@@ -19,9 +21,10 @@ from __future__ import annotations
 def warm() -> None:
     """Reads and compiles the data; blocking, any thread."""
     from companion.care import help as help_lines
-    from companion.care import replies, rules, wording
+    from companion.care import network, replies, rules, wording
 
     rules.load()
     help_lines.load()
     wording.load()
     replies.load()
+    network.load()

@@ -40,6 +40,18 @@ def lines_of(name: str) -> list[Line]:
     return found
 
 
+def other_days() -> list[str]:
+    """What was written for other tests, harmless: every second may be learnt from."""
+    data = HERE.parent / "data"
+    messages = [line.split("|")[1] for line in texts(data / "guide" / "messages.txt")]
+    return [*messages, *texts(data / "recall" / "entries.txt")]
+
+
+def texts(file: Path) -> list[str]:
+    """The lines of a file that are neither headings nor notes."""
+    return [line for line in file.read_text("utf-8").splitlines() if line and line[0] not in "#["]
+
+
 def examples_of(file: Path) -> Iterator[tuple[str, str]]:
     """(what it is, what is said) for every line of a file of `resources/care/examples`, alternatives written out."""
     for text in file.read_text(encoding="utf-8").splitlines():

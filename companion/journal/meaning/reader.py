@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.care.pieces import WordPieces
 from companion.journal.meaning.near import unit
-from companion.journal.meaning.pieces import WordPieces
+from companion.journal.meaning.pieces import vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Reader:
         """Raises ImportError, OSError, ValueError, KeyError or onnxruntime's own where it cannot be had."""
         import onnxruntime
 
-        self._pieces = WordPieces(folder / TOKENIZER)
+        self._pieces = WordPieces(vocabulary(folder / TOKENIZER))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # it works while somebody talks
         options.log_severity_level = 3
