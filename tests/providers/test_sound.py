@@ -233,6 +233,7 @@ async def test_silence_is_no_error(body: str) -> None:
         'dat\n\ndata: {"type":"transcript.text.delta","delta":"Good"}',
         'data: {"type":"transcript.begun"}\n\n',
         'data: Good\n\ndata: {"type"',
+        "data: Go",
         'data: {"type":"transcript.text.delta","delta":"Good"}\n\n',
     ],
 )

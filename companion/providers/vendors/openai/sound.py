@@ -157,7 +157,11 @@ class _Words:
     def take_rest(self) -> None:
         """The last event, where no empty line ends it; half of one is no end of the words."""
         try:
-            self._told(self._splitter.rest())
+            events = self._splitter.rest()
+            self._is_torn = any(
+                event.data and event.data[0] not in "{[" for event in events
+            )  # bare words: half of them?
+            self._told(events)
         except ValueError:
             self._is_torn = True
 
