@@ -42,7 +42,7 @@ format: $(VENV)/.ready-test
 	@$(BIN)/ruff check --fix companion tests
 
 bench: $(VENV)/.ready-test
-	@for name in imports startup stream_ui chunks voice_loop natural_voice local_turn insights journal finding; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in imports startup stream_ui chunks voice_loop natural_voice local_turn care insights journal finding; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 screenshots: $(VENV)/.ready-run
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m companion demo --screenshots build/screenshots

@@ -1,8 +1,8 @@
 """A small network that reads what was said as a whole: how likely it is danger, and which. For what no rule had in mind.
 
 Three layers of a sentence encoder (all-MiniLM-L6-v2, Apache-2.0; its word pieces in 128 numbers, each layer at half its
-inner width), taught by `tests/care/learning` with lines that several people wrote for it, kept in one byte a number. Plain
-numpy, blocking, any thread; the file is read once (`load`, some 50 ms), a message of twenty words takes about 5 ms.
+inner width), taught by `tests/care/learning` with lines written for it, kept in one byte a number. Plain
+numpy, blocking, any thread; the file is read once (`load`, some 50 ms), a message of forty words takes some 5 ms.
 """
 
 from __future__ import annotations
