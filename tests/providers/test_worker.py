@@ -316,7 +316,7 @@ async def test_a_recording_that_ended_the_process_is_not_heard_again() -> None:
     assert (crashed.kind, crashed.who) == (Kind.ENGINE_CRASHED, "The built-in recogniser")
     refused = await hear(engines, fatal)
     assert refused.kind is Kind.HEARING_FAILED
-    assert "not given it again" in refused.message
+    assert "will not be tried again" in refused.message
     assert (await hear(engines, os.urandom(640), signal.SIGKILL)).kind is Kind.ENGINE_CRASHED
     await engines.aclose()
 
