@@ -8,9 +8,9 @@ that the answer asks; and it takes back what a rule saw in words that mean nothi
 written for it, and only in English: elsewhere the rules are alone.
 
 How good both are (tests/care writes it to the ledger of promises), on lines from which nothing was mended or learnt: of
-`sealed.txt`, by a writer who saw none of this, 88 % of what is grave (the rules alone 53 %; of what is only hinted at
-64 %), 91 % of what is said plainly, with false alarms in 8 % of 190 harmless lines near danger; of `held_back.txt` 91 and
-10 %, of `apart.txt` 86 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
+`sealed.txt`, by a writer who saw none of this, 89 % of what is grave (the rules alone 53 %; of what is only hinted at
+64 %), 89 % of what is said plainly, with false alarms in 7 % of 190 harmless lines near danger; of `held_back.txt` 91 and
+10 %, of `apart.txt` 87 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
 5 %.
 """
 
@@ -29,7 +29,7 @@ _SURE, _SURE_OF_WORDS = 0.9, 0.6
 """So likely must danger be to the network where no rule sees any; where plain words for it are said."""
 _PLAINLY = re.compile(
     r"suicid|(?:kill|killing|hang|hanging|drown|shoot) (?:me|myself)|(?:end|ending|take|taking|took) (?:my|it) |"
-    r"(?:to|could|should|will|i) die |(?:be|am|were|was) dead |not (?:be alive|live|wake up)|overdos"
+    r"i (?:[^ .]+ ){0,4}die |(?:be|am|were|was) dead |not (?:be alive|live|wake up)|overdos"
 )
 _LEAST, _LEAST_TOGETHER = 0.1, 0.5
 """So likely where a rule sees it; where its words stand in any order."""
