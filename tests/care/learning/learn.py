@@ -3,7 +3,7 @@
 Wants torch, transformers and wordfreq, which nothing else here does, and ENCODER, a folder with all-MiniLM-L6-v2 as its
 makers publish it. The encoder is first taught whole; three of its layers, thinner and with a smaller vocabulary,
 then learn from its judgements and from the labels, on texts as `words.plain` gives them. The numbers that are kept were
-made so from the first four files of lines, and taught the later ones in four shorter rounds: made anew they differ a little.
+made so from the first four files of lines, and taught the later ones in four shorter rounds.
 """
 
 from __future__ import annotations
