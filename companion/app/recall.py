@@ -334,12 +334,12 @@ def _load(store: ModelStore, name: str) -> Model | None:
 
 def _bearable(words: str, found: Sequence[Earlier]) -> list[Earlier]:
     """Those that may be brought up: of what is sad only what the person speaks of or asks about, of danger nothing."""
-    from companion.care.recognise import findings
+    from companion.care.recognise import by_rules
 
     is_sad_now = _is_sad(words)
     kept = []
     for each in found:
-        painful = findings(each.text)
+        painful = by_rules(each.text)
         if any(finding.severity > Severity.CARE for finding in painful):
             continue
         if not (painful or _is_sad(each.text)) or each.is_asked or is_sad_now:
@@ -356,8 +356,8 @@ _SAD = re.compile(
 
 
 def _is_sad(text: str) -> bool:
-    from companion.care.recognise import findings
+    from companion.care.recognise import by_rules
 
     return bool(_SAD.search(text)) or any(
-        finding.concern is Concern.BEREAVEMENT for finding in findings(text)
+        finding.concern is Concern.BEREAVEMENT for finding in by_rules(text)
     )

@@ -8,9 +8,9 @@ that the answer asks; and it takes back what a rule saw in words that mean nothi
 written for it, and only in English: elsewhere the rules are alone.
 
 How good both are (tests/care writes it to the ledger of promises), on lines from which nothing was mended or learnt: of
-`sealed.txt`, by a writer who saw none of this, 89 % of what is grave (the rules alone 53 %; of what is only hinted at
-64 %), 89 % of what is said plainly, with false alarms in 7 % of 190 harmless lines near danger; of `held_back.txt` 91 and
-10 %, of `apart.txt` 87 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
+`sealed.txt`, by a writer who saw none of this, 90 % of what is grave (the rules alone 53 %; of what is only hinted at
+64 %), 89 % of what is said plainly, with false alarms in 9 % of 190 harmless lines near danger; of `held_back.txt` 94 and
+10 %, of `apart.txt` 86 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
 5 %.
 """
 
@@ -135,16 +135,20 @@ def findings(said: str) -> list[Finding]:
     """All that `said` says, the most serious first, one of each concern."""
     best, covered = _by_rules(said)
     _read_as_a_whole(covered, best)
+    return _ordered(best, covered)
+
+
+def by_rules(said: str) -> list[Finding]:
+    """What the rules alone find: for texts that nobody says now to this program, which the network did not learn."""
+    return _ordered(*_by_rules(said))
+
+
+def _ordered(best: dict[Concern, Finding], covered: str) -> list[Finding]:
     wish = best.get(Concern.SUICIDE)
     is_own = wish is not None and wish.severity >= Severity.UNCLEAR and not wish.is_of_other
     if wish is not None and is_own and _MEANS.search(covered) and _AT_HAND.search(covered):
         best[Concern.SUICIDE] = replace(wish, severity=Severity.IMMINENT)
     return sorted(best.values(), key=lambda each: (-each.severity, _ORDER.index(each.concern)))
-
-
-def by_rules(said: str) -> list[Finding]:
-    """What the rules alone find, for whoever mends them."""
-    return list(_by_rules(said)[0].values())
 
 
 def _by_rules(said: str) -> tuple[dict[Concern, Finding], str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from companion import days
-from companion.care.recognise import recognise
+from companion.care.recognise import by_rules
 from companion.insights.rows import Row, Table, duration, reflections
 from companion.language import tr, trn
 
@@ -102,7 +102,7 @@ def memories_of(rows: Iterable[Row], today: date) -> Memories:
 
 
 def _quote(row: Row) -> str:
-    if any(recognise(text[:_LOOKED_AT_CHARS]) for text in (row.words, row.title) if text):
+    if any(by_rules(text[:_LOOKED_AT_CHARS]) for text in (row.words, row.title) if text):
         return ""
     first = _SENTENCE_END.split(" ".join(row.words.split()), maxsplit=1)[0]
     return shortened(" ".join(row.title.split()) or first)

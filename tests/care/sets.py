@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from companion.flow import Severity
 
 HERE = Path(__file__).parent
+_ENDS = re.compile(r"(?<=[.?!]) ")
+_PLAIN = re.compile(r"[A-Za-z'’ ,.;:?!“”\"-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,17 @@ def alternatives(text: str) -> Iterator[str]:
     parts = re.split(r"\[([^\]]*)\]", text)
     choices = [part.split("|") if at % 2 else [part] for at, part in enumerate(parts)]
     return map("".join, itertools.product(*choices))
+
+
+def of_the_program() -> list[str]:
+    """Sentences of the program, its tests and its help, none of them about care: English of every other kind."""
+    root = HERE.parent.parent
+    found: dict[str, None] = {}
+    for file in sorted([*(root / "companion").rglob("*.py"), *(root / "tests").rglob("*.py")]):
+        if "care" not in file.relative_to(root).as_posix():
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found |= dict.fromkeys(" ".join(part.split()) for part in node.value.split("\n\n"))
+    for file in sorted((root / "resources" / "help").glob("*.md")):
+        found |= dict.fromkeys(_ENDS.split(" ".join(file.read_text("utf-8").split())))
+    return [text for text in found if _PLAIN.fullmatch(text) and 3 <= len(text.split()) <= 60]

@@ -11,7 +11,7 @@ from companion.care.recognise import by_rules, findings, recognise
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.paths import resources
-from tests.care.sets import HERE, Line, alternatives, examples_of, lines_of, other_days, texts
+from tests.care.sets import HERE, Line, alternatives, examples_of, lines_of, of_the_program, other_days, texts
 from tests.reliability.proof import prove
 
 EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
@@ -138,7 +138,7 @@ def test_what_is_found_of_veiled_speech() -> None:
     for title, half, found, wrongly in (
         ("veiled, mended from", lines[::2], 0.9, 0.05),
         ("veiled, same writer as the rules", lines[1::2], 0.85, 0.15),
-        ("veiled and everyday, mended from", lines_of("later.txt"), 0.8, 0.05),
+        ("veiled and everyday, mended from", lines_of("later.txt"), 0.8, 0.07),
     ):
         grave = [line for line in half if line.kind != "none"]
         harmless = [line for line in half if line.kind == "none"]
@@ -162,6 +162,13 @@ def test_what_people_write_on_other_days_raises_hardly_an_alarm() -> None:
         0.07,
         cases=len(fresh),
     )
+
+
+def test_english_of_another_kind_is_no_danger() -> None:
+    """Sentences of the program and its tests, of which half were learnt from: what a network never saw, it overrates."""
+    said = of_the_program()[::20]
+    assert len(said) > 400
+    prove("care", "false alarms, other English", sum(map(is_alarm, said)) / len(said), 0.01, cases=len(said))
 
 
 def test_whole_posts_with_one_sentence_of_danger() -> None:

@@ -121,7 +121,7 @@ def test_a_speaker_that_goes_in_the_middle_of_an_answer(place: Desk) -> None:
     app = place.start_ready()
     since = app.mark()
     there = place.sound.record_speaker("booth")
-    place.write("I had a long day and I am tired")
+    place.write("We walked along the river and I noticed that I was still writing letters in my head")
     app.wait_for("PhaseChanged", phase="speaking", since=since)
     time.sleep(1.5)
     before = there.stop()

@@ -3,7 +3,7 @@
 Wants torch, transformers and wordfreq, which nothing else here does, and ENCODER, a folder with all-MiniLM-L6-v2 as its
 makers publish it. The encoder is first taught whole; three of its layers, thinner and with a smaller vocabulary,
 then learn from its judgements and from the labels, on texts as `words.plain` gives them. The numbers that are kept were
-made so from the first four files of lines, and taught the later ones in four shorter rounds.
+made so from the first four files of lines, and taught the later ones in five shorter rounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from companion.care.network import CLASSES
 from companion.care.words import plain
 from companion.flow import Severity
 from companion.paths import resources
-from tests.care.sets import HERE, alternatives, examples_of, lines_of, other_days
+from tests.care.sets import HERE, alternatives, examples_of, lines_of, of_the_program, other_days
 
 Row = tuple[str, int, float]
 """What is said, which of CLASSES it is, how much it weighs."""
@@ -63,6 +63,7 @@ def rows() -> list[Row]:
         (line.text, _number(line.kind, "third" in line.marks), 1.0) for line in lines_of("other.txt")[::2]
     ]
     found += [(said, 0, 1.0) for said in other_days()[::2]]
+    found += [(said, 0, 0.6) for said in of_the_program()[::2]]
     for file in sorted((HERE / "learning" / "patterns").glob("*.txt")):
         kind = file.stem
         for text in _texts(file):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from companion.care.corrections import TAKEN_BACK
-from companion.care.recognise import recognise
+from companion.care.recognise import by_rules
 from companion.care.words import plain
 from companion.flow import Concern, Severity
 from companion.practices import Wish, wish_in
@@ -238,11 +238,14 @@ _MOST_CHARS = 4000
 
 
 def find_emergency(text: str) -> str:
-    """`danger` where somebody is being hurt, `crisis` where it is another danger, else empty."""
-    found = recognise(text)
-    if found is None or found.severity < Severity.UNCLEAR:
+    """`danger` where somebody is being hurt, `crisis` where it is another danger, else empty.
+
+    By the rules alone: what only the network sees, care has asked about before the guide goes on.
+    """
+    found = by_rules(text)
+    if not found or found[0].severity < Severity.UNCLEAR:
         return ""
-    return "danger" if found.concern in (Concern.VIOLENCE, Concern.CHILD) else "crisis"
+    return "danger" if found[0].concern in (Concern.VIOLENCE, Concern.CHILD) else "crisis"
 
 
 def is_taken_back(text: str) -> bool:
