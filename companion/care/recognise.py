@@ -10,8 +10,9 @@ written for it, and only in English: elsewhere the rules are alone.
 How good both are (tests/care writes it to the ledger of promises), on lines from which nothing was mended or learnt: of
 `sealed.txt`, by a writer who saw none of this, 90 % of what is grave (the rules alone 53 %; of what is only hinted at
 64 %), 89 % of what is said plainly, with false alarms in 9 % of 190 harmless lines near danger; of `held_back.txt` 94 and
-10 %, of `apart.txt` 86 and 9 %. Of everyday messages and journal entries 1 % are taken for danger, of long rambling ones
-5 %.
+10 %, of `apart.txt` 86 and 9 %; the thresholds below were chosen with these figures in view. Of everyday messages and
+journal entries whose other half was learnt from 1 % are taken for danger, of 92 messages to the guide of which none was,
+9 %.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text cut into the pieces a model knows: byte pairs as Llama 2 has them. Pure, any thread. BERT's are in `care.pieces`.
 
-Both read the `tokenizer.json` that comes with a model. Neither joins pieces over a space, so each word is cut once and
-remembered; that makes plain Python as fast as is needed (20 to 160 us a passage), without a library of 40 MB.
+Both read the vocabulary of the `tokenizer.json` that comes with a model. No piece is joined over a space, so each word is
+cut once and remembered; that makes plain Python as fast as is needed (20 to 160 us a passage), without a library of 40 MB.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 _REMEMBERED = 60_000
 _LONGEST_WORD = 100
-"""Characters; what is longer has no meaning of its own (BERT's own limit)."""
+"""Characters; what is longer has no meaning of its own."""
 
 
 class BytePairs:
