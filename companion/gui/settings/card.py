@@ -9,11 +9,11 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
 from companion.gui.labels import ReadingLabel, label
-from companion.gui.theme import Look
 from companion.language import tr
 
 if TYPE_CHECKING:
-    from companion.flow import Role
+    from companion.gui.theme import Look
+    from companion.kinds import Role
     from companion.providers.provider import Spec
 
 RADIUS_PX = 14
