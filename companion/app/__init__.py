@@ -32,6 +32,6 @@ import os
 # computer longer than by one thread. Looked at once, when numpy is loaded, which nothing has done before this.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from companion.app.companion import Companion  # noqa: E402 - after what it loads looks at
+from companion.app.companion import Companion
 
 __all__ = ["Companion"]
