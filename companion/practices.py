@@ -210,21 +210,22 @@ def standing(practice: Practice, said: Sequence[str]) -> PracticeChanged:
     )
 
 
-def load_practices(own: Path | None = None) -> tuple[Practice, ...]:
+def load_practices(own: Path | None = None, code: str = "") -> tuple[Practice, ...]:
     """All practices in the order they are offered. Unreadable files are named in the log and left out.
 
     Ours are in the language of the interface where somebody translated them: `resources/practices/<code>/NAME.md`.
 
     Args:
         own: folder of the person's own practices; by default `practices` beside the settings.
+        code: of another language than the interface's.
     """
     folder = own or find_home().config / "practices"
-    return _load(resources() / "practices", language(), folder, _stamp(folder))
+    return _load(resources() / "practices", code or language(), folder, _stamp(folder))
 
 
-def find_practice(name: str, own: Path | None = None) -> Practice:
+def find_practice(name: str, own: Path | None = None, code: str = "") -> Practice:
     """The practice called `name`, or the first one (open reflection) where there is none of that name."""
-    practices = load_practices(own)
+    practices = load_practices(own, code)
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
     return next((practice for practice in practices if practice.name == wanted), practices[0])
 
