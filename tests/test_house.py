@@ -45,6 +45,7 @@ FLOOR = {
     ),
     **dict.fromkeys(
         (
+            "phrases",
             "places",
             "websocket",
             "yaml_file",
