@@ -542,9 +542,7 @@ def _bounded() -> Callable[[Any, Bounds, Booking, _Leash, _Pool], httpx2.AsyncBy
     from httpx2 import AsyncByteStream
 
     class Bounded(AsyncByteStream):
-        def __init__(
-            self, source: Any, bounds: Bounds, booking: Booking, leash: _Leash, pool: _Pool
-        ) -> None:
+        def __init__(self, source: Any, bounds: Bounds, booking: Booking, leash: _Leash, pool: _Pool) -> None:
             self._source, self._pool, self._is_over = source, pool, False
             self._kept = bounds, booking, leash
 
