@@ -16,11 +16,11 @@ from companion.app.welcome import PAGES, Welcome
 from companion.audio.devices import DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Note, Trouble
-from companion.flow import Role
 from companion.gui.welcome.engines import EnginesPage
 from companion.gui.welcome.journal import JournalPage
 from companion.gui.welcome.microphone import MicrophonePage
 from companion.gui.welcome.thinker import ThinkerPage
+from companion.kinds import Role
 from companion.log import Secret
 from companion.paths import Home
 from companion.providers.here.mind.library import Pace, look_at
