@@ -73,6 +73,7 @@ class TalkKeys(QObject):
         window: where the talk key works; `EVERYWHERE` works in every window of the application.
         may_talk: whether the talk key means talking on the page shown now.
         pressed, released, lost: what to call; `lost` when the release can never arrive.
+        otherwise: given a key press that does not talk, and the key's number; True: it has done something.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class TalkKeys(QObject):
         pressed: Callable[[], None],
         released: Callable[[], None],
         lost: Callable[[], None],
+        otherwise: Callable[[QKeyEvent, int], bool] = lambda *_: False,
     ) -> None:
         super().__init__(window)
         self._key = _SPACE
@@ -91,6 +93,7 @@ class TalkKeys(QObject):
         self._may_talk = may_talk
         self._calls = {hold.Change.DOWN: pressed, hold.Change.UP: released, hold.Change.LOST: lost}
         self._state = hold.State()
+        self._otherwise = otherwise
         self._number: int | None = None
         """Where the talk key lies on this keyboard, once it was seen."""
         self._last = (0, 0)
@@ -157,9 +160,10 @@ class TalkKeys(QObject):
                     talks=talks,
                 )
             )
-        if is_held or talks:
+        if is_held or talks or (kind is QEvent.Type.KeyPress and self._otherwise(event, number)):
             event.accept()
-        return is_held or talks
+            return True
+        return False
 
     def _talks(self, event: QKeyEvent, number: int) -> bool:
         key = alive(event.key())

@@ -36,6 +36,7 @@ from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
 from companion.gui.placement import come_into_view, remember, restore
 from companion.gui.rail import Rail
+from companion.gui.shortcuts import press_by_place
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
@@ -244,6 +245,7 @@ class Window(QMainWindow):
             pressed=host.press_talk,
             released=host.release_talk,
             lost=host.focus_lost,
+            otherwise=press_by_place,
         )
         self.settings_changed()
         area.button.talk_pressed.connect(host.press_talk)
@@ -302,6 +304,8 @@ class Window(QMainWindow):
             self.page.area.composer.clear()
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
+        elif self.phase in (e.Phase.ARMING, e.Phase.LISTENING, e.Phase.TRANSCRIBING):
+            self.status.show_note(tr("That can be sent when the recording is over"))
 
     def focusNextPrevChild(self, next: bool) -> bool:
         return step(self, forward=next)
