@@ -22,6 +22,7 @@ from companion import days
 from companion.events import PracticeChanged
 from companion.language import language, tr
 from companion.paths import find_home, resources
+from companion.phrases import MOST_WORDS, folded, patterns, read_lines
 from companion.places import read_regular
 
 _log = logging.getLogger(__name__)
@@ -121,10 +122,25 @@ _WISHES = (
 
 
 def wish_in(text: str) -> Wish:
-    """What `text`, as a whole, asks of the practice; `NONE` where it answers."""
+    """What `text`, as a whole, asks of the practice, in any language we have words for; `NONE` where it answers."""
     plain = " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text[:200].lower().replace("’", "'")))
     plain = plain.removesuffix(" please")
-    return next((wish for pattern, wish in _WISHES if re.fullmatch(pattern, plain)), Wish.NONE)
+    found = next((wish for pattern, wish in _WISHES if re.fullmatch(pattern, plain)), Wish.NONE)
+    return found or _wish_elsewhere(folded(text[:200]))
+
+
+def _wish_elsewhere(plain: str) -> Wish:
+    if not plain or plain.count(" ") >= MOST_WORDS:
+        return Wish.NONE
+    meant = (Wish(meaning) for meaning, pattern in _translated_wishes() if pattern.fullmatch(plain))
+    return next(meant, Wish.NONE)
+
+
+@lru_cache(maxsize=1)
+def _translated_wishes() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """(meaning, what a folded message has to match) of every language that says its own: `practices/<code>/wishes.txt`."""
+    files = sorted((resources() / "practices").glob("*/wishes.txt"))
+    return tuple(each for path in files for each in patterns(read_lines(path.read_text("utf-8"))).items())
 
 
 def steps_done(said: Sequence[str]) -> int:
@@ -147,18 +163,27 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 """As the guide writes it and models are told to, and as models write it when they do not listen."""
+_TITLE_ELSEWHERE = re.compile(
+    r"(?<=[.!?。।\n])\s*[^.!?。।:：\n“\"„«「]{4,80}[:：]\s*[*_]{0,2}[“\"„«「]\s?([^.!?。।”\"“»」\n]{1,80})[”\"“»」]\W*$"
+)
+"""The same in any language: the last sentence ends in a few quoted words."""
 
 
 def title_in(answer: str) -> str:
     """The title an answer offers at the end of a practice; empty: none."""
-    found = _TITLE.search(answer.replace("’", "'"))
+    found = _title(answer)
     return " ".join(found[1].split()).rstrip(".,;") if found else ""
 
 
 def summary_in(answer: str) -> str:
     """What an answer that offers a title says before it: the practice gathered up in a sentence or two."""
-    found = _TITLE.search(answer.replace("’", "'"))
+    found = _title(answer)
     return " ".join(answer[: found.start()].split()) if found else ""
+
+
+def _title(answer: str) -> re.Match[str] | None:
+    plain = answer.replace("’", "'")
+    return _TITLE.search(plain) or _TITLE_ELSEWHERE.search(plain)
 
 
 def part_of_day(hour: int) -> str:
@@ -185,21 +210,22 @@ def standing(practice: Practice, said: Sequence[str]) -> PracticeChanged:
     )
 
 
-def load_practices(own: Path | None = None) -> tuple[Practice, ...]:
+def load_practices(own: Path | None = None, code: str = "") -> tuple[Practice, ...]:
     """All practices in the order they are offered. Unreadable files are named in the log and left out.
 
     Ours are in the language of the interface where somebody translated them: `resources/practices/<code>/NAME.md`.
 
     Args:
         own: folder of the person's own practices; by default `practices` beside the settings.
+        code: of another language than the interface's.
     """
     folder = own or find_home().config / "practices"
-    return _load(resources() / "practices", language(), folder, _stamp(folder))
+    return _load(resources() / "practices", code or language(), folder, _stamp(folder))
 
 
-def find_practice(name: str, own: Path | None = None) -> Practice:
+def find_practice(name: str, own: Path | None = None, code: str = "") -> Practice:
     """The practice called `name`, or the first one (open reflection) where there is none of that name."""
-    practices = load_practices(own)
+    practices = load_practices(own, code)
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
     return next((practice for practice in practices if practice.name == wanted), practices[0])
 

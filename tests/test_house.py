@@ -32,6 +32,7 @@ FLOOR = {
     ),
     **dict.fromkeys(
         (
+            "phrases",
             "places",
             "websocket",
             "yaml_file",

@@ -147,7 +147,7 @@ def test_tables_made_before_are_read_in_the_language_of_now() -> None:
 )
 def test_a_translated_practice_is_whole_and_takes_the_place_of_the_english_one(code: str) -> None:
     english = {each.name: each for each in load_practices()}
-    for path in (resources() / "practices" / code).iterdir():
+    for path in (resources() / "practices" / code).glob("*.md"):
         assert list(find_faults(path.read_text("utf-8"))) == [], path.name
     language.use(language.Catalogue(code))
     try:

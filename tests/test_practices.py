@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from companion.practices import (
     practice_faults,
     standing,
     steps_done,
+    summary_in,
     title_in,
     wish_in,
 )
@@ -223,6 +225,23 @@ def test_what_is_wrong_with_an_own_practice_is_told_in_a_sentence(old: str, new:
         ("my mother always has another question", Wish.NONE),
         ("I go on and on", Wish.NONE),
         ("", Wish.NONE),
+        ("Eine andere Frage.", Wish.ANOTHER),
+        ("Kannst du mir bitte noch eine Frage stellen?", Wish.ANOTHER),
+        ("Frag mich was anderes", Wish.ANOTHER),
+        ("Weiter!", Wish.SKIP),
+        ("Ok, lass uns die Frage überspringen.", Wish.SKIP),
+        ("Hier bleiben", Wish.STAY),
+        ("Können wir bitte noch ein bisschen hier bleiben?", Wish.STAY),
+        ("Ich weiß nicht weiter", Wish.NONE),
+        ("Ich möchte in dieser Stadt hier bleiben", Wish.NONE),
+        ("Eine andere Frage ist, ob ich bleibe", Wish.NONE),
+        ("कोई और सवाल", Wish.ANOTHER),
+        ("कृपया दूसरा सवाल पूछिए।", Wish.ANOTHER),
+        ("आगे बढ़ें।", Wish.SKIP),
+        ("यह सवाल छोड़ दीजिए", Wish.SKIP),
+        ("यहीं रुकें", Wish.STAY),
+        ("मैं आगे पढ़ना चाहता हूँ", Wish.NONE),
+        ("noch mal " * 40, Wish.NONE),
     ],
 )
 def test_what_is_asked_of_a_practice(said: str, wish: Wish) -> None:
@@ -243,3 +262,30 @@ def test_a_title_is_found_in_the_answer_that_offers_it() -> None:
     assert title_in('You went far. If you want a title for it: "My garden".') == "My garden"
     assert title_in("If you want a title for it: “A walk”.") == "A walk"
     assert title_in("What a title!") == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "title", "summary"),
+    [
+        (
+            "Du warst im Garten. Wenn du einen Titel dafür möchtest: „Mein Garten“.",
+            "Mein Garten",
+            "Du warst im Garten.",
+        ),
+        ("Du warst weit fort. Ein Titel dafür: **„Weit fort“**", "Weit fort", "Du warst weit fort."),
+        ("आप बगीचे में थे। अगर आप इसका शीर्षक चाहें: “मेरा बगीचा”।", "मेरा बगीचा", "आप बगीचे में थे।"),
+        ("Tu as marché. Un titre, si tu veux : « Ma rue ».", "Ma rue", "Tu as marché."),
+        ("Du sagst es selbst: „Es reicht.“ Ruh dich aus.", "", ""),
+    ],
+)
+def test_a_title_is_found_whatever_language_offers_it(answer: str, title: str, summary: str) -> None:
+    assert (title_in(answer), summary_in(answer)) == (title, summary)
+
+
+@pytest.mark.parametrize("page", sorted((resources() / "help").glob("**/25-practices.md")), ids=str)
+def test_what_the_help_says_one_may_ask_of_a_practice_is_understood(page: Path) -> None:
+    quoted = '["“„]([^"“”„]+)["”“]'
+    lines = page.read_text("utf-8").splitlines()
+    line = next(line for line in lines if len(re.findall(quoted, line)) > 2)
+    wishes = {wish_in(said) for said in re.findall(quoted, line)}
+    assert wishes == {Wish.ANOTHER, Wish.SKIP, Wish.STAY}

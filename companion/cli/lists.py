@@ -20,7 +20,7 @@ REALTIME = "realtime"
 
 def declare(add: Add) -> None:
     providers = add("providers", "List who can think, hear and speak.", with_app(_providers))
-    providers.add_argument("name", nargs="?", help="only this one")
+    providers.add_argument("name", metavar="NAME", nargs="?", help="only this one")
     providers.add_argument("--check", action="store_true", help="ask each one whether it works; * is in use")
     providers.add_argument("--json", action="store_true")
 

@@ -75,6 +75,13 @@ class Paragraph:
     rows: tuple[tuple[tuple[Run, ...], ...], ...] = ()
     """Of a table; the first is its head."""
 
+    @property
+    def text(self) -> str:
+        """Its words alone."""
+        return "".join(
+            run.text for runs in (self.runs, *(cell for row in self.rows for cell in row)) for run in runs
+        )
+
 
 def is_plain(text: str) -> bool:
     """Whether Markdown would leave the text as it is, so that nothing has to be read."""

@@ -97,7 +97,7 @@ SIZES_PX = {
     "opening": 34.0,
 }
 """Type sizes by use, in pixels at 96 dpi and scale 1: the names a widget's `type` property takes."""
-_GROWING_PX = (5, 9, 11, 14, 17, 22, 26)
+_GROWING_PX = (4, 5, 6, 8, 9, 11, 14, 16, 17, 22, 26)
 """Measures of boxes and arrows that the sheets use."""
 SERIF_TYPES = frozenset({"told", "title", "heading", "opening"})
 COLUMN_PX = 660

@@ -19,8 +19,8 @@ from companion.net import origin
 from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
-from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.virtual_clock
 REPLY = (

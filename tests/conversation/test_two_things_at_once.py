@@ -26,7 +26,7 @@ from companion.flow import Audio, ChatDelta, Message, Role, Speaker, Transcript,
 from companion.journal.store import open_in_memory
 from companion.practices import find_practice
 from tests.conversation.test_engine import Desk, desk
-from tests.conversation.waiting import until
+from tests.waiting import until
 
 __all__ = ["desk"]
 pytestmark = pytest.mark.virtual_clock

@@ -21,7 +21,7 @@ from companion.practices import find_practice
 from companion.records import MOODS
 from companion.settings import changed
 from companion.vault import MemoryVault, Vault
-from tests.conversation.waiting import until
+from tests.waiting import until
 
 
 def over(host: StagedHost, *, is_over: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -41,18 +40,9 @@ from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
-from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, settle, shown
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, settle
 
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
+__all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:
@@ -197,8 +187,8 @@ async def test_the_size_is_remembered(host: StagedHost, qapp: QApplication, tmp_
     state.write_text("axb")
     third = SettingsDialog(host, look, state=state)
     assert third.width() == min(900, third.screen().availableSize().width() - 8)
-    for dialog in (first, second, third):
-        dialog.deleteLater()
+    for each in (first, second, third):
+        each.deleteLater()
     await settle()
 
 

@@ -11,7 +11,8 @@ from companion.app import Companion
 from companion.events import Event, TurnFinished
 from companion.gui.shell import Shell
 from companion.paths import Home
-from tests.gui.running import Start, until
+from tests.gui.running import Start
+from tests.waiting import until
 
 UNSENT = "I meant to say that"
 

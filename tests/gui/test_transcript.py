@@ -75,6 +75,7 @@ def record(
         id=1,
         session_id=1,
         at=AT.at,
+        offset_s=AT.offset_s,
         user_text=said,
         reply_text=reply,
         heard_text=reply if heard is None else heard,
@@ -262,6 +263,90 @@ def test_the_spoken_sentence_is_found_again_in_rendered_markdown(script: Script)
     assert painted(script)[0][0] == "Some strong words."
     speak(script, 1, parts, spoken="And then this one.")
     assert painted(script)[0] == ("And then this one.", LIGHT.accent_soft)
+
+
+TAUGHT = (
+    "Here is what you said. ",
+    "\n\n| Day | What |\n|---|---|\n| Monday | You slept |\n| Tuesday | You did not |\n\n",
+    "Three steps:\n\n1. Walk to the [river](https://example.org/walk). \U0001f60a\n",
+    "2. Cook **some\\_thing**, then `eat`.\n",
+    "2. Cook again.\n\n",
+    "```python\nwhile hungry: cook()\n```\n\n",
+    "That is _all_. ",
+)
+SHOWN = (
+    "Here is what you said.",
+    "Day What Monday You slept Tuesday You did not",
+    "Three steps: Walk to the river.",
+    "Cook some_thing, then eat.",
+    "Cook again.",
+    "while hungry: cook()",
+    "That is all.",
+)
+
+
+def letters_of(words: str) -> str:
+    """A selection in a table has no spaces between its cells."""
+    return re.sub(r"[\W_]", "", words)
+
+
+@pytest.mark.parametrize("is_set_anew", [False, True])
+def test_each_sentence_is_marked_where_it_stands_and_what_comes_after_it_is_pale(
+    script: Script, *, is_set_anew: bool
+) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, *TAUGHT)
+    for place in range(len(SHOWN)):
+        speak(script, place, TAUGHT, spoken="A voice may say something else.")
+        if is_set_anew:
+            script.rebuild()
+        marked, *after = painted(script)
+        assert (letters_of(marked[0]), marked[1]) == (letters_of(SHOWN[place]), LIGHT.accent_soft)
+        assert [letters_of(words) for words, _ in after] == [letters_of("".join(SHOWN[place + 1 :]))] * (
+            place + 1 < len(SHOWN)
+        )
+
+
+@pytest.mark.parametrize("heard", range(len(TAUGHT)))
+def test_what_was_not_heard_of_lists_tables_and_code_turns_pale(script: Script, heard: int) -> None:
+    whole = "".join(TAUGHT)
+    script.show_turns(
+        [record(whole, ReplyState.INTERRUPTED, heard="".join(TAUGHT[: heard + 1]).rstrip(), said="")]
+    )
+    for place, words in enumerate(SHOWN):
+        for word in (words.split()[0], re.findall(r"\w+", words)[-1]):
+            start = script.document().find(words.split()[0] if place != 4 else "Cook again").selectionStart()
+            found = script.document().find(word, start)
+            colour = found.charFormat().foreground().color().name().upper()
+            assert (colour == LIGHT.faint.upper()) == (place > heard), (words, word)
+
+
+def test_a_mark_keeps_to_its_sentence_when_a_table_comes_behind_it(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, TAUGHT[0])
+    speak(script, 0, TAUGHT)
+    answer(script, TAUGHT[1])
+    assert painted(script)[0][0] == "Here is what you said."
+
+
+def test_signs_of_other_planes_move_no_mark(script: Script) -> None:
+    parts = ("\U0001f600\U0001f600 You kept it. ", "The walk was real. ", "What now?")
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 1, parts)
+    assert painted(script)[0][0] == "The walk was real."
+    script.speak_word(1, len(parts[0]) + 4, len(parts[0]) + 8)
+    assert marked_word(script) == "walk"
+    hear(script, "\U0001f600 one two", committed=5, turn=2)
+    assert painted(script) == [(" two", LIGHT.faint)]
+    hear(script, "\U0001f600 one three", committed=13, turn=2)
+    assert script.text().endswith("\U0001f600 one three")
+
+
+def test_what_was_cleaned_away_takes_no_earlier_words_along(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, "One\u200b kept thing.\n\n", "And *another*", " one.")
+    assert script.text().endswith("One kept thing.\nAnd another one.")
 
 
 def test_lists_stay_lists(script: Script) -> None:

@@ -123,7 +123,6 @@ CRISIS = [
     "I’ve been cutting myself again",
     "i want to be dead",
     "there is no reason to live",
-    "Ich will nicht mehr leben",
     "I'm suicidal",
     "i can't go on any more",
 ]

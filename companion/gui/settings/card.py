@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
 from companion.gui.labels import ReadingLabel, label
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.language import tr
 
@@ -33,9 +34,10 @@ class ChoiceCard(QRadioButton):
         self._column.setSpacing(5)
         self._name = label(name, "strong", wraps=True)
         self._state = label("", "small")
-        top = QHBoxLayout()
-        top.addWidget(self._name, 1)
-        top.addWidget(self._state, 0, Qt.AlignmentFlag.AlignTop)
+        self._name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        top = FlowLayout()
+        top.addWidget(self._name)
+        top.addWidget(self._state)
         self._column.addLayout(top)
         self._sentence = ReadingLabel(sentence, "small")
         self._column.addWidget(self._sentence)
