@@ -48,6 +48,10 @@ class Welcome:
         """Where to go on: the first page that is not done, or the first of all."""
         return next((name for name in PAGES if name not in self.done), PAGES[0])
 
+    @property
+    def is_at_beginning(self) -> bool:
+        return self.page == PAGES[0]
+
     def begin(self) -> None:
         """It is shown: a person who closes the window in the middle goes on at the next start."""
         self._keep()

@@ -83,6 +83,11 @@ class Shell:
         self._unwatch = app.events.watch(self._watch)
         app.tell()
 
+    @property
+    def needs_loop(self) -> bool:
+        """It begins with a page of the welcome that works in the background from the first moment."""
+        return self._app.welcome.is_due and not self._app.welcome.is_at_beginning
+
     def show(self) -> None:
         if self._app.welcome.is_due:
             self.show_welcome()
