@@ -29,14 +29,13 @@ from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
 from companion.gui.host import WindowHost
-from companion.gui.keyboard import Keyboard
-from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
+from companion.gui.keyboard import Keyboard, talk_keys
+from companion.gui.keys import EVERYWHERE, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
 from companion.gui.placement import come_into_view, remember, restore
 from companion.gui.rail import Rail
-from companion.gui.shortcuts import press_by_place
 from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
@@ -145,7 +144,7 @@ class Window(QMainWindow):
         super().paintEvent(event)
         if not self.is_painted:
             self.is_painted = True
-            QTimer.singleShot(0, self.keys.start)
+            QTimer.singleShot(0, self, self._keyboard.start)
 
     def settings_changed(self) -> None:
         """The settings are other than they were."""
@@ -239,14 +238,7 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
-        self.keys = TalkKeys(
-            self,
-            may_talk=lambda: self.shows_talk,
-            pressed=host.press_talk,
-            released=host.release_talk,
-            lost=host.focus_lost,
-            otherwise=press_by_place,
-        )
+        self.keys = talk_keys(self, host)
         self.settings_changed()
         area.button.talk_pressed.connect(host.press_talk)
         area.button.talk_released.connect(host.release_talk)

@@ -62,6 +62,7 @@ class JournalPage(QWidget):
         self._from_day: date | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.setProperty("page", "true")
+        self.setAccessibleName(tr("Journal"))
         self.model = Reflections(titles, self)
         self.list = ReflectionList(look, self.model)
         self.side = Side(look, titles, self.list)
