@@ -1,7 +1,8 @@
 """What a screen reader is told a widget is, where Qt would tell it something else. Main thread.
 
 A page of the rail is a tab, a choice that draws itself is a radio button, and a title is a heading, so that one can go from
-one to the next. Everything else about them is as Qt tells it. Importing this takes time: a window does it when it was painted.
+one to the next. Everything else about them is as Qt tells it. Importing this takes time: it waits for the
+first frame.
 """
 
 from __future__ import annotations
