@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from companion.paths import Home, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PAGES = ("begin", "sound", "microphone", "thinking", "journal")
 """In the order in which they are turned."""

@@ -6,27 +6,29 @@ Enter sends, Shift+Enter breaks the line; the draft stays until it is sent.
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from companion.gui.clean import breakable, clean_text, unbroken
+from companion.gui.keys import HARMLESS
 from companion.gui.labels import label
 from companion.gui.positions import accent, alive
-from companion.gui.theme import Look
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+
+    from companion.gui.theme import Look
 
 LONGEST_CHARS = 32_000
 _LONGEST_CLEANED = 4 * LONGEST_CHARS
 """What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
-_WITH_LETTERS = (
-    Qt.KeyboardModifier.ShiftModifier
-    | Qt.KeyboardModifier.KeypadModifier
-    | Qt.KeyboardModifier.GroupSwitchModifier
-)
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
 class Composer(QFrame):
@@ -77,7 +79,7 @@ class Composer(QFrame):
         """Whether a key pressed elsewhere is meant for the field: it writes a sign or the accent of one, or pastes."""
         if event.matches(QKeySequence.StandardKey.Paste):
             return True
-        alone = event.modifiers() & ~_WITH_LETTERS == Qt.KeyboardModifier.NoModifier
+        alone = event.modifiers() & ~HARMLESS == Qt.KeyboardModifier.NoModifier
         writes = event.text().isprintable() and bool(event.text().strip())
         return alone and (writes or bool(accent(event.key())))
 
@@ -178,6 +180,8 @@ class _Field(QPlainTextEdit):
         if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.sent.emit()
             event.accept()
+        elif event.key() in _PAGES and not self.verticalScrollBar().maximum():
+            event.ignore()  # all that is written is seen: the page above is turned
         else:
             super().keyPressEvent(event)
 

@@ -12,10 +12,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
@@ -36,6 +34,8 @@ from companion.paths import Home, find_home, resources
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
+    from types import TracebackType
 
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
