@@ -12,11 +12,13 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from companion.errors import CompanionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _MOST_HELD = 100
 _CUT = 24

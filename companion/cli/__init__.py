@@ -19,15 +19,17 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion import __version__
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.paths import Home, find_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def run(argv: list[str]) -> int:

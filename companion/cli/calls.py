@@ -22,7 +22,8 @@ from companion.cli.surroundings import (
     with_app,
 )
 from companion.errors import CompanionError, Kind
-from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Speaker, SpeakRequest
+from companion.kinds import Role
 from companion.paths import Home
 
 if TYPE_CHECKING:

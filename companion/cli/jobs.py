@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.calls import picture_of
 from companion.cli.surroundings import Add, asked, place_for, print_json, remark, takes_provider, with_app
 from companion.errors import CompanionError, Kind
-from companion.flow import ChatRequest, Message, Role, Speaker
+from companion.flow import ChatRequest, Message, Speaker
+from companion.kinds import Role
 
 if TYPE_CHECKING:
     from companion.app import Companion

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli import local_models
 from companion.cli.surroundings import Add, asked, print_json, remark, with_app
-from companion.flow import Role
+from companion.kinds import Role
 from companion.paths import Home
 
 if TYPE_CHECKING:

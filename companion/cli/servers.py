@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from companion.cli.surroundings import Add, print_json, remark, with_app
 from companion.cli.usage import more
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.log import Secret
 
 if TYPE_CHECKING:

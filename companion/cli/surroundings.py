@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
+from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
 from companion.places import shown, try_to_write
 

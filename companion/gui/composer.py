@@ -5,20 +5,26 @@ Enter sends, Shift+Enter breaks the line; the draft stays until it is sent.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from companion.gui.clean import breakable, clean_text, unbroken
 from companion.gui.labels import label
-from companion.gui.theme import Look
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+
+    from companion.gui.theme import Look
 
 LONGEST_CHARS = 32_000
 _LONGEST_CLEANED = 4 * LONGEST_CHARS
 """What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
 class Composer(QFrame):
@@ -145,6 +151,8 @@ class _Field(QPlainTextEdit):
         if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.sent.emit()
             event.accept()
+        elif event.key() in _PAGES and not self.verticalScrollBar().maximum():
+            event.ignore()  # all that is written is seen: the page above is turned
         else:
             super().keyPressEvent(event)
 

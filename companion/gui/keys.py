@@ -6,7 +6,7 @@ Which key talks, and where, is decided here; what its events mean is decided in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
@@ -17,10 +17,15 @@ from companion.gui.positions import alive, is_same_place
 from companion.gui.talk import TalkButton
 from companion.language import tr
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
 READ_KEY = "Ctrl+R"
 """Silences the voice; the answer goes on, to be read."""
+NOW_KEY = "Ctrl+Down"
+"""Leads back to what sounds now."""
 GO_ON_KEY = "Ctrl+G"
 """Goes on with an answer that was cut off."""
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF

@@ -17,9 +17,10 @@ from companion import tasks
 from companion.app.archive import Archive, Place
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
-from companion.flow import FRAME_BYTES, ReplyState
+from companion.flow import FRAME_BYTES
 from companion.journal import migrations, moving, spool
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import Home
 from companion.ports import Journal
 from companion.vault import MemoryVault, Vault

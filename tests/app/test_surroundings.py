@@ -29,7 +29,7 @@ from companion.events import (
     Trouble,
     TurnFinished,
 )
-from companion.flow import ReplyState, Role
+from companion.kinds import ReplyState, Role
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home

@@ -39,18 +39,9 @@ from companion.events import (
     TurnFinished,
     UserSaid,
 )
-from companion.flow import (
-    Audio,
-    ChatDelta,
-    Message,
-    ReplyState,
-    Role,
-    Transcript,
-    TurnRecord,
-    TurnSignal,
-    Usage,
-)
+from companion.flow import Audio, ChatDelta, Message, Transcript, TurnRecord, TurnSignal, Usage
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.kinds import ReplyState, Role
 from companion.pcm import tone
 from companion.ports import SpeechToSpeech
 from companion.practices import find_practice

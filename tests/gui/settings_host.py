@@ -18,13 +18,14 @@ from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, EngineInUse, Events
-from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
+from companion.flow import Health, Transcript
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
 from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
 from companion.journal.salvage import Joined
+from companion.kinds import TURN_ROLES, Role, VoiceInfo
 from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.models import ModelList, ModelRow, facts, pace
 from companion.gui.settings.pages.hearing import HearingPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
+from companion.kinds import Role
 from companion.providers.here.models.listing import ModelKind, find
 from companion.providers.here.models.store import Standing, State
 from companion.settings import changed

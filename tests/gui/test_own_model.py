@@ -10,8 +10,9 @@ import pytest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.pages.thinking import MIND, ThinkingPage
+from companion.kinds import Role
 from companion.providers.here.mind.library import LocalModel, Pace, look_at
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.models.store import Standing, State

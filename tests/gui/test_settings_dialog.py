@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent
-from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.hearing import HearingPage
@@ -35,6 +34,7 @@ from companion.gui.settings.pages.sound import SoundPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.ledger import Booking, Cargo, Errand, on_errand
 from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QLineEdit, QPushButton
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.page import find_pages
@@ -15,6 +15,7 @@ from companion.gui.settings.pages.general import GeneralPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.role_page import RolePage
 from companion.gui.tongue import speak
+from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO
 from companion.settings import Settings, changed
 from tests.gui.settings_host import StagedHost, dialog, host, settle, shown

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError
-from companion.flow import VoiceInfo
+from companion.kinds import VoiceInfo
 from companion.providers.provider import AIProvider
 from companion.providers.wire.faults import CallContext, in_call
 from companion.providers.wire.sockets import connect, live, parsed

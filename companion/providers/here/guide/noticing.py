@@ -14,7 +14,7 @@ from itertools import pairwise
 from companion.care.corrections import TAKEN_BACK
 from companion.care.recognise import by_rules
 from companion.care.words import plain
-from companion.flow import Concern, Severity
+from companion.kinds import Concern, Severity
 from companion.practices import Wish, wish_in
 from companion.providers.here.guide.clauses import SUBJECTS, Clause, cut_clauses, is_rough, is_verb
 from companion.providers.here.guide.lexicon import HARD, Language, Lexicon, Subject, load_lexicon

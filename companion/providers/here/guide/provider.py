@@ -12,18 +12,11 @@ import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from companion.flow import ChatDelta, ChatRequest, Role, Speaker
-from companion.language import language, mark
-from companion.providers.provider import AIProvider, Spec
+from companion.flow import ChatDelta, ChatRequest, Speaker
+from companion.language import language
+from companion.providers.here.guide import SPEC
+from companion.providers.provider import AIProvider
 
-SPEC = Spec(
-    name="guide",
-    display_name=mark("Offline guide"),
-    roles=frozenset({Role.THINKS}),
-    aliases=("offline",),
-    default_models={Role.THINKS: "guide"},
-    summary="Written rules on this computer that reflect back and ask; no AI model, and nothing leaves this computer.",
-)
 _CANNOT = ("tools", "schema", "images", "sounds")
 _NO_USE_FOR = (
     "temperature",
