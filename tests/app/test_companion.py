@@ -17,7 +17,8 @@ from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.errors import Action, CompanionError, Kind
 from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Note, Trouble, TurnFinished
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home

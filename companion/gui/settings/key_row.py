@@ -11,11 +11,12 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Health, Role
+from companion.flow import Health
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
+from companion.kinds import TURN_ROLES, Role
 from companion.language import tr
 from companion.log import Secret
 from companion.providers.provider import Spec
@@ -78,6 +79,11 @@ class KeyRow(QWidget):
         self.get_key.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(spec.key_page)))
         self._state = KeyState(present=False)
         self.show_state(self._state)
+
+    @property
+    def has_key(self) -> bool:
+        """There is one, wherever it is kept."""
+        return self._state.present
 
     def show_state(self, state: KeyState) -> None:
         """Shows which key there is, never the key."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,16 +18,18 @@ from PySide6.QtWidgets import QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from companion import tasks
 from companion.errors import CompanionError
+from companion.frozen import Frozen
 from companion.gui.settings.chips import Columns, FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
-from companion.gui.settings.host import SettingsHost
-from companion.gui.theme import Look
 from companion.language import Worded, mark, tr
 from companion.settings import Page, all_fields
-from companion.settings.field import Value
 
 if TYPE_CHECKING:
     import asyncio
+
+    from companion.gui.settings.host import SettingsHost
+    from companion.gui.theme import Look
+    from companion.settings.field import Value
 
 _ALIKE = mark("""
     budget money cost costs price spend spending limit dollar dollars euro bill
@@ -62,8 +63,7 @@ Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageInfo(Worded):
+class PageInfo(Worded, Frozen):
     """One entry of the list at the left."""
 
     WORDS = frozenset({"title", "words"})
