@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from companion.practices import Practice, find_practice, steps_done
 from companion.providers.here.guide.foreign import in_their_language
@@ -42,6 +42,9 @@ _MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
 _LETS_GO = ("goodbye", "good night", "thanks")
 _NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "complaint", "private"})
+_REACHES = 3
+"""For so many messages a word or two belong to something hard, or good, that was told before them."""
+_WORD_OR_TWO = frozenset({"short", "little"})
 """These are answered without a question."""
 _ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
@@ -88,6 +91,8 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
         return " ".join(filter(wording.is_new, pools["private"])) or _say_alone("open", wording)
     if noticed.occasion in _NEVER_ASKED:
         return _say_only(noticed.occasion, wording)
+    if noticed.occasion == "repeat":
+        return _repeat(wording)
     return _answer_told(noticed, said, wording, practice_name, chance)
 
 
@@ -110,6 +115,8 @@ def _answer_told(
         return _close(practice, said, noticed, wording)
     if noticed.occasion in BRIEF and practice.name != _FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
+    elif noticed.occasion in _WORD_OR_TWO and (belongs_to := _told_before(said)):
+        noticed = replace(noticed, occasion=f"{belongs_to} little")
     wants = wishes_of(said)
     is_plain = not (wants.no_echo and not noticed.occasion)
     statements = _statements(noticed, wording, said[-1]) if is_plain else []
@@ -145,6 +152,8 @@ def _may_be_quiet(
     noticed: Noticed, statements: Sequence[str], practice: Practice, step: int, chance: random.Random
 ) -> bool:
     """Whether what was said back is enough. A practice with steps of its own goes on asking until it is over."""
+    if noticed.occasion == "hard little":
+        return chance.random() < _QUIET_SHARE
     if (
         noticed.occasion
         or noticed.asks
@@ -161,6 +170,31 @@ def _may_be_quiet(
     if not is_said_back:
         return not statements and (is_heavy or chance.random() < _SILENT_SHARE)
     return is_enough or chance.random() < _QUIET_SHARE
+
+
+def _told_before(said: Sequence[str]) -> str:
+    """`hard` or `joy`: what the last message is the rest of; empty: neither."""
+    for text in reversed(said[-1 - _REACHES : -1]):
+        before = notice(text)
+        if before.is_loss or before.is_hard or any(felt.kind.name == HARD for felt in before.felt):
+            return "hard"
+        if before.is_joy:
+            return "joy"
+        if before.occasion not in _ANSWERS or not before.occasion:
+            break
+    return ""
+
+
+def _repeat(wording: Wording) -> str:
+    """The last thing the guide said once more, for who did not hear or understand it."""
+    pools = load_wordings()
+    if not (last := wording.last_sentence()) or "“" in last:
+        return _say_alone("open", wording)
+    if not last.endswith("?"):
+        return wording.say_any([f"This was said: “{last}”"], pools["again"])
+    return (
+        f"{wording.say_any([f'The question was: “{last}”'], pools['again'])} {_say_alone('repeat', wording)}"
+    )
 
 
 def _moment(noticed: Noticed) -> str:
@@ -196,6 +230,8 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
         return list(filter(None, [wording.say(pools["retraction"]), meant]))
     if noticed.occasion == "put right":
         return list(filter(None, [wording.say(pools["retraction"])]))
+    if noticed.occasion == "hard little" and noticed.numbers:
+        return list(filter(None, [wording.say(pools["number"][:1], {"number": noticed.numbers[0]})]))
     if noticed.occasion == "short" and (word := _one_word(said)):
         return list(filter(None, [wording.say(pools["word"], {"word": word})]))
     if noticed.occasion:

@@ -93,7 +93,9 @@ _LOSS = re.compile(
     r"(?:he|she|husband|wife|partner|boyfriend|girlfriend)(?: has| just)* (?:left me|walked out on me)|"
     r"is dead|miscarr\w+|stillborn|widow\w*)\b"
 )
-_LOST = re.compile(r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (?:\w+ )?(\w+)")
+_LOST = re.compile(
+    r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (\w+\b(?!'))(?: (\w+\b(?!')))?"
+)
 _LOSABLE = ("people", "animals")
 _THINGS_DIE = re.compile(
     r"\b(?:phone|battery|computer|laptop|car|engine|tv|tablet|party|plant|plants|line|internet) (?:has |"
@@ -399,7 +401,7 @@ def _is_loss(plain: str, lexicon: Lexicon) -> bool:
     if _LOSS.search(plain) and not _THINGS_DIE.search(plain):
         return True
     losable = {word for kind in lexicon.topics if kind.name in _LOSABLE for word in kind.words}
-    return any(noun in losable for noun in _LOST.findall(plain)) and "job" not in plain
+    return any(not losable.isdisjoint(nouns) for nouns in _LOST.findall(plain)) and "job" not in plain
 
 
 def _is_joy(plain: str, felt: Sequence[Felt]) -> bool:
