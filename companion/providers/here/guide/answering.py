@@ -165,6 +165,8 @@ def _may_be_quiet(
     is_said_back = any(
         line not in load_wordings()["much"] and not _TOPIC_LINE.match(line) for line in statements
     )
+    if noticed.situation and not noticed.is_loss:
+        return chance.random() < _SILENT_SHARE  # its questions fit
     is_over = practice.is_over(step) and practice.name != _FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
@@ -180,8 +182,6 @@ def _told_before(said: Sequence[str]) -> str:
             return "hard"
         if before.is_joy:
             return "joy"
-        if before.occasion not in _ANSWERS or not before.occasion:
-            break
     return ""
 
 
@@ -199,7 +199,7 @@ def _repeat(wording: Wording) -> str:
 
 def _moment(noticed: Noticed) -> str:
     """The last thing they told that happened, as it may stand after "when"; empty: there is none."""
-    if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants:
+    if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants or noticed.situation:
         return ""
     events = (clause for clause in reversed(noticed.told) if is_event(clause))
     return next((clause for clause in events if not is_of_somebody(clause) or _knows_who(noticed)), "")
@@ -245,6 +245,8 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
                 None, [wording.say(pools["joy"]), *(found[:1] if not moment and noticed.length < 14 else ())]
             )
         )
+    if noticed.situation and not noticed.told and not noticed.is_loss:
+        return list(filter(None, [wording.say(noticed.situation.statements)]))
     if noticed.is_hard and not noticed.told:
         return list(filter(None, [wording.say(pools["hard"])]))
     if not found and not moment and noticed.length >= _MANY_WORDS:
@@ -368,7 +370,7 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         if asked:
             return asked
     if practice.name == _FREE or practice.is_over(step):
-        asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment))), "")
+        asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment, said))), "")
         if asked:
             return asked
         plain = []  # the questions of a step know nothing of what was told
@@ -389,7 +391,9 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
     return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])
 
 
-def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
+def _linked_questions(
+    noticed: Noticed, moment: str, said: Sequence[str]
+) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
     """Questions that hold a word of the message, or that its kind calls for, with what to fill in."""
     pools = load_wordings()
     if noticed.wants == "advice" and noticed.is_to_be_said:
@@ -401,19 +405,34 @@ def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[
         yield felt.kind.questions, {"word": felt.word}
     if noticed.is_loss:
         yield pools["loss asked"], {}
+    elif noticed.situation and not noticed.is_joy:
+        yield noticed.situation.questions, {}
     if moment:
         yield pools["moment asked"], {"echo": moment}
     if noticed.is_hard:
         yield pools["hard asked"], {}
     if noticed.is_joy:
         yield pools["joy asked"], {}
-    for topic in _weighty(noticed)[:2]:
-        lines = topic.kind.questions
-        if topic.kind.name in _LIVING and (noticed.is_of_then or topic.words.endswith("baby")):
-            lines = pools["then asked"]
-        elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
-            lines = pools["people asked"]
-        yield lines, {"topic": topic.words}
+    topics = _weighty(noticed)[:2]
+    for topic in topics:
+        if topic.kind.name in _LIVING:
+            if noticed.is_of_then or topic.words.endswith("baby"):
+                lines = pools["then asked"]
+            elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
+                lines = pools["people asked"]
+            else:
+                lines = topic.kind.questions
+            yield lines, {"topic": topic.words}
+    if not noticed.contrast:
+        yield _asked_before(said), {}
+    for topic in topics:
+        yield topic.kind.questions, {"topic": topic.words}
+
+
+def _asked_before(said: Sequence[str]) -> Sequence[str]:
+    """The questions of what they spoke of just before: what says little by itself belongs to it."""
+    before = (notice(text) for text in reversed(said[-_REACHES:-1]))
+    return next((each.situation.questions for each in before if each.situation and not each.is_loss), ())
 
 
 def _fitting_pools(noticed: Noticed) -> Iterator[str]:

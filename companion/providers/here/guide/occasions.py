@@ -47,7 +47,8 @@ _NIGHT = (
 _THANKS = (
     r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|"
     r"very much|a lot|a bunch|for \w+(?: \w+)?))*|"
-    r"(?:(?:great|perfect|lovely|cool) (?:thanks |thank you )?)?(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helps|helpful|good|"
+    r"(?:(?:great|perfect|lovely|cool) (?:thanks |thank you )?)?(?:that|it|this)(?:'s| was| is| has been|'s been)? "
+    r"(?:really |very |quite )?(?:helped|helps|helpful|good|"
     r"nice|useful)(?: (?:me|a lot))?"
 )
 _AROUND = (
@@ -71,6 +72,7 @@ _THANKS_LAST = re.compile(
     r"^(?:\S+ ){1,6}\S*[.!?] thank(?:s| you)(?: so much| a lot)?(?: for \w+(?: \w+){0,2})?[.! ]*$",
     re.IGNORECASE,
 )
+_THAT_IS_ALL = re.compile(r"(?:that's|that is|thats) (?:it|all)(?: really)?")
 _SAYS = re.compile(
     r"\b(?:said|says|say|saying|told|tell|wave|waved|kissed|shouted|whispered|when|if|before|"
     r"until)\b(?:(?! and ).)*$"
@@ -201,7 +203,8 @@ _TASK = re.compile(
     r"|do my (?:homework|maths|taxes|essay)\b|(?:summari[sz]e|explain) (?:the|a|this|\w+ (?:physics|theory|mechanics))\b"
     r"|open (?:my|the) (?:e ?mails?|browser|calendar|app)\b|call (?:my )?(?:mum|mom|dad|wife|husband)$"
     r"|how (?:do|can|should) (?:i|you|we) (?:fix|install|set up|reset|update|connect|print|boil|cook|bake|remove|clean|"
-    r"download|charge|delete)\b|how long (?:do|should|must) (?:i|you|we) (?:boil|cook|bake|fry|roast)\b|speak (?:german|french|spanish|italian|hindi|\w+ish)\b).*"
+    r"download|charge|delete)\b|how long (?:do|should|must) (?:i|you|we) (?:boil|cook|bake|fry|roast)\b"
+    r"|speak (?:german|french|spanish|italian|hindi|\w+ish)\b).*"
 )
 _WORLD = re.compile(
     r"(?:(?:what|who|where|when|how (?:many|much|far|old|tall|big|long|high|deep)|which|why)(?:'s|'re| is| are|"
@@ -237,8 +240,10 @@ _LITTLE = re.compile(
     r"sometimes|indeed|"
     r"of course|definitely|absolutely|not really|not (?:yet|much|at all)|i (?:think|guess|suppose|"
     r"hope|do|don't|am|did)(?: so| not)?|"
-    r"kind of|sort of|cool|nice|interesting|wow|lol|(?:ha)+|i like (?:that|it)|fair enough|fair point|good point|got it|i see|"
-    r"makes sense|understood|a (?:bit|little)|both|neither|never|always|often|it (?:is|was|does|did)|that's (?:right|"
+    r"kind of|sort of|cool|nice|interesting|wow|lol|(?:ha)+|i like (?:that|it)|fair (?:enough|point)|good point|got it|"
+    r"i see|"
+    r"(?:that |it )?makes sense|understood|a (?:bit|little)|both|neither|"
+    r"never|always|often|it (?:is|was|does|did)|that's (?:right|"
     r"true|it exactly))(?: |$))+"
 )
 _FLAT = re.compile(
@@ -382,6 +387,8 @@ def _leaving(text: str, plain: str) -> str:
     last = re.split(r"[.!?,;\n]+\s*", text.rstrip(" .!?\n"))[-1].lower().replace("’", "'")
     last = " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", last))
     for words in (plain, last):
+        if words is last and _THAT_IS_ALL.fullmatch(last) and last != plain:
+            continue  # "I got dumped. That's it, really." tells something
         if words and _LEAVE.fullmatch(words):
             for pattern, occasion in _LEAVES:
                 is_enough = (
