@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from companion.language import tr
 from companion.yaml_file import BrokenFile, Node, parse, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _SEVERAL = re.compile(r"^(?:---|\.\.\.|%)", re.MULTILINE)
 """More than one plain document."""
@@ -201,7 +204,7 @@ def edit_whole(text: str, changes: Mapping[str, object]) -> str:
         yaml.dump(tree, out)
     except (YAMLError, RecursionError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
         # ruamel meets odd but valid input with errors of many types
-        raise BrokenFile("the text cannot be edited") from error
+        raise BrokenFile(tr("the text cannot be edited")) from error
     return (text.rstrip("\n") + "\n\n" if comments_only and text.strip() else "") + out.getvalue()
 
 

@@ -15,7 +15,8 @@ from companion.conversation.heard import MixedTrack, SpokenTrack
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Mark, ReplyDelta, Trouble
-from companion.flow import ReplyState, Role, Sentence, Usage
+from companion.flow import Sentence, Usage
+from companion.kinds import ReplyState, Role
 from companion.language import tr
 from companion.ports import Player
 
@@ -182,7 +183,8 @@ class Answer:
             self._write(text[: max(0, begins - len(self.text))], found[:at])
             self.text = self.text[:begins]
             self._cutter, self._continuation = SentenceCutter(), None
-            self._say_written(STOPPED if not self.text or self.text[-1].isspace() else f" {STOPPED}")
+            said = tr(STOPPED)
+            self._say_written(said if not self.text or self.text[-1].isspace() else f" {said}")
             raise CompanionError(
                 Kind.CONTENT_REFUSED,
                 tr("This answer was stopped: {fault}.", fault=tr(fault.value)),

@@ -6,7 +6,7 @@ from companion.gui import markdown, unfinished
 from companion.gui.clean import breakable, clean_text, signs_in
 from companion.gui.marked import Marked
 from companion.gui.theme import Look
-from companion.gui.typesetting import Typesetter
+from companion.gui.typesetting import Typesetter, units
 
 _LONGEST_PARAGRAPH = 3_000
 
@@ -19,7 +19,7 @@ class Growing:
         self.start = setter.begin("told")
         """Where its words start in the document."""
         self.is_exact = True
-        """What stands on the page is the raw answer, character for character."""
+        """What stands on the page is the raw answer, character for character, and Qt counts them as Python does."""
         self.chars = self.signs = 0
         """Of the raw answer, how much is set."""
         self._run = self._paragraph = 0
@@ -46,7 +46,7 @@ class Growing:
         start = tail.rfind("\n\n") + 2 if "\n\n" in tail else 0
         if markdown.is_plain(tail) and not unfinished.waits(tail):
             self._tail = tail[start:]
-            return self._write(text, is_exact=text == raw)
+            return self._write(text, is_exact=text == raw and units(raw) == len(raw))
         return self._begin_marked(tail, is_last=is_last)
 
     def finish(self) -> int:
@@ -79,7 +79,7 @@ class Growing:
 
     def _begin_marked(self, tail: str, *, is_last: bool) -> int:
         """From the open paragraph on the answer is Markdown; what stands above it stays."""
-        place = self._setter.end - len(self._tail) if self.is_exact else self.start
+        place = self._setter.end - units(self._tail)
         self._setter.cut(place)
         self._marked, self.is_exact = Marked(self._setter, self._look), False
         self._set(tail, is_last=is_last)

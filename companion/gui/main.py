@@ -12,18 +12,16 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
-from companion.app import Companion
+from companion.app import Companion, interface
 from companion.app.crashes import Crashes, plain_settings
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
@@ -31,11 +29,14 @@ from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.gui.tongue import speak
+from companion.language import SYSTEM, tr
 from companion.log import describe, hold_log, start_log
 from companion.paths import Home, find_home, resources
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
+    from types import TracebackType
 
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
@@ -100,11 +101,12 @@ def run(
         QIcon(str(resources() / "icons" / f"{DESKTOP_NAME}.png"))
     )  # a picture: it needs no drawing yet
     qt.setQuitOnLastWindowClosed(False)  # otherwise the loop ends before everything is saved
+    interface.speak(SYSTEM, QLocale.system().bcp47Name())  # until the settings are read
     door = Door(home) if is_alone else None
     if door is not None and not door.enter():
         card = CARDS[Kind.ALREADY_RUNNING]
         is_raised = knock(home.data, asks) is Answer.DONE
-        hint = card.hint if is_raised else "It does not answer just now."
+        hint = card.hint if is_raised else tr("It does not answer just now.")
         print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0 if is_raised else 1
 
@@ -121,11 +123,12 @@ def run(
 
             write_tape(app.events, sys.stderr)
         faults = _Faults(app.events)
+        app.welcome.is_due = app.welcome.is_due or asks == WELCOME
         shell = Shell(app)
-        if asks == WELCOME:
-            shell.show_welcome()
-        shell.show()
-        _paint(shell)
+        begins_painted = not shell.needs_loop
+        if begins_painted:
+            shell.show()
+            _paint(shell)
     finally:
         start_log(home.log, debug="log" in debug)
         gc.freeze()  # what the start has made stays: no later collection looks through it
@@ -133,7 +136,7 @@ def run(
     try:
         if crashes is not None and (trouble := crashes.trouble) is not None:
             app.events.emit(Trouble(error=trouble))
-        return _loop(qt, _live(app, shell, faults, then, door))
+        return _loop(qt, _live(app, shell, faults, then, door, shows=not begins_painted))
     finally:
         if crashes is not None:
             crashes.end()
@@ -168,11 +171,15 @@ async def _live(
     faults: _Faults,
     then: Callable[[Companion], Awaitable[None]] | None,
     door: Door | None,
+    *,
+    shows: bool,
 ) -> None:
     import asyncio
 
     closing = asyncio.Event()
     faults.watch(asyncio.get_running_loop())
+    if shows:
+        shell.show()
     shell.window.closed.connect(closing.set)
     if not shell.window.isVisible():  # closed already
         closing.set()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
 from companion.gui.keys import key_name
 from companion.gui.labels import label
-from companion.gui.theme import Look
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from companion.gui.theme import Look
 
 WIDTH_PX = 68
 _BUTTON_PX = 44
@@ -64,6 +68,7 @@ class Rail(QWidget):
     def _add_page(self, page: str, icon: str, name: str, keys: str) -> None:
         button = self._button(page, icon, name, keys)
         button.setCheckable(True)
+        button.setProperty("role", "tab")
         button.clicked.connect(lambda: self.page_chosen.emit(page))
         self._pages.addButton(button)
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from companion import events as e
 from companion.days import When
-from companion.flow import Role, TurnRecord
 from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
+from companion.kinds import Role
 from companion.language import mark, sentence, tr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
+    from companion.flow import TurnRecord
     from companion.gui.closing import ClosingCard
     from companion.gui.earlier import EarlierRow
     from companion.gui.host import Recalling
@@ -298,6 +299,18 @@ class TalkPage(QWidget):
         """Scrolls the script from anywhere on the page."""
         if self._shows_script:
             QApplication.sendEvent(self.script.verticalScrollBar(), event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Pages through the script, wherever on the page the keyboard is."""
+        if self._shows_script and event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            self.script.turn_page(event.key())
+        else:
+            super().keyPressEvent(event)
+
+    def jump_to_now(self) -> None:
+        """What sounds now, or the end of the script, is in view again."""
+        if self._shows_script:
+            self.script.jump_to_now()
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()

@@ -8,20 +8,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from string import Template
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from companion.frozen import Frozen
 from companion.paths import resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
+class Palette(Frozen):
     """The colour tokens of one theme, as `#rrggbb`."""
 
     name: Literal["light", "dark"]
@@ -97,7 +97,7 @@ SIZES_PX = {
     "opening": 34.0,
 }
 """Type sizes by use, in pixels at 96 dpi and scale 1: the names a widget's `type` property takes."""
-_GROWING_PX = (5, 9, 11, 14, 17, 22, 26)
+_GROWING_PX = (4, 5, 6, 8, 9, 11, 14, 16, 17, 22, 26)
 """Measures of boxes and arrows that the sheets use."""
 SERIF_TYPES = frozenset({"told", "title", "heading", "opening"})
 COLUMN_PX = 660
@@ -128,8 +128,7 @@ _MONO = ("Cascadia Mono", "SF Mono", "Menlo", "Noto Sans Mono", "DejaVu Sans Mon
 _POINTS_PER_PX = 1.0 if sys.platform == "darwin" else 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Families:
+class Families(NamedTuple):
     """The families in use: what this system has."""
 
     serif: str

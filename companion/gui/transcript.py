@@ -15,12 +15,14 @@ from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QTextEdit, QWidget
 
 from companion.days import When
-from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
+from companion.flow import Sentence, Transcript, TurnRecord
 from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, clean_text, shown_end, unbroken
 from companion.gui.growing import Growing
 from companion.gui.reading import ReadingPage
+from companion.gui.sounding import Sounding, place_of
 from companion.gui.theme import Look
-from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter
+from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter, units
+from companion.kinds import ReplyState
 from companion.language import tr
 
 _FLUSH_MS = 33
@@ -54,16 +56,13 @@ class Script(ReadingPage):
         """The live turn's answer, once it has words."""
         self._tentative_from = 0
         self._pending: list[str] = []
-        self._spoken_words = ""
+        self._sounding = Sounding(self._setter, look)
         self._last_now: tuple[float, float] | None = None
         """Where the last words stand that sounded in this turn: who reads on is not moved."""
         self._starts: dict[tuple[int, bool], int] = {}
         """Where the words of a turn begin, and (True) those of its answer."""
         self._found: tuple[int, int] | None = None
         """Where the words stand that a search has found."""
-        self._spoken: tuple[int, int] | None = None
-        self._word: tuple[int, int] | None = None
-        """Where the sentence and the word stand that sound now."""
         self._flushing = QTimer(self)
         self._flushing.setSingleShot(True)
         self._flushing.setInterval(_FLUSH_MS)
@@ -141,10 +140,10 @@ class Script(ReadingPage):
                 break
             same += 1
         self._open_said(live)
-        self._setter.cut(self._said_from + same)
+        self._setter.cut(self._said_from + units(live.said[:same]))
         self._setter.write("said", live.said[same:])
         committed = len(live.said) if transcript.is_final else transcript.committed_chars
-        self._tentative_from = self._said_from + min(committed, len(live.said))
+        self._tentative_from = self._said_from + units(live.said[:committed])
         self._repaint_spans()
         self.settle()
 
@@ -199,7 +198,7 @@ class Script(ReadingPage):
             return
         self._flushing.stop()
         self._pending.clear()
-        self._spoken = self._word = None
+        self._sounding.end()
         self._turns[-1].told = text
         self.rebuild()
 
@@ -233,9 +232,10 @@ class Script(ReadingPage):
 
     def _changed_from(self, place: int) -> None:
         """The page was set anew from `place` on: what sounds now may stand elsewhere."""
-        if self._spoken and self._growing and place < self._spoken[1]:
-            self._spoken, self._word = self._setter.find(self._spoken_words, self._growing.start), None
-        if self._spoken:
+        sounding = self._sounding
+        if sounding.span is not None and self._growing is not None:
+            if place <= sounding.span[1]:
+                sounding.find(self._growing, self._turns[-1].told)
             self._repaint_spans()
 
     def speak(self, turn: int, sentence: Sentence) -> None:
@@ -243,28 +243,25 @@ class Script(ReadingPage):
         if turn != self._live:
             return
         self.flush()
-        self._spoken, self._word = self._place_of(sentence), None
-        self._spoken_words = sentence.spoken or sentence.text
+        self._sounding.begin(sentence, self._growing, self._turns[-1].told)
         if self.follows:
             self._follow(self.verticalScrollBar().maximum())
         self._repaint_spans()
 
     def now(self) -> tuple[float, float] | None:
-        if self._spoken is not None:
-            self._last_now = self.lines_of(*self._spoken)
+        if self._sounding.span is not None:
+            self._last_now = self.lines_of(*self._sounding.span)
         return self._last_now
+
+    def leave_now(self) -> None:
+        if self._sounding.span is None:
+            self._last_now = None
 
     def speak_word(self, turn: int, start: int, end: int) -> None:
         """This word of the sentence sounds now; its offsets are those of the raw answer."""
-        if turn != self._live or self._spoken is None or self._look.reduced_motion:
-            return
-        if self._growing and self._growing.is_exact:
-            self._word = self._growing.start + start, self._growing.start + end
-        else:
-            after = self._word[1] if self._word else self._spoken[0]
-            found = self._setter.find(self._turns[-1].told[start:end], after)
-            self._word = found if found and found[1] <= self._spoken[1] else self._word
-        self._repaint_spans()
+        if turn == self._live and not self._look.reduced_motion:
+            self._sounding.begin_word(self._growing, self._turns[-1].told, start, end)
+            self._repaint_spans()
 
     def end_reply(self, turn: int, text: str, state: ReplyState) -> None:
         """The answer is written; it takes its final form."""
@@ -307,7 +304,7 @@ class Script(ReadingPage):
 
     def quiet(self) -> None:
         """Nothing is being spoken any more."""
-        self._spoken = self._word = None
+        self._sounding.end()
         self._repaint_spans()
 
     # -- writing --------------------------------------------------------------------------------------------
@@ -317,6 +314,7 @@ class Script(ReadingPage):
         bar = self.verticalScrollBar()
         below = bar.maximum() - bar.value()
         self.setUpdatesEnabled(False)
+        self._sounding.find(None, "")  # for the moment it stands nowhere
         self._setter.begin_page()
         self._said_from, self._growing = 0, None
         self._starts.clear()
@@ -327,6 +325,8 @@ class Script(ReadingPage):
         for place in range(self._first, len(self._turns)):
             self._write_turn(place)
         self._tentative_from = self._setter.end
+        if self._live is not None:
+            self._sounding.find(self._growing, self._turns[-1].told)
         self._repaint_spans()
         self.settle()
         bar.setValue(bar.maximum() - below)
@@ -360,12 +360,11 @@ class Script(ReadingPage):
 
     def _rewrite_told(self, live: ShownTurn) -> None:
         """The answer is not what was streamed, or only its end says what its beginning means."""
-        spoken = self._spoken_words if self._spoken else ""
         growing = self._begin_told(live)
         growing.set_whole(
             live.told[: shown_end(live.told, SHOWN_CHARS * live.pieces, SHOWN_SIGNS * live.pieces)]
         )
-        self._spoken, self._word = self._setter.find(spoken, growing.start) if spoken else None, None
+        self._sounding.find(growing, live.told)
         self._repaint_spans()
 
     def _mark_ending(self, turn: ShownTurn, told_from: int) -> None:
@@ -374,13 +373,9 @@ class Script(ReadingPage):
         self._setter.ending(turn.state)
 
     def _end_of_heard(self, turn: ShownTurn, told_from: int) -> int:
-        shown = self._setter.span(told_from, self._setter.end).selectedText()
         if not turn.heard.strip():
             return told_from
-        if shown.replace("\u2029", "\n").startswith(turn.heard):
-            return told_from + len(turn.heard)
-        found = self._setter.find(turn.heard[-80:], told_from)
-        return found[1] if found else self._setter.end
+        return place_of(self._setter, told_from, turn.told, 0, len(turn.heard))[1]
 
     # -- the live turn's places -----------------------------------------------------------------------------
 
@@ -401,18 +396,9 @@ class Script(ReadingPage):
         self.flush()
         self._live = None
         self._said_from, self._growing = 0, None
-        self._spoken = self._word = None
+        self._sounding.end()
         self._tentative_from = self._setter.end
         self._repaint_spans()
-
-    def _place_of(self, sentence: Sentence) -> tuple[int, int] | None:
-        if self._growing is None:
-            return None
-        if self._growing.is_exact:
-            start = self._growing.start + sentence.start
-            return start, start + len(sentence.text.rstrip())
-        after = self._spoken[1] if self._spoken else self._growing.start
-        return self._setter.find(sentence.spoken or sentence.text, after)
 
     def _repaint_spans(self) -> None:
         end = self._setter.end
@@ -425,16 +411,7 @@ class Script(ReadingPage):
             found = QTextCharFormat()
             found.setBackground(self._look.colour("accent_soft"))
             spans.append((*self._found, found))
-        if self._spoken:
-            now = QTextCharFormat()
-            now.setBackground(self._look.colour("accent_soft"))
-            spans.append((*self._spoken, now))
-            if self._word:
-                word = QTextCharFormat()
-                word.setBackground(self._look.colour("accent", 0.26))
-                spans.append((*self._word, word))
-            if self._spoken[1] < end:
-                spans.append((self._spoken[1], end, pale))
+        spans += self._sounding.marks()
         selections = []
         for start, stop, style in spans:
             selection = QTextEdit.ExtraSelection()

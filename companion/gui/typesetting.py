@@ -21,26 +21,36 @@ from PySide6.QtGui import (
 
 from companion import days
 from companion.days import When
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, breakable, clean_text, shown_end
 from companion.gui.marked import Marked
 from companion.gui.theme import READING_LINE, Look
+from companion.kinds import ReplyState
 from companion.language import mark, tr
 
 Kind = Literal["said", "told", "caption", "heading"]
 _INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
 _TURN_GAP_PX = 26
 _CAPTION_GAP_PX = 6
+_AIR_PX = 14
+"""Below the last line."""
 EARLIER = "companion:earlier"
 """Address of the line that brings older turns."""
 MORE = "companion:more"
 """Address of the line that brings the rest of very long words, with the turn's place appended."""
+_SIGN = "[^\\w\\s\ufdd0\ufdd1\ufffc]"
+"""Neither letter nor space, nor what stands for the edges of tables and pictures in a document."""
 _ENDINGS = {
     ReplyState.INTERRUPTED: mark("You went on before the rest was heard"),
     ReplyState.CUT_OFF: mark("The answer was cut off here"),
     ReplyState.PARTIAL: mark("The answer ended here"),
 }
+
+
+def units(text: str) -> int:
+    """The length of a text as a document counts: signs of the higher planes, such as most emoji, are two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +99,7 @@ class Typesetter:
         self._look = look
         self._day: date | None = None
         """Of the caption above."""
+        self._leave_air()
 
     @property
     def end(self) -> int:
@@ -106,6 +117,13 @@ class Typesetter:
         """The document is empty again."""
         self._document.clear()
         self._day = None
+        self._leave_air()
+
+    def _leave_air(self) -> None:
+        root = self._document.rootFrame()
+        shape = root.frameFormat()
+        shape.setBottomMargin(self._look.px(_AIR_PX))
+        root.setFrameFormat(shape)
 
     def caption(self, who: str, when: When | None, *, first: bool = False) -> None:
         """The small line above somebody's words: the time, with the day where another one begins on the page."""
@@ -189,14 +207,43 @@ class Typesetter:
         parts = [re.escape(word) for word in re.findall(r"\w+", words)]
         if not parts:
             return None
-        found = re.search(r"\W+".join(parts) + r"[^\w\s]*", self.span(start, self.end).selectedText())
-        return (start + found.start(), start + found.end()) if found else None
+        text = self.span(start, self.end).selectedText()
+        found = re.search(r"\W+".join(parts) + f"{_SIGN}*", text)
+        return (start + units(text[: found.start()]), start + units(text[: found.end()])) if found else None
+
+    def letters(self, start: int, first: int, last: int) -> tuple[int, int]:
+        """Where the letters and digits from number `first` to before `last` stand, counted from `start`, with the signs
+        that belong to them."""
+        text = self.span(start, self.end).selectedText()
+        places = [place for place, sign in enumerate(text) if sign.isalnum()]
+        begin = places[first] if first < len(places) else len(text)
+        while begin and re.match(_SIGN, text[begin - 1]):
+            begin -= 1
+        end = begin if last <= first else places[last - 1] + 1 if last <= len(places) else len(text)
+        while last > first and end < len(text) and re.match(_SIGN, text[end]):
+            end += 1
+        return start + units(text[:begin]), start + units(text[:end])
+
+    def parts(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The same, paragraph by paragraph: what is chosen across several is painted over the numbers of a list, too."""
+        found = []
+        block = self._document.findBlock(start)
+        while block.isValid() and block.position() < end:
+            first, last = max(start, block.position()), min(end, block.position() + block.length() - 1)
+            found += [(first, last)] if first < last else []
+            block = block.next()
+        return found
+
+    def behind(self, place: int) -> int:
+        """The same place, or where the table ends in which it is: a part of a table cannot be chosen with what follows."""
+        table = self.span(place, place).currentTable()
+        return place if table is None else table.lastPosition() + 1
 
     def fade(self, start: int, end: int) -> None:
         """Words nobody heard."""
         style = QTextCharFormat()
         style.setForeground(self._look.colour("faint"))
-        self.span(start, end).mergeCharFormat(style)
+        self.span(self.behind(start), end).mergeCharFormat(style)
 
     # -- below ----------------------------------------------------------------------------------------------
 

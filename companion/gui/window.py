@@ -6,31 +6,20 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QKeyEvent,
-    QPaintEvent,
-    QShowEvent,
-)
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
-from companion.days import When
 from companion.errors import Kind
-from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
-from companion.gui.host import WindowHost
-from companion.gui.keyboard import Keyboard
-from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
+from companion.gui.keyboard import Keyboard, talk_keys
+from companion.gui.keys import EVERYWHERE, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
@@ -40,10 +29,24 @@ from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.kinds import ReplyState, Role
 from companion.language import tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from PySide6.QtGui import (
+        QCloseEvent,
+        QKeyEvent,
+        QPaintEvent,
+        QShowEvent,
+    )
+
+    from companion.days import When
+    from companion.flow import TurnRecord
+    from companion.gui.host import WindowHost
     from companion.gui.welcome.view import WelcomeView
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)
@@ -144,7 +147,7 @@ class Window(QMainWindow):
         super().paintEvent(event)
         if not self.is_painted:
             self.is_painted = True
-            QTimer.singleShot(0, self.keys.start)
+            QTimer.singleShot(0, self, self._keyboard.start)
 
     def settings_changed(self) -> None:
         """The settings are other than they were."""
@@ -238,13 +241,7 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
-        self.keys = TalkKeys(
-            self,
-            may_talk=lambda: self.shows_talk,
-            pressed=host.press_talk,
-            released=host.release_talk,
-            lost=host.focus_lost,
-        )
+        self.keys = talk_keys(self, host)
         self.settings_changed()
         area.button.talk_pressed.connect(host.press_talk)
         area.button.talk_released.connect(host.release_talk)
@@ -302,6 +299,8 @@ class Window(QMainWindow):
             self.page.area.composer.clear()
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
+        elif self.phase in (e.Phase.ARMING, e.Phase.LISTENING, e.Phase.TRANSCRIBING):
+            self.status.show_note(tr("That can be sent when the recording is over"))
 
     def focusNextPrevChild(self, next: bool) -> bool:
         return step(self, forward=next)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QSizePolicy, QStyle, QStyleOptionButton, QStylePainter, QWidget
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QWidget,
+)
 
 _FEWEST_LETTERS = 12
 """So many fit into a line of the narrowest one."""
@@ -18,6 +26,12 @@ class WrappingCheckBox(QCheckBox):
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+        self.setProperty("wraps", "true")
+        self._explained_by: QLabel | None = None
+
+    def explained_by(self, label: QLabel) -> None:
+        """A label below it begins where its words begin."""
+        self._explained_by = label
 
     def minimumSizeHint(self) -> QSize:
         width = self._beside + self.fontMetrics().averageCharWidth() * _FEWEST_LETTERS
@@ -38,6 +52,16 @@ class WrappingCheckBox(QCheckBox):
     def _words(self, room: QRect) -> QRect:
         return self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, self.text())
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._explained_by is not None:
+            is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            words = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxContents, option, self)
+            side = (0, self.width() - words.right() - 1) if is_mirrored else (words.left(), 0)
+            self._explained_by.setContentsMargins(side[0], 0, side[1], 0)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOptionButton()
         self.initStyleOption(option)
@@ -57,4 +81,11 @@ class WrappingCheckBox(QCheckBox):
         flags = int(style.visualAlignment(self.layoutDirection(), along)) | Qt.TextFlag.TextWordWrap
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(words, flags, self.text())
+        if self.hasFocus():
+            self._paint_ring(painter, style.itemTextRect(self.fontMetrics(), words, flags, True, self.text()))
         painter.end()
+
+    def _paint_ring(self, painter: QPainter, words: QRect) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Accent))
+        painter.drawRoundedRect(QRectF(words).adjusted(-4.5, -1.5, 4.5, 1.5), 6, 6)

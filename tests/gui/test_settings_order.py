@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QLineEdit, QPushButton
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.general import GeneralPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.role_page import RolePage
+from companion.gui.tongue import speak
+from companion.kinds import Role
+from companion.language import ENGLISH, PSEUDO
 from companion.settings import Settings, changed
-from tests.gui.settings_host import StagedHost, settle, shown
+from tests.gui.settings_host import StagedHost, dialog, host, settle, shown
 
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
+__all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:
@@ -78,9 +70,23 @@ def test_a_page_is_not_found_by_what_it_does_not_hold() -> None:
         assert not next(info for info in find_pages() if info.name == page).matches(words)
 
 
-async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication) -> None:
-    async with shown(StagedHost(), font_scale=2.0) as dialog:
-        dialog.resize(900, 600)
+@pytest.mark.parametrize("language", [ENGLISH, "de", PSEUDO])
+async def test_large_text_in_the_smallest_window_keeps_every_word(qapp: QApplication, language: str) -> None:
+    speak(qapp, language)
+    try:
+        await _look_through_the_pages()
+    finally:
+        speak(qapp, ENGLISH)
+
+
+async def _look_through_the_pages() -> None:
+    host = StagedHost()
+    host.parts.absent = {"whisper", "piper"}
+    host.settings = changed(host.settings, {"talk.engine": "openai-realtime", "talk.tap_ms": 400})
+    async with shown(host, font_scale=2.0) as dialog:
+        dialog.resize(dialog.minimumSize())
+        assert dialog.width() < 900
+        assert dialog.height() < 600
         for info in find_pages():
             dialog.show_page(info.name)
             await settle()

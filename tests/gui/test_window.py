@@ -45,7 +45,7 @@ from companion.events import (
     Trouble,
     UserSaid,
 )
-from companion.flow import ReplyState, Role, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui.staged import (
     AWAY,
     HERE,
@@ -60,6 +60,7 @@ from companion.gui.staged import (
 )
 from companion.gui.talkpage import where_it_goes
 from companion.gui.window import Window
+from companion.kinds import ReplyState, Role
 
 TIMELINE_MS = {
     "released": 0.0,
@@ -609,12 +610,15 @@ def test_the_first_frame_waits_for_no_loop_no_network_and_no_engine() -> None:
         "asyncio",
         "ssl",
         "companion.net",
+        "companion.flow",
+        "companion.records",
+        "companion.providers.provider",
         "companion.providers.here.models.store",
         "companion.gui.wrapping",
     )
     code = (
         "import sys, companion.gui.main; from companion.app import roles; from companion.settings import Settings\n"
-        "from companion.flow import TURN_ROLES\n"
+        "from companion.kinds import TURN_ROLES\n"
         "assert all(roles.in_use(Settings(), role).label for role in TURN_ROLES)\n"
         f"print([m for m in {heavy} if m in sys.modules])"
     )
@@ -654,3 +658,27 @@ def test_the_bar_says_what_a_step_is_for_and_when_the_practice_is_over(
     host.emit(replace(told, step=4, is_over=True))
     assert window.bar.step.text() == "Finished"
     assert window.bar.step.toolTip() == ""
+
+
+def test_the_script_is_paged_from_the_field_and_one_key_leads_back(
+    qtbot: QtBot, host: StagedHost, window: Window
+) -> None:
+    window.page.script.show_turns(
+        [TurnRecord(id=n, session_id=1, at=0.0, user_text="word " * 80) for n in range(20)]
+    )
+    window.page.show_script(True)
+    script, field = window.page.script, window.page.area.composer.field
+    bar = script.verticalScrollBar()
+    for widget in (field, window.page.area.button, script):
+        widget.setFocus()
+        before = bar.value()
+        qtbot.keyClick(widget, Qt.Key.Key_PageUp)
+        assert bar.value() < before <= bar.value() + script.viewport().height(), "no line is left out"
+        assert script.jump.isVisible()
+        qtbot.keyClick(widget, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+        assert bar.value() == bar.maximum()
+        assert script.jump.isHidden()
+    field.setPlainText("line\n" * 30)
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_PageUp)
+    assert bar.value() == bar.maximum(), "a long draft is paged itself"

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.journal.filters import EVERYTHING, FilterButton
 from companion.gui.journal.list import ReflectionList
 from companion.gui.labels import label
+from companion.gui.search_field import SearchField
 from companion.gui.theme import Look
 from companion.language import mark, tr
 
@@ -38,7 +38,7 @@ class Side(QWidget):
     def __init__(self, look: Look, titles: Mapping[str, str], list_: ReflectionList) -> None:
         super().__init__()
         self._look, self._list = look, list_
-        self.search, self.filter = QLineEdit(), FilterButton(look, titles)
+        self.search, self.filter = SearchField(look, tr("Search the journal")), FilterButton(look, titles)
         self.chosen_filter = QPushButton()
         self.said, self.said_text, self.answer = (
             QFrame(),
@@ -153,15 +153,7 @@ class Side(QWidget):
         column.setContentsMargins(14, 16, 14, 14)
         column.setSpacing(6)
         self.search.setPlaceholderText(tr("Search  ·  Ctrl+K"))
-        self.search.setAccessibleName(tr("Search the journal"))
         self.search.setToolTip(tr('By words and meaning; "in quotes" for exact words'))
-        self.search.setClearButtonEnabled(True)
-        lens = icons.icon("search", self._look.colour("soft"), 18)
-        self._lens = self.search.addAction(lens, QLineEdit.ActionPosition.LeadingPosition)
-        for button in self.search.findChildren(QToolButton):  # Qt's own, which it leaves without a name
-            button.setAccessibleName(
-                tr("Clear the search") if button.defaultAction() is not self._lens else tr("Search")
-            )
         top = QHBoxLayout()
         top.setSpacing(6)
         top.addWidget(self.search, 1)
@@ -180,5 +172,4 @@ class Side(QWidget):
 
     def _dress(self) -> None:
         self.setFixedWidth(self._look.px(_LIST_PX))
-        self._lens.setIcon(icons.icon("search", self._look.colour("soft"), 18))
         self._list.doItemsLayout()

@@ -1,4 +1,4 @@
-"""A row of small buttons that flows into as many lines as the width asks for. Main thread."""
+"""Rows that need no width: one that flows into as many lines as it has to, and columns that become one. Main thread."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 GAP_PX = 8
+COLUMN_GAP_PX = 14
+_FEWEST_LETTERS = 34
+"""So many fit into a line of a column, or there is only one."""
 
 
-class FlowLayout(QLayout):
-    """Places widgets like words of a text; `at_end`: each line ends where the lines of the page end."""
+class _Arranged(QLayout):
+    """Its height follows from its width, as `_arrange` has it."""
 
-    def __init__(self, parent: QWidget | None = None, *, at_end: bool = False) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._at_end = at_end
         self._items: list[QLayoutItem] = []
         self.setContentsMargins(0, 0, 0, 0)
 
@@ -43,12 +45,7 @@ class FlowLayout(QLayout):
         self._arrange(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        """One line where it stands at the end of a row; else whatever it is given will do."""
-        if not self._at_end:
-            return self.minimumSize()
-        hints = [item.sizeHint() for item in self._items if not item.isEmpty()]
-        width = sum(hint.width() + GAP_PX for hint in hints) - GAP_PX
-        return QSize(max(0, width), max((hint.height() for hint in hints), default=0))
+        return self.minimumSize()
 
     def minimumSize(self) -> QSize:
         size = QSize()
@@ -57,14 +54,38 @@ class FlowLayout(QLayout):
         return size
 
     def _arrange(self, rect: QRect, *, move: bool) -> int:
+        """Places what is shown if it is to `move`; the height all of it takes."""
+        raise NotImplementedError
+
+
+class FlowLayout(_Arranged):
+    """Places widgets like words of a text; one that can grow takes the rest of its line.
+
+    Args:
+        at_end: each line ends where the lines of the page end.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, at_end: bool = False) -> None:
+        super().__init__(parent)
+        self._at_end = at_end
+
+    def sizeHint(self) -> QSize:
+        """One line where it stands at the end of a row; else whatever it is given will do."""
+        if not self._at_end:
+            return self.minimumSize()
+        hints = [item.sizeHint() for item in self._items if not item.isEmpty()]
+        width = sum(hint.width() + GAP_PX for hint in hints) - GAP_PX
+        return QSize(max(0, width), max((hint.height() for hint in hints), default=0))
+
+    def _arrange(self, rect: QRect, *, move: bool) -> int:
         lines: list[list[tuple[QLayoutItem, QSize]]] = [[]]
         taken = 0
         for item in self._items:
             if item.isEmpty():
                 continue
             hint = item.sizeHint()
-            if hint.width() > rect.width() > 0 and item.hasHeightForWidth():
-                hint = QSize(rect.width(), item.heightForWidth(rect.width()))
+            if hint.width() > rect.width() > 0:
+                hint = _as_wide(item, rect.width())
             if lines[-1] and taken + hint.width() > rect.width():
                 lines.append([])
                 taken = 0
@@ -72,19 +93,58 @@ class FlowLayout(QLayout):
             taken += hint.width() + GAP_PX
         y = rect.y()
         for line in lines:
+            filled = _filled(line, rect.width())
             if move:
-                self._place(line, rect, y)
-            y += max((hint.height() for _, hint in line), default=0) + GAP_PX
+                self._place(filled, rect, y)
+            y += max((hint.height() for _, hint in filled), default=0) + GAP_PX
         return y - GAP_PX - rect.y()
 
     def _place(self, line: list[tuple[QLayoutItem, QSize]], rect: QRect, y: int) -> None:
-        parent = self.parentWidget()
-        is_mirrored = parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft
         width = sum(hint.width() + GAP_PX for _, hint in line) - GAP_PX
         x = rect.x() + max(0, rect.width() - width) * self._at_end
         height = max((hint.height() for _, hint in line), default=0)
         for item, hint in line:
             middle = y + (height - hint.height()) // 2
-            left = rect.left() + rect.right() + 1 - x - hint.width() if is_mirrored else x
-            item.setGeometry(QRect(QPoint(left, middle), hint))
+            item.setGeometry(_mirrored(self, QRect(QPoint(x, middle), hint), rect))
             x += hint.width() + GAP_PX
+
+
+class Columns(_Arranged):
+    """Widgets side by side, equally wide and in one row equally high; one below the other where two would be narrow."""
+
+    def _arrange(self, rect: QRect, *, move: bool) -> int:
+        shown = [item for item in self._items if not item.isEmpty()]
+        parent = self.parentWidget()
+        letter = parent.fontMetrics().averageCharWidth() if parent is not None else 8
+        count = 2 if rect.width() >= 2 * _FEWEST_LETTERS * letter else 1
+        width = (rect.width() - (count - 1) * COLUMN_GAP_PX) // count
+        y = rect.y()
+        for row in (shown[first : first + count] for first in range(0, len(shown), count)):
+            height = max(_as_wide(item, width).height() for item in row)
+            for place, item in enumerate(row if move else ()):
+                x = rect.x() + place * (width + COLUMN_GAP_PX)
+                item.setGeometry(_mirrored(self, QRect(x, y, width, height), rect))
+            y += height + COLUMN_GAP_PX
+        return max(0, y - COLUMN_GAP_PX - rect.y())
+
+
+def _as_wide(item: QLayoutItem, width: int) -> QSize:
+    height = item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height()
+    return QSize(width, height)
+
+
+def _filled(line: list[tuple[QLayoutItem, QSize]], width: int) -> list[tuple[QLayoutItem, QSize]]:
+    """What is left of the line goes to those that can use it."""
+    growing = [item for item, _ in line if item.expandingDirections() & Qt.Orientation.Horizontal]
+    if not growing:
+        return line
+    left = width - sum(hint.width() + GAP_PX for _, hint in line) + GAP_PX
+    more = max(0, left) // len(growing)
+    return [(item, _as_wide(item, hint.width() + more) if item in growing else hint) for item, hint in line]
+
+
+def _mirrored(layout: QLayout, place: QRect, whole: QRect) -> QRect:
+    parent = layout.parentWidget()
+    if parent is not None and parent.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+        place.moveLeft(whole.left() + whole.right() - place.right())
+    return place

@@ -17,8 +17,9 @@ from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from companion.audio.devices import Device
-    from companion.flow import VoiceInfo
+    from companion.kinds import VoiceInfo
 
+_ICON_PX = 14
 SILENCE_DB = -90.0
 USUAL = mark("System default")
 
@@ -127,4 +128,6 @@ class ListenButton(QPushButton):
     def _dress(self) -> None:
         self.setText(tr("Stop") if self.is_on else tr("Listen"))
         self.setAccessibleName(tr("Stop the voice") if self.is_on else tr("Listen to the voice"))
-        self.setIcon(icons.icon("stop" if self.is_on else "play", self._look.colour("ink"), 14))
+        size = round(_ICON_PX * self._look.scale)
+        self.setIcon(icons.icon("stop" if self.is_on else "play", self._look.colour("ink"), size))
+        self.setIconSize(QSize(size, size))

@@ -9,24 +9,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from companion.events import EngineInUse, Event, GlobalKeyChanged
-from companion.gui import icons
 from companion.gui.focus import step
+from companion.gui.search_field import SearchField
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
@@ -47,7 +45,7 @@ class SettingsDialog(QDialog):
     """One per window; `turned` tells that another page is shown.
 
     Args:
-        state: a file that remembers the size; None: it is not remembered.
+        state: a file that remembers the size and the page; None: they are not remembered.
     """
 
     turned = Signal()
@@ -60,10 +58,8 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self._host, self._look, self._state = host, look, state
         self.setWindowTitle(tr("Settings"))
-        usual = QSize(look.px(_SIZE.width()), look.px(_SIZE.height()))
-        room = self.screen().availableSize() - _FRAME if state is not None else usual
-        self.setMinimumSize(_SMALLEST.boundedTo(room))
-        self.resize((_read_size(state) or usual).boundedTo(room))
+        size, page = _remembered(state)
+        self.resize((size or self._grown(_SIZE)).boundedTo(self._room))
         self.pages: dict[str, SettingsPage] = {}
         self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
         self._scrolls: dict[str, QScrollArea] = {}
@@ -83,7 +79,7 @@ class SettingsDialog(QDialog):
         self._take_look()
         self._stop_watching = host.events.watch(self._watch)
         self.destroyed.connect(self._stop_watching)
-        self.show_page()
+        self.show_page(page)
 
     def open(self) -> None:
         """Shows the window and brings it to the front; nothing else is blocked."""
@@ -93,7 +89,8 @@ class SettingsDialog(QDialog):
         self.activateWindow()
 
     def show_page(self, name: str = "") -> None:
-        """Turns to a page by name; an unknown or empty one is the first."""
+        """Turns to a page by name; empty: the one that was shown last; unknown: the first."""
+        name = name or self._name
         name = name if name in self._infos else next(iter(self._infos))
         self.search.clear()
         self.list.setCurrentRow(list(self._infos).index(name))
@@ -102,14 +99,18 @@ class SettingsDialog(QDialog):
     @property
     def tests_microphone(self) -> bool:
         """Whether the page is shown on which one speaks to try the microphone."""
-        item = self.list.currentItem()
-        return self.isVisible() and item is not None and item.data(Qt.ItemDataRole.UserRole) == Page.SOUND
+        return self.isVisible() and self._name == Page.SOUND
 
     @property
     def page(self) -> SettingsPage | None:
         """The page that is shown."""
+        return self.pages.get(self._name)
+
+    @property
+    def _name(self) -> str:
+        """Of the page that is shown; empty: none is."""
         item = self.list.currentItem()
-        return self.pages.get(str(item.data(Qt.ItemDataRole.UserRole))) if item is not None else None
+        return str(item.data(Qt.ItemDataRole.UserRole)) if item is not None else ""
 
     # -- the left side --------------------------------------------------------------------------------------
 
@@ -118,19 +119,13 @@ class SettingsDialog(QDialog):
         column = QVBoxLayout(self._side)
         column.setContentsMargins(12, 20, 12, 12)
         column.setSpacing(12)
-        self.search = QLineEdit()
+        self.search = SearchField(self._look, tr("Search the settings"))
         self.search.setPlaceholderText(tr("Search"))
-        self.search.setAccessibleName(tr("Search the settings"))
-        self.search.setClearButtonEnabled(True)
-        clear = self.search.findChild(QToolButton)
-        if clear is not None:
-            clear.setAccessibleName(tr("Clear the search"))
-        self._search_icon = QAction(tr("Search"), self)
-        self.search.addAction(self._search_icon, QLineEdit.ActionPosition.LeadingPosition)
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Pages of the settings"))
+        self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for info in self._infos.values():
             item = QListWidgetItem(info.title)
@@ -142,8 +137,18 @@ class SettingsDialog(QDialog):
         return self._side
 
     def _take_look(self) -> None:
+        self.setMinimumSize(self._grown(_SMALLEST).boundedTo(self._room))
         self._side.setFixedWidth(self._look.px(_LIST_PX))
-        self._search_icon.setIcon(icons.icon("search", self._look.colour("faint"), 16))
+
+    def _grown(self, size: QSize) -> QSize:
+        return QSize(self._look.px(size.width()), self._look.px(size.height()))
+
+    @property
+    def _room(self) -> QSize:
+        """What a window may take of the screen."""
+        if self._state is None:  # it is drawn, not used
+            return self._grown(_SIZE)
+        return self.screen().availableSize() - _FRAME
 
     def _filter(self, text: str) -> None:
         first: QListWidgetItem | None = None
@@ -210,16 +215,17 @@ class SettingsDialog(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         super().closeEvent(event)
-        self._remember_size()
+        self._remember()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._remember_size()
+        self._remember()
 
-    def _remember_size(self) -> None:
-        if self._state is not None and _read_size(self._state) != self.size():
+    def _remember(self) -> None:
+        if self._state is not None and _remembered(self._state) != (self.size(), self._name):
+            line = f"{self.width()}x{self.height()} {self._name}\n"
             with suppress(OSError):  # a size that is forgotten harms nobody
-                write_atomically(self._state, f"{self.width()}x{self.height()}\n".encode())
+                write_atomically(self._state, line.encode())
 
 
 def _scrolled(page: QWidget) -> QScrollArea:
@@ -230,10 +236,11 @@ def _scrolled(page: QWidget) -> QScrollArea:
     return area
 
 
-def _read_size(state: Path | None) -> QSize | None:
-    if state is not None:
-        with suppress(ValueError):
-            width, _, height = (read_regular(state) or b"").decode("ascii").strip().partition("x")
-            wished = QSize(int(width), int(height))
-            return wished.expandedTo(_SMALLEST)
-    return None
+def _remembered(state: Path | None) -> tuple[QSize | None, str]:
+    """Size and page of last time; None and empty: they are not known."""
+    size, _, page = (
+        (read_regular(state) or b"" if state else b"").decode("ascii", "replace").strip().partition(" ")
+    )
+    width, _, height = size.partition("x")
+    is_size = width.isascii() and width.isdigit() and height.isascii() and height.isdigit()
+    return (QSize(int(width[:5]), int(height[:5])) if is_size else None), page

@@ -8,6 +8,7 @@ and beside what is not as usual stands the way back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import (
@@ -15,10 +16,10 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QSpinBox,
     QToolButton,
@@ -27,9 +28,13 @@ from PySide6.QtWidgets import (
 )
 
 from companion.gui.labels import label
+from companion.gui.settings.chips import FlowLayout
+from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
-from companion.settings.field import Value
+
+if TYPE_CHECKING:
+    from companion.settings.field import Value
 
 _SHORT_PX = 170
 _IN_SPIN = (10, 0, 0, 0)
@@ -49,9 +54,19 @@ def dress(widget: QWidget, **properties: str) -> None:
     widget.style().polish(widget)
 
 
-def text_label(text: str, kind: str) -> QLabel:
-    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet)."""
-    return label(text, kind, wraps=True)
+def text_label(text: str, kind: str, *, fills: bool = False) -> QLabel:
+    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet); `fills`: it takes the rest of its line."""
+    made = label(text, kind, wraps=True)
+    if fills:
+        fill(made)
+    return made
+
+
+def fill(widget: QWidget) -> None:
+    """It takes the rest of its line."""
+    policy = widget.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
+    widget.setSizePolicy(policy)
 
 
 def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget | None = None) -> QWidget:
@@ -60,29 +75,30 @@ def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget 
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(5)
-    if not isinstance(control, QCheckBox):
-        above = text_label(label, "small")
-        above.setBuddy(control)
-        column.addLayout(_line(above, beside))
     name_control(control, label, help_text)
+    first: QWidget = control
+    if not isinstance(control, QCheckBox):
+        first = above = text_label(label, "small")
+        above.setBuddy(control)
+    fill(first)
+    line = FlowLayout()
+    line.addWidget(first)
+    if beside is not None:
+        first.setMinimumHeight(beside.sizeHint().height())  # nothing moves when it comes
+        line.addWidget(beside)
+    column.addLayout(line)
     if isinstance(control, QSpinBox | QDoubleSpinBox | QPushButton):  # short, whatever the width of the page
         control.setMinimumWidth(_SHORT_PX)
         column.addWidget(control, 0, Qt.AlignmentFlag.AlignLeft)
-    else:
-        column.addLayout(_line(control, beside if isinstance(control, QCheckBox) else None))
+    elif first is not control:
+        column.addWidget(control)
     if help_text:
-        column.addWidget(text_label(help_text, "caption"))
+        helps = text_label(help_text, "caption")
+        if isinstance(control, WrappingCheckBox):
+            control.explained_by(helps)
+        column.addWidget(helps)
     column.addStretch(1)
     return box
-
-
-def _line(first: QWidget, beside: QWidget | None) -> QHBoxLayout:
-    line = QHBoxLayout()
-    line.setContentsMargins(0, 0, 0, 0)
-    line.addWidget(first, 1)
-    if beside is not None:
-        line.addWidget(beside, 0, Qt.AlignmentFlag.AlignTop)
-    return line
 
 
 def name_control(control: QWidget, label: str, help_text: str = "") -> None:
@@ -166,15 +182,12 @@ class FieldRow(QWidget):
             self._save({self.field.name: value})
 
     def _build_usual(self) -> QToolButton:
-        """Gives the default back; it keeps its place while there is nothing to give back."""
+        """Gives the default back."""
         usual = QToolButton()
         usual.setText(tr("Reset"))
         usual.setProperty("tone", "small")
         usual.setAccessibleName(tr("Reset {label}", label=self.field.declared.label))
         usual.setToolTip(tr("Back to the default"))
-        policy = usual.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        usual.setSizePolicy(policy)
         usual.clicked.connect(self._reset)
         return usual
 
@@ -200,8 +213,6 @@ class FieldRow(QWidget):
     def _build(self) -> QWidget:
         declared = self.field.declared
         if self.field.kind is bool:
-            from companion.gui.wrapping import WrappingCheckBox  # the welcome's first page has none
-
             box = WrappingCheckBox(declared.label)
             box.toggled.connect(self._commit)
             return box

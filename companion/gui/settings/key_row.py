@@ -6,15 +6,17 @@ kept. Where no keyring takes it, the honest choice is offered: for this run only
 
 from __future__ import annotations
 
-from PySide6.QtCore import QUrl, Signal
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Health, Role
+from companion.flow import Health
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
+from companion.kinds import TURN_ROLES, Role
 from companion.language import tr
 from companion.log import Secret
 from companion.providers.provider import Spec
@@ -48,8 +50,7 @@ class KeyRow(QWidget):
         column.setSpacing(5)
         label = text_label(tr("Key"), "small")
         column.addWidget(label)
-        line = QHBoxLayout()
-        line.setSpacing(12)
+        line = FlowLayout()
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
         self.field.setMaxLength(100_000)  # refused with its length rather than cut
@@ -60,17 +61,14 @@ class KeyRow(QWidget):
         self.test = QPushButton(tr("Test"))
         self.remove = QPushButton(tr("Remove"))
         for widget in (self.field, self.keep, self.test, self.remove):
-            line.addWidget(widget, 1 if widget is self.field else 0)
+            line.addWidget(widget)
         column.addLayout(line)
         self.where = text_label("", "caption")
         column.addWidget(self.where)
         self.get_key = QPushButton(tr("Get a key from {display_name}", display_name=spec.display_name))
         self.get_key.setProperty("tone", "plain")
         self.get_key.setToolTip(spec.key_page)
-        links = QHBoxLayout()
-        links.addWidget(self.get_key)
-        links.addStretch(1)
-        column.addLayout(links)
+        column.addWidget(self.get_key, 0, Qt.AlignmentFlag.AlignLeft)
         self.notice = Notice()
         column.addWidget(self.notice)
         self.keep.clicked.connect(self._keep_pressed)
@@ -81,6 +79,11 @@ class KeyRow(QWidget):
         self.get_key.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(spec.key_page)))
         self._state = KeyState(present=False)
         self.show_state(self._state)
+
+    @property
+    def has_key(self) -> bool:
+        """There is one, wherever it is kept."""
+        return self._state.present
 
     def show_state(self, state: KeyState) -> None:
         """Shows which key there is, never the key."""

@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
 from companion.language import mark, tr, trn
@@ -52,15 +52,11 @@ class ModelRow(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 2, 0, 8)
         column.setSpacing(4)
-        top = QHBoxLayout()
-        top.setSpacing(10)
+        top = FlowLayout()
         self.name = text_label(model.label, "strong")
-        self.name.setWordWrap(False)
-        self.said = text_label("", "small")
-        self.said.setWordWrap(False)
+        self.said = text_label("", "small", fills=True)
         top.addWidget(self.name)
         top.addWidget(self.said)
-        top.addStretch(1)
         self.fetch, self.use = QPushButton(tr("Fetch")), QPushButton(tr("Use"))
         self.cancel, self.remove = QPushButton(tr("Cancel")), QPushButton(tr("Remove"))
         self.remove.setProperty("tone", "plain")
@@ -184,8 +180,7 @@ class ModelList(QWidget):
         self._foot = QWidget()
         self._foot.setVisible(not is_short)
         column.addWidget(self._foot)
-        foot = QHBoxLayout(self._foot)
-        foot.setContentsMargins(0, 0, 0, 0)
+        foot = FlowLayout(self._foot)
         self.more, self.file, self.folder = (
             QPushButton(tr("Show all")),
             QPushButton(tr("Import a file …")),
@@ -199,7 +194,6 @@ class ModelList(QWidget):
         for button in (self.more, self.file, self.folder):
             button.setProperty("tone", "plain")
             foot.addWidget(button)
-        foot.addStretch(1)
 
     @property
     def is_fetching(self) -> bool:

@@ -9,26 +9,27 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from companion import tasks
 from companion.errors import CompanionError
-from companion.gui.settings.chips import FlowLayout
+from companion.frozen import Frozen
+from companion.gui.settings.chips import Columns, FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
-from companion.gui.settings.host import SettingsHost
-from companion.gui.theme import Look
 from companion.language import Worded, mark, tr
 from companion.settings import Page, all_fields
-from companion.settings.field import Value
 
 if TYPE_CHECKING:
     import asyncio
+
+    from companion.gui.settings.host import SettingsHost
+    from companion.gui.theme import Look
+    from companion.settings.field import Value
 
 _ALIKE = mark("""
     budget money cost costs price spend spending limit dollar dollars euro bill
@@ -62,8 +63,7 @@ Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageInfo(Worded):
+class PageInfo(Worded, Frozen):
     """One entry of the list at the left."""
 
     WORDS = frozenset({"title", "words"})
@@ -132,12 +132,13 @@ class Notice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
         self._label = text_label("", "warn")
-        row.addWidget(self._label, 1)
-        self._buttons = QHBoxLayout()
-        row.addLayout(self._buttons)
+        column.addWidget(self._label)
+        self._buttons = FlowLayout()
+        column.addLayout(self._buttons)
         self.hide()
 
     @property
@@ -230,12 +231,10 @@ class SettingsPage(QWidget):
 
     def add_pair(self, left: QWidget, right: QWidget) -> None:
         """Two widgets side by side, equally wide."""
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(14)
-        for place, widget in enumerate((left, right)):
-            grid.addWidget(widget, 0, place)
-            grid.setColumnStretch(place, 1)
-        self.column.addLayout(grid)
+        pair = Columns()
+        pair.addWidget(left)
+        pair.addWidget(right)
+        self.column.addLayout(pair)
 
     def add_reset(self) -> QPushButton:
         """A way back to the defaults for all rows of the page."""

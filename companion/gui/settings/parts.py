@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.page import SettingsPage
 from companion.language import mark, tr
@@ -47,13 +47,12 @@ class PartCard(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 13, 18, 15)
         column.setSpacing(8)
-        top = QHBoxLayout()
-        self.title = text_label("", "strong")
+        top = FlowLayout()
+        self.title = text_label("", "strong", fills=True)
         self.install = QPushButton(tr("Install"))
         self.cancel = QPushButton(tr("Cancel"))
         self.copy = QPushButton(tr("Copy this line"))
-        top.addWidget(self.title, 1)
-        for button in (self.install, self.cancel, self.copy):
+        for button in (self.title, self.install, self.cancel, self.copy):
             top.addWidget(button)
         column.addLayout(top)
         self.about = text_label("", "caption")

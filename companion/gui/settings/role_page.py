@@ -13,7 +13,6 @@ from typing import ClassVar
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,11 +20,11 @@ from PySide6.QtWidgets import (
 
 from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.focus import give
 from companion.gui.lines import LineButton
 from companion.gui.settings.card import ProviderCard
-from companion.gui.settings.chips import FlowLayout
+from companion.gui.settings.chips import Columns, FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.key_row import works
@@ -33,6 +32,7 @@ from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import tr
 from companion.net import is_this_computer
 from companion.providers.provider import Spec
@@ -40,8 +40,6 @@ from companion.vault import KeyState
 
 CARDS = 4
 """Providers shown large; the others are small buttons."""
-_SIDE_BY_SIDE_SCALE = 1.3
-"""Largest text with which two cards fit beside each other."""
 _NO_KEY = KeyState(present=False)
 _WANTS_A_KEY = (Kind.KEY_MISSING, Kind.KEY_REFUSED)
 """There is somebody; only the key is wrong."""
@@ -58,10 +56,7 @@ class RolePage(SettingsPage):
         self._healths: dict[str, Health] = {}
         self._specs = {spec.name: spec for spec in host.provider_specs(self.role)}
         self.open_name = self._active
-        self._grid = QGridLayout()
-        self._grid.setSpacing(14)
-        self._grid.setColumnStretch(0, 1)
-        self._grid.setColumnStretch(1, 1)
+        self._grid = Columns()
         self.column.addLayout(self._grid)
         self._chip_box, self._chip_row = self._build_chip_box()
         self._absent_box, self._absent_column = self._build_absent_box()
@@ -80,7 +75,6 @@ class RolePage(SettingsPage):
         self.stand_ins.setObjectName(self._stand_ins)
         self.column.addWidget(self.stand_ins)
         self.add_own_rows()
-        look.changed.connect(self._place_again)
         self.column.addWidget(self._chip_box)
         self.column.addWidget(self._absent_box)
         self.add_reset()
@@ -204,17 +198,12 @@ class RolePage(SettingsPage):
             ]  # nothing jumps under the pointer
         return sorted(self._specs, key=rank)
 
-    def _place_again(self) -> None:
-        self._place(self._placed)
-
     def _place(self, large: Sequence[str]) -> None:
         self._placed = tuple(large)
         while self._grid.takeAt(0) is not None:
             pass
-        columns = 1 if self.look.scale > _SIDE_BY_SIDE_SCALE else 2
-        self._grid.setColumnStretch(1, columns - 1)
-        for place, name in enumerate(large):
-            self._grid.addWidget(self.cards[name], place // columns, place % columns)
+        for name in large:
+            self._grid.addWidget(self.cards[name])
         for name in self._specs:
             self.cards[name].setVisible(name in large)
         for before, after in pairwise(large):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-from companion.flow import VoiceInfo
+from companion.kinds import VoiceInfo
 from companion.language import tr
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
@@ -65,7 +65,7 @@ class Trial:
     @property
     def words(self) -> str:
         """ "1.1 s for a second of speech"."""
-        return f"{self.voice.factor or 0.0:.2g} s for a second of speech"
+        return tr("{factor:.2g} s for a second of speech", factor=self.voice.factor or 0.0)
 
     @property
     def objection(self) -> str:

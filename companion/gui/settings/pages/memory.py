@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QFrame, QLineEdit, QPushButton, QVBoxLayout
 
 from companion import days
 from companion.days import When
 from companion.errors import CompanionError
 from companion.events import Event, JournalRead
 from companion.gui.clean import clean_text
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo, SettingsPage, empty
 from companion.gui.settings.parts import PartCard
 from companion.gui.theme import Look
+from companion.gui.wrapping import WrappingCheckBox
 from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind
 from companion.records import Memory
@@ -45,8 +47,8 @@ class MemoryRow(QFrame):
         self.field.returnPressed.connect(self._save)
         column.addWidget(self.words)
         column.addWidget(self.field)
-        row = QHBoxLayout()
-        row.addWidget(text_label(_about(memory), "small"), 1)
+        row = FlowLayout()
+        row.addWidget(text_label(_about(memory), "small", fills=True))
         source = page.host.memory
         if memory.is_forgotten:
             self._button(row, tr("May be brought up again"), lambda: page.do(source.allow(memory.id)))
@@ -63,7 +65,7 @@ class MemoryRow(QFrame):
             )
         column.addLayout(row)
 
-    def _button(self, row: QHBoxLayout, words: str, act: Callable[[], None]) -> None:
+    def _button(self, row: FlowLayout, words: str, act: Callable[[], None]) -> None:
         button = QPushButton(words)
         button.setAccessibleDescription(self.memory.text[:80])
         button.clicked.connect(act)
@@ -90,14 +92,14 @@ class MemoryPage(SettingsPage):
         self._allowed = QVBoxLayout()
         self.column.addLayout(self._allowed)
         self.boxes: dict[str, QCheckBox] = {}
-        row = QHBoxLayout()
+        row = FlowLayout()
         self.own = QLineEdit()
         self.own.setPlaceholderText(tr("Something to remember always"))
         self.own.setAccessibleName(tr("Something to remember always"))
         self.own.returnPressed.connect(self._add)
         self.add = QPushButton(tr("Remember this"))
         self.add.clicked.connect(self._add)
-        row.addWidget(self.own, 1)
+        row.addWidget(self.own)
         row.addWidget(self.add)
         self.column.addLayout(row)
         self.none = text_label(tr(_NOTHING), "small")
@@ -187,7 +189,7 @@ class MemoryPage(SettingsPage):
             for box in self.boxes.values():
                 box.hide()
                 box.deleteLater()
-            self.boxes = {name: QCheckBox(label.replace("&", "&&")) for name, label in known.items()}
+            self.boxes = {name: WrappingCheckBox(label.replace("&", "&&")) for name, label in known.items()}
             for name, box in self.boxes.items():
                 box.setAccessibleDescription(tr("May be told what you said on other days"))
                 box.clicked.connect(lambda is_on, name=name: self._allow(name, is_on))

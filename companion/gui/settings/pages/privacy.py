@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout
 
 from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
-from companion.flow import TURN_ROLES, Role
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.hosts import is_this_computer
+from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
 from companion.ledger import Cargo, Destination, Traffic
 from companion.net import environment_proxy
@@ -132,10 +133,9 @@ class Today(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 16)
         column.setSpacing(10)
-        top = QHBoxLayout()
-        top.addWidget(text_label(tr("What left this computer today"), "strong"), 1)
+        top = FlowLayout()
+        top.addWidget(text_label(tr("What left this computer today"), "strong", fills=True))
         self.total = text_label("", "small")
-        self.total.setWordWrap(False)
         top.addWidget(self.total)
         column.addLayout(top)
         self._lines = QGridLayout()

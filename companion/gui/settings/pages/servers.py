@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -22,11 +21,12 @@ from PySide6.QtWidgets import (
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
-from companion.gui.settings.form import labelled, text_label
+from companion.gui.settings.chips import FlowLayout
+from companion.gui.settings.form import labelled, narrow, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.log import Secret
 from companion.settings.declared import Server
@@ -69,11 +69,9 @@ class ServerCard(QFrame):
         self.test, self.change, self.remove = (
             QPushButton(words) for words in (tr("Test"), tr("Change …"), tr("Remove"))
         )
-        line = QHBoxLayout()
-        line.setSpacing(12)
+        line = FlowLayout()
         for button in (self.test, self.change, self.remove):
             line.addWidget(button)
-        line.addStretch(1)
         for label in (self._label, self._about, self._where):
             column.addWidget(label)
         column.addSpacing(4)
@@ -122,9 +120,7 @@ class ServerForm(QFrame):
         self.label, self.address, self.key = QLineEdit(), QLineEdit(), QLineEdit()
         self.label.setPlaceholderText("workshop")
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
-        self.kind = QComboBox()
-        self.kind.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.kind.setMinimumContentsLength(12)  # as wide as the page, however large the text is
+        self.kind = narrow(QComboBox())
         for value, words in _KIND.choices.items():
             self.kind.addItem(words, value)
         several = tr("Several, separated by commas, work as one: if one does not answer, the next is asked.")
@@ -142,11 +138,9 @@ class ServerForm(QFrame):
             QPushButton(tr("Cancel")),
         )
         self.keep.setProperty("tone", "primary")
-        line = QHBoxLayout()
-        line.setSpacing(12)
+        line = FlowLayout()
         for button in (self.keep, self.test, self.cancel):
             line.addWidget(button)
-        line.addStretch(1)
         column.addLayout(line)
         self.notice = Notice()
         column.addWidget(self.notice)
@@ -291,10 +285,7 @@ class ServersPage(SettingsPage):
         self.cards: dict[str, ServerCard] = {}
         self.add = QPushButton(tr("Add a server …"))
         self.add.clicked.connect(lambda: self.edit(""))
-        line = QHBoxLayout()
-        line.addWidget(self.add)
-        line.addStretch(1)
-        self.column.addLayout(line)
+        self.column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         self.form = ServerForm(self)
         self.form.hide()
         self.column.addWidget(self.form)

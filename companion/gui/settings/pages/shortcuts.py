@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QGridLayout, QPushButton
+from PySide6.QtWidgets import QPushButton, QVBoxLayout
 
 from companion.gui.keys import key_name, key_named, talks_everywhere
+from companion.gui.labels import label
 from companion.gui.positions import alive
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import labelled, name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
@@ -16,6 +18,7 @@ from companion.gui.theme import Look
 from companion.language import sentence, tr
 from companion.settings import Page, find_field
 
+_KEY_PX = 108
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
 
@@ -82,16 +85,17 @@ class ShortcutsPage(SettingsPage):
         self.column.addWidget(self.everywhere)
         self.column.addSpacing(6)
         self.column.addWidget(text_label(tr("Always the same"), "strong"))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(8)
-        grid.setColumnStretch(1, 1)
-        for line, (key, what) in enumerate(listed(host.settings.talk.key)[1:]):
-            shown = text_label(key, "key")
-            shown.setWordWrap(False)
-            grid.addWidget(shown, line, 0, Qt.AlignmentFlag.AlignLeft)
-            grid.addWidget(text_label(what, "soft"), line, 1)
-        self.column.addLayout(grid)
+        keys = QVBoxLayout()
+        keys.setSpacing(8)
+        for key, what in listed(host.settings.talk.key)[1:]:
+            shown = label(key, "key")
+            shown.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            shown.setMinimumWidth(look.px(_KEY_PX))
+            line = FlowLayout()
+            line.addWidget(shown)
+            line.addWidget(text_label(what, "soft", fills=True))
+            keys.addLayout(line)
+        self.column.addLayout(keys)
         self.column.addStretch(1)
         self.key.refused.connect(self.notice.tell)
         self.key.taken.connect(lambda name: self.save({"talk.key": name}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -14,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
-from companion.flow import Role, VoiceInfo
+from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import ListenButton, words_of
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
@@ -23,6 +22,7 @@ from companion.gui.settings.page import PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.kinds import Role, VoiceInfo
 from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind, usual
@@ -51,8 +51,10 @@ class VoicePage(RolePage):
         label = text_label(tr("Voice"), "small")
         self.voices = QListWidget()
         self.voices.setProperty("framed", "true")
-        self.voices.setMinimumHeight(150)
-        self.voices.setMaximumHeight(190)
+        self.voices.setWordWrap(True)
+        self.voices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.voices.setMinimumHeight(self.look.px(150))
+        self.voices.setMaximumHeight(self.look.px(190))
         name_control(self.voices, tr("Voice"), tr("The chosen voice speaks from the next sentence on."))
         label.setBuddy(self.voices)
         self.listen = ListenButton(self.look, self._listen, self.stop_listening)
@@ -75,9 +77,8 @@ class VoicePage(RolePage):
         self.voices.currentItemChanged.connect(lambda *_: self._choose_voice())
         self.voices.itemActivated.connect(lambda _: self._listen())
 
-    def _speed_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(12)
+    def _speed_row(self) -> FlowLayout:
+        row = FlowLayout()
         label = QLabel(tr("Speed"))
         label.setProperty("type", "small")
         self.speed = QSlider(Qt.Orientation.Horizontal)
@@ -93,8 +94,8 @@ class VoicePage(RolePage):
         self._settled.setInterval(_SETTLED_MS)
         self._settled.timeout.connect(self._save_speed)
         self.speed.valueChanged.connect(self._speed_moved)
-        for widget, stretch in ((label, 0), (self.speed, 1), (self.pace, 0), (self.listen, 0)):
-            row.addWidget(widget, stretch)
+        for widget in (label, self.speed, self.pace, self.listen):
+            row.addWidget(widget)
         return row
 
     # -- showing --------------------------------------------------------------------------------------------
