@@ -158,7 +158,7 @@ def _may_be_quiet(
         line not in load_wordings()["much"] and not _TOPIC_LINE.match(line) for line in statements
     )
     if noticed.situation and not noticed.is_loss:
-        return chance.random() < _SILENT_SHARE  # its questions fit
+        return chance.random() < _QUIET_SHARE / 2  # its questions fit
     is_over = practice.is_over(step) and practice.name != FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
