@@ -236,7 +236,7 @@ async def test_the_words_it_heard_are_shown(desk: Desk) -> None:
     assert page.level.level_db == -20.0
     desk.settings_backend.may_finish.set()
     await desk.until(lambda: "“I had porridge.”" in desk.said)
-    assert "Heard by This computer" in desk.said
+    assert "This computer heard it." in desk.said
     assert "stays on this computer" in desk.said
     assert desk.settings_backend.open_meters == []
 
