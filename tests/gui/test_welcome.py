@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, QWidget
 
+from companion import language
 from companion.app.welcome import PAGES, Welcome
 from companion.audio.devices import DeviceList
 from companion.errors import CompanionError, Kind
@@ -176,6 +177,27 @@ async def test_both_are_fetched_when_asked_while_one_goes_on(desk: Desk) -> None
     await desk.enter()
     await desk.until(lambda: "Nothing needs to be fetched" in desk.said)
     assert desk.said.count("in use") == 2
+
+
+@pytest.mark.parametrize(
+    ("window", "offers"),
+    [("en", "Joe"), ("de", "Thorsten"), ("hi", "There is no natural one in this language yet.")],
+)
+async def test_a_voice_in_the_language_of_the_window_is_offered(
+    window: str, offers: str, home: Home, qapp: QApplication
+) -> None:
+    language.use(language.Catalogue(window))
+    made = Desk(home)
+    try:
+        made.open()
+        await made.until(made.window.isActiveWindow)
+        await made.turn_to("sound")
+        await made.until(lambda: "Whisper base" in made.said)
+        assert offers in made.said
+        assert sum(name in made.said for name in ("Joe", "Thorsten", "There is no natural")) == 1
+    finally:
+        language.use(None)
+        await made.close()
 
 
 async def test_fetching_can_be_cancelled_and_gone_on_with(desk: Desk) -> None:
