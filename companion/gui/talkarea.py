@@ -14,7 +14,7 @@ from companion.events import Phase
 from companion.gui.composer import Composer
 from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
-from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
+from companion.gui.talk import RADIUS_PX, SMALL, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import mark, tr, trc
 
@@ -60,6 +60,8 @@ class TalkArea(QWidget):
         self._phase = Phase.READY
         self._is_latched = self._is_in_trouble = False
         self._is_offering = self._owes_focus = False
+        self._is_writing = False
+        """Somebody has begun to write while the composer had made room."""
         self._seconds = 0
         self._talk_key, self._other_key, self._mode = "Space", "F9", "auto"
         self._is_free = self._is_muted = self._is_paused = False
@@ -86,8 +88,21 @@ class TalkArea(QWidget):
     @property
     def wanted_height(self) -> int:
         """Height for the composer as it is now."""
+        return self._height(self.button.size_factor)
+
+    def fit(self, high: int, least_words_px: int) -> None:
+        """On a page of this height the button is small where the words above would have less room."""
+        self.button.show_size(SMALL if high - self._height(1.0) < least_words_px else 1.0)
+        self._place()
+
+    def _height(self, factor: float) -> int:
         composer = max(46, self.composer.sizeHint().height())
-        return _CENTRE_PX + round(RADIUS_PX) + self._look.px(_COMPOSER_PX) + composer + _EDGE_PX
+        return round(factor * (_CENTRE_PX + RADIUS_PX + _EDGE_PX)) + self._look.px(_COMPOSER_PX) + composer
+
+    @property
+    def centre(self) -> int:
+        """Of the button, from the upper edge."""
+        return self.button.geometry().center().y()
 
     def show_keys(self, talk: str, other: str, *, mode: str) -> None:
         """Names of the talk key, and of the one that also works while writing; how the talk key works."""
@@ -104,6 +119,8 @@ class TalkArea(QWidget):
             self._clock.start()
         elif phase is not Phase.LISTENING:
             self._clock.stop()
+        if phase is not self._phase and phase in (Phase.READY, Phase.ARMING):
+            self._is_writing = False
         self._phase, self._is_latched = phase, latched
         self._show()
 
@@ -118,14 +135,12 @@ class TalkArea(QWidget):
         self._make_room()
 
     def write(self, event: QKeyEvent) -> bool:
-        """A key that writes goes to the field, wherever the focus was; False: it writes nothing, or there is no field."""
-        held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-        alone = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.GroupSwitchModifier)
-        writes = event.text().isprintable() and bool(event.text().strip())
-        if not (alone and writes and self.composer.isVisible()):
+        """A key that writes goes to the field, wherever the focus was, in every phase; False: it writes nothing."""
+        if not self.composer.begins_with(event):
             return False
-        self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.composer.field.insertPlainText(event.text())
+        self._is_writing = True
+        self._make_room()
+        self.composer.begin(event)
         return True
 
     # -- below ----------------------------------------------------------------------------------------------
@@ -156,7 +171,7 @@ class TalkArea(QWidget):
 
     def _make_room(self) -> None:
         stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
-        shows = self._phase is Phase.READY or stays
+        shows = self._phase is Phase.READY or stays or self._is_writing
         if shows != self.composer.isVisibleTo(self):
             self._show_composer(shows)
         if shows and self._is_offering:
@@ -187,8 +202,10 @@ class TalkArea(QWidget):
 
     def _place(self) -> None:
         px, wide = self._look.px, self.width()
-        self.button.move((wide - BOX_PX) // 2, _CENTRE_PX - BOX_PX // 2)
-        edge = _CENTRE_PX + round(RADIUS_PX)
+        factor = self.button.size_factor
+        centre = round(_CENTRE_PX * factor)
+        self.button.move((wide - self.button.width()) // 2, centre - self.button.height() // 2)
+        edge = centre + round(RADIUS_PX * factor)
         middle = edge + px(_WORDS_PX)
         tall = self.words.sizeHint().height()
         self.words.setGeometry(0, middle - tall // 2, wide, tall)
