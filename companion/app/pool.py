@@ -13,7 +13,7 @@ import inspect
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -470,12 +470,23 @@ class ProviderPool:
         await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
         self._keys = {}
 
-    async def remove_key(self, name: str) -> None:
+    async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
+        """What it returns brings the key back, for the address it was for."""
         vault: Vault = await self._vault()
+        provider = registry.find(name).name
+        state = await vault.describe(provider)
+        key = await vault.get(provider, state.origin) if state.origin else None
         try:
-            await vault.remove(registry.find(name).name)
+            await vault.remove(provider)
         finally:
             self._keys = {}
+
+        async def bring_back() -> None:
+            if key is not None:
+                await vault.put(provider, key, state.origin, this_run_only=state.where == "memory")
+                self._keys = {}
+
+        return bring_back
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()

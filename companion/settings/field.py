@@ -43,7 +43,7 @@ class Page(StrEnum):
 class Declared(Worded):
     """What a field says about itself beyond name, type and default."""
 
-    WORDS = frozenset({"label", "help", "choices", "suggestions"})
+    WORDS = frozenset({"label", "help", "choices", "suggestions", "none"})
     label: str
     help: str = ""
     unit: str = ""
@@ -53,8 +53,12 @@ class Declared(Worded):
     """The only values allowed, each with the words a person reads."""
     suggestions: Mapping[Value, str] = field(default_factory=dict)
     """Named values; others are allowed too."""
+    none: str = ""
+    """What 0 means, where it is not a number like the others."""
     is_file: bool = False
     """The text is the path of a file."""
+    is_folder: bool = False
+    """The text is the path of a folder."""
     takes_variables: bool = False
     """`${NAME}` in the file stands for a variable of the environment; everywhere else it is text like any other."""
     page: Page | None = Page.ADVANCED
