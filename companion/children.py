@@ -121,5 +121,5 @@ def child_environment() -> dict[str, str]:
     ):  # a checkout; an installed package is found anyway
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
     # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
-    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"] = "PASSIVE", "0"
+    kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"], kept["OPENBLAS_NUM_THREADS"] = "PASSIVE", "0", "1"
     return kept

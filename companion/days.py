@@ -7,8 +7,8 @@ summer time begins or when the clock is set.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from companion.language import mark, tr, trc
 
@@ -36,8 +36,7 @@ _FIRST_S, _LAST_S = -62_135_596_800.0, 253_402_300_799.0
 """What a date can hold, the years 1 to 9999; a moment outside is shown as the nearest one inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """A moment and where it was."""
 
     at: float

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from companion.days import When
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.records import SoundSide
 
 PRACTICE = "open-reflection"

@@ -7,22 +7,16 @@ order things happened; a watcher that raises is reported and does not stop the o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from companion.errors import CompanionError, Kind
-from companion.flow import (
-    Concern,
-    Help,
-    ReplyState,
-    Role,
-    Sentence,
-    Severity,
-    Transcript,
-    TurnRecord,
-)
-from companion.records import Earlier
+from companion.frozen import Frozen
+
+if TYPE_CHECKING:
+    from companion.errors import CompanionError, Kind
+    from companion.flow import Help, Sentence, Transcript, TurnRecord
+    from companion.kinds import Concern, ReplyState, Role, Severity
+    from companion.records import Earlier
 
 
 class Phase(StrEnum):
@@ -56,12 +50,10 @@ class Mark(StrEnum):
     LAST_SOUND = "last_sound"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Frozen):
     """Base of all events."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged(Event):
     """The turn machine stands elsewhere."""
 
@@ -71,7 +63,6 @@ class PhaseChanged(Event):
     """Listening goes on without the key held; the next press sends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLingers(Event):
     """The phase has lasted longer than it usually does, or will soon end by itself. Told again while it goes on."""
 
@@ -82,7 +73,6 @@ class PhaseLingers(Event):
     """Until it ends by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HandsFreeChanged(Event):
     """Whether the microphone stays open and a turn begins by speaking."""
 
@@ -95,28 +85,24 @@ class HandsFreeChanged(Event):
     """False: with loudspeakers the answer cannot be talked over; headphones are better."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOpened(Event):
     """A microphone records a take, or does no more: told by the take itself, whose end takes a moment."""
 
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MicrophoneKept(Event):
     """Whether the device stays open between takes, as the person chose; nothing is recorded of it."""
 
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalKeyChanged(Event):
     """The key that talks in every window, as the desktop names it; empty: this desktop gives none."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LevelMeasured(Event):
     """Loudness of what goes in (while listening) or out (while speaking), about 25 times a second."""
 
@@ -125,7 +111,6 @@ class LevelMeasured(Event):
     is_input: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptHeard(Event):
     """The words of the take so far, or all of them."""
 
@@ -133,7 +118,6 @@ class TranscriptHeard(Event):
     transcript: Transcript
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeDiscarded(Event):
     """The take was thrown away unsent (Esc), or held no speech."""
 
@@ -142,7 +126,6 @@ class TakeDiscarded(Event):
     """It held speech and can be taken back for a moment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftOffered(Event):
     """The transcript waits in the composer to be reviewed before it is sent (a setting)."""
 
@@ -150,7 +133,6 @@ class DraftOffered(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UserSaid(Event):
     """The person's words of this turn, committed to the journal, about to be sent."""
 
@@ -165,7 +147,6 @@ class UserSaid(Event):
     """They belong to the reflection before this one, which was left while they were still being heard."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRecalled(Event):
     """Earlier passages of the journal go with the question to whoever answers it."""
 
@@ -174,7 +155,6 @@ class EarlierRecalled(Event):
     """The newest first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRead(Event):
     """How far the journal is read for finding by meaning; told while it goes on, and at its end."""
 
@@ -182,7 +162,6 @@ class JournalRead(Event):
     whole: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyContinued(Event):
     """The answer that was cut off goes on, in this turn; it belongs to the last exchange on the page."""
 
@@ -191,7 +170,6 @@ class ReplyContinued(Event):
     """What is kept of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyDelta(Event):
     """A piece of the answer, as it is written."""
 
@@ -199,7 +177,6 @@ class ReplyDelta(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyTakenBack(Event):
     """What came of the answer was thought aloud, as shows only now; it comes anew."""
 
@@ -208,7 +185,6 @@ class ReplyTakenBack(Event):
     """What is left of it: the part that was kept of an earlier try, or nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceHeard(Event):
     """This sentence is being played now."""
 
@@ -216,7 +192,6 @@ class SentenceHeard(Event):
     sentence: Sentence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WordHeard(Event):
     """This word of the sentence told last is being spoken now; only from voices that say when each word sounds."""
 
@@ -226,7 +201,6 @@ class WordHeard(Event):
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyEnded(Event):
     """The answer is complete on screen, or as complete as it will be. Speech may still go on."""
 
@@ -235,7 +209,6 @@ class ReplyEnded(Event):
     state: ReplyState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished(Event):
     """The turn is over and saved."""
 
@@ -246,7 +219,6 @@ class TurnFinished(Event):
     """As of `UserSaid`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineMarked(Event):
     """A turn has reached a point of its timeline."""
 
@@ -256,7 +228,6 @@ class TimelineMarked(Event):
     """Seconds on the engine's monotonic clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble(Event):
     """Something a person should know; becomes a card."""
 
@@ -266,7 +237,6 @@ class Trouble(Event):
     """Which choice failed, where one did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TroubleCleared(Event):
     """What was wrong with the last turn is right again; its cards may go. With a field: only what the field names."""
 
@@ -278,7 +248,6 @@ class TroubleCleared(Event):
     """Cards of these kinds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CareOffered(Event):
     """The person may be in danger: who can be reached is shown, at once and silently."""
 
@@ -288,35 +257,30 @@ class CareOffered(Event):
     help: Help
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CareEased(Event):
     """They say that they are safe: what was shown may go."""
 
     turn: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramNoted(Event):
     """A notice that is due: that this is a program, or that a pause may do good."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MicrophoneTried(Event):
     """A microphone was tried, outside any turn, and these words were made out; nothing of it is kept."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Event):
     """A quiet remark for the status line."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceNoted(Note):
     """Another microphone or speaker is in use than the chosen one, it is back, or sound was lost on the way."""
 
@@ -328,7 +292,6 @@ class DeviceNoted(Note):
     lost_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInUse(Event):
     """Who has a role now, as the window's pills show it."""
 
@@ -341,14 +304,12 @@ class EngineInUse(Event):
     """Where the data goes; empty: it stays on this computer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsChanged(Event):
     """Some settings have other values now."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeChanged(Event):
     """Which practice it is, and where the session stands in it."""
 
@@ -364,7 +325,6 @@ class PracticeChanged(Event):
     """The last step is done; the talk may go on freely."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReflectionMarked(Event):
     """What is marked of the reflection under way, as it will be kept. Moods: -3 .. 3, None: not marked."""
 
@@ -376,7 +336,6 @@ class ReflectionMarked(Event):
     word_after: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBegan(Event):
     """What is said from now on belongs to another session, and the page is empty."""
 
@@ -384,7 +343,6 @@ class SessionBegan(Event):
     """What was said in it before, where one is gone on with: then the page shows that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTimeChanged(Event):
     """It is another hour for the person: time went by, the clock was set, or the computer travelled."""
 
@@ -393,7 +351,6 @@ class LocalTimeChanged(Event):
     """Its clock is ahead of UTC by another amount than before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalOpened(Event):
     """The journal can be read and written."""
 
@@ -404,7 +361,6 @@ class JournalOpened(Event):
     """It is in memory because nothing is to be kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupsLooked(Event):
     """How backups of the journal stand, after one was made, failed, or was found."""
 
@@ -414,7 +370,6 @@ class BackupsLooked(Event):
     """The last try did not make one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LockChanged(Event):
     """The app was locked: nothing of the journal is to be seen until it is unlocked. Or it was unlocked."""
 
@@ -423,12 +378,10 @@ class LockChanged(Event):
     """"keyring", "passphrase" or "memory" (nothing is asked), of a locked one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpareKeyOffered(Event):
     """There is something to lose, and only this computer's keyring opens it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(Event):
     """Something of the person's left this computer, as the egress gate counted it."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import InitVar, dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from companion.calls import Spelling
+from companion.kinds import ReplyState
 
 if TYPE_CHECKING:
     from companion.calls import ChatOptions, JsonSchema, Picture, SoundFile, Tool, ToolCall
@@ -24,21 +25,6 @@ CAPTURE_RATE_HZ = 16_000
 FRAME_MS = 20
 """Length of one captured frame."""
 FRAME_BYTES = CAPTURE_RATE_HZ * FRAME_MS // 1000 * 2
-
-
-class Role(StrEnum):
-    """What a provider can do. Values are the settings' names."""
-
-    THINKS = "llm"
-    HEARS = "stt"
-    SPEAKS = "tts"
-    EMBEDS = "embeddings"
-    DRAWS = "images"
-    FILMS = "videos"
-
-
-TURN_ROLES = (Role.THINKS, Role.HEARS, Role.SPEAKS)
-"""The three choices a person makes for a turn: who thinks, who hears, who speaks."""
 
 
 # -- hearing ------------------------------------------------------------------------------------------------
@@ -462,16 +448,6 @@ class TTSRequest(SpeakRequest, metaclass=Spelling):
         return SpeakRequest(text=text, voice=voice, speed=speed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceInfo:
-    """A voice a person can choose."""
-
-    id: str
-    name: str
-    language: str = "en"
-    description: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model as its provider tells it (features B1)."""
@@ -499,18 +475,6 @@ class Health:
 
 
 # -- the journal --------------------------------------------------------------------------------------------
-
-
-class ReplyState(StrEnum):
-    """How an answer ended."""
-
-    PARTIAL = "partial"
-    """Still being written, or the app ended in the middle."""
-    WHOLE = "whole"
-    INTERRUPTED = "interrupted"
-    """The person talked over it: `heard` is what they heard."""
-    CUT_OFF = "cut_off"
-    """The provider's stream ended early."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,34 +505,6 @@ class TurnRecord:
     edited_at: float | None = None
     sounds: tuple[KeptSound, ...] = ()
     """Recordings of it that are kept, in the order they were made."""
-
-
-class Concern(StrEnum):
-    """What a person may be in danger from, or carry."""
-
-    SUICIDE = "suicide"
-    SELF_HARM = "selfharm"
-    VIOLENCE = "violence"
-    """Suffered."""
-    THREAT = "threat"
-    """Violence that is threatened."""
-    EATING = "eating"
-    MEDICAL = "medical"
-    REALITY = "reality"
-    """Losing touch with it."""
-    CHILD = "child"
-    BEREAVEMENT = "bereavement"
-
-
-class Severity(IntEnum):
-    """How much a person needs others now."""
-
-    CARE = 1
-    """No alarm: something heavy that is borne, or is long past."""
-    UNCLEAR = 2
-    """It may be danger: it is asked for directly."""
-    HIGH = 3
-    IMMINENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from companion.errors import CompanionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _MOST_HELD = 100
 _CUT = 24
@@ -179,7 +181,10 @@ def hold_log() -> None:
 
 
 def start_log(path: Path | None, *, debug: bool = False) -> None:
-    """Sends every logger to `path` (512 kB, two kept), or to stderr where `path` is None or cannot be written."""
+    """Sends every logger to `path` (512 kB, two kept), or to stderr where it is None.
+
+    Where it cannot be written, stderr has the warnings.
+    """
     from logging.handlers import (
         RotatingFileHandler,
     )  # brings sockets and pickle, which most processes never need
@@ -194,6 +199,7 @@ def start_log(path: Path | None, *, debug: bool = False) -> None:
             handler = RotatingFileHandler(path, maxBytes=512_000, backupCount=2, encoding="utf-8")
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
+        handler.setLevel(logging.DEBUG if debug else logging.WARNING)  # a person reads there
     logging.raiseExceptions = (
         False  # a log on a full disk loses lines; nobody's terminal is written full instead
     )

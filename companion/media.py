@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST_HEAD = 4_100
 """So many bytes say what a file is, if it can be said at all; two frames of an MP3 are less."""

@@ -29,10 +29,21 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(folded, text.split(","))))
 
 
+def pairs(text: str) -> Mapping[str, str]:
+    """Of a line `this=that, other`: what stands for each folded phrase, as it is written; without "=" the phrase itself."""
+    parts = (each.strip().partition("=") for each in text.split(","))
+    return {folded(key): value or key for key, _, value in parts if key}
+
+
 def one_of(phrases: Iterable[str]) -> str:
     """A pattern of one of them, whole, the longest first; of none, what matches nothing."""
     longest_first = sorted(set(phrases), key=len, reverse=True)
     return rf"(?:{'|'.join(map(re.escape, longest_first))})(?= |$)" if longest_first else "(?!)"
+
+
+def anywhere(phrases: Iterable[str]) -> re.Pattern[str]:
+    """What finds one of them among the words of a folded text."""
+    return re.compile(rf"(?<![^ ]){one_of(phrases)}")
 
 
 def read_lines(text: str) -> Mapping[str, str]:

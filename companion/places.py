@@ -7,11 +7,13 @@ import json
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _PROBE_BYTES = 4096

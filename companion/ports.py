@@ -17,12 +17,12 @@ from companion.flow import (
     ChatRequest,
     HearRequest,
     Message,
-    ReplyState,
     SpeakRequest,
     Transcript,
     TurnRecord,
     TurnSignal,
 )
+from companion.kinds import ReplyState
 from companion.records import SessionRecord, WaitingTake
 
 RequestT = TypeVar("RequestT", contravariant=True)

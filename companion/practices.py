@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from companion import days
 from companion.events import PracticeChanged
+from companion.frozen import Frozen
 from companion.language import language, tr
 from companion.paths import find_home, resources
 from companion.phrases import MOST_WORDS, folded, patterns, read_lines
 from companion.places import read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _PARTS = ((5, "morning"), (12, "afternoon"), (17, "evening"), (22, "night"))
@@ -35,8 +38,7 @@ PACES = ("slow", "easy", "brisk")
 _TOO_LONG = "It is longer than 64 kB."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Frozen):
     """One stretch of a practice."""
 
     title: str
@@ -48,8 +50,7 @@ class Step:
     """What a model is told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Practice:
+class Practice(Frozen):
     """A guided way to reflect. The answer to the person's n-th message belongs to step n, later ones to the last."""
 
     name: str
@@ -210,21 +211,22 @@ def standing(practice: Practice, said: Sequence[str]) -> PracticeChanged:
     )
 
 
-def load_practices(own: Path | None = None) -> tuple[Practice, ...]:
+def load_practices(own: Path | None = None, code: str = "") -> tuple[Practice, ...]:
     """All practices in the order they are offered. Unreadable files are named in the log and left out.
 
     Ours are in the language of the interface where somebody translated them: `resources/practices/<code>/NAME.md`.
 
     Args:
         own: folder of the person's own practices; by default `practices` beside the settings.
+        code: of another language than the interface's.
     """
     folder = own or find_home().config / "practices"
-    return _load(resources() / "practices", language(), folder, _stamp(folder))
+    return _load(resources() / "practices", code or language(), folder, _stamp(folder))
 
 
-def find_practice(name: str, own: Path | None = None) -> Practice:
+def find_practice(name: str, own: Path | None = None, code: str = "") -> Practice:
     """The practice called `name`, or the first one (open reflection) where there is none of that name."""
-    practices = load_practices(own)
+    practices = load_practices(own, code)
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
     return next((practice for practice in practices if practice.name == wanted), practices[0])
 
@@ -356,8 +358,7 @@ def _unquoted(value: str) -> str:
     return value[1:-1].strip() if is_quoted else value
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What keeps a file from being a practice."""
 
     where: str

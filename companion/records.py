@@ -6,42 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from companion.language import mark, tr
-
 if TYPE_CHECKING:
     from datetime import date
-
-
-MOODS = (
-    mark("very unpleasant"),
-    mark("unpleasant"),
-    mark("slightly unpleasant"),
-    mark("neither"),
-    mark("slightly pleasant"),
-    mark("pleasant"),
-    mark("very pleasant"),
-)
-"""What the marks from -3 to 3 are called."""
-
-
-def mood_name(value: int) -> str:
-    """A mark from -3 to 3 in words."""
-    return tr(MOODS[value + 3])
-
-
-class KeepSound(StrEnum):
-    """How long the recording of what was said is kept; the settings' names."""
-
-    NEVER = "never"
-    """Not even until its words are known: it is in memory only."""
-    WRITTEN = "until_written"
-    DAYS = "days"
-    ALWAYS = "always"
-
-    @property
-    def stays(self) -> bool:
-        """It is kept with its words."""
-        return self in (KeepSound.DAYS, KeepSound.ALWAYS)
 
 
 class SoundSide(StrEnum):

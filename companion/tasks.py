@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +16,7 @@ from companion.log import describe
 
 if TYPE_CHECKING:
     import asyncio  # at run time only where there is a loop already: the window is painted before it
+    from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 FAIR_S = 0.008

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.yaml_file import BrokenFile, Node, parse, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _SEVERAL = re.compile(r"^(?:---|\.\.\.|%)", re.MULTILINE)
 """More than one plain document."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.places import read_regular
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32

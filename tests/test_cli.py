@@ -30,11 +30,69 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["sing"], ["say"], ["reflect"], ["config", "hide"], ["-D", "everything", "doctor"]]
+    ("line", "says", "more"),
+    [
+        ("sing", "There is no `companion sing`. There are: demo, ", ""),
+        ("jurnal", "There is no `companion jurnal`. Did you mean journal?", ""),
+        ("say", "companion say needs TEXT.", " say"),
+        ("transcribe", "companion transcribe needs FILE.", " transcribe"),
+        ("reflect", "companion reflect needs --mic.", " reflect"),
+        ("draw river", "companion draw needs -o/--out.", " draw"),
+        ("providers --chek", "companion providers takes no --chek. Did you mean --check?", " providers"),
+        ("doctor now", "companion doctor takes no now.", " doctor"),
+        ("config hide", "There is no `companion config hide`. There are: show.", " config"),
+        ("models --role poet", "There is no `--role poet`. There are: llm, ", " models"),
+        ("say hi --speed 99", "--speed: a number between 0.25 and 4 is needed.", " say"),
+        ("--home", "--home needs a value.", ""),
+        ("-D all doctor", "-D/--debug: unknown: all; there are: log, events.", ""),
+        ("journal", "companion journal needs VERB.", " journal"),
+        ("journal shwo", "There is no `companion journal shwo`. Did you mean show?", " journal"),
+        ("journal list --since noon", "--since: noon is no day; write it as 2026-11-29.", " journal"),
+        ("journal search", "companion journal search takes the words to look for.", " journal"),
+        ("journal stats all", "companion journal stats takes nothing more.", " journal"),
+        ("models remove", "companion models remove takes the name of a model; ", " models"),
+        ("servers add attic", "companion servers add takes a name and an address, such as ", " servers"),
+    ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(arguments) == 2
-    assert capsys.readouterr().out == ""
+def test_wrong_usage_is_one_sentence_and_where_to_read_more(
+    line: str, says: str, more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(says)
+    assert told.err.endswith(f"`companion{more} --help` says more.\n")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("say ...", "There was nothing to say. Give it a text"),
+        ("say hi --voice nobody --out a.wav", "There is no voice called nobody here. `companion voices`"),
+        ("ask hi --model gtp-9", "Nobody known has a model called gtp-9, and Offline guide takes none."),
+        ("journal import diary.zip", "There is no such file or folder. Look at its name: diary.zip"),
+        ("journal merge copy.db", "There is no such file or folder. Look at its name: copy.db"),
+        ("journal restore", "There is no backup yet. They make themselves"),
+        ("servers remove attic", "There is no server called attic. None was added yet"),
+    ],
+)
+def test_what_is_not_there_is_a_sentence_with_a_next_step(
+    line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(line.split()) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(says)
+
+
+def test_where_no_log_can_be_written_only_what_matters_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["--home", str(tmp_path / "file"), "doctor"]) == 1
+    assert " INFO " not in capsys.readouterr().err
 
 
 def test_ask_prints_the_answer_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:

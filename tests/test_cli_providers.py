@@ -17,7 +17,8 @@ import pytest
 from companion.cli import run
 from companion.decoding import read_file
 from companion.errors import AIProviderInvalidRequestError
-from companion.flow import ChatDelta, ChatRequest, Role
+from companion.flow import ChatDelta, ChatRequest
+from companion.kinds import Role
 from companion.paths import Home
 from companion.providers import AIProvider, AIProviderFactory, Catalogue, ModelEntry, registry
 from tests.servers import OllamaServer, Script, VendorServer

@@ -12,7 +12,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     **dict.fromkeys(
-        ("language", "errors", "media", "calls", "records", "flow", "jobs", "events", "ports"), 0
+        (
+            "frozen",
+            "language",
+            "errors",
+            "media",
+            "kinds",
+            "calls",
+            "records",
+            "flow",
+            "jobs",
+            "events",
+            "ports",
+        ),
+        0,
     ),
     **dict.fromkeys(
         (
@@ -57,9 +70,11 @@ FLOOR = {
     "__main__": 6,
 }
 WORDS = (
+    "frozen",
     "language",
     "errors",
     "media",
+    "kinds",
     "calls",
     "records",
     "flow",

@@ -13,7 +13,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
+from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
 from companion.settings import (
     Loaded,

@@ -26,6 +26,12 @@ opening     the journal on disk before it is open
 archive     the journal and its one owner: opened with the keyring or a passphrase, in memory until then or by choice
 """
 
+import os
+
+# numpy's threads wait for each other spinning: a message that care reads took ten times the processor time, and on a busy
+# computer longer than by one thread. Looked at once, when numpy is loaded, which nothing has done before this.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from companion.app.companion import Companion
 
 __all__ = ["Companion"]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events
-from companion.flow import Role
 from companion.hosts import is_this_host
 from companion.journal.vectors import Elsewhere
+from companion.kinds import Role
 from companion.language import tr, trn
 from companion.ledger import Cargo, Errand, carried
 

@@ -15,7 +15,7 @@ from companion.app import roles, servers
 from companion.app.pool import environment_keys
 from companion.app.synced import conflicted_copies, synced_by
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
+from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
 from companion.places import try_to_write
 from companion.providers import registry

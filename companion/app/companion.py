@@ -7,7 +7,6 @@ is on screen: keyring, journal, offline engines. Belongs to one event loop's thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,12 @@ from companion.app.errands import Errands, RecentTroubles
 from companion.app.library import Library
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.flow import TURN_ROLES, Usage
-from companion.paths import Home
+from companion.kinds import TURN_ROLES, KeepSound
 from companion.practices import Practice, find_practice, load_practices, standing
-from companion.records import KeepSound
-from companion.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from companion.app.archive import Archive
     from companion.app.backing_up import BackingUp
@@ -45,8 +42,11 @@ if TYPE_CHECKING:
     from companion.conversation.engine import Engine
     from companion.conversation.handsfree import HandsFree
     from companion.conversation.turn import Limits
+    from companion.flow import Usage
     from companion.journal.store import Moved
+    from companion.paths import Home
     from companion.ports import Gate, Journal, Microphone, Player
+    from companion.settings import Settings
     from companion.settings.declared import Talk
     from companion.vault import Vault
 

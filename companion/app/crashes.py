@@ -11,13 +11,16 @@ import logging
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
 from companion.language import tr
-from companion.paths import Home
 from companion.settings import Settings, changed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from companion.paths import Home
 
 _log = logging.getLogger(__name__)
 AGAIN_S = 60.0

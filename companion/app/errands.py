@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from companion import tasks
@@ -12,6 +11,7 @@ from companion.events import Event, Events, Trouble
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine
 
 _MOST_TOLD = 32
 

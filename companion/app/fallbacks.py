@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from companion.errors import Action, CompanionError
 from companion.events import Events, Note, Trouble
-from companion.flow import Audio, Role, Transcript
+from companion.flow import Audio, Transcript
+from companion.kinds import Role
 from companion.ledger import Cargo
 from companion.ports import Call
 from companion.providers.middleware import Candidate, Outcome, fallback

@@ -5,7 +5,6 @@ Each is made at its first use. Belongs to one event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +14,18 @@ from companion.app.keys import Keys
 from companion.app.live_settings import LiveSettings
 from companion.app.sound import Sound
 from companion.events import Events
-from companion.paths import Home
-from companion.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+
     from companion.app.local_models import LocalModels
     from companion.app.outgoing import Outgoing
     from companion.app.pool import ProviderPool
     from companion.app.spending import Spending
     from companion.net import Net
+    from companion.paths import Home
     from companion.ports import Microphone, Player
+    from companion.settings import Settings
     from companion.settings.declared import Network
     from companion.vault import Vault
 

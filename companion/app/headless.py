@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.conversation.timeline import budget, waterfall
 from companion.events import Event, Phase, PhaseChanged, TakeDiscarded, Trouble, TurnFinished, UserSaid
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from companion import language
 from companion.paths import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")

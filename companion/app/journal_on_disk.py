@@ -144,6 +144,9 @@ async def restore(app: Companion, ask: Ask, wanted: Path | None) -> tuple[Path, 
     from companion.journal.backups import restore_backup
 
     made = [backup.path for backup in await app.backing_up.list()]
+    if not made and wanted is None:
+        hint = "They make themselves while Companion is used; `companion journal backup` makes one now."
+        raise CompanionError(Kind.BAD_FILE, "There is no backup yet.", hint=hint)
     path = next((path for path in made if wanted is None or path.name == str(wanted)), wanted)
     if path is None or not await asyncio.to_thread(path.is_file):
         where = f"They lie in {app.backing_up.folder}."

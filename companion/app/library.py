@@ -5,7 +5,6 @@ The base of `Companion` that comes after `Ground`. Belongs to one event loop's t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from companion.events import Note
 from companion.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from companion.app.archive import Archive
     from companion.app.insight_desk import InsightDesk
     from companion.app.journal_desk import JournalDesk

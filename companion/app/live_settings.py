@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from companion import tasks
 from companion.events import Events, SettingsChanged
-from companion.paths import Home
 from companion.settings import Settings, changed, load_settings
 
 if TYPE_CHECKING:
+    from companion.paths import Home
     from companion.settings.saver import Saver
 
 Followers = Callable[[Settings], Iterator[Callable[[], object]]]

@@ -14,8 +14,9 @@ from companion.app.request_size import with_excerpts
 from companion.conversation.earlier import excerpts_in
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Event, Events, TurnFinished
-from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Role, Usage
+from companion.flow import CAPTURE_RATE_HZ, Audio, ChatDelta, Message, Usage
 from companion.hosts import is_this_host
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.ledger import Cargo, Errand, on_errand
 from companion.ports import Conversation, SpeechToSpeech, VoiceModelEvent

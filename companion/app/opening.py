@@ -72,6 +72,7 @@ class JournalOnDisk:
         Raises:
             CompanionError: JOURNAL_LOCKED where the keyring has no key of it; all that keyring and opening can raise.
         """
+        from companion.journal.beginning import needs_passphrase
         from companion.journal.keys import SlotKind
         from companion.journal.store import open_journal
 
@@ -81,7 +82,10 @@ class JournalOnDisk:
             await asyncio.to_thread(try_to_write, self._home.data)
             key, self._made = secrets.token_bytes(32), str(uuid.uuid4())
             # First, so that no journal is made that cannot be opened.
-            await vault.put_journal_key(self._made, key)
+            try:
+                await vault.put_journal_key(self._made, key)
+            except CompanionError as error:
+                raise needs_passphrase() if error.kind is Kind.NO_KEYRING else error from error
             try:
                 return await open_journal(self._home, wrapping_key=key, journal_id=self._made)
             except CompanionError as error:

@@ -30,19 +30,18 @@ from companion.conversation.written_answer import TurnProviders
 from companion.errors import AIProviderAuthError, CompanionError, Kind
 from companion.events import DataSent, Events, Note
 from companion.flow import (
-    TURN_ROLES,
     Audio,
     ChatDelta,
     ChatRequest,
     Health,
     HearRequest,
     Message,
-    Role,
     SpeakRequest,
     Transcript,
     Usage,
 )
 from companion.hosts import is_this_host, origin
+from companion.kinds import TURN_ROLES, Role
 from companion.language import tr
 from companion.ledger import Cargo, Errand, carried, on_errand
 from companion.log import Secret

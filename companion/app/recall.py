@@ -19,7 +19,7 @@ from companion.app import roles
 from companion.app.archive import Place
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, JournalRead, SessionBegan, SettingsChanged, TurnFinished
-from companion.flow import Concern, Role, Severity
+from companion.kinds import Concern, Role, Severity
 from companion.records import Earlier, Memory
 from companion.tasks import report, spawn, stop
 

@@ -15,7 +15,8 @@ from companion.app.played import Played
 from companion.app.pool import instead
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Note, Trouble, TroubleCleared
-from companion.flow import CAPTURE_RATE_HZ, Audio, Role
+from companion.flow import CAPTURE_RATE_HZ, Audio
+from companion.kinds import Role
 from companion.language import tr
 from companion.ports import Journal
 from companion.records import WaitingTake

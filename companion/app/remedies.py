@@ -13,7 +13,7 @@ from companion.app import roles
 from companion.app.archive import Archive, Place
 from companion.errors import Action, Kind
 from companion.events import Events, Note, Phase, Trouble, TroubleCleared
-from companion.flow import Role
+from companion.kinds import Role
 from companion.language import tr
 
 if TYPE_CHECKING:

@@ -6,23 +6,24 @@ Knows no keys and makes no providers: the first frame of the window needs it bef
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError
 from companion.events import EngineInUse
-from companion.flow import Role
+from companion.kinds import Role
 from companion.language import tr
 from companion.providers import registry
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.model_names import label_of_model
-from companion.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from companion.calls import RealtimeChoice
     from companion.providers.catalogue import ModelEntry
-    from companion.providers.provider import Spec
+    from companion.providers.spec import Spec
+    from companion.settings import Settings
 
 OFFLINE: Mapping[Role, str] = {Role.THINKS: "guide", Role.HEARS: "builtin", Role.SPEAKS: "builtin"}
 """Who does a role on this computer, always."""

@@ -6,17 +6,18 @@ Settings in, declared providers out; what a person typed in, the changes to make
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
+from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr
 from companion.providers import registry
 from companion.settings import Settings, block_fields, normalise_base_url, normalise_tcp_address
 from companion.settings.tree import is_provider_name, server_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from companion.providers.servers import OwnServer
 
 MOST_ADDRESSES = 16

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from companion.app import desktop_entry, roles, servers
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
-from companion.flow import Audio, Health, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.flow import Audio, Health, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.language import tr
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret

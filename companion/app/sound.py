@@ -5,18 +5,19 @@ Belongs to the loop's thread. Files or other parts given in their place always w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from companion.events import Events
-from companion.settings import Settings
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from companion.audio.capture import DeviceMicrophone
     from companion.audio.playback import DevicePlayer
     from companion.conversation.handsfree import Wish
+    from companion.events import Events
     from companion.ports import Ear, Microphone, Player
+    from companion.settings import Settings
 
 QUIET_S = 0.7
 """A room rings on after the last sound; a take that reached back into it would bring the app's own words."""

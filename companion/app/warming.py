@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from companion import tasks
 from companion.app.pool import ProviderPool
 from companion.errors import CompanionError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers.provider import BeginsWith
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from companion.paths import Home, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PAGES = ("begin", "sound", "microphone", "thinking", "journal")
 """In the order in which they are turned."""
@@ -47,6 +50,10 @@ class Welcome:
     def page(self) -> str:
         """Where to go on: the first page that is not done, or the first of all."""
         return next((name for name in PAGES if name not in self.done), PAGES[0])
+
+    @property
+    def is_at_beginning(self) -> bool:
+        return self.page == PAGES[0]
 
     def begin(self) -> None:
         """It is shown: a person who closes the window in the middle goes on at the next start."""

@@ -20,7 +20,8 @@ from companion.audio.echo import EchoCanceller
 from companion.audio.remarks import ignore
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Trouble, TroubleCleared
-from companion.flow import FRAME_MS, Audio, Role, TurnSignal
+from companion.flow import FRAME_MS, Audio, TurnSignal
+from companion.kinds import Role
 from companion.pcm import SILENCE_DB, level_db
 from companion.ports import Microphone, Take
 from companion.segment import WINDOW_S, Endpoint, Endpointing, Endpoints, Probabilities

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from companion.care.pieces import WordPieces
-from companion.flow import Concern
+from companion.kinds import Concern
 from companion.paths import resources
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 from companion.care.rules import TOGETHER, Hit, Rule, load
 from companion.care.words import plain
-from companion.flow import Concern, Severity
+from companion.kinds import Concern, Severity
 
 _COVER = "~"
 _SURE, _SURE_OF_WORDS = 0.9, 0.6

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from companion.care.words import folded
-from companion.flow import Concern, Severity
+from companion.kinds import Concern, Severity
 from companion.paths import resources
 
 SAFE = "safe"

@@ -10,7 +10,8 @@ from companion.care import wording
 from companion.care.corrections import JUST_SAID, NO, TAKEN_BACK, YES
 from companion.care.recognise import Finding, findings
 from companion.care.words import plain
-from companion.flow import Concern, Help, Severity
+from companion.flow import Help
+from companion.kinds import Concern, Severity
 
 _SHORT = 12
 """Words of an answer to a direct question."""

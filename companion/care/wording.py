@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from companion.care.help import LOCAL, numbers
 from companion.care.recognise import Finding
-from companion.flow import Concern, Help, Severity
+from companion.flow import Help
+from companion.kinds import Concern, Severity
 from companion.paths import resources
 
 LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "hi")

@@ -8,6 +8,7 @@
     journal       list, search, show, stats, export, import
     state         doctor, config
     surroundings  what commands share
+    usage         wrong usage, said to a person
 
 With `--json` stdout holds exactly one JSON document; remarks and problems go to stderr. Nothing heavy is imported before
 the command is known, and nothing of this package beside this file for a start of the window.
@@ -18,15 +19,17 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion import __version__
 from companion.errors import AIProviderError, CompanionError, Kind
 from companion.paths import Home, find_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def run(argv: list[str]) -> int:
@@ -55,8 +58,9 @@ def _write_anything() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from companion.cli import calls, jobs, journal, lists, servers, state
+    from companion.cli.usage import Parser
 
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument(
         "--home", metavar="DIR", default=argparse.SUPPRESS, help="keep settings, journal and log below DIR"
     )
@@ -68,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="comma-separated: log (write more into the log), events (all events to stderr, with what is said)",
     )
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="companion",
         parents=[shared],
         description="A private voice companion for reflection. Without a command it opens the window.",

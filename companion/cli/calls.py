@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import mimetypes
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,31 +22,33 @@ from companion.cli.surroundings import (
     with_app,
 )
 from companion.errors import CompanionError, Kind
-from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Message, Speaker, SpeakRequest
+from companion.kinds import Role
 from companion.paths import Home
 
 if TYPE_CHECKING:
     from companion.app import Companion
     from companion.calls import Picture
     from companion.conversation.recording import Recording
+    from companion.providers.provider import AIProvider
 
 
 def declare(add: Add) -> None:
     say = add("say", "Speak a text, or write the sound to a file.", with_app(_say))
-    say.add_argument("text")
+    say.add_argument("text", metavar="TEXT")
     say.add_argument("-o", "--out", metavar="FILE", help="a .wav, .flac, .ogg or .mp3 file, not the speaker")
     say.add_argument("--voice", default="", help="its id; companion voices lists them")
     say.add_argument("--speed", type=_speed, help="1 is the voice's own pace")
     takes_provider(say)
 
     transcribe = add("transcribe", "Write down what a recording says.", with_app(_transcribe))
-    transcribe.add_argument("file")
+    transcribe.add_argument("file", metavar="FILE")
     transcribe.add_argument("--language", metavar="TAG", default="", help="what is spoken: en, de, pt-BR")
     takes_provider(transcribe)
     transcribe.add_argument("--json", action="store_true")
 
     ask = add("ask", "Ask whoever thinks, and print the answer as it comes.", with_app(_ask))
-    ask.add_argument("text")
+    ask.add_argument("text", metavar="TEXT")
     ask.add_argument(
         "--image", metavar="FILE", action="append", default=[], help="a picture to look at; may be repeated"
     )
@@ -54,12 +57,12 @@ def declare(add: Add) -> None:
     ask.add_argument("--json", action="store_true", help="one document at the end instead")
 
     embed = add("embed", "Turn texts into vectors.", with_app(_embed))
-    embed.add_argument("text", nargs="+")
+    embed.add_argument("text", metavar="TEXT", nargs="+")
     takes_provider(embed)
     embed.add_argument("--json", action="store_true", help="the whole vectors")
 
     draw = add("draw", "Draw a picture into a file.", with_app(_draw))
-    draw.add_argument("text")
+    draw.add_argument("text", metavar="TEXT")
     draw.add_argument("-o", "--out", metavar="FILE", required=True)
     draw.add_argument("--size", metavar="WxH", default="")
     takes_provider(draw)
@@ -93,6 +96,8 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
     from companion.providers.provider import opened
 
     who = await asked(app, args, Role.SPEAKS)
+    if args.voice:
+        await _require_voice(who.provider, args.voice)
     request = SpeakRequest(
         text=args.text,
         voice=args.voice or who.voice,
@@ -100,6 +105,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         model=who.model,
     )
     chunks: list[Audio] = []
+    heard = 0
     player = None if out else app.player()
     if player is not None:
         player.begin(0)
@@ -107,6 +113,7 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         async for audio in sound:
             for notice in audio.notices:
                 remark(notice)
+            heard += len(audio.pcm)
             if player is None:
                 chunks.append(audio)
             else:
@@ -115,9 +122,26 @@ async def _say(app: Companion, args: argparse.Namespace) -> int:
         await player.drain(0)
     elif chunks and out:
         write_file(out, Audio(pcm=b"".join(c.pcm for c in chunks), rate_hz=chunks[0].rate_hz))
-    else:
-        raise CompanionError(Kind.VOICE_FAILED, "There was nothing to say.", hint="No file was written.")
+    if not heard:
+        hint = "No file was written." if out else "Give it a text with words in it."
+        raise CompanionError(Kind.VOICE_FAILED, "There was nothing to say.", hint=hint)
     return 0
+
+
+async def _require_voice(provider: AIProvider, voice: str) -> None:
+    """The voices of this computer replace one that they do not know; who asks for one by name is told.
+
+    Raises:
+        CompanionError: VOICE_FAILED.
+    """
+    from companion.app.roles import OFFLINE
+
+    name = re.split("[+#]", voice)[0]
+    if provider.spec.name == OFFLINE[Role.SPEAKS] and not any(
+        name == re.split("[+#]", each.id)[0] for each in await provider.voices()
+    ):
+        hint = "`companion voices` lists them."
+        raise CompanionError(Kind.VOICE_FAILED, f"There is no voice called {voice} here.", hint=hint)
 
 
 async def _transcribe(app: Companion, args: argparse.Namespace) -> int:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from companion.cli.calls import picture_of
 from companion.cli.surroundings import Add, asked, place_for, print_json, remark, takes_provider, with_app
 from companion.errors import CompanionError, Kind
-from companion.flow import ChatRequest, Message, Role, Speaker
+from companion.flow import ChatRequest, Message, Speaker
+from companion.kinds import Role
 
 if TYPE_CHECKING:
     from companion.app import Companion
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def declare(add: Add) -> None:
     film = add("film", "Make a video into a file.", with_app(_film))
-    film.add_argument("text", nargs="?", default="", help="not needed with --job")
+    film.add_argument("text", metavar="TEXT", nargs="?", default="", help="not needed with --job")
     film.add_argument("-o", "--out", metavar="FILE", required=True)
     film.add_argument("--size", metavar="WxH", default="")
     film.add_argument("--seconds", type=int, metavar="N", help="how long it is to be")
@@ -31,7 +32,11 @@ def declare(add: Add) -> None:
 
     batch = add("batch", "Have a file of questions answered in one job, at half the price.", with_app(_batch))
     batch.add_argument(
-        "file", nargs="?", default="", help="one question per line, as text or JSON; - for stdin"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        default="",
+        help="one question per line, as text or JSON; - for stdin",
     )
     batch.add_argument("--system", metavar="TEXT", default="", help="what it is told about its part")
     _takes_job(batch)

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.surroundings import Add, print_json, remark, with_app
+from companion.cli.usage import more
 from companion.errors import CompanionError, Kind
+from companion.places import shown
 
 if TYPE_CHECKING:
     from companion.app import Companion
@@ -26,25 +28,29 @@ if TYPE_CHECKING:
 
 _USUAL_LIMIT = 20
 _SOUND_BYTES_PER_S = 32_000
-_USAGE = (
-    "companion journal list | search WORDS | show ID ... | stats | export TARGET [--format F] [--sound] | "
-    "import PATH [--preview] [--leave-out KIND ...] | import --undo NUMBER | verify | backup [FOLDER] | "
-    "restore [NAME] | merge FILE"
-)
+_NEEDS = {
+    "search": "the words to look for",
+    "show": "an id; companion journal list has them",
+    "export": "one place to write to: a folder, a .jsonl or a .zip",
+    "import": "one file or folder, or --undo NUMBER",
+    "backup": "one folder at most",
+    "restore": "the name of one backup at most",
+    "merge": "the file of the other journal",
+}
+"""What follows a verb; the others take nothing."""
 FORMATS = ("markdown", "jsonl", "dayone")
 ODD = ("future", "early", "twice")
 
 
 def declare(add: Add) -> None:
     journal = add("journal", "List, show, export or import reflections.", with_app(_run))
-    journal.add_argument(
-        "what", choices=[*_VERBS], help="what to do; import takes ten other journals' exports"
-    )
+    journal.add_argument("what", metavar="VERB", choices=[*_VERBS], help=f"{', '.join(_VERBS)}")
     journal.add_argument(
         "names",
         nargs="*",
+        default=[],
         metavar="NAME",
-        help="search: words; show: ids; export: where to; import: a file or folder",
+        help="search: words; show: ids; export: where to; import: a file or folder, from ten other journals",
     )
     journal.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="from this day on")
     journal.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="up to this day")
@@ -97,8 +103,12 @@ async def _run(app: Companion, args: argparse.Namespace) -> int:
         "merge": count == 1,
     }
     if not fits[args.what]:
-        remark(_USAGE)
+        needs = _NEEDS.get(args.what, "nothing more")
+        remark(f"companion journal {args.what} takes {needs}. {more('companion journal')}")
         return 2
+    if args.what in ("import", "merge") and args.names and not _path(args.names[0]).exists():
+        hint = f"Look at its name: {shown(Path(args.names[0]))}"
+        raise CompanionError(Kind.BAD_FILE, "There is no such file or folder.", hint=hint)
     return int(await _VERBS[args.what](app, args))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.cli import local_models
 from companion.cli.surroundings import Add, asked, print_json, remark, with_app
-from companion.flow import Role
+from companion.kinds import Role
 from companion.paths import Home
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ REALTIME = "realtime"
 
 def declare(add: Add) -> None:
     providers = add("providers", "List who can think, hear and speak.", with_app(_providers))
-    providers.add_argument("name", nargs="?", help="only this one")
+    providers.add_argument("name", metavar="NAME", nargs="?", help="only this one")
     providers.add_argument("--check", action="store_true", help="ask each one whether it works; * is in use")
     providers.add_argument("--json", action="store_true")
 

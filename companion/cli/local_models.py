@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.cli.surroundings import print_json, remark
+from companion.cli.usage import more
 from companion.errors import CompanionError, Kind
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from companion.providers.here.models.store import Standing
 
 VERBS = ("fetch", "list", "remove", "import", "export")
-_USAGE = "companion models fetch [NAME ...] | list | remove NAME ... | import PATH ... | export NAME FOLDER"
+_NEEDS = {
+    "list": "no name",
+    "remove": "the name of a model; companion models list has them",
+    "import": "a folder or an archive, and with --link a single one",
+    "export": "the name of a model and a folder",
+}
 _BAR = 24
 _STEP = 25
 """Percent between two lines where the output is no terminal."""
@@ -27,9 +33,10 @@ def declare(models: argparse.ArgumentParser) -> None:
     """The arguments of the verbs."""
     models.add_argument(
         "what",
+        metavar="VERB",
         nargs="?",
         choices=VERBS,
-        help="of the models that run on this computer; without it: all providers'",
+        help="fetch, list, remove, import, export: those that run on this computer; without it: all providers'",
     )
     models.add_argument(
         "names",
@@ -49,9 +56,9 @@ def declare(models: argparse.ArgumentParser) -> None:
 async def run(app: Companion, args: argparse.Namespace) -> int:
     """One verb."""
     count = len(args.names)
-    fits = {"fetch": True, "list": not count, "remove": count, "import": count, "export": count == 2}
+    fits = {"fetch": not args.link, "list": not count, "remove": count, "import": count, "export": count == 2}
     if not fits[args.what] or (args.link and count != 1):
-        remark(_USAGE)
+        remark(f"companion models {args.what} takes {_NEEDS[args.what]}. {more('companion models')}")
         return 2
     work = {"fetch": _fetch, "list": _list, "remove": _remove, "import": _import, "export": _export}
     return await work[args.what](app, args)

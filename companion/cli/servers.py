@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companion.cli.surroundings import Add, print_json, remark, with_app
+from companion.cli.usage import more
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.log import Secret
 
 if TYPE_CHECKING:
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
 
 def declare(add: Add) -> None:
     servers = add("servers", "List, add or remove servers of your own.", with_app(_servers))
-    servers.add_argument("what", nargs="?", choices=["list", "add", "remove"], default="list")
-    servers.add_argument("name", nargs="?", default="", help="as you call it: workshop, attic")
-    servers.add_argument("address", nargs="*", help="where it listens; several are a cluster of equals")
+    servers.add_argument(
+        "what",
+        metavar="VERB",
+        nargs="?",
+        choices=["list", "add", "remove"],
+        default="list",
+        help="list, add or remove",
+    )
+    servers.add_argument(
+        "name", metavar="NAME", nargs="?", default="", help="as you call it: workshop, attic"
+    )
+    servers.add_argument(
+        "address", metavar="ADDRESS", nargs="*", help="where it listens; several are a cluster of equals"
+    )
     servers.add_argument(
         "--kind", choices=["openai", "wyoming"], help="what it speaks; without it, the address tells"
     )
@@ -34,7 +46,12 @@ async def _servers(app: Companion, args: argparse.Namespace) -> int:
         "remove": args.name and not args.address,
     }
     if not wants[args.what]:
-        remark("companion servers list | add NAME ADDRESS ... | remove NAME")
+        needs = {
+            "list": "no name",
+            "remove": "a name",
+            "add": "a name and an address, such as http://attic:8080/v1",
+        }
+        remark(f"companion servers {args.what} takes {needs[args.what]}. {more('companion servers')}")
         return 2
     if args.what == "add":
         return await _add(app, args)
@@ -96,10 +113,9 @@ async def _add(app: Companion, args: argparse.Namespace) -> int:
 
 async def _remove(app: Companion, args: argparse.Namespace) -> int:
     if args.name not in app.settings.servers.by_name:
-        names = ", ".join(app.settings.servers.by_name) or "none"
-        raise CompanionError(
-            Kind.PROVIDER_UNKNOWN, f"There is no server called {args.name}.", hint=f"There are: {names}."
-        )
+        names = ", ".join(app.settings.servers.by_name)
+        hint = f"There are: {names}." if names else "None was added yet: companion servers add NAME ADDRESS"
+        raise CompanionError(Kind.PROVIDER_UNKNOWN, f"There is no server called {args.name}.", hint=hint)
     await app.settings_backend.remove_server(args.name)
     print(f"{args.name} is a provider no longer; its key is forgotten.")
     return 0

@@ -14,7 +14,7 @@ def declare(add: Add) -> None:
     doctor.add_argument("--json", action="store_true")
 
     config = add("config", "Show the settings in force.", _config)
-    config.add_argument("what", choices=["show"])
+    config.add_argument("what", metavar="show", nargs="?", choices=["show"], default="show")
     config.add_argument("--json", action="store_true")
 
 

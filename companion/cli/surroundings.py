@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion.errors import AIProviderNotSupportedError, CompanionError, Kind
-from companion.flow import TURN_ROLES, Role
+from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
 from companion.places import shown, try_to_write
 
@@ -126,6 +126,7 @@ async def asked(app: Companion, args: argparse.Namespace, role: Role) -> Asked:
     Raises:
         CompanionError: PROVIDER_UNKNOWN; NOT_SUPPORTED with those who can; KEY_MISSING and its like.
     """
+    from companion.app.roles import OFFLINE
     from companion.providers import registry
     from companion.providers.catalogue import Catalogue
 
@@ -144,6 +145,12 @@ async def asked(app: Companion, args: argparse.Namespace, role: Role) -> Asked:
     chosen = catalogue.model_id(model or (block.model if block else ""), spec.name, role)
     if warning := catalogue.warning(chosen or spec.default_models.get(role, ""), spec.name):
         remark(warning)
+    if args.model and spec.name == OFFLINE.get(role):
+        raise AIProviderNotSupportedError(
+            f"Nobody known has a model called {args.model}, and {spec.display_name} takes none.",
+            spec.name,
+            hint="`companion models` lists them; --provider names whose it is.",
+        )
     provider = await app.staff.provider(role if is_of_a_turn else Role.THINKS, spec.name)
     return Asked(provider, chosen, block.voice, block.speed) if block else Asked(provider, chosen)
 

@@ -15,7 +15,8 @@ from companion.conversation.heard import MixedTrack, SpokenTrack
 from companion.conversation.sentences import SentenceCutter
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Events, Mark, ReplyDelta, Trouble
-from companion.flow import ReplyState, Role, Sentence, Usage
+from companion.flow import Sentence, Usage
+from companion.kinds import ReplyState, Role
 from companion.language import tr
 from companion.ports import Player
 

@@ -35,7 +35,8 @@ from companion.events import (
     Trouble,
     TroubleCleared,
 )
-from companion.flow import TURN_ROLES, Message, ReplyState, Role, TurnRecord, TurnSignal
+from companion.flow import Message, TurnRecord, TurnSignal
+from companion.kinds import TURN_ROLES, ReplyState, Role
 from companion.ports import Journal, Take
 from companion.practices import Practice, standing
 from companion.tasks import spawn

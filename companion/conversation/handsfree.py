@@ -18,7 +18,8 @@ from companion.conversation.engine import Engine
 from companion.conversation.own_voice import OwnVoice
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Events, HandsFreeChanged, Trouble, TroubleCleared
-from companion.flow import Role, TurnSignal
+from companion.flow import TurnSignal
+from companion.kinds import Role
 from companion.language import tr
 from companion.ports import Ear, Microphone, Take
 from companion.tasks import report, spawn, stop

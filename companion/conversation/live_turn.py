@@ -35,10 +35,11 @@ from companion.events import (
     TroubleCleared,
     TurnFinished,
 )
-from companion.flow import FRAME_MS, ReplyState, Role, Severity, TurnRecord
+from companion.flow import FRAME_MS, TurnRecord
+from companion.kinds import KeepSound, ReplyState, Role, Severity
 from companion.language import tr
 from companion.ports import Gate, Journal, Player, Spool, Take
-from companion.records import Earlier, KeepSound
+from companion.records import Earlier
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:

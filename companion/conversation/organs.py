@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from companion.conversation import turn as machine
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
-from companion.flow import Help, Role, Usage
+from companion.flow import Help, Usage
+from companion.kinds import KeepSound, Role
 from companion.ports import Gate, Journal, Microphone, Player, SpeechToSpeech
-from companion.records import Earlier, KeepSound
+from companion.records import Earlier
 
 
 async def _nobody() -> SpeechToSpeech:

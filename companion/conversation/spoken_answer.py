@@ -16,7 +16,8 @@ from companion.conversation.answer import Answer
 from companion.conversation.heard import GuessedTrack, MixedTrack, SpokenTrack
 from companion.errors import CompanionError, Kind
 from companion.events import Mark, ReplyEnded, Trouble
-from companion.flow import Audio, ChatDelta, ReplyState, Role, Sentence
+from companion.flow import Audio, ChatDelta, Sentence
+from companion.kinds import ReplyState, Role
 from companion.tasks import spawn, stop
 
 FIRST_S = 15.0

@@ -22,7 +22,8 @@ from companion.conversation.spoken_answer import SpokenAnswer
 from companion.conversation.voice_link import VoiceLink
 from companion.errors import CompanionError, Kind
 from companion.events import EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
-from companion.flow import TURN_ROLES, Message, ReplyState, Sentence, Speaker, Transcript
+from companion.flow import Message, Sentence, Speaker, Transcript
+from companion.kinds import TURN_ROLES, ReplyState
 from companion.language import tr
 from companion.ports import Conversation, VoiceModelEvent
 from companion.records import Earlier

@@ -15,7 +15,7 @@ from companion.conversation.session import Session
 from companion.conversation.spoken_turn import SpokenTurn
 from companion.conversation.voice_link import VoiceLink
 from companion.conversation.written_turn import WrittenTurn
-from companion.flow import Role
+from companion.kinds import Role
 from companion.practices import Practice
 
 

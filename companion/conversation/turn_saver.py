@@ -18,9 +18,9 @@ from companion import days
 from companion.conversation.session import Session
 from companion.errors import CompanionError, Kind
 from companion.events import Events, Trouble, TroubleCleared, UserSaid
-from companion.flow import ReplyState, Sentence
+from companion.flow import Sentence
+from companion.kinds import KeepSound, ReplyState
 from companion.ports import Journal, Spool
-from companion.records import KeepSound
 from companion.tasks import spawn, stop
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from companion.conversation.answer import Answer
 from companion.conversation.heard import SpokenTrack
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Mark, ReplyEnded, ReplyTakenBack, Trouble
-from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Sentence, Transcript, Usage
+from companion.flow import Audio, ChatDelta, Message, Sentence, Transcript, Usage
+from companion.kinds import ReplyState, Role
 from companion.language import tr
 from companion.tasks import spawn, stop
 

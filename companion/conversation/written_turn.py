@@ -22,7 +22,8 @@ from companion.conversation.speculative import SpeculativeAnswer
 from companion.conversation.written_answer import WrittenAnswer
 from companion.errors import CompanionError, Kind
 from companion.events import DraftOffered, EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
-from companion.flow import ChatDelta, ReplyState, Sentence, Transcript
+from companion.flow import ChatDelta, Sentence, Transcript
+from companion.kinds import ReplyState
 from companion.language import tr
 from companion.records import Earlier
 from companion.tasks import spawn

@@ -71,7 +71,6 @@ def read_sounds(path: Path, names: Iterable[str], out: BinaryIO) -> None:
 def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # every thread of numpy's takes address space
     confine(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
     if sys.argv[2:] == ["--sounds"]:
         read_sounds(Path(sys.argv[1]), (json.loads(line) for line in sys.stdin), out)

@@ -13,7 +13,7 @@ from typing import Any
 
 from companion.entries import PRACTICE, Entry, EntrySound, EntryTurn
 from companion.exchange.texts import distinct, list_of, name_of, storable
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.records import SoundSide
 
 FORMAT = "companion journal"

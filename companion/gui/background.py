@@ -13,8 +13,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from companion.events import CareOffered, Event, SettingsChanged, Trouble, TurnFinished
-from companion.flow import ReplyState
 from companion.gui.tray import Tray
+from companion.kinds import ReplyState
 from companion.language import mark, tr
 from companion.tasks import spawn
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QWidget
 
 from companion.errors import Action, Kind
-from companion.events import Trouble, TroubleCleared
-from companion.gui.host import WindowHost
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.topbar import settings_page
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtWidgets import QWidget
+
+    from companion.events import Trouble, TroubleCleared
+    from companion.gui.host import WindowHost
 
 UNDO_S = 10.0
 """How long a take that was thrown away can be taken back."""

@@ -5,6 +5,8 @@ It goes when the person closes it or says that they are safe, and never by itsel
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -17,13 +19,16 @@ from PySide6.QtWidgets import (
 )
 
 from companion.events import CareEased, CareOffered, Event, ProgramNoted
-from companion.flow import Concern, Help
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.labels import label
 from companion.gui.notices import Notice, NoticeBar
-from companion.gui.theme import Look
+from companion.kinds import Concern
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from companion.flow import Help
+    from companion.gui.theme import Look
 
 _SIDE_BY_SIDE_SCALE = 1.3
 """Largest text with which the country has a place of its own; else it stands beside its emergency number."""

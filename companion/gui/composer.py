@@ -5,14 +5,19 @@ Enter sends, Shift+Enter breaks the line; the draft stays until it is sent.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from companion.gui.clean import breakable, clean_text, unbroken
 from companion.gui.labels import label
-from companion.gui.theme import Look
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+
+    from companion.gui.theme import Look
 
 LONGEST_CHARS = 32_000
 _LONGEST_CLEANED = 4 * LONGEST_CHARS

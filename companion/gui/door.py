@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +21,13 @@ from PySide6.QtCore import QLockFile
 
 from companion.errors import CompanionError, Kind
 from companion.language import tr
-from companion.paths import Home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+    from companion.paths import Home
 
 _log = logging.getLogger(__name__)
 RAISE, TOGGLE_TALK, WELCOME = "raise", "toggle-talk", "welcome"

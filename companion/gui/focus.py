@@ -5,10 +5,13 @@ Within a container controls come row by row, and a container is read whole befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def reading_order(root: QWidget) -> list[QWidget]:

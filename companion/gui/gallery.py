@@ -22,13 +22,13 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CARDS, Action, CompanionError, Kind
 from companion.events import Trouble
-from companion.flow import TURN_ROLES, Role
 from companion.gui.labels import HintLine, label
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.staged import AWAY, HERE
 from companion.gui.talk import Face, TalkButton
 from companion.gui.theme import SIZES_PX, Look
 from companion.gui.topbar import Pill
+from companion.kinds import TURN_ROLES, Role
 
 _WIDE = 4
 

@@ -8,8 +8,11 @@ And whoever presses anew always begins anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
+
+from companion.frozen import Frozen
 
 RELEASE_S = 0.04
 """A key is up when it did not come down again for so long."""
@@ -25,8 +28,7 @@ class Change(StrEnum):
     """The hold is over, and nobody saw the key come up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressed:
+class Pressed(Frozen):
     key: int
     """Its number on the keyboard."""
     at_s: float
@@ -39,20 +41,17 @@ class Pressed:
     """It means talking where the focus is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Released:
+class Released(Frozen):
     key: int
     at_s: float
     stamp_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FocusLost:
+class FocusLost(NamedTuple):
     """From here on a release goes to somebody else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """Time passed; due at `State.due_s`."""
 
     at_s: float
@@ -61,8 +60,7 @@ class Tick:
 Input = Pressed | Released | FocusLost | Tick
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Frozen):
     held: int | None = None
     """The key whose release ends the hold: the one that was pressed last."""
     up_s: float | None = None

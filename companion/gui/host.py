@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from companion.errors import Action, CompanionError
-from companion.events import Events
-from companion.flow import TurnRecord
-from companion.records import Hit, Selection, SessionRecord, WaitingTake
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from companion.errors import Action, CompanionError
+    from companion.events import Events
+    from companion.flow import TurnRecord
     from companion.insights.pictures import Figures, Returns
     from companion.insights.rows import Choice
     from companion.practices import Practice
+    from companion.records import Hit, Selection, SessionRecord, WaitingTake
 
 
 class PracticeInfo(Protocol):

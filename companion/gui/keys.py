@@ -6,7 +6,7 @@ Which key talks, and where, is decided here; what its events mean is decided in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
@@ -16,6 +16,9 @@ from companion.gui import hold
 from companion.gui.positions import alive, is_same_place
 from companion.gui.talk import TalkButton
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""

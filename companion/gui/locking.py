@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QShortcut
 
-from companion.app import Companion
 from companion.errors import CompanionError
 from companion.events import Event, JournalOpened, LockChanged, Note
 from companion.gui.shortcuts import ALWAYS, bind
-from companion.gui.window import Window
 from companion.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from companion.app import Companion
     from companion.gui.attention import Attention
     from companion.gui.locked import LockedPage
+    from companion.gui.window import Window
 
 _OWN = Qt.FindChildOption.FindDirectChildrenOnly
 """Keys of a page do nothing while it is hidden, and go with it."""

@@ -12,10 +12,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
@@ -36,6 +34,8 @@ from companion.paths import Home, find_home, resources
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
+    from types import TracebackType
 
 _log = logging.getLogger(__name__)
 NO_DISPLAY = (
@@ -121,11 +121,12 @@ def run(
 
             write_tape(app.events, sys.stderr)
         faults = _Faults(app.events)
+        app.welcome.is_due = app.welcome.is_due or asks == WELCOME
         shell = Shell(app)
-        if asks == WELCOME:
-            shell.show_welcome()
-        shell.show()
-        _paint(shell)
+        begins_painted = not shell.needs_loop
+        if begins_painted:
+            shell.show()
+            _paint(shell)
     finally:
         start_log(home.log, debug="log" in debug)
         gc.freeze()  # what the start has made stays: no later collection looks through it
@@ -133,7 +134,7 @@ def run(
     try:
         if crashes is not None and (trouble := crashes.trouble) is not None:
             app.events.emit(Trouble(error=trouble))
-        return _loop(qt, _live(app, shell, faults, then, door))
+        return _loop(qt, _live(app, shell, faults, then, door, shows=not begins_painted))
     finally:
         if crashes is not None:
             crashes.end()
@@ -168,11 +169,15 @@ async def _live(
     faults: _Faults,
     then: Callable[[Companion], Awaitable[None]] | None,
     door: Door | None,
+    *,
+    shows: bool,
 ) -> None:
     import asyncio
 
     closing = asyncio.Event()
     faults.watch(asyncio.get_running_loop())
+    if shows:
+        shell.show()
     shell.window.closed.connect(closing.set)
     if not shell.window.isVisible():  # closed already
         closing.set()

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
@@ -16,8 +16,12 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from companion import events as e
 from companion.gui import icons
 from companion.gui.talk import loudness
-from companion.gui.theme import Look
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from companion.gui.theme import Look
 
 _MARGIN_PX = 14
 _HEIGHT_PX = 32

@@ -6,6 +6,8 @@ and the mark that is set is taken back by a click on it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
@@ -19,9 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from companion.gui.labels import label
-from companion.gui.theme import Look
+from companion.kinds import mood_name
 from companion.language import tr
-from companion.records import mood_name
+
+if TYPE_CHECKING:
+    from companion.gui.theme import Look
 
 _BOX_PX = 30
 _RADIUS = 7.5

@@ -6,12 +6,9 @@ thinking and voice both fail tells both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -25,15 +22,22 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import Action, Kind
-from companion.events import Trouble
-from companion.flow import Role
+from companion.frozen import Frozen
 from companion.gui import icons
 from companion.gui.announce import announce
 from companion.gui.clean import clean_text
 from companion.gui.keys import GO_ON_KEY, key_name
 from companion.gui.labels import label
-from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import mark, tr, trn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from PySide6.QtGui import QResizeEvent
+
+    from companion.events import Trouble
+    from companion.gui.theme import Look
 
 ACTION_LABELS = {
     Action.OPEN_KEYS: mark("Open keys"),
@@ -72,8 +76,7 @@ _WITHOUT_WORDS = frozenset(
 """Nothing was said that could wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Frozen):
     """What the banner says."""
 
     kind: str

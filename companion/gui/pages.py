@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from companion.gui.host import WindowHost
-from companion.gui.theme import Look
-
 if TYPE_CHECKING:
+    from datetime import date
+
     from companion.gui.help import HelpPage
+    from companion.gui.host import WindowHost
     from companion.gui.insights import InsightsPage
     from companion.gui.journal import JournalPage
     from companion.gui.practices.page import PracticesPage
+    from companion.gui.theme import Look
 
 
 class Pages(QStackedWidget):

@@ -7,16 +7,20 @@ screen by the width of its frame at every start. `placed` decides without any sc
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QWidget
 
 from companion.paths import write_atomically
 from companion.places import read_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QWidget
 
 _FRAME = QSize(8, 40)
 """About what a title bar and borders need; they are not known before the window is shown."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
 from companion.gui.keys import key_name
 from companion.gui.labels import label
-from companion.gui.theme import Look
 from companion.language import tr
+
+if TYPE_CHECKING:
+    from companion.gui.theme import Look
 
 WIDTH_PX = 68
 _BUTTON_PX = 44

@@ -9,9 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QDialog
 
-from companion.app import Companion
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, JournalOpened, Note, SettingsChanged, SpareKeyOffered, Trouble, UserSaid
 from companion.gui.infront import InFront
@@ -25,6 +23,9 @@ from companion.log import describe
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QDialog
+
+    from companion.app import Companion
     from companion.gui.background import Background
     from companion.gui.devtools import Devtools
     from companion.gui.exchange.steps import Steps
@@ -82,6 +83,11 @@ class Shell:
         )
         self._unwatch = app.events.watch(self._watch)
         app.tell()
+
+    @property
+    def needs_loop(self) -> bool:
+        """It begins with a page of the welcome that works in the background from the first moment."""
+        return self._app.welcome.is_due and not self._app.welcome.is_at_beginning
 
     def show(self) -> None:
         if self._app.welcome.is_due:

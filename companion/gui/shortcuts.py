@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QWidget
 
+from companion.frozen import Frozen
 from companion.gui.keys import EVERYWHERE, GO_ON_KEY, READ_KEY, key_name, key_named
 from companion.language import Worded, mark, tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from PySide6.QtWidgets import QWidget
 
 ALWAYS = "always"
 """Property of a shortcut that works while the window is locked, too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys(Worded):
+class Keys(Worded, Frozen):
     """What one shortcut is and does."""
 
     WORDS = frozenset({"does"})

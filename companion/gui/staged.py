@@ -35,20 +35,11 @@ from companion.events import (
     UserSaid,
     WordHeard,
 )
-from companion.flow import (
-    Concern,
-    Help,
-    HelpLine,
-    ReplyState,
-    Role,
-    Sentence,
-    Severity,
-    Transcript,
-    TurnRecord,
-)
+from companion.flow import Help, HelpLine, Sentence, Transcript, TurnRecord
 from companion.gui.staged_insights import TODAY, StagedInsights, autumn
 from companion.gui.staged_journal import StagedJournal
 from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
+from companion.kinds import Concern, ReplyState, Role, Severity
 from companion.records import SessionRecord, WaitingTake
 from companion.tasks import report
 

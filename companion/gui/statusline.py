@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -10,11 +10,15 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
-from companion.flow import TURN_ROLES, Role
 from companion.gui import icons
 from companion.gui.labels import label
-from companion.gui.theme import Look
+from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from companion.gui.theme import Look
 
 _HEIGHT_PX = 30
 _NOTE_MS = 6_000

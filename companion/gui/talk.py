@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -24,8 +25,10 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from companion.events import Phase
 from companion.gui import icons
-from companion.gui.theme import Look
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from companion.gui.theme import Look
 
 RADIUS_PX = 46.0
 """92 px across."""

@@ -5,8 +5,9 @@ While the person or the companion speaks the composer makes room, unless somebod
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from companion.events import Phase
@@ -16,6 +17,9 @@ from companion.gui.labels import HintLine, label
 from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import mark, tr, trc
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
 
 OVERLAP_PX = 30
 """How far the area's empty upper edge reaches over the script, so that the rings are never clipped."""

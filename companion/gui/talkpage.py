@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,17 +11,19 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QW
 
 from companion import events as e
 from companion.days import When
-from companion.flow import Role, TurnRecord
 from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
 from companion.gui.theme import COLUMN_PX, Look
+from companion.kinds import Role
 from companion.language import mark, sentence, tr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
+    from companion.flow import TurnRecord
     from companion.gui.closing import ClosingCard
     from companion.gui.earlier import EarlierRow
     from companion.gui.host import Recalling

@@ -8,20 +8,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from string import Template
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from companion.frozen import Frozen
 from companion.paths import resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
+class Palette(Frozen):
     """The colour tokens of one theme, as `#rrggbb`."""
 
     name: Literal["light", "dark"]
@@ -128,8 +128,7 @@ _MONO = ("Cascadia Mono", "SF Mono", "Menlo", "Noto Sans Mono", "DejaVu Sans Mon
 _POINTS_PER_PX = 1.0 if sys.platform == "darwin" else 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Families:
+class Families(NamedTuple):
     """The families in use: what this system has."""
 
     serif: str

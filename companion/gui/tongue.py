@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
-from PySide6.QtWidgets import QApplication
 
 from companion.app import interface
 from companion.language import ENGLISH
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 _OWN = "qt-says"
 """Name of the translator of what Qt itself says, such as the menu of a text field."""

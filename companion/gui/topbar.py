@@ -6,7 +6,7 @@ A filled dot means this computer, an open warm one a provider: whether words lea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -29,12 +29,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from companion.flow import Role
 from companion.gui import icons
-from companion.gui.host import PracticeInfo
 from companion.gui.labels import label
-from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from companion.gui.host import PracticeInfo
+    from companion.gui.theme import Look
 
 HEIGHT_PX = 64
 _ROLES = {

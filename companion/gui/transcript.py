@@ -15,13 +15,14 @@ from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QTextEdit, QWidget
 
 from companion.days import When
-from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
+from companion.flow import Sentence, Transcript, TurnRecord
 from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, clean_text, shown_end, unbroken
 from companion.gui.growing import Growing
 from companion.gui.reading import ReadingPage
 from companion.gui.sounding import Sounding, place_of
 from companion.gui.theme import Look
 from companion.gui.typesetting import EARLIER, MORE, ShownTurn, Typesetter, units
+from companion.kinds import ReplyState
 from companion.language import tr
 
 _FLUSH_MS = 33

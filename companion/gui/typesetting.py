@@ -21,11 +21,12 @@ from PySide6.QtGui import (
 
 from companion import days
 from companion.days import When
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui import markdown
 from companion.gui.clean import SHOWN_CHARS, SHOWN_SIGNS, breakable, clean_text, shown_end
 from companion.gui.marked import Marked
 from companion.gui.theme import READING_LINE, Look
+from companion.kinds import ReplyState
 from companion.language import mark, tr
 
 Kind = Literal["said", "told", "caption", "heading"]

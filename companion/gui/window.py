@@ -6,29 +6,18 @@ changes only when the event comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QKeyEvent,
-    QPaintEvent,
-    QShowEvent,
-)
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from companion import days
 from companion import events as e
-from companion.days import When
 from companion.errors import Kind
-from companion.flow import ReplyState, Role, TurnRecord
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
-from companion.gui.host import WindowHost
 from companion.gui.keyboard import Keyboard
 from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
@@ -40,10 +29,24 @@ from companion.gui.statusline import StatusLine
 from companion.gui.talkpage import TalkPage
 from companion.gui.theme import Look
 from companion.gui.topbar import TopBar
+from companion.kinds import ReplyState, Role
 from companion.language import tr
 from companion.tasks import spawn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from PySide6.QtGui import (
+        QCloseEvent,
+        QKeyEvent,
+        QPaintEvent,
+        QShowEvent,
+    )
+
+    from companion.days import When
+    from companion.flow import TurnRecord
+    from companion.gui.host import WindowHost
     from companion.gui.welcome.view import WelcomeView
 
 _LEAST_PX, _USUAL_PX = (720, 560), (1160, 780)

@@ -13,8 +13,8 @@ from math import exp, sqrt
 
 from companion import days
 from companion.insights.rows import Row, Span, Table, in_number_words, on_days, there_are
+from companion.kinds import mood_name
 from companion.language import tr, trn
-from companion.records import mood_name
 
 LEAST_MARKS = 7
 LEAST_PAIRS = 7

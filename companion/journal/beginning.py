@@ -44,11 +44,20 @@ def read_alone(home: Home, making: ExitStack) -> KeySlots | None:
     return read_keys(home)
 
 
+def needs_passphrase() -> CompanionError:
+    """Why no journal is made where no keyring can lock it."""
+    return CompanionError(
+        Kind.NO_KEYRING,
+        tr("Your journal needs a passphrase: there is no safe keyring here."),
+        hint=tr("Without one, what you say is kept until you close the window."),
+    )
+
+
 async def new_keys(
     journal_id: str | None, wrapping_key: bytes | None, passphrase: str | None, cost: Argon2Cost
 ) -> tuple[KeySlots, Secret, SlotKind]:
     if not (wrapping_key or passphrase):
-        raise CompanionError(Kind.NO_KEYRING)
+        raise needs_passphrase()
     slots, key = new_slots(journal_id)
     if passphrase:
         slots = slots.with_slot(await slots.passphrase_slot(key, passphrase, cost))

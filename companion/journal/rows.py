@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
+from companion.kinds import ReplyState
 from companion.records import KeptSound, Selection, SessionRecord, SoundSide
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlcipher3 import dbapi2
 
 from companion.errors import Action, CompanionError, Kind
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.journal.backup_folders import known_folders, note_purged
 from companion.journal.backups import clear_backups, make_backup, merge_file
 from companion.journal.beginning import new_keys, read_alone, read_keys
@@ -55,6 +55,7 @@ from companion.journal.sounds import Sounds
 from companion.journal.spool import MemoryTakes, SealedTakes, Takes
 from companion.journal.tables import Tables, insert, storable
 from companion.journal.writer import Writer, unsaved
+from companion.kinds import ReplyState
 from companion.language import tr
 from companion.log import Secret
 from companion.paths import Home

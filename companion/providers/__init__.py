@@ -78,7 +78,6 @@ if TYPE_CHECKING:
         Message,
         MessageRole,
         ModelInfo,
-        Role,
         Speaker,
         SpeakRequest,
         TextChunk,
@@ -88,7 +87,6 @@ if TYPE_CHECKING:
         TTSRequest,
         TurnSignal,
         Usage,
-        VoiceInfo,
     )
     from companion.jobs import (
         BatchAnswer,
@@ -98,6 +96,7 @@ if TYPE_CHECKING:
         VideoProgress,
         VideoRequest,
     )
+    from companion.kinds import Role, VoiceInfo
     from companion.providers.catalogue import (
         ALL_MODELS,
         Catalogue,
@@ -426,7 +425,7 @@ _HOMES = {
         "trim_messages",
     ),
 }
-_WORDS = ("companion.errors", "companion.flow", "companion.calls")
+_WORDS = ("companion.errors", "companion.kinds", "companion.flow", "companion.calls")
 """Where a name is that has no home above."""
 
 

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from companion.calls import Spelling
 from companion.days import date_in_words
 from companion.errors import CompanionError, Kind
-from companion.flow import Role, Usage
+from companion.flow import Usage
+from companion.kinds import Role
 from companion.language import mark, sentence, tr
 from companion.paths import resources
 

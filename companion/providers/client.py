@@ -20,7 +20,8 @@ from companion.errors import (
     AIProviderInvalidRequestError,
     AIProviderStreamCutError,
 )
-from companion.flow import Audio, ChatRequest, Message, Role, SpeakRequest, Transcript
+from companion.flow import Audio, ChatRequest, Message, SpeakRequest, Transcript
+from companion.kinds import Role
 from companion.providers.provider import AIProvider, Spec, opened
 from companion.providers.request import ChatStream, RequestBuilder
 from companion.providers.response import ChatResponse, Collected

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion import durations
 from companion.errors import AIProviderError, AIProviderInvalidRequestError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.log import Secret
 from companion.providers import registry
 from companion.providers.making import MODEL_ARGUMENTS, make, read_default

@@ -29,7 +29,7 @@ from typing import Any
 
 from companion import yaml_file
 from companion.errors import AIProviderInvalidRequestError, AIProviderNotSupportedError, CompanionError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.log import Secret, hide
 from companion.places import RefusedFile
 from companion.providers import registry

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from companion.errors import AIProviderNotSupportedError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers import registry
 from companion.providers.config import (
     OFFLINE_SOUND,

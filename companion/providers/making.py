@@ -15,7 +15,7 @@ from typing import Any
 
 from companion.durations import finite
 from companion.errors import AIProviderInvalidRequestError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers import written
 from companion.providers.provider import AIProvider, Spec, key_missing
 from companion.providers.simple import require_encoding, require_rate

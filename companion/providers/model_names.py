@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from companion.flow import Role
+from companion.kinds import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SIGNS = {
     Role.HEARS: re.compile(

@@ -11,14 +11,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from companion.errors import AIProviderInvalidRequestError, Kind
-from companion.flow import Role
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.spec import Spec
 from companion.providers.vendors import compatible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from companion.kinds import Role
+    from companion.providers.provider import AIProvider
 
 ENTRY_POINTS = "companion.providers"
 _ROOMS = ("vendors", "here")
@@ -126,6 +131,8 @@ def variable_name(name: str) -> str:
 
 
 def _checked(cls: object, name: str) -> type[AIProvider]:
+    from companion.providers.provider import AIProvider  # who only looks somebody up needs no class
+
     if not (isinstance(cls, type) and issubclass(cls, AIProvider)):
         raise AIProviderInvalidRequestError(
             f"{name} is not a provider: it must be a subclass of AIProvider.", name

@@ -17,7 +17,8 @@ from companion.errors import (
     AIProviderMalformedReplyError,
     AIProviderStreamCutError,
 )
-from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.providers.provider import AIProvider
 from companion.providers.response import ChatResponse, Collected, added
 from companion.providers.wire.wellformed import require_well_formed

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from companion.errors import AIProviderInvalidRequestError, CompanionError, Kind
-from companion.flow import Health, Role, VoiceInfo
+from companion.flow import Health
 from companion.hosts import is_this_computer
+from companion.kinds import Role, VoiceInfo
 from companion.language import mark, tr, trn
 from companion.providers import registry
 from companion.providers.model_names import label_of_model, made_for

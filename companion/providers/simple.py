@@ -22,13 +22,12 @@ from companion.flow import (
     HearRequest,
     Message,
     ModelInfo,
-    Role,
     Speaker,
     SpeakRequest,
     Transcript,
     TurnSignal,
-    VoiceInfo,
 )
+from companion.kinds import Role, VoiceInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

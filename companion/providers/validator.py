@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
+from companion.kinds import Role
 from companion.language import tr
 from companion.providers.provider import AIProvider, Spec, revealed
 

@@ -31,12 +31,11 @@ from companion.flow import (
     ChatRequest,
     HearRequest,
     Message,
-    Role,
     Speaker,
     SpeakRequest,
     Transcript,
-    VoiceInfo,
 )
+from companion.kinds import Role, VoiceInfo
 
 if TYPE_CHECKING:
     from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture

@@ -4,18 +4,22 @@ declaration (`tree`), so adding a setting is adding one field here. Values only:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import TYPE_CHECKING
 
-from companion.flow import Role
+from companion.frozen import Frozen
 from companion.language import mark
 from companion.settings.field import Page, setting
 from companion.settings.languages import NAMES
 from companion.settings.window import Appearance, General
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+    from companion.kinds import Role
+
+
+class Block(Frozen):
     """One provider in one role. Empty text: the provider's own default."""
 
     model: str = setting("", label="Model", help="Empty: the provider's own default.")
@@ -29,8 +33,7 @@ class Block:
     speed: float = setting(1.0, label="Speed", help="1 is the voice's own pace.", low=0.5, high=2.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleSettings:
+class RoleSettings(Frozen):
     """Who has a role, and how each provider is set up for it."""
 
     active: str
@@ -50,7 +53,6 @@ OWN = ("active", "stand_ins")
 """The settings of a role that are not a provider's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ThinkingSettings(RoleSettings):
     """Who thinks."""
 
@@ -60,7 +62,6 @@ class ThinkingSettings(RoleSettings):
     stand_ins: str = setting("guide", label="Who answers instead", help=_STAND_INS_HELP, page=Page.THINKING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HearingSettings(RoleSettings):
     """Who hears."""
 
@@ -70,7 +71,6 @@ class HearingSettings(RoleSettings):
     stand_ins: str = setting("", label="Who hears instead", help=_STAND_INS_HELP, page=Page.HEARING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceSettings(RoleSettings):
     """Who speaks."""
 
@@ -80,8 +80,7 @@ class VoiceSettings(RoleSettings):
     stand_ins: str = setting("", label="Who speaks instead", help=_STAND_INS_HELP, page=Page.VOICE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
+class Providers(Frozen):
     """Named by the values of `Role`."""
 
     llm: ThinkingSettings = ThinkingSettings()
@@ -89,8 +88,7 @@ class Providers:
     tts: VoiceSettings = VoiceSettings()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(Frozen):
     """One server of the person's own, or a cluster of servers that are alike."""
 
     address: str = setting(
@@ -113,8 +111,7 @@ class Server:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Servers:
+class Servers(Frozen):
     """Servers of the person's own, by the names they have among the providers."""
 
     by_name: Mapping[str, Server] = field(default_factory=dict)
@@ -123,8 +120,7 @@ class Servers:
         return self.by_name.get(name, Server())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class Talk(Frozen):
     """How a take begins and ends."""
 
     key: str = setting(
@@ -223,8 +219,7 @@ class Talk:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class Sound(Frozen):
     """Microphone, speaker and what they are used for."""
 
     microphone: str = setting(
@@ -245,8 +240,7 @@ class Sound:
     volume: float = setting(1.0, label="Volume of the voice", low=0.0, high=1.0, page=Page.SOUND)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(Frozen):
     """What is kept."""
 
     keep: bool = setting(
@@ -327,8 +321,7 @@ class Journal:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Frozen):
     """How the companion answers."""
 
     longest_answer: int = setting(
@@ -357,8 +350,7 @@ class Reply:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Care:
+class Care(Frozen):
     """Who can be reached when somebody may be in danger. There is no switch that leaves care out."""
 
     region: str = setting(
@@ -375,8 +367,7 @@ class Care:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Practice:
+class Practice(Frozen):
     """What a reflection follows."""
 
     current: str = setting(
@@ -390,8 +381,7 @@ class Practice:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Network(Frozen):
     """What may leave this computer, and how patiently."""
 
     offline: bool = setting(
@@ -470,8 +460,7 @@ class Network:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Frozen):
     """The whole tree. `Settings()` is what a person starts with."""
 
     practice: Practice = Practice()
@@ -480,8 +469,8 @@ class Settings:
     reply: Reply = Reply()
     talk: Talk = Talk()
     sound: Sound = Sound()
-    appearance: Appearance = Appearance()  # noqa: RUF009 - frozen
-    general: General = General()  # noqa: RUF009 - frozen
+    appearance: Appearance = Appearance()
+    general: General = General()
     journal: Journal = Journal()
     network: Network = Network()
     care: Care = Care()

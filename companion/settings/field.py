@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.durations import finite, seconds
+from companion.frozen import Frozen
 from companion.language import Worded, tr
 from companion.log import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Value = bool | int | float | str
 LONGEST_TEXT = 2000
@@ -39,8 +42,7 @@ class Page(StrEnum):
     ADVANCED = "advanced"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared(Worded):
+class Declared(Worded, Frozen):
     """What a field says about itself beyond name, type and default."""
 
     WORDS = frozenset({"label", "help", "choices", "suggestions", "none"})
@@ -74,8 +76,7 @@ def setting(default: Value, *, label: str, **declared: Any) -> Any:
     return field(default=default, metadata={"declared": Declared(label=label, **declared)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Frozen):
     """One setting by its dotted name."""
 
     name: str

@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from companion import yaml_file
 from companion.errors import CompanionError, Kind
+from companion.frozen import Frozen
 from companion.log import hide
 from companion.paths import Home, write_atomically
 from companion.places import RefusedFile
 from companion.settings.declared import Settings
-from companion.settings.field import Declared, Field, Value
 from companion.settings.tree import (
     ROLES,
     all_fields,
@@ -34,6 +34,11 @@ from companion.settings.tree import (
 )
 from companion.yaml_edit import edit
 from companion.yaml_file import BrokenFile, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from companion.settings.field import Declared, Field, Value
 
 PREFIX = "COMPANION_"
 _OWN_VARIABLES = {"COMPANION_HOME", "COMPANION_ENV"}
@@ -50,8 +55,7 @@ _SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIA
 _HEADER = "# Settings of Companion. Keys never belong here: they are kept in the system's keyring.\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsProblem:
+class SettingsProblem(Frozen):
     """One thing in the settings that could not be used, in words for a person."""
 
     file: str
@@ -68,8 +72,7 @@ class SettingsProblem:
         return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Frozen):
     """The settings of this run and where they come from."""
 
     settings: Settings
@@ -316,8 +319,7 @@ def _free_name(path: Path) -> Path:
 # -- describing ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class Described(Frozen):
     """One setting for `config show` and the documentation."""
 
     name: str

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES
+from companion.kinds import TURN_ROLES
 from companion.language import tr
 from companion.settings.declared import OWN, Block, RoleSettings, Server, Servers, Settings
 from companion.settings.field import Field, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 def _declared_in(cls: type, prefix: str) -> Iterator[Field]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from companion.frozen import Frozen
 from companion.language import NAMES, SYSTEM
 from companion.settings.field import Page, setting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class General:
+class General(Frozen):
     """The window's language, and what it does while it is not in front."""
 
     interface_language: str = setting(
@@ -40,8 +38,7 @@ class General:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appearance:
+class Appearance(Frozen):
     """How the window looks."""
 
     theme: str = setting(

@@ -17,13 +17,15 @@ from companion import tasks
 from companion.app.archive import Archive, Place
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, JournalOpened, Note, Trouble, TroubleCleared
-from companion.flow import FRAME_BYTES, ReplyState
+from companion.flow import FRAME_BYTES
 from companion.journal import migrations, moving, spool
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import Home
 from companion.ports import Journal
 from companion.vault import MemoryVault, Vault
 from tests.journal.conftest import CHEAP, bytes_on_disk
+from tests.waiting import until
 
 PASSPHRASE = "four unrelated words here"
 SOUND = b"\x01\x02" * FRAME_BYTES
@@ -134,12 +136,6 @@ def without_keyring() -> Keyring:
 
 def journal_threads() -> int:
     return sum(thread.name == "journal" for thread in threading.enumerate())
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for is seen from outside
-            await asyncio.sleep(0.002)
 
 
 async def keep_by_passphrase(home: Home, *texts: str) -> None:

@@ -12,7 +12,7 @@ from companion.app import Companion
 from companion.app.headless import reflect_once
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.events import EngineInUse, Event
-from companion.flow import Role
+from companion.kinds import Role
 from companion.paths import Home
 from companion.providers.here.models import listing
 from companion.providers.here.models.fetcher import Progress

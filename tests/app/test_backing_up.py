@@ -11,7 +11,8 @@ from companion.errors import Action, CompanionError, Kind
 from companion.events import BackupsLooked, Note, Trouble
 from companion.gui.locked import PASSPHRASE_MAY_OPEN
 from companion.paths import Home
-from tests.app.test_archive import PASSPHRASE, Keyring, Run, running, until
+from tests.app.test_archive import PASSPHRASE, Keyring, Run, running
+from tests.waiting import until
 
 
 def backing(run: Run, home: Home, chosen: str = "") -> BackingUp:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from companion.events import DataSent, JournalRead
-from companion.flow import Role
+from companion.kinds import Role
 from companion.ledger import Cargo
 from companion.log import Secret
 from companion.net import origin

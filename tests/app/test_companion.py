@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +17,8 @@ from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.errors import Action, CompanionError, Kind
 from companion.events import EngineInUse, Event, HandsFreeChanged, JournalOpened, Note, Trouble, TurnFinished
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
@@ -344,3 +348,21 @@ async def test_the_end_in_any_moment_leaves_nothing_running(home: Home, moment: 
     assert [error for error in reported if not isinstance(error, CompanionError)] == []
     on_disk = load_settings(home, {}).settings
     assert on_disk == watched.app.settings
+
+
+FRUGAL = """
+import os
+import companion.app
+from companion.care import network
+network.load().read("i walked along the river this morning and thought about my sister and the old house")
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_care_reads_with_one_thread() -> None:
+    """Threads that wait for each other spinning cost ten times the work itself."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    told = subprocess.run(
+        [sys.executable, "-c", FRUGAL], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["1"]

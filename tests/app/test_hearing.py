@@ -11,7 +11,8 @@ import pytest
 from companion.app import languages, roles
 from companion.app.pool import ProviderPool
 from companion.events import EngineInUse, Event, Events, Note
-from companion.flow import HearRequest, Role, Transcript
+from companion.flow import HearRequest, Transcript
+from companion.kinds import Role
 from companion.net import Net
 from companion.providers.here.builtin import BuiltinProvider
 from companion.settings import Settings, changed

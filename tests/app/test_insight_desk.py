@@ -12,9 +12,9 @@ import pytest
 from companion import days
 from companion.app.insight_desk import InsightDesk
 from companion.days import When
-from companion.flow import ReplyState
 from companion.insights.rows import Choice
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.kinds import ReplyState
 from companion.records import Selection
 
 AUCKLAND = timezone(timedelta(hours=13))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,17 +22,10 @@ from companion.tasks import report
 from companion.vault import MemoryVault, Vault
 from tests.journal.conftest import CHEAP
 from tests.reliability.proof import prove
+from tests.waiting import until
 
 PASSPHRASE = "correct horse battery staple"
 SAID = "I keep thinking about the garden by the railway."
-
-
-async def until(holds: Callable[[], object]) -> None:
-    for _ in range(2_000):
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
 
 
 def open_files(home: Home) -> list[str]:

@@ -23,7 +23,8 @@ from companion.audio.virtual import CapturingPlayer
 from companion.cli import calls, jobs
 from companion.errors import CompanionError, Kind
 from companion.events import Trouble
-from companion.flow import ChatDelta, Message, Role, Speaker, Usage
+from companion.flow import ChatDelta, Message, Speaker, Usage
+from companion.kinds import Role
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home

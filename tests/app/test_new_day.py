@@ -10,7 +10,7 @@ import pytest
 from companion import days
 from companion.days import When
 from companion.events import PracticeChanged, SessionBegan, TurnFinished, UserSaid
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home

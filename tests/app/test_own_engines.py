@@ -12,7 +12,8 @@ from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.errors import Kind
 from companion.events import DataSent, EngineInUse, Event, Trouble, TurnFinished
-from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest, Role, TurnRecord
+from companion.flow import CAPTURE_RATE_HZ, Audio, HearRequest, TurnRecord
+from companion.kinds import Role
 from companion.paths import Home
 from companion.pcm import Resampler
 from companion.providers.here.builtin import BuiltinProvider

@@ -12,7 +12,8 @@ import pytest
 from companion.app.roles import in_use
 from companion.errors import Kind
 from companion.events import DataSent, ReplyDelta, Trouble, TurnFinished
-from companion.flow import ChatRequest, Message, Role, Speaker
+from companion.flow import ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.paths import Home
 from companion.providers.here.mind.server import shared_minds
 from companion.settings import changed

@@ -17,8 +17,8 @@ from companion.app import Companion, servers
 from companion.app.checkup import examine
 from companion.errors import CompanionError, Kind
 from companion.events import EngineInUse, Trouble
-from companion.flow import Role
 from companion.hosts import is_this_computer, origin
+from companion.kinds import Role
 from companion.log import Secret
 from companion.paths import Home
 from companion.providers import registry

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-from collections.abc import Callable
 
 import pytest
 
@@ -13,18 +11,13 @@ from companion.events import Trouble, TroubleCleared
 from companion.journal import reserve, store
 from companion.paths import Home
 from tests.app.test_companion import Watched, running, texts
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reserve, "LEAST_FREE_BYTES", 1)
     monkeypatch.setattr(reserve, "MOST_BYTES", 4096)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - nobody tells of a file
-            await asyncio.sleep(0.005)
 
 
 def fills_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from companion.app.checkup import examine
 from companion.app.pool import ProviderPool
 from companion.events import EngineInUse, Event, Events
-from companion.flow import Role
+from companion.kinds import Role
 from companion.net import Net
 from companion.paths import Home
 from companion.settings import Settings, changed

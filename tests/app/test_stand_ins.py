@@ -16,8 +16,9 @@ from companion.app.pool import ProviderPool, instead
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, Events, Note, Trouble
-from companion.flow import Audio, HearRequest, Message, Role, Speaker, SpeakRequest, Transcript
+from companion.flow import Audio, HearRequest, Message, Speaker, SpeakRequest, Transcript
 from companion.hosts import origin
+from companion.kinds import Role
 from companion.log import Secret
 from companion.net import Net
 from companion.settings import Settings, changed

@@ -29,14 +29,14 @@ from companion.events import (
     Trouble,
     TurnFinished,
 )
-from companion.flow import ReplyState, Role
+from companion.kinds import ReplyState, Role
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
-from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
+from tests.waiting import until
 
 HOUR_S = 3600.0
 REPLY = "You kept the promise to leave early, and the walk was real. What would you keep of it?"

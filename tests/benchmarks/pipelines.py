@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from companion.app import Companion
 from companion.audio.virtual import FileMicrophone
 from companion.events import Event, Phase, PhaseChanged, TakeDiscarded, TurnFinished
-from companion.flow import Audio, ReplyState, TurnRecord
+from companion.flow import Audio, TurnRecord
+from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.pcm import to_wav
 from companion.vault import EnvironmentKey, MemoryVault, Vault

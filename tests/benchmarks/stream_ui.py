@@ -19,9 +19,9 @@ from PySide6.QtWidgets import QApplication, QTextBrowser
 
 from companion.days import When
 from companion.events import ReplyDelta
-from companion.flow import ReplyState
 from companion.gui.staged import EVENING, StagedHost
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 
 PIECES = 5_000
 PER_TICK = 5

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from companion.flow import Severity
+from companion.kinds import Severity
 
 HERE = Path(__file__).parent
 _ENDS = re.compile(r"(?<=[.?!]) ")

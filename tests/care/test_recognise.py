@@ -9,7 +9,7 @@ import pytest
 
 from companion.care.recognise import by_rules, findings, recognise
 from companion.care.words import plain
-from companion.flow import Concern, Severity
+from companion.kinds import Concern, Severity
 from companion.paths import resources
 from tests.care.sets import HERE, Line, alternatives, examples_of, lines_of, of_the_program, other_days, texts
 from tests.reliability.proof import prove

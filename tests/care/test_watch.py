@@ -12,7 +12,8 @@ from companion.care import help as lines
 from companion.care.recognise import Finding
 from companion.care.watch import Response, Watch
 from companion.care.wording import LANGUAGES, load, wordings, written
-from companion.flow import Concern, Help, Severity
+from companion.flow import Help
+from companion.kinds import Concern, Severity
 from companion.paths import resources
 
 US = lines.find("US")

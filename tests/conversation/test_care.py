@@ -21,7 +21,8 @@ from companion.events import (
     SentenceHeard,
     TurnFinished,
 )
-from companion.flow import Audio, ChatDelta, Concern, Message, ReplyState, Role, Severity, TurnRecord
+from companion.flow import Audio, ChatDelta, Message, TurnRecord
+from companion.kinds import Concern, ReplyState, Role, Severity
 from companion.pcm import tone
 from tests.conversation import test_realtime
 from tests.conversation.test_engine import ANSWER, Desk, desk, heard

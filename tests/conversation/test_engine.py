@@ -36,8 +36,9 @@ from companion.events import (
     UserSaid,
     WordHeard,
 )
-from companion.flow import Audio, ChatDelta, Message, ReplyState, Role, Speaker, SpokenWord, Transcript, Usage
+from companion.flow import Audio, ChatDelta, Message, Speaker, SpokenWord, Transcript, Usage
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.kinds import ReplyState, Role
 from companion.pcm import tone
 from companion.practices import find_practice
 from companion.segment import SpeechGate

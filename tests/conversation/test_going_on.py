@@ -13,14 +13,15 @@ from companion.audio.virtual import CapturingPlayer
 from companion.conversation.continuation import GO_ON, Continuation, going_on, kept_of
 from companion.errors import Action, Kind
 from companion.events import Event, Phase, ReplyContinued, ReplyDelta, SentenceHeard, Trouble, TurnFinished
-from companion.flow import Message, ReplyState, Speaker, TurnRecord
+from companion.flow import Message, Speaker, TurnRecord
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
-from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.virtual_clock
 REPLY = (

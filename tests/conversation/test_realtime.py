@@ -39,18 +39,9 @@ from companion.events import (
     TurnFinished,
     UserSaid,
 )
-from companion.flow import (
-    Audio,
-    ChatDelta,
-    Message,
-    ReplyState,
-    Role,
-    Transcript,
-    TurnRecord,
-    TurnSignal,
-    Usage,
-)
+from companion.flow import Audio, ChatDelta, Message, Transcript, TurnRecord, TurnSignal, Usage
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.kinds import ReplyState, Role
 from companion.pcm import tone
 from companion.ports import SpeechToSpeech
 from companion.practices import find_practice
@@ -61,6 +52,7 @@ from companion.providers.vendors.openai.realtime import OpenAIRealtime
 from companion.segment import SpeechGate
 from tests.servers.openai_realtime import Conversation, RealtimeServer
 from tests.servers.script import TRANSCRIPT, Script, pieces
+from tests.waiting import until
 
 pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
@@ -601,9 +593,3 @@ async def test_many_interruptions_leave_nothing_behind(desk: Desk) -> None:
     assert last.record.reply_state is ReplyState.WHOLE
     await until(lambda: len(asyncio.all_tasks()) <= before)
     assert len(desk.server.sessions) == 1
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not holds():  # noqa: ASYNC110 - what is looked at has no event of its own
-            await asyncio.sleep(0.005)

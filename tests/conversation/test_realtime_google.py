@@ -8,8 +8,8 @@ import pytest
 
 from companion.audio.virtual import CapturingPlayer, FileMicrophone
 from companion.events import Phase, PhaseChanged, ReplyDelta, TakeDiscarded, TurnFinished, UserSaid
-from companion.flow import ReplyState
 from companion.journal.store import open_in_memory
+from companion.kinds import ReplyState
 from companion.ports import SpeechToSpeech
 from companion.providers.provider import Policy
 from companion.providers.vendors.google.provider import GoogleProvider

@@ -12,17 +12,17 @@ import pytest
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.events import Event, SentenceHeard, Trouble, TurnFinished, WordHeard
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home
 from companion.settings import changed
 from companion.vault import EnvironmentKey, MemoryVault, Vault
-from tests.conversation.waiting import until
 from tests.servers import OpenAIServer
 from tests.servers.cartesia import CartesiaServer
 from tests.servers.elevenlabs import ElevenLabsServer
 from tests.servers.server import VendorServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.virtual_clock
 REPLY = "You kept the **promise**, today. The walk was real, and so were the emails you wrote."

@@ -14,7 +14,7 @@ import pytest
 from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.events import Event, Phase, TurnFinished
-from companion.flow import ReplyState
+from companion.kinds import ReplyState
 from companion.log import Secret
 from companion.net import origin
 from companion.paths import Home

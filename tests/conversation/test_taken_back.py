@@ -10,7 +10,8 @@ import pytest
 from companion.audio.virtual import CapturingPlayer
 from companion.errors import CompanionError, Kind
 from companion.events import ReplyDelta, ReplyTakenBack, SentenceHeard, TurnFinished
-from companion.flow import Audio, ChatDelta, Message, ReplyState, Sentence
+from companion.flow import Audio, ChatDelta, Message, Sentence
+from companion.kinds import ReplyState
 from companion.pcm import tone
 from tests.conversation.test_engine import Desk, desk
 

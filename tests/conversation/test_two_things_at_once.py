@@ -22,11 +22,12 @@ from companion.events import (
     TurnFinished,
     UserSaid,
 )
-from companion.flow import Audio, ChatDelta, Message, Role, Speaker, Transcript, TurnRecord
+from companion.flow import Audio, ChatDelta, Message, Speaker, Transcript, TurnRecord
 from companion.journal.store import open_in_memory
+from companion.kinds import Role
 from companion.practices import find_practice
 from tests.conversation.test_engine import Desk, desk
-from tests.conversation.waiting import until
+from tests.waiting import until
 
 __all__ = ["desk"]
 pytestmark = pytest.mark.virtual_clock

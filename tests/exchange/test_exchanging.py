@@ -23,9 +23,9 @@ from companion.entries import Entry, EntryTurn
 from companion.errors import CompanionError, Kind
 from companion.exchange import child
 from companion.exchange.lines import from_document, to_document, to_line
-from companion.flow import ReplyState
 from companion.journal.keys import Argon2Cost
 from companion.journal.store import SqlJournal, open_in_memory, open_journal
+from companion.kinds import ReplyState
 from companion.paths import Home, find_home
 from companion.records import Selection
 from tests.exchange import samples

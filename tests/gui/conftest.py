@@ -23,7 +23,8 @@ from companion.gui.staged import EVENING, StagedHost
 from companion.gui.window import Window
 from companion.paths import Home
 from companion.vault import MemoryVault, Vault
-from tests.gui.running import Start, until
+from tests.gui.running import Start
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication
 
 from companion.app import Companion
 from companion.gui.shell import Shell
+from tests import waiting
 
 Start = Callable[..., AbstractAsyncContextManager[tuple[Shell, Companion]]]
 """Given more lines of settings, the window of an app that is open."""
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
+async def until(holds: Callable[[], object]) -> None:
+    """As `waiting.until`, with Qt at work meanwhile."""
+
+    def is_shown() -> object:
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        return holds()
+
+    await waiting.until(is_shown)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
@@ -17,12 +18,14 @@ from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent, EngineInUse, Events
-from companion.flow import TURN_ROLES, Health, Role, Transcript, VoiceInfo
+from companion.flow import Health, Transcript
 from companion.gui.settings.dialog import SettingsDialog
+from companion.gui.settings.host import SettingsHost
 from companion.gui.theme import Look
 from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
 from companion.journal.salvage import Joined
+from companion.kinds import TURN_ROLES, Role, VoiceInfo
 from companion.ledger import Destination, Ledger, destinations
 from companion.log import Secret
 from companion.net import origin
@@ -376,19 +379,32 @@ class StagedHost:
 
 
 @asynccontextmanager
-async def shown(host: StagedHost, font_scale: float = 1.0) -> AsyncIterator[SettingsDialog]:
+async def shown(host: SettingsHost, font_scale: float = 1.0) -> AsyncIterator[SettingsDialog]:
     """The settings window, closed and freed afterwards."""
     look = Look(font_scale=font_scale)
     look.wear()
     dialog = SettingsDialog(host, look)
     dialog.show()
-    yield dialog
-    dialog.close()
-    for page in dialog.pages.values():
-        page.work.stop()
-    await settle()
-    dialog.deleteLater()
-    await settle()
+    try:
+        yield dialog
+    finally:
+        dialog.close()
+        for page in dialog.pages.values():
+            page.work.stop()
+        await settle()
+        dialog.deleteLater()
+        await settle()
+
+
+@pytest.fixture
+def host() -> StagedHost:
+    return StagedHost()
+
+
+@pytest.fixture
+async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
+    async with shown(host) as dialog:
+        yield dialog
 
 
 async def settle(until: Callable[[], object] = lambda: False) -> None:

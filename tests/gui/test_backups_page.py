@@ -13,8 +13,8 @@ from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.pages.journal import JournalSettings
 from companion.journal.backed_sounds import Held
 from companion.journal.backups import Backup
-from tests.gui.settings_host import StagedHost
-from tests.gui.test_models import dialog, host, until
+from tests.gui.running import until
+from tests.gui.settings_host import StagedHost, dialog, host
 
 __all__ = ["dialog", "host"]
 
@@ -76,8 +76,8 @@ async def test_where_only_a_passphrase_opens_it_the_words_are_asked_for_there_an
 async def test_recordings_and_folders_of_before_are_named(dialog: SettingsDialog, host: StagedHost) -> None:
     host.backups.sounds = (Held(12, 5_100_000), Held(11, 4_700_000))
     host.backups.others = [
-        Elsewhere(Path("/media/drive"), 1_773_614_700.0, is_there=False, owes=True),
-        Elsewhere(Path("/old"), 1_773_614_700.0, is_there=True, owes=False),
+        Elsewhere(Path("/media/drive"), 1_773_568_800.0, is_there=False, owes=True),
+        Elsewhere(Path("/old"), 1_773_568_800.0, is_there=True, owes=False),
     ]
     shown = section(dialog)
     await until(lambda: not shown.more.isHidden())

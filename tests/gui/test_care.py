@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from companion.care.help import find
 from companion.events import CareEased, CareOffered, ProgramNoted
-from companion.flow import Concern, Severity
 from companion.gui.staged import StagedHost
 from companion.gui.window import Window
+from companion.kinds import Concern, Severity
 
 
 def offered(code: str) -> CareOffered:

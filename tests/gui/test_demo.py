@@ -9,8 +9,8 @@ from companion.audio.virtual import CapturingPlayer
 from companion.chaos import FAULTS, Way
 from companion.errors import Kind
 from companion.events import Event, ReplyEnded, Trouble, UserSaid
-from companion.flow import ReplyState
 from companion.gui.demo import FAILINGS, play_chaos
+from companion.kinds import ReplyState
 from companion.paths import Home
 from companion.vault import MemoryVault, Vault
 

@@ -31,6 +31,7 @@ from companion.paths import Home
 from companion.records import Selection
 from companion.vault import MemoryVault, Vault
 from tests.exchange import samples
+from tests.waiting import until
 
 PREVIEW = Preview(
     name="dayone.zip",
@@ -82,14 +83,6 @@ class Host:
         wishes["told"](3, 12)
         await self.waits.wait()
         return Exported(path=path, reflections=12)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if is_so():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
 
 
 def press(button: QPushButton) -> None:

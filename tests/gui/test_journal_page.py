@@ -16,10 +16,11 @@ from pytestqt.qtbot import QtBot
 from companion.days import When
 from companion.errors import CompanionError, Kind
 from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui.journal import JournalPage
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 from companion.records import Hit, KeptSound, Selection, SoundSide
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -21,20 +21,12 @@ from companion.journal import store
 from companion.journal.store import open_journal
 from companion.paths import Home
 from companion.vault import MemoryVault, Vault
+from tests.gui.running import until
 from tests.journal.conftest import CHEAP
 
 SAID = "The railway garden again."
 UNSENT = "I meant to say that about the foxgloves"
 PASSPHRASE = "correct horse battery staple"
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    for _ in range(2_000):
-        QApplication.processEvents()
-        if is_so():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
 
 
 class Desk:

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from companion.days import When
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui import markdown
 from companion.gui.composer import LONGEST_CHARS, Composer
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
+from companion.kinds import ReplyState
 from tests.reliability.proof import prove
 
 CHARS = 32_000

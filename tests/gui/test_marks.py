@@ -16,12 +16,12 @@ from companion.events import Event, PracticeChanged, ReflectionMarked, SessionBe
 from companion.gui.shell import Shell
 from companion.gui.staged import StagedHost, finished, idle
 from companion.gui.window import Window
+from companion.kinds import MOODS
 from companion.paths import Home
 from companion.practices import find_practice
-from companion.records import MOODS
 from companion.settings import changed
 from companion.vault import MemoryVault, Vault
-from tests.conversation.waiting import until
+from tests.waiting import until
 
 
 def over(host: StagedHost, *, is_over: bool = True) -> None:

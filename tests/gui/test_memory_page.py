@@ -8,8 +8,8 @@ from companion.events import JournalRead
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.pages.memory import MemoryPage, MemoryRow
 from companion.records import Memory
-from tests.gui.settings_host import StagedHost
-from tests.gui.test_models import dialog, host, until
+from tests.gui.running import until
+from tests.gui.settings_host import StagedHost, dialog, host
 
 __all__ = ["dialog", "host"]
 MEMORIES = [

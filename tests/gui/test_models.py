@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QPushButton
 
-from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.models import ModelList, ModelRow, facts, pace
 from companion.gui.settings.pages.hearing import HearingPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
-from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.providers.here.models.listing import ModelKind, find
 from companion.providers.here.models.store import Standing, State
 from companion.settings import changed
-from tests.gui.settings_host import StagedHost
+from tests.gui.running import until
+from tests.gui.settings_host import StagedHost, dialog, host
 
-
-async def until(holds: Callable[[], object]) -> None:
-    for _ in range(600):
-        QApplication.processEvents()
-        if holds():
-            return
-        await asyncio.sleep(0.004)
-    raise AssertionError("it did not come")
-
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    look = Look()
-    look.wear()
-    dialog = SettingsDialog(host, look)
-    dialog.show()
-    yield dialog
-    dialog.close()
-    for each in dialog.pages.values():
-        each.work.stop()
-    await asyncio.sleep(0)
-    dialog.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+__all__ = ["dialog", "host"]
 
 
 async def opened(dialog: SettingsDialog, host: StagedHost, page: str, provider: str) -> ModelList:

@@ -9,11 +9,11 @@ from pytestqt.qtbot import QtBot
 
 from companion.errors import Action, AIProviderAuthError, CompanionError, Kind
 from companion.events import Phase, TakeDiscarded, TroubleCleared
-from companion.flow import Role
 from companion.gui import cards
 from companion.gui.notices import ACTION_LABELS
 from companion.gui.staged import AWAY, StagedAppearance, StagedHost, StagedSettings, trouble
 from companion.gui.window import Window
+from companion.kinds import Role
 
 
 def press(window: Window, text: str) -> None:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
-from companion.gui.settings.dialog import SettingsDialog
+from companion.flow import Health
 from companion.gui.settings.pages.thinking import MIND, ThinkingPage
-from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.providers.here.mind.library import LocalModel, Pace, look_at
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.models.store import Standing, State
-from tests.gui.settings_host import StagedHost
+from tests.gui.running import until
+from tests.gui.settings_host import StagedHost, shown
 from tests.own_servers.tiny_gguf import U64, write
-
-
-async def until(holds: Callable[[], object]) -> None:
-    for _ in range(600):
-        QApplication.processEvents()
-        if holds():
-            return
-        await asyncio.sleep(0.004)
-    raise AssertionError("it did not come")
 
 
 @pytest.fixture
@@ -47,20 +36,11 @@ def host(model: LocalModel) -> StagedHost:
 
 @pytest.fixture
 async def page(host: StagedHost, qapp: QApplication) -> AsyncIterator[ThinkingPage]:
-    look = Look()
-    look.wear()
-    dialog = SettingsDialog(host, look)
-    dialog.show()
-    dialog.show_page("thinking")
-    assert isinstance(dialog.page, ThinkingPage)
-    await until(lambda: ("check", MIND, False) in host.log)
-    yield dialog.page
-    dialog.close()
-    for each in dialog.pages.values():
-        each.work.stop()
-    await asyncio.sleep(0)
-    dialog.deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    async with shown(host) as dialog:
+        dialog.show_page("thinking")
+        assert isinstance(dialog.page, ThinkingPage)
+        await until(lambda: ("check", MIND, False) in host.log)
+        yield dialog.page
 
 
 def active(host: StagedHost) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
 from PySide6.QtWidgets import QApplication
 
 from companion.app.parts import Step
@@ -15,18 +12,9 @@ from companion.gui.settings.pages.talking import TalkingPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.parts import PartCard
 from companion.settings import changed
-from tests.gui.settings_host import StagedHost, settle, shown
+from tests.gui.settings_host import StagedHost, dialog, host, settle
 
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
+__all__ = ["dialog", "host"]
 
 
 async def card_of(dialog: SettingsDialog) -> PartCard:

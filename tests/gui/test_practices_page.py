@@ -14,7 +14,7 @@ from companion.gui.practices.page import PracticesPage
 from companion.gui.staged import StagedHost, idle
 from companion.gui.staged_practices import UNFINISHED, WALK, StagedShelf
 from companion.gui.window import Window
-from tests.conversation.waiting import until
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from companion.events import DataSent
-from companion.flow import Role
 from companion.gui.staged import StagedHost, speaking
 from companion.gui.window import Window
+from companion.kinds import Role
 
 
 def sent(what: str, host: str, role: Role = Role.THINKS) -> DataSent:

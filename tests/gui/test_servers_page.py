@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 
@@ -16,26 +15,17 @@ from companion.audio.virtual import CapturingPlayer
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.pages.servers import ServersPage
 from companion.gui.settings.role_page import RolePage
-from companion.gui.theme import Look
 from companion.paths import Home
 from companion.providers.servers import declare
 from companion.settings import load_settings
 from companion.vault import MemoryVault
+from tests.gui.running import until
+from tests.gui.settings_host import shown
 from tests.servers import Script
 from tests.servers.compatible import CompatibleServer
 from tests.servers.wyoming import WyomingServer
 
 KEY = "attic-canary-key-0123456789"
-
-
-async def until(holds: Callable[[], object], what: str = "") -> None:
-    for _ in range(1500):
-        QApplication.processEvents()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        if holds():
-            return
-        await asyncio.sleep(0.004)
-    raise AssertionError(f"waited for {what or holds}")
 
 
 @asynccontextmanager
@@ -47,24 +37,15 @@ async def open_dialog(home: Home) -> AsyncIterator[tuple[SettingsDialog, Servers
 
     app = Companion(home, vault=opened, player=CapturingPlayer(realtime=False))
     await app.open()
-    look = Look()
-    look.wear()
-    dialog = SettingsDialog(app.settings_backend, look)
-    dialog.show()
-    dialog.show_page("servers")
-    page = dialog.page
-    assert isinstance(page, ServersPage)
-    dialog.activateWindow()
-    await until(dialog.isActiveWindow)
     try:
-        yield dialog, page, vault
+        async with shown(app.settings_backend) as dialog:
+            dialog.show_page("servers")
+            page = dialog.page
+            assert isinstance(page, ServersPage)
+            dialog.activateWindow()
+            await until(dialog.isActiveWindow)
+            yield dialog, page, vault
     finally:
-        dialog.close()
-        for each in dialog.pages.values():
-            each.work.stop()
-        await asyncio.sleep(0)
-        dialog.deleteLater()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         await app.close()
         declare([], alone=True)
 
@@ -77,7 +58,7 @@ async def press(parent: QWidget, words: str) -> None:
             each for each in parent.findChildren(QPushButton) if each.text() == words and each.isVisible()
         ]
 
-    await until(found, f"a button that says {words!r}")
+    await until(found)
     QTest.mouseClick(found()[0], Qt.MouseButton.LeftButton)
 
 

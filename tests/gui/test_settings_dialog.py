@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,6 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError, Kind
 from companion.events import DataSent
-from companion.flow import Role
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.hearing import HearingPage
@@ -36,23 +34,15 @@ from companion.gui.settings.pages.sound import SoundPage
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.pages.voice import VoicePage
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.ledger import Booking, Cargo, Errand, on_errand
 from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
-from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, settle, shown
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, settle
 
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
+__all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:
@@ -200,8 +190,8 @@ async def test_size_and_page_are_remembered(host: StagedHost, qapp: QApplication
     state.write_text("axb")
     third = SettingsDialog(host, look, state=state)
     assert third.width() == min(900, third.screen().availableSize().width() - 8)
-    for dialog in (first, second, third):
-        dialog.deleteLater()
+    for each in (first, second, third):
+        each.deleteLater()
     await settle()
 
 

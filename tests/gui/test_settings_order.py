@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
@@ -18,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.page import find_pages
@@ -27,20 +25,12 @@ from companion.gui.settings.pages.journal import JournalSettings
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.role_page import RolePage
 from companion.gui.tongue import speak
+from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO
 from companion.settings import Settings, changed
-from tests.gui.settings_host import StagedHost, settle, shown
+from tests.gui.settings_host import StagedHost, dialog, host, settle, shown
 
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
+__all__ = ["dialog", "host"]
 
 
 async def thinking(dialog: SettingsDialog) -> ThinkingPage:

@@ -9,7 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from companion.events import Event, TurnFinished
 from companion.paths import Home
-from tests.gui.running import Start, until
+from tests.gui.running import Start
+from tests.waiting import until
 
 UNSENT = "I meant to say that"
 

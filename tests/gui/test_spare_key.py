@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from companion.errors import CompanionError, Kind
@@ -14,17 +11,9 @@ from companion.gui.spare_key import SpareKeyDialog
 from companion.gui.staged import StagedHost
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from tests.gui.running import until
 
 WORDS = "acorn bagel canoe daisy eagle fern gazebo harp"
-
-
-async def until(holds: Callable[[], object]) -> None:
-    for _ in range(1_000):
-        QApplication.processEvents()
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never was")
 
 
 def shown(dialog: SpareKeyDialog) -> set[str]:

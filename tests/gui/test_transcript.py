@@ -12,11 +12,12 @@ from pytestqt.qtbot import QtBot
 
 from companion import days
 from companion.days import When
-from companion.flow import ReplyState, Sentence, Transcript, TurnRecord
+from companion.flow import Sentence, Transcript, TurnRecord
 from companion.gui.clean import SHOWN_CHARS
 from companion.gui.theme import LIGHT, Look
 from companion.gui.transcript import Script
 from companion.gui.typesetting import EARLIER
+from companion.kinds import ReplyState
 
 AT = When(1_763_586_300.0, 0)
 REPLY = ("You kept it. ", "The walk was real. ", "What now?")

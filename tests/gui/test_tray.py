@@ -13,7 +13,8 @@ from companion.events import HandsFreeChanged, LockChanged, Phase, PhaseChanged,
 from companion.gui.background import ANSWERED, FAILED
 from companion.gui.theme import Look
 from companion.gui.tray import Shown, Tray, tray_icon
-from tests.gui.running import Start, until
+from tests.gui.running import Start
+from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("systemTrayWindowChanged", "does not support raise")
 """A screen that is not there has no tray and no stack of windows."""

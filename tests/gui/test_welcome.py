@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,15 +12,15 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, QWidget
 
-from companion.app.welcome import PAGES
+from companion.app.welcome import PAGES, Welcome
 from companion.audio.devices import DeviceList
 from companion.errors import CompanionError, Kind
 from companion.events import Event, Note, Trouble
-from companion.flow import Role
 from companion.gui.welcome.engines import EnginesPage
 from companion.gui.welcome.journal import JournalPage
 from companion.gui.welcome.microphone import MicrophonePage
 from companion.gui.welcome.thinker import ThinkerPage
+from companion.kinds import Role
 from companion.log import Secret
 from companion.paths import Home
 from companion.providers.here.mind.library import Pace, look_at
@@ -77,6 +79,22 @@ async def test_back_shows_the_page_before(desk: Desk) -> None:
     await desk.enter()
     assert desk.view.page is not None
     assert desk.view.page.name == "sound"
+
+
+@pytest.mark.parametrize("left_at", ["microphone", "journal"])
+def test_whoever_closed_the_window_half_way_can_go_on_at_the_next_start(left_at: str, home: Home) -> None:
+    progress = Welcome(home)
+    progress.done = list(PAGES[: PAGES.index(left_at)])
+    progress.begin()
+    command = [sys.executable, "-m", "companion", "-D", "events"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as app:
+        assert app.stderr is not None
+        is_open = any("PhaseChanged" in line or "JournalOpened" in line for line in app.stderr)
+        app.terminate()
+        rest = app.stderr.read()
+    assert is_open
+    assert app.returncode == 0, rest
+    assert Welcome(home).page == left_at
 
 
 @pytest.mark.parametrize("way", ["skip", "escape"])

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication
 
 from companion.app import Companion
 from companion.events import EngineInUse, Event
-from companion.flow import Role
 from companion.gui.welcome.engines import EnginesPage
+from companion.kinds import Role
 from companion.paths import Home
 from companion.providers.here.models import listing
 from companion.vault import MemoryVault, Vault

@@ -45,7 +45,7 @@ from companion.events import (
     Trouble,
     UserSaid,
 )
-from companion.flow import ReplyState, Role, TurnRecord
+from companion.flow import TurnRecord
 from companion.gui.staged import (
     AWAY,
     HERE,
@@ -60,6 +60,7 @@ from companion.gui.staged import (
 )
 from companion.gui.talkpage import where_it_goes
 from companion.gui.window import Window
+from companion.kinds import ReplyState, Role
 
 TIMELINE_MS = {
     "released": 0.0,
@@ -609,12 +610,15 @@ def test_the_first_frame_waits_for_no_loop_no_network_and_no_engine() -> None:
         "asyncio",
         "ssl",
         "companion.net",
+        "companion.flow",
+        "companion.records",
+        "companion.providers.provider",
         "companion.providers.here.models.store",
         "companion.gui.wrapping",
     )
     code = (
         "import sys, companion.gui.main; from companion.app import roles; from companion.settings import Settings\n"
-        "from companion.flow import TURN_ROLES\n"
+        "from companion.kinds import TURN_ROLES\n"
         "assert all(roles.in_use(Settings(), role).label for role in TURN_ROLES)\n"
         f"print([m for m in {heavy} if m in sys.modules])"
     )

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import CompanionError
-from companion.flow import FRAME_BYTES, ReplyState
+from companion.flow import FRAME_BYTES
 from companion.journal.keys import Argon2Cost
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import find_home
 
 KEY = b"k" * 32

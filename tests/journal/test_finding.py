@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from companion.flow import ReplyState
 from companion.journal.passages import cut, excerpt
 from companion.journal.query import parse
 from companion.journal.store import SqlJournal, open_in_memory
 from companion.journal.vectors import Vectors
+from companion.kinds import ReplyState
 from companion.records import Hit, Selection
 from tests.journal.conftest import tell
 

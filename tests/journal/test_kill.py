@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from companion.errors import CompanionError
-from companion.flow import FRAME_BYTES, ReplyState, TurnRecord
+from companion.flow import FRAME_BYTES, TurnRecord
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.records import Selection
 from tests.journal import child

@@ -11,8 +11,8 @@ import pytest
 from sqlcipher3 import dbapi2
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ReplyState
 from companion.journal.store import SqlJournal, open_in_memory
+from companion.kinds import ReplyState
 from companion.paths import Home
 from tests.journal.conftest import KEYRING, PASSPHRASE, Opener, bytes_on_disk, tell
 

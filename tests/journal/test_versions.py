@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ReplyState
 from companion.journal import database, migrations
 from companion.journal.database import copy_before_version
 from companion.journal.store import SqlJournal, open_journal
 from companion.journal.tables import insert
+from companion.kinds import ReplyState
 from companion.paths import Home, find_home
 from tests.journal import child
 from tests.journal.conftest import Opener, bytes_on_disk, tell

@@ -11,7 +11,8 @@ import struct
 from collections.abc import AsyncIterator
 
 from companion.calls import DrawRequest, Embeddings, EmbedRequest, Picture
-from companion.flow import Audio, ChatDelta, ChatRequest, Health, Role, SpeakRequest, VoiceInfo
+from companion.flow import Audio, ChatDelta, ChatRequest, Health, SpeakRequest
+from companion.kinds import Role, VoiceInfo
 from companion.providers import AIProvider, Spec
 
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="

@@ -13,7 +13,8 @@ from unittest.mock import AsyncMock
 import pytest
 
 from companion.errors import AIProviderInvalidRequestError, AIProviderUnavailableError
-from companion.flow import Audio, HearRequest, Role, SpeakRequest
+from companion.flow import Audio, HearRequest, SpeakRequest
+from companion.kinds import Role
 from companion.pcm import to_mp3
 from companion.providers import (
     AIProviderError,

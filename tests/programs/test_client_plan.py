@@ -20,7 +20,8 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import Audio, Role
+from companion.flow import Audio
+from companion.kinds import Role
 from companion.pcm import to_wav
 from companion.providers import (
     AIProvider,

@@ -8,7 +8,8 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from companion.flow import Audio, Role
+from companion.flow import Audio
+from companion.kinds import Role
 from companion.providers import (
     ALL_MODELS,
     AIProvider,

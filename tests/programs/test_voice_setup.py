@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from companion.errors import AIProviderInvalidRequestError
-from companion.flow import Role, TurnSignal
+from companion.flow import TurnSignal
+from companion.kinds import Role
 from companion.providers import (
     AudioChunk,
     CartesiaTTSProvider,

@@ -14,7 +14,8 @@ import pytest
 
 from companion.decoding import read_file
 from companion.errors import AIProviderError, CompanionError, Kind
-from companion.flow import Audio, HearRequest, Role, SpeakRequest, Transcript
+from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role
 from companion.pcm import level_db
 from companion.providers.here.builtin import PROVIDER, SPEC, VOICES, BuiltinProvider
 from companion.providers.here.builtin.provider import readable, speakable, words_per_minute

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ChatRequest, Role, Usage
+from companion.flow import ChatRequest, Usage
+from companion.kinds import Role
 from companion.paths import resources
 from companion.providers import Catalogue, registry
 from companion.providers.catalogue import ModelEntry, cost_usd, parse

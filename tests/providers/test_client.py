@@ -14,7 +14,8 @@ from typing import Any, Literal, TypedDict
 
 import pytest
 
-from companion.flow import ChatDelta, Role
+from companion.flow import ChatDelta
+from companion.kinds import Role
 from companion.providers import (
     AIProvider,
     AIProviderEmptyReplyError,

@@ -16,7 +16,8 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import Health, Role
+from companion.flow import Health
+from companion.kinds import Role
 from companion.providers import (
     PROVIDER_CONFIGS,
     AIProviderFactory,

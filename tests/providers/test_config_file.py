@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError, Kind
-from companion.flow import ChatRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import ChatRequest, Message, Speaker, SpeakRequest
+from companion.kinds import Role
 from companion.providers import load_config, registry, validate_config
 from companion.providers.provider import opened
 

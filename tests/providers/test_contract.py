@@ -32,7 +32,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from tests.servers import AnthropicServer, GoogleServer, OllamaServer, OpenAIServer, VendorServer

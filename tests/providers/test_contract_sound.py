@@ -29,7 +29,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import FRAME_BYTES, Audio, HearRequest, Role, SpeakRequest, Transcript
+from companion.flow import FRAME_BYTES, Audio, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from companion.providers.wire import sockets, voice_sockets

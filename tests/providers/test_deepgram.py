@@ -22,7 +22,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import FRAME_BYTES, Audio, HearRequest, Role, SpeakRequest, Transcript, TurnSignal
+from companion.flow import FRAME_BYTES, Audio, HearRequest, SpeakRequest, Transcript, TurnSignal
+from companion.kinds import Role
 from companion.log import hide
 from companion.providers import registry
 from companion.providers.vendors.deepgram.provider import DeepgramProvider

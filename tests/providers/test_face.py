@@ -11,7 +11,8 @@ import pytest
 import companion.providers as library
 from companion import errors
 from companion.errors import AIProviderRateLimitError, AIProviderUnavailableError, Kind
-from companion.flow import ChatDelta, ChatRequest, ModelInfo, Role
+from companion.flow import ChatDelta, ChatRequest, ModelInfo
+from companion.kinds import Role
 from companion.providers import AIProvider, AIProviderError, MockAIProvider, Policy, Spec, registry
 
 HEAVY = (

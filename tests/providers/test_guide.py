@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from companion.calls import JsonSchema, Picture, SoundFile, Tool
 from companion.errors import AIProviderNotSupportedError
-from companion.flow import ChatRequest, Message, Role, Speaker
+from companion.flow import ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.practices import load_practices
 from companion.providers.here.guide.lexicon import load_lexicon
 from companion.providers.here.guide.noticing import notice
@@ -123,7 +124,6 @@ CRISIS = [
     "I’ve been cutting myself again",
     "i want to be dead",
     "there is no reason to live",
-    "Ich will nicht mehr leben",
     "I'm suicidal",
     "i can't go on any more",
 ]

@@ -13,17 +13,8 @@ import pytest
 
 from companion.calls import Embeddings, EmbedRequest, JsonSchema
 from companion.errors import AIProviderError, Kind
-from companion.flow import (
-    Audio,
-    ChatDelta,
-    ChatRequest,
-    Message,
-    Role,
-    Speaker,
-    SpeakRequest,
-    Transcript,
-    Usage,
-)
+from companion.flow import Audio, ChatDelta, ChatRequest, Message, Speaker, SpeakRequest, Transcript, Usage
+from companion.kinds import Role
 from companion.log import Secret
 from companion.ports import Call
 from companion.providers.middleware import (

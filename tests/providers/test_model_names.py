@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers.model_names import label_of_model, use_of
 
 

@@ -21,7 +21,8 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.net import Net
 from companion.providers import registry
 from companion.providers.vendors.ollama import KEEP_ALIVE, SPEC, OllamaProvider, PullProgress

@@ -23,16 +23,8 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import (
-    ChatDelta,
-    ChatRequest,
-    HearRequest,
-    Message,
-    Role,
-    Speaker,
-    SpeakRequest,
-    Usage,
-)
+from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Speaker, SpeakRequest, Usage
+from companion.kinds import Role
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.vendors.openai.provider import SPEC
 from companion.providers.vendors.openai.provider import OpenAIProvider as OpenAI

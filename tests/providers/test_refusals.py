@@ -22,7 +22,8 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker
+from companion.kinds import Role
 from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy
 from companion.providers.wire import faults

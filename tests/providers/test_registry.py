@@ -12,7 +12,7 @@ import pytest
 
 import companion.providers
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers import AIProvider, MockAIProvider, Spec, registry
 
 

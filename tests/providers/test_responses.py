@@ -22,7 +22,8 @@ from companion.errors import (
     AIProviderTimeoutError,
     AIProviderUnavailableError,
 )
-from companion.flow import ChatDelta, ChatRequest, Message, Role, Speaker, Usage
+from companion.flow import ChatDelta, ChatRequest, Message, Speaker, Usage
+from companion.kinds import Role
 from companion.providers.client import Client
 from companion.providers.vendors import compatible
 from companion.providers.vendors.openai.dialect import OPENAI

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from companion.errors import AIProviderError, CompanionError, Kind
-from companion.flow import ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import ChatRequest, HearRequest, Message, Speaker, SpeakRequest
+from companion.kinds import Role
 from companion.providers import AIProviderFactory, load_config, registry
 from companion.providers.model_names import use_of
 from companion.providers.provider import AIProvider

@@ -22,7 +22,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Speaker, SpeakRequest
+from companion.kinds import Role
 from companion.net import origin
 from companion.providers import AIProviderFactory, registry
 from companion.providers.validator import inspect_key

@@ -20,8 +20,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import Role
 from companion.jobs import VideoProgress, VideoRequest
+from companion.kinds import Role
 from companion.providers import Client, MockAIProvider, registry
 from companion.providers.middleware import Budget, MemoryPurse
 from companion.providers.provider import AIProvider, Policy

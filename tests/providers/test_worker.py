@@ -17,7 +17,7 @@ import pytest
 
 from companion.children import look_at
 from companion.errors import AIProviderError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.engines import LOOKS, SILENCE_S, EngineJob, EngineProcess
 from companion.providers.here.process.pipe import (

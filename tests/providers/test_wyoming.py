@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from companion.providers import AIProviderFactory
 from companion.providers.vendors.wyoming import WyomingProvider
 from tests.audio.signals import samples
 from tests.servers.wyoming import WyomingServer
+from tests.waiting import until
 
 FRAME = b"\x10\x00" * 320
 
@@ -42,12 +43,6 @@ async def heard(provider: WyomingProvider, **asks: str) -> list[Transcript]:
 
 async def spoken(provider: WyomingProvider, text: str = "Good evening.", voice: str = "") -> list[Audio]:
     return [audio async for audio in provider.speak(SpeakRequest(text=text, voice=voice))]
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not is_so():  # noqa: ASYNC110 - another connection's state
-            await asyncio.sleep(0.01)
 
 
 async def fails(work: object) -> CompanionError:

@@ -22,8 +22,9 @@ from companion.app import Companion
 from companion.audio.virtual import CapturingPlayer
 from companion.conversation.turn_saver import TurnSaver
 from companion.events import Event, TurnFinished, UserSaid
-from companion.flow import FRAME_BYTES, ReplyState
+from companion.flow import FRAME_BYTES
 from companion.journal import changing, draft, keys, reserve, sounds, store, tables
+from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.settings import changed
 from companion.vault import MemoryVault

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from companion.app.opening import JournalOnDisk
-from companion.flow import FRAME_BYTES, ReplyState
+from companion.flow import FRAME_BYTES
 from companion.journal import store, writer
 from companion.journal.keys import Argon2Cost
 from companion.journal.store import SqlJournal
+from companion.kinds import ReplyState
 from companion.paths import find_home, write_atomically
 from companion.settings.layers import save
 from companion.vault import Vault

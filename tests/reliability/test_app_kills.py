@@ -14,8 +14,9 @@ from random import Random
 
 import pytest
 
-from companion.flow import ReplyState, TurnRecord
+from companion.flow import TurnRecord
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.records import Selection
 from tests.journal.conftest import bytes_on_disk

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from companion.errors import CompanionError
-from companion.flow import Role
+from companion.kinds import Role
 from companion.providers import registry
 from companion.providers.provider import AIProvider
 from tests.providers.test_contract import LONG, REQUEST, SERVERS

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from companion.events import Trouble
-from companion.flow import Role
+from companion.kinds import Role
 from companion.log import Secret, start_log
 from companion.net import origin
 from companion.paths import Home

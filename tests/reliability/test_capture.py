@@ -9,8 +9,9 @@ import pytest
 
 from companion.app.pool import ProviderPool, instead
 from companion.events import DataSent, Events
-from companion.flow import Message, Role, Speaker
+from companion.flow import Message, Speaker
 from companion.hosts import origin
+from companion.kinds import Role
 from companion.ledger import Cargo, destinations
 from companion.log import Secret
 from companion.net import Net

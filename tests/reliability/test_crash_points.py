@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ReplyState
 from companion.journal.store import SqlJournal, open_journal
+from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.settings.layers import load_settings
 from tests.reliability import point_child

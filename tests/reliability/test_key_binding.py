@@ -13,8 +13,9 @@ from aiohttp import web
 from companion.app.pool import ProviderPool
 from companion.errors import CompanionError, Kind
 from companion.events import Events
-from companion.flow import ChatRequest, HearRequest, Message, Role, Speaker, SpeakRequest
+from companion.flow import ChatRequest, HearRequest, Message, Speaker, SpeakRequest
 from companion.hosts import origin
+from companion.kinds import Role
 from companion.log import Secret
 from companion.net import Net
 from companion.providers import registry

@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 from companion import days
 from companion.gui import icons
 from companion.gui.theme import Look
+from companion.kinds import mood_name
 from companion.language import mark, tr
-from companion.records import Selection, mood_name
+from companion.records import Selection
 
 EVERYTHING = Selection()
 _MOST_LABELS = 20

@@ -5,8 +5,9 @@ from __future__ import annotations
 from companion import days
 from companion.days import When
 from companion.gui.clean import clean_text
+from companion.kinds import mood_name
 from companion.language import tr
-from companion.records import SessionRecord, mood_name
+from companion.records import SessionRecord
 
 
 def title_of(session: SessionRecord) -> str:

@@ -24,8 +24,9 @@ from companion.gui.labels import label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
 from companion.gui.transcript import Script
+from companion.kinds import mood_name
 from companion.language import mark, tr
-from companion.records import Hit, SessionRecord, SoundSide, mood_name
+from companion.records import Hit, SessionRecord, SoundSide
 
 _COLUMN_PX = 660
 _STOP = {"read": mark("Stop reading"), "recording": mark("Stop the recording")}

@@ -14,7 +14,8 @@ from companion.gui.theme import Look
 from companion.language import tr
 
 if TYPE_CHECKING:
-    from companion.flow import Role
+    from companion.gui.theme import Look
+    from companion.kinds import Role
     from companion.providers.provider import Spec
 
 RADIUS_PX = 14

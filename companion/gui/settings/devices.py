@@ -17,7 +17,7 @@ from companion.language import mark, tr
 
 if TYPE_CHECKING:
     from companion.audio.devices import Device
-    from companion.flow import VoiceInfo
+    from companion.kinds import VoiceInfo
 
 _ICON_PX = 14
 SILENCE_DB = -90.0

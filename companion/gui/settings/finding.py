@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from companion.flow import TURN_ROLES, Role
 from companion.gui.settings.host import SettingsHost
+from companion.kinds import TURN_ROLES, Role
 from companion.language import language, mark, tr
 from companion.settings import Page, all_fields
 

@@ -8,6 +8,7 @@ and beside what is not as usual stands the way back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import (
@@ -31,7 +32,9 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
 from companion.settings import Field, Settings, find_field, value_of
-from companion.settings.field import Value
+
+if TYPE_CHECKING:
+    from companion.settings.field import Value
 
 _SHORT_PX = 170
 _IN_SPIN = (10, 0, 0, 0)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
-    from companion.flow import Health, Role, Transcript, VoiceInfo
+    from companion.flow import Health, Transcript
     from companion.journal.backed_sounds import Held
     from companion.journal.backups import About, Backup
     from companion.journal.salvage import Joined
+    from companion.kinds import Role, VoiceInfo
     from companion.ledger import Destination
     from companion.log import Secret
     from companion.providers.catalogue import ModelEntry

@@ -13,12 +13,13 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError, Kind
-from companion.flow import TURN_ROLES, Health, Role
+from companion.flow import Health
 from companion.gui.focus import give
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import name_control, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
+from companion.kinds import TURN_ROLES, Role
 from companion.language import tr
 from companion.log import Secret
 from companion.providers.provider import Spec

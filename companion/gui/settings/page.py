@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,16 +25,18 @@ from PySide6.QtWidgets import QLabel, QLayout, QPushButton, QScrollArea, QVBoxLa
 
 from companion import tasks
 from companion.errors import CompanionError
+from companion.frozen import Frozen
 from companion.gui.settings.chips import Columns, FlowLayout
 from companion.gui.settings.form import FieldRow, dress, text_label
-from companion.gui.settings.host import SettingsHost
-from companion.gui.theme import Look
 from companion.language import Worded, tr
 from companion.settings import Page, all_fields
-from companion.settings.field import Value
 
 if TYPE_CHECKING:
     import asyncio
+
+    from companion.gui.settings.host import SettingsHost
+    from companion.gui.theme import Look
+    from companion.settings.field import Value
 
 _AROUND_PX = 60
 """What is seen beside a place that was looked for."""
@@ -43,8 +44,7 @@ Answers = Sequence[tuple[str, Callable[[], None]]]
 """Buttons beside a notice: what they say and do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageInfo(Worded):
+class PageInfo(Worded, Frozen):
     """One entry of the list at the left."""
 
     WORDS = frozenset({"title"})

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.focus import give
 from companion.gui.lines import LineButton
 from companion.gui.settings.card import ProviderCard
@@ -33,6 +33,7 @@ from companion.gui.settings.page import SettingsPage
 from companion.gui.settings.setup import ProviderSetup
 from companion.gui.settings.stand_ins import StandIns
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import tr
 from companion.net import is_this_computer
 from companion.providers.provider import Spec

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QW
 
 from companion.days import date_in_words
 from companion.errors import CompanionError
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.settings.form import labelled, name_control, narrow, text_label
 from companion.gui.settings.key_row import KeyRow
+from companion.kinds import Role
 from companion.language import tr
 from companion.net import origin
 from companion.providers.catalogue import Catalogue

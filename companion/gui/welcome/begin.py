@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from companion.gui.labels import ReadingLabel
 from companion.gui.settings.card import ChoiceCard
-from companion.gui.theme import Look
-from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
 from companion.language import mark, tr
+
+if TYPE_CHECKING:
+    from companion.gui.theme import Look
+    from companion.gui.welcome.host import WelcomeHost
 
 
 class BeginPage(WelcomePage):

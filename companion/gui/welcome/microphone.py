@@ -13,13 +13,14 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBox
 from companion.app import roles
 from companion.errors import CompanionError
 from companion.events import EngineInUse, Event
-from companion.flow import Role, Transcript
+from companion.flow import Transcript
 from companion.gui.announce import announce
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar, ListenButton, words_of
 from companion.gui.settings.form import dress, labelled, text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.kinds import Role
 from companion.language import mark, tr
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, ClassVar
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
-from companion.errors import CompanionError
 from companion.events import Trouble
 from companion.gui.labels import ReadingLabel
 from companion.gui.settings.form import dress
 from companion.gui.settings.page import Answers, SettingsPage
-from companion.gui.theme import Look
-from companion.gui.welcome.host import WelcomeHost
 from companion.language import tr
 
 if TYPE_CHECKING:
+    from companion.errors import CompanionError
     from companion.gui.settings.host import SettingsHost
+    from companion.gui.theme import Look
+    from companion.gui.welcome.host import WelcomeHost
 
 SIDE_BY_SIDE_SCALE = 1.3
 """Largest text with which two cards fit beside each other, and a title is set large."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.flow import Health, Role
+from companion.flow import Health
 from companion.gui.focus import give
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.form import labelled, text_label
@@ -17,6 +17,7 @@ from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -25,10 +24,12 @@ from PySide6.QtWidgets import (
 from companion.app.welcome import PAGES
 from companion.gui.announce import announce
 from companion.gui.labels import label
-from companion.gui.theme import Look
 from companion.language import tr
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
+
+    from companion.gui.theme import Look
     from companion.gui.welcome.host import WelcomeHost
     from companion.gui.welcome.page import WelcomePage
 

@@ -19,13 +19,12 @@ from companion.flow import (
     ChatDelta,
     ChatRequest,
     HearRequest,
-    Role,
     Speaker,
     SpeakRequest,
     Transcript,
     Usage,
-    VoiceInfo,
 )
+from companion.kinds import Role, VoiceInfo
 from companion.providers.provider import AIProvider, Policy, Spec, opened, simple_request
 
 if TYPE_CHECKING:

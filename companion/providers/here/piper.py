@@ -19,7 +19,8 @@ from companion.errors import (
     AIProviderNotSupportedError,
     CompanionError,
 )
-from companion.flow import Audio, Health, Role, SpeakRequest, VoiceInfo
+from companion.flow import Audio, Health, SpeakRequest
+from companion.kinds import Role, VoiceInfo
 from companion.language import mark, tr, trn
 from companion.providers.here import voices
 from companion.providers.here.models import measured

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-from companion.flow import VoiceInfo
+from companion.kinds import VoiceInfo
 from companion.language import tr
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind

@@ -20,7 +20,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import Health, HearRequest, Role, Transcript
+from companion.flow import Health, HearRequest, Transcript
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import ModelKind

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.ports import Call
 from companion.providers.middleware.reactions import (
     Middleware,

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, Role, SpeakRequest, Transcript, Usage
+from companion.flow import Audio, ChatDelta, ChatRequest, HearRequest, SpeakRequest, Transcript, Usage
+from companion.kinds import Role
 from companion.log import redact
 from companion.ports import Call
 from companion.providers.middleware.reactions import Middleware, is_job, is_meaningful, role_of

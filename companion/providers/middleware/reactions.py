@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import ChatDelta, HearRequest, Role, SpeakRequest
+from companion.flow import ChatDelta, HearRequest, SpeakRequest
+from companion.kinds import Role
 
 if TYPE_CHECKING:
     from companion.ports import Call

@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from companion.errors import CompanionError
-from companion.flow import ChatDelta, Role
+from companion.flow import ChatDelta
+from companion.kinds import Role
 from companion.ports import Call
 from companion.providers.middleware.reactions import Middleware, role_of
 from companion.providers.provider import Spec, opened

@@ -15,17 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderModelNotFoundError, CompanionError
-from companion.flow import (
-    Audio,
-    Health,
-    HearRequest,
-    Role,
-    SpeakRequest,
-    SpokenWord,
-    Transcript,
-    TurnSignal,
-    VoiceInfo,
-)
+from companion.flow import Audio, Health, HearRequest, SpeakRequest, SpokenWord, Transcript, TurnSignal
+from companion.kinds import Role, VoiceInfo
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, health, in_call
 from companion.providers.wire.languages import for_whisper, heard_in_any_language

@@ -12,9 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role, VoiceInfo
+from companion.kinds import Role, VoiceInfo
 from companion.paths import resources
-from companion.providers.provider import Spec
+from companion.providers.spec import Spec
 
 if TYPE_CHECKING:
     from companion.providers.vendors.openai.provider import OpenAIProvider

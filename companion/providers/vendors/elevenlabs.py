@@ -21,16 +21,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import (
-    Audio,
-    Health,
-    HearRequest,
-    Role,
-    SpeakRequest,
-    SpokenWord,
-    Transcript,
-    VoiceInfo,
-)
+from companion.flow import Audio, Health, HearRequest, SpeakRequest, SpokenWord, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.pcm import to_wav
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, health, in_call

@@ -25,7 +25,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Health, Message, Speaker
+from companion.kinds import Role
 from companion.language import tr
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from companion.bounds import MAX_STREAM, check_parts
 from companion.decoding import Bare, Decoder, NoSound
 from companion.errors import AIProviderError, CompanionError, Kind
-from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.flow import Audio, Health, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.language import tr
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.faults import CallContext, in_call

@@ -25,7 +25,7 @@ from transformers import AutoModel, AutoTokenizer  # type: ignore[import-not-fou
 
 from companion.care.network import CLASSES
 from companion.care.words import plain
-from companion.flow import Severity
+from companion.kinds import Severity
 from companion.paths import resources
 from tests.care.sets import HERE, alternatives, examples_of, lines_of, of_the_program, other_days
 

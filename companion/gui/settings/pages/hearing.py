@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from companion.flow import Role
 from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
@@ -10,6 +9,7 @@ from companion.gui.settings.page import PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind

@@ -12,13 +12,13 @@ from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
-from companion.flow import TURN_ROLES, Role
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
 from companion.hosts import is_this_computer
+from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
 from companion.ledger import Cargo, Destination, Traffic
 from companion.net import environment_proxy

@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import labelled, narrow, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.log import Secret
 from companion.settings.declared import Server

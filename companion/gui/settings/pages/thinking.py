@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
-from companion.flow import Role
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
@@ -17,6 +16,7 @@ from companion.gui.settings.role_page import RolePage
 from companion.gui.settings.spending import SpentBar
 from companion.gui.settings.trial import MIND, Trial
 from companion.gui.theme import Look
+from companion.kinds import Role
 from companion.language import tr
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.provider import Spec

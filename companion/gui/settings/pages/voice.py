@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
-from companion.flow import Role, VoiceInfo
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import ListenButton, words_of
 from companion.gui.settings.form import name_control, text_label
@@ -23,6 +22,7 @@ from companion.gui.settings.page import PageInfo
 from companion.gui.settings.parts import PartCard
 from companion.gui.settings.role_page import RolePage
 from companion.gui.theme import Look
+from companion.kinds import Role, VoiceInfo
 from companion.language import tr
 from companion.providers.here.builtin import SPEC as BUILTIN
 from companion.providers.here.models.listing import ModelKind, usual

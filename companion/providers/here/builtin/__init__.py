@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from companion.flow import Role, VoiceInfo
+from companion.kinds import Role, VoiceInfo
 from companion.language import mark
-from companion.providers.provider import Spec
+from companion.providers.spec import Spec
 
 if TYPE_CHECKING:
     from companion.providers.here.builtin.provider import PROVIDER, BuiltinProvider

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
-from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.flow import Audio, Health, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.language import tr
 from companion.providers.here.builtin import SPEC, VOICES
 from companion.providers.here.models.store import ModelStore

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from companion.practices import Practice, find_practice, steps_done
+from companion.providers.here.guide.danger import answer_to_danger
 from companion.providers.here.guide.foreign import in_their_language
 from companion.providers.here.guide.lexicon import HARD
 from companion.providers.here.guide.noticing import (
     Felt,
     Noticed,
-    find_emergency,
-    is_taken_back,
     notice,
     wishes_of,
 )
 from companion.providers.here.guide.occasions import BRIEF
 from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
+from companion.providers.here.guide.translated import CLOSES_WITHIN, FREE, LETS_GO, NEVER_ASKED
 from companion.providers.here.guide.turning import (
     happened,
     is_event,
@@ -28,10 +28,15 @@ from companion.providers.here.guide.turning import (
     needs_quotes,
     sounds_like_an_order,
 )
-from companion.providers.here.guide.wording import SENTENCE_END, Wording, load_wordings
+from companion.providers.here.guide.wording import (
+    SENTENCE_END,
+    Wording,
+    is_one_question,
+    load_wordings,
+    say_alone,
+    say_only,
+)
 
-_EMERGENCY_ECHO = 3
-"""For so many messages after an emergency was spoken of, the guide keeps pointing to people."""
 _LONG_WORDS = 45
 """A message of this length has said enough to be answered without a question."""
 _SOME_WORDS, _MANY_WORDS = 9, 25
@@ -40,13 +45,8 @@ _QUIET_SHARE, _SILENT_SHARE = 0.38, 0.1
 """How many of the other answers end without a question; and of those that say nothing back."""
 _MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
-_LETS_GO = ("goodbye", "good night", "thanks")
-_NEVER_ASKED = frozenset({"no questions", "leave it", "pause", "complaint", "private"})
-"""These are answered without a question."""
 _ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
-_CLOSES_WITHIN = 6
-"""Answers after the last step in which a practice is closed; later, its closing may only not be sent along any more."""
 _FIRST_GENERAL = 3
 """Of the general questions, written with those that fit nearly anything first, one of so many."""
 _LIVING = frozenset({"people", "animals"})
@@ -61,33 +61,27 @@ _POINTS = frozenset({"it", "that", "this", "them", "him", "her", "they", "there"
 _OF_THE_PAST = re.compile(r"\b(?:was|did|happened)\b")
 _TOPIC_LINE = re.compile(r"(?:You speak of|We can stay with|Some of this is about) ")
 """What is left out before a question about the same."""
-_FREE = "open-reflection"
-"""The practice whose questions follow what was said."""
 
 
 def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: random.Random) -> str:
     """The answer to the last of `said`, the person's messages."""
     noticed = notice(said[-1])
-    if noticed.occasion in {"crisis", "danger"}:
-        return _answer_emergency(noticed.occasion, wording)
-    if any(map(find_emergency, earlier := said[-1 - _EMERGENCY_ECHO : -1])):
-        if is_taken_back(said[-1]):
-            return _answer_safe(wording)
-        if not any(map(is_taken_back, earlier)) and noticed.occasion not in _LETS_GO:
-            return _answer_after_emergency(wording)
-    if noticed.language is not None or noticed.occasion in ("greeting", *_LETS_GO):
-        found = in_their_language(noticed, said[-1], wording)
-        if found:
-            return found
     pools = load_wordings()
+    in_danger = answer_to_danger(said, wording, pools, lets_go=noticed.occasion in LETS_GO)
+    if in_danger:
+        return in_danger
+    if noticed.language is not None and (found := in_their_language(noticed, said[-1], wording)):
+        return found
     if noticed.occasion == "language":
-        return _say_alone("no english", wording)
-    if noticed.occasion in _LETS_GO:
-        return _say_alone(noticed.occasion, wording)
+        return say_alone("no english", wording, load_wordings())
+    if noticed.occasion in LETS_GO:
+        return say_alone(noticed.occasion, wording, load_wordings())
     if noticed.occasion == "private":
-        return " ".join(filter(wording.is_new, pools["private"])) or _say_alone("open", wording)
-    if noticed.occasion in _NEVER_ASKED:
-        return _say_only(noticed.occasion, wording)
+        return " ".join(filter(wording.is_new, pools["private"])) or say_alone(
+            "open", wording, load_wordings()
+        )
+    if noticed.occasion in NEVER_ASKED:
+        return say_only(noticed.occasion, wording, load_wordings())
     return _answer_told(noticed, said, wording, practice_name, chance)
 
 
@@ -103,25 +97,25 @@ def _answer_told(
     is_over = practice.is_over(step)
     if (
         is_over
-        and step < len(practice.steps) + _CLOSES_WITHIN
+        and step < len(practice.steps) + CLOSES_WITHIN
         and _may_close(noticed, practice)
         and wording.is_new(SENTENCE_END.split(_closing_of(practice))[0])
     ):
         return _close(practice, said, noticed, wording)
-    if noticed.occasion in BRIEF and practice.name != _FREE and not is_over:
+    if noticed.occasion in BRIEF and practice.name != FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
     wants = wishes_of(said)
     is_plain = not (wants.no_echo and not noticed.occasion)
     statements = _statements(noticed, wording, said[-1]) if is_plain else []
-    if is_over and practice.name != _FREE and not statements:
-        return _say_alone("after", wording)
+    if is_over and practice.name != FREE and not statements:
+        return say_alone("after", wording, load_wordings())
     if wants.no_questions or _may_be_quiet(noticed, statements, practice, step, chance):
         pool = (
             "loss" if noticed.is_loss else "joy stay" if noticed.is_joy else "room" if statements else "open"
         )
         return " ".join([*statements, wording.say_any(pools[pool], pools["again"])])
     moment = (
-        _moment(noticed) if practice.name == _FREE and is_plain and chance.random() < _MOMENT_SHARE else ""
+        _moment(noticed) if practice.name == FREE and is_plain and chance.random() < _MOMENT_SHARE else ""
     )
     if moment:
         statements = _statements(noticed, wording, said[-1], moment)
@@ -138,7 +132,7 @@ def _may_close(noticed: Noticed, practice: Practice) -> bool:
     """Whether a practice may end with this answer; an open talk only where they say so themselves."""
     if noticed.occasion not in _ANSWERS or noticed.is_loss or noticed.asks or noticed.wants:
         return False
-    return practice.name != _FREE or noticed.winds_down
+    return practice.name != FREE or noticed.winds_down
 
 
 def _may_be_quiet(
@@ -149,14 +143,14 @@ def _may_be_quiet(
         noticed.occasion
         or noticed.asks
         or noticed.wants
-        or (practice.name != _FREE and not practice.is_over(step))
+        or (practice.name != FREE and not practice.is_over(step))
     ):
         return False
     is_heavy = noticed.is_loss or any(felt.kind.name == HARD and felt.degree for felt in noticed.felt)
     is_said_back = any(
         line not in load_wordings()["much"] and not _TOPIC_LINE.match(line) for line in statements
     )
-    is_over = practice.is_over(step) and practice.name != _FREE
+    is_over = practice.is_over(step) and practice.name != FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
         return not statements and (is_heavy or chance.random() < _SILENT_SHARE)
@@ -284,19 +278,6 @@ def _lightness(clause: str, noticed: Noticed) -> tuple[int, int]:
     return -sum(topic.words in clause for topic in noticed.topics), -min(len(clause), 60)
 
 
-def _say_alone(pool: str, wording: Wording) -> str:
-    """A sentence that is a whole answer, so that there has to be one."""
-    pools = load_wordings()
-    return wording.say(pools[pool]) or wording.say_any([*pools[pool], *pools["open"]], pools["again"])
-
-
-def _say_only(pool: str, wording: Wording) -> str:
-    """A sentence and perhaps what follows from it, without a question."""
-    pools = load_wordings()
-    after = wording.say(pools.get(f"{pool} after", ())) if f"{pool} after" in pools else ""
-    return f"{_say_alone(pool, wording)} {after}".strip()
-
-
 def _say_feeling(felt: Felt, wording: Wording) -> str:
     pool = load_wordings()["feeling" if felt.be else "feeling alone"]
     return wording.say(pool, {"be": felt.be, "word": f"{felt.degree} {felt.word}".strip()})
@@ -325,13 +306,13 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         if asked:
             return asked
     own = () if practice.is_over(step) else practice.steps[practice.step_index(step)].questions
-    plain = [question for question in own if _is_one_question(question)]
+    plain = [question for question in own if is_one_question(question)]
     linked = [question for question in own if "{topic}" in question and question.count("?") == 1]
     for topic in noticed.topics[:1]:
         asked = say(linked, {"topic": topic.words}) if linked else ""
         if asked:
             return asked
-    if practice.name == _FREE or practice.is_over(step):
+    if practice.name == FREE or practice.is_over(step):
         asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment))), "")
         if asked:
             return asked
@@ -447,32 +428,3 @@ def _first_and_last(said: Sequence[str]) -> list[Topic]:
         topics = notice(text).topics
         found += [topic for topic in topics if topic.is_own or topic.kind.name in _LIVING][:1]
     return found[:1] + [topic for topic in found[-1:] if topic.words != found[0].words]
-
-
-def _answer_emergency(occasion: str, wording: Wording) -> str:
-    """Says what it is and who can help, each time; in the same words only when there are no others left."""
-    pools = load_wordings()
-    parts = (occasion, f"{occasion} help", "emergency asked")
-    first = [pools[part][0] for part in parts]
-    if all(map(wording.is_new, first)):
-        return " ".join(first)
-    leads = pools["again"], pools["again"], pools["again asked"]
-    return " ".join(wording.say_any(pools[part], lead) for part, lead in zip(parts, leads, strict=True))
-
-
-def _answer_after_emergency(wording: Wording) -> str:
-    pools = load_wordings()
-    statement = wording.say(pools["emergency after"]) or wording.say_any(pools["open"], pools["again"])
-    return f"{statement} {wording.say_any(pools['emergency asked'], pools['again asked'])}"
-
-
-def _answer_safe(wording: Wording) -> str:
-    """They are safe, or it was not meant so: that is believed, and not spoken of again."""
-    pools = load_wordings()
-    asked = wording.say_any([*pools["safe asked"], *pools["general asked"]], pools["again asked"])
-    return f"{_say_alone('safe', wording)} {asked}"
-
-
-def _is_one_question(text: str) -> bool:
-    """Whether a practice's question, which a person may have written, is fit to end an answer."""
-    return text.endswith("?") and text.count("?") == 1 and "{" not in text and not SENTENCE_END.search(text)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from companion.care.corrections import TAKEN_BACK
 from companion.care.recognise import by_rules
 from companion.care.words import plain
-from companion.flow import Concern, Severity
+from companion.kinds import Concern, Severity
 from companion.practices import Wish, wish_in
 from companion.providers.here.guide.clauses import SUBJECTS, Clause, cut_clauses, is_rough, is_verb
 from companion.providers.here.guide.lexicon import HARD, Language, Lexicon, Subject, load_lexicon
@@ -235,6 +235,8 @@ _DENIED = re.compile(r"\bnot (?:my|our|the|a|an|his|her|their) [\w'-]+,?", re.IG
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _MARKS = re.compile(r"[.,!?;:।…\"„“”«»¡¿()]")
 _MOST_CHARS = 4000
+_FEWEST_ENGLISH = 3
+"""Words that tell that somebody speaks English where the interface does not."""
 
 
 def find_emergency(text: str) -> str:
@@ -378,6 +380,24 @@ def _other_language(text: str, plain: str, words: Sequence[str], lexicon: Lexico
     best = max(lexicon.languages, key=lambda language: sum(word in language.words for word in words))
     found = sum(word in best.words for word in words)
     return best if found >= 2 and found > english and 3 * found >= len(words) else None
+
+
+def language_of(text: str, of_interface: Language | None) -> Language | None:
+    """The language of `text` where that is plain, one without a code for English; None: a word or two do not tell.
+
+    Args:
+        of_interface: where it is given, only what is plainly English is.
+    """
+    lexicon = load_lexicon()
+    plain = plain_words(text[:_MOST_CHARS])
+    words = plain.split()
+    found = _other_language(text, plain, words, lexicon)
+    if found is not None and found.name:
+        return found
+    english = sum(word in lexicon.known for word in words)
+    theirs = sum(word in of_interface.words for word in words) if of_interface is not None else 0
+    is_english = len(words) >= _FEWEST_ENGLISH and 3 * english >= 2 * len(words) and english > theirs
+    return Language() if is_english else None
 
 
 def _find_contrast(clauses: Sequence[Clause], lexicon: Lexicon, *, is_rough: bool) -> tuple[str, str] | None:

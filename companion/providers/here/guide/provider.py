@@ -12,18 +12,11 @@ import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from companion.flow import ChatDelta, ChatRequest, Role, Speaker
-from companion.language import mark
-from companion.providers.provider import AIProvider, Spec
+from companion.flow import ChatDelta, ChatRequest, Speaker
+from companion.language import language
+from companion.providers.here.guide import SPEC
+from companion.providers.provider import AIProvider
 
-SPEC = Spec(
-    name="guide",
-    display_name=mark("Offline guide"),
-    roles=frozenset({Role.THINKS}),
-    aliases=("offline",),
-    default_models={Role.THINKS: "guide"},
-    summary="Written rules on this computer that reflect back and ask; no AI model, and nothing leaves this computer.",
-)
 _CANNOT = ("tools", "schema", "images", "sounds")
 _NO_USE_FOR = (
     "temperature",
@@ -53,10 +46,13 @@ class Guide(AIProvider):
 
     async def warm(self) -> None:
         from companion.providers.here.guide.lexicon import load_lexicon
+        from companion.providers.here.guide.tongues import load_tongue, spoken
         from companion.providers.here.guide.wording import load_wordings
 
         load_lexicon()
         load_wordings()
+        if language() in spoken():
+            load_tongue(language())
 
 
 PROVIDER = Guide
@@ -82,14 +78,22 @@ def write_answer(request: ChatRequest) -> str:
 
     from companion.providers.here.guide.answering import answer
     from companion.providers.here.guide.recalling import recalled
-    from companion.providers.here.guide.wording import Wording
+    from companion.providers.here.guide.tongues import tongue_of
+    from companion.providers.here.guide.translated import answer_in
+    from companion.providers.here.guide.wording import Wording, load_wordings
 
     said_by_user = [message.content for message in request.messages if message.role is Speaker.USER] or [""]
     answers = [message.content for message in request.messages if message.role is Speaker.ASSISTANT]
     seed = "\x1f".join([request.practice, *said_by_user, *answers]).encode("utf-8", "replace")
     chance = random.Random(int.from_bytes(blake2b(seed, digest_size=8).digest(), "big"))
     wording = Wording(answers, chance)
-    brought_up, is_asked = recalled(request.messages, wording)
+    tongue = tongue_of(said_by_user)
+    pools = load_wordings(tongue.code if tongue is not None else "")
+    brought_up, is_asked = recalled(request.messages, wording, pools)
     if is_asked:
         return brought_up
-    return f"{brought_up} {answer(said_by_user, wording, request.practice, chance)}".strip()
+    if tongue is not None:
+        found = answer_in(tongue, said_by_user, wording, request.practice, chance)
+    else:
+        found = answer(said_by_user, wording, request.practice, chance)
+    return f"{brought_up} {found}".strip()

@@ -6,23 +6,24 @@ Only where they ask about what was, or where it bears so strongly on what they s
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from companion.flow import EARLIER, Message
-from companion.providers.here.guide.wording import SENTENCE_END, Wording, load_wordings
+from companion.providers.here.guide.wording import SENTENCE_END, Wording
 
 _STRONG = 0.95
 _LONGEST = 140
 """Characters that are quoted."""
 
 
-def recalled(messages: Sequence[Message], wording: Wording) -> tuple[str, bool]:
+def recalled(
+    messages: Sequence[Message], wording: Wording, pools: Mapping[str, tuple[str, ...]]
+) -> tuple[str, bool]:
     """(the sentence, or empty; whether it answers what they asked)."""
     try:
         notes = json.loads(messages[0].metadata.get(EARLIER, "[]")) if messages else []
     except ValueError:
         return "", False
-    pools = load_wordings()
     for note in notes:  # the newest first
         is_asked = bool(note["asked"])
         quote = _beginning(note["text"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
+from companion.language import tr
 from companion.paths import resources
 from companion.providers.here.guide.lexicon import read_sections
 
@@ -33,7 +34,7 @@ class Wording:
         self._cut = tuple(
             _bare(answer.strip())
             for answer in map(_last_sentence, answers)
-            if answer and answer[-1] not in ".!?"
+            if answer and answer[-1] not in ".!?।"
         )
         self._chance = chance
 
@@ -68,12 +69,37 @@ class Wording:
         return bare not in self._said and not any(cut and bare.startswith(cut) for cut in self._cut)
 
 
-@lru_cache(maxsize=1)
-def load_wordings() -> Mapping[str, tuple[str, ...]]:
-    """Occasion -> the sentences for it."""
-    sections = read_sections(resources() / "guide" / "wordings.md")
+def say_alone(pool: str, wording: Wording, pools: Mapping[str, tuple[str, ...]]) -> str:
+    """A sentence that is a whole answer, so that there has to be one."""
+    return wording.say(pools[pool]) or wording.say_any([*pools[pool], *pools["open"]], pools["again"])
+
+
+def say_only(pool: str, wording: Wording, pools: Mapping[str, tuple[str, ...]]) -> str:
+    """A sentence and perhaps what follows from it, without a question."""
+    after = wording.say(pools.get(f"{pool} after", ()))
+    return f"{say_alone(pool, wording, pools)} {after}".strip()
+
+
+def is_one_question(text: str) -> bool:
+    """Whether a practice's question, which a person may have written, is fit to end an answer."""
+    return text.endswith("?") and text.count("?") == 1 and "{" not in text and not SENTENCE_END.search(text)
+
+
+def load_wordings(code: str = "") -> Mapping[str, tuple[str, ...]]:
+    """Occasion -> the sentences for it, in English or the language of `code`; pages are called as the window calls them."""
+    return _load_wordings(code, tr("Thinking"), tr("Privacy"))
+
+
+@lru_cache(maxsize=4)
+def _load_wordings(code: str, thinking: str, privacy: str) -> Mapping[str, tuple[str, ...]]:
+    sections = read_sections(resources() / "guide" / code / "wordings.md")
     return {
-        title: tuple(line[1:].strip() for line in lines if line.startswith("-")) for title, lines in sections
+        title: tuple(
+            line[1:].strip().replace("{thinking}", thinking).replace("{privacy}", privacy)
+            for line in lines
+            if line.startswith("-")
+        )
+        for title, lines in sections
     }
 
 

@@ -24,7 +24,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import ChatDelta, ChatRequest, Health, Message, Role, Speaker
+from companion.flow import ChatDelta, ChatRequest, Health, Message, Speaker
+from companion.kinds import Role
 from companion.language import mark, tr
 from companion.providers.here.mind import library
 from companion.providers.here.mind.library import LocalModel, Pace

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
-from companion.flow import Role
+from companion.kinds import Role
 from companion.language import Worded, tr
 from companion.paths import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ModelKind(StrEnum):

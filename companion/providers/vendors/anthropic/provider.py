@@ -13,7 +13,8 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderInvalidRequestError, CompanionError
-from companion.flow import ChatDelta, ChatRequest, Health, Role
+from companion.flow import ChatDelta, ChatRequest, Health
+from companion.kinds import Role
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.anthropic.messages import Reply, compose
 from companion.providers.wire.bodies import json_body

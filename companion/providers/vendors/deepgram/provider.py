@@ -17,7 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import AIProviderModelNotFoundError, CompanionError
-from companion.flow import Audio, Health, HearRequest, Role, SpeakRequest, Transcript, VoiceInfo
+from companion.flow import Audio, Health, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.deepgram.wire import (
     MOST_FLUSHES,

@@ -16,17 +16,8 @@ from urllib.parse import quote
 
 from companion.bounds import MAX_MESSAGE
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, CompanionError, Kind
-from companion.flow import (
-    Audio,
-    ChatDelta,
-    ChatRequest,
-    Health,
-    HearRequest,
-    Role,
-    SpeakRequest,
-    Transcript,
-    VoiceInfo,
-)
+from companion.flow import Audio, ChatDelta, ChatRequest, Health, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
 from companion.providers.wire.faults import CallContext, health, in_call, our_own, until_over

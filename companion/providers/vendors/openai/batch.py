@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from companion.errors import AIProviderError
-from companion.flow import ChatDelta, ChatRequest, Role
+from companion.flow import ChatDelta, ChatRequest
 from companion.jobs import BatchAnswer, BatchProgress, BatchRequest
+from companion.kinds import Role
 from companion.providers.catalogue import Catalogue
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai import chat, responses

@@ -23,17 +23,8 @@ from companion.errors import (
     CompanionError,
     Kind,
 )
-from companion.flow import (
-    Audio,
-    ChatDelta,
-    ChatRequest,
-    Health,
-    HearRequest,
-    Role,
-    SpeakRequest,
-    Transcript,
-    VoiceInfo,
-)
+from companion.flow import Audio, ChatDelta, ChatRequest, Health, HearRequest, SpeakRequest, Transcript
+from companion.kinds import Role, VoiceInfo
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai import responses
