@@ -24,6 +24,7 @@ _LONGEST_CLEANED = 4 * LONGEST_CHARS
 """What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
 class Composer(QFrame):
@@ -150,6 +151,8 @@ class _Field(QPlainTextEdit):
         if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.sent.emit()
             event.accept()
+        elif event.key() in _PAGES and not self.verticalScrollBar().maximum():
+            event.ignore()  # all that is written is seen: the page above is turned
         else:
             super().keyPressEvent(event)
 

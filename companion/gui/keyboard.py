@@ -36,6 +36,7 @@ class Keyboard:
                 "search": window.pages.look_for,
                 "mute": lambda: host.mute(not window.is_muted),
                 "read": self.read_on,
+                "now": window.page.jump_to_now,
                 "go on": lambda: host.act(Action.CONTINUE),
                 "escape": self.escape,
                 "larger": lambda: window.text_size_wanted.emit(1),

@@ -24,6 +24,8 @@ EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
 READ_KEY = "Ctrl+R"
 """Silences the voice; the answer goes on, to be read."""
+NOW_KEY = "Ctrl+Down"
+"""Leads back to what sounds now."""
 GO_ON_KEY = "Ctrl+G"
 """Goes on with an answer that was cut off."""
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 
 from companion.frozen import Frozen
-from companion.gui.keys import EVERYWHERE, GO_ON_KEY, READ_KEY, key_name, key_named
+from companion.gui.keys import EVERYWHERE, GO_ON_KEY, NOW_KEY, READ_KEY, key_name, key_named
 from companion.language import Worded, mark, tr
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ SHORTCUTS: Mapping[str, Keys] = {
     ),
     "go on": Keys(keys=(GO_ON_KEY,), does="Go on with an answer that was cut off"),
     "read": Keys(keys=(READ_KEY,), does="Silence the voice and read: the answer goes on"),
+    "now": Keys(keys=(NOW_KEY,), does="Go back to what is said now, where you have scrolled away"),
     "mute": Keys(keys=("Ctrl+M",), does="Close the open microphone of hands-free talking, or open it again"),
     "new": Keys(keys=("Ctrl+N",), does="Begin a new reflection"),
     "private": Keys(
