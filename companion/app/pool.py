@@ -465,25 +465,19 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        address = self._key_address(spec)
-        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
         self._keys = {}
 
     async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
-        """What it returns brings the key back, for the address it was for."""
         vault: Vault = await self._vault()
-        provider = registry.find(name).name
-        state = await vault.describe(provider)
-        key = await vault.get(provider, state.origin) if state.origin else None
         try:
-            await vault.remove(provider)
+            kept = await vault.remove(registry.find(name).name)
         finally:
             self._keys = {}
 
         async def bring_back() -> None:
-            if key is not None:
-                await vault.put(provider, key, state.origin, this_run_only=state.where == "memory")
-                self._keys = {}
+            await kept()
+            self._keys = {}
 
         return bring_back
 
@@ -493,8 +487,7 @@ class ProviderPool:
 
     def _key_address(self, spec: Spec) -> str:
         """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        settings = self._settings()
-        own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:

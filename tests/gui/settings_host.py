@@ -266,10 +266,7 @@ class StagedHost:
         await self.vault.put(provider, key, self._origin(provider), this_run_only=this_run_only)
 
     async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
-        key = await self.vault.get(provider, self._origin(provider))
-        await self.vault.remove(provider)
-        assert key is not None
-        return lambda: self.save_key(provider, key)
+        return await self.vault.remove(provider)
 
     async def key_state(self, provider: str) -> KeyState:
         return await self.vault.describe(provider)
