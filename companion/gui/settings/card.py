@@ -105,6 +105,7 @@ class ProviderCard(ChoiceCard):
         self.spec = spec
         self.is_open = False
         self.setAutoExclusive(False)
+        self.setProperty("role", "choice")
 
     def show_state(self, text: str, kind: str, *, is_active: bool, is_open: bool) -> None:
         """`kind` is a text type of the style sheet: good, warn, small."""
