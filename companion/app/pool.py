@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -473,15 +474,13 @@ class ProviderPool:
     async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
         vault: Vault = await self._vault()
         try:
-            kept = await vault.remove(registry.find(name).name)
+            return partial(self._bring_back, await vault.remove(registry.find(name).name))
         finally:
             self._keys = {}
 
-        async def bring_back() -> None:
-            await kept()
-            self._keys = {}
-
-        return bring_back
+    async def _bring_back(self, removed: Callable[[], Awaitable[None]]) -> None:
+        await removed()
+        self._keys = {}
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
