@@ -5,13 +5,17 @@ Enter sends, Shift+Enter breaks the line; the draft stays until it is sent.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from companion.gui.clean import breakable, clean_text, unbroken
+from companion.gui.keys import HARMLESS
 from companion.gui.labels import label
+from companion.gui.positions import accent, alive
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ _LONGEST_CLEANED = 4 * LONGEST_CHARS
 """What is longer does not fit, cleaned or not."""
 _MOST_LINES = 6
 _PADDING_PX = 11
+_PAGES = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
 class Composer(QFrame):
@@ -68,6 +73,20 @@ class Composer(QFrame):
     @property
     def has_focus(self) -> bool:
         return self.field.hasFocus()
+
+    @staticmethod
+    def begins_with(event: QKeyEvent) -> bool:
+        """Whether a key pressed elsewhere is meant for the field: it writes a sign or the accent of one, or pastes."""
+        if event.matches(QKeySequence.StandardKey.Paste):
+            return True
+        alone = event.modifiers() & ~HARMLESS == Qt.KeyboardModifier.NoModifier
+        writes = event.text().isprintable() and bool(event.text().strip())
+        return alone and (writes or bool(accent(event.key())))
+
+    def begin(self, event: QKeyEvent) -> None:
+        """The field has the focus, and what the key writes."""
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.field.keyPressEvent(event)
 
     def clear(self) -> None:
         self.field.clear()
@@ -144,12 +163,25 @@ class _Field(QPlainTextEdit):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(0)
+        self._waiting = 0
+        """The key of an accent that waits for its letter: pressed elsewhere, where no input method joins the two."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if accent(event.key()):
+            self._waiting = event.key()
+        elif self._waiting and event.text():
+            self.insertPlainText(_joined(event.text(), self._waiting))
+            self._waiting = 0
+        else:
+            self._write(event)
+
+    def _write(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.sent.emit()
             event.accept()
+        elif event.key() in _PAGES and not self.verticalScrollBar().maximum():
+            event.ignore()  # all that is written is seen: the page above is turned
         else:
             super().keyPressEvent(event)
 
@@ -176,6 +208,7 @@ class _Field(QPlainTextEdit):
         self.focused.emit(True)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._waiting = 0
         super().focusOutEvent(event)
         self.focused.emit(False)
 
@@ -184,3 +217,11 @@ class _Field(QPlainTextEdit):
         lines = max(1, min(_MOST_LINES, int(self.document().size().height())))
         above = max(0, (self.height() - lines * self.fontMetrics().lineSpacing()) // 2)
         self.setViewportMargins(0, above, 0, 0)
+
+
+def _joined(text: str, waiting: int) -> str:
+    """A letter under the accent that waited; a space gives the accent alone, and what cannot be joined stays as it is."""
+    if not text.isprintable():
+        return ""
+    joined = unicodedata.normalize("NFC", text + accent(waiting))
+    return chr(alive(waiting)) if text == " " else joined if len(joined) == 1 else text

@@ -1,4 +1,4 @@
-"""What keys do in the window, beside the talk key. Main thread."""
+"""What keys do in the window. Main thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 
 from companion.errors import Action
 from companion.events import Phase
-from companion.gui.shortcuts import bind
+from companion.gui.keys import TalkKeys
+from companion.gui.shortcuts import bind, press_by_place
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -17,8 +18,20 @@ if TYPE_CHECKING:
     from companion.gui.window import Window
 
 
+def talk_keys(window: Window, host: WindowHost) -> TalkKeys:
+    """The talk key and what it does."""
+    return TalkKeys(
+        window,
+        may_talk=lambda: window.shows_talk,
+        pressed=host.press_talk,
+        released=host.release_talk,
+        lost=host.focus_lost,
+        otherwise=press_by_place,
+    )
+
+
 class Keyboard:
-    """One per window."""
+    """All other keys. One per window."""
 
     def __init__(self, window: Window, host: WindowHost) -> None:
         self._window, self._host = window, host
@@ -36,6 +49,7 @@ class Keyboard:
                 "search": window.pages.look_for,
                 "mute": lambda: host.mute(not window.is_muted),
                 "read": self.read_on,
+                "now": window.page.jump_to_now,
                 "go on": lambda: host.act(Action.CONTINUE),
                 "escape": self.escape,
                 "larger": lambda: window.text_size_wanted.emit(1),
@@ -47,6 +61,13 @@ class Keyboard:
                 "quit": window.leave,
             },
         )
+
+    def start(self) -> None:
+        """After the first frame: keys talk, and a screen reader is told what things are."""
+        from companion.gui.roles import tell_roles
+
+        tell_roles()
+        self._window.keys.start()
 
     def read_on(self) -> None:
         """The voice falls silent; what is still to come is only shown."""

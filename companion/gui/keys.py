@@ -24,12 +24,14 @@ EVERYWHERE = "F9"
 """Talks in text fields and on other pages, too."""
 READ_KEY = "Ctrl+R"
 """Silences the voice; the answer goes on, to be read."""
+NOW_KEY = "Ctrl+Down"
+"""Leads back to what sounds now."""
 GO_ON_KEY = "Ctrl+G"
 """Goes on with an answer that was cut off."""
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
 _KEY_BITS = 0x01FFFFFF
 """Of a key with its modifiers: the key."""
-_HARMLESS = (
+HARMLESS = (
     Qt.KeyboardModifier.KeypadModifier
     | Qt.KeyboardModifier.ShiftModifier
     | Qt.KeyboardModifier.GroupSwitchModifier
@@ -76,6 +78,7 @@ class TalkKeys(QObject):
         window: where the talk key works; `EVERYWHERE` works in every window of the application.
         may_talk: whether the talk key means talking on the page shown now.
         pressed, released, lost: what to call; `lost` when the release can never arrive.
+        otherwise: given a key press that does not talk, and the key's number; True: it has done something.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class TalkKeys(QObject):
         pressed: Callable[[], None],
         released: Callable[[], None],
         lost: Callable[[], None],
+        otherwise: Callable[[QKeyEvent, int], bool] = lambda *_: False,
     ) -> None:
         super().__init__(window)
         self._key = _SPACE
@@ -94,6 +98,7 @@ class TalkKeys(QObject):
         self._may_talk = may_talk
         self._calls = {hold.Change.DOWN: pressed, hold.Change.UP: released, hold.Change.LOST: lost}
         self._state = hold.State()
+        self._otherwise = otherwise
         self._number: int | None = None
         """Where the talk key lies on this keyboard, once it was seen."""
         self._last = (0, 0)
@@ -160,16 +165,17 @@ class TalkKeys(QObject):
                     talks=talks,
                 )
             )
-        if is_held or talks:
+        if is_held or talks or (kind is QEvent.Type.KeyPress and self._otherwise(event, number)):
             event.accept()
-        return is_held or talks
+            return True
+        return False
 
     def _talks(self, event: QKeyEvent, number: int) -> bool:
         key = alive(event.key())
         self._last = key, number
         if key == self.key:
             self._number = number
-        if event.modifiers() & ~_HARMLESS or QApplication.activePopupWidget() is not None:
+        if event.modifiers() & ~HARMLESS or QApplication.activePopupWidget() is not None:
             return False
         if key == self._everywhere:
             return True

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from companion.gui import formulas
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -22,13 +23,16 @@ MOST_CELLS = 240
 """A larger table is set as lines: laying out its cells would hold the window up."""
 _SCHEMES = ("http:", "https:", "mailto:")
 _MARKUP = re.compile(
-    r"[*_`\[~|]|<[A-Za-z/!?]|\\[!-/:-@\[-`{-~]|&#?\w+;|://|www\.|\w@\w"
+    r"[*_`\[~|]|\$[^\s\d]|<[A-Za-z/!?]|\\(?:[!-/:-@\[-`{-~]|$)|&#?\w+;|://|www\.|\w@\w"
     r"|^\s{0,3}(?:[#>]|[-+]\s|\d{1,9}[.)]\s|[-=]{2,}\s*$)|^(?: {4}|\t)",
     re.MULTILINE,
 )
 _ADDRESS = re.compile(r"://[^\s<>\"\x00-\x1f]+")
 _BARE = re.compile(r"\bwww\.[^\s<>\"]+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _BARE_SIGN = re.compile(r"www\.|@")
+OPEN, DONE = "\u2610\u2002", "\u2611\u2002"
+"""The box before a task."""
+_BOX = re.compile(r"\[([ xX])\] ")
 _AFTER = ".,;:!?'*_~…”’"
 """Signs that end a sentence, not an address."""
 
@@ -74,6 +78,8 @@ class Paragraph:
     """Belongs to the paragraph above: an item, the next line of code."""
     rows: tuple[tuple[tuple[Run, ...], ...], ...] = ()
     """Of a table; the first is its head."""
+    sides: tuple[str, ...] = ()
+    """To which side the columns of a table keep: "left", "center", "right"."""
 
     @property
     def text(self) -> str:
@@ -127,6 +133,8 @@ class _Reader:
         """The outermost list that had an item last."""
         self._begins_item = False
         self._rows: list[list[tuple[Run, ...]]] | None = None
+        self._sides: list[str] = []
+        """Of the columns of the table."""
 
     def read(self, tokens: Iterable[Token]) -> list[Paragraph]:
         for token in tokens:
@@ -139,7 +147,10 @@ class _Reader:
                 self._rows[-1].append(tuple(_runs(token.children or ())))
             case "inline":
                 kind: Literal["heading", "text"] = "heading" if self._level else "text"
-                self._add(Paragraph(kind, tuple(_runs(token.children or ())), level=self._level))
+                runs = _runs(token.children or ())
+                self._add(
+                    Paragraph(kind, tuple(_with_box(runs) if self._begins_item else runs), level=self._level)
+                )
             case "heading_open" | "heading_close":
                 self._level = int(token.tag[1]) if token.nesting > 0 else 0
             case "fence" | "code_block":
@@ -160,7 +171,9 @@ class _Reader:
             case "list_item_close" if self._begins_item:
                 self._add(Paragraph())
             case "table_open":
-                self._rows = []
+                self._rows, self._sides = [], []
+            case "th_open":
+                self._sides.append(str(token.attrs.get("style", "")).removeprefix("text-align:") or "left")
             case "tr_open" if self._rows is not None:
                 self._rows.append([])
             case "table_close":
@@ -186,7 +199,7 @@ class _Reader:
                 words = " | ".join("".join(run.text for run in cell) for cell in row)
                 self._add(Paragraph("code", (Run(words),), is_close=place > 0))
         elif rows:
-            self._add(Paragraph("table", rows=tuple(tuple(row) for row in rows)))
+            self._add(Paragraph("table", rows=tuple(tuple(row) for row in rows), sides=tuple(self._sides)))
 
 
 def _runs(tokens: Sequence[Token]) -> list[Run]:
@@ -204,6 +217,8 @@ def _runs(tokens: Sequence[Token]) -> list[Run]:
             case "link_open" | "link_close":
                 href = str(token.attrs.get("href", ""))
                 now = replace(now, href=href if href.lower().startswith(_SCHEMES) else "")
+            case "formula":
+                _append(found, replace(now, text=token.content, is_italic=True))
             case "code_inline":
                 _append(found, replace(now, text=token.content, is_code=True))
             case "image":
@@ -219,6 +234,14 @@ def _runs(tokens: Sequence[Token]) -> list[Run]:
                 for part in _with_bare_addresses(replace(now, text=token.content)):
                     _append(found, part)
     return found
+
+
+def _with_box(runs: list[Run]) -> list[Run]:
+    """The words of an item; one of a list of tasks begins with its box."""
+    box = _BOX.match(runs[0].text) if runs else None
+    if box is None:
+        return runs
+    return [replace(runs[0], text=(OPEN if box[1] == " " else DONE) + runs[0].text[box.end() :]), *runs[1:]]
 
 
 def _append(found: list[Run], run: Run) -> None:
@@ -274,6 +297,16 @@ def _bare_link(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _formula(state: StateInline, silent: bool) -> bool:
+    found = formulas.SHORT.match(state.src, state.pos)
+    if found is None:
+        return False
+    if not silent:
+        state.push("formula", "", 0).content = formulas.plain(next(filter(None, found.groups())))
+    state.pos = found.end()
+    return True
+
+
 @cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
@@ -283,4 +316,5 @@ def _parser() -> MarkdownIt:
     )
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.after("text", "bare_link", _bare_link)
+    parser.inline.ruler.before("escape", "formula", _formula)
     return parser

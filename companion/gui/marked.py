@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QTextBlockFormat,
     QTextCharFormat,
@@ -16,21 +17,35 @@ from PySide6.QtGui import (
     QTextFormat,
     QTextFrameFormat,
     QTextListFormat,
+    QTextTableCellFormat,
     QTextTableFormat,
 )
 
-from companion.gui.markdown import Paragraph, Run
+from companion.gui.markdown import DONE, OPEN, Paragraph, Run
 from companion.gui.theme import Look, families
 
 QUOTED = QTextFormat.Property.UserProperty.value + 1
 """Property of a paragraph: how often it is quoted; the page draws a line beside it."""
 RULED = QUOTED + 1
 """Property of an empty paragraph: the page draws a line across it."""
+CODED = QUOTED + 2
+"""Property of a line of code: the page draws a panel behind it."""
+CODE_PAD_PX = 10
+"""Room between the panel's edge and the code."""
 _ITEM_GAP_PX = 4
 STEP_PX = 22
 """How far a list or a quote is moved in."""
+_BELOW_HEADING = 0.4
+"""Of a line: what a heading is over belongs to it."""
 _CODE_SIZE = 0.84
 _HEAD_SIZE = 1.12
+
+
+_SIDES = {
+    "left": Qt.AlignmentFlag.AlignLeft,
+    "center": Qt.AlignmentFlag.AlignHCenter,
+    "right": Qt.AlignmentFlag.AlignRight,
+}
 
 
 class Sheet(Protocol):
@@ -65,6 +80,8 @@ class Marked:
         self._lists: dict[int, QTextBlockFormat] = {}
         self._is_fresh = True
         self._first = True
+        self._settled: Paragraph | None = None
+        """The last one that is finished."""
         self._above = sheet.cursor().blockFormat().topMargin()
         """Over the first paragraph."""
         self._chars, self._line_px = sheet.told_chars(), sheet.line_px()
@@ -72,6 +89,7 @@ class Marked:
     def settle(self) -> None:
         """What stands there is finished: what is set from now on comes after it."""
         self._first = self._first and not self._done
+        self._settled = self._done[-1].paragraph if self._done else self._settled
         self._done.clear()
         self._lists.clear()
 
@@ -129,21 +147,31 @@ class Marked:
             self._begin_list(cursor, made)
         self._write_runs(cursor, made, made.runs)
 
+    @property
+    def _before(self) -> Paragraph | None:
+        """What stands above the paragraph that is written."""
+        return self._done[-2].paragraph if len(self._done) > 1 else self._settled
+
     def _shape(self, made: Paragraph) -> QTextBlockFormat:
         is_first = self._first and len(self._done) == 1
         px = self._look.px
         above = 0.0 if is_first else px(_ITEM_GAP_PX) if made.item_of and made.is_close else self._line_px
+        if self._before is not None and self._before.kind == "heading":
+            above *= _BELOW_HEADING
         shape = self._sheet.told_block(0)
         if made.kind == "code":
-            above = 0.0 if made.is_close else above
+            above = 0.0 if made.is_close else above + px(CODE_PAD_PX) / 2
+            shape.setProperty(CODED, True)
             shape.setBackground(self._look.colour("surface"))
+            shape.setLeftMargin(px(CODE_PAD_PX))
+            shape.setRightMargin(px(CODE_PAD_PX))
             shape.setLineHeight(100, QTextBlockFormat.LineHeightTypes.SingleHeight.value)  # no stripes
         shape.setTopMargin(self._above if is_first else above)
         if made.depth and not made.item_of:
             shape.setIndent(made.depth)
         if made.quotes:
             shape.setProperty(QUOTED, made.quotes)
-            shape.setLeftMargin(px(STEP_PX) * made.quotes)
+            shape.setLeftMargin(shape.leftMargin() + px(STEP_PX) * made.quotes)
         if made.kind == "heading":
             shape.setHeadingLevel(made.level)
         if made.kind == "rule":
@@ -153,7 +181,9 @@ class Marked:
     def _begin_list(self, cursor: QTextCursor, made: Paragraph) -> None:
         style = QTextListFormat()
         style.setIndent(made.depth)
-        if made.number is None:
+        if made.text.startswith((OPEN, DONE)):
+            style.setStyle(QTextListFormat.Style.ListStyleUndefined)  # its boxes are marks enough
+        elif made.number is None:
             bullets = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle)
             style.setStyle(bullets[(made.depth - 1) % 2])
         else:
@@ -197,25 +227,36 @@ class Marked:
             cursor.setBlockFormat(thin)
         shape = QTextTableFormat()
         shape.setBorderCollapse(True)
-        shape.setBorder(1)
-        shape.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-        shape.setBorderBrush(self._look.colour("line"))
+        shape.setBorder(0)
         shape.setCellPadding(self._look.px(5))
-        shape.setTopMargin(self._line_px)
+        is_first = self._first and len(self._done) == 1
+        shape.setTopMargin(self._above if is_first else self._line_px)
         shape.setBottomMargin(self._line_px)
         shape.setHeaderRowCount(1)
         wide = max(len(row) for row in made.rows)
         table = cursor.insertTable(len(made.rows), max(1, wide), shape)
         for place, row in enumerate(made.rows):
+            for column in range(table.columns()):
+                table.cellAt(place, column).setFormat(self._cell(is_head=not place))
             for column, runs in enumerate(row):
                 inside = table.cellAt(place, column).firstCursorPosition()
-                inside.setBlockFormat(self._sheet.told_block(0))
+                block = self._sheet.told_block(0)
+                block.setAlignment(_SIDES[made.sides[column] if column < len(made.sides) else "left"])
+                inside.setBlockFormat(block)
                 for run in runs:
                     inside.insertText(
                         run.text, self._style(replace(run, is_bold=run.is_bold or not place), made)
                     )
         self._sheet.cursor().setBlockFormat(thin)
         self._is_fresh = True
+
+    def _cell(self, *, is_head: bool) -> QTextTableCellFormat:
+        """A rule below each row, and a stronger one below the head."""
+        style = QTextTableCellFormat()
+        style.setBottomBorder(1)
+        style.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        style.setBottomBorderBrush(self._look.colour("faint" if is_head else "line"))
+        return style
 
 
 _PLAIN = Run("")

@@ -50,6 +50,7 @@ class MoodMark(QAbstractButton):
         super().__init__()
         self._look, self.mood = look, mood
         self.setCheckable(True)
+        self.setProperty("role", "choice")
         self.setAccessibleName(mood_name(mood).capitalize())
         self.setToolTip(mood_name(mood).capitalize())
         self.setCursor(Qt.CursorShape.PointingHandCursor)

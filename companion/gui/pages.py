@@ -50,22 +50,26 @@ class Pages(QStackedWidget):
             self.practices.leave()
         self.shown = page
         if page == "journal":
-            self.setCurrentWidget(self.journal)
-            self.journal.setFocus()
+            self._show(self.journal, self.journal)
             self.journal.refresh()
         elif page == "insights":
-            self.setCurrentWidget(self.insights)
-            self.insights.setFocus()
+            self._show(self.insights, self.insights)
             self.insights.refresh()
         elif page == "practices":
             self.setCurrentWidget(self.practices)
             self.practices.refresh()
             self.practices.list.setFocus()
         elif page == "help":
-            self.setCurrentWidget(self.help)
-            self.help.list.setFocus()
+            self._show(self.help, self.help.list)
         else:
             self.setCurrentWidget(self._talk)
+
+    def _show(self, page: QWidget, first: QWidget) -> None:
+        """Turns to it; the focus is where it was on this page, or at what comes first."""
+        before = page.focusWidget()
+        self.setCurrentWidget(page)
+        is_there = before is not None and before.isVisible() and before.isEnabled()
+        (before if before is not None and is_there else first).setFocus()
 
     @cached_property
     def journal(self) -> JournalPage:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.gui.settings.form import text_label
+from companion.gui.settings.form import dress, text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr
 from companion.tasks import spawn
@@ -80,7 +80,7 @@ class PassphraseForm(QWidget):
             self._say(tr("The two do not match."))
         elif text and not self.is_trying:
             self.is_trying = True
-            self._say(tr("One moment …"))
+            self._say(tr("One moment …"), "small")
             spawn(self._open(text), name="passphrase")
 
     def _field(self, name: str) -> QLineEdit:
@@ -106,7 +106,8 @@ class PassphraseForm(QWidget):
         finally:
             self.is_trying = False
 
-    def _say(self, sentence: str) -> None:
+    def _say(self, sentence: str, kind: str = "warn") -> None:
+        dress(self.fault, type=kind)
         self.fault.setText(sentence)
         self.fault.show()
         self.resized.emit()

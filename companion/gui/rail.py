@@ -68,6 +68,7 @@ class Rail(QWidget):
     def _add_page(self, page: str, icon: str, name: str, keys: str) -> None:
         button = self._button(page, icon, name, keys)
         button.setCheckable(True)
+        button.setProperty("role", "tab")
         button.clicked.connect(lambda: self.page_chosen.emit(page))
         self._pages.addButton(button)
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)

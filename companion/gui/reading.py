@@ -6,21 +6,22 @@ its coming and going never changes the width of the column.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRectF, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMargins, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import (
     QFocusEvent,
     QImage,
-    QPainter,
+    QKeyEvent,
     QPaintEvent,
     QResizeEvent,
-    QTextBlockFormat,
     QTextCursor,
     QTextDocument,
 )
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollBar, QTextBrowser, QWidget
 
+from companion.gui.announce import announce
+from companion.gui.behind import paint_edges, paint_lines, paint_panels
 from companion.gui.clean import unbroken
-from companion.gui.marked import QUOTED, RULED, STEP_PX
+from companion.gui.keys import NOW_KEY, key_name
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import tr
 
@@ -30,7 +31,12 @@ _INDENT_PX = 28
 """How far a list is moved in."""
 _AHEAD_PX = 96
 """What is seen below the words that sound, so that one can read on."""
-_JUMP_PX = 18
+_OVERLAP_PX = 36
+"""What stays of a page when another one is turned to."""
+PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+_NO_KEY = Qt.KeyboardModifier.NoModifier
+_JUMP_PX = 8
+"""Room above the way back, and below it."""
 _INNER_PX = 4
 """Room inside the view for what reaches over a letter's box."""
 
@@ -71,6 +77,7 @@ class ReadingPage(QTextBrowser):
         self.jump = QPushButton(tr("Jump to now"), self)
         self.jump.setProperty("tone", "chip")
         self.jump.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.jump.setToolTip(key_name(NOW_KEY))
         self.jump.clicked.connect(self.jump_to_now)
         self.jump.hide()
         own = self.verticalScrollBar()
@@ -94,26 +101,10 @@ class ReadingPage(QTextBrowser):
         self.settle()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        paint_panels(self, self._look, _INNER_PX)
         super().paintEvent(event)
-        painter = QPainter(self.viewport())
-        layout, down = self.document().documentLayout(), self.verticalScrollBar().value()
-        block = self.cursorForPosition(QPoint(0, 0)).block()
-        while block.isValid():
-            box = layout.blockBoundingRect(block).translated(0, -down)
-            if box.top() > self.viewport().height():
-                break
-            self._paint_lines(painter, block.blockFormat(), box)
-            block = block.next()
-        painter.end()
-
-    def _paint_lines(self, painter: QPainter, style: QTextBlockFormat, box: QRectF) -> None:
-        """The lines beside a quote, and that of a rule."""
-        colour = self._look.colour("line")
-        for place in range(style.intProperty(QUOTED)):
-            left = _INNER_PX + place * self._look.px(STEP_PX)
-            painter.fillRect(QRectF(left, box.top(), self._look.px(3), box.height()), colour)
-        if style.boolProperty(RULED):
-            painter.fillRect(QRectF(box.left(), round(box.center().y()), box.width(), 1), colour)
+        paint_lines(self, self._look, _INNER_PX)
+        paint_edges(self, self._look)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
@@ -122,6 +113,26 @@ class ReadingPage(QTextBrowser):
                 cursor.movePosition(QTextCursor.MoveOperation.End)
             self.setTextCursor(cursor)
         super().focusInEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in PAGE_KEYS and event.modifiers() in (_NO_KEY, Qt.KeyboardModifier.KeypadModifier):
+            self.turn_page(event.key())
+            self.setTextCursor(
+                self.cursorForPosition(QPoint(_INNER_PX, _OVERLAP_PX))
+            )  # the arrows go on from here
+        else:
+            super().keyPressEvent(event)
+
+    def turn_page(self, key: int) -> None:
+        """Up or down, so that the last line is seen again."""
+        own, step = self.verticalScrollBar(), self.viewport().height() - self._look.px(_OVERLAP_PX)
+        if key == Qt.Key.Key_PageDown:
+            own.setValue(own.value() + step)
+        else:
+            strip = (
+                self.jump.sizeHint().height() + _JUMP_PX if self.follows else 0
+            )  # the way back will take it
+            own.setValue(own.value() - max(step - strip, 1))
 
     def settle(self) -> None:
         """Centres the column and lets a short script stand at the bottom."""
@@ -157,7 +168,11 @@ class ReadingPage(QTextBrowser):
     def jump_to_now(self) -> None:
         """What sounds now, or the end, is in view again, and stays so."""
         self.follows = True
+        self.leave_now()
         self._follow(self.verticalScrollBar().maximum())
+
+    def leave_now(self) -> None:
+        """The person wants the end, where nothing sounds."""
 
     def _follow(self, end: int) -> None:
         own, place = self.verticalScrollBar(), end
@@ -178,12 +193,18 @@ class ReadingPage(QTextBrowser):
                 (self.width() - self.jump.width()) // 2, self.height() - self.jump.height() - _JUMP_PX
             )
             self.jump.raise_()
+        if is_away and self.jump.isHidden() and self.isVisible():
+            announce(self, tr("{keys} leads back to what is said now", keys=key_name(NOW_KEY)))
         self.jump.setVisible(is_away)
+        margins = self.viewportMargins()
+        self._set_margins(margins.left(), margins.top(), margins.right())
 
     def _set_margins(self, left: int, above: int, right: int) -> None:
-        margins = self.viewportMargins()
-        if (margins.left(), margins.top(), margins.right()) != (left, above, right):
-            self.setViewportMargins(left, above, right, 0)
+        """The way back has a strip of its own and covers no words."""
+        below = 0 if self.jump.isHidden() else self.jump.height() + _JUMP_PX
+        wanted = QMargins(left, above, right, below)
+        if self.viewportMargins() != wanted:
+            self.setViewportMargins(wanted)
         if self.document().textWidth() != self.viewport().width():
             self.document().setTextWidth(self.viewport().width())
 
@@ -201,7 +222,10 @@ class ReadingPage(QTextBrowser):
 
     def _scrolled(self, value: int) -> None:
         if not self._moves:
-            now, is_at_end = self.now(), value >= self.verticalScrollBar().maximum() - 4
+            is_at_end = value >= self.verticalScrollBar().maximum() - 4
+            if is_at_end:
+                self.leave_now()
+            now = self.now()
             is_in_view = now is None or now[0] >= value
             self.follows = self._from_below and is_at_end and is_in_view
             self._show_jump()

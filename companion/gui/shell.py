@@ -125,7 +125,8 @@ class Shell:
         spawn(self.keep_written(), name="keep draft")
 
     async def keep_written(self) -> None:
-        """What stands in the composer and in the editor of practices is there at the next start."""
+        """What stands in the composer and in the editors is there at the next start."""
+        await self.window.pages.keep_edited()
         await self.window.pages.keep_practice()
         await self.keep_draft()
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QWidget
 
 from companion.frozen import Frozen
-from companion.gui.keys import EVERYWHERE, GO_ON_KEY, READ_KEY, key_name, key_named
+from companion.gui.keys import EVERYWHERE, GO_ON_KEY, NOW_KEY, READ_KEY, key_name, key_named
+from companion.gui.positions import meant_by_place
 from companion.language import Worded, mark, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from PySide6.QtWidgets import QWidget
+    from PySide6.QtGui import QKeyEvent
 
 ALWAYS = "always"
 """Property of a shortcut that works while the window is locked, too."""
@@ -41,6 +43,7 @@ SHORTCUTS: Mapping[str, Keys] = {
     ),
     "go on": Keys(keys=(GO_ON_KEY,), does="Go on with an answer that was cut off"),
     "read": Keys(keys=(READ_KEY,), does="Silence the voice and read: the answer goes on"),
+    "now": Keys(keys=(NOW_KEY,), does="Go back to what is said now, where you have scrolled away"),
     "mute": Keys(keys=("Ctrl+M",), does="Close the open microphone of hands-free talking, or open it again"),
     "new": Keys(keys=("Ctrl+N",), does="Begin a new reflection"),
     "private": Keys(
@@ -83,6 +86,40 @@ def bind(window: QWidget, actions: Mapping[str, Callable[[], object]]) -> None:
             if known.is_anywhere:
                 shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(action)
+
+
+def press_by_place(event: QKeyEvent, number: int) -> bool:
+    """Does what a key with Ctrl means by where it lies, when nothing is meant by what it writes; False: nothing either.
+
+    Args:
+        number: that of the key on the keyboard.
+    """
+    held = event.modifiers() & ~Qt.KeyboardModifier.GroupSwitchModifier
+    sign = meant_by_place(event.key(), number)
+    if not sign or held & ~Qt.KeyboardModifier.ShiftModifier != Qt.KeyboardModifier.ControlModifier:
+        return False
+    keys = QKeySequence(held.value | ord(sign))
+    for window in QApplication.topLevelWidgets():
+        for shortcut in window.findChildren(QShortcut):
+            if shortcut.key() == keys and shortcut.isEnabled() and _is_in_reach(shortcut):
+                shortcut.activated.emit()
+                return True
+    return False
+
+
+def _is_in_reach(shortcut: QShortcut) -> bool:
+    of, focus = shortcut.parent(), QApplication.focusWidget()
+    if not isinstance(of, QWidget) or not of.isVisible():
+        return False
+    match shortcut.context():
+        case Qt.ShortcutContext.ApplicationShortcut:
+            return True
+        case Qt.ShortcutContext.WindowShortcut:
+            return of.window().isActiveWindow()
+        case Qt.ShortcutContext.WidgetWithChildrenShortcut:
+            return focus is not None and (of is focus or of.isAncestorOf(focus))
+        case _:
+            return of is focus
 
 
 def listed(talk_key: str) -> tuple[tuple[str, str], ...]:

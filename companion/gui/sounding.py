@@ -79,7 +79,7 @@ class Sounding:
         """What is painted over the page: the sentence, its word, and paler what comes after them."""
         if self.span is None:
             return []
-        made = [(*self.span, self._paper("accent_soft"))]
+        made = [(*part, self._paper("accent_soft")) for part in self._setter.parts(*self.span)]
         if self._word:
             made.append((*self._word, self._paper("accent", 0.26)))
         rest = self._setter.behind(self.span[1])

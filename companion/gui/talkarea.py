@@ -60,6 +60,8 @@ class TalkArea(QWidget):
         self._phase = Phase.READY
         self._is_latched = self._is_in_trouble = False
         self._is_offering = self._owes_focus = False
+        self._is_writing = False
+        """Somebody has begun to write while the composer had made room."""
         self._seconds = 0
         self._talk_key, self._other_key, self._mode = "Space", "F9", "auto"
         self._is_free = self._is_muted = self._is_paused = False
@@ -104,6 +106,8 @@ class TalkArea(QWidget):
             self._clock.start()
         elif phase is not Phase.LISTENING:
             self._clock.stop()
+        if phase is not self._phase and phase in (Phase.READY, Phase.ARMING):
+            self._is_writing = False
         self._phase, self._is_latched = phase, latched
         self._show()
 
@@ -118,14 +122,12 @@ class TalkArea(QWidget):
         self._make_room()
 
     def write(self, event: QKeyEvent) -> bool:
-        """A key that writes goes to the field, wherever the focus was; False: it writes nothing, or there is no field."""
-        held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-        alone = held in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.GroupSwitchModifier)
-        writes = event.text().isprintable() and bool(event.text().strip())
-        if not (alone and writes and self.composer.isVisible()):
+        """A key that writes goes to the field, wherever the focus was, in every phase; False: it writes nothing."""
+        if not self.composer.begins_with(event):
             return False
-        self.composer.field.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.composer.field.insertPlainText(event.text())
+        self._is_writing = True
+        self._make_room()
+        self.composer.begin(event)
         return True
 
     # -- below ----------------------------------------------------------------------------------------------
@@ -156,7 +158,7 @@ class TalkArea(QWidget):
 
     def _make_room(self) -> None:
         stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
-        shows = self._phase is Phase.READY or stays
+        shows = self._phase is Phase.READY or stays or self._is_writing
         if shows != self.composer.isVisibleTo(self):
             self._show_composer(shows)
         if shows and self._is_offering:

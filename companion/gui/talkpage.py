@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from companion import events as e
@@ -299,6 +299,18 @@ class TalkPage(QWidget):
         """Scrolls the script from anywhere on the page."""
         if self._shows_script:
             QApplication.sendEvent(self.script.verticalScrollBar(), event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Pages through the script, wherever on the page the keyboard is."""
+        if self._shows_script and event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            self.script.turn_page(event.key())
+        else:
+            super().keyPressEvent(event)
+
+    def jump_to_now(self) -> None:
+        """What sounds now, or the end of the script, is in view again."""
+        if self._shows_script:
+            self.script.jump_to_now()
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()

@@ -253,6 +253,10 @@ class Script(ReadingPage):
             self._last_now = self.lines_of(*self._sounding.span)
         return self._last_now
 
+    def leave_now(self) -> None:
+        if self._sounding.span is None:
+            self._last_now = None
+
     def speak_word(self, turn: int, start: int, end: int) -> None:
         """This word of the sentence sounds now; its offsets are those of the raw answer."""
         if turn == self._live and not self._look.reduced_motion:

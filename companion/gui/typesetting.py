@@ -33,6 +33,8 @@ Kind = Literal["said", "told", "caption", "heading"]
 _INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
 _TURN_GAP_PX = 26
 _CAPTION_GAP_PX = 6
+_AIR_PX = 14
+"""Below the last line."""
 EARLIER = "companion:earlier"
 """Address of the line that brings older turns."""
 MORE = "companion:more"
@@ -97,6 +99,7 @@ class Typesetter:
         self._look = look
         self._day: date | None = None
         """Of the caption above."""
+        self._leave_air()
 
     @property
     def end(self) -> int:
@@ -114,6 +117,13 @@ class Typesetter:
         """The document is empty again."""
         self._document.clear()
         self._day = None
+        self._leave_air()
+
+    def _leave_air(self) -> None:
+        root = self._document.rootFrame()
+        shape = root.frameFormat()
+        shape.setBottomMargin(self._look.px(_AIR_PX))
+        root.setFrameFormat(shape)
 
     def caption(self, who: str, when: When | None, *, first: bool = False) -> None:
         """The small line above somebody's words: the time, with the day where another one begins on the page."""
@@ -213,6 +223,16 @@ class Typesetter:
         while last > first and end < len(text) and re.match(_SIGN, text[end]):
             end += 1
         return start + units(text[:begin]), start + units(text[:end])
+
+    def parts(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The same, paragraph by paragraph: what is chosen across several is painted over the numbers of a list, too."""
+        found = []
+        block = self._document.findBlock(start)
+        while block.isValid() and block.position() < end:
+            first, last = max(start, block.position()), min(end, block.position() + block.length() - 1)
+            found += [(first, last)] if first < last else []
+            block = block.next()
+        return found
 
     def behind(self, place: int) -> int:
         """The same place, or where the table ends in which it is: a part of a table cannot be chosen with what follows."""

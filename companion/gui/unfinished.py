@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from companion.gui import formulas
+
 _FENCE = re.compile(r"^\s*(?:[-*+>]\s+|\d+[.)]\s+)*(`{3,}|~{3,})", re.MULTILINE)
-_ONLY_MARKS = re.compile(r"\s*(?:[-+*_#>=|`~:\s]+|\d{1,9}[.)]?)\s*")
+_ONLY_MARKS = re.compile(r"\s*(?:[-+*_#>=|`~:\s]+(?:\[[ xX]?\]?)?|\d{1,9}[.)]?)\s*")
 _ROW_OF_RULES = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|?)+\s*")
 _SIGN = re.compile(r"\\.|`+|\*+|_+|~~|!?\[|\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?P<end>\))?)?", re.DOTALL)
 _OPEN_END = re.compile(r"(?:[*_`~]+|!|\\)$")
@@ -54,7 +56,7 @@ def _is_rules(above: str, row: str) -> bool:
 
 def _closed_marks(text: str) -> str:
     """One paragraph, with its emphasis, code and links ended."""
-    text = _OPEN_END.sub("", text).rstrip()
+    text = formulas.closed(_OPEN_END.sub("", text).rstrip())
     opened: list[str] = []
     links: list[int] = []
     place = 0

@@ -18,8 +18,8 @@ from companion.gui.announce import announce
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
-from companion.gui.keyboard import Keyboard
-from companion.gui.keys import EVERYWHERE, TalkKeys, key_name, key_named, talks_everywhere
+from companion.gui.keyboard import Keyboard, talk_keys
+from companion.gui.keys import EVERYWHERE, key_name, key_named, talks_everywhere
 from companion.gui.microphone import MicrophoneSign, MicrophoneState, Open
 from companion.gui.notices import NoticeBar
 from companion.gui.pages import Pages
@@ -147,7 +147,7 @@ class Window(QMainWindow):
         super().paintEvent(event)
         if not self.is_painted:
             self.is_painted = True
-            QTimer.singleShot(0, self.keys.start)
+            QTimer.singleShot(0, self, self._keyboard.start)
 
     def settings_changed(self) -> None:
         """The settings are other than they were."""
@@ -241,13 +241,7 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         host, area = self._host, self.page.area
-        self.keys = TalkKeys(
-            self,
-            may_talk=lambda: self.shows_talk,
-            pressed=host.press_talk,
-            released=host.release_talk,
-            lost=host.focus_lost,
-        )
+        self.keys = talk_keys(self, host)
         self.settings_changed()
         area.button.talk_pressed.connect(host.press_talk)
         area.button.talk_released.connect(host.release_talk)
@@ -305,6 +299,8 @@ class Window(QMainWindow):
             self.page.area.composer.clear()
             if was_heard:  # whoever speaks goes on speaking
                 self.page.area.button.setFocus()
+        elif self.phase in (e.Phase.ARMING, e.Phase.LISTENING, e.Phase.TRANSCRIBING):
+            self.status.show_note(tr("That can be sent when the recording is over"))
 
     def focusNextPrevChild(self, next: bool) -> bool:
         return step(self, forward=next)

@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from companion.events import Phase, PhaseChanged
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
+from companion.gui.roles import tell_roles
+from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.page import find_pages
 from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
 from companion.gui.staged import StagedHost as StagedApp
@@ -97,6 +99,42 @@ async def test_every_control_of_the_window_says_what_it_is(qapp: QApplication, s
     await settle()
     assert unnamed(window) == []
     await freed(window)
+
+
+def roles_of(widget: QWidget) -> dict[str, _R]:
+    """By name."""
+    root = QAccessible.queryAccessibleInterface(widget)
+    return {node.text(QAccessible.Text.Name): node.role() for node, _ in walk(root)}
+
+
+async def test_pages_are_tabs_choices_are_radio_buttons_and_titles_are_headings(qapp: QApplication) -> None:
+    window = staged("idle")
+    await settle()
+    told = roles_of(window)
+    talk, journal = (
+        QAccessible.queryAccessibleInterface(window.rail.buttons[page]) for page in ("talk", "journal")
+    )
+    assert (talk.role(), bool(talk.state().selected)) == (_R.PageTab, True)
+    assert (journal.role(), bool(journal.state().selected)) == (_R.PageTab, False)
+    assert told["Neither"] is _R.RadioButton
+    assert told[window.page.opening.text()] is _R.Heading
+    press = journal.actionInterface()
+    press.doAction(press.actionNames()[0])
+    await settle()
+    assert window.pages.shown == "journal"
+    assert journal.state().selected
+    await freed(window)
+
+
+async def test_a_card_of_the_settings_is_a_radio_button(qapp: QApplication) -> None:
+    tell_roles()
+    async with shown(StagedHost()) as dialog:
+        dialog.show_page("thinking")
+        await settle()
+        cards = dialog.page.findChildren(ChoiceCard)  # type: ignore[union-attr]  # a page of a role
+        assert len(cards) > 3
+        for card in cards:
+            assert QAccessible.queryAccessibleInterface(card).role() is _R.RadioButton
 
 
 async def test_every_control_of_the_settings_says_what_it_is(qapp: QApplication) -> None:

@@ -388,16 +388,76 @@ async def test_the_line_at_the_foot_names_backups_only_when_something_is_amiss(
     assert "ackup" not in window.status.kept.text()
 
 
-async def test_escape_leaves_the_editor_as_it_was(
-    window: Window, host: StagedHost, page: JournalPage
+async def test_escape_leaves_the_editor_and_loses_nothing(
+    qtbot: QtBot, window: Window, host: StagedHost, page: JournalPage
 ) -> None:
+    before = host.kept[4][0].tags, host.kept[4][1][0].user_text
     page.deeds.do("edit")
     await settle()
-    page.editor.title.setText("Never mind")
+    page.editor._fields[1][1].setPlainText("Put right")
+    page.editor.tags.setText("another")
     window._keyboard.escape()
     await settle()
     assert not page.editor.is_open
-    assert host.kept[4][0].title == "I did leave early, actually"
+    assert window.pages.shown == "journal", "one level at a time"
+    assert (host.kept[4][0].tags, host.kept[4][1][0].user_text) == (("another",), "Put right")
+    qtbot.keyClick(page.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    await settle()
+    assert (host.kept[4][0].tags, host.kept[4][1][0].user_text) == before
+
+
+async def test_escape_says_nothing_where_nothing_was_put_right(window: Window, page: JournalPage) -> None:
+    page.deeds.do("edit")
+    await settle()
+    window._keyboard.escape()
+    await settle()
+    assert not page.editor.is_open
+    assert not page.side.said.isVisible()
+
+
+async def test_deleting_a_turn_keeps_what_else_was_put_right(host: StagedHost, page: JournalPage) -> None:
+    page.deeds.do("edit")
+    await settle()
+    page.editor.title.setText("A better title")
+    page.editor.turn_deleted.emit(1)
+    await settle()
+    assert host.kept[4][0].title == "A better title"
+    assert [turn.id for turn in host.kept[4][1]] != [1]
+
+
+async def test_whoever_comes_back_goes_on_where_they_were(window: Window, page: JournalPage) -> None:
+    page.deeds.do("edit")
+    await settle()
+    page.editor.tags.setFocus()
+    for other in ("talk", "help", "insights"):
+        window.show_page(other)
+        await settle()
+        window.show_page("journal")
+        await settle()
+        assert page.editor.tags.hasFocus(), other
+
+
+async def test_the_focus_is_never_nowhere_on_a_page_without_reflections(
+    qtbot: QtBot, window: Window, host: StagedHost
+) -> None:
+    window.show_page("journal")
+    await settle()
+    page = window.pages.journal
+    assert page.start.hasFocus()
+    window.pages.look_for()
+    await settle()
+    assert page.start.hasFocus()
+    journal(host)
+    page.refresh()
+    await settle()
+    assert page.list.hasFocus()
+    host.kept.clear()
+    page.refresh()
+    await settle()
+    assert page.start.hasFocus()
+    window.show_page("insights")
+    await settle()
+    assert window.pages.insights.start.hasFocus()
 
 
 async def test_deleting_can_be_undone(qtbot: QtBot, host: StagedHost, page: JournalPage) -> None:

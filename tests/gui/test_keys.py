@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from companion.events import Phase, PhaseChanged
 from companion.gui.keys import key_named
 from companion.gui.staged import StagedHost
 from companion.gui.window import Window
@@ -152,3 +153,105 @@ def test_a_closed_window_hears_no_key(window: Window, host: StagedHost) -> None:
 )
 def test_keys_are_named_as_in_the_settings(qapp: object, name: str, key: Qt.Key) -> None:
     assert key_named(name) == key
+
+
+def letter(widget: QWidget, text: str, key: int = 0) -> None:
+    number = key or ord(text.upper())
+    for kind in (PRESS, RELEASE):
+        event = QKeyEvent(kind, number, Qt.KeyboardModifier.NoModifier, text)
+        QCoreApplication.sendEvent(widget, event)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_letters_go_to_the_field_in_every_phase(window: Window, host: StagedHost, phase: Phase) -> None:
+    host.events.emit(PhaseChanged(turn=1, phase=phase))
+    composer = window.page.area.composer
+    for start in (window.page.area.button, window.page.script, window.rail.buttons["talk"]):
+        start.setFocus()
+        letter(start, "a")
+        assert composer.has_focus
+        letter(composer.field, "b")
+    assert composer.field.toPlainText() == "ababab"
+    assert composer.isVisible()
+    host.events.emit(PhaseChanged(turn=1, phase=Phase.READY))
+    assert composer.isVisible()
+
+
+def test_letters_beside_the_field_are_lost_to_nobody_when_the_next_take_begins(
+    window: Window, host: StagedHost
+) -> None:
+    host.events.emit(PhaseChanged(turn=1, phase=Phase.LISTENING))
+    letter(window.page.area.button, "a")
+    host.events.emit(PhaseChanged(turn=1, phase=Phase.READY))
+    host.events.emit(PhaseChanged(turn=2, phase=Phase.ARMING))
+    assert not window.page.area.composer.isVisible()
+    assert window.draft == "a"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "then", "written"),
+    [
+        (Qt.Key.Key_Dead_Acute, "e", "é"),
+        (Qt.Key.Key_Dead_Circumflex, "O", "Ô"),
+        (Qt.Key.Key_Dead_Diaeresis, " ", "¨"),
+        (Qt.Key.Key_Dead_Grave, "x", "x"),
+    ],
+)
+def test_an_accent_pressed_elsewhere_waits_for_its_letter(
+    window: Window, waiting: Qt.Key, then: str, written: str
+) -> None:
+    field = window.page.area.composer.field
+    letter(window.page.area.button, "", waiting.value)
+    assert field.hasFocus()
+    letter(field, then)
+    letter(field, "s")
+    assert field.toPlainText() == f"{written}s"
+
+
+def test_what_is_pasted_elsewhere_goes_to_the_field(qtbot: QtBot, window: Window) -> None:
+    QGuiApplication.clipboard().setText("from another window")
+    window.page.area.button.setFocus()
+    qtbot.keyClick(window.page.area.button, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert window.draft == "from another window"
+
+
+def test_what_is_written_while_a_take_goes_on_is_not_sent_and_says_why(
+    qtbot: QtBot, window: Window, host: StagedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "submit", lambda _: False)
+    host.events.emit(PhaseChanged(turn=1, phase=Phase.LISTENING))
+    letter(window.page.area.button, "a")
+    qtbot.keyClick(window.page.area.composer.field, Qt.Key.Key_Return)
+    assert window.draft == "a"
+    assert "when the recording is over" in window.status.note.text()
+
+
+FRENCH_2, CZECH_0, RUSSIAN_J = (0x00C9, 11), (0x00C9, 19), (0x041E, 44)
+
+
+@pytest.mark.parametrize(
+    ("key", "page"), [(FRENCH_2, "journal"), (RUSSIAN_J, "journal"), ((ord("É"), 12), "insights")]
+)
+def test_a_shortcut_is_found_by_its_place_where_the_layout_writes_something_else(
+    window: Window, monkeypatch: pytest.MonkeyPatch, key: tuple[int, int], page: str
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(window, "show_page", shown.append)
+    pressed = QKeyEvent(PRESS, key[0], Qt.KeyboardModifier.ControlModifier, key[1], 0, 0)
+    QCoreApplication.sendEvent(window.page.area.button, pressed)
+    assert shown == [page]
+
+
+def test_by_its_place_no_letter_of_the_same_script_means_another(window: Window) -> None:
+    pressed = QKeyEvent(
+        PRESS, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier, 24, 0, 0
+    )  # French, where Q is
+    QCoreApplication.sendEvent(window.page.area.button, pressed)
+    assert window.isVisible()
+
+
+def test_what_asks_for_the_usual_size_is_found_by_its_place(qtbot: QtBot, window: Window) -> None:
+    with qtbot.waitSignal(window.text_size_wanted) as size:
+        pressed = QKeyEvent(PRESS, CZECH_0[0], Qt.KeyboardModifier.ControlModifier, CZECH_0[1], 0, 0)
+        QCoreApplication.sendEvent(window.page.area.button, pressed)
+    assert size.args == [0]

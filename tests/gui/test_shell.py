@@ -7,7 +7,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from companion.app import Companion
 from companion.events import Event, TurnFinished
+from companion.gui.shell import Shell
 from companion.paths import Home
 from tests.gui.running import Start
 from tests.waiting import until
@@ -116,19 +118,31 @@ async def test_it_is_asked_for_again_in_the_settings(qtbot: QtBot, start: Start)
         app.cancel()
 
 
+async def put_right(shell: Shell, app: Companion) -> None:
+    """A reflection is open in its editor, with another title that is not saved."""
+    said: list[Event] = []
+    app.events.watch(lambda event: said.append(event) if isinstance(event, TurnFinished) else None)
+    app.submit("The heron stood by the weir.")
+    await until(lambda: said != [])
+    shell.window.show_page("journal")
+    page = shell.window.pages.journal
+    await until(lambda: page.reader.turns != ())
+    page.deeds.do("edit")
+    await until(lambda: page.editor.is_open)
+    page.editor.title.setText("At the weir")
+
+
 async def test_an_edit_that_is_open_is_kept_before_the_settings_let_nothing_be_kept(start: Start) -> None:
     async with start() as (shell, app):
-        said: list[Event] = []
-        app.events.watch(lambda event: said.append(event) if isinstance(event, TurnFinished) else None)
-        app.submit("The heron stood by the weir.")
-        await until(lambda: said != [])
-        shell.window.show_page("journal")
-        page = shell.window.pages.journal
-        await until(lambda: page.reader.turns != ())
-        page.deeds.do("edit")
-        await until(lambda: page.editor.is_open)
-        page.editor.title.setText("At the weir")
+        await put_right(shell, app)
         await app.change({"journal.keep": False})
-        await until(lambda: not page.editor.is_open)
+        await until(lambda: not shell.window.pages.journal.editor.is_open)
         await app.change({"journal.keep": True})
+        assert [each.title for each in await app.journal_desk.page()] == ["At the weir"]
+
+
+async def test_an_edit_that_is_open_is_kept_when_the_program_ends(start: Start) -> None:
+    async with start() as (shell, app):
+        await put_right(shell, app)
+        await shell.keep_written()
         assert [each.title for each in await app.journal_desk.page()] == ["At the weir"]

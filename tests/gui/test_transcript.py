@@ -301,11 +301,18 @@ def test_each_sentence_is_marked_where_it_stands_and_what_comes_after_it_is_pale
         speak(script, place, TAUGHT, spoken="A voice may say something else.")
         if is_set_anew:
             script.rebuild()
-        marked, *after = painted(script)
-        assert (letters_of(marked[0]), marked[1]) == (letters_of(SHOWN[place]), LIGHT.accent_soft)
-        assert [letters_of(words) for words, _ in after] == [letters_of("".join(SHOWN[place + 1 :]))] * (
-            place + 1 < len(SHOWN)
-        )
+        marked = "".join(words for words, colour in painted(script) if colour == LIGHT.accent_soft)
+        after = "".join(words for words, colour in painted(script) if colour == LIGHT.faint)
+        assert letters_of(marked) == letters_of(SHOWN[place])
+        assert letters_of(after) == letters_of("".join(SHOWN[place + 1 :]))
+
+
+def test_a_mark_leaves_the_number_of_an_item_alone(script: Script) -> None:
+    script.say(1, "Hm", AT)
+    answer(script, *TAUGHT)
+    speak(script, 2, TAUGHT)
+    marked = [words for words, colour in painted(script) if colour == LIGHT.accent_soft]
+    assert [letters_of(words) for words in marked] == ["Threesteps", "Walktotheriver"]
 
 
 @pytest.mark.parametrize("heard", range(len(TAUGHT)))
@@ -348,6 +355,61 @@ def test_what_was_cleaned_away_takes_no_earlier_words_along(script: Script) -> N
     script.say(1, "Hm", AT)
     answer(script, "One\u200b kept thing.\n\n", "And *another*", " one.")
     assert script.text().endswith("One kept thing.\nAnd another one.")
+
+
+TABLE = "| Day | Mood | Words |\n|:--|:-:|--:|\n| Monday | +2 | You slept |"
+
+
+def test_a_table_that_comes_first_or_later_has_one_gap_above_it(script: Script) -> None:
+    """Whether its first sign came with the paragraph above or after it."""
+    tops = []
+    for pieces in (("Before.\n\n", TABLE), ("Before.\n\n" + TABLE,), ("*Before.*\n\n", TABLE)):
+        script.forget()
+        script.say(1, "Hm", AT)
+        answer(script, *pieces)
+        tops.append(script.lines_of(*places_of(script, "Day"))[0])
+        script.quiet()
+    assert max(tops) - min(tops) <= 2
+
+
+def places_of(script: Script, words: str) -> tuple[int, int]:
+    found = script.document().find(words)
+    return found.selectionStart(), found.selectionEnd()
+
+
+def test_the_columns_of_a_table_keep_to_their_sides_and_have_a_rule_below_each_row(script: Script) -> None:
+    script.show_turns([record(TABLE)])
+    sides = [script.document().find(words).blockFormat().alignment() for words in ("Day", "+2", "You slept")]
+    flags = Qt.AlignmentFlag
+    assert sides == [flags.AlignLeft, flags.AlignHCenter, flags.AlignRight]
+    cell = script.document().find("Monday").currentTable().cellAt(1, 0).format().toTableCellFormat()
+    assert cell.bottomBorder() == 1
+    assert cell.bottomBorderBrush().color().name().upper() == LIGHT.line.upper()
+
+
+def test_a_heading_is_nearer_to_its_text_than_to_what_is_above(script: Script) -> None:
+    script.show_turns([record("Above.\n\n## A heading\n\nIts text.")])
+    above, heading, below = (
+        script.lines_of(*places_of(script, words)) for words in ("Above", "A head", "Its t")
+    )
+    assert below[0] - heading[1] < 0.6 * (heading[0] - above[1])
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("- [ ] sleep\n- [x] breathe", "\u2610\u2002sleep\n\u2611\u2002breathe"),
+    ("So $a^2 + b_1 = \\frac{c}{2}$ holds.", "So a\u00b2 + b\u2081 = c/2 holds."),
+    ("So \\(x \\le \\pi\\) and \\[E = mc^{2}\\] hold.", "So x \u2264 \u03c0 and E = mc\u00b2 hold."),
+    ("It costs $5, then $6.", "It costs $5, then $6."),
+    ("It costs $5_000 and $6_000.", "It costs $5_000 and $6_000."),
+])  # fmt: skip
+def test_tasks_and_formulas_show_no_mark_at_any_time(script: Script, text: str, shown: str) -> None:
+    script.say(1, "Hm", AT)
+    for sign in text:
+        answer(script, sign)
+        so_far = script.text().partition("Companion · 21:05")[2]
+        assert "costs" in so_far or not re.search(r"[\\\[_^{]", so_far), so_far
+    script.end_reply(1, text, ReplyState.WHOLE)
+    assert script.text().endswith(f"\n{shown}")
 
 
 def test_lists_stay_lists(script: Script) -> None:
@@ -475,6 +537,25 @@ def test_a_page_that_was_scrolled_goes_back_to_the_end_with_a_button(script: Scr
     bar.setValue(100)
     assert script.jump.isVisible()
     script.jump.click()
+    assert bar.value() == bar.maximum()
+
+
+def test_at_the_end_of_an_answer_that_is_over_nothing_leads_back(script: Script) -> None:
+    """And the way back covers no words."""
+    parts = tuple(f"Sentence {n} " + "has many words " * 12 + ". " for n in range(30))
+    script.say(1, "Hm", AT)
+    answer(script, *parts)
+    speak(script, 3, parts)
+    script.end_reply(1, "".join(parts), ReplyState.WHOLE)
+    script.finish(1, record("".join(parts)))
+    bar = script.verticalScrollBar()
+    bar.setValue(40)
+    assert script.jump.geometry().top() > script.viewport().geometry().bottom()
+    bar.setValue(bar.maximum())
+    assert script.jump.isHidden()
+    bar.setValue(40)
+    script.jump.click()
+    assert script.jump.isHidden()
     assert bar.value() == bar.maximum()
 
 

@@ -351,6 +351,34 @@ async def test_a_key_in_the_environment_is_offered_and_stored_nowhere(desk: Desk
     assert (await vault.describe("openai")).where == "environment"
 
 
+async def test_going_on_with_a_key_of_the_environment_tests_and_uses_it(desk: Desk) -> None:
+    def holds(text: str) -> None:
+        origin = "https://api.anthropic.com:443"
+        key = EnvironmentKey(secret=Secret(text), origin=origin, variable="ANTHROPIC_API_KEY")
+        desk.settings_backend.vault = MemoryVault(environment={"anthropic": key})
+
+    holds("sk-ant-wrongwrongwrongwrongwrong0000")
+    page = await provider_page(desk)
+    assert "Until a key works, the offline guide answers." in desk.said
+    await desk.until(lambda: page.key is not None and page.key.has_key)
+    desk.view.go_on.setFocus()
+    await desk.enter()
+    await desk.until(lambda: "did not accept the key" in desk.said)
+    assert desk.view.page is page
+    desk.view.go_on.setFocus()
+    await desk.enter()
+    assert desk.view.page is not page, "who has read it may go on all the same"
+    assert desk.settings_backend.settings.providers.llm.active == "guide"
+
+    holds(GOOD_KEYS["anthropic"])
+    desk.view.turn_to("thinking")
+    await desk.until(lambda: page.key is not None and page.key.has_key)
+    desk.view.go_on.setFocus()
+    await desk.enter()
+    await desk.until(lambda: desk.view.page is not page)
+    assert desk.settings_backend.settings.providers.llm.active == "anthropic"
+
+
 async def test_a_model_on_this_computer_is_tried_before_it_thinks(desk: Desk, tmp_path: Path) -> None:
     host = desk.settings_backend
     file = write(tmp_path / "qwen3.gguf", general__parameter_count=(U64, 1_700_000_000))

@@ -658,3 +658,27 @@ def test_the_bar_says_what_a_step_is_for_and_when_the_practice_is_over(
     host.emit(replace(told, step=4, is_over=True))
     assert window.bar.step.text() == "Finished"
     assert window.bar.step.toolTip() == ""
+
+
+def test_the_script_is_paged_from_the_field_and_one_key_leads_back(
+    qtbot: QtBot, host: StagedHost, window: Window
+) -> None:
+    window.page.script.show_turns(
+        [TurnRecord(id=n, session_id=1, at=0.0, user_text="word " * 80) for n in range(20)]
+    )
+    window.page.show_script(True)
+    script, field = window.page.script, window.page.area.composer.field
+    bar = script.verticalScrollBar()
+    for widget in (field, window.page.area.button, script):
+        widget.setFocus()
+        before = bar.value()
+        qtbot.keyClick(widget, Qt.Key.Key_PageUp)
+        assert bar.value() < before <= bar.value() + script.viewport().height(), "no line is left out"
+        assert script.jump.isVisible()
+        qtbot.keyClick(widget, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+        assert bar.value() == bar.maximum()
+        assert script.jump.isHidden()
+    field.setPlainText("line\n" * 30)
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_PageUp)
+    assert bar.value() == bar.maximum(), "a long draft is paged itself"

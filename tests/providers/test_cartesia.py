@@ -18,20 +18,17 @@ from companion.errors import (
     AIProviderModelNotFoundError,
     AIProviderQuotaError,
     AIProviderRateLimitError,
-    AIProviderStreamCutError,
-    AIProviderTimeoutError,
     AIProviderUnavailableError,
     Kind,
 )
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript, TurnSignal
 from companion.providers.vendors.cartesia import CartesiaProvider
 from companion.providers.wire import sockets, voice_sockets
+from tests.providers.spoken import BLOCK, Take, recorded, written
 from tests.servers.cartesia import AMELIE, KATIE, CartesiaServer
 from tests.servers.script import TRANSCRIPT, Seen
 
 KEY = "sk_car_contract0123456789"
-BLOCK = b"\x01\x02" * 1600
-"""A tenth of a second at 16 kHz, which is a word to the server."""
 FIRST, SECOND = "That sounds like a full day.", "What stayed with you?"
 
 
@@ -45,34 +42,6 @@ async def server() -> AsyncIterator[CartesiaServer]:
 async def provider(server: CartesiaServer) -> AsyncIterator[CartesiaProvider]:
     async with CartesiaProvider(base_url=server.url, api_key=KEY) as provider:
         yield provider  # type: ignore[misc]
-
-
-class Take:
-    """A take whose frames the test hands out one by one."""
-
-    def __init__(self) -> None:
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
-
-    def speak(self, *frames: bytes) -> None:
-        for frame in frames:
-            self._frames.put_nowait(frame)
-
-    def end(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def frames(self) -> AsyncIterator[bytes]:
-        while (frame := await self._frames.get()) is not None:
-            yield frame
-
-
-async def recorded(blocks: int = 12) -> AsyncIterator[bytes]:
-    for _ in range(blocks):
-        yield BLOCK
-
-
-async def written(*pieces: str) -> AsyncIterator[str]:
-    for piece in pieces:
-        yield piece
 
 
 def request(**more: Any) -> HearRequest:
@@ -97,8 +66,7 @@ def talk(server: CartesiaServer, path: str = "/tts/websocket") -> Seen:
 async def test_words_appear_while_the_person_still_speaks(
     server: CartesiaServer, provider: CartesiaProvider
 ) -> None:
-    take = Take()
-    take.speak(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
+    take = Take(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
     async with aclosing(provider.transcribe(HearRequest(frames=take.frames()))) as words:  # type: ignore[type-var]
         assert (await anext(words)).text == "I"
         heard = await anext(words)
@@ -152,8 +120,7 @@ async def test_all_the_sound_and_the_right_words_of_the_handshake_arrive(
 
 
 async def test_stopping_to_listen_hangs_up(server: CartesiaServer, provider: CartesiaProvider) -> None:
-    take = Take()
-    take.speak(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
+    take = Take(BLOCK, BLOCK, BLOCK)  # less than 80 ms waits for more
     words = provider.transcribe(HearRequest(frames=take.frames()))
     await anext(words)
     await words.aclose()  # type: ignore[attr-defined]
@@ -168,25 +135,6 @@ async def test_the_last_word_is_not_waited_for_for_ever(
     monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
     server.script.hang_at_end = True
     assert (await hear(provider))[-1].text == TRANSCRIPT
-
-
-async def test_a_recogniser_that_says_nothing_at_all_is_late(
-    server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sockets, "LAST_WORD_S", 0.1)
-    server.script.stall_after = 0
-    with pytest.raises(AIProviderTimeoutError):
-        await hear(provider)
-
-
-async def test_silence_is_an_empty_text_and_no_frame_at_all_is_said_so(
-    server: CartesiaServer, provider: CartesiaProvider
-) -> None:
-    server.script.empty = True
-    assert [(heard.text, heard.is_final) for heard in await hear(provider)] == [("", True)]
-    with pytest.raises(AIProviderError) as caught:
-        await hear(provider, HearRequest(frames=recorded(0)))
-    assert caught.value.kind is Kind.HEARD_NOTHING
 
 
 # -- turns --------------------------------------------------------------------------------------------------
@@ -465,45 +413,6 @@ async def test_an_error_inside_a_conversation_has_its_name(
         assert caught.value.kind is kind
 
 
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        (1011, AIProviderStreamCutError),
-        (1012, AIProviderStreamCutError),
-        (1013, AIProviderStreamCutError),
-        (1007, AIProviderInvalidRequestError),
-        (1008, AIProviderInvalidRequestError),
-        (1009, AIProviderInvalidRequestError),
-    ],
-)
-async def test_a_close_code_has_its_meaning(
-    server: CartesiaServer, provider: CartesiaProvider, code: int, error: type[AIProviderError]
-) -> None:
-    server.close_with, server.script.end_after = (code, "no longer"), 1
-    for way in both_ways(provider):
-        with pytest.raises(error) as caught:
-            await way
-        assert not caught.value.retryable
-
-
-async def test_a_connection_that_breaks_cuts_off_what_was_begun(
-    server: CartesiaServer, provider: CartesiaProvider
-) -> None:
-    server.script.cut_after = 1
-    for way in both_ways(provider):
-        with pytest.raises(AIProviderStreamCutError):
-            await way
-
-
-async def test_a_voice_that_opens_and_says_nothing_is_late(
-    server: CartesiaServer, provider: CartesiaProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(voice_sockets, "SILENCE_S", 0.1)
-    server.script.stall_after = 0
-    with pytest.raises(AIProviderTimeoutError):
-        await say(provider, SpeakRequest(text=FIRST, voice=KATIE))
-
-
 async def test_an_unknown_voice_is_told_from_an_unknown_model(
     server: CartesiaServer, provider: CartesiaProvider
 ) -> None:
@@ -511,33 +420,6 @@ async def test_an_unknown_voice_is_told_from_an_unknown_model(
     assert "nobody" in said[0].notices[0]
     with pytest.raises(AIProviderModelNotFoundError, match="model"):
         await say(provider, SpeakRequest(text=FIRST, model="sonic-9"))
-
-
-async def test_nobody_there_is_unreachable_and_no_key_is_said_before_anything_is_sent(
-    server: CartesiaServer,
-) -> None:
-    async with CartesiaProvider(base_url=server.url) as keyless:
-        for way in both_ways(keyless):  # type: ignore[arg-type]
-            with pytest.raises(AIProviderAuthError) as caught:
-                await way
-            assert caught.value.kind is Kind.KEY_MISSING
-    assert server.requests == []
-    await server.stop()
-    async with CartesiaProvider(base_url=server.url, api_key=KEY) as provider:
-        for way in both_ways(provider):  # type: ignore[arg-type]
-            with pytest.raises(AIProviderUnavailableError) as unreachable:
-                await way
-            assert unreachable.value.kind is Kind.UNREACHABLE
-        await provider.warm()
-
-
-async def test_closing_the_provider_leaves_no_connection_open(
-    server: CartesiaServer, provider: CartesiaProvider
-) -> None:
-    await say(provider, SpeakRequest(text=FIRST))
-    await hear(provider)
-    await provider.aclose()
-    await server.until(lambda: server.open_sockets == 0)
 
 
 # -- the server against the vendor's own client -------------------------------------------------------------

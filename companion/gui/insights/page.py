@@ -64,6 +64,7 @@ class InsightsPage(QWidget):
         self._is_counting = False
         """The cards that need words show none yet."""
         self.setProperty("page", "true")
+        self.setAccessibleName(tr("Insights"))
         self.calendar = CalendarView(look)
         self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
         self.practice_card = Card(look, tr("Practice"), self.calendar, least_px=176)
@@ -143,7 +144,7 @@ class InsightsPage(QWidget):
             for card in (self.themes_card, self.links_card):
                 card.say(tr("Your words are being counted ..."))
             self._sides.setCurrentIndex(_CARDS)
-        if QApplication.focusWidget() in (None, self):
+        if QApplication.focusWidget() in (None, self, self.start):
             self.calendar.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_time(self, time: TimeSpent, figures: Figures) -> None:
@@ -187,8 +188,12 @@ class InsightsPage(QWidget):
         self.sentence.setText(sentence)
         self.message.setText(hint)
         self._fit_message()
+        focus = QApplication.focusWidget()
+        has_focus = focus is None or focus is self or self.isAncestorOf(focus)
         self.start.setVisible(bool(sentence))
         self._sides.setCurrentIndex(_EMPTY)
+        if has_focus and self.start.isVisible():
+            self.start.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # -- how it is made -------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """Putting a reflection right: what was said, its title, tags, people and moods. Main thread.
 
-Nothing is kept before "Save"; leaving the page keeps what is being written as it stands.
+Nothing is kept before "Save"; Esc, and leaving the page, keep what is being written as it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
@@ -83,6 +83,8 @@ class Editor(QWidget):
         super().__init__()
         self._look = look
         self._session: SessionRecord | None = None
+        self._before: Edited | None = None
+        """How it stood when it was opened."""
         self._fields: dict[int, tuple[str, _Words]] = {}
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
@@ -166,10 +168,11 @@ class Editor(QWidget):
         across.addStretch(1)
         column.addLayout(across, 1)
         self._area.setWidget(page)
+        self._before = self.edited()
         self.title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def close_form(self) -> None:
-        self._session = None
+        self._session = self._before = None
         self._area.setWidget(QWidget())
 
     def sizeHint(self) -> QSize:
@@ -224,6 +227,14 @@ class Editor(QWidget):
                 if field.toPlainText() != before
             ),
         )
+
+    def changed(self) -> tuple[Edited, Edited] | None:
+        """What stands in the form, and how it was before; None: nothing is open, or nothing was changed."""
+        edited, before = self.edited(), self._before
+        if edited is None or before is None or edited == before:
+            return None
+        words = tuple((turn_id, self._fields[turn_id][0]) for turn_id, _ in edited.words)
+        return edited, replace(before, words=words)
 
     def _save(self) -> None:
         if (edited := self.edited()) is not None:

@@ -56,10 +56,13 @@ class JournalPage(QWidget):
         self._look, self._host, self._desk = look, host, host.journal_desk
         titles = {practice.name: practice.title for practice in host.practices()}
         self._shown: int | None = None
+        self._is_sought = False
+        """The search is to have the focus once there is a list."""
         self._wanted_day: date | None = None
         self._from_day: date | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.setProperty("page", "true")
+        self.setAccessibleName(tr("Journal"))
         self.model = Reflections(titles, self)
         self.list = ReflectionList(look, self.model)
         self.side = Side(look, titles, self.list)
@@ -94,13 +97,16 @@ class JournalPage(QWidget):
         self.refresh()
 
     def look_for(self) -> None:
-        """The search has the focus, with what was looked for last."""
-        self.side.take_focus()
+        """The search has the focus, with what was looked for last: as soon as there is a list."""
+        if self._pages.currentIndex():
+            self.side.take_focus()
+        else:
+            self._is_sought = True
 
     def escape(self) -> bool:
         """Leaves the editor, the search or the filter, one at a time; False: there was nothing to leave."""
         if self.editor.is_open:
-            self._close_editor()
+            self._leave_editor()
         elif not self.side.is_plain:
             self.side.leave_search()
             self.refresh()
@@ -160,7 +166,7 @@ class JournalPage(QWidget):
             return
         self._from_day = self._from_day if before is not None else None
         if not self._is_empty(sessions):
-            self._pages.setCurrentIndex(1)
+            self._turn(self.list)
             if self.waiting.count or shown == WAITING:
                 first.append(self._waiting_row())
             if before is not None:
@@ -179,14 +185,12 @@ class JournalPage(QWidget):
             self._choose(shown)
             selected.blockSignals(False)
             self._chosen(self.list.currentIndex())
-            if QApplication.focusWidget() in (None, self):
-                self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _is_empty(self, sessions: object) -> bool:
         if sessions or self.waiting.count or (self._shown == WAITING and self.waiting.rows):
             return False
         if self.side.filter.selection != EVERYTHING:
-            self._pages.setCurrentIndex(1)
+            self._turn(self.list)
             self.model.begin([Row(tr("Nothing here fits"), "")])
             self.reader.clear()
             return True
@@ -228,7 +232,7 @@ class JournalPage(QWidget):
             return
         if typed != self.side.typed:
             return
-        self._pages.setCurrentIndex(1)
+        self._turn(self.list)
         self._show_found(hits, {session.id: session for session in found}, is_whole=is_whole)
 
     def _show_found(self, hits: Any, found: dict[int, SessionRecord], *, is_whole: bool) -> None:
@@ -293,7 +297,18 @@ class JournalPage(QWidget):
         self._sentence.setText(sentence)
         self.message.setText(hint)
         self.bring_first.setVisible(is_new)
-        self._pages.setCurrentIndex(0)
+        self._turn(self.start)
+
+    def _turn(self, first: QWidget) -> None:
+        """The empty page, or the list: the one `first` is on. A focus that goes out of sight is there then."""
+        focus, page = QApplication.focusWidget(), 1 if first is self.list else 0
+        is_gone = focus is not None and self._pages.currentIndex() != page and self.isAncestorOf(focus)
+        self._pages.setCurrentIndex(page)
+        if page and self._is_sought:
+            self.side.take_focus()
+        elif self.isVisible() and (is_gone or focus in (None, self)):
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._is_sought = False
 
     # -- putting it right -----------------------------------------------------------------------------------
 
@@ -310,10 +325,25 @@ class JournalPage(QWidget):
         self._close_editor()
         self.deeds.change(self.deeds.keep(edited))
 
-    def _delete_turn(self, turn_id: int) -> None:
+    def _leave_editor(self) -> None:
+        """What was put right is kept as it stands, and can be taken back."""
+        changed = self.editor.changed()
         self._close_editor()
+        if changed is not None:
+            now, before = changed
+            self._begin("do", self.deeds.keep_for_now(now, before))
+
+    def _delete_turn(self, turn_id: int) -> None:
+        changed = self.editor.changed()
+        self._close_editor()
+
+        async def delete() -> int:
+            if changed is not None:
+                await self.deeds.keep(changed[0])
+            return await self._desk.delete_turn(turn_id)
+
         text = tr("Deleted what was said then. It can be brought back for seven days.")
-        self._begin("do", self.deeds.undoable(lambda: self._desk.delete_turn(turn_id), text))
+        self._begin("do", self.deeds.undoable(delete, text))
 
     def _close_editor(self) -> None:
         self.editor.close_form()

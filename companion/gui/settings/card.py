@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
 from companion.gui.labels import ReadingLabel, label
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from companion.kinds import Role
     from companion.providers.provider import Spec
 
-RADIUS_PX = 14
+RADIUS_PX, _TICK_PX, _EDGE_PX = 14, 16, 14
 
 
 class ChoiceCard(QRadioButton):
@@ -36,7 +36,7 @@ class ChoiceCard(QRadioButton):
         self._name = label(name, "strong", wraps=True)
         self._state = label("", "small")
         self._name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        top = FlowLayout()
+        top = self._top = FlowLayout()
         top.addWidget(self._name)
         top.addWidget(self._state)
         self._column.addLayout(top)
@@ -47,12 +47,20 @@ class ChoiceCard(QRadioButton):
             each.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAccessibleName(name)
         self.setAccessibleDescription(sentence)
-        look.changed.connect(self.update)
+        look.changed.connect(self._take_look)
+        self._take_look()
+
+    def _take_look(self) -> None:
+        """The name leaves room for the tick."""
+        room = self._look.px(_TICK_PX)
+        is_left = self.isRightToLeft()
+        self._top.setContentsMargins(room if is_left else 0, 0, 0 if is_left else room, 0)
+        self.update()
 
     @property
     def edge(self) -> str:
         """The colour of its border while it has not the focus."""
-        return "accent" if self.isChecked() else "line"
+        return "accent" if self.isChecked() else "faint" if self.underMouse() else "line"
 
     def hitButton(self, pos: QPoint) -> bool:
         """All of it can be pressed."""
@@ -70,10 +78,23 @@ class ChoiceCard(QRadioButton):
         colour = self._look.colour
         width = 2.0 if self.hasFocus() else 1.2
         painter.setPen(QPen(colour("accent" if self.hasFocus() else self.edge), width))
-        painter.setBrush(colour("accent_soft") if self.isDown() or self.underMouse() else colour("surface"))
+        painter.setBrush(colour("accent_soft") if self.isDown() else colour("surface"))
         half = width / 2
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(half, half, -half, -half), RADIUS_PX, RADIUS_PX)
+        if self.isChecked():
+            self._paint_tick(painter)
         painter.end()
+
+    def _paint_tick(self, painter: QPainter) -> None:
+        """Which one is chosen is seen without telling colours apart, too."""
+        size = self._look.px(_TICK_PX)
+        left = _EDGE_PX if self.isRightToLeft() else self.width() - _EDGE_PX - size
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._look.colour("accent"))
+        painter.drawEllipse(QRectF(left, _EDGE_PX, size, size))
+        corners = ((0.28, 0.53), (0.44, 0.68), (0.72, 0.35))
+        painter.setPen(QPen(self._look.colour("surface"), size / 9))
+        painter.drawPolyline(QPolygonF([QPointF(left + x * size, _EDGE_PX + y * size) for x, y in corners]))
 
 
 class ProviderCard(ChoiceCard):
@@ -84,6 +105,7 @@ class ProviderCard(ChoiceCard):
         self.spec = spec
         self.is_open = False
         self.setAutoExclusive(False)
+        self.setProperty("role", "choice")
 
     def show_state(self, text: str, kind: str, *, is_active: bool, is_open: bool) -> None:
         """`kind` is a text type of the style sheet: good, warn, small."""
@@ -103,7 +125,7 @@ class ProviderCard(ChoiceCard):
 
     @property
     def edge(self) -> str:
-        return "accent" if self.isChecked() else "faint" if self.is_open else "line"
+        return "faint" if self.is_open and not self.isChecked() else super().edge
 
     def nextCheckState(self) -> None:
         """A click asks; only the settings decide who is active."""

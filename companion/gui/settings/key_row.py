@@ -80,6 +80,11 @@ class KeyRow(QWidget):
         self._state = KeyState(present=False)
         self.show_state(self._state)
 
+    @property
+    def has_key(self) -> bool:
+        """There is one, wherever it is kept."""
+        return self._state.present
+
     def show_state(self, state: KeyState) -> None:
         """Shows which key there is, never the key."""
         self._state = state

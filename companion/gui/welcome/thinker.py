@@ -81,6 +81,8 @@ class ThinkerPage(WelcomePage):
         self.column.addLayout(row)
         self.key: KeyRow | None = None
         self._is_leaving = self._is_begun = False
+        self._failed = ""
+        """Whose key did not work a moment ago: who goes on all the same may."""
 
     @property
     def first(self) -> QWidget:
@@ -93,6 +95,7 @@ class ThinkerPage(WelcomePage):
 
     def appeared(self) -> None:
         super().appeared()
+        self._failed = ""
         if not self._is_begun:
             self._is_begun = True
             self.cards[self._choice_now()].setChecked(True)
@@ -124,9 +127,15 @@ class ThinkerPage(WelcomePage):
         self._is_leaving = False
         if self.choice == "provider" and self.key is None:
             self._open_provider()
+        self._show_hint()
         shown = {MIND: self.mind, "provider": self.more}.get(self.choice)
         if shown is not None:
             self.unfolded.emit(shown)
+
+    def _show_hint(self) -> None:
+        waits = self.choice == "provider" and self._active == GUIDE
+        self.hint = tr("Until a key works, the offline guide answers.") if waits else ""
+        self.hint_changed.emit()
 
     def leave(self) -> bool:
         """What is shown is what is used from now on; a model is tried first, a key tested."""
@@ -140,9 +149,16 @@ class ThinkerPage(WelcomePage):
                 return True
             self.trial.use("", self.ready.emit)
             return False
-        if self.key is not None and self.key.field.text():
+        if self.key is None:
+            return True
+        spec = self.specs[str(self.providers.currentData())]
+        if self.key.field.text():
             self._is_leaving = True
             self.key.keep.click()
+            return False
+        if self.key.has_key and spec.name not in (self._active, self._failed):
+            self._is_leaving = True
+            self.work.start(self._test(spec), "offered key")
             return False
         return True
 
@@ -274,8 +290,10 @@ class ThinkerPage(WelcomePage):
         self.notice.tell(tr("Asking {who} …", who=spec.display_name), kind="small")
         health = await self.host.check(spec.name, Role.THINKS, None)
         self._checked(health)
+        self._failed = "" if health.ok else spec.name
         if health.ok:
             await self._use(spec.name)
+            self._go_on()
 
     def _checked(self, health: Health) -> None:
         self.notice.tell(works(health) if health.ok else health.detail, kind="good" if health.ok else "warn")
@@ -289,6 +307,9 @@ class ThinkerPage(WelcomePage):
             self.key.show_state(state)
         if state is not None and state.present:
             await self._use(name)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._is_leaving:
             self._is_leaving = False
             self.ready.emit()
@@ -298,3 +319,4 @@ class ThinkerPage(WelcomePage):
             await self.host.change({"providers.llm.active": name})
         except CompanionError as error:
             self.tell_error(error)
+        self._show_hint()

@@ -12,21 +12,19 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from companion.errors import AIProviderError, AIProviderModelNotFoundError, CompanionError
 from companion.flow import Audio, Health, HearRequest, SpeakRequest, SpokenWord, Transcript, TurnSignal
 from companion.kinds import Role, VoiceInfo
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import Spec
 from companion.providers.wire.faults import CallContext, health, in_call
 from companion.providers.wire.languages import for_whisper, heard_in_any_language
-from companion.providers.wire.sockets import HearingDialect, Outgoing, address, connect, hear, live, parsed
+from companion.providers.wire.on_sockets import OnSockets
+from companion.providers.wire.sockets import HearingDialect, Outgoing, address, hear, parsed
 from companion.providers.wire.sound import decoded_base64
-from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.voice_sockets import VoiceDialect, say
 from companion.providers.wire.voices import said_in_any_voice
-
-if TYPE_CHECKING:
-    from companion.net import Socket
 
 VERSION = "2026-08-14"
 """Of the API; on a WebSocket the query counts, elsewhere the header."""
@@ -39,7 +37,6 @@ _VOICES = (
 )
 _NAMES = {"unauthorized": "invalid_api_key", "quota_exceeded": "insufficient_quota"}
 """Cartesia's codes in the words of `faults`; the others are known by their status."""
-_SILENT_SAMPLE = b"\x00\x00"
 
 SPEC = Spec(
     name="cartesia",
@@ -58,11 +55,10 @@ SPEC = Spec(
 )
 
 
-class CartesiaProvider(AIProvider):
+class CartesiaProvider(OnSockets):
     """Ink recognition and Sonic voices."""
 
     spec = SPEC
-    _links: Links | None = None
     _own_voice = ""
     """Who speaks when nobody was chosen, once that is known."""
 
@@ -72,7 +68,7 @@ class CartesiaProvider(AIProvider):
         return heard_in_any_language(self, request, self._hear, for_whisper)
 
     async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        with live(self.spec, _reason) as call:
+        with self._live() as call:
             url = self._hear_url(request)
             make_dialect = partial(_Turns if request.turns else _Take, call)
             async with aclosing(hear(lambda: self._open(url), request, make_dialect)) as words:
@@ -97,9 +93,9 @@ class CartesiaProvider(AIProvider):
         return said_in_any_voice(self, request, self._speak, self._default_voice)
 
     async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        with live(self.spec, _reason) as call:
+        with self._live() as call:
             settings = await self._settings(request)
-            sound = say(self._kept(), self._speak_url(), request, lambda: _Context(call, settings))
+            sound = say(self._links, self._speak_url(), request, lambda: _Context(call, settings))
             async with aclosing(sound) as chunks:
                 async for audio in chunks:
                     yield audio
@@ -128,18 +124,12 @@ class CartesiaProvider(AIProvider):
                 await self._get(f"/voices/{known}")
                 self._own_voice = known
             except AIProviderModelNotFoundError:
-                listed = await self._list_voices()
+                listed = await self._listed_voices()
                 english = [voice.id for voice in listed if voice.language.startswith("en")]
                 self._own_voice = next(iter(english or [voice.id for voice in listed]), known)
         return self._own_voice
 
-    async def voices(self) -> Sequence[VoiceInfo]:
-        if self.api_key is not None:
-            with suppress(CompanionError):
-                return await self.asked(self._list_voices) or self.spec.voices
-        return self.spec.voices
-
-    async def _list_voices(self) -> tuple[VoiceInfo, ...]:
+    async def _listed_voices(self) -> tuple[VoiceInfo, ...]:
         with in_call(self.spec):
             listed = (await self._get("/voices?limit=100"))["data"]
             return tuple(
@@ -163,35 +153,16 @@ class CartesiaProvider(AIProvider):
 
     async def warm(self) -> None:
         if self.api_key is not None:
-            with suppress(CompanionError), live(self.spec, _reason):
-                await self._kept().warm(self._speak_url())
+            with suppress(CompanionError), self._live():
+                await self._links.warm(self._speak_url())
                 if not self.tts_voice:
                     await self._default_voice()
-
-    async def aclose(self) -> None:
-        links, self._links = self._links, None
-        if links is not None:
-            await links.aclose()
-        await super().aclose()
-
-    def _kept(self) -> Links:
-        if self._links is None:
-            self._links = Links(self._open)
-        return self._links
-
-    async def _open(self, url: str) -> Socket:
-        return await connect(self, url, self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.require_key()}", "Cartesia-Version": VERSION}
 
-    async def _get(self, path: str) -> Any:
-        with in_call(self.spec) as call:
-            response = await self.net.client(self.base_url, self._headers()).get(path)
-            if response.status_code >= 400:
-                body = parsed(response.content) or response.text
-                raise call.status(response.status_code, _reason(body), response.headers)
-            return response.json()
+    def _reason(self, body: Any) -> Any:
+        return _reason(body)
 
 
 PROVIDER = CartesiaTTSProvider = CartesiaProvider
@@ -296,8 +267,6 @@ class _Context(VoiceDialect):
         """Flushes of earlier contexts; each context counts its own from 1."""
         self._spoken = 0
         """Flushes of which something was heard."""
-        self._said_s = 0.0
-        self._words: tuple[SpokenWord, ...] = ()
         self._began_s: dict[int, float] = {}
         self._origin_s: dict[int, float] = {}
 
@@ -327,10 +296,10 @@ class _Context(VoiceDialect):
                 self._note_words(data)
             case "flush_done":
                 self._flush_of(data)
-                return self._late_words()
+                return self.late_words()
             case "done":
                 self._end_context()
-                return self._late_words()
+                return self.late_words()
             case "error":
                 raise _fault(self.call, data)
         return None
@@ -345,22 +314,12 @@ class _Context(VoiceDialect):
         flush = self._before + number - 1 if isinstance(number, int) and number > 0 else self._spoken - 1
         flush = max(0, min(flush, len(self._flushed) - 1))
         self._spoken = max(self._spoken, flush + 1)
-        self._began_s.setdefault(flush, self._said_s)
+        self._began_s.setdefault(flush, self.said_s)
         return flush
 
     def _sound(self, data: dict[str, Any]) -> Audio:
         self.piece = max(self.piece, self._flushed[self._flush_of(data)])
-        pcm = self.whole(decoded_base64(data["data"]))
-        self._said_s += len(pcm) / 2 / self.rate_hz
-        return self._audio(pcm)
-
-    def _audio(self, pcm: bytes) -> Audio:
-        words, self._words = (self._words, ()) if pcm else ((), self._words)
-        return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece, words=words)
-
-    def _late_words(self) -> Audio | None:
-        """Words whose times came after their sound travel with one sample of silence."""
-        return self._audio(_SILENT_SAMPLE) if self._words and self._said_s else None
+        return self.audio(self.whole(decoded_base64(data["data"])))
 
     def _note_words(self, data: dict[str, Any]) -> None:
         times = data.get("word_timestamps") or {}
@@ -369,7 +328,7 @@ class _Context(VoiceDialect):
             return
         flush = self._flush_of(data)
         origin = self._origin_s.setdefault(flush, self._origin(self._began_s[flush], found[0][1]))
-        self._words += tuple(
+        self.words += tuple(
             SpokenWord(text=word, start_s=origin + start, end_s=origin + end) for word, start, end in found
         )
 

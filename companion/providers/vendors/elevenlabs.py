@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from companion.errors import (
     AIProviderAuthError,
@@ -24,26 +24,22 @@ from companion.errors import (
 from companion.flow import Audio, Health, HearRequest, SpeakRequest, SpokenWord, Transcript
 from companion.kinds import Role, VoiceInfo
 from companion.pcm import to_wav
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import Spec
 from companion.providers.wire.faults import CallContext, health, in_call
 from companion.providers.wire.heard import words_in
 from companion.providers.wire.languages import Language, heard_in_any_language
+from companion.providers.wire.on_sockets import OnSockets
 from companion.providers.wire.sockets import (
     HearingDialect,
     Outgoing,
     address,
     close_source,
-    connect,
     hear,
-    live,
     parsed,
 )
 from companion.providers.wire.sound import decoded_base64, form_of, no_voice, sound_of
-from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.voice_sockets import VoiceDialect, say
 from companion.providers.wire.voices import said_in_any_voice
-
-if TYPE_CHECKING:
-    from companion.net import Socket
 
 SPEECH_HZ = 24_000
 _SPEEDS = (0.7, 1.2)
@@ -74,7 +70,6 @@ _NAMES = {
 }
 """ElevenLabs' codes in the words of `faults`; the others are known by their status, or count as not working."""
 _TELLS = frozenset({"session_started", "warning", "partial_transcript", "committed_transcript"})
-_SILENT_SAMPLE = b"\x00\x00"
 
 SPEC = Spec(
     name="elevenlabs",
@@ -92,11 +87,10 @@ SPEC = Spec(
 )
 
 
-class ElevenLabsProvider(AIProvider):
+class ElevenLabsProvider(OnSockets):
     """Scribe recognition and ElevenLabs voices."""
 
     spec = SPEC
-    _links: Links | None = None
 
     # -- hearing --------------------------------------------------------------------------------------------
 
@@ -106,7 +100,7 @@ class ElevenLabsProvider(AIProvider):
 
     async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         model = request.model or self.models[Role.HEARS]
-        with live(self.spec, _reason) as call:
+        with self._live() as call:
             if not any(word in model for word in _LIVE):
                 yield await self._hear_file(call, model, request)
                 return
@@ -133,7 +127,8 @@ class ElevenLabsProvider(AIProvider):
         files = {"file": ("take.wav", take, "audio/wav")}
         http = self.net.client(self.base_url, self._headers())
         response = await http.post("/v1/speech-to-text", data=form, files=files)
-        _require_success(call, response.status_code, response.content, response.headers)
+        if response.status_code >= 400:
+            raise call.status(response.status_code, self._body(response.content), response.headers)
         return Transcript(text=words_in(call, response.content), is_final=True)
 
     # -- speaking -------------------------------------------------------------------------------------------
@@ -148,10 +143,10 @@ class ElevenLabsProvider(AIProvider):
 
     async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         model = request.model or self.models[Role.SPEAKS]
-        with live(self.spec, _reason) as call:
+        with self._live() as call:
             if model.startswith(_TAKE_STREAMED_TEXT):
                 url = self._speak_url(model, request.voice)
-                sound = say(self._kept(), url, request, lambda: _Speech(call, request.speed))
+                sound = say(self._links, url, request, lambda: _Speech(call, request.speed))
             else:
                 sound = self._say_each(call, model, request)
             async with aclosing(sound) as chunks:
@@ -189,7 +184,7 @@ class ElevenLabsProvider(AIProvider):
         http = self.net.client(self.base_url, self._headers())
         async with http.stream("POST", path, json=body) as response:
             if response.status_code >= 400:
-                _require_success(call, response.status_code, await response.aread(), response.headers)
+                raise call.status(response.status_code, self._body(await response.aread()), response.headers)
             call.opened = True
             form = form_of(response.headers, SPEECH_HZ)
             async with aclosing(sound_of(call, response.aiter_bytes(), form)) as sound:
@@ -209,27 +204,20 @@ class ElevenLabsProvider(AIProvider):
         voice = voice or self.tts_voice or SPEC.voices[0].id
         return address(self.base_url, f"/v1/text-to-speech/{voice}/stream-input", query)
 
-    async def voices(self) -> Sequence[VoiceInfo]:
-        if self.api_key is not None:
-            with suppress(CompanionError):
-                return await self.asked(self._listed_voices) or self.spec.voices
-        return self.spec.voices
-
     async def _listed_voices(self) -> Sequence[VoiceInfo]:
-        with in_call(self.spec) as call:
-            listed = (await self._get(call, "/v2/voices?page_size=100"))["voices"]
+        with in_call(self.spec):
+            listed = (await self._get("/v2/voices?page_size=100"))["voices"]
             return tuple(_voice(voice) for voice in listed)
 
     # -- connections ----------------------------------------------------------------------------------------
 
     async def check(self) -> Health:
         async def list_models() -> Sequence[str]:
-            with in_call(self.spec) as call:
-                try:
-                    await self._get(call, "/v1/user")
-                except AIProviderAuthError as error:
-                    if error.kind is not Kind.FORBIDDEN or error.status != 401:
-                        raise  # otherwise a good key that may speak and hear but not look at the account
+            try:
+                await self._get("/v1/user")
+            except AIProviderAuthError as error:
+                if error.kind is not Kind.FORBIDDEN or error.status != 401:
+                    raise  # otherwise a good key that may speak and hear but not look at the account
             return ()
 
         return await health(self, list_models)
@@ -237,30 +225,14 @@ class ElevenLabsProvider(AIProvider):
     async def warm(self) -> None:
         model = self.models[Role.SPEAKS]
         if self.api_key is not None and model.startswith(_TAKE_STREAMED_TEXT):
-            with suppress(CompanionError), live(self.spec, _reason):
-                await self._kept().warm(self._speak_url(model))
-
-    async def aclose(self) -> None:
-        links, self._links = self._links, None
-        if links is not None:
-            await links.aclose()
-        await super().aclose()
-
-    def _kept(self) -> Links:
-        if self._links is None:
-            self._links = Links(self._open)
-        return self._links
-
-    async def _open(self, url: str) -> Socket:
-        return await connect(self, url, self._headers())
+            with suppress(CompanionError), self._live():
+                await self._links.warm(self._speak_url(model))
 
     def _headers(self) -> dict[str, str]:
         return {"xi-api-key": self.require_key()}
 
-    async def _get(self, call: CallContext, path: str) -> Any:
-        response = await self.net.client(self.base_url, self._headers()).get(path)
-        _require_success(call, response.status_code, response.content, response.headers)
-        return response.json()
+    def _reason(self, body: Any) -> Any:
+        return _reason(body)
 
 
 PROVIDER = ElevenLabsProvider
@@ -288,12 +260,6 @@ def _voice(voice: dict[str, Any]) -> VoiceInfo:
 
 
 # -- failures -----------------------------------------------------------------------------------------------
-
-
-def _require_success(call: CallContext, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
-    if status < 400:
-        return
-    raise call.status(status, _reason(parsed(raw) or raw.decode("utf-8", "replace")), headers)
 
 
 def _reason(body: Any) -> Any:
@@ -380,10 +346,8 @@ class _Speech(VoiceDialect):
         self._ends: list[tuple[int, int]] = []
         """Piece, and how many characters other than spaces all pieces up to its end have."""
         self._heard_chars = 0
-        self._said_s = 0.0
         self._letters: list[tuple[str, float, float]] = []
         """Of the word that is not complete yet."""
-        self._words: tuple[SpokenWord, ...] = ()
 
     def first(self) -> Sequence[Outgoing]:
         start = {"text": " ", **_settings(self._speed)}
@@ -408,19 +372,13 @@ class _Speech(VoiceDialect):
         if data.get("isFinal") or data.get("is_final"):
             self.is_over = True
             self._close_word()
-            return self._audio(_SILENT_SAMPLE) if self._words and self._said_s else None
+            return self.late_words()
         return None
 
     def _sound(self, data: dict[str, Any]) -> Audio:
-        pcm = self.whole(decoded_base64(data["audio"]))
         if times := data.get("alignment") or data.get("normalizedAlignment"):
             self._follow(times)
-        self._said_s += len(pcm) / 2 / self.rate_hz
-        return self._audio(pcm)
-
-    def _audio(self, pcm: bytes) -> Audio:
-        words, self._words = (self._words, ()) if pcm else ((), self._words)
-        return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece, words=words)
+        return self.audio(self.whole(decoded_base64(data["audio"])))
 
     def _follow(self, times: dict[str, Any]) -> None:
         """Counts the characters of a message, finds its piece and the words that end in it."""
@@ -433,7 +391,7 @@ class _Speech(VoiceDialect):
             self.piece = piece
             self._close_word()
         # Documented as counted from the message's own sound, but seen as counted from the beginning.
-        origin = 0.0 if found and found[0][1] / 1000 > self._said_s / 2 else self._said_s
+        origin = 0.0 if found and found[0][1] / 1000 > self.said_s / 2 else self.said_s
         for char, start_ms, length_ms in found:
             if not char.strip():
                 self._close_word()
@@ -451,4 +409,4 @@ class _Speech(VoiceDialect):
         letters, self._letters = self._letters, []
         if letters:
             text = "".join(char for char, *_ in letters)
-            self._words += (SpokenWord(text=text, start_s=letters[0][1], end_s=letters[-1][2]),)
+            self.words += (SpokenWord(text=text, start_s=letters[0][1], end_s=letters[-1][2]),)

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from companion.decoding import Bare, Decoder, NoSound
-from companion.flow import Audio, SpeakRequest
+from companion.flow import Audio, SpeakRequest, SpokenWord
 from companion.net import Socket, SocketClosed
 from companion.providers.wire.faults import CallContext
 from companion.providers.wire.sockets import (
@@ -51,6 +51,10 @@ class VoiceDialect:
         self.call = call
         self.piece = 0
         self.is_over = False
+        self.said_s = 0.0
+        """How much sound came."""
+        self.words: tuple[SpokenWord, ...] = ()
+        """Words whose times are known, for the next `audio`."""
         self._decoder = Decoder(Bare(self.rate_hz), at_once=True)
 
     def first(self) -> Sequence[Outgoing]:
@@ -102,15 +106,22 @@ class VoiceDialect:
         except NoSound as error:
             raise no_voice(self.call, str(error)) from error
         self.rate_hz = self._decoder.rate_hz
+        self.said_s += len(pcm) / 2 / self.rate_hz
         return pcm
+
+    def audio(self, pcm: bytes) -> Audio:
+        """Whole samples with the words that are known by now."""
+        words, self.words = (self.words, ()) if pcm else ((), self.words)
+        return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece, words=words)
+
+    def late_words(self) -> Audio | None:
+        """Words whose times came after their sound travel with one sample of silence."""
+        return self.audio(b"\x00\x00") if self.words and self.said_s else None
 
     def rest(self) -> Audio | None:
         """What a file still held when all was said."""
-        return (
-            Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
-            if (pcm := self.whole(b"", last=True))
-            else None
-        )
+        pcm = self.whole(b"", last=True)
+        return self.audio(pcm) if pcm else None
 
 
 @dataclass(slots=True, eq=False)

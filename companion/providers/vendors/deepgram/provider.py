@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import AIProviderModelNotFoundError, CompanionError
 from companion.flow import Audio, Health, HearRequest, SpeakRequest, Transcript
 from companion.kinds import Role, VoiceInfo
-from companion.providers.provider import AIProvider, Spec
+from companion.providers.provider import Spec
 from companion.providers.vendors.deepgram.wire import (
     MOST_FLUSHES,
     SPEECH_HZ,
@@ -31,8 +31,9 @@ from companion.providers.vendors.deepgram.wire import (
 )
 from companion.providers.wire.faults import health
 from companion.providers.wire.languages import Language, heard_in_any_language, nearest, tags
-from companion.providers.wire.sockets import address, all_closed, connect, hear, live, parsed
-from companion.providers.wire.voice_sockets import Links, VoiceDialect, say
+from companion.providers.wire.on_sockets import OnSockets
+from companion.providers.wire.sockets import address, hear, live
+from companion.providers.wire.voice_sockets import VoiceDialect, say
 from companion.providers.wire.voices import said_in_any_voice
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ SPEC = Spec(
 )
 
 
-class DeepgramProvider(AIProvider):
+class DeepgramProvider(OnSockets):
     """Flux and Nova recognisers, Aura and Flux voices. A voice is a model of its own: `aura-2-luna-en`, `flux-alexis-en`.
 
     Args:
@@ -116,7 +117,6 @@ class DeepgramProvider(AIProvider):
         self._mip_opt_out = mip_opt_out
         self._takes: set[Socket] = set()
         """Flux takes under way, for `configure`."""
-        self._links = Links(self._open)
         self._spoken_at = ""
         self._flushes: deque[float] = deque(maxlen=MOST_FLUSHES)
 
@@ -127,7 +127,7 @@ class DeepgramProvider(AIProvider):
         return heard_in_any_language(self, replace(request, model=model), self._hear, partial(_form, model))
 
     async def _hear(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
-        with live(self.spec, refusal) as call:
+        with self._live() as call:
             model = request.model
             follows = model.startswith("flux")
             url = self._flux_url(request, model) if follows else self._nova_url(request, model)
@@ -212,7 +212,7 @@ class DeepgramProvider(AIProvider):
         return self.spec.default_models[Role.SPEAKS]
 
     async def _speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
-        with live(self.spec, refusal) as call:
+        with self._live() as call:
             voice = request.voice or request.model or self.models[Role.SPEAKS]
             is_flux = voice.startswith("flux")
             url = self._spoken_at = self._voice_url(voice, request.speed)
@@ -242,12 +242,7 @@ class DeepgramProvider(AIProvider):
 
     async def check(self) -> Health:
         async def ask() -> Sequence[str]:
-            with live(self.spec, refusal) as call:
-                client = self.net.client(self.base_url, self._headers())
-                answer = await client.get("/v1/auth/token")
-                if answer.status_code >= 400:
-                    body = parsed(answer.text) or answer.text
-                    raise call.status(answer.status_code, refusal(body), answer.headers)
+            await self._get("/v1/auth/token")
             return ()
 
         return await health(self, ask)
@@ -256,19 +251,14 @@ class DeepgramProvider(AIProvider):
         if self.api_key is None:
             return
         url = self._spoken_at or self._voice_url(self.tts_voice or self.models[Role.SPEAKS], 1.0)
-        with suppress(CompanionError), live(self.spec, refusal):
+        with suppress(CompanionError), self._live():
             await self._links.warm(url)
-
-    async def aclose(self) -> None:
-        await self._links.aclose()
-        await all_closed()
-        await super().aclose()
-
-    async def _open(self, url: str) -> Socket:
-        return await connect(self, url, self._headers())
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Token {self.require_key()}"}
+
+    def _reason(self, body: Any) -> Any:
+        return refusal(body)
 
 
 PROVIDER = DeepgramFluxSTTProvider = DeepgramSTT = DeepgramProvider

@@ -164,8 +164,7 @@ class _Voice(VoiceDialect):
         told = parsed(message) if isinstance(message, str) or message.startswith(b"{") else None
         if told is None and isinstance(message, bytes):
             self.piece = self._stretches[0] if self._stretches else self.piece
-            pcm = self.whole(message)
-            return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
+            return self.audio(self.whole(message))
         told = told or {}
         if told.get("type") == "Error":
             raise _failure(self.call, told)

@@ -89,8 +89,7 @@ class _Narrator(VoiceDialect):
         event = parsed(message) or {}
         match event.get("type"):
             case "response.output_audio.delta":
-                pcm = self.whole(decoded_base64(event["delta"]))
-                return Audio(pcm=pcm, rate_hz=self.rate_hz, piece=self.piece)
+                return self.audio(self.whole(decoded_base64(event["delta"])))
             case "response.done":
                 self._end(event.get("response") or {})
             case "error":
