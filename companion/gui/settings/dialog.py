@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
 
 from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui.focus import step
+from companion.gui.labels import text_label
 from companion.gui.search_field import SearchField
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
