@@ -13,10 +13,11 @@ import inspect
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -139,11 +140,11 @@ class ProviderPool:
 
         def speak(text: str) -> AsyncGenerator[Audio, None]:
             sound = speakers.ask(lambda: SpeakRequest(text=text))
-            return self._voiced(_scaled(sound, volume), full_names)
+            return self._voiced(sound, volume, full_names)
 
         def speak_stream(pieces: AsyncIterator[str]) -> AsyncGenerator[Audio, None]:
             sound = speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again))
-            return self._voiced(_scaled(sound, volume), full_names)
+            return self._voiced(sound, volume, full_names)
 
         is_spoken = is_aloud or settings.sound.speak_answers
         specs = {r: _spec(name) for r, name in names.items()}
@@ -173,13 +174,13 @@ class ProviderPool:
                 yield transcript
 
     async def _voiced(
-        self, spoken: AsyncGenerator[Audio, None], full_names: dict[str, str]
+        self, spoken: AsyncGenerator[Audio, None], volume: float, full_names: dict[str, str]
     ) -> AsyncGenerator[Audio, None]:
-        """The same sound; names whose voice it really is."""
+        """The same sound as loud as it is set; names whose voice it really is."""
         async with aclosing(spoken) as sound:
             async for audio in sound:
                 self._name_found(Role.SPEAKS, full_names)
-                yield audio
+                yield scaled(audio, volume)
 
     def _name_found(self, role: Role, full_names: dict[str, str]) -> None:
         """Adds which of this computer's recognisers or voices it was, where that was found out."""
@@ -248,12 +249,14 @@ class ProviderPool:
 
     def _follow(self, provider: AIProvider, role: Role) -> None:
         """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
+        if provider.spec.name != roles.FINDS_OUT.get(role):
+            return
         found = {
             Role.HEARS: provider.recogniser,
             Role.SPEAKS: provider.speaker,
             Role.THINKS: provider.thinker,
         }.get(role, "")
-        if provider.spec.name == roles.FINDS_OUT.get(role) and found != self.found.get(role, ""):
+        if found != self.found.get(role, ""):
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
@@ -465,16 +468,19 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        address = self._key_address(spec)
-        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
         self._keys = {}
 
-    async def remove_key(self, name: str) -> None:
+    async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
         vault: Vault = await self._vault()
         try:
-            await vault.remove(registry.find(name).name)
+            return partial(self._bring_back, await vault.remove(registry.find(name).name))
         finally:
             self._keys = {}
+
+    async def _bring_back(self, removed: Callable[[], Awaitable[None]]) -> None:
+        await removed()
+        self._keys = {}
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
@@ -482,8 +488,7 @@ class ProviderPool:
 
     def _key_address(self, spec: Spec) -> str:
         """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        settings = self._settings()
-        own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:
@@ -516,12 +521,6 @@ class Patience:
     """From the end of a take to its words."""
     thinking_s: float
     """From the question to the first word."""
-
-
-async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncGenerator[Audio, None]:
-    async with opened(lambda it: it, sound) as chunks:
-        async for audio in chunks:
-            yield scaled(audio, volume)
 
 
 def _each_piece(call: Call[SpeakRequest, Audio]) -> Call[SpeakRequest, Audio]:
