@@ -8,16 +8,14 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings, strategies as st
 
-KILLED = """
-from companion.journal import staging
-from companion.journal.store import open_journal
-from companion.paths import find_home
 from companion.app.archive import Place
 from companion.app.exchange import Exchange
 from companion.entries import Entry, EntryTurn
@@ -144,9 +142,14 @@ async def test_what_is_said_during_an_import_does_not_wait_for_it(journal: SqlJo
     assert await journal.list.count() == 1  # cancelled before the end: nothing came in
     assert (await journal.exchange.take("x", "x", entries)).kept == 1_000
 
+
+KILLED = """
 import asyncio, os, sys
+from companion.journal import staging
 from companion.journal.keys import Argon2Cost
+from companion.journal.store import open_journal
 from companion.entries import Entry, EntryTurn
+from companion.paths import find_home
 
 def keep(self, connection, batch_id):
     count = whole(self, connection, batch_id)
