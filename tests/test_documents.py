@@ -23,6 +23,7 @@ ALL = [*ENGLISH, *sorted((ROOT / "resources/help/de").glob("*.md"))]
 WIDEST = 120
 _CODE = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 _QUOTED = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_PAIR = re.compile(r'^msgid "(.*)"\nmsgstr "(.*)"$', re.MULTILINE)
 _INDENTED = re.compile(r"^    (companion .*|make .*)$", re.MULTILINE)
 
 
@@ -69,15 +70,18 @@ def test_every_target_of_make_and_every_extra_is_one(path: Path) -> None:
     assert set(re.findall(r"reflection-companion\[(\w+)\]", text_of(path))) <= set(extras)
 
 
-@each(ENGLISH)
+@each(ALL)
 def test_every_page_and_setting_is_called_so(path: Path) -> None:
-    pages = {
+    titles = [
         title
         for file in (ROOT / "companion/gui/settings/pages").glob("*.py")
         for title in re.findall(r'^    title="([^"]+)"', text_of(file), re.MULTILINE)
-    }
-    words = set(re.findall(r'^msgid "(.*)"$', text_of(ROOT / "resources/languages/de.po"), re.MULTILINE))
-    for place in re.findall(r"\*Settings > ([^*]+)\*", text_of(path).replace("\n", " ")):
+    ]
+    pairs = _PAIR.findall(text_of(ROOT / "resources/languages/de.po"))
+    side = 1 if path.parent.name == "de" else 0
+    pages, words = {pair[side] for pair in pairs if pair[0] in titles}, {pair[side] for pair in pairs}
+    text = " ".join(text_of(path).split())
+    for place in re.findall(r"\*(?:Settings|Einstellungen) > ([^*]+)\*", text):
         page, *rest = place.split(" > ")
         assert page in pages, place
         assert set(rest) <= words, place
