@@ -171,6 +171,23 @@ async def test_this_computer_speaks_with_a_natural_voice_once_one_is_here(tmp_pa
         assert (natural.rate_hz, here.speaker) == (tiny_voice.RATE_HZ, "Tiny")
 
 
+async def test_an_answer_is_read_by_a_voice_of_its_language(tmp_path: Path) -> None:
+    german = "Heute ist es hier ganz still."
+    async with BuiltinProvider(models_dir=tmp_path) as here:
+        assert isinstance(here, BuiltinProvider)
+        tiny_voice.write(tmp_path / "voice" / "en_US-tiny-low", "en_US-tiny-low")
+        assert (await said(here, german, voice="")).rate_hz == 22_050, (
+            "a plain voice that can, not one that cannot"
+        )
+        tiny_voice.write(
+            tmp_path / "voice" / "de_DE-wald-low", "de_DE-wald-low", language="de_DE", voice="de"
+        )
+        await said(here, german, voice="")
+        assert here.speaker == "Wald"
+        await said(here, "What would you like to say about it?", voice="")
+        assert here.speaker == "Tiny"
+
+
 async def test_a_plain_voice_that_was_chosen_stays(here: BuiltinProvider) -> None:
     assert (await said(here, voice="en-gb")).rate_hz == 22_050
     assert here.speaker == ""

@@ -20,10 +20,10 @@ from companion.errors import CompanionError
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
-from companion.language import mark, tr, trn
+from companion.language import language, mark, tr, trn
 from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
-from companion.providers.here.models.listing import LocalModel, ModelKind
+from companion.providers.here.models.listing import LocalModel, ModelKind, usual
 from companion.providers.here.models.store import Standing, State
 
 FEW = 4
@@ -203,7 +203,7 @@ class ModelList(QWidget):
     def first_here(self) -> str:
         """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
         here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
-        here.sort(key=lambda row: not row.model.is_usual)
+        here.sort(key=lambda row: (not row.model.reads(language()), row.model.name != usual(self.kind).name))
         return here[0].model.name if here else ""
 
     def look(self) -> None:
@@ -217,7 +217,8 @@ class ModelList(QWidget):
         self._fold()
 
     async def _look(self) -> None:
-        for standing in await self._page.host.local_models(self.kind):
+        found = await self._page.host.local_models(self.kind)
+        for standing in sorted(found, key=lambda each: not each.model.reads(language())):
             name = standing.model.name
             if name not in self.rows:
                 self.rows[name] = ModelRow(self, standing.model)
@@ -243,8 +244,11 @@ class ModelList(QWidget):
 
     def _show_few(self) -> None:
         known = [row for row in self.rows.values() if row.is_fetching or row.standing.is_ready]
+        fit = [row for row in known if row.model.reads(language())]
+        meant = usual(self.kind)
+        is_offered = not known or (not fit and meant.reads(language()))
         for row in self.rows.values():
-            row.setVisible(row in known or (not known and row.model.is_usual))
+            row.setVisible(row in (fit or known) or (is_offered and row.model.name == meant.name))
             row.remove.hide()
 
     def _unfold(self) -> None:

@@ -12,7 +12,7 @@ from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
-from companion.language import mark, tr
+from companion.language import NAMES, language, mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
 _ABOUT = {
@@ -27,6 +27,9 @@ _ABOUT = {
         mark("Reads the answers to you, naturally. Until it is here, a plain voice does."),
     ),
 }
+_IN_OTHERS = mark(
+    "There is none for your language yet, so a plain voice reads to you. This one reads English."
+)
 _LEAD = mark(
     "Two models make this computer hear and speak well. They are fetched once, only if you ask, and you can go on "
     "meanwhile."
@@ -64,6 +67,8 @@ class EnginesPage(WelcomePage):
 
     def _build(self, kind: ModelKind) -> QFrame:
         role, sentence = _ABOUT[kind]
+        if not usual(kind).reads(language()) and language() in NAMES:
+            sentence = _IN_OTHERS
         box = QFrame()
         box.setProperty("card", "true")
         column = QVBoxLayout(box)
@@ -79,8 +84,12 @@ class EnginesPage(WelcomePage):
         return box
 
     def _in_use(self, kind: ModelKind) -> str:
-        """This computer uses the first that is here."""
-        return next((row.model.name for row in self._rows(kind) if row.standing.is_ready), "")
+        """This computer uses the first that is here and knows the language; empty: something better can be fetched."""
+        here = [row.model for row in self._rows(kind) if row.standing.is_ready]
+        fit = [model for model in here if model.reads(language())]
+        return next(
+            (model.name for model in (fit or (here if not usual(kind).reads(language()) else ()))), ""
+        )
 
     def _rows(self, kind: ModelKind) -> list[ModelRow]:
         return list(self.lists[kind].rows.values())

@@ -21,6 +21,7 @@ from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process import kokoro
+from companion.providers.here.spoken import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +105,17 @@ def find(store: ModelStore, voice: str) -> InstalledVoice | None:
     )
 
 
-def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """Who speaks for "This computer" where `voice` was chosen; None: a plain voice does.
+def natural(store: ModelStore, voice: str, tag: str = "en") -> tuple[InstalledVoice | None, str]:
+    """Who speaks for "This computer" where `voice` was chosen, and the name with its speaker; None: a plain voice does.
 
-    Nothing chosen is the first there is. A plain voice that was chosen by its tag stays.
+    Nothing chosen is the first that reads the language of `tag`. A plain voice that was chosen by its tag stays.
     """
-    found = find(store, voice) if can_speak() else None
-    return found if found is None or found.is_quick else find(store, "")
+    found = find(store, voice) if can_speak() and voice else None
+    if voice and (found is None or found.is_quick):
+        return found, voice
+    quick = (each for each in installed(store) if each.is_quick) if can_speak() else ()
+    fit = ((each, one.id) for each in quick for one in each.listed() if base(one.language) == tag)
+    return next(fit, (None, ""))
 
 
 def label_of(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.kinds import Role
-from companion.language import Worded, tr
+from companion.language import Worded, language, tr
 from companion.paths import resources
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ class LocalModel(Worded):
     def can_be_fetched(self) -> bool:
         return bool(self.files and self.homes)
 
+    def reads(self, code: str) -> bool:
+        """Whether it knows this language; one that names none knows any."""
+        tags = (tag.partition("-")[0] for tag in self.languages)
+        return not self.languages or EVERY in self.languages or code in tags
+
     @property
     def spoken_languages(self) -> str:
         """`about a hundred languages`, `English`-like tags otherwise."""
@@ -124,7 +129,13 @@ def of_kind(kind: ModelKind) -> tuple[LocalModel, ...]:
 
 
 def usual(kind: ModelKind) -> LocalModel:
-    return next(model for model in of_kind(kind) if model.is_usual)
+    """The one that is meant where nobody chose: a voice that reads the language of the interface, where there is one."""
+    models = of_kind(kind)
+    first = next(model for model in models if model.is_usual)
+    fits = (
+        model for model in models if model.can_be_fetched and not model.is_tried and model.reads(language())
+    )
+    return first if first.reads(language()) else next(fits, first)
 
 
 def find(kind: ModelKind, name: str) -> LocalModel | None:
