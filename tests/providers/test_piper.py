@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from companion import language
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.providers import registry
@@ -201,6 +202,22 @@ async def test_its_voices_are_listed_by_name_and_language_before_the_plain_ones(
     listed = {voice.name: voice.language for voice in await here.voices()}
     assert [*listed.items()][:3] == [("Wald", "de-DE"), ("Choir ann", "en-US"), ("Choir bob", "en-US")]
     assert listed["American"] == "en"
+
+
+@pytest.mark.parametrize(
+    ("window", "text", "speaks"), [("en", TEXT, "Choir"), ("de", "Hm.", "Wald"), ("hi", "हाँ।", "")]
+)
+async def test_where_no_voice_was_chosen_one_in_the_language_of_the_window_speaks(
+    window: str, text: str, speaks: str, models: Path
+) -> None:
+    language.use(language.Catalogue(window))
+    try:
+        async with BuiltinProvider(models_dir=models) as here:
+            assert isinstance(here, BuiltinProvider)
+            await said(here, text, voice="")
+            assert here.speaker == speaks, "the plain one where there is no natural one"
+    finally:
+        language.use(None)
 
 
 async def test_a_natural_voice_that_cannot_be_loaded_is_replaced_by_the_plain_one(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_word_that_does_not_tell_is_read_as_the_sentence_before_it_or_as_the_w
 
 
 def test_the_voice_that_is_fetched_reads_the_language_of_the_window(interface: str) -> None:
-    assert usual(ModelKind.VOICE).reads(interface) is (interface == "de"), (
+    assert usual(ModelKind.VOICE).speaks(interface) is (interface == "de"), (
         "Hindi has none that is quick enough"
     )
-    assert usual(ModelKind.HEARING).reads(interface)
+    assert usual(ModelKind.HEARING).speaks(interface)

@@ -84,6 +84,11 @@ class ModelRow(QFrame):
         if not self.is_fetching:
             self._show()
 
+    @property
+    def is_fitting(self) -> bool:
+        """It is here and speaks the language of the window."""
+        return self.standing.is_ready and self.model.speaks(language())
+
     def begin(self) -> None:
         self.is_fetching = True
         self._show()
@@ -203,7 +208,7 @@ class ModelList(QWidget):
     def first_here(self) -> str:
         """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
         here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
-        here.sort(key=lambda row: (not row.model.reads(language()), row.model.name != usual(self.kind).name))
+        here.sort(key=lambda row: (not row.model.speaks(language()), not row.model.is_usual))
         return here[0].model.name if here else ""
 
     def look(self) -> None:
@@ -217,8 +222,7 @@ class ModelList(QWidget):
         self._fold()
 
     async def _look(self) -> None:
-        found = await self._page.host.local_models(self.kind)
-        for standing in sorted(found, key=lambda each: not each.model.reads(language())):
+        for standing in await self._page.host.local_models(self.kind):
             name = standing.model.name
             if name not in self.rows:
                 self.rows[name] = ModelRow(self, standing.model)
@@ -243,12 +247,10 @@ class ModelList(QWidget):
         self.more.setVisible(hidden > 0)
 
     def _show_few(self) -> None:
-        known = [row for row in self.rows.values() if row.is_fetching or row.standing.is_ready]
-        fit = [row for row in known if row.model.reads(language())]
-        meant = usual(self.kind)
-        is_offered = not known or (not fit and meant.reads(language()))
+        """Those that are here or come, in the language of the window; else the one to begin with."""
+        known = [row for row in self.rows.values() if row.is_fetching or row.is_fitting]
         for row in self.rows.values():
-            row.setVisible(row in (fit or known) or (is_offered and row.model.name == meant.name))
+            row.setVisible(row in known or (not known and row.model.name == usual(self.kind).name))
             row.remove.hide()
 
     def _unfold(self) -> None:

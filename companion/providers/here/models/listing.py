@@ -96,14 +96,17 @@ class LocalModel(Worded):
     def size_mb(self) -> int:
         return round(self.size / 1e6) or self.about_mb
 
+    def speaks(self, language: str) -> bool:
+        """Whether it is for a language, given by its code; of one that is only tried, the first it lists.
+
+        One that lists none is for any.
+        """
+        spoken = self.languages[:1] if self.is_tried else self.languages
+        return not spoken or any(each == EVERY or each.partition("-")[0] == language for each in spoken)
+
     @property
     def can_be_fetched(self) -> bool:
         return bool(self.files and self.homes)
-
-    def reads(self, code: str) -> bool:
-        """Whether it knows this language; one that names none knows any."""
-        tags = (tag.partition("-")[0] for tag in self.languages)
-        return not self.languages or EVERY in self.languages or code in tags
 
     @property
     def spoken_languages(self) -> str:
@@ -129,13 +132,10 @@ def of_kind(kind: ModelKind) -> tuple[LocalModel, ...]:
 
 
 def usual(kind: ModelKind) -> LocalModel:
-    """The one that is meant where nobody chose: a voice that reads the language of the interface, where there is one."""
-    models = of_kind(kind)
-    first = next(model for model in models if model.is_usual)
-    fits = (
-        model for model in models if model.can_be_fetched and not model.is_tried and model.reads(language())
-    )
-    return first if first.reads(language()) else next(fits, first)
+    """The one to begin with: in the language of the window, where there is such a one."""
+    fitting = (each for each in of_kind(kind) if each.speaks(language()) and each.can_be_fetched)
+    best = next(model for model in of_kind(kind) if model.is_usual)
+    return best if best.speaks(language()) else next(fitting, best)
 
 
 def find(kind: ModelKind, name: str) -> LocalModel | None:
