@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from companion.decoding import read_file
 from companion.flow import FRAME_BYTES, TurnSignal
@@ -116,7 +115,6 @@ def test_a_take_is_listened_to_as_if_it_were_the_first() -> None:
 
 FRUGAL = """
 import os, threading
-from companion.segment import SpeechGate
 gate = SpeechGate()
 for _ in range(50):
     gate.feed(os.urandom(640))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from companion import days
-from companion import events as e
+from companion import days, events as e
 from companion.errors import Kind
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
@@ -385,9 +384,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
-                self.bar.show_practice(
-                    event.name, event.title, event.step, event.steps, event.purpose, is_over=event.is_over
-                )
+                self.bar.show_practice(event)
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
