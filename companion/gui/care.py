@@ -76,6 +76,7 @@ class CareCard(QFrame):
         super().__init__(parent)
         self._look = look
         self.setProperty("notice", "care")
+        self.setProperty("help", "care")
         self.title = label(tr(_TITLE), "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
         self.quiet = label(tr(_QUIET), "notice-hint", wraps=True)

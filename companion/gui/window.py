@@ -140,7 +140,7 @@ class Window(QMainWindow):
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
-            self.page.area.button.setFocus()
+            self.page.area.take_focus()
         self.rail.show_page(page)
 
     def paintEvent(self, event: QPaintEvent) -> None:

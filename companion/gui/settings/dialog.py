@@ -177,6 +177,7 @@ class SettingsDialog(QDialog):
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
+        self.setProperty("help", f"settings:{name}")
         self.turned.emit()
 
     def _drop_page(self, name: str) -> None:
