@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import companion
+from companion import language
+from companion.paths import resources
 
 CLOSE_S = 2.0
 """How long it may take to end by itself."""
+_LANGUAGE = "COMPANION_CHILD_LANGUAGE"
 _SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
 
 
@@ -107,6 +110,14 @@ def look_at(pid: int) -> Look | None:
         return None
 
 
+def speak_as_parent() -> None:
+    """In a child, before it is confined: what it tells a person is in the language of the window."""
+    code = os.environ.get(_LANGUAGE, language.ENGLISH)
+    if code != language.ENGLISH:
+        with suppress(OSError, ValueError):  # the window has said why, and English it stays
+            language.use(language.load(resources() / "languages", code))
+
+
 def child_environment() -> dict[str, str]:
     """This process' environment without keys and proxies, so that the child finds the same package and no secret."""
     kept = {
@@ -120,6 +131,7 @@ def child_environment() -> dict[str, str]:
         "dist-packages",
     ):  # a checkout; an installed package is found anyway
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
+    kept[_LANGUAGE] = language.language()
     # Threads that wait for each other sleep: spinning, they starve whatever else runs and a busy computer all the more.
     kept["OMP_WAIT_POLICY"], kept["KMP_BLOCKTIME"], kept["OPENBLAS_NUM_THREADS"] = "PASSIVE", "0", "1"
     return kept

@@ -6,6 +6,7 @@ Several addresses with spaces between them are a cluster: all of them are meant.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 
@@ -17,6 +18,7 @@ def is_this_computer(url: str) -> bool:
     return bool(url.strip()) and all(is_this_host(host_of(each)) for each in url.split())
 
 
+@lru_cache(maxsize=64)
 def is_this_host(host: str) -> bool:
     """The same for the host of an address."""
     try:

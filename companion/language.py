@@ -7,7 +7,7 @@
 
 English is written in the program and loads nothing; another language is a catalogue, `resources/languages/<code>.po`, read
 when the window starts (`use`). Values are set in as `str.format` does; numbers with `,` or a point (`{n:,}`, `{x:.1f}`) as
-the language writes them. Pure, any thread; the language changes only between one window and the next.
+the language writes them. Any thread; the language changes only between one window and the next.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SYSTEM = "system"
 """The language of the computer."""
@@ -198,6 +201,18 @@ def _in_lakhs(text: str) -> str:
 
 _ENTRY = r'^(?:msgctxt (".*")\n)?msgid (".*")\n(?:msgid_plural ".*"\n)?((?:msgstr(?:\[\d\])? ".*"\n?)+)'
 _FORM = r'^msgstr(?:\[\d\])? (".*")$'
+
+
+def load(folder: Path, code: str) -> Catalogue:
+    """The catalogue of a language, from its file in `folder`.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is none.
+    """
+    if code in (PSEUDO, PSEUDO_RTL):
+        return Pseudo(code)
+    return read((folder / f"{code}.po").read_text("utf-8"), code)
 
 
 def read(text: str, code: str) -> Catalogue:

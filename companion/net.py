@@ -470,14 +470,14 @@ def _gate_transport(net: Net, max_line: int, max_body: int, file_bytes: int) -> 
             url = str(request.url)
             booking, leash, pool = net.admit(url, request.headers), net.leash(url), net._pool(url)
             request.headers["Accept-Encoding"] = "identity"  # an SDK may have asked for gzip: bombs
-            request.stream = _counted(request.stream, booking)
+            request.stream = _counted()(request.stream, booking)
             pool.begin()
             try:
                 async with leash:
                     response = await pool.transport.handle_async_request(request)
                     source: Any = response.stream
                     bounds = Bounds(media_type(response), max_line, most)
-                    response.stream = _bounded(source, bounds, booking, leash, pool)
+                    response.stream = _bounded()(source, bounds, booking, leash, pool)
                     try:
                         if not file_bytes:
                             _refuse_what_is_no_api(request.url.host, response)
@@ -492,20 +492,24 @@ def _gate_transport(net: Net, max_line: int, max_body: int, file_bytes: int) -> 
     return Gate()
 
 
-def _counted(source: Any, booking: Booking) -> httpx2.AsyncByteStream:
-    """The body of a request, booked as it goes."""
+@cache
+def _counted() -> Callable[[Any, Booking], httpx2.AsyncByteStream]:
+    """The class of the body of a request, booked as it goes; made when the library is there."""
     from httpx2 import AsyncByteStream
 
     class Counted(AsyncByteStream):
+        def __init__(self, source: Any, booking: Booking) -> None:
+            self._source, self._booking = source, booking
+
         async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-            async for part in source:
-                booking.sent(len(part))
+            async for part in self._source:
+                self._booking.sent(len(part))
                 yield part
 
         async def aclose(self) -> None:
-            await source.aclose()
+            await self._source.aclose()
 
-    return Counted()
+    return Counted
 
 
 def _refuse_what_is_no_api(host: str, response: httpx2.Response) -> None:
@@ -532,17 +536,19 @@ def media_type(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _bounded(
-    source: Any, bounds: Bounds, booking: Booking, leash: _Leash, pool: _Pool
-) -> httpx2.AsyncByteStream:
-    """The body of an answer: booked, held within bounds, and ended when the gate is shut."""
+@cache
+def _bounded() -> Callable[[Any, Bounds, Booking, _Leash, _Pool], httpx2.AsyncByteStream]:
+    """The class of the body of an answer: booked, held within bounds, and ended when the gate is shut."""
     from httpx2 import AsyncByteStream
 
     class Bounded(AsyncByteStream):
-        is_over = False
+        def __init__(self, source: Any, bounds: Bounds, booking: Booking, leash: _Leash, pool: _Pool) -> None:
+            self._source, self._pool, self._is_over = source, pool, False
+            self._kept = bounds, booking, leash
 
         async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-            parts = aiter(source)
+            bounds, booking, leash = self._kept
+            parts = aiter(self._source)
             fairness = Fairness()
             while True:
                 if fairness.is_due():
@@ -569,9 +575,9 @@ def _bounded(
                 yield part
 
         async def aclose(self) -> None:
-            if not self.is_over:
-                self.is_over = True
-                pool.end()
-            await source.aclose()
+            if not self._is_over:
+                self._is_over = True
+                self._pool.end()
+            await self._source.aclose()
 
-    return Bounded()
+    return Bounded

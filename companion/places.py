@@ -37,17 +37,17 @@ def read_regular(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise RefusedFile(f"it could not be opened ({error.strerror or error})") from error
+        raise RefusedFile(tr("it could not be opened ({reason})", reason=error.strerror or error)) from error
     try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise RefusedFile("it is a folder or a device, not a file")
+            raise RefusedFile(tr("it is a folder or a device, not a file"))
         if about.st_size > most_bytes:
-            raise RefusedFile(f"it is larger than {most_bytes // 1024} kB")
+            raise RefusedFile(tr("it is larger than {size:,} kB", size=most_bytes // 1024))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(most_bytes)
     except OSError as error:
-        raise RefusedFile(f"it could not be read ({error.strerror or error})") from error
+        raise RefusedFile(tr("it could not be read ({reason})", reason=error.strerror or error)) from error
     finally:
         os.close(descriptor)
 

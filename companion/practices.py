@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from companion import days
 from companion.events import PracticeChanged
 from companion.frozen import Frozen
-from companion.language import language, tr
+from companion.language import language, mark, tr
 from companion.paths import find_home, resources
 from companion.phrases import MOST_WORDS, folded, patterns, read_lines
 from companion.places import read_regular
@@ -35,7 +35,7 @@ _LARGEST_NUMBER = 100_000
 OPENINGS = ("any", *(part for _, part in _PARTS))
 _FIELDS = ("name", "title", "summary", "icon", "minutes", "order", "pace", "closing")
 PACES = ("slow", "easy", "brisk")
-_TOO_LONG = "It is longer than 64 kB."
+_TOO_LONG = mark("It is longer than 64 kB.")
 
 
 class Step(Frozen):

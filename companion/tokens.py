@@ -20,7 +20,10 @@ SOUND_TOKENS_PER_KB = 1.0
 MESSAGE_TOKENS = 4
 """Role and separators of a message."""
 
-_PIECES = re.compile(r"[A-Za-z]+|[0-9]+|[^\x00-\x7f]+|\s+|[^\w\s]+|_+")
+_WORDS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]")
+_MARKS = re.compile(r"[^\w\s\x80-\U0010ffff]|_", re.ASCII)
+_BREAKS = re.compile(r"(?! (?!\s))\s+", re.ASCII)
+"""White space but for a single space, which belongs to the word after it."""
 _WORD, _LETTER, _DIGIT, _MARK, _BREAK = 0.65, 0.12, 1.0, 0.85, 0.6
 _SCRIPTS = (
     (0x0, 0.9),  # accented Latin
@@ -49,20 +52,11 @@ _STARTS = tuple(start for start, _ in _SCRIPTS)
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens `text` is; never 0 for a text that is not empty."""
-    total = 0.0
-    for match in _PIECES.finditer(text):
-        piece = match.group()
-        first = piece[0]
-        if not first.isascii():
-            total += sum(_SCRIPTS[bisect_right(_STARTS, ord(sign)) - 1][1] for sign in piece)
-        elif first.isalpha():
-            total += _WORD + _LETTER * len(piece)
-        elif first.isdigit():
-            total += _DIGIT * len(piece)
-        elif not first.isspace():
-            total += _MARK * len(piece)
-        elif piece != " ":  # a single space belongs to the word after it
-            total += _BREAK
+    words, digits, marks = _WORDS.findall(text), _DIGITS.findall(text), _MARKS.findall(text)
+    total = _WORD * len(words) + _LETTER * sum(map(len, words)) + _DIGIT * len(digits) + _MARK * len(marks)
+    total += _BREAK * len(_BREAKS.findall(text))
+    if not text.isascii():
+        total += sum(_SCRIPTS[bisect_right(_STARTS, ord(sign)) - 1][1] for sign in text if sign > "\x7f")
     return max(round(total), 1) if text else 0
 
 

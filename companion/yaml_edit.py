@@ -12,6 +12,7 @@ import warnings
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from companion.language import tr
 from companion.yaml_file import BrokenFile, Node, parse, plain
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def edit_whole(text: str, changes: Mapping[str, object]) -> str:
         yaml.dump(tree, out)
     except (YAMLError, RecursionError, ValueError, NotImplementedError, TypeError, AttributeError) as error:
         # ruamel meets odd but valid input with errors of many types
-        raise BrokenFile("the text cannot be edited") from error
+        raise BrokenFile(tr("the text cannot be edited")) from error
     return (text.rstrip("\n") + "\n\n" if comments_only and text.strip() else "") + out.getvalue()
 
 

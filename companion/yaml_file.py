@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from companion.language import ENGLISH, language, tr
 from companion.places import read_regular
 
 if TYPE_CHECKING:
@@ -66,11 +67,12 @@ def decode(raw: bytes) -> str:
         text = raw.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise BrokenFile("this is not UTF-8 text", line, 1) from error
+        raise BrokenFile(tr("this is not UTF-8 text"), line, 1) from error
     place = text.find("\0")
     if place >= 0:
         before = text[:place]
-        raise BrokenFile("a NUL character stands here", before.count("\n") + 1, place - before.rfind("\n"))
+        column = place - before.rfind("\n")
+        raise BrokenFile(tr("a NUL character stands here"), before.count("\n") + 1, column)
     return text.replace("\r\n", "\n")
 
 
@@ -90,7 +92,7 @@ class _Builder:
         elif self.root is None:
             self.root = node
         else:
-            raise BrokenFile("a second document begins here", node.line, node.column)
+            raise BrokenFile(tr("a second document begins here"), node.line, node.column)
 
     def close(self) -> None:
         node, children = self.open.pop()
@@ -113,11 +115,14 @@ def parse(text: str) -> Node | None:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise BrokenFile(str(error.problem or "this is not YAML"), line, column) from error
+        known = (
+            str(error.problem or "") if language() == ENGLISH else ""
+        )  # the parser speaks no other language
+        raise BrokenFile(known or tr("this is not YAML"), line, column) from error
     except (YAMLError, RecursionError, ValueError, NotImplementedError) as error:
         if isinstance(error, BrokenFile):
             raise
-        raise BrokenFile("this is not YAML") from error
+        raise BrokenFile(tr("this is not YAML")) from error
     return builder.root
 
 
@@ -132,18 +137,19 @@ def _take(builder: _Builder, event: Any) -> None:
     if kind == "AliasEvent":
         builder.aliases += 1
         if builder.aliases > MAX_ALIASES or event.anchor not in builder.anchors:
-            raise BrokenFile("there are too many aliases, or one without its anchor", line, column)
+            raise BrokenFile(tr("there are too many aliases, or one without its anchor"), line, column)
         builder.add(builder.anchors[event.anchor])
         return
     tag = str(event.tag or "")
-    fault = f"the tag {tag[:60]} is not understood here" if tag and not tag.endswith(":str") else ""
+    is_odd = bool(tag) and not tag.endswith(":str")
+    fault = tr("the tag {tag} is not understood here", tag=tag[:60]) if is_odd else ""
     if kind == "ScalarEvent":
         plain = event.implicit[0] and not tag
         node = Node(scalar(event.value) if plain else event.value, line, column, fault)
         builder.add(node)
     else:
         if len(builder.open) >= MAX_DEPTH:
-            raise BrokenFile(f"values are nested deeper than {MAX_DEPTH} levels", line, column)
+            raise BrokenFile(tr("values are nested deeper than {most} levels", most=MAX_DEPTH), line, column)
         empty: Any = {} if kind == "MappingStartEvent" else []
         node = Node(empty, line, column, fault, is_flow=bool(event.flow_style))
         builder.add(node)
@@ -172,7 +178,8 @@ def _mapping(children: list[Node]) -> dict[str, Node]:
         placed = Node(value.value, key.line, key.column, value.fault or key.fault, value.is_flow)
         if name in result:
             first = result[name]
-            first.fault = f"this is written twice, in line {first.line} and in line {key.line}"
+            lines = {"first": first.line, "second": key.line}
+            first.fault = tr("this is written twice, in line {first} and in line {second}", **lines)
         else:
             result[name] = placed
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from companion import language
 from companion.app import interface
 from companion.errors import CARDS, CompanionError, Kind
+from companion.exchange import importing
 from companion.language import tr, trc, trn
-from companion.paths import resources
+from companion.paths import Home, resources
 from companion.practices import find_faults, load_practices
-from companion.settings import find_field
+from companion.settings import find_field, load_settings
 from tests.catalogues import catalogue, missing, texts, translated_into
 from tests.unmarked import unmarked
 
@@ -195,3 +197,49 @@ def test_a_choice_counts_more_than_the_computer_and_what_cannot_be_read_is_engli
         ]
     finally:
         language.use(None)
+
+
+@pytest.fixture
+def whole_german() -> Iterator[None]:
+    language.use(interface.load("de"))
+    yield
+    language.use(None)
+
+
+@pytest.mark.usefixtures("whole_german")
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("care:\n  region: [1]\n", "Text"),
+        ("talk:\n  longest_take_s: viele\n", "Zahl"),
+        ("talk:\n  longest_take_s: 999999\n", "möglich ist"),
+        ("journal:\n  keep: vielleicht\n", "ja oder nein"),
+        ("general:\n  language: tlh\n", ""),
+        ("a: [1\n", "kein YAML"),
+        ("   \n", "leer"),
+        ("- 1\n", "Namen mit Werten"),
+        ("talk: 1\n", "Namen mit Werten"),
+        ("talk:\n  longest_take_s: 5\ntalk:\n  longest_take_s: 6\n", "zweimal"),
+        ("openai_api_key: abc\n", "Schlüssel gehören nicht"),
+    ],
+)
+def test_what_is_wrong_in_the_settings_file_is_told_in_german(home: Home, written: str, told: str) -> None:
+    home.settings.parent.mkdir(parents=True, exist_ok=True)
+    home.settings.write_text(written, "utf-8")
+    trouble = load_settings(home, {}).trouble
+    if not told:
+        assert trouble is None
+        return
+    assert trouble is not None
+    assert told in trouble.message
+    assert not _ENGLISH.search(f"{trouble.message} {trouble.hint}".replace(str(home.settings), ""))
+
+
+_ENGLISH = re.compile(r"\b(?:the|is|are|not|needed|in use|file|this|here|of|and|possible|nothing)\b")
+
+
+@pytest.mark.usefixtures("whole_german")
+async def test_a_child_process_tells_what_is_wrong_in_the_language_of_the_window(tmp_path: Path) -> None:
+    (path := tmp_path / "Journal.json").write_text('{"entries": [1, 2,, 3]}', "utf-8")
+    with pytest.raises(CompanionError, match=r"Ist kein JSON: Zeile 1, Spalte"):
+        await importing.read(path)

@@ -13,8 +13,12 @@ ROOMS = (
     "settings/",
     "app/",
     "care/notices.py",
-    "exchange/preview.py",
-    "exchange/importing.py",
+    "exchange/",
+    "places.py",
+    "yaml_file.py",
+    "yaml_edit.py",
+    "providers/validator.py",
+    "providers/fitting.py",
     "insights/",
     "days.py",
     "records.py",
@@ -31,15 +35,14 @@ _ENGLISH = (
     "gui/screenshots.py",
     "gui/staged",
     "app/checkup.py",
-    "app/desktop_entry.py",
     "app/headless.py",
     "app/journal_on_disk.py",
     "app/parts.py",
     "app/synced.py",
-    "settings/field.py",
-    "settings/layers.py",
+    "exchange/times.py",
+    "exchange/writing/",
 )
-"""What only developers see, what stands in a terminal or is told before the language is known, and names."""
+"""What only developers see, what stands in a terminal, what other programs read, and names."""
 MEANT = {
     "Space",
     "Companion",
@@ -66,11 +69,36 @@ MEANT = {
     "Hello. This is how I sound when we think something over together.",
     "go on",
     "delete for good",
+    "Mini Diary",
+    "Journey",
+    "Diarium",
+    "Apple Journal",
+    "Daylio",
+    "Day One",
+    "Day One Classic",
+    "Creation Date",
+    "Time Zone",
+    "Location",
+    "Weather",
+    "Entry Text",
+    "Starred",
+    "Tags",
+    "weather report",
+    "estado de ánimo",
+    "companion journal",
+    "Resources/",
+    "Thumbs.db",
+    "True",
+    "False",
+    "Null",
+    "not needed",
 }
 """Names, and texts that only the program itself reads."""
 _SENTENCE = re.compile(r"^[A-Z“\"'{(*]?.*[a-z]{2,} .*[a-z]{2,}", re.DOTALL)
 _WORD = re.compile(r"^[A-Z“][a-z]+(?![a-z]*[A-Z_])")
-_CODE = re.compile(r"\\[bwsd]|\(\?[:=!<]|://\S+$|^\W*[a-z_]+=|^[a-z_]+\.\w+$|px 0;")
+_CODE = re.compile(
+    r"\\[bwsd]|\(\?[:=!<]|://\S+$|^\W*[a-z_]+=|^[a-z_]+\.\w+$|px 0;|^\[Desktop Entry\]|^# Settings of"
+)
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del)\b")
 _MEASURE = re.compile(r"(^|[ }])(of|min|MB|and|to|in|on|with|by|for|or|ms|s|h)([ {]|$)")
 _OURS = """

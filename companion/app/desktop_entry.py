@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from companion.errors import CompanionError, Kind
+from companion.language import mark, tr
 from companion.paths import Home, find_home, resources, write_atomically, xdg_config, xdg_data
 
 NAME = "companion"
@@ -19,6 +20,8 @@ _ENTRY = """[Desktop Entry]
 Type=Application
 Name=Companion
 Comment=A private voice companion for reflection
+Comment[de]=Ein privater Begleiter, mit dem du laut nachdenkst
+Comment[hi]=आत्मचिंतन के लिए बोलकर बात करने वाला निजी साथी
 Exec={command}
 Icon={icon}
 Terminal=false
@@ -26,9 +29,11 @@ StartupNotify=true
 StartupWMClass=companion
 Categories=Utility;
 Keywords=voice;journal;diary;reflection;speech;
+Keywords[de]=Stimme;Tagebuch;Reflexion;Sprache;Nachdenken;
+Keywords[hi]=आवाज़;डायरी;चिंतन;बोलना;
 """
 _SPECIAL = re.compile(r'["`$\\]')
-_OTHERS_SAY = "A desktop that reads .desktop files is needed; on this system pin the program by hand."
+_OTHERS_SAY = mark("A desktop that reads .desktop files is needed; on this system pin the program by hand.")
 
 
 def install(home: Home) -> list[Path]:
@@ -117,7 +122,9 @@ def _autostart() -> Path:
 
 def _check_system() -> None:
     if sys.platform in ("win32", "darwin"):
-        raise CompanionError(Kind.NOT_SUPPORTED, "This system knows no desktop entries.", hint=_OTHERS_SAY)
+        raise CompanionError(
+            Kind.NOT_SUPPORTED, tr("This system knows no desktop entries."), hint=tr(_OTHERS_SAY)
+        )
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -136,4 +143,6 @@ def _unlink(path: Path) -> None:
 
 def _unusable(path: Path, error: OSError) -> CompanionError:
     said = error.strerror or type(error).__name__
-    return CompanionError(Kind.FOLDER_UNUSABLE, f"{path} cannot be written: {said}.", cause=error)
+    return CompanionError(
+        Kind.FOLDER_UNUSABLE, tr("{path} cannot be written: {reason}.", path=path, reason=said), cause=error
+    )

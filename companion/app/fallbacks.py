@@ -109,7 +109,7 @@ class Fallbacks(Generic[RequestT, ChunkT]):
 
     def _pass_on(self, chunk: ChunkT) -> None:
         """Tells, once a turn, what a recogniser or voice did otherwise than asked."""
-        if isinstance(chunk, Transcript | Audio):
+        if isinstance(chunk, (Transcript, Audio)) and chunk.notices:
             for notice in chunk.notices:
                 if notice not in self._told:
                     self._told.add(notice)

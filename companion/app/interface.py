@@ -25,7 +25,8 @@ def speak(chosen: str, system: str = "") -> str:
         system: what the desktop says, where it says so: a tag such as `de-AT`.
     """
     wanted = chosen if chosen != language.SYSTEM else of_computer(os.environ, system)
-    language.use(load(wanted) if wanted != language.ENGLISH else None)
+    if wanted != language.language():
+        language.use(load(wanted) if wanted != language.ENGLISH else None)
     return language.language()
 
 
@@ -38,10 +39,8 @@ def of_computer(environment: Mapping[str, str], system: str = "") -> str:
 
 def load(code: str) -> language.Catalogue | None:
     """The catalogue of a language; None, and a line in the log: it could not be read, and English it stays."""
-    if code in (language.PSEUDO, language.PSEUDO_RTL):
-        return language.Pseudo(code)
     try:
-        return language.read((resources() / "languages" / f"{code}.po").read_text("utf-8"), code)
+        return language.load(resources() / "languages", code)
     except (OSError, ValueError) as error:
         _log.error("the language %s cannot be read: %s", code, type(error).__name__)
         return None

@@ -139,11 +139,11 @@ class ProviderPool:
 
         def speak(text: str) -> AsyncGenerator[Audio, None]:
             sound = speakers.ask(lambda: SpeakRequest(text=text))
-            return self._voiced(_scaled(sound, volume), full_names)
+            return self._voiced(sound, volume, full_names)
 
         def speak_stream(pieces: AsyncIterator[str]) -> AsyncGenerator[Audio, None]:
             sound = speakers.ask_along(pieces, lambda again: SpeakRequest(pieces=again))
-            return self._voiced(_scaled(sound, volume), full_names)
+            return self._voiced(sound, volume, full_names)
 
         is_spoken = is_aloud or settings.sound.speak_answers
         specs = {r: _spec(name) for r, name in names.items()}
@@ -173,13 +173,13 @@ class ProviderPool:
                 yield transcript
 
     async def _voiced(
-        self, spoken: AsyncGenerator[Audio, None], full_names: dict[str, str]
+        self, spoken: AsyncGenerator[Audio, None], volume: float, full_names: dict[str, str]
     ) -> AsyncGenerator[Audio, None]:
-        """The same sound; names whose voice it really is."""
+        """The same sound as loud as it is set; names whose voice it really is."""
         async with aclosing(spoken) as sound:
             async for audio in sound:
                 self._name_found(Role.SPEAKS, full_names)
-                yield audio
+                yield scaled(audio, volume)
 
     def _name_found(self, role: Role, full_names: dict[str, str]) -> None:
         """Adds which of this computer's recognisers or voices it was, where that was found out."""
@@ -248,12 +248,14 @@ class ProviderPool:
 
     def _follow(self, provider: AIProvider, role: Role) -> None:
         """A model that has come to this computer, or gone, shows in the pill as soon as it is used, or not any more."""
+        if provider.spec.name != roles.FINDS_OUT.get(role):
+            return
         found = {
             Role.HEARS: provider.recogniser,
             Role.SPEAKS: provider.speaker,
             Role.THINKS: provider.thinker,
         }.get(role, "")
-        if provider.spec.name == roles.FINDS_OUT.get(role) and found != self.found.get(role, ""):
+        if found != self.found.get(role, ""):
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
@@ -516,12 +518,6 @@ class Patience:
     """From the end of a take to its words."""
     thinking_s: float
     """From the question to the first word."""
-
-
-async def _scaled(sound: AsyncIterator[Audio], volume: float) -> AsyncGenerator[Audio, None]:
-    async with opened(lambda it: it, sound) as chunks:
-        async for audio in chunks:
-            yield scaled(audio, volume)
 
 
 def _each_piece(call: Call[SpeakRequest, Audio]) -> Call[SpeakRequest, Audio]:

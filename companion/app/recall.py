@@ -116,12 +116,14 @@ class Recall:
 
     async def _earlier(self, journal: SqlJournal, words: str, context: Context) -> tuple[Earlier, ...]:
         without = frozenset() if context.session_id is None else frozenset({context.session_id})
-        found = await journal.finding.recall(words, without=without, limit=2 * MOST)
+        found, pinned = await asyncio.gather(
+            journal.finding.recall(words, without=without, limit=2 * MOST), journal.remembering.pinned()
+        )
         found = [each for each in found if each.at < context.began and each.turn_id not in self._sent_away]
-        found = await journal.remembering.put_right(found)
-        found = (await asyncio.to_thread(_bearable, words, found) if found else [])[:MOST]
-        pinned = [each for each in await journal.remembering.pinned() if each.turn_id not in self._sent_away]
+        pinned = [each for each in pinned if each.turn_id not in self._sent_away]
         if found:
+            found = await journal.remembering.put_right(found)
+            found = (await asyncio.to_thread(_bearable, words, found))[:MOST]
             turns = [each.turn_id for each in found if each.turn_id is not None]
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))

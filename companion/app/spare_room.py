@@ -56,7 +56,7 @@ class SpareRoom:
 
     def _make(self, reserve: Reserve) -> bool:
         """Not where another program would carry it to other computers."""
-        return not synced_by(self._home.data) and reserve.make()
+        return bool(reserve.bytes) or (not synced_by(self._home.data) and reserve.make())
 
     def _tell_use(self, reserve: Reserve) -> None:
         if not reserve.was_used:

@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 from companion.audio import pulse
 from companion.audio.pulse import Direction, SoundServer
 from companion.errors import CompanionError, Kind
-from companion.language import tr
+from companion.language import mark, tr
 
 T = TypeVar("T")
 _MISSING: Mapping[Direction, Kind] = {"input": Kind.NO_MICROPHONE, "output": Kind.NO_SPEAKER}
@@ -36,8 +36,8 @@ _streams: set[Stream] = set()
 """Those that PortAudio holds open, running or at rest."""
 
 _LABELS = {
-    "default": "System default",
-    "sysdefault": "System default (ALSA)",
+    "default": mark("System default"),
+    "sysdefault": mark("System default (ALSA)"),
     "pulse": "PulseAudio",
     "pipewire": "PipeWire",
     "jack": "JACK",
@@ -62,7 +62,7 @@ def label_of(name: str) -> str:
     """How a person reads a device's name."""
     usb = _USB.fullmatch(name)
     guess = usb[1].replace("_", " ") if usb else name
-    return _LABELS.get(name) or _described.get(name, guess)
+    return tr(_LABELS[name]) if name in _LABELS else _described.get(name, guess)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ class Fault(StrEnum):
     DEPENDENCE = mark("it made itself more important than people")
 
 
-STOPPED = "I stopped myself there. What came next is nothing that I should say to you."
+STOPPED = mark("I stopped myself there. What came next is nothing that I should say to you.")
 """Takes the place of what was not said."""
 _ROLE = (
     r"(?:therapist|psychologist|psychiatrist|doctor|counsell?or|psychotherapist|nurse|physician|clinician)"

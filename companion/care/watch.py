@@ -44,6 +44,8 @@ class Watch:
         """They said that they are safe."""
         self._used: set[str] = set()
         self._owed: Response | None = None
+        self._ahead: tuple[str, list[Finding]] = ("", [])
+        """What was looked at in a pause: where these are all the words they are not read twice."""
 
     def hear(self, text: str, shown: Help, trusted: str = "") -> Response | None:
         """What follows from the person's newest words; None: nothing out of the ordinary.
@@ -52,7 +54,8 @@ class Watch:
             shown: who can be reached where they are.
             trusted: somebody they named themselves.
         """
-        words, found = plain(text), findings(text)
+        ahead, self._ahead = self._ahead, ("", [])
+        words, found = plain(text), ahead[1] if ahead[0] == text else findings(text)
         finding = self._weigh(words, found)
         has_asked, self._has_asked = self._has_asked, False
         if finding is None and self._worry is not None and has_asked and len(words.split()) <= _SHORT:
@@ -68,8 +71,11 @@ class Watch:
         return self._without_alarm(found)
 
     def may_act(self, text: str) -> bool:
-        """Whether these words, or earlier ones, need more than an ordinary answer; nothing is remembered."""
-        return self._worry is not None or self._owed is not None or bool(findings(text))
+        """Whether these words, or earlier ones, need more than an ordinary answer; they weigh nothing yet."""
+        if self._worry is not None or self._owed is not None:
+            return True
+        self._ahead = text, findings(text)
+        return bool(self._ahead[1])
 
     @property
     def standing(self) -> str:

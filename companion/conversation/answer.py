@@ -183,7 +183,8 @@ class Answer:
             self._write(text[: max(0, begins - len(self.text))], found[:at])
             self.text = self.text[:begins]
             self._cutter, self._continuation = SentenceCutter(), None
-            self._say_written(STOPPED if not self.text or self.text[-1].isspace() else f" {STOPPED}")
+            said = tr(STOPPED)
+            self._say_written(said if not self.text or self.text[-1].isspace() else f" {said}")
             raise CompanionError(
                 Kind.CONTENT_REFUSED,
                 tr("This answer was stopped: {fault}.", fault=tr(fault.value)),

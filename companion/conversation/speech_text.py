@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from companion.language import mark, sentence, tr
 from companion.log import redact
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ def _balance(line: str) -> str:
 
 # -- speaking -----------------------------------------------------------------------------------------------
 
-_CODE = "There is some code on screen."
-_TABLE = "There is a table on screen"
-_FORMULA = "There is a formula on screen."
+_CODE = mark("There is some code on screen.")
+_TABLE = mark("There is a table on screen")
+_FORMULA = mark("There is a formula on screen.")
 _LONGEST = 5_000
-_SECRET = "a code on screen"
+_SECRET = mark("a code on screen")
 
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[.,;:!?'’] ?(?![.,;:!?'’])|[ \n](?!www\.))*")
 _MARKUP = re.compile(
@@ -93,8 +94,14 @@ _MARKUP = re.compile(
     re.MULTILINE,
 )
 _FORMULAS = (
-    (re.compile(r"\$\$.+?\$\$|\\\[.+?\\\]|\\begin\{.+?\\end\{[^}]*\}", re.DOTALL), f" {_FORMULA} "),
-    (re.compile(r"\\\(.+?\\\)|\$(?![\s\d])[^$\n]*[\\^_={][^$\n]*(?<!\s)\$(?!\d)"), "the formula on screen"),
+    (
+        re.compile(r"\$\$.+?\$\$|\\\[.+?\\\]|\\begin\{.+?\\end\{[^}]*\}", re.DOTALL),
+        lambda _: f" {tr(_FORMULA)} ",
+    ),
+    (
+        re.compile(r"\\\(.+?\\\)|\$(?![\s\d])[^$\n]*[\\^_={][^$\n]*(?<!\s)\$(?!\d)"),
+        lambda _: tr("the formula on screen"),
+    ),
 )
 _ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.)[^\s<>\"'«»“”]+", re.IGNORECASE)
 _DATA_ADDRESS = re.compile(r"\bdata:[\w/+.;=-]*,?\S+", re.IGNORECASE)
@@ -160,7 +167,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
         block = ""
         match token.type:
             case "fence":
-                block = _CODE
+                block = tr(_CODE)
             case "table_open":
                 block = _table(stream)
             case "list_item_open":
@@ -189,7 +196,7 @@ def _table(stream: Iterator[Token]) -> str:
         if in_head and token.type == "inline":
             heads.append(_inline(token.children or ()).strip())
     names = ", ".join(filter(None, heads))
-    return f"{_TABLE}: {names}." if 0 < len(names) <= 80 else f"{_TABLE}."
+    return sentence(f"{tr(_TABLE)}: {names}" if 0 < len(names) <= 80 else tr(_TABLE))
 
 
 def _inline(tokens: Sequence[Token]) -> str:
@@ -208,7 +215,7 @@ def _inline(tokens: Sequence[Token]) -> str:
 def _short_code(code: str) -> str:
     """A name or command that can be said as words, else where to see it."""
     is_sayable = len(code) <= 40 and re.fullmatch(r"[\w .,'+#:/-]*[^\W\d_][\w .,'+#:/-]*", code)
-    return code.replace("_", " ").replace("/", " ") if is_sayable else "the code on screen"
+    return code.replace("_", " ").replace("/", " ") if is_sayable else tr("the code on screen")
 
 
 def _stopped(text: str) -> str:
@@ -238,4 +245,4 @@ def _host(address: re.Match[str]) -> str:
 
 def _unless_secret(word: re.Match[str]) -> str:
     # The log knows every key in use by value; its patterns over several words would take plain prose for keys.
-    return _SECRET if _KEY_SHAPE.search(word[0]) or redact(word[0]) != word[0] else word[0]
+    return tr(_SECRET) if _KEY_SHAPE.search(word[0]) or redact(word[0]) != word[0] else word[0]

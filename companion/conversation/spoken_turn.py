@@ -24,7 +24,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import EarlierRecalled, Mark, ReplyContinued, TranscriptHeard
 from companion.flow import Message, Sentence, Speaker, Transcript
 from companion.kinds import TURN_ROLES, ReplyState
-from companion.language import tr
+from companion.language import mark, tr
 from companion.ports import Conversation, VoiceModelEvent
 from companion.records import Earlier
 from companion.tasks import spawn, stop
@@ -33,7 +33,7 @@ WORDS_S = 5.0
 """How long the words of a take are waited for once its answer is over."""
 SPOKEN = "(spoken)"
 """What the turn machine is told was said, since the words come later."""
-UNKNOWN_WORDS = "(What was said here is not known; the recording is kept.)"
+UNKNOWN_WORDS = mark("(What was said here is not known; the recording is kept.)")
 
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
@@ -60,7 +60,7 @@ class SpokenTurn(LiveTurn):
 
     @property
     def has_words(self) -> bool:
-        return self.text not in ("", UNKNOWN_WORDS)
+        return self.text not in ("", tr(UNKNOWN_WORDS))
 
     # -- the take -------------------------------------------------------------------------------------------
 
@@ -287,7 +287,7 @@ class SpokenTurn(LiveTurn):
             await self.keep()
             if not answer.text:
                 return
-            self.text = UNKNOWN_WORDS
+            self.text = tr(UNKNOWN_WORDS)
         await self.context.saver.save_user(self)
         self.is_kept.set()
         while (sentence := await self.sentences.get()) is not None:

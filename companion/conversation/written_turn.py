@@ -159,19 +159,31 @@ class WrittenTurn(LiveTurn):
     # -- answering ------------------------------------------------------------------------------------------
 
     def ask(self, previous: asyncio.Task[None] | None) -> None:
-        self.take_care(self.text)
-        if self.speculative is None or self.speculative.words != self.text:
-            self.recall_task = spawn(self.recall(self.text), name="recall")
-        # Not the turn's own work: the words are saved whatever becomes of the answer.
+        # Not the turn's own work: the words are saved and help is shown whatever becomes of the answer. They are on their
+        # way to the disk while they are looked at.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
-        self.answer_task = self.context.work(self, self._answer(self.save_task, previous), "answer")
+        caring = spawn(self._care(), name="care")
+        if self.speculative is None or self.speculative.words != self.text:
+            self.recall_task = spawn(self._recall(caring), name="recall")
+        self.answer_task = self.context.work(self, self._answer(self.save_task, caring, previous), "answer")
         self.end_task = self.context.work(self, self._end(self.answer_task, previous), "end turn")
 
     def interrupt(self) -> None:
         if self.answer_task is not None:
             self.answer_task.cancel()
 
-    async def _answer(self, saving: asyncio.Task[None], previous: asyncio.Task[None] | None) -> None:
+    async def _care(self) -> None:
+        self.take_care(self.text)
+
+    async def _recall(self, caring: asyncio.Task[None]) -> tuple[Earlier, ...]:
+        await over(caring)
+        return await self.recall(self.text)
+
+    async def _answer(
+        self, saving: asyncio.Task[None], caring: asyncio.Task[None], previous: asyncio.Task[None] | None
+    ) -> None:
+        await over(caring)
+        caring.result()  # where it failed nobody is asked
         # What was heard of the turn before belongs into this prompt, and the words are committed before they are sent.
         kept = kept_of(self.continues.heard_text) if self.continues is not None else ""
         is_alone = previous is None or previous.done()

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from companion.children import speak_as_parent
 from companion.confined import confine
 from companion.language import mark
 
@@ -71,6 +72,7 @@ def read_sounds(path: Path, names: Iterable[str], out: BinaryIO) -> None:
 def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    speak_as_parent()
     confine(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
     if sys.argv[2:] == ["--sounds"]:
         read_sounds(Path(sys.argv[1]), (json.loads(line) for line in sys.stdin), out)

@@ -13,7 +13,7 @@ from companion.entries import Entry, EntryTurn
 from companion.exchange.lines import to_document
 from companion.exchange.texts import distinct, storable, tidied
 from companion.exchange.times import Moment
-from companion.language import mark
+from companion.language import mark, tr
 
 MOST_ENTRIES = 500_000
 MOST_TOLD = 200
@@ -100,7 +100,7 @@ class Reading:
             people=distinct(storable(person) for person in people),
             turns=(EntryTurn(at=moment.at, offset_s=moment.offset_s, words=words),),
         )
-        what = what or f"the entry of {entry.when.local:%Y-%m-%d}"
+        what = what or tr("the entry of {day}", day=f"{entry.when.local:%Y-%m-%d}")
         if not (words or entry.mood_word or mood is not None or entry.tags or is_starred or has_more):
             self.skip(what, mark("nothing is written in it"))
         elif len(words) > LONGEST_WORDS:
@@ -125,7 +125,7 @@ class Reading:
             entry = replace(entry, source=name)
         self.entries += 1
         if self.entries > MOST_ENTRIES:
-            raise TooMuch(f"There are more than {MOST_ENTRIES:,} entries.")
+            raise TooMuch(tr("There are more than {most:,} entries.", most=MOST_ENTRIES))
         self._send(to_document(entry), odd)
 
     def _oddness(self, entry: Entry) -> str:

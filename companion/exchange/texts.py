@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from companion.exchange.tree import BadMember
-from companion.language import mark
+from companion.language import mark, tr
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -78,7 +78,9 @@ def parsed(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise BadMember(mark("the file ends too early")) from error
-        raise BadMember(f"it is not JSON: line {error.lineno}, column {error.colno}") from error
+        raise BadMember(
+            tr("it is not JSON: line {line}, column {column}", line=error.lineno, column=error.colno)
+        ) from error
     except (RecursionError, ValueError) as error:
         raise BadMember(mark("its parts are nested too deeply for a journal")) from error
 

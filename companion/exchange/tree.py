@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from companion.language import mark
+from companion.language import mark, sentence, tr
 
 MOST_MEMBERS = 10_000
 """Of an archive."""
@@ -116,7 +116,7 @@ class Folder:
             for each in files:
                 count += 1
                 if count > MOST_FILES:
-                    raise Refused(f"The folder holds more than {MOST_FILES:,} files.")
+                    raise Refused(tr("The folder holds more than {most:,} files.", most=MOST_FILES))
                 name = each if inside == "." else f"{inside}/{each}"
                 if is_hidden(each):
                     continue
@@ -169,7 +169,10 @@ class Archive:
         infos = self._zip.infolist()
         if len(infos) > MOST_MEMBERS:
             raise Refused(
-                f"The archive holds more than {MOST_MEMBERS:,} files. Unpack it and choose the folder."
+                tr(
+                    "The archive holds more than {most:,} files. Unpack it and choose the folder.",
+                    most=MOST_MEMBERS,
+                )
             )
         total = sum(info.file_size for info in infos)
         if total > MOST_BYTES:
@@ -212,12 +215,13 @@ def open_tree(path: Path) -> Iterator[Tree]:
         if not size:
             raise Refused(mark("The file is empty."))
         if size > MOST_FILE_BYTES:
-            raise Refused(f"The file is larger than {MOST_FILE_BYTES >> 20} MB.")
+            raise Refused(tr("The file is larger than {size} MB.", size=MOST_FILE_BYTES >> 20))
         yield SingleFile(path)
     except FileNotFoundError as error:
         raise Refused(mark("There is no such file or folder.")) from error
     except OSError as error:
-        raise Refused(f"It cannot be read: {error.strerror or 'the disk refuses'}.") from error
+        reason = error.strerror or tr("the disk refuses")
+        raise Refused(tr("It cannot be read: {reason}.", reason=reason)) from error
 
 
 def inner_archives(tree: Tree) -> Iterator[tuple[str, Tree | Refused]]:
@@ -231,7 +235,8 @@ def inner_archives(tree: Tree) -> Iterator[tuple[str, Tree | Refused]]:
         except Refused as refused:
             yield name, refused
         except BadMember as bad:
-            yield name, Refused(f"{bad}".capitalize() + ".")
+            said = tr(str(bad))
+            yield name, Refused(sentence(f"{said[:1].upper()}{said[1:]}"))
 
 
 def is_hidden(name: str) -> bool:
@@ -264,11 +269,12 @@ def _read_file(path: Path) -> bytes:
                 raise BadMember(mark("it is not a file"))
             data = file.read(MOST_FILE_BYTES + 1)
     except OSError as error:
-        raise BadMember(f"it cannot be read ({error.strerror or 'the disk refuses'})") from error
+        reason = error.strerror or tr("the disk refuses")
+        raise BadMember(tr("it cannot be read ({reason})", reason=reason)) from error
     if len(data) > MOST_FILE_BYTES:
         raise BadMember(_too_large())
     return data
 
 
 def _too_large() -> str:
-    return f"it is larger than {MOST_FILE_BYTES >> 20} MB"
+    return tr("it is larger than {size} MB", size=MOST_FILE_BYTES >> 20)

@@ -16,12 +16,12 @@ from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSocketNotifier
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
-from companion.app import Companion
+from companion.app import Companion, interface
 from companion.app.crashes import Crashes, plain_settings
 from companion.errors import CARDS, CompanionError, Kind
 from companion.events import Events, Trouble
@@ -29,6 +29,7 @@ from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
 from companion.gui.tongue import speak
+from companion.language import SYSTEM, tr
 from companion.log import describe, hold_log, start_log
 from companion.paths import Home, find_home, resources
 
@@ -100,11 +101,12 @@ def run(
         QIcon(str(resources() / "icons" / f"{DESKTOP_NAME}.png"))
     )  # a picture: it needs no drawing yet
     qt.setQuitOnLastWindowClosed(False)  # otherwise the loop ends before everything is saved
+    interface.speak(SYSTEM, QLocale.system().bcp47Name())  # until the settings are read
     door = Door(home) if is_alone else None
     if door is not None and not door.enter():
         card = CARDS[Kind.ALREADY_RUNNING]
         is_raised = knock(home.data, asks) is Answer.DONE
-        hint = card.hint if is_raised else "It does not answer just now."
+        hint = card.hint if is_raised else tr("It does not answer just now.")
         print(f"{card.sentence} {hint}", file=sys.stderr)  # noqa: T201 - this instance has no window
         return 0 if is_raised else 1
 

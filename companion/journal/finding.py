@@ -142,16 +142,16 @@ class Finding:
         is_back = asks_back(said)
         days = asked_days(said, today or _today()) if is_back else None
         selection = Selection(first_day=days[0], last_day=days[1]) if days else _ALL
-        words = await self._tables.read(lambda db: self._words.find(db, query, selection, is_own=True))
-        found = _Found(words)
-        found.still, found.read = await self._near(said, selection)
         is_few = days is not None and (days[1] - days[0]).days < _FEW_DAYS
-        if is_few:
-            found.others = await self._tables.read(lambda db: index.turns_in(db, selection)[-limit:])
-        strong = await self._tables.read(
-            lambda db: self._strong(db, query, found, frozenset(without), limit, is_few=is_few)
-        )
-        return [replace(each, is_asked=is_back) for each in strong]
+        still, read = await self._near(said, selection)
+
+        def job(connection: Connection) -> list[Earlier]:  # all in one: the journal's thread is busy saving
+            words = self._words.find(connection, query, selection, is_own=True)
+            others = index.turns_in(connection, selection)[-limit:] if is_few else ()
+            found = _Found(words, still, read, others)
+            return self._strong(connection, query, found, frozenset(without), limit, is_few=is_few)
+
+        return [replace(each, is_asked=is_back) for each in await self._tables.read(job)]
 
     def _strong(
         self,

@@ -147,8 +147,14 @@ class Vectors:
         """The turns nearest to what is asked, that are there now; `turns`: only among these."""
         async with self._one_at_a_time:
             near = await self._read_new()
-            question = (await self._rows([text], is_query=True))[0]
-            found = await asyncio.to_thread(near.nearest, question, _LOOKED_AT, turns)
+            if isinstance(self._model, Elsewhere):
+                (question,) = await self._rows([text], is_query=True)
+                found = await asyncio.to_thread(near.nearest, question, _LOOKED_AT, turns)
+            else:
+                model = self._model
+                found = await asyncio.to_thread(lambda: near.nearest(model([text])[0], _LOOKED_AT, turns))
+            if not found.rows:
+                return found
             there = await self._tables.read(lambda db: _there(db, found.rows.values()))
             gone = [turn for turn, row in found.rows.items() if row not in there]
             if gone:  # deleted or changed since they were read
@@ -173,7 +179,10 @@ class Vectors:
 
         near = self._near = self._near or Near(self._model.width)
         while new := await self._tables.read(lambda db: self._after(db, near.last_row)):
-            await asyncio.to_thread(near.add, new)
+            if len(new) <= _TURNS_AT_ONCE:
+                near.add(new)
+            else:
+                await asyncio.to_thread(near.add, new)
             if len(new) < _AT_ONCE:
                 break
         return near

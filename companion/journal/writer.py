@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlcipher3 import dbapi2
@@ -29,6 +30,15 @@ def unsaved(error: BaseException) -> CompanionError:
     """What a failed write of the disk or the database means to a person."""
     full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(error, "errno", None) in FULL
     return CompanionError(Kind.DISK_FULL if full else Kind.JOURNAL_UNSAVED, cause=error)
+
+
+def _pass_on(done: Future[T], waiting: asyncio.Future[T]) -> None:
+    if waiting.done():  # nobody waits any more
+        return
+    if (error := done.exception()) is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(done.result())
 
 
 class Writer:
@@ -60,7 +70,15 @@ class Writer:
 
     async def run(self, job: Callable[[], T]) -> T:
         """Waits for `job`. Cancelling the wait does not undo it: a queued write still happens."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(job)))
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[T] = loop.create_future()
+
+        def tell(done: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and whoever waited with it
+                loop.call_soon_threadsafe(_pass_on, done, waiting)
+
+        self.submit(job).add_done_callback(tell)
+        return await waiting
 
     async def close(self, last: Callable[[], None], *, limit_s: float = 5.0) -> None:
         """Runs what is queued, then `last`, and ends. Idempotent; gives up waiting after `limit_s`."""

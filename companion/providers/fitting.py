@@ -32,10 +32,10 @@ _WORDS = {
     "reasoning_effort": mark("reasoning effort"),
 }
 _ABILITIES = {
-    "tools": ("tools", "use tools"),
-    "images": ("vision", "look at pictures"),
-    "sounds": ("audio_in", "listen to sound"),
-    "schema": ("json", "answer in a given form"),
+    "tools": ("tools", mark("{who} cannot use tools.")),
+    "images": ("vision", mark("{who} cannot look at pictures.")),
+    "sounds": ("audio_in", mark("{who} cannot listen to sound.")),
+    "schema": ("json", mark("{who} cannot answer in a given form.")),
 }
 """What must not be left out -> the catalogue's name of it, and what one cannot do without it."""
 
@@ -84,7 +84,7 @@ def require_abilities(
         if what in lacking or knows_better:
             who = spec.display_name if what in lacking or entry is None else entry.label
             raise AIProviderNotSupportedError(
-                f"{who} cannot {words}.", spec.name, who=who, hint="Choose another model for it."
+                tr(words, who=who), spec.name, who=who, hint=tr("Choose another model for it.")
             )
 
 

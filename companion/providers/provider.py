@@ -34,7 +34,7 @@ from companion.flow import (
 )
 from companion.hosts import host_of, is_own_network
 from companion.kinds import Role, VoiceInfo
-from companion.language import tr
+from companion.language import mark, tr
 from companion.log import Secret
 from companion.providers import written
 from companion.providers.simple import SimpleMethods, opened, simple_request
@@ -279,13 +279,17 @@ class AIProvider(SimpleMethods):
         """
         if written.method(type(self), Role.THINKS):
             return written.chat(self, request)
-        raise self._unsupported("write answers", "Choose another provider for thinking.")
+        raise self._unsupported(
+            mark("{who} cannot write answers."), tr("Choose another provider for thinking.")
+        )
 
     def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Streams what is heard: partial transcripts where the engine can, then exactly one final."""
         if written.method(type(self), Role.HEARS):
             return written.transcribe(self, request)
-        raise self._unsupported("recognise speech", "Choose another provider for hearing.")
+        raise self._unsupported(
+            mark("{who} cannot recognise speech."), tr("Choose another provider for hearing.")
+        )
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """Streams the sound of a text in chunks of one sample rate.
@@ -300,33 +304,44 @@ class AIProvider(SimpleMethods):
             self._stand_in = voice_for(self.spec, None if self._owns_net else self._net)
         voice = self._voice or self._stand_in
         if voice is None:
-            raise self._unsupported("speak", "Configure a voice: the built-in one or OpenAI, for instance.")
+            raise self._unsupported(
+                mark("{who} cannot speak."),
+                tr("Configure a voice: the built-in one or OpenAI, for instance."),
+            )
         return voice.speak(request)
 
     def embed(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yields the vectors of all texts of the request, once."""
         if written.method(type(self), Role.EMBEDS):
             return written.embed(self, request)
-        raise self._unsupported("turn text into vectors", "Choose another provider for embeddings.")
+        raise self._unsupported(
+            mark("{who} cannot turn text into vectors."), tr("Choose another provider for embeddings.")
+        )
 
     def draw(self, request: DrawRequest) -> AsyncGenerator[Picture, None]:
         """Yields the pictures of the request as they are ready, usually one."""
         if written.method(type(self), Role.DRAWS):
             return written.draw(self, request)
-        raise self._unsupported("draw pictures", "Choose another provider for images.")
+        raise self._unsupported(
+            mark("{who} cannot draw pictures."), tr("Choose another provider for images.")
+        )
 
     def film(self, request: VideoRequest) -> AsyncGenerator[VideoProgress, None]:
         """Makes a video into a file; yields how far it is, at last with the video."""
-        raise self._unsupported("make videos", "Choose another provider for videos: Google, for instance.")
+        raise self._unsupported(
+            mark("{who} cannot make videos."), tr("Choose another provider for videos: Google, for instance.")
+        )
 
     def batch(self, request: BatchRequest) -> AsyncGenerator[BatchProgress, None]:
         """Has many chat requests answered in one job; yields how far it is, at last with the answers in order."""
-        hint = "Ask one by one, or choose a provider with batches: OpenAI or Anthropic."
-        raise self._unsupported("answer requests in batches", hint)
+        hint = tr("Ask one by one, or choose a provider with batches: OpenAI or Anthropic.")
+        raise self._unsupported(mark("{who} cannot answer requests in batches."), hint)
 
     def realtime(self, choice: RealtimeChoice) -> SpeechToSpeech:
         """Who opens conversations with a model that hears, thinks and speaks in one go (`Spec.realtime`)."""
-        raise self._unsupported("hold a spoken conversation", "Choose another engine for conversations.")
+        raise self._unsupported(
+            mark("{who} cannot hold a spoken conversation."), tr("Choose another engine for conversations.")
+        )
 
     async def voices(self) -> Sequence[VoiceInfo]:
         """The voices to choose from; asks the vendor where it has a list."""
@@ -482,9 +497,10 @@ class AIProvider(SimpleMethods):
             raise AIProviderAuthError("", self.spec.name, kind=Kind.KEY_MALFORMED, who=self.spec.display_name)
         return key
 
-    def _unsupported(self, what: str, hint: str) -> AIProviderNotSupportedError:
+    def _unsupported(self, message: str, hint: str) -> AIProviderNotSupportedError:
+        """`message`: a sentence with {who} in it."""
         name = self.spec.display_name
-        return AIProviderNotSupportedError(f"{name} cannot {what}.", self.spec.name, who=name, hint=hint)
+        return AIProviderNotSupportedError(tr(message, who=name), self.spec.name, who=name, hint=hint)
 
     async def __aenter__(self) -> Self:
         return self

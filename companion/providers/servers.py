@@ -70,15 +70,20 @@ def declare(servers: Iterable[OwnServer], *, alone: bool = False) -> tuple[str, 
     made, problems = {}, []
     for server in servers:
         if server.name != server.name.lower():
-            problems.append(f"servers.{server.name}: its name is written in small letters.")
+            problems.append(tr("servers.{name}: its name is written in small letters.", name=server.name))
         elif registry.is_vendor(server.name):
-            taken = (
-                f"{server.name} is the name of a provider that is there already; give the server another one"
+            problems.append(
+                tr(
+                    "servers.{name}: a provider of that name is there already; give the server another one.",
+                    name=server.name,
+                )
             )
-            problems.append(f"servers.{server.name}: {taken}.")
         elif server.kind not in KINDS or not server.addresses:
             problems.append(
-                f"servers.{server.name}: an address is needed, and openai or wyoming as its kind."
+                tr(
+                    "servers.{name}: an address is needed, and openai or wyoming as its kind.",
+                    name=server.name,
+                )
             )
         else:
             made[server.name] = (spec_of(server), partial(class_of, server))
@@ -203,7 +208,7 @@ class Cluster(AIProvider):
                 return await member.voices()
             except CompanionError as error:
                 refusal = refusal or error
-        raise refusal or self._unsupported("speak", "Give it an address.")
+        raise refusal or self._unsupported(mark("{who} cannot speak."), tr("Give it an address."))
 
     async def check(self) -> Health:
         healths = await asyncio.gather(*(member.check() for member in self.members))

@@ -210,7 +210,11 @@ async def validate(provider: AIProvider, *, limit_s: float = CHECK_S) -> Verdict
             latency_ms=health.latency_ms,
         )
     unknown = _unknown_models(models.values(), health)
-    detail = f"{spec.display_name} does not list {', '.join(unknown)}." if unknown else health.detail
+    detail = (
+        tr("{who} does not list {models}.", who=spec.display_name, models=", ".join(unknown))
+        if unknown
+        else health.detail
+    )
     return verdict(
         detail=detail,
         word=WORDS[Kind.MODEL_UNKNOWN] if unknown else "ready",
@@ -229,7 +233,11 @@ def _key_of(provider: AIProvider) -> tuple[str, str]:
 
     spec = provider.spec
     if not provider.api_key:
-        return ("missing", f"{spec.display_name} needs a key.") if spec.needs_key else ("not needed", "")
+        return (
+            ("missing", tr("{who} needs a key.", who=spec.display_name))
+            if spec.needs_key
+            else ("not needed", "")
+        )
     if spec.needs_key and provider.base_url == spec.base_url:
         seen = inspect_key(revealed(provider.api_key), spec, registry.specs())
         if not seen.is_ready:
@@ -281,7 +289,7 @@ class ProviderValidator:
             word = WORDS.get(error.kind, FAILING)
             detail = error.message
         except TypeError:
-            word, detail = FAILING, f"{spec.display_name} is made by the program itself."
+            word, detail = FAILING, tr("{who} is made by the program itself.", who=spec.display_name)
         return Verdict(provider=spec.name, display_name=spec.display_name, detail=detail, word=word)
 
     def _look(self, provider: AIProvider) -> Verdict:
@@ -293,7 +301,7 @@ class ProviderValidator:
             warnings, problem = (problem, *warnings), ""
         is_wrong = bool(problem) or (self._strict and bool(warnings))
         word: dict[str, Any] = _wrong(key, spec) if problem else {"word": "ready"}
-        detail = problem or f"{spec.display_name} is configured."
+        detail = problem or tr("{who} is configured.", who=spec.display_name)
         return Verdict(
             provider=spec.name,
             display_name=spec.display_name,
@@ -322,33 +330,39 @@ def next_step(kind: Kind, spec: Spec, address: str = "") -> str:
     """
     from companion.providers.config import key_variables
 
-    page = f" at {spec.key_page}" if spec.key_page else ""
+    page = tr(" at {page}", page=spec.key_page) if spec.key_page else ""
     variable = next(iter(key_variables(spec)), "")
     match kind:
         case Kind.KEY_MISSING:
-            return f"Get one{page}, then enter it in the settings or set {variable}."
+            return tr(
+                "Get one{page}, then enter it in the settings or set {variable}.",
+                page=page,
+                variable=variable,
+            )
         case Kind.KEY_MALFORMED:
-            return f"Copy the key again{page} and enter it again."
+            return tr("Copy the key again{page} and enter it again.", page=page)
         case Kind.KEY_ELSEWHERE:
-            return "Enter the key again for this address."
+            return tr("Enter the key again for this address.")
         case Kind.KEY_REFUSED:
-            return f"Enter the key again, or make a new one{page}."
+            return tr("Enter the key again, or make a new one{page}.", page=page)
         case Kind.FORBIDDEN:
-            return f"Check what the key may do{page}."
+            return tr("Check what the key may do{page}.", page=page)
         case Kind.NO_CREDIT:
-            return "Top up the account, or choose another provider."
+            return tr("Top up the account, or choose another provider.")
         case Kind.RATE_LIMITED | Kind.UNAVAILABLE:
-            return "Try again in a minute."
+            return tr("Try again in a minute.")
         case Kind.UNREACHABLE | Kind.TIMEOUT | Kind.NOT_AN_API if spec.base_url and not address:
-            return "Check the network, and the address in the settings."
+            return tr("Check the network, and the address in the settings.")
         case Kind.UNREACHABLE | Kind.TIMEOUT if address:
-            return f"Check the network, and whether {address} is its address and running."
+            return tr("Check the network, and whether {address} is its address and running.", address=address)
         case Kind.NOT_AN_API:
-            return f"Check the address {address}."
+            return tr("Check the address {address}.", address=address)
         case Kind.NETWORK_SHUT:
-            return "Switch offline mode off in the settings."
+            return tr("Switch offline mode off in the settings.")
         case Kind.MODEL_UNKNOWN if spec.base_url:  # what runs here knows better what is wrong with its file
-            return f"Choose another model: companion models --provider {spec.name} --live"
+            return tr(
+                "Choose another model: {command}", command=f"companion models --provider {spec.name} --live"
+            )
     return ""
 
 

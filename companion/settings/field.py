@@ -72,6 +72,10 @@ def setting(default: Value, *, label: str, **declared: Any) -> Any:
     return field(default=default, metadata={"declared": Declared(label=label, **declared)})
 
 
+class _OutOfRangeError(ValueError):
+    """It is a number, and not one that is possible."""
+
+
 class Field(Frozen):
     """One setting by its dotted name."""
 
@@ -93,12 +97,20 @@ class Field(Frozen):
         declared = self.declared
         if declared.choices and checked not in declared.choices:
             wanted = ", ".join(str(choice) for choice in declared.choices)
-            raise ValueError(f"one of {wanted} is needed, not {_shown(value)}")
+            raise ValueError(tr("one of {wanted} is needed, not {shown}", wanted=wanted, shown=_shown(value)))
         too_low = declared.low is not None and isinstance(checked, (int, float)) and checked < declared.low
         too_high = declared.high is not None and isinstance(checked, (int, float)) and checked > declared.high
         if too_low or too_high:
-            unit = f" {declared.unit}" if declared.unit else ""
-            raise ValueError(f"{declared.low:g} to {declared.high:g}{unit} is possible, not {_shown(value)}")
+            unit = f" {tr(declared.unit)}" if declared.unit else ""
+            raise _OutOfRangeError(
+                tr(
+                    "{low:g} to {high:g}{unit} is possible, not {shown}",
+                    low=declared.low,
+                    high=declared.high,
+                    unit=unit,
+                    shown=_shown(value),
+                )
+            )
         return checked
 
     def _typed(self, value: object) -> Value:
@@ -107,13 +119,13 @@ class Field(Frozen):
         if self.kind is str:
             return _text(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"a number is needed, not {_shown(value)}")
+            raise ValueError(tr("a number is needed, not {shown}", shown=_shown(value)))
         if not math.isfinite(value):
-            raise ValueError("a number with an end is needed")
+            raise _OutOfRangeError(tr("a number with an end is needed"))
         if self.kind is float:
             return float(value)
         if not isinstance(value, int):
-            raise ValueError(f"a whole number is needed, not {_shown(value)}")
+            raise ValueError(tr("a whole number is needed, not {shown}", shown=_shown(value)))
         return value
 
     def parse(self, text: str) -> Value:
@@ -131,11 +143,13 @@ class Field(Frozen):
             if self.declared.unit == "s":
                 return self.check(self.kind(seconds(text)))
             return self.check(int(text) if self.kind is int else float(text))
+        except _OutOfRangeError:
+            raise
         except (ValueError, OverflowError) as error:
-            if "possible" in str(error) or "end" in str(error):
-                raise
-            whole = "whole " if self.kind is int else ""
-            raise ValueError(f"a {whole}number is needed, not {_shown(text)}") from error
+            shown = _shown(text)
+            if self.kind is int:
+                raise ValueError(tr("a whole number is needed, not {shown}", shown=shown)) from error
+            raise ValueError(tr("a number is needed, not {shown}", shown=shown)) from error
 
     def parse_variable(self, text: str) -> Value:
         """The value that the text of its own variable (`environment`) means.
@@ -148,10 +162,10 @@ class Field(Frozen):
         try:
             value = finite(text) * self.declared.environment_unit
             return self.check(self.kind(round(value) or math.ceil(value)))  # a little is not nothing
+        except _OutOfRangeError:
+            raise
         except ValueError as error:
-            if "possible" in str(error):
-                raise
-            raise ValueError(f"a number is needed, not {_shown(text)}") from error
+            raise ValueError(tr("a number is needed, not {shown}", shown=_shown(text))) from error
 
 
 def _truth(value: object) -> bool:
@@ -159,7 +173,7 @@ def _truth(value: object) -> bool:
         return value
     if isinstance(value, str) and value.lower() in _YES_NO:
         return _YES_NO[value.lower()]
-    raise ValueError(f"yes or no is needed, not {_shown(value)}")
+    raise ValueError(tr("yes or no is needed, not {shown}", shown=_shown(value)))
 
 
 def _text(value: object) -> str:
@@ -176,6 +190,6 @@ def _text(value: object) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, (list, tuple, dict)):
-        return "a list" if isinstance(value, (list, tuple)) else "a group of values"
+        return tr("a list") if isinstance(value, (list, tuple)) else tr("a group of values")
     text = redact(value if isinstance(value, str) else repr(value))
-    return f"“{text[:40]}”" if text else "nothing"
+    return tr("“{text}”", text=text[:40]) if text else tr("nothing")

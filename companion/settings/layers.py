@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from companion import yaml_file
 from companion.errors import CompanionError, Kind
 from companion.frozen import Frozen
+from companion.language import sentence, tr, trn
 from companion.log import hide
 from companion.paths import Home, write_atomically
 from companion.places import RefusedFile
@@ -86,9 +87,11 @@ class Loaded(Frozen):
         if not self.problems:
             return None
         rest = len(self.problems) - 1
-        more = f" ({rest} more)" if rest else ""
+        told = trn("{problem} ({n} more)", "{problem} ({n} more)", rest, problem=self.problems[0])
         return CompanionError(
-            Kind.SETTINGS_BROKEN, f"{self.problems[0]}{more}.", hint="Defaults stand in; nothing was removed."
+            Kind.SETTINGS_BROKEN,
+            sentence(told if rest else str(self.problems[0])),
+            hint=tr("Defaults stand in; nothing was removed."),
         )
 
 
@@ -128,22 +131,26 @@ def _load_file(layers: _Layers, path: Path, *, is_own: bool) -> None:
             return
         if not raw.strip():
             layers.problems.append(
-                SettingsProblem(file=str(path), message="the file is empty; defaults are in use")
+                SettingsProblem(file=str(path), message=tr("the file is empty; defaults are in use"))
             )
             return
         root = yaml_file.parse(yaml_file.decode(raw))
         if root is not None and (root.fault or not isinstance(root.value, dict)):
-            raise BrokenFile(root.fault or "names with values are needed here", root.line, root.column)
+            raise BrokenFile(root.fault or tr("names with values are needed here"), root.line, root.column)
     except RefusedFile as error:
-        layers.problems.append(SettingsProblem(file=str(path), message=f"{error}; defaults are in use"))
+        layers.problems.append(
+            SettingsProblem(file=str(path), message=tr("{fault}; defaults are in use", fault=error))
+        )
         return
     except BrokenFile as error:
         aside = _move_aside(path) if is_own else None
-        kept = (
-            f"; the file is kept as {aside.name}, defaults are in use" if aside else "; defaults are in use"
+        message = (
+            tr("{fault}; the file is kept as {name}, defaults are in use", fault=error, name=aside.name)
+            if aside
+            else tr("{fault}; defaults are in use", fault=error)
         )
         layers.problems.append(
-            SettingsProblem(file=str(path), line=error.line, column=error.column, message=f"{error}{kept}")
+            SettingsProblem(file=str(path), line=error.line, column=error.column, message=message)
         )
         return
     for name, node in _walk(root.value if root else {}, ""):
@@ -172,11 +179,11 @@ def _take(layers: _Layers, path: Path, name: str, node: Node) -> None:
             if isinstance(node.value, str):
                 hide(node.value)
             raise ValueError(
-                "keys do not belong in this file; enter it in the settings window and remove it here"
+                tr("keys do not belong in this file; enter it in the settings window and remove it here")
             )
         if found is None:
             if node.fault or _is_group(name):
-                raise ValueError(node.fault or "names with values are needed here")
+                raise ValueError(node.fault or tr("names with values are needed here"))
             return  # of a newer version, or a typing error: kept as it is
         if node.fault:
             raise ValueError(node.fault)
@@ -207,9 +214,11 @@ def _resolved(layers: _Layers, found: Field, value: object) -> Value:
     def replacement(match: re.Match[str]) -> str:
         name = match[1]
         if _SECRET_NAME.search(name):
-            raise ValueError(f"${{{name}}} may hold a secret and is not read into settings")
+            raise ValueError(
+                tr("{variable} may hold a secret and is not read into settings", variable=match[0])
+            )
         if name not in layers.environ:
-            raise ValueError(f"${{{name}}} is not set")
+            raise ValueError(tr("{variable} is not set", variable=match[0]))
         return layers.environ[name]
 
     return found.parse(_REFERENCE.sub(replacement, value))
@@ -229,7 +238,7 @@ def _take_variable(layers: _Layers, variable: str, name: str) -> None:
     found = find_field(name)
     try:
         if found is None:
-            raise ValueError(f"there is no setting called {name}")
+            raise ValueError(tr("there is no setting called {name}", name=name))
         read = found.parse_variable if variable == found.declared.environment else found.parse
         layers.put(name, read(layers.environ[variable]), f"environment {variable}")
     except ValueError as error:
@@ -253,7 +262,9 @@ def save(home: Home, changes: Mapping[str, object]) -> None:
     except (OSError, RuntimeError, RefusedFile) as error:  # RuntimeError: a loop of links
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CompanionError(
-            Kind.SETTINGS_UNSAVED, f"The settings could not be saved: {reason}.", cause=error
+            Kind.SETTINGS_UNSAVED,
+            tr("The settings could not be saved: {reason}.", reason=reason),
+            cause=error,
         ) from error
 
 
@@ -262,7 +273,7 @@ def _edited(path: Path, raw: bytes, values: Mapping[str, object]) -> str:
         text = yaml_file.decode(raw)
         root = yaml_file.parse(text)
         if root is not None and not isinstance(root.value, dict):
-            raise BrokenFile("names with values are needed here")
+            raise BrokenFile(tr("names with values are needed here"))
         edited = edit(text if text.strip() else _HEADER, values, root)
         if root is not None and _loses_something(root.value, values):
             _check(edited, values)
@@ -281,7 +292,7 @@ def _check(text: str, values: Mapping[str, object]) -> None:
         for part in name.split("."):
             node = node.value.get(part) if node is not None and isinstance(node.value, dict) else None
         if value is not None and yaml_file.plain(node) != value:
-            raise BrokenFile(f"{name} cannot be written here")
+            raise BrokenFile(tr("{name} cannot be written here", name=name))
 
 
 def _loses_something(tree: Mapping[str, Node], values: Mapping[str, object]) -> bool:

@@ -9,7 +9,7 @@ from companion.exchange.formats import apple, daylio, dayone, listed, noted, own
 from companion.exchange.reading import Reading
 from companion.exchange.texts import parsed
 from companion.exchange.tree import DEEPEST, BadMember, Refused, SingleFile, Tree, inner_archives
-from companion.language import mark
+from companion.language import mark, sentence, tr
 
 Fits = Callable[[object], bool]
 Read = Callable[[Any, str, Tree, Reading], None]
@@ -93,11 +93,12 @@ def _read_inner(tree: Tree, reading: Reading, depth: int) -> None:
 def _what_it_is(broken: dict[str, str], *, is_alone: bool) -> str:
     for why in broken.values():
         if is_alone or len(broken) == 1:
-            return f"{why[:1].upper()}{why[1:]}."
-    return f"No journal was found in it. These can be read: {KNOWN}."
+            said = tr(why)
+            return sentence(f"{said[:1].upper()}{said[1:]}")
+    return tr("No journal was found in it. These can be read: {formats}.", formats=tr(KNOWN))
 
 
 def _tell_untaken(tree: Tree, reading: Reading, taken: set[str], broken: dict[str, str]) -> None:
     for name in tree.names():
         if name not in taken and name.lower().endswith(_TOLD_ENDINGS):
-            reading.skip(name, broken.get(name, "it is not part of a journal that Companion can read"))
+            reading.skip(name, broken.get(name, mark("it is not part of a journal that Companion can read")))

@@ -18,7 +18,7 @@ from companion.exchange import times
 from companion.exchange.reading import Reading
 from companion.exchange.texts import is_true, list_of, name_of, names_of, text_of, title_and_rest, unescaped
 from companion.exchange.tree import BadMember, Tree
-from companion.language import mark
+from companion.language import mark, tr
 
 NAME, LABEL = "dayone", "Day One"
 _MOMENT = re.compile(
@@ -54,7 +54,7 @@ def read(document: Mapping[str, Any], name: str, tree: Tree, reading: Reading) -
 
 def _read_entry(entry: Mapping[str, Any], journal: str, folder: str, tree: Tree, reading: Reading) -> None:
     zone = entry.get("timeZone")
-    what = f"{journal}: {name_of(entry.get('uuid')) or 'an entry without a name'}"
+    what = f"{journal}: {name_of(entry.get('uuid')) or tr('an entry without a name')}"
     moment = times.from_iso(entry.get("creationDate"), zone)
     if moment is None:
         reading.skip(what, mark("its date is missing or does not exist"))

@@ -23,7 +23,7 @@ from companion.exchange.texts import (
     unescaped,
 )
 from companion.exchange.tree import Tree
-from companion.language import mark
+from companion.language import mark, tr
 
 _NO_DATE = mark("its date is missing or does not exist")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -54,7 +54,7 @@ def read_jrnl(document: Mapping[str, Any], _name: str, _tree: Tree, reading: Rea
         day, clock = name_of(entry.get("date")), name_of(entry.get("time"))
         moment = times.in_words(f"{day} {clock}") or times.in_words(day)
         if moment is None:
-            reading.skip(f"{day or 'without a date'}: {title[:60]}", _NO_DATE)
+            reading.skip(f"{day or tr('without a date')}: {title[:60]}", _NO_DATE)
             continue
         tags = (tag.lstrip("@#") for tag in names_of(entry.get("tags")))
         reading.add(
@@ -159,7 +159,7 @@ def read_diarium(document: object, name: str, _tree: Tree, reading: Reading) -> 
         written = name_of(entry.get("date"))
         moment = times.from_iso(written, entry.get("timeZone")) or times.in_words(written)
         if moment is None:
-            reading.skip(f"{name}: {written or 'without a date'}", _NO_DATE)
+            reading.skip(f"{name}: {written or tr('without a date')}", _NO_DATE)
             continue
         text = text_of(entry.get("text")) or text_of(entry.get("html"))
         reading.leave_out("place", 1 if entry.get("location") else 0)
@@ -172,7 +172,7 @@ def read_diarium(document: object, name: str, _tree: Tree, reading: Reading) -> 
             from_html(text) if is_marked_up(text) else text,
             title=text_of(entry.get("heading")) or text_of(entry.get("title")),
             own_id=name_of(entry.get("id") or entry.get("uuid")),
-            what=f"the entry of {written}",
+            what=tr("the entry of {day}", day=written),
             is_starred=is_true(entry.get("favorite") or entry.get("starred")),
             tags=distinct(tag.lstrip("#") for tag in names_of(entry.get("tags"))),
             people=names_of(entry.get("people")),
@@ -196,11 +196,13 @@ def read_minidiary(document: Mapping[str, Any], _name: str, _tree: Tree, reading
     for day, entry in document["entries"].items():
         moment = times.from_iso(day)
         if moment is None or not isinstance(entry, Mapping):
-            reading.skip(f"the entry of {day}", _NO_DATE if moment is None else mark("it is not an entry"))
+            reading.skip(
+                tr("the entry of {day}", day=day), _NO_DATE if moment is None else mark("it is not an entry")
+            )
             continue
         reading.add(
             moment,
             text_of(entry.get("text")).strip(),
             title=text_of(entry.get("title")).strip(),
-            what=f"the entry of {day}",
+            what=tr("the entry of {day}", day=day),
         )

@@ -25,7 +25,7 @@ from companion.exchange.texts import (
 )
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, SingleFile, Tree
-from companion.language import mark
+from companion.language import mark, tr
 from companion.yaml_file import BrokenFile, parse, plain
 
 _MONTH = re.compile(r"(?:.*/)?(\d{4})-(\d{2})\.txt")
@@ -73,15 +73,18 @@ def _values(text: str) -> Mapping[str, Any]:
     try:
         values = plain(parse(text))
     except BrokenFile as broken:
-        place = f" in line {broken.line}" if broken.line else ""
-        raise BadMember(f"it cannot be read: {broken}{place}") from broken
+        if broken.line:
+            told = tr("it cannot be read: {fault} in line {line}", fault=broken, line=broken.line)
+        else:
+            told = tr("it cannot be read: {fault}", fault=broken)
+        raise BadMember(told) from broken
     except RecursionError as error:
         raise BadMember(mark("it is nested too deeply")) from error
     return values if isinstance(values, dict) else {}
 
 
 def _read_day(month: str, number: object, entry: object, tree: Tree, reading: Reading) -> None:
-    what = f"the entry of {month}-{number}"
+    what = tr("the entry of {day}", day=f"{month}-{number}")
     moment = (
         times.from_iso(f"{month}-{int(str(number)):02d}") if re.fullmatch(r"\d{1,2}", str(number)) else None
     )
@@ -148,7 +151,7 @@ def read_notes(tree: Tree, reading: Reading, taken: set[str], endings: tuple[str
             others.append(name)
             continue
         if not found_any:
-            reading.recognised("markdown", "Daily notes")
+            reading.recognised("markdown", tr("Daily notes"))
         found_any = True
         taken.add(name)
         has_picture = _account_for_pictures(body, pictures, reading)

@@ -16,7 +16,7 @@ from companion.exchange.reading import Reading
 from companion.exchange.texts import at_tags, decoded, hashtags, names_of, title_and_rest
 from companion.exchange.times import Moment
 from companion.exchange.tree import BadMember, Tree
-from companion.language import mark
+from companion.language import mark, tr
 
 _FIELD = re.compile(r"\t([^\t:\n]{1,24}):[ \t]+(\S[^\n]*)")
 _BRACKETED = re.compile(r"\[([^\]\n]{6,60})\][ \t]*(.*)")
@@ -41,7 +41,7 @@ def read_texts(tree: Tree, reading: Reading, taken: set[str], *, is_alone: bool)
             continue
         lines = text.split("\n")
         if any(_field_date(line) for line in lines[:_LOOKED_AT]):
-            reading.recognised("dayone-text", "Day One text")
+            reading.recognised("dayone-text", tr("Day One text"))
             _read_dayone(lines, reading)
         elif any(_jrnl_head(line) for line in lines[:_LOOKED_AT]):
             reading.recognised("jrnl", "jrnl")
@@ -94,7 +94,7 @@ def _dayone_pages(lines: list[str], date_field: str) -> Iterator[_Page]:
         if found and found[1] == date_field:
             if page is not None:
                 yield page
-            page = _Page(times.in_words(found[2]), f"the entry of {found[2].strip()}")
+            page = _Page(times.in_words(found[2]), tr("the entry of {day}", day=found[2].strip()))
         elif page is not None and found and not any(page.lines):
             page.fields[found[1]] = found[2]
         elif page is not None:

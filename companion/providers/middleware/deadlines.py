@@ -66,13 +66,13 @@ def timeouts(
                             await asyncio.sleep(0)
                         chunk = await anext(chunks)
                     except StopAsyncIteration:
+                        clock.stop()
                         return
-                    except asyncio.CancelledError as error:
-                        if clock.stop():
+                    except BaseException as error:
+                        if clock.stop() and isinstance(error, asyncio.CancelledError):
                             raise _too_late(spec, TimeoutError(*error.args)) from error
                         raise
-                    finally:
-                        clock.stop()
+                    clock.stop()
                     if not isinstance(chunk, ChatDelta) or chunk.text:  # nearly all of them
                         clock.next_piece(is_thought=False)
                     elif is_meaningful(chunk):

@@ -27,7 +27,7 @@ from companion.errors import (
 )
 from companion.flow import ChatDelta, ChatRequest, Health, Message, Speaker
 from companion.kinds import Role
-from companion.language import tr
+from companion.language import mark, tr
 from companion.providers.fitting import kept_by, kept_for, left_out, notice, require_abilities
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.wire.bodies import json_body
@@ -241,7 +241,10 @@ class OllamaProvider(AIProvider):
             and isinstance(error, AIProviderModelNotFoundError)
             and error.status
         ):
-            error.hint = f"Fetch it with: ollama pull {model or self.models[Role.THINKS] or _FIRST_MODEL}"
+            error.hint = tr(
+                "Fetch it with: {command}",
+                command=f"ollama pull {model or self.models[Role.THINKS] or _FIRST_MODEL}",
+            )
         return error
 
     async def _default_model(self) -> str:
@@ -336,7 +339,9 @@ def compose(
     able = entry and replace(entry, abilities=entry.abilities | {"json"})
     require_abilities(request, SPEC, able, frozenset({"sounds"}))
     if request.tools and request.tool_choice not in ("auto", "none"):
-        raise _unable("make a model use a tool", "Let the model choose: tool_choice `auto`.")
+        raise _unable(
+            mark("{who} cannot make a model use a tool."), "Let the model choose: tool_choice `auto`."
+        )
     missing = set(left_out(request, entry, _LACKING))
     effort = request.reasoning_effort if "reasoning_effort" not in missing else ""
     if request.reasoning_effort == "none":
@@ -359,9 +364,9 @@ def compose(
     return body, tuple(notice(label, name) for name in sorted(missing))
 
 
-def _unable(what: str, hint: str) -> AIProviderNotSupportedError:
+def _unable(message: str, hint: str) -> AIProviderNotSupportedError:
     who = SPEC.display_name
-    return AIProviderNotSupportedError(f"{who} cannot {what}.", SPEC.name, who=who, hint=hint)
+    return AIProviderNotSupportedError(tr(message, who=who), SPEC.name, who=who, hint=hint)
 
 
 def _options(request: ChatRequest) -> dict[str, Any]:
@@ -401,7 +406,10 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
         wire["tool_name"] = message.name or names.get(message.tool_call_id, "")
     if message.images:
         if any(not picture.data for picture in message.images):
-            raise _unable("fetch a picture from an address", "Give it the picture itself. Nothing was sent.")
+            raise _unable(
+                mark("{who} cannot fetch a picture from an address."),
+                tr("Give it the picture itself. Nothing was sent."),
+            )
         wire["images"] = [base64.b64encode(picture.data).decode() for picture in message.images]
     if message.tool_calls:
         wire["tool_calls"] = [

@@ -115,7 +115,7 @@ class Fetcher:
             message = tr(
                 "{label} cannot be fetched: none of its sources has been checked.", label=model.label
             )
-            hint = "Import it by hand: companion models import FOLDER"
+            hint = tr("Import it by hand: {command}", command="companion models import FOLDER")
             raise CompanionError(Kind.NOT_SUPPORTED, message, hint=hint)
         while True:
             if (place := await asyncio.to_thread(self._store.path, model.kind, model.name)) is not None:
@@ -396,7 +396,7 @@ def _failure_of(error: Exception) -> _Failed:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = (
+            reason = tr(
                 "its certificate is not trusted; one of your own can be named in the settings under Privacy"
             )
             return _Failed(reason, is_final=True)

@@ -22,6 +22,7 @@ from companion.errors import (
     AIProviderUnavailableError,
     Kind,
 )
+from companion.language import mark, tr
 from companion.providers.here.process.pipe import HEADER, WINDOW, BrokenPipeline, Frame, encode, parse_header
 from companion.providers.here.process.suspects import Given, Suspects, Thing, given, of_sound
 from companion.providers.provider import Spec
@@ -42,30 +43,30 @@ _OWN_FAULT = {signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV} | {
 _OWN_ENDS = (1, 255)
 """Exit codes of a process that a library in it ended; with the end of stdin it is 0."""
 _ENGINES: Mapping[str, str] = {
-    "hear": "The built-in recogniser",
+    "hear": mark("The built-in recogniser"),
     "hear_with_whisper": "Whisper",
     "load_whisper": "Whisper",
-    "speak": "The built-in voice",
-    "list_voices": "The built-in voice",
-    "speak_naturally": "The natural voice",
-    "load_voice": "The natural voice",
+    "speak": mark("The built-in voice"),
+    "list_voices": mark("The built-in voice"),
+    "speak_naturally": mark("The natural voice"),
+    "load_voice": mark("The natural voice"),
 }
 """Who does a kind of work, as a card names it."""
 _REFUSALS: Mapping[Thing, tuple[Kind, str, str]] = {
     Thing.TEXT: (
         Kind.VOICE_FAILED,
-        "This sentence could not be spoken: the voice failed on it.",
-        "It is shown as text.",
+        mark("This sentence could not be spoken: the voice failed on it."),
+        mark("It is shown as text."),
     ),
     Thing.SOUND: (
         Kind.HEARING_FAILED,
-        "{who} failed on this recording, so it will not be tried again.",
-        "It is kept. Choose another recogniser and try again.",
+        mark("{who} failed on this recording, so it will not be tried again."),
+        mark("It is kept. Choose another recogniser and try again."),
     ),
     Thing.MODEL: (
         Kind.ENGINE_MISSING,
-        "{who} failed while loading its model, so it will not be loaded again.",
-        "Remove the model and fetch it again in the settings, or choose another.",
+        mark("{who} failed while loading its model, so it will not be loaded again."),
+        mark("Remove the model and fetch it again in the settings, or choose another."),
     ),
 }
 """What is said of something that ended the process before."""
@@ -342,16 +343,19 @@ async def _launch(start_s: float, spec: Spec | None, work: str) -> asyncio.subpr
 
 
 def _crashed(spec: Spec | None, work: str, cause: BaseException | None = None) -> AIProviderUnavailableError:
-    name, who = spec.name if spec else "", _ENGINES.get(work, "The engine for voices and recognisers")
+    name, who = (
+        spec.name if spec else "",
+        tr(_ENGINES.get(work, mark("The engine for voices and recognisers"))),
+    )
     return AIProviderUnavailableError("", name, cause, kind=Kind.ENGINE_CRASHED, who=who)
 
 
 def _refused(spec: Spec, work: str, thing: Thing) -> AIProviderUnavailableError:
     """What ended the process before would do it again."""
     kind, message, hint = _REFUSALS[thing]
-    who = _ENGINES.get(work, spec.display_name)
+    who = tr(_ENGINES.get(work, spec.display_name))
     return AIProviderUnavailableError(
-        message.format(who=who), spec.name, kind=kind, who=who, hint=hint, retryable=False
+        tr(message, who=who), spec.name, kind=kind, who=who, hint=tr(hint), retryable=False
     )
 
 

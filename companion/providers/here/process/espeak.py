@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from companion.language import tr
 from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.job import Job, Refused
 
@@ -62,7 +63,7 @@ class Voice:
             self._engine.espeak_Initialize(self._SYNCHRONOUS, CALLBACK_MS, data, self._DONT_EXIT)
         )
         if self.rate_hz <= 0:
-            raise Refused("engine_missing", "The built-in voice could not be loaded.")
+            raise Refused("engine_missing", tr("The built-in voice could not be loaded."))
         self._callback = _Callback(self._heard)  # kept alive here: espeak-ng only holds its address
         self._engine.espeak_SetSynthCallback(self._callback)
         self._engine.espeak_TextToPhonemes.restype = ctypes.c_char_p

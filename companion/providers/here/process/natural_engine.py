@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
 
+from companion.language import tr
 from companion.providers.here.process import kokoro
 from companion.providers.here.process.breaths import breaths
 from companion.providers.here.process.espeak import Clause, shared_voice
@@ -255,6 +256,6 @@ def _damaged(file: Path) -> Refused:
     name = file.name.removesuffix(".onnx")
     return Refused(
         "voice_failed",
-        f"The voice “{name}” is damaged.",
-        "Remove it and fetch it again in Settings under Voice.",
+        tr("The voice “{name}” is damaged.", name=name),
+        tr("Remove it and fetch it again in Settings under Voice."),
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from companion.flow import CAPTURE_RATE_HZ
+from companion.language import tr
 from companion.providers.here.process.job import Job, Refused, as_json
 from companion.providers.here.process.kept import IDLE_S, Kept
 from companion.providers.here.process.live_words import LiveWords, count_words, ended, joined
@@ -106,8 +107,8 @@ def _loaded(folder: str) -> WhisperModel:
         name = Path(folder).name
         raise Refused(
             "engine_missing",
-            f"The Whisper model {name!r} on this computer is damaged.",
-            "Remove it in Settings under Hearing and fetch it again. What you said is kept.",
+            tr("The Whisper model “{name}” on this computer is damaged.", name=name),
+            tr("Remove it in Settings under Hearing and fetch it again. What you said is kept."),
         ) from error
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
+from companion.children import speak_as_parent
 from companion.confined import confine, grant_cpu_time
 from companion.memory import give_back
 from companion.providers.here.process.espeak import list_voices, pronounce, shared_voice, speak
@@ -221,6 +222,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what a C library prints must not end up between the frames
+    speak_as_parent()
     give_back()
     _protections.extend(confine())
     sys.setswitchinterval(0.001)  # a voice waits for the GIL behind a recogniser no longer than it must

@@ -25,6 +25,7 @@ from companion.errors import (
 )
 from companion.flow import Audio, ChatDelta, ChatRequest, Health, HearRequest, SpeakRequest, Transcript
 from companion.kinds import Role, VoiceInfo
+from companion.language import mark, tr
 from companion.providers.model_names import made_for
 from companion.providers.provider import AIProvider, Spec
 from companion.providers.vendors.openai import responses
@@ -359,7 +360,7 @@ class OpenAIProvider(AIProvider):
             return super().film(request)
         if not model and not request.job:
             hint = "Choose another provider for videos, or name a model if a gateway still has one."
-            raise self._unsupported("make videos any more", hint)
+            raise self._unsupported(mark("{who} cannot make videos any more."), hint)
         from companion.providers.vendors.openai.video import film
 
         return film(self, self._requests, request, model)
@@ -395,7 +396,10 @@ class OpenAIProvider(AIProvider):
         if not models:
             who = self.spec.display_name
             raise AIProviderModelNotFoundError(
-                f"No model of {who} is chosen.", self.spec.name, who=who, hint="Enter the name of its model."
+                tr("No model of {who} is chosen.", who=who),
+                self.spec.name,
+                who=who,
+                hint=tr("Enter the name of its model."),
             )
         self._found_models[role] = next(iter(made_for(role, models)), models[0])
         return self._found_models[role]
