@@ -239,6 +239,7 @@ async def test_the_help_opens_at_what_one_is_doing_and_leads_back(window: Window
     await window.pages.keep_practice()
 
 
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
 async def test_over_a_dialog_the_help_has_a_window_of_its_own(qtbot: QtBot, window: Window) -> None:
     dialog = QDialog(window)
     dialog.setProperty("help", "settings:shortcuts")
