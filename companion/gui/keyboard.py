@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
 from companion.errors import Action
 from companion.events import Phase
@@ -80,10 +80,11 @@ class Keyboard:
         """The topic about what one is at; over a dialog in a window of its own."""
         from companion.gui.help import HelpDialog, topic_here
 
-        window, front, topic = self._window, QApplication.activeModalWidget(), topic_here()
+        window, front, topic = self._window, QApplication.activeWindow(), topic_here()
         if isinstance(front, HelpDialog):
             return
-        if front is None:
+        if not isinstance(front, QDialog):
+            window.activateWindow()
             window.show_page("help")
             page = window.pages.help
         else:

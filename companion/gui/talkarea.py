@@ -14,7 +14,7 @@ from companion.events import Phase
 from companion.gui.composer import Composer
 from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
-from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
+from companion.gui.talk import RADIUS_PX, SMALL, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import mark, tr, trc
 
@@ -88,8 +88,21 @@ class TalkArea(QWidget):
     @property
     def wanted_height(self) -> int:
         """Height for the composer as it is now."""
+        return self._height(self.button.size_factor)
+
+    def fit(self, high: int, least_words_px: int) -> None:
+        """On a page of this height the button is small where the words above would have less room."""
+        self.button.show_size(SMALL if high - self._height(1.0) < least_words_px else 1.0)
+        self._place()
+
+    def _height(self, factor: float) -> int:
         composer = max(46, self.composer.sizeHint().height())
-        return _CENTRE_PX + round(RADIUS_PX) + self._look.px(_COMPOSER_PX) + composer + _EDGE_PX
+        return round(factor * (_CENTRE_PX + RADIUS_PX + _EDGE_PX)) + self._look.px(_COMPOSER_PX) + composer
+
+    @property
+    def centre(self) -> int:
+        """Of the button, from the upper edge."""
+        return self.button.geometry().center().y()
 
     def show_keys(self, talk: str, other: str, *, mode: str) -> None:
         """Names of the talk key, and of the one that also works while writing; how the talk key works."""
@@ -195,8 +208,10 @@ class TalkArea(QWidget):
 
     def _place(self) -> None:
         px, wide = self._look.px, self.width()
-        self.button.move((wide - BOX_PX) // 2, _CENTRE_PX - BOX_PX // 2)
-        edge = _CENTRE_PX + round(RADIUS_PX)
+        factor = self.button.size_factor
+        centre = round(_CENTRE_PX * factor)
+        self.button.move((wide - self.button.width()) // 2, centre - self.button.height() // 2)
+        edge = centre + round(RADIUS_PX * factor)
         middle = edge + px(_WORDS_PX)
         tall = self.words.sizeHint().height()
         self.words.setGeometry(0, middle - tall // 2, wide, tall)

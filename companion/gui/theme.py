@@ -169,18 +169,6 @@ def palette_for(choice: str) -> Palette:
     return {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
 
 
-def contrast(one: str, other: str) -> float:
-    """WCAG 2.2 contrast ratio of two colours, 1..21."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 @cache
 def _sheets() -> Template:
     parts = sorted((resources() / "qss").glob("*.qss"))

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
 from companion.gui.labels import AIRY, ReadingLabel, label
-from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, contrast, font, palette_for, stylesheet
+from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, font, palette_for, stylesheet
 from companion.paths import resources
+from tests.gui.contrasts import contrast
 
 PAIRS = [
     *((text, paper) for text in ("ink", "soft", "faint", "accent") for paper in ("bg", "surface", "raised")),

@@ -236,7 +236,7 @@ async def test_deleted_for_good_is_in_no_page_of_the_database(journal: SqlJourna
     await tell(journal, "Kept words.")
     session_id, turn_id = await tell(journal, "A zanzibarian secret of mine.")
     await with_meaning(journal)
-    await journal.remembering.keep(turn_id)
+    await journal.remembering.forget_turn(turn_id)
     await journal.tables.write(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session_id,)))
     rows = await journal.tables.read(
         lambda db: [

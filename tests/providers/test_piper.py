@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from companion import language
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.providers import registry
@@ -184,6 +185,18 @@ async def test_its_voices_are_listed_by_name_and_language_before_the_plain_ones(
     listed = {voice.name: voice.language for voice in await here.voices()}
     assert [*listed.items()][:3] == [("Wald", "de-DE"), ("Choir ann", "en-US"), ("Choir bob", "en-US")]
     assert listed["American"] == "en"
+
+
+@pytest.mark.parametrize(("window", "speaks"), [("en", "Choir"), ("de", "Wald"), ("hi", "")])
+async def test_where_no_voice_was_chosen_one_in_the_language_of_the_window_speaks(
+    window: str, speaks: str, here: BuiltinProvider
+) -> None:
+    language.use(language.Catalogue(window))
+    try:
+        await said(here, voice="")
+    finally:
+        language.use(None)
+    assert here.speaker == speaks, "the plain one where there is no natural one"
 
 
 async def test_a_natural_voice_that_cannot_be_loaded_is_replaced_by_the_plain_one(tmp_path: Path) -> None:

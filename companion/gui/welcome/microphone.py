@@ -144,7 +144,7 @@ class MicrophonePage(WelcomePage):
         if self.heard.text():
             self._end_try(
                 tr(
-                    "Heard by {label}. {where_it_goes}",
+                    "{label} heard it. {where_it_goes}",
                     label=self.hears.label,
                     where_it_goes=self._where_it_goes,
                 ),

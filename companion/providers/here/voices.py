@@ -16,7 +16,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from companion.kinds import VoiceInfo
-from companion.language import tr
+from companion.language import ENGLISH, language, tr
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
@@ -44,6 +44,11 @@ class InstalledVoice:
     def is_quick(self) -> bool:
         """Whether it makes speech without gaps, as far as is known."""
         return not self.is_kokoro or (self.factor is not None and self.factor < QUICK)
+
+    @property
+    def is_native(self) -> bool:
+        """It speaks the language of the window."""
+        return self.language.partition("-")[0] == language()
 
     def listed(self) -> Iterator[VoiceInfo]:
         """One for a voice, one for each speaker of a voice that has several."""
@@ -97,20 +102,28 @@ def installed(store: ModelStore) -> tuple[InstalledVoice, ...]:
 
 
 def find(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """The one that `voice` means, with or without "#speaker"; the first that is quick enough where it is empty."""
+    """The one that `voice` means, with or without "#speaker".
+
+    Empty: the first that is quick enough and speaks the language of the window, else the first that is quick enough.
+    """
     name = voice.partition("#")[0]
-    return next(
-        (each for each in installed(store) if each.name == name or (not name and each.is_quick)), None
-    )
+    if name:
+        return next((each for each in installed(store) if each.name == name), None)
+    quick = [each for each in installed(store) if each.is_quick]
+    return next((each for each in quick if each.is_native), next(iter(quick), None))
 
 
 def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
     """Who speaks for "This computer" where `voice` was chosen; None: a plain voice does.
 
-    Nothing chosen is the first there is. A plain voice that was chosen by its tag stays.
+    Nothing chosen is the first in the language of the window, or any where that is English, as whoever reads another
+    language than the window knows has. A plain voice that was chosen by its tag stays.
     """
     found = find(store, voice) if can_speak() else None
-    return found if found is None or found.is_quick else find(store, "")
+    if found is not None and voice and found.is_quick:
+        return found
+    found = find(store, "") if found is not None else None
+    return found if found is not None and (found.is_native or language() == ENGLISH) else None
 
 
 def label_of(name: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import AIProviderError, AIProviderInvalidRequestError, AIProviderNotSupportedError
 from companion.flow import Audio, Health, HearRequest, SpeakRequest, Transcript
 from companion.kinds import Role, VoiceInfo
-from companion.language import tr
+from companion.language import language, tr
 from companion.providers.here.builtin import SPEC, VOICES
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
@@ -38,6 +38,11 @@ WORDS_PER_MINUTE = 175
 LONGEST_TEXT = 100_000
 """Characters of one request; a reply has a few thousand."""
 _log = logging.getLogger(__name__)
+
+
+def _plain_voice() -> str:
+    """The first in the language of the window."""
+    return next((each.id for each in VOICES if each.language == language()), VOICES[0].id)
 
 
 class BuiltinProvider(EngineProvider):
@@ -75,7 +80,7 @@ class BuiltinProvider(EngineProvider):
         if voice := await self._natural(wanted):
             sound = self.sound_of(voice, wanted, text, request.speed)
         else:
-            sound = self._plainly(text, wanted or VOICES[0].id, request.speed)
+            sound = self._plainly(text, wanted or _plain_voice(), request.speed)
         async with aclosing(sound) as pieces:
             async for audio in pieces:
                 yield audio
