@@ -159,8 +159,8 @@ class SettingsBackend:
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
         await self._pool.save_key(provider, key, this_run_only=this_run_only)
 
-    async def remove_key(self, provider: str) -> None:
-        await self._pool.remove_key(provider)
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        return await self._pool.remove_key(provider)
 
     async def key_state(self, provider: str) -> KeyState:
         return await self._pool.key_state(provider)

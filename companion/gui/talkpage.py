@@ -337,7 +337,8 @@ class TalkPage(QWidget):
         if self.has_script:
             self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
-        top = max(high - area, -OVERLAP_PX)  # on a page too low for it the air above the button goes first
+        air = round(OVERLAP_PX * self.area.button.size_factor)
+        top = max(high - area, -air)  # on a page too low for it the air above the button goes first
         self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
         if self.has_script:

@@ -213,7 +213,7 @@ async def test_beside_the_card_of_help_large_text_leaves_room_to_talk_and_to_wri
     window._host.events.emit(PhaseChanged(turn=1, phase=Phase.READY))
     await settle()
     area, page = window.page.area, window.page
-    top = area.button.mapTo(page, area.button.rect().center()).y() - RADIUS_PX
+    top = area.button.mapTo(page, area.button.rect().center()).y() - RADIUS_PX * area.button.size_factor
     assert top >= -1, "the button is whole"
     field = area.composer.field
     line = field.mapTo(page, field.viewport().rect().center()).y() + field.fontMetrics().height() / 2

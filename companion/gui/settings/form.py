@@ -1,7 +1,7 @@
 """A row for one declared setting: its label, the control its type asks for, its help. Main thread.
 
 The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field
-or a slider, text is a line, a file is a line with a chooser. A change goes to `save` at once; `refresh` shows what holds,
+or a slider, text is a line, a path is a line with a chooser. A change goes to `save` at once; `refresh` shows what holds,
 and beside what is not as usual stands the way back.
 """
 
@@ -155,7 +155,7 @@ class FieldRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         self.usual = self._build_usual()
         column.addWidget(labelled(found.declared.label, self.control, found.declared.help, self.usual))
-        if found.declared.is_file:
+        if found.declared.is_file or found.declared.is_folder:
             column.addWidget(self._build_chooser(), 0, Qt.AlignmentFlag.AlignLeft)
         self.refresh()
 
@@ -198,14 +198,17 @@ class FieldRow(QWidget):
         self._save({self.field.name: None})
 
     def _build_chooser(self) -> QPushButton:
-        choose = QPushButton(tr("Choose a file …"))
+        choose = QPushButton(
+            tr("Choose a folder …") if self.field.declared.is_folder else tr("Choose a file …")
+        )
         choose.setAccessibleDescription(self.field.declared.label)
-        choose.clicked.connect(self._choose_file)
+        choose.clicked.connect(self._choose_path)
         return choose
 
-    def _choose_file(self) -> None:
+    def _choose_path(self) -> None:
         chooser = QFileDialog(self, self.field.declared.label)
-        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        mode = QFileDialog.FileMode
+        chooser.setFileMode(mode.Directory if self.field.declared.is_folder else mode.ExistingFile)
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(self._commit)
         chooser.open()
@@ -234,27 +237,30 @@ class FieldRow(QWidget):
     def _build_number(self) -> QWidget:
         declared = self.field.declared
         low, high = declared.low or 0, declared.high or 0
-        unit = f" {tr(declared.unit)}" if declared.unit else ""
         if self.field.kind is int:
             whole = QSpinBox()
             whole.setRange(int(low), int(high))
             whole.setSingleStep(max(1, int(high - low) // 40))
-            whole.setSuffix(unit)
-            whole.lineEdit().setTextMargins(*_IN_SPIN)
-            whole.setKeyboardTracking(False)
-            whole.valueChanged.connect(self._commit)
-            return whole
-        if not unit:
+            return self._dressed(whole)
+        if not declared.unit:
             return self._build_slider(low, high)
         number = QDoubleSpinBox()
         number.setRange(low, high)
         number.setSingleStep(0.1)
         number.setDecimals(2)
-        number.setSuffix(unit)
-        number.lineEdit().setTextMargins(*_IN_SPIN)
-        number.setKeyboardTracking(False)
-        number.valueChanged.connect(self._commit)
-        return number
+        return self._dressed(number)
+
+    def _dressed(self, spin: QSpinBox | QDoubleSpinBox) -> QWidget:
+        declared = self.field.declared
+        if declared.unit == "$":
+            spin.setPrefix(declared.unit)
+        elif declared.unit:
+            spin.setSuffix(f" {tr(declared.unit)}")
+        spin.setSpecialValueText(declared.none)
+        spin.lineEdit().setTextMargins(*_IN_SPIN)
+        spin.setKeyboardTracking(False)
+        spin.valueChanged.connect(self._commit)
+        return spin
 
     def _build_slider(self, low: float, high: float) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)

@@ -169,6 +169,7 @@ class ModelList(QWidget):
         is_short: bool = False,
     ) -> None:
         super().__init__()
+        self.setObjectName("models")
         self._page, self.kind, self._is_short = page, kind, is_short
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
@@ -197,7 +198,7 @@ class ModelList(QWidget):
         self.folder.clicked.connect(lambda: self._choose(QFileDialog.FileMode.Directory))
         self.more.clicked.connect(self._unfold)
         for button in (self.more, self.file, self.folder):
-            button.setProperty("tone", "plain")
+            button.setProperty("tone", "link")
             foot.addWidget(button)
 
     @property

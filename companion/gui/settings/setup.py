@@ -44,13 +44,15 @@ class ProviderSetup(QWidget):
         self._models: dict[str, ModelEntry | None] = {}
         entries = page.host.models(page.role, spec.name)
         has_list_of_its_own = spec.name in (kind.provider for kind in ModelKind)
-        if not has_list_of_its_own and (entries or spec.base_url or spec.default_models.get(page.role)):
+        if not has_list_of_its_own and (entries or spec.base_url):
             self._model_note = text_label("", "caption")
             self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
             box = QVBoxLayout()
-            box.setSpacing(0)
-            box.addWidget(labelled(tr("Model"), self.model))
+            box.setSpacing(4)
+            shown = labelled(tr("Model"), self.model)
+            shown.setObjectName("model")
+            box.addWidget(shown)
             box.addWidget(self._model_note)
             box.addWidget(self._model_warning)
             column.addLayout(box)
@@ -143,7 +145,7 @@ class ProviderSetup(QWidget):
         self.fold = QToolButton()
         self.fold.setText(tr("Server address"))
         self.fold.setCheckable(True)
-        self.fold.setProperty("tone", "plain")
+        self.fold.setProperty("tone", "link")
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self._address_box = QWidget()

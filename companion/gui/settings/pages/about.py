@@ -79,5 +79,4 @@ PAGE = PageInfo(
     title="About",
     order=100,
     build=AboutPage,
-    words="version licence help crisis therapy danger suicide care protocol",
 )

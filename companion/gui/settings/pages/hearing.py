@@ -90,5 +90,4 @@ PAGE = PageInfo(
     title="Hearing",
     order=30,
     build=HearingPage,
-    words="speech to text recogniser transcript whisper key model stt download language",
 )

@@ -94,6 +94,7 @@ class MemoryPage(SettingsPage):
         self.boxes: dict[str, QCheckBox] = {}
         row = FlowLayout()
         self.own = QLineEdit()
+        self.own.setObjectName("own")
         self.own.setPlaceholderText(tr("Something to remember always"))
         self.own.setAccessibleName(tr("Something to remember always"))
         self.own.returnPressed.connect(self._add)
@@ -235,5 +236,4 @@ PAGE = PageInfo(
     title="Memory",
     order=71,
     build=MemoryPage,
-    words="remember recall forget pin correct earlier reflections search meaning",
 )

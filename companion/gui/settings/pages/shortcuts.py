@@ -114,5 +114,4 @@ PAGE = PageInfo(
     title="Shortcuts",
     order=60,
     build=ShortcutsPage,
-    words="keyboard key space hold tap push to talk",
 )

@@ -125,5 +125,4 @@ PAGE = PageInfo(
     title="Sound",
     order=50,
     build=SoundPage,
-    words="microphone speaker headphones device level meter tone volume",
 )
