@@ -208,11 +208,8 @@ class SettingsDialog(QDialog):
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
-<<<<<<< HEAD
         self.setProperty("help", f"settings:{name}")
-=======
         QTimer.singleShot(0, self, self._show_found)
->>>>>>> main
         self.turned.emit()
 
     def _drop_page(self, name: str) -> None:
