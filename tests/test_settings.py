@@ -15,17 +15,8 @@ from hypothesis import strategies as st
 from companion.errors import CompanionError, Kind
 from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
-from companion.settings import (
-    Loaded,
-    Settings,
-    all_fields,
-    changed,
-    describe,
-    load_settings,
-    normalise_base_url,
-    save,
-    value_of,
-)
+from companion.settings import Loaded, Settings, all_fields, changed, describe, load_settings, save, value_of
+from companion.settings.address import normalise_base_url
 
 GOOD = """\
 # my settings

@@ -12,7 +12,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.gui.settings.form import dress, text_label
+from companion.gui.labels import dress, text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr
 from companion.tasks import spawn

@@ -385,9 +385,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
-                self.bar.show_practice(
-                    event.name, event.title, event.step, event.steps, event.purpose, is_over=event.is_over
-                )
+                self.bar.show_practice(event)
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.announce import announce
 from companion.gui.clean import breakable, clean_text
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.tasks import spawn
 

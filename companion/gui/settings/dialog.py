@@ -25,9 +25,9 @@ from PySide6.QtWidgets import (
 from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui.announce import announce
 from companion.gui.focus import give, reading_order, step
+from companion.gui.labels import text_label
 from companion.gui.search_field import SearchField
 from companion.gui.settings.finding import find
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
