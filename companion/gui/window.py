@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from companion import days
-from companion import events as e
+from companion import days, events as e
 from companion.errors import Kind
 from companion.gui.announce import announce
 from companion.gui.cards import Cards

@@ -16,8 +16,7 @@ from companion.gui.exchange.importing import ImportDialog
 from companion.gui.roles import tell_roles
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.page import find_pages
-from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
-from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as StagedApp, StagedSettings
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
