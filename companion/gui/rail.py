@@ -48,6 +48,7 @@ class Rail(QWidget):
         self._column.addStretch(1)
         private = self._button("private", "private", tr("Private reflection"), "Ctrl+Shift+N")
         private.setCheckable(True)
+        private.setAccessibleDescription(tr("Off"))
         private.clicked.connect(self.private_wanted)
         self._column.addWidget(private, 0, Qt.AlignmentFlag.AlignHCenter)
         self.private = label(tr("Nothing is kept"), "caption", wraps=True)
