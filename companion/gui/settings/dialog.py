@@ -208,6 +208,7 @@ class SettingsDialog(QDialog):
             self._scrolls[name] = _scrolled(self.pages[name])
             self._stack.addWidget(self._scrolls[name])
         self._stack.setCurrentWidget(self._scrolls[name])
+        self.setProperty("help", f"settings:{name}")
         QTimer.singleShot(0, self, self._show_found)
         self.turned.emit()
 
