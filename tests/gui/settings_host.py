@@ -12,8 +12,7 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from companion.app.backing_up import Elsewhere
-from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
 from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList

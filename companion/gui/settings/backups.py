@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from companion.days import When, now
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.locked import PASSPHRASE_MAY_OPEN
 from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import narrow, text_label
+from companion.gui.settings.form import narrow
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
 from companion.language import mark, tr, trn

@@ -25,9 +25,9 @@ from PySide6.QtWidgets import (
 from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui.announce import announce
 from companion.gui.focus import give, reading_order, step
+from companion.gui.labels import text_label
 from companion.gui.search_field import SearchField
 from companion.gui.settings.finding import find
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
@@ -208,6 +208,7 @@ class SettingsDialog(QDialog):
             self._framed[name] = _framed(self.pages[name])
             self._stack.addWidget(self._framed[name])
         self._stack.setCurrentWidget(self._framed[name])
+        self.setProperty("help", f"settings:{name}")
         QTimer.singleShot(0, self, self._show_found)
         self.turned.emit()
 

@@ -16,10 +16,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QSlider,
     QSpinBox,
     QToolButton,
@@ -27,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from companion.gui.labels import label
+from companion.gui.labels import fill, text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
@@ -42,31 +40,6 @@ _IN_SPIN = (10, 0, 0, 0)
 _SHARES = 20
 """Slider steps from 0 to 1."""
 Save = Callable[[Mapping[str, object]], None]
-
-
-def dress(widget: QWidget, **properties: str) -> None:
-    """Sets properties the style sheet looks at, and lets it look again."""
-    if all(widget.property(name) == value for name, value in properties.items()):
-        return
-    for name, value in properties.items():
-        widget.setProperty(name, value)
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
-
-
-def text_label(text: str, kind: str, *, fills: bool = False) -> QLabel:
-    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet); `fills`: it takes the rest of its line."""
-    made = label(text, kind, wraps=True)
-    if fills:
-        fill(made)
-    return made
-
-
-def fill(widget: QWidget) -> None:
-    """It takes the rest of its line."""
-    policy = widget.sizePolicy()
-    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
-    widget.setSizePolicy(policy)
 
 
 def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget | None = None) -> QWidget:

@@ -15,8 +15,9 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
 from companion.gui.focus import give
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
 from companion.kinds import TURN_ROLES, Role

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
 from companion.language import language, mark, tr, trn
 from companion.providers.here.mind.library import WORDS_PER_TOKEN

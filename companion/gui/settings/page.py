@@ -6,16 +6,12 @@ declared settings, one inline notice with buttons, and background work that ends
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QTimer, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QHideEvent,
     QPainter,
     QPaintEvent,
@@ -26,15 +22,17 @@ from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QScrollArea,
 from companion import tasks
 from companion.errors import CompanionError
 from companion.frozen import Frozen
+from companion.gui.announce import announce
 from companion.gui.focus import show
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import Columns, FlowLayout
-from companion.gui.settings.form import FieldRow, dress, text_label
 from companion.language import Worded, tr
 from companion.settings import Page, all_fields, value_of
 
 if TYPE_CHECKING:
     import asyncio
 
+    from companion.gui.settings.form import FieldRow
     from companion.gui.settings.host import SettingsHost
     from companion.gui.theme import Look
     from companion.settings.field import Value
@@ -60,6 +58,9 @@ class PageInfo(Worded, Frozen):
 @cache
 def find_pages() -> tuple[PageInfo, ...]:
     """Every page there is, in order."""
+    import importlib
+    import pkgutil
+
     from companion.gui.settings import pages
 
     found = (
@@ -122,7 +123,7 @@ class Notice(QFrame):
         self.setVisible(bool(text))
         if text:
             QTimer.singleShot(0, self, lambda: show(self))
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+            announce(self, text)
 
     def _answering(self, answer: Callable[[], None]) -> Callable[[], None]:
         def pressed() -> None:
@@ -194,6 +195,8 @@ class SettingsPage(QWidget):
 
     def row(self, name: str) -> FieldRow:
         """A row for one setting, kept up to date with it."""
+        from companion.gui.settings.form import FieldRow  # a page of the welcome has none
+
         row = FieldRow(name, lambda: self.host.settings, self.save, self.reset_rows, self.offered(name))
         self.rows.append(row)
         return row

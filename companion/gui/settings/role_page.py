@@ -22,11 +22,11 @@ from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
 from companion.gui.focus import give
+from companion.gui.labels import text_label
 from companion.gui.lines import LineButton
 from companion.gui.settings.card import ProviderCard
 from companion.gui.settings.chips import Columns, FlowLayout
 from companion.gui.settings.finding import KEY, MODEL, MODELS, PROVIDERS
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.key_row import works
 from companion.gui.settings.page import SettingsPage

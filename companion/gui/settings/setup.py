@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QW
 from companion.days import date_in_words
 from companion.errors import CompanionError
 from companion.flow import Health
-from companion.gui.settings.form import labelled, name_control, narrow, text_label
+from companion.gui.labels import text_label
+from companion.gui.settings.form import labelled, name_control, narrow
 from companion.gui.settings.key_row import KeyRow
 from companion.kinds import Role
 from companion.language import tr
@@ -20,7 +21,7 @@ from companion.providers.catalogue import Catalogue
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.model_names import is_for_no_turn, label_of_model, use_of
 from companion.providers.provider import Spec
-from companion.settings import normalise_base_url
+from companion.settings.address import normalise_base_url
 from companion.vault import KeyState
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from companion import __version__
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.theme import Look

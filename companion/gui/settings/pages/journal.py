@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton
 
+from companion.gui.labels import text_label
 from companion.gui.settings.backups import BackupsSection
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import FieldRow, text_label
+from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look

@@ -12,8 +12,8 @@ from companion.days import When
 from companion.errors import CompanionError
 from companion.events import Event, JournalRead
 from companion.gui.clean import clean_text
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo, SettingsPage, empty

@@ -12,8 +12,8 @@ from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look

@@ -19,8 +19,9 @@ from PySide6.QtWidgets import (
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import labelled, narrow, text_label
+from companion.gui.settings.form import labelled, narrow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look

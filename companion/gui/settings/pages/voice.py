@@ -13,9 +13,10 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import ListenButton, words_of
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
