@@ -115,6 +115,7 @@ def test_a_take_is_listened_to_as_if_it_were_the_first() -> None:
 
 FRUGAL = """
 import os, threading
+from companion.segment import SpeechGate
 gate = SpeechGate()
 for _ in range(50):
     gate.feed(os.urandom(640))
