@@ -162,6 +162,7 @@ class HelpPage(QWidget):
         self._side = QWidget()
         left = in_column(inside=self._side, spacing=12, margins=(14, 22, 14, 14))
         title = label(tr("Help"), "state")
+        title.setProperty("role", "heading")
         title.setContentsMargins(8, 0, 0, 0)
         left.addWidget(title)
         left.addWidget(self.search)
