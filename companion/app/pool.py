@@ -13,10 +13,11 @@ import inspect
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -467,16 +468,19 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        address = self._key_address(spec)
-        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
         self._keys = {}
 
-    async def remove_key(self, name: str) -> None:
+    async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
         vault: Vault = await self._vault()
         try:
-            await vault.remove(registry.find(name).name)
+            return partial(self._bring_back, await vault.remove(registry.find(name).name))
         finally:
             self._keys = {}
+
+    async def _bring_back(self, removed: Callable[[], Awaitable[None]]) -> None:
+        await removed()
+        self._keys = {}
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
@@ -484,8 +488,7 @@ class ProviderPool:
 
     def _key_address(self, spec: Spec) -> str:
         """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        settings = self._settings()
-        own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:

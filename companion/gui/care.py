@@ -71,11 +71,17 @@ class CareCard(QFrame):
 
     region_chosen = Signal(str)
     """ISO 3166 code of the country whose help the person wants to see."""
+    closed = Signal()
+    """By the person."""
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
         self.setProperty("notice", "care")
+        self.setProperty("help", "care")
+        self.hide()
+
+    def _build(self) -> None:
         self.title = label(tr(_TITLE), "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
         self.quiet = label(tr(_QUIET), "notice-hint", wraps=True)
@@ -90,8 +96,9 @@ class CareCard(QFrame):
         self.close_button.setAccessibleName(tr("Close the help card"))
         self.close_button.setToolTip(tr("Close"))
         self.close_button.setIconSize(QSize(16, 16))
-        look.changed.connect(self._dress)
+        self._look.changed.connect(self._dress)
         self.close_button.clicked.connect(self.hide)
+        self.close_button.clicked.connect(self.closed)
         words = QVBoxLayout()
         words.setSpacing(3)
         self._first = QHBoxLayout()
@@ -116,10 +123,11 @@ class CareCard(QFrame):
         row.addLayout(words, 1)
         row.addLayout(self._side)
         self._dress()
-        self.hide()
 
     def offer(self, concern: Concern, shown: Help) -> None:
         """Shows it; the same card again where it is shown already."""
+        if self.layout() is None:  # nobody waits at a start for what is seldom shown
+            self._build()
         was_shown = self.isVisible()
         self.title.setText(tr(_TITLES.get(concern, _TITLE)))
         self._fill(shown)
@@ -177,7 +185,7 @@ class AbovePage(QWidget):
         column.addWidget(card)
         column.addWidget(bar)
         bar.changed.connect(self._show)
-        card.close_button.clicked.connect(self._show)
+        card.closed.connect(self._show)
         self._show()
 
     def follow(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
-from companion.gui.settings.form import dress, text_label
+from companion.gui.labels import dress, text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr
 from companion.tasks import spawn
@@ -122,6 +122,7 @@ class PassphraseDialog(QDialog):
         super().__init__(parent)
         title, text, button = map(tr, _TEXTS[purpose])
         self.setWindowTitle(title)
+        self.setProperty("help", "journal")
         self.setMinimumWidth(look.px(460))
         column = self._column = QVBoxLayout(self)
         column.setContentsMargins(28, 26, 28, 22)

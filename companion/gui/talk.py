@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QRadialGradient,
     QShowEvent,
 )
 from PySide6.QtWidgets import QAbstractButton, QWidget
@@ -260,6 +259,8 @@ class TalkButton(QAbstractButton):
         painter.drawEllipse(middle, RADIUS_PX - 0.5, RADIUS_PX - 0.5)
 
     def _paint_shadow(self, painter: QPainter, middle: QPointF) -> None:
+        from PySide6.QtGui import QRadialGradient  # with 170 named ones, which the welcome need not wait for
+
         reach = RADIUS_PX + 20
         shadow = QRadialGradient(middle + QPointF(0, 5), reach)
         depth = 40 if self._look.palette.name == "dark" else 14

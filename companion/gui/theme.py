@@ -250,6 +250,9 @@ class Look(QObject):
         self.reduced_motion = reduced_motion
         self.palette = palette_for(theme)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+        app = QGuiApplication.instance()
+        assert isinstance(app, QGuiApplication)
+        app.screenAdded.connect(self.changed)  # it may want sharper icons
 
     def choose(self, *, theme: str, font_scale: float, reduced_motion: bool) -> None:
         """Takes the settings as they are now; cheap when nothing changed."""

@@ -37,6 +37,7 @@ from companion.language import mark, tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from companion.events import PracticeChanged
     from companion.gui.host import PracticeInfo
     from companion.gui.theme import Look
 
@@ -180,7 +181,7 @@ class TopBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._look, self._practices = look, practices
-        self._name, self._title = "", tr("Reflection")
+        self._name, self._title, self._icon = "", tr("Reflection"), "leaf"
         self._where = self._purpose = ""
         """Which step it is, and what that is for."""
         self.practice = QPushButton(tr("Reflection"))
@@ -218,11 +219,10 @@ class TopBar(QWidget):
             Qt.LayoutDirection.LeftToRight if is_mirrored else Qt.LayoutDirection.RightToLeft
         )
 
-    def show_practice(
-        self, name: str, title: str, step: int, steps: int, purpose: str = "", *, is_over: bool = False
-    ) -> None:
-        self._name = name
-        self._title = title
+    def show_practice(self, told: PracticeChanged) -> None:
+        step, steps, purpose, is_over = told.step, told.steps, told.purpose, told.is_over
+        title = told.title
+        self._name, self._title, self._icon = told.name, title, told.icon
         self.practice.setAccessibleName(tr("Practice: {title}", title=title))
         self.practice.setAccessibleDescription(tr("Opens the list of practices"))
         where = tr("{step} of {steps}", step=step, steps=steps) if steps > 1 and step else ""
@@ -285,11 +285,12 @@ class TopBar(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))
-        name = next((p.icon for p in self._practices() if p.name == self._name), "leaf")
         picture = QPixmap(QSize(_ICON_WIDE_PX, 18) * 2)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
-        icons.paint(painter, name, self._look.colour("ink"), QRectF((_ICON_WIDE_PX - 18) * 2, 0, 36, 36))
+        icons.paint(
+            painter, self._icon, self._look.colour("ink"), QRectF((_ICON_WIDE_PX - 18) * 2, 0, 36, 36)
+        )
         painter.end()
         picture.setDevicePixelRatio(2)
         self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))

@@ -33,7 +33,6 @@ from companion.settings.tree import (
     server_fields,
     value_of,
 )
-from companion.yaml_edit import edit
 from companion.yaml_file import BrokenFile, Node
 
 if TYPE_CHECKING:
@@ -269,6 +268,8 @@ def save(home: Home, changes: Mapping[str, object]) -> None:
 
 
 def _edited(path: Path, raw: bytes, values: Mapping[str, object]) -> str:
+    from companion.yaml_edit import edit  # the window is painted by what only reads
+
     try:
         text = yaml_file.decode(raw)
         root = yaml_file.parse(text)

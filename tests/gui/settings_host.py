@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,8 +11,7 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
-from companion.app.backing_up import Elsewhere
-from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
 from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
@@ -188,6 +187,8 @@ class StagedHost:
             "mind": Health(ok=False, detail="There is no model on this computer yet."),
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
+        self.answers_never = False
+        """A vendor that is asked about a key does not answer."""
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
         self.hears = "I had porridge."
         """What the next try of the microphone makes out."""
@@ -232,7 +233,7 @@ class StagedHost:
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
         self.log.append(("check", provider, key is not None))
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if self.answers_never and key is not None else asyncio.sleep(0))
         if provider in self.healths:
             return self.healths[provider]
         if key is None and (await self.key_state(provider)).present:
@@ -263,8 +264,8 @@ class StagedHost:
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
         await self.vault.put(provider, key, self._origin(provider), this_run_only=this_run_only)
 
-    async def remove_key(self, provider: str) -> None:
-        await self.vault.remove(provider)
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        return await self.vault.remove(provider)
 
     async def key_state(self, provider: str) -> KeyState:
         return await self.vault.describe(provider)

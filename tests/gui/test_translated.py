@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from companion.care.help import load
+from companion.events import PracticeChanged
 from companion.gui import screenshots
 from companion.gui.care import lines_of
 from companion.gui.labels import ReadingLabel
@@ -144,7 +145,9 @@ def test_what_reads_from_the_right_begins_there(qtbot: QtBot) -> None:
         widget.resize(wide, 70)
     page.resize(1000, 70)
     page.show()
-    bar.show_practice("open-reflection", "Reflection", 0, 0)
+    bar.show_practice(
+        PracticeChanged(name="open-reflection", title="Reflection", step=0, steps=0, opening="")
+    )
     QApplication.processEvents()
     assert bar.practice.geometry().right() > 950, "the title is where a line begins"
     ink = lead.grab().toImage()

@@ -13,7 +13,7 @@ from companion.exchange.preview import reflections
 from companion.exchange.writing import FORMATS, WITH_SOUND, ending_of, free_path
 from companion.gui.exchange.host import DoneExport, ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, shown
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr, trn
 from companion.records import Selection

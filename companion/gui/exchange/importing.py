@@ -13,7 +13,7 @@ from companion.exchange.importing import Incoming
 from companion.exchange.preview import ODD, Preview, entries, leave_out
 from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.language import mark, sentence, tr, trn
 

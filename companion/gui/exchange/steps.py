@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from companion.errors import CompanionError
 from companion.gui.announce import announce
 from companion.gui.clean import breakable, clean_text
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.tasks import spawn
 
@@ -35,6 +35,7 @@ class Steps(QDialog):
         super().__init__(parent)
         self.look = look
         self.setWindowTitle(title)
+        self.setProperty("help", "import-export")
         self.resize(look.px(_WIDE_PX), look.px(_HIGH_PX))
         self.setMinimumSize(look.px(460), look.px(380))
         column = QVBoxLayout(self)

@@ -60,6 +60,7 @@ class PracticesPage(QWidget):
         self._undo: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self.setProperty("page", "true")
+        self.setProperty("help", "practices")
         self.list = QListWidget()
         self.new = QPushButton(tr("New"))
         self.new.setAccessibleName(tr("New practice"))

@@ -8,9 +8,8 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
-from companion.gui.labels import ReadingLabel, label
+from companion.gui.labels import ReadingLabel, dress, label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.theme import Look
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -109,8 +108,6 @@ class ProviderCard(ChoiceCard):
 
     def show_state(self, text: str, kind: str, *, is_active: bool, is_open: bool) -> None:
         """`kind` is a text type of the style sheet: good, warn, small."""
-        from companion.gui.settings.form import dress
-
         self._state.setText(text)
         dress(self._state, type=kind)
         self.setChecked(is_active)

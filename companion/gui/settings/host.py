@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the first page of the welcome is painted before any of them is needed
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from companion.app.backing_up import Elsewhere
-    from companion.app.backing_up import Standing as BackupsStanding
+    from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
     from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
@@ -158,7 +157,8 @@ class SettingsHost(Protocol):
 
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None: ...
 
-    async def remove_key(self, provider: str) -> None: ...
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        """What it returns brings the key back."""
 
     async def key_state(self, provider: str) -> KeyState: ...
 

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
 from companion.language import language, mark, tr, trn
 from companion.providers.here.mind.library import WORDS_PER_TOKEN
@@ -169,6 +169,7 @@ class ModelList(QWidget):
         is_short: bool = False,
     ) -> None:
         super().__init__()
+        self.setObjectName("models")
         self._page, self.kind, self._is_short = page, kind, is_short
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
@@ -197,7 +198,7 @@ class ModelList(QWidget):
         self.folder.clicked.connect(lambda: self._choose(QFileDialog.FileMode.Directory))
         self.more.clicked.connect(self._unfold)
         for button in (self.more, self.file, self.folder):
-            button.setProperty("tone", "plain")
+            button.setProperty("tone", "link")
             foot.addWidget(button)
 
     @property

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from companion.events import Note
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost

@@ -15,8 +15,9 @@ from companion.errors import CompanionError
 from companion.events import EngineInUse, Event
 from companion.flow import Transcript
 from companion.gui.announce import announce
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar, ListenButton, words_of
-from companion.gui.settings.form import dress, labelled, text_label
+from companion.gui.settings.form import labelled
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage

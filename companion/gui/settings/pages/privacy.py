@@ -12,8 +12,8 @@ from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
@@ -96,6 +96,7 @@ class PrivacyPage(DeclaredPage):
 
     def _build_chosen(self) -> QFrame:
         box = _card()
+        box.setObjectName("chosen")
         grid = QGridLayout()
         grid.setVerticalSpacing(8)
         grid.setHorizontalSpacing(14)
@@ -129,6 +130,7 @@ class Today(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("card", "true")
+        self.setObjectName("today")
         self.setAccessibleName(tr("What left this computer today"))
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 16)
@@ -236,5 +238,4 @@ PAGE = PageInfo(
     title="Privacy",
     order=75,
     build=PrivacyPage,
-    words="offline network data what leaves this computer bytes sent proxy certificate https receipt country help crisis",
 )
