@@ -284,8 +284,10 @@ class JournalPage(QWidget):
             now = self.list.visualRect(index).top()  # lays the rows out
             bar = self.list.verticalScrollBar()
             bar.setValue(bar.value() + now - top)
-        if top is None or 0 <= top < self.list.viewport().height():
-            self.list.scrollTo(self.list.currentIndex())
+        if chosen == self.model.first and not index.isValid():
+            self.list.scrollToTop()  # with its day
+        elif top is None or 0 <= top < self.list.viewport().height():
+            self.list.scrollTo(chosen)
 
     def _return_to(self, number: int) -> None:
         self._shown = number
