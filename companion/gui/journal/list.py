@@ -56,6 +56,16 @@ class Row:
     """What a screen reader says instead of the text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reflection stood in the list."""
+
+    others: list[int]
+    """The sessions that may take its place, the best first."""
+    top: int | None
+    """Pixels below the upper edge of what is seen; None: it was not in the list."""
+
+
 class Reflections(QAbstractListModel):
     """The rows. `wanted` asks for the next page."""
 
@@ -152,6 +162,12 @@ class Reflections(QAbstractListModel):
         at = order.index(number)
         return order[at:] + order[:at][::-1]
 
+    def above(self, number: int | None, most: int) -> SessionRecord | None:
+        """The session that begins a list of `most` with this one in its middle; None where it is among the first `most`."""
+        order = list(self.sessions.values())
+        at = next((at for at, each in enumerate(order) if each.id == number), 0)
+        return order[at - most // 2] if at >= most else None
+
     @property
     def first(self) -> QModelIndex:
         """The first that can be chosen."""
@@ -191,6 +207,7 @@ class ReflectionList(QListView):
 
     def __init__(self, look: Look, model: Reflections) -> None:
         super().__init__()
+        self._model = model
         self.setModel(model)
         self.setItemDelegate(_Painter(look, self))
         self.setAccessibleName(tr("Past reflections"))
@@ -199,6 +216,28 @@ class ReflectionList(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
+
+    def place(self, number: int | None) -> Place:
+        """Where a reflection stands, before the list changes."""
+        index = self._model.index_of(number)
+        top = self.visualRect(index).top() if index.isValid() else None
+        return Place(self._model.around(number), top)
+
+    def choose(self, number: int | None, place: Place) -> None:
+        """The reflection, or what is nearest to where it was, stands there now."""
+        model, selected = self._model, self.selectionModel()
+        nearest = next((each for each in (number, *place.others) if each in model.sessions), number)
+        index = model.index_of(nearest)
+        chosen = index if index.isValid() else model.first
+        selected.setCurrentIndex(chosen, selected.SelectionFlag.ClearAndSelect)  # whatever keys are held
+        if place.top is not None and index.isValid():
+            now = self.visualRect(index).top()  # lays the rows out
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() + now - place.top)
+        if not index.isValid():
+            self.scrollToTop()  # with its day
+        elif place.top is None or 0 <= place.top < self.viewport().height():
+            self.scrollTo(chosen)
 
     @property
     def chosen(self) -> list[int]:

@@ -151,7 +151,8 @@ class JournalPage(QWidget):
         loaded = min(max(PAGE, len(self.model.sessions)), _MOST_AGAIN)
         first: list[Row] = []
         before: tuple[float, int] | None = None
-        self._begin_far_down(shown)
+        if self._wanted_day is None and (above := self.model.above(shown, _MOST_AGAIN)) is not None:
+            self._from_day, self._from = when_of(above).day, (above.started_at, above.id + 1)
         try:
             await self.waiting.refresh()
             if self._wanted_day is not None:
@@ -187,10 +188,10 @@ class JournalPage(QWidget):
                 )
             selected = self.list.selectionModel()
             selected.blockSignals(True)
-            place = self._place(shown)
+            place = self.list.place(shown)
             self.model.begin(first)
             self.model.add(sessions, is_last=len(sessions) < loaded)
-            self._choose(shown, *place)
+            self.list.choose(shown, place)
             selected.blockSignals(False)
             self._chosen(self.list.currentIndex())
 
@@ -246,11 +247,11 @@ class JournalPage(QWidget):
     def _show_found(self, hits: Any, found: dict[int, SessionRecord], *, is_whole: bool) -> None:
         selected = self.list.selectionModel()
         selected.blockSignals(True)
-        place = self._place(self._shown)
+        place = self.list.place(self._shown)
         self.model.show_hits(hits, found)
         if not found:
             self.model.begin([Row(tr("Nothing was found") if is_whole else "…")])
-        self._choose(self._shown, *place)
+        self.list.choose(self._shown, place)
         selected.blockSignals(False)
         if found:
             self._chosen(self.list.currentIndex())
@@ -258,36 +259,6 @@ class JournalPage(QWidget):
             self.reader.clear()
         if is_whole:
             announce(self, trn("{n} found", "{n} found", len(found)) if found else tr("Nothing was found"))
-
-    def _begin_far_down(self, shown: int | None) -> None:
-        """What is far down a long list begins the list that is read again."""
-        order = list(self.model.sessions.values())
-        place = next((at for at, each in enumerate(order) if each.id == shown), 0)
-        if self._wanted_day is None and place >= _MOST_AGAIN:
-            above = order[place - _MOST_AGAIN // 2]
-            self._from_day, self._from = when_of(above).day, (above.started_at, above.id + 1)
-
-    def _place(self, number: int | None) -> tuple[list[int], int | None]:
-        """What may take the place of a reflection that goes, and how far below the upper edge it is seen."""
-        index = self.model.index_of(number)
-        top = self.list.visualRect(index).top() if index.isValid() else None
-        return self.model.around(number), top
-
-    def _choose(self, number: int | None, others: list[int], top: int | None) -> None:
-        """The reflection, or what is nearest to it, where it stood."""
-        nearest = next((each for each in (number, *others) if each in self.model.sessions), number)
-        index = self.model.index_of(nearest)
-        selected = self.list.selectionModel()
-        chosen = index if index.isValid() else self.model.first
-        selected.setCurrentIndex(chosen, selected.SelectionFlag.ClearAndSelect)  # whatever keys are held
-        if top is not None and index.isValid():
-            now = self.list.visualRect(index).top()  # lays the rows out
-            bar = self.list.verticalScrollBar()
-            bar.setValue(bar.value() + now - top)
-        if chosen == self.model.first and not index.isValid():
-            self.list.scrollToTop()  # with its day
-        elif top is None or 0 <= top < self.list.viewport().height():
-            self.list.scrollTo(chosen)
 
     def _return_to(self, number: int) -> None:
         self._shown = number
