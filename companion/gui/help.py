@@ -165,6 +165,7 @@ class HelpPage(QWidget):
         left.setContentsMargins(14, 22, 14, 14)
         left.setSpacing(12)
         title = label(tr("Help"), "state")
+        title.setProperty("role", "heading")
         title.setContentsMargins(8, 0, 0, 0)
         left.addWidget(title)
         left.addWidget(self.search)
