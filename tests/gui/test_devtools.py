@@ -419,6 +419,7 @@ async def shell(qtbot: QtBot, home: Home) -> object:
     made.show()
     await app.open()
     yield made, app, microphone
+    made.window.keys.stop()  # as a window does that is closed
     made.hide()
     await app.close()
     made.close()
