@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QApplication, QDialog
 from companion.errors import Action
 from companion.events import Phase
 from companion.gui.keys import TalkKeys
-from companion.gui.microphone import SignOn
 from companion.gui.shortcuts import bind, press_by_place
 from companion.language import tr
 
@@ -92,7 +91,6 @@ class Keyboard:
             page = dialog.page
             page.link_followed.connect(window.pages.link_followed)
             page.link_followed.connect(dialog.close)
-            SignOn(window.microphone, window.look, dialog)
             bind(dialog, {"close": dialog.close})
             dialog.open()
         if topic:
