@@ -21,8 +21,12 @@ _HEAVY = "heavy"
 _MOST_LETTERS, _LEAST_LETTERS = 24, 3
 _NEEDED_SHARE = 0.1
 _AND = frozenset(("and", "und", "et", "y", "e", "en", "और"))
-_OWN = "my our mein meine meinem meinen meiner mon ma mes mi mis मेरा मेरी मेरे अपना अपनी अपने"
-OWN = frozenset(_OWN.split())
+OWN = frozenset(
+    (
+        *("my", "our", "mein", "meine", "meinem", "meinen", "meiner"),
+        *("mon", "ma", "mes", "mi", "mis", "मेरा", "मेरी", "मेरे", "अपना", "अपनी", "अपने"),
+    )
+)
 THE = frozenset(("the",))
 _WORDLESS_SCRIPTS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Thai, Lao, Burmese, Khmer, Japanese, Chinese: written without spaces, so what stands between two is no word."""
