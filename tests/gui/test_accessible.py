@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
+from companion import language
 from companion.events import (
     JournalOpened,
     Mark,
@@ -37,6 +38,8 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.paths import resources
+from companion.records import Selection
 from tests.gui.settings_host import StagedHost, settle, shown
 
 _R = QAccessible.Role
@@ -320,3 +323,70 @@ async def test_what_stands_at_the_foot_or_on_another_page_is_read_aloud_when_it_
     assert heard[0].startswith("Locked. Your reflections are closed")
     page.deleteLater()
     await freed(window)
+
+
+@pytest.mark.parametrize("code", ["en", "de"])
+async def test_in_large_letters_every_state_is_said_in_whole_words(qapp: QApplication, code: str) -> None:
+    language.use(None if code == "en" else language.load(resources() / "languages", code))
+    try:
+        window = staged("idle", font_scale=2.0)
+        window.resize(900, 600)
+        await settle()
+        area = window.page.area
+        for phase in Phase:
+            for latched, is_free in ((False, False), (True, False), (False, True)):
+                area.show_hands_free(is_on=is_free, is_muted=is_free and latched, is_paused=False)
+                area.show_phase(phase, latched=latched)
+                await settle()
+                for part in (area.state, *area.hint._parts):
+                    assert part.fontMetrics().horizontalAdvance(part.text()) <= part.width(), area.hint.text
+                    left = part.mapTo(window, part.rect().topLeft()).x()
+                    assert 0 <= left <= window.width() - part.width(), area.hint.text
+                if area.composer.isVisible():
+                    lowest = area.words.geometry().bottom()
+                    assert lowest <= area.composer.geometry().top() + 6, area.hint.text
+        await freed(window)
+    finally:
+        language.use(None)
+        Look().wear()
+
+
+async def test_a_remark_has_the_foot_for_itself_and_is_whole_to_a_screen_reader(qapp: QApplication) -> None:
+    window = staged("idle", font_scale=2.0)
+    window.resize(900, 600)
+    await settle()
+    window._host.events.emit(JournalOpened(storage="keyring"))
+    status, remark = window.status, "The voice is silent; the answer goes on"
+    status.show_note(remark)
+    assert status.note.text() == remark
+    assert status.kept.text() == ""
+    long = f"{remark}. {remark}. {remark}"
+    status.show_note(long)
+    assert status.note.text().endswith("…")
+    assert status.note.accessibleName() == long
+    assert long in status.note.toolTip()
+    status._back.timeout.emit()
+    assert status.kept.text() != ""
+    await freed(window)
+    Look().wear()
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
+async def test_in_large_letters_every_choice_of_an_export_is_whole(qapp: QApplication) -> None:
+    look = Look(font_scale=1.7)  # this screen is no wider
+    look.wear()
+    language.use(language.load(resources() / "languages", "de"))
+    title = "“A & B, and " + "many more words " * 12 + "”"
+    dialog = ExportDialog(None, look, chosen=(Selection(), title))  # type: ignore[arg-type]  # not asked
+    try:
+        dialog.show()
+        await settle()
+        for choice in (*dialog.forms.values(), dialog.everything, dialog.some):
+            assert choice.width() >= choice.sizeHint().width(), choice.text()
+            assert title in dialog.some.accessibleName()
+        assert title in dialog.some.toolTip()
+    finally:
+        language.use(None)
+        dialog.deleteLater()
+        await settle()
+        Look().wear()
