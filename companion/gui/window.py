@@ -98,7 +98,7 @@ class Window(QMainWindow):
             reduced_motion=appearance.reduced_motion,
             parent=self,
         )
-        self.look.wear()
+        self.look.wear_plain()
         self.phase = e.Phase.READY
         self.is_painted = False
         """The first frame is done."""
@@ -201,6 +201,11 @@ class Window(QMainWindow):
         self.microphone.pause(is_paused=is_paused)
         self._show_standing()
 
+    def show(self) -> None:
+        if not self.is_painted:
+            self.look.wear_sheet()
+        super().show()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         QTimer.singleShot(_WARM_AFTER_MS, self, self._warm)
@@ -211,6 +216,10 @@ class Window(QMainWindow):
         self.microphone = MicrophoneState(
             self._host.events, end_take=self._host.toggle_talk, mute=self._host.mute
         )
+        talk_side = QWidget()
+        self.pages = Pages(
+            self.look, self._host, talk_side
+        )  # while it is empty: it is laid out when it is seen
         self.rail = Rail(self.look, MicrophoneSign(self.microphone, self.look, is_upright=True))
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
@@ -219,7 +228,6 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self.above = AbovePage(self.care, self.notices)
-        talk_side = QWidget()
         column = QVBoxLayout(talk_side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -227,7 +235,6 @@ class Window(QMainWindow):
         column.addWidget(self.above)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
-        self.pages = Pages(self.look, self._host, talk_side)
         self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
