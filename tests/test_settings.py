@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as trials
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings as trials, strategies as st
 
 from companion.errors import CompanionError, Kind
 from companion.kinds import TURN_ROLES, Role

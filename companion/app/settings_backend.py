@@ -5,6 +5,7 @@ Belongs to the loop's thread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
@@ -15,7 +16,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, SpeakRequest, Transcript
 from companion.kinds import Role, VoiceInfo
-from companion.language import tr
+from companion.language import language, mark, tr
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.paths import Home
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from companion.vault import KeyState
 
 ROLES_OF_MODELS = {"hearing": Role.HEARS, "voice": Role.SPEAKS}
-_PREVIEW = "Hello. This is how I sound when we think something over together."
+_PREVIEW = mark("Hello. This is how I sound when we think something over together.")
+_TAG = re.compile(r"([a-z]{2,3})[-_]")
+"""How the name of a voice begins that reads one language."""
 
 
 class SettingsBackend:
@@ -315,7 +318,9 @@ class SettingsBackend:
 
     async def _preview(self, provider: str, voice: str, speed: float) -> AsyncGenerator[Audio, None]:
         model = self.settings.role(Role.SPEAKS).block(provider).model
-        request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
+        tag = _TAG.match(voice)
+        text = tr(_PREVIEW) if tag is None or tag[1] == language() else _PREVIEW
+        request = SpeakRequest(text=text, voice=voice, speed=speed, model=model)
         async with self._pool.lent(Role.SPEAKS, provider) as engine:
             errand, asked = Errand(who=engine.spec.display_name), engine.stacked(engine.speak)
             async with opened(lambda it: carried(errand, asked(it)), request) as sound:

@@ -77,6 +77,7 @@ class CareCard(QFrame):
         super().__init__(parent)
         self._look = look
         self.setProperty("notice", "care")
+        self.setProperty("help", "care")
         self.hide()
 
     def _build(self) -> None:

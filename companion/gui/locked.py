@@ -57,6 +57,7 @@ class LockedPage(QWidget):
         if self.field.text() or self.is_trying:
             return  # somebody is at it
         self.message.setText(tr(_TEXTS.get(opens_with, _TEXTS["keyring"])))
+        announce(self, f"{self.sentence.text()}. {self.message.text()}")
         self.field.setVisible(opens_with == "passphrase")
         self._say("")
         self._dress()

@@ -246,6 +246,7 @@ class NoticeCard(QFrame):
     ) -> None:
         super().__init__()
         self.setProperty("notice", notice.tone)
+        self.setProperty("help", "troubles")
         tone = look.colour("warn" if notice.tone == "warn" else "accent")
         role = f"{tr(_ROLES[notice.role])}: " if says_role and notice.role in _ROLES else ""
         sentence = label(f"{role}{notice.sentence}", "notice-sentence", wraps=True)

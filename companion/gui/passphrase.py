@@ -122,6 +122,7 @@ class PassphraseDialog(QDialog):
         super().__init__(parent)
         title, text, button = map(tr, _TEXTS[purpose])
         self.setWindowTitle(title)
+        self.setProperty("help", "journal")
         self.setMinimumWidth(look.px(460))
         column = self._column = QVBoxLayout(self)
         column.setContentsMargins(28, 26, 28, 22)

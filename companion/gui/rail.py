@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from companion.gui import icons
+from companion.gui.announce import announce
 from companion.gui.keys import key_name
 from companion.gui.labels import label
 from companion.language import tr
@@ -49,6 +50,7 @@ class Rail(QWidget):
         self._column.addStretch(1)
         private = self._button("private", "private", tr("Private reflection"), "Ctrl+Shift+N")
         private.setCheckable(True)
+        private.setAccessibleDescription(tr("Off"))
         private.clicked.connect(self.private_wanted)
         self._column.addWidget(private, 0, Qt.AlignmentFlag.AlignHCenter)
         self.private = label(tr("Nothing is kept"), "caption", wraps=True)
@@ -81,10 +83,11 @@ class Rail(QWidget):
 
     def show_private(self, *, is_private: bool) -> None:
         """Nothing of what is said is kept; seen on every page."""
-        self.buttons["private"].setChecked(is_private)
-        self.buttons["private"].setAccessibleDescription(
-            tr("On: nothing is kept") if is_private else tr("Off")
-        )
+        button, stands = self.buttons["private"], tr("On: nothing is kept") if is_private else tr("Off")
+        button.setChecked(is_private)
+        if stands != button.accessibleDescription():
+            button.setAccessibleDescription(stands)
+            announce(button, f"{button.accessibleName()}. {stands}")
         self.private.setVisible(is_private)
 
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:

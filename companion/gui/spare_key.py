@@ -73,6 +73,7 @@ class SpareKeyDialog(QDialog):
         super().__init__(parent)
         self._words, self._is_same, self._keep = words, is_same, keep
         self.setWindowTitle(tr("Eight words for your journal"))
+        self.setProperty("help", "journal")
         self.setMinimumWidth(look.px(520))
         self.field = QLineEdit()
         self.fault = label("", "warn", wraps=True)

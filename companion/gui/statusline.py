@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
 from companion.gui import icons
+from companion.gui.announce import announce
 from companion.gui.labels import label
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
@@ -169,7 +170,8 @@ class StatusLine(QWidget):
         return ""
 
     def show_note(self, text: str) -> None:
-        """A remark that goes by itself."""
+        """A remark that goes by itself; read aloud once."""
+        announce(self.note, text)
         self._note_text = text
         self._fit()
         self._back.start()

@@ -128,6 +128,12 @@ class TalkArea(QWidget):
         self._is_in_trouble = is_in_trouble
         self._show()
 
+    def take_focus(self) -> None:
+        """Somebody is back: in the field, if that is where they were writing."""
+        field = self.composer.field
+        is_writing = self.focusWidget() is field and bool(self.composer.draft) and self.composer.isVisible()
+        (field if is_writing else self.button).setFocus(Qt.FocusReason.OtherFocusReason)
+
     def offer(self, text: str) -> None:
         """Words to be read before they are sent: they wait in the composer, which takes the focus when it is back."""
         self.composer.offer(text)

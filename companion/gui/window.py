@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from companion import days
-from companion import events as e
+from companion import days, events as e
 from companion.errors import Kind
 from companion.gui.announce import announce
 from companion.gui.cards import Cards
@@ -103,7 +102,8 @@ class Window(QMainWindow):
         self.is_painted = False
         """The first frame is done."""
         self._turn = -1
-        self._was_spoken = False
+        self._spoken_to = 0
+        """How far into the answer the voice has come."""
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
@@ -140,7 +140,7 @@ class Window(QMainWindow):
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
-            self.page.area.button.setFocus()
+            self.page.area.take_focus()
         self.rail.show_page(page)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -359,7 +359,7 @@ class Window(QMainWindow):
             case e.PhaseChanged():
                 self._show_phase(event)
             case e.SentenceHeard():
-                self._was_spoken = True
+                self._spoken_to = event.sentence.start + len(event.sentence.text)
             case e.TimelineMarked():
                 self._begin_turn(event.turn)
                 self.status.mark(event.mark, event.at_s)
@@ -453,7 +453,7 @@ class Window(QMainWindow):
     def _begin_turn(self, turn: int) -> None:
         if turn != self._turn:
             self._turn = turn
-            self._was_spoken = False
+            self._spoken_to = 0
             self.status.begin_turn()
 
     def _finish(self, event: e.TurnFinished) -> None:
@@ -470,8 +470,9 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(
             tr("This reflection so far: ${session_usd:.4f}", session_usd=self._session_usd)
         )
-        if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
-            announce(self.page.script, f"Companion: {record.reply_text}")
+        unspoken = record.reply_text[self._spoken_to :].strip()
+        if unspoken and record.reply_state is ReplyState.WHOLE:
+            announce(self.page.script, f"Companion: {unspoken}")
         self.pages.refresh_shown()
 
 

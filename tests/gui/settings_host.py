@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
-from companion.app.backing_up import Elsewhere
-from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
 from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
@@ -21,6 +21,7 @@ from companion.events import DataSent, EngineInUse, Events
 from companion.flow import Health, Transcript
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import SettingsPage
 from companion.gui.theme import Look
 from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
@@ -45,6 +46,9 @@ GOOD_KEYS = {
     "openai": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa7f3a",
     "anthropic": "sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d",
 }
+
+
+Shown = TypeVar("Shown", bound=QWidget)
 
 
 def device(name: str, *, is_default: bool = False) -> Device:
@@ -402,6 +406,12 @@ def host() -> StagedHost:
 async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
     async with shown(host) as dialog:
         yield dialog
+
+
+def parts_of(page: QWidget, kind: type[Shown]) -> list[Shown]:
+    """The widgets of a kind on a page, and beneath it where it says what happened."""
+    beneath = page.notice.findChildren(kind) if isinstance(page, SettingsPage) else []
+    return page.findChildren(kind) + beneath
 
 
 async def settle(until: Callable[[], object] = lambda: False) -> None:

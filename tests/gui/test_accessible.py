@@ -6,18 +6,34 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from PySide6 import QtGui
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QAccessibleEvent,
+    QAccessibleInterface,
+)
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from companion.events import Phase, PhaseChanged
+from companion.events import (
+    JournalOpened,
+    Mark,
+    Note,
+    Phase,
+    PhaseChanged,
+    SentenceHeard,
+    TimelineMarked,
+    TurnFinished,
+)
+from companion.flow import ReplyState, Sentence, TurnRecord
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
+from companion.gui.locked import LockedPage
 from companion.gui.roles import tell_roles
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.page import find_pages
-from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
-from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as StagedApp, StagedSettings
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
@@ -233,4 +249,74 @@ async def test_the_field_follows_the_direction_of_what_is_written(qapp: QApplica
     ):
         field.setPlainText(text)
         assert field.document().firstBlock().textDirection() is direction
+    await freed(window)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a screen reader was given to say."""
+    said: list[str] = []
+
+    class Listening(QAccessible):
+        @staticmethod
+        def isActive() -> bool:
+            return True
+
+        @staticmethod
+        def updateAccessibility(event: QAccessibleEvent) -> None:
+            assert isinstance(event, QAccessibleAnnouncementEvent)
+            said.append(event.message())
+
+    monkeypatch.setattr(QtGui, "QAccessible", Listening)
+    return said
+
+
+def answered(text: str) -> TurnFinished:
+    record = TurnRecord(
+        id=1, session_id=1, at=0.0, user_text="Words", reply_text=text, reply_state=ReplyState.WHOLE
+    )
+    return TurnFinished(turn=1, record=record, saved=True)
+
+
+async def test_of_an_answer_is_read_aloud_what_no_voice_has_spoken(
+    qapp: QApplication, heard: list[str]
+) -> None:
+    text = "One sentence. Another one. "
+    first = Sentence(index=0, text="One sentence. ", start=0, spoken="One sentence.")
+    second = Sentence(index=1, text="Another one. ", start=len(first.text), spoken="Another one.")
+    for sounded, rest in (((), text.strip()), ((first,), "Another one."), ((first, second), "")):
+        window = staged("idle")
+        events = window._host.events
+        events.emit(TimelineMarked(turn=1, mark=Mark.ASKED, at_s=0.0))
+        for sentence in sounded:
+            events.emit(SentenceHeard(turn=1, sentence=sentence))
+        heard.clear()
+        events.emit(answered(text))
+        assert [each for each in heard if "sentence" in each or "Another" in each] == (
+            [f"Companion: {rest}"] if rest else []
+        )
+        await freed(window)
+
+
+async def test_what_stands_at_the_foot_or_on_another_page_is_read_aloud_when_it_changes(
+    qapp: QApplication, heard: list[str]
+) -> None:
+    window = staged("idle")
+    events = window._host.events
+    heard.clear()
+    events.emit(JournalOpened(storage="keyring"))
+    assert heard == []
+    events.emit(Note(text="Text size 110%"))
+    events.emit(JournalOpened(storage="memory", is_by_choice=True))
+    events.emit(JournalOpened(storage="keyring"))
+    assert heard == [
+        "Text size 110%",
+        "Private reflection. On: nothing is kept",
+        "Private reflection. Off",
+    ]
+    page = LockedPage(window.look, lambda _: asyncio.sleep(0))
+    heard.clear()
+    page.ask("passphrase")
+    assert heard[0].startswith("Locked. Your reflections are closed")
+    page.deleteLater()
     await freed(window)

@@ -40,7 +40,7 @@ from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
-from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, settle
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, parts_of, settle
 
 __all__ = ["dialog", "host"]
 
@@ -64,7 +64,7 @@ async def paste_key(page: ThinkingPage, text: str) -> None:
 
 def answer(page: QWidget, words: str) -> None:
     """Presses the button that says `words`."""
-    for button in page.findChildren(QPushButton):
+    for button in parts_of(page, QPushButton):
         if button.text() == words and button.isVisible():
             button.click()
             return
@@ -73,7 +73,7 @@ def answer(page: QWidget, words: str) -> None:
 
 def said(page: QWidget) -> str:
     """Every word that can be read on a page."""
-    return "\n".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
+    return "\n".join(label.text() for label in parts_of(page, QLabel) if label.isVisible())
 
 
 # -- the window ---------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from companion.gui.settings.role_page import RolePage
 from companion.gui.tongue import speak
 from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO
+from companion.log import Secret
 from companion.settings import Settings, changed
 from tests.gui.settings_host import StagedHost, dialog, host, settle, shown
 
@@ -167,6 +168,55 @@ async def test_every_changed_setting_has_its_way_back(
     assert host.settings.talk.headphones
     assert not row_of(dialog, "talk.tap_ms").usual.isVisible()
     assert row_of(dialog, "talk.tap_ms").control.hasFocus() or not dialog.isActiveWindow()
+
+
+async def test_what_was_given_back_comes_again_with_a_click(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    host.settings = changed(host.settings, {"talk.tap_ms": 400, "talk.headphones": True})
+    dialog.resize(dialog.minimumSize())
+    dialog.show_page("talking")
+    await settle()
+    page = dialog.page
+    assert page is not None
+    for press in (row_of(dialog, "talk.tap_ms").usual, page.reset):
+        press.click()
+        await settle()
+        assert host.settings.talk.tap_ms == Settings().talk.tap_ms
+        assert page.notice.text == "Back to the default."
+        told = page.notice.mapTo(dialog, QPoint()).y() + page.notice.height()
+        assert told <= dialog.height(), "it is in view, wherever the page was scrolled to"
+        next(each for each in page.notice.findChildren(QPushButton) if each.text() == "Undo").click()
+        await settle()
+        assert (host.settings.talk.tap_ms, host.settings.talk.headphones) == (400, True)
+
+
+async def test_the_focus_stays_near_what_was_pressed_and_has_gone(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    await host.save_key("anthropic", Secret("sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d"))
+    page = await thinking(dialog)
+    page.choose("anthropic")
+    await settle()
+    assert page.setup is not None
+    assert page.setup.key is not None
+    page.setup.key.remove.setFocus()
+    page.setup.key.remove.click()
+    await settle()
+    focused = dialog.focusWidget()
+    assert focused is not None
+    assert page.setup.key.isAncestorOf(focused)
+
+
+async def test_a_card_says_where_the_words_really_go(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.settings = changed(host.settings, {"providers.llm.anthropic.base_url": "https://relay.example/v1"})
+    page = await thinking(dialog)
+    page.choose("anthropic")
+    await settle()
+    said = page.cards["anthropic"].accessibleDescription()
+    assert "relay.example" in said
+    assert "api.anthropic.com" not in said
 
 
 async def test_language_and_duration_are_lists_of_words(

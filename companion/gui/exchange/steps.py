@@ -35,6 +35,7 @@ class Steps(QDialog):
         super().__init__(parent)
         self.look = look
         self.setWindowTitle(title)
+        self.setProperty("help", "import-export")
         self.resize(look.px(_WIDE_PX), look.px(_HIGH_PX))
         self.setMinimumSize(look.px(460), look.px(380))
         column = QVBoxLayout(self)

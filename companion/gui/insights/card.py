@@ -33,6 +33,7 @@ class Card(QFrame):
         self.setProperty("card", "true")
         self.setAccessibleName(title)
         self.title = label(title, "state")
+        self.title.setProperty("role", "heading")
         self.toggle = QToolButton()
         self.table = FiguresTable(look)
         self.table.setAccessibleName(tr("{title}, as a table", title=title))

@@ -65,6 +65,7 @@ class InsightsPage(QWidget):
         """The cards that need words show none yet."""
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Insights"))
+        self.setProperty("help", "journal")
         self.calendar = CalendarView(look)
         self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
         self.practice_card = Card(look, tr("Practice"), self.calendar, least_px=176)

@@ -63,6 +63,7 @@ class JournalPage(QWidget):
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Journal"))
+        self.setProperty("help", "journal")
         self.model = Reflections(titles, self)
         self.list = ReflectionList(look, self.model)
         self.side = Side(look, titles, self.list)

@@ -49,6 +49,7 @@ class Reader(QWidget):
         self.session: SessionRecord | None = None
         self.turns: Sequence[TurnRecord] = ()
         self.header = label("", "soft", wraps=True)
+        self.header.setProperty("role", "heading")
         self.script = Script(look, from_below=False)
         self.script.setAccessibleName(tr("A kept reflection"))
         self.script.link_followed.connect(self.link_followed)

@@ -60,6 +60,7 @@ class PracticesPage(QWidget):
         self._undo: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self.setProperty("page", "true")
+        self.setProperty("help", "practices")
         self.list = QListWidget()
         self.new = QPushButton(tr("New"))
         self.new.setAccessibleName(tr("New practice"))
@@ -128,7 +129,9 @@ class PracticesPage(QWidget):
         left.setSpacing(12)
         top = QHBoxLayout()
         top.setContentsMargins(8, 0, 0, 0)
-        top.addWidget(label(tr("Practices"), "state"), 1)
+        title = label(tr("Practices"), "state")
+        title.setProperty("role", "heading")
+        top.addWidget(title, 1)
         top.addWidget(self.new)
         left.addLayout(top)
         left.addWidget(self.list, 1)

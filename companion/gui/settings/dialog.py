@@ -67,7 +67,7 @@ class SettingsDialog(QDialog):
         self.resize((size or self._grown(_SIZE)).boundedTo(self._room))
         self.pages: dict[str, SettingsPage] = {}
         self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
-        self._scrolls: dict[str, QScrollArea] = {}
+        self._framed: dict[str, QWidget] = {}
         self._stack = QStackedWidget()
         line = QFrame()
         line.setProperty("hairline", "upright")
@@ -205,17 +205,18 @@ class SettingsDialog(QDialog):
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
             self.pages[name].wanted.connect(self.wanted)
-            self._scrolls[name] = _scrolled(self.pages[name])
-            self._stack.addWidget(self._scrolls[name])
-        self._stack.setCurrentWidget(self._scrolls[name])
+            self._framed[name] = _framed(self.pages[name])
+            self._stack.addWidget(self._framed[name])
+        self._stack.setCurrentWidget(self._framed[name])
+        self.setProperty("help", f"settings:{name}")
         QTimer.singleShot(0, self, self._show_found)
         self.turned.emit()
 
     def _drop_page(self, name: str) -> None:
         self.pages.pop(name).work.stop()
-        scroll = self._scrolls.pop(name)
-        self._stack.removeWidget(scroll)
-        scroll.deleteLater()
+        framed = self._framed.pop(name)
+        self._stack.removeWidget(framed)
+        framed.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """In the search arrow down goes to the list, Enter to what was found, and Escape empties it first."""
@@ -263,12 +264,21 @@ class SettingsDialog(QDialog):
                 write_atomically(self._state, line.encode())
 
 
-def _scrolled(page: QWidget) -> QScrollArea:
+def _framed(page: SettingsPage) -> QWidget:
+    """The page, which scrolls, and below it what it has to say, which does not."""
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(page)
-    return area
+    page.notice.setProperty("foot", "true")
+    page.notice.row.setContentsMargins(30, 10, 30, 10)
+    column.addWidget(area, 1)
+    column.addWidget(page.notice)
+    return box
 
 
 def _remembered(state: Path | None) -> tuple[QSize | None, str]:

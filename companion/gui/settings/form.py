@@ -112,6 +112,7 @@ class FieldRow(QWidget):
         name: str,
         settings: Callable[[], Settings],
         save: Save,
+        reset: Callable[[str], None],
         offered: Mapping[Value, str] | None = None,
     ) -> None:
         super().__init__()
@@ -119,7 +120,7 @@ class FieldRow(QWidget):
         if found is None:
             raise KeyError(name)
         self.field: Field = found
-        self._settings, self._save = settings, save
+        self._settings, self._save, self._give_back = settings, save, reset
         self._offered = offered or found.declared.choices or found.declared.suggestions
         self._is_refreshing = False
         self.control = self._build()
@@ -168,7 +169,7 @@ class FieldRow(QWidget):
         self.control.setFocus()  # the button goes
         if isinstance(self.control, QLineEdit):
             self.control.setModified(False)
-        self._save({self.field.name: None})
+        self._give_back(self.field.name)
 
     def _build_chooser(self) -> QPushButton:
         choose = QPushButton(

@@ -8,8 +8,7 @@ if TYPE_CHECKING:  # the first page of the welcome is painted before any of them
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from companion.app.backing_up import Elsewhere
-    from companion.app.backing_up import Standing as BackupsStanding
+    from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
     from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events

@@ -10,23 +10,24 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QTimer, Signal
 from PySide6.QtGui import (
     QHideEvent,
     QPainter,
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QLabel, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from companion import tasks
 from companion.errors import CompanionError
 from companion.frozen import Frozen
 from companion.gui.announce import announce
+from companion.gui.focus import show
 from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import Columns, FlowLayout
 from companion.language import Worded, tr
-from companion.settings import Page, all_fields
+from companion.settings import Page, all_fields, value_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 _AROUND_PX = 60
 """What is seen beside a place that was looked for."""
-Answers = Sequence[tuple[str, Callable[[], None]]]
+Answer = tuple[str, Callable[[], None]]
+Answers = Sequence[Answer]
 """Buttons beside a notice: what they say and do."""
 
 
@@ -89,18 +91,15 @@ class Work:
             self.end(name)
 
 
-class Notice(QWidget):
-    """One sentence and its buttons, inside the page; empty, it takes no room."""
+class Notice(QFrame):
+    """One sentence and its buttons; empty, it takes no room."""
 
     def __init__(self) -> None:
         super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        self._label = text_label("", "warn")
-        column.addWidget(self._label)
-        self._buttons = FlowLayout()
-        column.addLayout(self._buttons)
+        self.row = FlowLayout(self)
+        self._label = text_label("", "warn", fills=True)
+        self.row.addWidget(self._label)
+        self._answers: list[QPushButton] = []
         self.hide()
 
     @property
@@ -109,15 +108,21 @@ class Notice(QWidget):
 
     def tell(self, text: str, answers: Answers = (), *, kind: str = "warn") -> None:
         """Shows `text`; empty text hides the notice."""
-        empty(self._buttons)
+        for old in self._answers:
+            self.row.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self._answers.clear()
         self._label.setText(text)
         dress(self._label, type=kind)
         for words, answer in answers:
             button = QPushButton(words)
             button.clicked.connect(self._answering(answer))
-            self._buttons.addWidget(button)
+            self._answers.append(button)
+            self.row.addWidget(button)
         self.setVisible(bool(text))
         if text:
+            QTimer.singleShot(0, self, lambda: show(self))
             announce(self, text)
 
     def _answering(self, answer: Callable[[], None]) -> Callable[[], None]:
@@ -192,7 +197,7 @@ class SettingsPage(QWidget):
         """A row for one setting, kept up to date with it."""
         from companion.gui.settings.form import FieldRow  # a page of the welcome has none
 
-        row = FieldRow(name, lambda: self.host.settings, self.save, self.offered(name))
+        row = FieldRow(name, lambda: self.host.settings, self.save, self.reset_rows, self.offered(name))
         self.rows.append(row)
         return row
 
@@ -214,7 +219,7 @@ class SettingsPage(QWidget):
         self.reset.setAccessibleDescription(
             tr("All settings of the page {heading}", heading=self.heading.text())
         )
-        self.reset.clicked.connect(lambda: self.save({row.field.name: None for row in self.rows}))
+        self.reset.clicked.connect(lambda: self.reset_rows(*(row.field.name for row in self.rows)))
         self.buttons = FlowLayout()
         self.buttons.addWidget(self.reset)
         self.column.addSpacing(6)
@@ -244,13 +249,18 @@ class SettingsPage(QWidget):
         """Makes settings hold at once; a fault is told on the page and the control goes back."""
         self.work.start(self._save(dict(changes)), "save " + " ".join(changes))
 
-    async def _save(self, changes: Mapping[str, object]) -> None:
+    def reset_rows(self, *names: str) -> None:
+        """Gives settings their defaults back; what was before comes back with one click."""
+        before = {name: value_of(self.host.settings, name) for name in names}
+        self.work.start(self._save(dict.fromkeys(names), (tr("Undo"), lambda: self.save(before))), "reset")
+
+    async def _save(self, changes: Mapping[str, object], undo: Answer | None = None) -> None:
         try:
             await self.host.change(changes)
         except CompanionError as error:
             self.tell_error(error)
         else:
-            self.notice.tell("")
+            self.notice.tell(tr("Back to the default.") if undo else "", [undo] if undo else (), kind="small")
         self.refresh()
 
     def tell_error(self, error: CompanionError, answers: Answers = ()) -> None:

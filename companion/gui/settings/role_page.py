@@ -132,7 +132,7 @@ class RolePage(SettingsPage):
             if health.kind in _WANTS_A_KEY:
                 return tr("wants a key"), "warn"
             return (tr("not here yet") if self.is_here(spec) else tr("does not work")), "warn"
-        if self.is_here(spec):
+        if self.is_here(spec) and not spec.needs_key:
             return tr("on this computer"), "small"
         if health is not None:
             return works(health, has_key=key.present), "good"
@@ -159,6 +159,7 @@ class RolePage(SettingsPage):
         for name, card in self.cards.items():
             text, kind = self._state_of(self._specs[name])
             card.show_state(text, kind, is_active=name == active, is_open=name == self.open_name)
+            card.show_address(self.address(self._specs[name]))
         self._show_others()
         spec = self._specs.get(self.open_name)
         if spec is None:
@@ -168,7 +169,7 @@ class RolePage(SettingsPage):
         self.stand_ins.show_order(
             self.host.settings.role(self.role).stand_ins,
             active=active,
-            is_ready=lambda name: self.is_ready(self._specs[name]) and not self.is_absent(self._specs[name]),
+            is_ready=lambda name: self._is_found(self._specs[name]),
         )
         if self.setup is not None:
             self.setup.refresh(

@@ -21,6 +21,7 @@ from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process import kokoro
+from companion.providers.here.spoken import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +114,19 @@ def find(store: ModelStore, voice: str) -> InstalledVoice | None:
     return next((each for each in quick if each.is_native), next(iter(quick), None))
 
 
-def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """Who speaks for "This computer" where `voice` was chosen; None: a plain voice does.
+def natural(store: ModelStore, voice: str, tag: str = "en") -> tuple[InstalledVoice | None, str]:
+    """Who speaks for "This computer" where `voice` was chosen, and the name with its speaker; None: a plain voice does.
 
-    Nothing chosen is the first in the language of the window, or any where that is English, as whoever reads another
-    language than the window knows has. A plain voice that was chosen by its tag stays.
+    Nothing chosen is the first that reads the language of `tag`; any where that is English in an English window, as whoever
+    reads a language that nobody here knows has. A plain voice that was chosen by its tag stays.
     """
-    found = find(store, voice) if can_speak() else None
-    if found is not None and voice and found.is_quick:
-        return found
-    found = find(store, "") if found is not None else None
-    return found if found is not None and (found.is_native or language() == ENGLISH) else None
+    found = find(store, voice) if can_speak() and voice else None
+    if voice and (found is None or found.is_quick):
+        return found, voice
+    quick = [each for each in installed(store) if each.is_quick] if can_speak() else []
+    fit = ((each, one.id) for each in quick for one in each.listed() if base(one.language) == tag)
+    any_voice = [(each, "") for each in quick if tag == language() == ENGLISH]
+    return next(fit, next(iter(any_voice), (None, "")))
 
 
 def label_of(name: str) -> str:

@@ -107,7 +107,7 @@ def load_lexicon() -> Lexicon:
     return Lexicon(
         topics=topics,
         feelings=feelings,
-        languages=tuple(_language(*section) for section in read_sections(folder / "languages.md")),
+        languages=load_languages(),
         kin=kin,
         bare=bare,
         plurals=plurals,
@@ -120,6 +120,12 @@ def load_lexicon() -> Lexicon:
         endings=lists["endings"],
         known=others | nouns | plurals | felt,
     )
+
+
+@lru_cache(maxsize=1)
+def load_languages() -> tuple[Language, ...]:
+    """Those that are recognised."""
+    return tuple(_language(*section) for section in read_sections(resources() / "guide" / "languages.md"))
 
 
 def read_sections(path: Path) -> Iterator[tuple[str, list[str]]]:

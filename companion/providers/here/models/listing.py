@@ -97,9 +97,12 @@ class LocalModel(Worded):
         return round(self.size / 1e6) or self.about_mb
 
     def speaks(self, language: str) -> bool:
-        """Whether it is for a language, given by its code; of one that is only tried, the first it lists."""
+        """Whether it is for a language, given by its code; of one that is only tried, the first it lists.
+
+        One that lists none is for any.
+        """
         spoken = self.languages[:1] if self.is_tried else self.languages
-        return any(each == EVERY or each.partition("-")[0] == language for each in spoken)
+        return not spoken or any(each == EVERY or each.partition("-")[0] == language for each in spoken)
 
     @property
     def can_be_fetched(self) -> bool:
