@@ -26,7 +26,7 @@ from companion.events import (
     TimelineMarked,
     TurnFinished,
 )
-from companion.flow import ReplyState, Sentence, TurnRecord
+from companion.flow import Sentence, TurnRecord
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
 from companion.gui.locked import LockedPage
@@ -37,6 +37,7 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 from tests.gui.settings_host import StagedHost, settle, shown
 
 _R = QAccessible.Role
