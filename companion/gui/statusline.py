@@ -173,8 +173,8 @@ class StatusLine(QWidget):
         """A remark that goes by itself; read aloud once."""
         announce(self.note, text)
         self._note_text = text
-        self._fit()
         self._back.start()
+        self._fit()
 
     def begin_turn(self) -> None:
         self._marks.clear()
@@ -230,14 +230,23 @@ class StatusLine(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Where both sides have no room, the right one gives way; backups are told even where little else is."""
+        """Where both sides have no room, the right one gives way, but for a remark that goes by itself.
+
+        Backups are told even where little else is.
+        """
         metrics = QFontMetrics(self._look.font("caption"))
+        noted = metrics.horizontalAdvance(self._note_text)
         cost = self.cost.sizeHint().width() if self.cost.isVisibleTo(self) else 0
         whole = self.width() - 2 * 28 - 30 - cost
         kept = self._kept_text if metrics.horizontalAdvance(self._kept_text) <= whole else self._kept_short
+        if self._back.isActive() or self._waiting:
+            sides = (kept, self._kept_short, "")
+            kept = next((each for each in sides if metrics.horizontalAdvance(each) + noted <= whole), "")
         room = whole - metrics.horizontalAdvance(kept)
         self.kept.setText(kept)
         self.note.setText(metrics.elidedText(self._note_text, Qt.TextElideMode.ElideRight, max(room, 0)))
+        self.note.setAccessibleName(self._note_text)
+        self._show_tip()
 
     def _show_right(self) -> None:
         self._back.stop()
@@ -254,7 +263,8 @@ class StatusLine(QWidget):
         self._show_tip()
 
     def _show_tip(self) -> None:
-        self.note.setToolTip("\n".join(part for part in (self._tip, *self._sent) if part))
+        cut = self._note_text if self.note.text() != self._note_text else ""
+        self.note.setToolTip("\n".join(part for part in (cut, self._tip, *self._sent) if part))
 
 
 def _duration(seconds: float) -> str:

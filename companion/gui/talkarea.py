@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from companion.events import Phase
 from companion.gui.composer import Composer
@@ -27,6 +27,8 @@ _CENTRE_PX = 46 + OVERLAP_PX
 """Of the button, which does not grow with the text."""
 _WORDS_PX, _COMPOSER_PX, _EDGE_PX = 35, 56, 26
 """From the lower edge of the button to the middle of the words and to the composer, and from there to the area's end."""
+_BESIDE_PX = 14
+"""Between the state and what the next press does, which stands below where there is no room beside."""
 _WORDS = {
     Face.READY: (mark("Ready"), mark("Hold [{key}] to speak · tap to keep listening")),
     Face.ARMING: (mark("One moment"), mark("the microphone is opening")),
@@ -70,12 +72,11 @@ class TalkArea(QWidget):
         self.words = QWidget(self)
         self.state = label("", "state")
         self.hint = HintLine()
-        row = QHBoxLayout(self.words)
+        row = self._row = QHBoxLayout(self.words)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(14)
         row.addStretch(1)
-        row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignCenter)
+        row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
         row.addStretch(1)
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
@@ -174,6 +175,7 @@ class TalkArea(QWidget):
         self.hint.show_text(hint.format(key=key, time=time, read=key_name(READ_KEY)))
         self.button.show_face(face)
         self._make_room()
+        self._place()
 
     def _make_room(self) -> None:
         stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
@@ -213,6 +215,12 @@ class TalkArea(QWidget):
         self.button.move((wide - self.button.width()) // 2, centre - self.button.height() // 2)
         edge = centre + round(RADIUS_PX * factor)
         middle = edge + px(_WORDS_PX)
+        beside = self.state.sizeHint().width() + _BESIDE_PX + self.hint.sizeHint().width()
+        below = beside > wide - 2 * _EDGE_PX
+        self._row.setDirection(
+            QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
+        )
+        self._row.setSpacing(0 if below else _BESIDE_PX)
         tall = self.words.sizeHint().height()
         self.words.setGeometry(0, middle - tall // 2, wide, tall)
         column = min(px(COLUMN_PX), wide - 2 * px(28))

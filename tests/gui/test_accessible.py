@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
+from companion import language
 from companion.events import (
     JournalOpened,
     Mark,
@@ -37,7 +38,7 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
-from companion.kinds import ReplyState
+from companion.paths import resources
 from tests.gui.settings_host import StagedHost, settle, shown
 
 _R = QAccessible.Role
@@ -321,3 +322,48 @@ async def test_what_stands_at_the_foot_or_on_another_page_is_read_aloud_when_it_
     assert heard[0].startswith("Locked. Your reflections are closed")
     page.deleteLater()
     await freed(window)
+
+
+@pytest.mark.parametrize("code", ["en", "de"])
+async def test_in_large_letters_every_state_is_said_in_whole_words(qapp: QApplication, code: str) -> None:
+    language.use(None if code == "en" else language.load(resources() / "languages", code))
+    try:
+        window = staged("idle", font_scale=2.0)
+        window.resize(900, 600)
+        await settle()
+        area = window.page.area
+        for phase in Phase:
+            for latched, is_free in ((False, False), (True, False), (False, True)):
+                area.show_hands_free(is_on=is_free, is_muted=is_free and latched, is_paused=False)
+                area.show_phase(phase, latched=latched)
+                await settle()
+                for part in (area.state, *area.hint._parts):
+                    assert part.fontMetrics().horizontalAdvance(part.text()) <= part.width(), area.hint.text
+                    left = part.mapTo(window, part.rect().topLeft()).x()
+                    assert 0 <= left <= window.width() - part.width(), area.hint.text
+                if area.composer.isVisible():
+                    lowest = area.words.geometry().bottom()
+                    assert lowest <= area.composer.geometry().top() + 6, area.hint.text
+        await freed(window)
+    finally:
+        language.use(None)
+        Look().wear()
+
+
+async def test_a_remark_has_the_foot_for_itself_and_is_whole_to_a_screen_reader(qapp: QApplication) -> None:
+    window = staged("idle", font_scale=2.0)
+    window.resize(900, 600)
+    await settle()
+    status, remark = window.status, "The voice is silent; the answer goes on"
+    status.show_note(remark)
+    assert status.note.text() == remark
+    assert status.kept.text() == ""
+    long = f"{remark}. {remark}. {remark}"
+    status.show_note(long)
+    assert status.note.text().endswith("…")
+    assert status.note.accessibleName() == long
+    assert long in status.note.toolTip()
+    status.show_standing("")
+    assert status.kept.text() != ""
+    await freed(window)
+    Look().wear()
