@@ -38,6 +38,7 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 from companion.paths import resources
 from tests.gui.settings_host import StagedHost, settle, shown
 
