@@ -115,6 +115,7 @@ class Window(QMainWindow):
         self.setMinimumSize(*_LEAST_PX)
         self._build()
         self._connect()
+        self.look.wear_sheet()
         restore(self, geometry, QSize(*_USUAL_PX))
         self._unwatch = host.events.watch(self._on_event)
 
@@ -200,11 +201,6 @@ class Window(QMainWindow):
         """Hands-free listening is paused while a dialog is in front, or goes on."""
         self.microphone.pause(is_paused=is_paused)
         self._show_standing()
-
-    def show(self) -> None:
-        if not self.is_painted:
-            self.look.wear_sheet()
-        super().show()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
