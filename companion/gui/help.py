@@ -16,17 +16,16 @@ from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QFrame,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion import language
 from companion.gui import markdown
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.focus import step
 from companion.gui.labels import label
 from companion.gui.reading import ReadingPage
@@ -161,9 +160,7 @@ class HelpPage(QWidget):
 
     def _build(self) -> None:
         self._side = QWidget()
-        left = QVBoxLayout(self._side)
-        left.setContentsMargins(14, 22, 14, 14)
-        left.setSpacing(12)
+        left = in_column(inside=self._side, spacing=12, margins=(14, 22, 14, 14))
         title = label(tr("Help"), "state")
         title.setProperty("role", "heading")
         title.setContentsMargins(8, 0, 0, 0)
@@ -172,13 +169,8 @@ class HelpPage(QWidget):
         left.addWidget(self.list, 1)
         left.addWidget(self.welcome)
         right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 18, 0, 0)
-        column.addWidget(self.text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self._side)
+        in_column(self.text, inside=right, margins=(0, 18, 0, 0))
+        row = in_row(self._side, inside=self, spacing=0, margins=NONE)
         line = QFrame()
         line.setProperty("hairline", "upright")
         row.addWidget(line)
@@ -263,9 +255,7 @@ class HelpDialog(QDialog):
         self.setWindowTitle(tr("Help"))
         self.page = HelpPage(look, talk_key)
         self.page.welcome.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.page)
+        in_column(self.page, inside=self, margins=NONE)
         self.resize(
             QSize(look.px(_SIZE.width()), look.px(_SIZE.height())).boundedTo(self.screen().availableSize())
         )

@@ -6,7 +6,9 @@ import re
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from companion.gui.boxes import NONE, in_row
 
 AIRY = 1.3
 """Height of a line of reading text in cards and leads, times what its font asks for."""
@@ -118,9 +120,7 @@ class HintLine(QWidget):
         self._kind = kind
         self._text = ""
         self._parts: list[QLabel] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(4)
+        self._row = in_row(inside=self, spacing=4, margins=NONE)
 
     @property
     def text(self) -> str:

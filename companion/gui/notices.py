@@ -12,12 +12,10 @@ from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,6 +23,7 @@ from companion.errors import Action, Kind
 from companion.frozen import Frozen
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.clean import clean_text
 from companion.gui.keys import GO_ON_KEY, key_name
 from companion.gui.labels import label
@@ -138,9 +137,7 @@ class NoticeBar(QWidget):
         self._notices: dict[tuple[str, Role | None], Notice] = {}
         self.cards: list[NoticeCard] = []
         """What is shown, the newest first."""
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(8)
+        self._column = in_column(inside=self, spacing=8, margins=NONE)
         look.changed.connect(self._show)
         self.hide()
 
@@ -264,15 +261,11 @@ class NoticeCard(QFrame):
         self.close_button.setIcon(icons.icon("close", tone, 16))
         self.close_button.setIconSize(QSize(16, 16))
         self.close_button.clicked.connect(lambda: close(notice))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(17, 9, 12, 9)
-        row.setSpacing(12)
-        row.addWidget(picture)
+        row = in_row(picture, inside=self, spacing=12, margins=(17, 9, 12, 9))
         self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._body.setSpacing(12)
         self._body.addWidget(_Words(sentence, self.hint), 1)
-        self._answers = QHBoxLayout()
-        self._answers.setSpacing(12)
+        self._answers = in_row(spacing=12)
         self._body.addLayout(self._answers)
         row.addLayout(self._body, 1)
         self.buttons: list[QPushButton] = []

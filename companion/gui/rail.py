@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
 
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import in_column
 from companion.gui.keys import key_name
 from companion.gui.labels import label
 from companion.language import tr
@@ -37,9 +38,7 @@ class Rail(QWidget):
         self._look = look
         self.setProperty("rail", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(4, 18, 4, 18)
-        self._column.setSpacing(6)
+        self._column = in_column(inside=self, spacing=6, margins=(4, 18, 4, 18))
         self._pages = QButtonGroup(self)
         self._pages.setExclusive(True)
         self.buttons: dict[str, QToolButton] = {}

@@ -140,7 +140,7 @@ class ReadingPage(QTextBrowser):
             self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
             above = max(0, high - int(self.document().size().height() + 0.999))
         self._set_margins(left, above, max(0, wide - column - left))
-        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
+        self.bar.setGeometry(2 if self.isRightToLeft() else wide - 12, 4, 10, max(0, high - 8))
         self.bar.raise_()
         self._show_jump()
 

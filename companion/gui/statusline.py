@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import in_row
 from companion.gui.labels import label
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
@@ -66,11 +67,7 @@ class StatusLine(QWidget):
         self._standing = self._waiting = self._budget = self._budget_tip = self._tip = ""
         self.setProperty("statusline", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(28, 0, 28, 0)
-        row.setSpacing(4)
-        row.addWidget(self._icon)
-        row.addWidget(self.kept)
+        row = in_row(self._icon, self.kept, inside=self, spacing=4, margins=(28, 0, 28, 0))
         row.addStretch(1)
         row.addWidget(self.note)
         row.addWidget(self.cost)

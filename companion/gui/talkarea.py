@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from companion.events import Phase
+from companion.gui.boxes import NONE, in_row
 from companion.gui.composer import Composer
 from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
@@ -72,8 +73,7 @@ class TalkArea(QWidget):
         self.words = QWidget(self)
         self.state = label("", "state")
         self.hint = HintLine()
-        row = self._row = QHBoxLayout(self.words)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = self._row = in_row(inside=self.words, margins=NONE)
         row.addStretch(1)
         row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignCenter)
         row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)

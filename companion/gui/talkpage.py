@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
 from companion import events as e
 from companion.days import When
+from companion.gui.boxes import in_column
 from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
@@ -101,9 +102,7 @@ class TalkPage(QWidget):
         self.mood.left.connect(self.area.button.setFocus)
         self._asks_mood, self._is_over = True, False
         self._marked: e.ReflectionMarked | None = None
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(28, 0, 28, 0)
-        column.setSpacing(6)
+        column = in_column(inside=inside, spacing=6, margins=(28, 0, 28, 0))
         column.addStretch(1)
         for words in (self.opening, self.how, self.privacy):
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)

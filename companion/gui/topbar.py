@@ -22,15 +22,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.gui import icons
+from companion.gui.boxes import in_column, in_row
 from companion.gui.labels import label
 from companion.kinds import Role
 from companion.language import mark, tr
@@ -193,11 +192,8 @@ class TopBar(QWidget):
         self.step = label("", "small")
         self.step.setContentsMargins(_STEP_IN_PX, 0, 0, 0)
         self.pills = {role: Pill(look, role) for role in _ROLES}
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(19, 0, 28, 0)
-        self._row.setSpacing(14)
-        left = QVBoxLayout()
-        left.setSpacing(0)
+        self._row = in_row(inside=self, spacing=14, margins=(19, 0, 28, 0))
+        left = in_column(spacing=0)
         left.addStretch(1)
         is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from companion import days, events as e
 from companion.errors import Kind
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
@@ -224,20 +225,13 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self.above = AbovePage(self.care, self.notices)
-        column = QVBoxLayout(talk_side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.bar)
-        column.addWidget(self.above)
+        column = in_column(self.bar, self.above, inside=talk_side, spacing=0, margins=NONE)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
         self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
-        across = QHBoxLayout(whole)
-        across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(0)
-        across.addWidget(self.rail)
+        across = in_row(self.rail, inside=whole, spacing=0, margins=NONE)
         across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")

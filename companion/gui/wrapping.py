@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
 
 _FEWEST_LETTERS = 12
 """So many fit into a line of the narrowest one."""
+_WRAPPED = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextHideMnemonic
+"""How the words are laid out: "&&" is one sign, as it is where Qt paints them."""
 _AIR_PX = 6
 """Above and below the words, together."""
 
@@ -50,7 +52,7 @@ class WrappingCheckBox(QCheckBox):
         return super().sizeHint().width() - self.fontMetrics().horizontalAdvance(self.text())
 
     def _words(self, room: QRect) -> QRect:
-        return self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, self.text())
+        return self.fontMetrics().boundingRect(room, int(_WRAPPED), self.text())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -78,7 +80,7 @@ class WrappingCheckBox(QCheckBox):
         mark.rect = box
         painter.drawPrimitive(QStyle.PrimitiveElement.PE_IndicatorCheckBox, mark)
         along = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        flags = int(style.visualAlignment(self.layoutDirection(), along)) | Qt.TextFlag.TextWordWrap
+        flags = int(style.visualAlignment(self.layoutDirection(), along)) | int(_WRAPPED)
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(words, flags, self.text())
         if self.hasFocus():

@@ -16,13 +16,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.host import WindowHost
 from companion.gui.journal.deeds import Deeds
 from companion.gui.journal.editor import Edited, Editor
@@ -409,8 +409,7 @@ class JournalPage(QWidget):
         QShortcut(
             QKeySequence("Del"), self.list, context=Qt.ShortcutContext.WidgetShortcut
         ).activated.connect(self.deeds.delete)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = in_row(inside=self, margins=NONE)
         self._pages.addWidget(self._empty_page())
         self._pages.addWidget(self._reading_page())
         row.addWidget(self._pages)
@@ -420,8 +419,7 @@ class JournalPage(QWidget):
 
     def _empty_page(self) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setSpacing(12)
+        column = in_column(inside=page, spacing=12)
         self._picture = QLabel()
         self._sentence = label("", "title", wraps=True)
         middle = Qt.AlignmentFlag.AlignHCenter
@@ -447,9 +445,7 @@ class JournalPage(QWidget):
 
     def _reading_page(self) -> QWidget:
         page = QWidget()
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
+        row = in_row(inside=page, spacing=0, margins=NONE)
         for side in (self.reader, self.editor, self.waiting):
             self._sides.addWidget(side)
         row.addWidget(self.side)
