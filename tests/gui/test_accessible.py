@@ -221,6 +221,7 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
         assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True) == pill.label
+    assert len({pill._fonts(is_short=True)[1].pointSizeF() for pill in window.bar.pills.values()}) == 1
     await freed(window)
     Look().wear()
 
