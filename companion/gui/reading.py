@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollBar, QTextBrowser, QWi
 
 from companion.gui.announce import announce
 from companion.gui.behind import paint_edges, paint_lines, paint_panels
-from companion.gui.clean import unbroken
+from companion.gui.copied import copied
 from companion.gui.keys import NOW_KEY, key_name
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import tr
@@ -93,7 +93,7 @@ class ReadingPage(QTextBrowser):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         data = QMimeData()
-        data.setText(unbroken(self.textCursor().selection().toPlainText()))
+        data.setText(copied(self.textCursor()))
         return data
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -140,7 +140,7 @@ class ReadingPage(QTextBrowser):
             self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
             above = max(0, high - int(self.document().size().height() + 0.999))
         self._set_margins(left, above, max(0, wide - column - left))
-        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
+        self.bar.setGeometry(2 if self.isRightToLeft() else wide - 12, 4, 10, max(0, high - 8))
         self.bar.raise_()
         self._show_jump()
 

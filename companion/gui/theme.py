@@ -84,6 +84,40 @@ DARK = Palette(
     warn_bg="#2E2717",
 )
 
+SHARP_LIGHT = Palette(
+    name="light",
+    bg="#FFFFFF",
+    surface="#FFFFFF",
+    raised="#FFFFFF",
+    ink="#000000",
+    soft="#1C1E21",
+    faint="#2B2E33",
+    line="#5B6067",
+    accent="#1E4A3D",
+    accent_soft="#D5E6DD",
+    on_accent="#FFFFFF",
+    warm="#7A2E0E",
+    warn="#5A3900",
+    warn_bg="#FFF3D6",
+)
+"""For whoever asks the system for high contrast."""
+SHARP_DARK = Palette(
+    name="dark",
+    bg="#000000",
+    surface="#000000",
+    raised="#101214",
+    ink="#FFFFFF",
+    soft="#E6E8EA",
+    faint="#D0D4D9",
+    line="#8B9097",
+    accent="#B5E3D0",
+    accent_soft="#17352B",
+    on_accent="#000000",
+    warm="#FFC2A3",
+    warn="#FFE0A0",
+    warn_bg="#2B2208",
+)
+
 SIZES_PX = {
     "caption": 12.0,
     "small": 12.5,
@@ -165,8 +199,18 @@ def system_palette() -> Palette:
 
 
 def palette_for(choice: str) -> Palette:
-    """The palette of the setting: "light", "dark", anything else follows the system."""
-    return {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
+    """The palette of "light" or "dark", of the system for anything else; with the contrast the system asks for."""
+    palette = {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
+    if not wants_contrast():
+        return palette
+    return SHARP_DARK if palette is DARK else SHARP_LIGHT
+
+
+def wants_contrast() -> bool:
+    """Whether the person has asked the system for high contrast."""
+    hints = QGuiApplication.styleHints()  # held: what it gives out goes with it
+    preference: object = hints.accessibility().contrastPreference()
+    return preference == Qt.ContrastPreference.HighContrast
 
 
 @cache
@@ -249,7 +293,9 @@ class Look(QObject):
         """Size of the words of a reflection, times their usual one."""
         self.reduced_motion = reduced_motion
         self.palette = palette_for(theme)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+        self._hints = QGuiApplication.styleHints()
+        self._hints.colorSchemeChanged.connect(self._follow_system)
+        self._hints.accessibility().contrastPreferenceChanged.connect(self._follow_system)
         app = QGuiApplication.instance()
         assert isinstance(app, QGuiApplication)
         app.screenAdded.connect(self.changed)  # it may want sharper icons
@@ -272,6 +318,11 @@ class Look(QObject):
 
     def wear(self) -> None:
         """Dresses the whole application; must have happened once before a window is shown."""
+        self.wear_plain()
+        self.wear_sheet()
+
+    def wear_plain(self) -> None:
+        """Style, colours and letters: what widgets ask for while they are built."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         if not app.property(STYLED):
@@ -279,6 +330,11 @@ class Look(QObject):
             app.setStyle(STYLE)
         app.setPalette(qt_palette(self.palette))
         app.setFont(font("body", self.scale))
+
+    def wear_sheet(self) -> None:
+        """The rest, for all widgets at once: building each in it takes twice as long."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
         app.setStyleSheet(stylesheet(self.palette, self.scale))
 
     def font(self, kind: str, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:

@@ -27,7 +27,7 @@ from companion.events import (
     TimelineMarked,
     TurnFinished,
 )
-from companion.flow import ReplyState, Sentence, TurnRecord
+from companion.flow import Sentence, TurnRecord
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
 from companion.gui.locked import LockedPage
@@ -38,7 +38,9 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 from companion.paths import resources
+from companion.records import Selection
 from tests.gui.settings_host import StagedHost, settle, shown
 
 _R = QAccessible.Role
@@ -219,6 +221,7 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
         assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True) == pill.label
+    assert len({pill._fonts(is_short=True)[1].pointSizeF() for pill in window.bar.pills.values()}) == 1
     await freed(window)
     Look().wear()
 
@@ -354,6 +357,7 @@ async def test_a_remark_has_the_foot_for_itself_and_is_whole_to_a_screen_reader(
     window = staged("idle", font_scale=2.0)
     window.resize(900, 600)
     await settle()
+    window._host.events.emit(JournalOpened(storage="keyring"))
     status, remark = window.status, "The voice is silent; the answer goes on"
     status.show_note(remark)
     assert status.note.text() == remark
@@ -363,7 +367,28 @@ async def test_a_remark_has_the_foot_for_itself_and_is_whole_to_a_screen_reader(
     assert status.note.text().endswith("…")
     assert status.note.accessibleName() == long
     assert long in status.note.toolTip()
-    status.show_standing("")
+    status._back.timeout.emit()
     assert status.kept.text() != ""
     await freed(window)
     Look().wear()
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
+async def test_in_large_letters_every_choice_of_an_export_is_whole(qapp: QApplication) -> None:
+    look = Look(font_scale=1.7)  # this screen is no wider
+    look.wear()
+    language.use(language.load(resources() / "languages", "de"))
+    title = "“A & B, and " + "many more words " * 12 + "”"
+    dialog = ExportDialog(None, look, chosen=(Selection(), title))  # type: ignore[arg-type]  # not asked
+    try:
+        dialog.show()
+        await settle()
+        for choice in (*dialog.forms.values(), dialog.everything, dialog.some):
+            assert choice.width() >= choice.sizeHint().width(), choice.text()
+            assert title in dialog.some.accessibleName()
+        assert title in dialog.some.toolTip()
+    finally:
+        language.use(None)
+        dialog.deleteLater()
+        await settle()
+        Look().wear()

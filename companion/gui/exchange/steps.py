@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QLabel,
@@ -50,6 +51,14 @@ class Steps(QDialog):
         self._row = in_row(spacing=10)
         column.addLayout(self._row)
         self._task: asyncio.Task[None] | None = None
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """As wide as the widest line that cannot go on in the next one."""
+        super().showEvent(event)
+        layout = self.layout()
+        if layout is not None:
+            wide = max(self.minimumWidth(), layout.totalMinimumSize().width())
+            self.setMinimumWidth(min(wide, self.screen().availableSize().width()))
 
     # -- pages ----------------------------------------------------------------------------------------------
 
