@@ -121,13 +121,9 @@ class Recall:
         )
         found = [each for each in found if each.at < context.began and each.turn_id not in self._sent_away]
         pinned = [each for each in pinned if each.turn_id not in self._sent_away]
-        if not (found or pinned) or await context.is_grave():
-            return ()
         if found:
             found = await journal.remembering.put_right(found)
-        if found:
             found = (await asyncio.to_thread(_bearable, words, found))[:MOST]
-        if found:
             turns = [each.turn_id for each in found if each.turn_id is not None]
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))

@@ -137,7 +137,6 @@ class LiveTurn:
     spool_task: asyncio.Task[None] | None = None
     finish_task: asyncio.Task[None] | None = None
     save_task: asyncio.Task[None] | None = None
-    care_task: asyncio.Task[None] | None = None
     answer_task: asyncio.Task[None] | None = None
     end_task: asyncio.Task[None] | None = None
     """Saves the turn once the answer is over or cancelled."""
@@ -186,11 +185,6 @@ class LiveTurn:
         if (response := self.session.care.raise_hand()) is not None:
             self._follow_care(response)
 
-    async def is_grave(self) -> bool:
-        """Whether something grave was said, once the words were looked at."""
-        await over(self.care_task)
-        return self.care is not None and self.care.severity > Severity.CARE
-
     def _follow_care(self, response: Response | None) -> None:
         self.care = response or self.care
         if response is not None and response.is_alarm:
@@ -220,14 +214,13 @@ class LiveTurn:
     async def recall(self, words: str, *, by_voice: bool = False) -> tuple[Earlier, ...]:
         """What was said on other days; nothing where something grave was said, or the person does not want it."""
         session = self.session
-        if self.continues is not None or not (words or by_voice):
+        is_grave = self.care is not None and self.care.severity > Severity.CARE
+        if is_grave or self.continues is not None or not (words or by_voice):
             return ()
         said = {turn.user_text for turn in session.history}
         began = min([turn.at for turn in session.history] + [self.at or self.began.at])
-        context = Context(session_id=session.id, began=began, by_voice=by_voice, is_grave=self.is_grave)
+        context = Context(session_id=session.id, began=began, by_voice=by_voice)
         found = await self.context.organs.recall(words, context)
-        if await self.is_grave():
-            return ()
         return tuple(each for each in found if each.text not in said)
 
     # -- what is known of it --------------------------------------------------------------------------------

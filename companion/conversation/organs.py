@@ -28,10 +28,6 @@ def _anywhere() -> tuple[Help, str]:
     return find(""), ""
 
 
-async def _not_grave() -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What is known when something is to be recalled."""
@@ -42,8 +38,6 @@ class Context:
     """What was said from then on belongs to it."""
     by_voice: bool = False
     """A voice model answers."""
-    is_grave: Callable[[], Awaitable[bool]] = _not_grave
-    """Whether something grave was said, as soon as that is known: nothing is brought up then."""
 
 
 async def _nothing(words: str, context: Context) -> tuple[Earlier, ...]:

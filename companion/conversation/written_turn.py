@@ -159,12 +159,12 @@ class WrittenTurn(LiveTurn):
     # -- answering ------------------------------------------------------------------------------------------
 
     def ask(self, previous: asyncio.Task[None] | None) -> None:
-        # Not the turn's own work: the words are saved and help is shown whatever becomes of the answer. The journal's
-        # thread is at work while the words are looked at.
+        # Not the turn's own work: the words are saved and help is shown whatever becomes of the answer. They are on their
+        # way to the disk while they are looked at.
         self.save_task = spawn(self.context.saver.save_user(self), name="save words")
+        caring = spawn(self._care(), name="care")
         if self.speculative is None or self.speculative.words != self.text:
-            self.recall_task = spawn(self.recall(self.text), name="recall")
-        self.care_task = caring = spawn(self._care(), name="care")
+            self.recall_task = spawn(self._recall(caring), name="recall")
         self.answer_task = self.context.work(self, self._answer(self.save_task, caring, previous), "answer")
         self.end_task = self.context.work(self, self._end(self.answer_task, previous), "end turn")
 
@@ -174,6 +174,10 @@ class WrittenTurn(LiveTurn):
 
     async def _care(self) -> None:
         self.take_care(self.text)
+
+    async def _recall(self, caring: asyncio.Task[None]) -> tuple[Earlier, ...]:
+        await over(caring)
+        return await self.recall(self.text)
 
     async def _answer(
         self, saving: asyncio.Task[None], caring: asyncio.Task[None], previous: asyncio.Task[None] | None
