@@ -116,6 +116,8 @@ class ProviderPool:
         """Which one of this computer's recognisers hears, and which of its voices speaks, where it was found out."""
         self._keys: dict[tuple[str, str], Secret | None] = {}
         """Provider and origin -> its key, as the vault gave it."""
+        self._known: dict[tuple[Role, str], tuple[Settings, AIProvider]] = {}
+        """Who has a role by these settings: each turn asks several times."""
 
     # -- one turn -------------------------------------------------------------------------------------------
 
@@ -241,8 +243,7 @@ class ProviderPool:
                             self._follow(provider, role)
                             yield chunk
                 finally:
-                    is_priced = provider.knows_price(role, request.model)
-                    self._tell_sent(role, errand, size.in_words + ("" if is_priced else tr(UNPRICED)))
+                    self._tell_sent(role, errand, lambda: self._receipt(provider, role, request.model, size))
 
         return run
 
@@ -259,7 +260,10 @@ class ProviderPool:
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
-    def _tell_sent(self, role: Role, errand: Errand, what: str) -> None:
+    def _receipt(self, provider: AIProvider, role: Role, model: str, size: RequestSize) -> str:
+        return size.in_words + ("" if provider.knows_price(role, model) else tr(UNPRICED))
+
+    def _tell_sent(self, role: Role, errand: Errand, what: Callable[[], str]) -> None:
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
                 self._events.emit(
@@ -267,7 +271,7 @@ class ProviderPool:
                         role=role,
                         who=errand.who,
                         host=host,
-                        what=what,
+                        what=what(),
                         sent_bytes=traffic.sent,
                         at=traffic.last_at,
                     )
@@ -310,6 +314,10 @@ class ProviderPool:
 
     async def _chosen(self, role: Role, name: str, key: Secret | None) -> AIProvider:
         settings = self._settings()
+        known = self._known.get((role, name))
+        if known is not None and known[0] is settings and key is None:
+            return known[1]
+        keys, is_given = self._keys, key is not None
         spec = registry.find(name)
         address = roles.address_of(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
@@ -326,6 +334,8 @@ class ProviderPool:
             from companion.providers.catalogue import Catalogue  # a window that starts does not wait for it
 
             Catalogue.load().warn_once(model, spec.name)
+        if not is_given and keys is self._keys:  # else another key was saved meanwhile
+            self._known[role, name] = settings, provider
         return provider
 
     async def _dismiss(self, newest: AIProvider) -> None:
@@ -342,6 +352,8 @@ class ProviderPool:
         others = [hired for hired in unwanted if hired not in same]
         leaving = [self._hired.pop(hired) for hired in (*same, *others[:-MOST_UNWANTED])]
         self._leaving.update(leaving)
+        if leaving:
+            self._known.clear()
         for provider in leaving:
             await self._close_unused(provider)
 
@@ -469,14 +481,18 @@ class ProviderPool:
         vault: Vault = await self._vault()
         address = self._key_address(spec)
         await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
-        self._keys = {}
+        self._forget_keys()
 
     async def remove_key(self, name: str) -> None:
         vault: Vault = await self._vault()
         try:
             await vault.remove(registry.find(name).name)
         finally:
-            self._keys = {}
+            self._forget_keys()
+
+    def _forget_keys(self) -> None:
+        self._keys = {}  # not emptied: who reads the vault now keeps what it finds there out of the new ones
+        self._known.clear()
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
@@ -497,6 +513,7 @@ class ProviderPool:
         everybody = (*self._hired.values(), *self._leaving)
         self._hired.clear()
         self._leaving.clear()
+        self._known.clear()
         for provider in everybody:
             await provider.aclose()
 
