@@ -319,6 +319,8 @@ class PracticeChanged(Event):
     steps: int
     opening: str
     """The question the empty page shows."""
+    icon: str = "leaf"
+    """Name of one in `resources/icons`."""
     purpose: str = ""
     """What the step is for, in one sentence."""
     is_over: bool = False

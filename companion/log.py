@@ -25,11 +25,11 @@ _CUT = 24
 """A secret of so many characters is known by its first or last half of them, too."""
 _hidden: dict[str, tuple[_Spelling, ...]] = {}
 _lock = threading.Lock()
-_SHAPES = re.compile(
+_SHAPES = (
     r"(?P<lead>\b(?:bearer|token|authorization['\"]?\s*[:=]|x-api-key['\"]?\s*[:=]|xi-api-key['\"]?\s*[:=]|api[-_]?key['\"]?\s*[:=]|[?&]key=)\s*['\"]?(?:bearer\s+)?)(?P<value>[^\s'\"&,;)]{6,})"
-    r"|(?P<bare>\b(?:sk-[A-Za-z0-9_\-]{6,}|AIza[A-Za-z0-9_\-]{10,}|gsk_[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{8,}|nvapi-[A-Za-z0-9_\-]{8,}|sk_[A-Za-z0-9_]{8,}))",
-    re.IGNORECASE,
+    r"|(?P<bare>\b(?:sk-[A-Za-z0-9_\-]{6,}|AIza[A-Za-z0-9_\-]{10,}|gsk_[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{8,}|nvapi-[A-Za-z0-9_\-]{8,}|sk_[A-Za-z0-9_]{8,}))"
 )
+"""Of keys; compiled at the first line, not while the window waits."""
 _QUIET = (
     "httpx2",
     "httpcore2",
@@ -97,7 +97,7 @@ def redact(text: str) -> str:
     found = [each for each in hidden if each.begins in small or each.ends in small]
     for each in sorted(found, key=lambda each: -len(each.text)):
         text = re.sub(each.pattern, "***", text, flags=re.IGNORECASE)
-    return _SHAPES.sub(lambda m: f"{m['lead']}***" if m["lead"] else "***", text)
+    return re.sub(_SHAPES, lambda m: f"{m['lead']}***" if m["lead"] else "***", text, flags=re.IGNORECASE)
 
 
 class _Spelling(NamedTuple):

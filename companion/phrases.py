@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 AROUND = "around"
 MOST_WORDS = 16
 """A longer message tells something."""
-_WORD = re.compile(r"[\w'\u0900-\u0963\u0966-\u097f]+(?:-\w+)*")
+_WORD = r"[\w'\u0900-\u0963\u0966-\u097f]+(?:-\w+)*"
 _SAME = str.maketrans({"’": "'", "\u093c": None, "\u0901": "\u0902", "\u200c": None, "\u200d": None})
 """Marks that people and recognisers write or leave out alike."""
 
@@ -21,7 +21,7 @@ _SAME = str.maketrans({"’": "'", "\u093c": None, "\u0901": "\u0902", "\u200c":
 def folded(text: str) -> str:
     """`text` as phrases are compared: lower-case words with single spaces, without marks."""
     plain = unicodedata.normalize("NFC", text.casefold()).translate(_SAME)
-    return " ".join(_WORD.findall(plain))
+    return " ".join(re.findall(_WORD, plain))
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from contextlib import suppress
@@ -55,7 +54,12 @@ def read_regular(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes | None:
 def read_notes(path: Path, *, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object in a small file of ours; empty where there is none, or nothing that makes sense."""
     try:
-        found = json.loads(read_regular(path, most_bytes=most_bytes) or b"{}")
+        raw = read_regular(path, most_bytes=most_bytes)
+        if not raw:
+            return {}
+        import json  # at a first start there is nothing to read
+
+        found = json.loads(raw)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

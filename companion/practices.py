@@ -158,14 +158,14 @@ def steps_done(said: Sequence[str]) -> int:
     return done
 
 
-_TITLE = re.compile(
+_TITLE = (
     r"(?:if you (?:want|would like|'d like|wish for) a title(?: for (?:it|this))?|(?:a|the|one) (?:possible )?title"
-    r"(?: for (?:it|this))?(?: could be| might be| would be| is)?)\W{0,4}\s*[“\"„«*_]{1,4}([^”\"“»*_\n]{1,80})[”\"“»*_]",
-    re.IGNORECASE,
+    r"(?: for (?:it|this))?(?: could be| might be| would be| is)?)\W{0,4}\s*[“\"„«*_]{1,4}([^”\"“»*_\n]{1,80})[”\"“»*_]"
 )
 """As the guide writes it and models are told to, and as models write it when they do not listen."""
-_TITLE_ELSEWHERE = re.compile(
-    r"(?<=[.!?。।\n])\s*[^.!?。।:：\n“\"„«「]{4,80}[:：]\s*[*_]{0,2}[“\"„«「]\s?([^.!?。।”\"“»」\n]{1,80})[”\"“»」]\W*$"
+_TITLE_ELSEWHERE = (
+    r"(?<=[.!?。।\n])\s*[^.!?。।:：\n“\"„«「]{4,80}[:：]"
+    r"\s*[*_]{0,2}[“\"„«「]\s?([^.!?。।”\"“»」\n]{1,80})[”\"“»」]\W*$"
 )
 """The same in any language: the last sentence ends in a few quoted words."""
 
@@ -184,7 +184,7 @@ def summary_in(answer: str) -> str:
 
 def _title(answer: str) -> re.Match[str] | None:
     plain = answer.replace("’", "'")
-    return _TITLE.search(plain) or _TITLE_ELSEWHERE.search(plain)
+    return re.search(_TITLE, plain, re.IGNORECASE) or re.search(_TITLE_ELSEWHERE, plain)
 
 
 def part_of_day(hour: int) -> str:
@@ -206,6 +206,7 @@ def standing(practice: Practice, said: Sequence[str]) -> PracticeChanged:
         step=practice.step_index(done) + 1,
         steps=len(practice.steps),
         opening=practice.opening(days.now().hour),
+        icon=practice.icon,
         purpose=step.purpose,
         is_over=done > len(practice.steps),
     )
@@ -226,8 +227,13 @@ def load_practices(own: Path | None = None, code: str = "") -> tuple[Practice, .
 
 def find_practice(name: str, own: Path | None = None, code: str = "") -> Practice:
     """The practice called `name`, or the first one (open reflection) where there is none of that name."""
-    practices = load_practices(own, code)
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
+    folder = own or find_home().config / "practices"
+    if re.fullmatch(r"[a-z-]{1,40}", wanted) and not practice_files(folder):
+        for place in (resources() / "practices" / (code or language()), resources() / "practices"):
+            with suppress(OSError, ValueError):  # one of ours, which need not wait for the others
+                return parse_practice(read_text(place / f"{wanted}.md"), wanted)
+    practices = load_practices(own, code)
     return next((practice for practice in practices if practice.name == wanted), practices[0])
 
 

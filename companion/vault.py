@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -166,16 +166,23 @@ class Vault:
         value = json.dumps({"key": key.reveal(), "origin": origin})
         await self._write(_account(provider), value, this_run_only=this_run_only)
 
-    async def remove(self, provider: str) -> None:
-        """Forgets the key of `provider`; one in the environment stays. Idempotent.
+    async def remove(self, provider: str) -> Callable[[], Awaitable[None]]:
+        """Forgets the key of `provider`; one in the environment stays. Idempotent. What it returns brings the key back.
 
         Raises:
             CompanionError: KEYRING_TIMEOUT, KEYRING_FAILED.
         """
         account = _account(provider)
+        kept, is_of_this_run = await self._read(account), account in self._memory
         if self._backend is not None:
             await self._thread.run(lambda: _change(self._need_backend(), account, None))
         self._memory.pop(account, None)
+
+        async def bring_back() -> None:
+            if kept is not None:
+                await self._write(account, kept, this_run_only=is_of_this_run)
+
+        return bring_back
 
     async def describe(self, provider: str) -> KeyState:
         """What may be shown of the key that would be used first.

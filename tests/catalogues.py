@@ -27,10 +27,10 @@ PACKAGE = ROOT / "companion"
 FOLDER = resources() / "languages"
 MARKERS = ("tr", "mark", "trn", "trc")
 _TABLES: dict[str, tuple[object, ...]] = {
-    "setting": ("label", "help", "unit", "choices", "suggestions"),
+    "setting": ("label", "help", "unit", "choices", "suggestions", "none"),
     "Card": (0, 1, "sentence", "hint"),
     "Keys": ("does",),
-    "PageInfo": ("title", "words"),
+    "PageInfo": ("title",),
     "Spec": ("summary", "summaries"),
     "Verdict": (2, 3, "sentence", "hint"),
 }

@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from companion.errors import CompanionError, Kind
 from companion.log import describe, hide, hold_log, redact, start_log

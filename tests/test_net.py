@@ -16,8 +16,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from companion import bounds as bounds_module
-from companion import net as net_module
+from companion import bounds as bounds_module, net as net_module
 from companion.errors import AIProviderUnavailableError, CompanionError, Kind
 from companion.flow import ChatRequest, Message, Speaker
 from companion.ledger import Cargo, Errand, on_errand

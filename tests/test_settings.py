@@ -8,24 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as trials
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings as trials, strategies as st
 
 from companion.errors import CompanionError, Kind
 from companion.kinds import TURN_ROLES, Role
 from companion.paths import Home
-from companion.settings import (
-    Loaded,
-    Settings,
-    all_fields,
-    changed,
-    describe,
-    load_settings,
-    normalise_base_url,
-    save,
-    value_of,
-)
+from companion.settings import Loaded, Settings, all_fields, changed, describe, load_settings, save, value_of
+from companion.settings.address import normalise_base_url
 
 GOOD = """\
 # my settings

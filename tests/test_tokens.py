@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from companion.calls import JsonSchema, Picture, SoundFile, Tool, ToolCall
 from companion.errors import AIProviderInvalidRequestError

@@ -420,8 +420,21 @@ async def test_memory_is_forgotten_and_the_keyring_is_not_touched(vault: Vault, 
     await vault.put("openai", Secret(CANARY), OPENAI, this_run_only=True)
     assert (await vault.describe("openai")).where == "memory"
     assert shelf.kept == {}
-    await vault.remove("openai")
+    bring_back = await vault.remove("openai")
     assert await vault.get("openai", OPENAI) is None
+    await bring_back()
+    assert (await vault.describe("openai")).where == "memory"
+    assert await vault.get("openai", OPENAI) == Secret(CANARY)
+    assert shelf.kept == {}
+
+
+async def test_a_removed_key_comes_back_for_the_address_it_was_for(vault: Vault, shelf: Shelf) -> None:
+    await vault.put("openai", Secret(CANARY), EVIL)
+    kept = dict(shelf.kept)
+    bring_back = await vault.remove("openai")
+    assert shelf.kept == {}
+    await bring_back()
+    assert shelf.kept == kept
 
 
 async def test_the_memory_vault_keeps_everything_for_this_run() -> None:

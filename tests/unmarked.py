@@ -66,7 +66,6 @@ MEANT = {
     "Activated",
     "Deactivated",
     "the screen is locked",
-    "Hello. This is how I sound when we think something over together.",
     "go on",
     "delete for good",
     "Mini Diary",

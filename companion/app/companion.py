@@ -97,6 +97,7 @@ class Companion(Library):
             memory=lambda: self.recall,
             backups=lambda: self.backing_up,
             home=self.home,
+            take_up=self._live.take_up,
         )
 
     @cached_property

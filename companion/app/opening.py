@@ -53,10 +53,11 @@ class JournalOnDisk:
 
         try:
             state = await self.look()
-        except CompanionError:  # damaged or missing: no passphrase helps
+            if state.is_new:
+                await asyncio.to_thread(try_to_write, self._home.data)
+                return "choose"
+        except CompanionError:  # damaged, missing, or no place for one: no passphrase helps
             return ""
-        if state.is_new:
-            return "choose"
         return "enter" if SlotKind.PASSPHRASE in state.opens_with else ""
 
     async def is_there(self) -> bool:

@@ -13,10 +13,11 @@ import inspect
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -479,14 +480,13 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        address = self._key_address(spec)
-        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
         self._forget_keys()
 
-    async def remove_key(self, name: str) -> None:
+    async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
         vault: Vault = await self._vault()
         try:
-            await vault.remove(registry.find(name).name)
+            return partial(self._bring_back, await vault.remove(registry.find(name).name))
         finally:
             self._forget_keys()
 
@@ -494,14 +494,17 @@ class ProviderPool:
         self._keys = {}  # not emptied: who reads the vault now keeps what it finds there out of the new ones
         self._known.clear()
 
+    async def _bring_back(self, removed: Callable[[], Awaitable[None]]) -> None:
+        await removed()
+        self._forget_keys()
+
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
         return await vault.describe(registry.find(name).name)
 
     def _key_address(self, spec: Spec) -> str:
         """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        settings = self._settings()
-        own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
         return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:

@@ -178,11 +178,6 @@ class Recall:
         async with self._archive.using() as journal:
             await journal.remembering.add(text, now.at, now.offset_s)
 
-    async def keep(self, turn_id: int) -> None:
-        """What was said in this turn is always brought up."""
-        async with self._archive.using() as journal:
-            await journal.remembering.keep(turn_id)
-
     async def pin(self, memory_id: int, is_pinned: bool) -> None:
         async with self._archive.using() as journal:
             await journal.remembering.pin(memory_id, is_pinned)

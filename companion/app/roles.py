@@ -14,8 +14,6 @@ from companion.events import EngineInUse
 from companion.kinds import Role
 from companion.language import tr
 from companion.providers import registry
-from companion.providers.here.models.listing import ModelKind
-from companion.providers.model_names import label_of_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,17 +102,23 @@ def realtime_choice(settings: Settings, spec: Spec) -> RealtimeChoice:
 
 def label_of(full_name: str) -> str:
     """How a person knows "provider/model": by the model where it is asked at an address, else by the provider."""
-    from companion.providers.catalogue import Catalogue
-
     name, _, model = full_name.partition("/")
     try:
         spec = registry.find(name)
     except CompanionError:
+        from companion.providers.model_names import label_of_model
+
         return label_of_model(model) or name
-    if not spec.base_url:
-        return spec.display_name
+    return _label_elsewhere(name, model) or spec.display_name if spec.base_url else spec.display_name
+
+
+def _label_elsewhere(name: str, model: str) -> str:
+    """How a person knows a model that is asked at an address; empty: it has no name."""
+    from companion.providers.catalogue import Catalogue
+    from companion.providers.model_names import label_of_model
+
     entry = Catalogue.load().find(model, name)
-    return entry.label if entry is not None else label_of_model(model) or spec.display_name
+    return entry.label if entry is not None else label_of_model(model)
 
 
 def voice_choice(settings: Settings) -> tuple[str, RealtimeChoice] | None:
@@ -167,8 +171,7 @@ def in_use(settings: Settings, role: Role, found: str = "") -> EngineInUse:
         return EngineInUse(role=role, provider=settings.role(role).active, label=error.message, host="")
     label, host = spec.display_name, _host(address)
     if address:
-        entry = entry_of(settings, role, name)
-        label = entry.label if entry is not None else label_of_model(model_of(settings, role, name)) or label
+        label = _label_elsewhere(name, model_of(settings, role, name)) or label
     elif model := _model_here(settings, role, name, found):
         label = tr("This computer, {model}", model=model)
     return EngineInUse(role=role, provider=name, label=label, host=host)
@@ -189,17 +192,13 @@ def _model_here(settings: Settings, role: Role, name: str, found: str) -> str:
         from companion.providers.here.whisper import label_of as recogniser_label
 
         return recogniser_label(model)
-    return _label_of_local(model, ModelKind.VOICE if role is Role.SPEAKS else ModelKind.MIND)
-
-
-def _label_of_local(model: str, kind: ModelKind) -> str:
-    from companion.providers.here.models import listing
+    from companion.providers.here.models.listing import ModelKind, find
     from companion.providers.here.voices import label_of as voice_label
 
-    listed = listing.find(kind, model)
+    listed = find(ModelKind.VOICE if role is Role.SPEAKS else ModelKind.MIND, model)
     if listed is not None:
         return listed.label
-    return voice_label(model) if kind is ModelKind.VOICE else PurePath(model).name.removesuffix(".gguf")
+    return voice_label(model) if role is Role.SPEAKS else PurePath(model).name.removesuffix(".gguf")
 
 
 def _in_conversation(settings: Settings, role: Role, spec: Spec) -> EngineInUse:

@@ -12,7 +12,7 @@ from companion.errors import CompanionError, Kind
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr
 from companion.providers import registry
-from companion.settings import Settings, block_fields, normalise_base_url, normalise_tcp_address
+from companion.settings import Settings, block_fields
 from companion.settings.tree import is_provider_name, server_fields
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def read_addresses(
     Raises:
         CompanionError: UNSAFE_ADDRESS.
     """
+    from companion.settings.address import normalise_base_url, normalise_tcp_address
+
     found: dict[str, str] = {}
     for each in re.split(r"[\s,;]+", text.strip()):
         address = (

@@ -5,6 +5,7 @@ Belongs to the loop's thread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
@@ -15,7 +16,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import DataSent, Events, MicrophoneTried
 from companion.flow import Audio, Health, SpeakRequest, Transcript
 from companion.kinds import Role, VoiceInfo
-from companion.language import tr
+from companion.language import language, mark, tr
 from companion.ledger import Errand, carried, on_errand
 from companion.log import Secret
 from companion.paths import Home
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from companion.vault import KeyState
 
 ROLES_OF_MODELS = {"hearing": Role.HEARS, "voice": Role.SPEAKS}
-_PREVIEW = "Hello. This is how I sound when we think something over together."
+_PREVIEW = mark("Hello. This is how I sound when we think something over together.")
+_TAG = re.compile(r"([a-z]{2,3})[-_]")
+"""How the name of a voice begins that reads one language."""
 
 
 class SettingsBackend:
@@ -61,6 +64,7 @@ class SettingsBackend:
         memory: what of other days may be brought up.
         backups: of the journal.
         home: whose window opens when the person logs in.
+        take_up: makes hold what another hand changed in the settings file.
     """
 
     def __init__(
@@ -79,7 +83,9 @@ class SettingsBackend:
         memory: Callable[[], Recall],
         backups: Callable[[], BackingUp],
         home: Home,
+        take_up: Callable[[], Awaitable[None]],
     ) -> None:
+        self._take_up = take_up
         self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
@@ -128,6 +134,13 @@ class SettingsBackend:
     def settings(self) -> Settings:
         return self._settings()
 
+    @property
+    def settings_file(self) -> Path:
+        return self._home.settings
+
+    async def take_up(self) -> None:
+        await self._take_up()
+
     async def change(self, changes: Mapping[str, object]) -> None:
         """As `Companion.change`."""
         await self._change(changes)
@@ -159,8 +172,8 @@ class SettingsBackend:
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
         await self._pool.save_key(provider, key, this_run_only=this_run_only)
 
-    async def remove_key(self, provider: str) -> None:
-        await self._pool.remove_key(provider)
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        return await self._pool.remove_key(provider)
 
     async def key_state(self, provider: str) -> KeyState:
         return await self._pool.key_state(provider)
@@ -315,7 +328,9 @@ class SettingsBackend:
 
     async def _preview(self, provider: str, voice: str, speed: float) -> AsyncGenerator[Audio, None]:
         model = self.settings.role(Role.SPEAKS).block(provider).model
-        request = SpeakRequest(text=_PREVIEW, voice=voice, speed=speed, model=model)
+        tag = _TAG.match(voice)
+        text = tr(_PREVIEW) if tag is None or tag[1] == language() else _PREVIEW
+        request = SpeakRequest(text=text, voice=voice, speed=speed, model=model)
         async with self._pool.lent(Role.SPEAKS, provider) as engine:
             errand, asked = Errand(who=engine.spec.display_name), engine.stacked(engine.speak)
             async with opened(lambda it: carried(errand, asked(it)), request) as sound:

@@ -5,14 +5,16 @@ Made without asyncio: the first frame of the window asks whether it is due.
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING
 
-from companion.paths import Home, write_atomically
+from companion.paths import write_atomically
+from companion.places import read_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from companion.paths import Home
 
 PAGES = ("begin", "sound", "microphone", "thinking", "journal")
 """In the order in which they are turned."""
@@ -74,6 +76,8 @@ class Welcome:
         kept = {"done": self.done, "is_over": self._is_over, "uses_provider": self.uses_provider}
         if not self._is_kept:
             return
+        import json  # nothing is kept before the first frame
+
         try:
             write_atomically(self._file, json.dumps(kept).encode())
         except OSError as error:  # it comes once more
@@ -81,11 +85,7 @@ class Welcome:
 
     def _read(self) -> dict[str, object] | None:
         """What was kept; None: nothing, or nothing of use."""
-        try:
-            found = json.loads(self._file.read_bytes()[:_MOST_BYTES])
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return read_notes(self._file, most_bytes=_MOST_BYTES) or None
 
 
 def _is_for_others(source: str) -> bool:

@@ -7,7 +7,6 @@ caller's thread. Without the `echo` extra frames pass as they are and `cancels` 
 
 from __future__ import annotations
 
-import importlib.util
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -43,11 +42,6 @@ LEARNT_TIMES = 30
 LEARNT_AFTER_FRAMES = 3000 // FRAME_MS
 """and so does one that has heard so much, in whatever noise."""
 LONGEST_GAP_S = 2.0
-
-
-def can_cancel() -> bool:
-    """Whether the `echo` extra is installed."""
-    return importlib.util.find_spec("pywebrtc_audio") is not None
 
 
 class _Lasting:

@@ -20,8 +20,7 @@ from __future__ import annotations
 
 def warm() -> None:
     """Reads and compiles the data; blocking, any thread."""
-    from companion.care import help as help_lines
-    from companion.care import network, replies, rules, wording
+    from companion.care import help as help_lines, network, replies, rules, wording
 
     rules.load()
     help_lines.load()

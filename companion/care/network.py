@@ -63,6 +63,10 @@ class Network:
         self._layers = sum(1 for name in numbers if name.endswith("_norm")) - 1
         self._turn = threading.Lock()  # the pieces remember words
 
+    def knows(self, word: str) -> bool:
+        """Whether `word`, in lower case, is one of the vocabulary's own."""
+        return word in self._rank
+
     def read(self, words: str) -> Reading | None:
         """Of plain words (see `words.plain`); None: nothing, or not English, which it never learnt."""
         said = words.split()

@@ -126,12 +126,6 @@ class Finding:
     """The line that matched, for tests and for whoever mends the rules."""
 
 
-def recognise(text: str) -> Finding | None:
-    """The most serious thing that `text` says; None: nothing."""
-    found = findings(text)
-    return found[0] if found else None
-
-
 def findings(said: str) -> list[Finding]:
     """All that `said` says, the most serious first, one of each concern."""
     best, covered = _by_rules(said)

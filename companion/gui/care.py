@@ -11,16 +11,15 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.events import CareEased, CareOffered, Event, ProgramNoted
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.gui.notices import Notice, NoticeBar
 from companion.kinds import Concern
@@ -71,11 +70,17 @@ class CareCard(QFrame):
 
     region_chosen = Signal(str)
     """ISO 3166 code of the country whose help the person wants to see."""
+    closed = Signal()
+    """By the person."""
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = look
         self.setProperty("notice", "care")
+        self.setProperty("help", "care")
+        self.hide()
+
+    def _build(self) -> None:
         self.title = label(tr(_TITLE), "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
         self.quiet = label(tr(_QUIET), "notice-hint", wraps=True)
@@ -90,36 +95,30 @@ class CareCard(QFrame):
         self.close_button.setAccessibleName(tr("Close the help card"))
         self.close_button.setToolTip(tr("Close"))
         self.close_button.setIconSize(QSize(16, 16))
-        look.changed.connect(self._dress)
+        self._look.changed.connect(self._dress)
         self.close_button.clicked.connect(self.hide)
-        words = QVBoxLayout()
-        words.setSpacing(3)
-        self._first = QHBoxLayout()
-        self._first.setSpacing(14)
+        self.close_button.clicked.connect(self.closed)
+        words = in_column(spacing=3)
+        self._first = in_row(spacing=14)
         self._first.addWidget(self.emergency, 1)
         words.addWidget(self.title)
         words.addLayout(self._first)
         words.addWidget(self.line)
         words.addWidget(self.quiet)
         self._country = QWidget()
-        country = QVBoxLayout(self._country)
-        country.setContentsMargins(0, 0, 0, 0)
-        country.setSpacing(8)
-        country.addWidget(self.region_label)
+        country = in_column(self.region_label, inside=self._country, spacing=8, margins=NONE)
         country.addWidget(self.region, 1)
-        self._side = QVBoxLayout()
-        self._side.setSpacing(8)
+        self._side = in_column(spacing=8)
         self._side.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(17, 11, 12, 12)
-        row.setSpacing(14)
+        row = in_row(inside=self, spacing=14, margins=(17, 11, 12, 12))
         row.addLayout(words, 1)
         row.addLayout(self._side)
         self._dress()
-        self.hide()
 
     def offer(self, concern: Concern, shown: Help) -> None:
         """Shows it; the same card again where it is shown already."""
+        if self.layout() is None:  # nobody waits at a start for what is seldom shown
+            self._build()
         was_shown = self.isVisible()
         self.title.setText(tr(_TITLES.get(concern, _TITLE)))
         self._fill(shown)
@@ -171,13 +170,9 @@ class AbovePage(QWidget):
     def __init__(self, card: CareCard, bar: NoticeBar) -> None:
         super().__init__()
         self._card, self._bar = card, bar
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 0, 28, 10)
-        column.setSpacing(8)
-        column.addWidget(card)
-        column.addWidget(bar)
+        in_column(card, bar, inside=self, spacing=8, margins=(28, 0, 28, 10))
         bar.changed.connect(self._show)
-        card.close_button.clicked.connect(self._show)
+        card.closed.connect(self._show)
         self._show()
 
     def follow(self, event: Event) -> None:

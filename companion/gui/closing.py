@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QToolButton, QWidget
 
 from companion.events import ReflectionMarked
 from companion.gui import icons
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.theme import Look
@@ -50,25 +51,17 @@ class ClosingCard(QFrame):
         self.title.setAccessibleName(tr("Title of this reflection"))
         self.title.setPlaceholderText(tr("A title, if you like; otherwise your first words are used"))
         self.mood = MoodRow(look, tr("How are you now?"))
-        top = QHBoxLayout()
-        top.setSpacing(10)
+        top = in_row(spacing=10)
         top.addWidget(self.over, 1)
         top.addWidget(self.another)
         top.addWidget(self.close_button)
         self.title_line = QWidget()
-        line = QHBoxLayout(self.title_line)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(12)
+        line = in_row(inside=self.title_line, spacing=12, margins=NONE)
         above = label(tr("Title"), "soft")
         above.setBuddy(self.title)
         line.addWidget(above)
         line.addWidget(self.title, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 12, 12, 14)
-        column.setSpacing(8)
-        column.addLayout(top)
-        column.addWidget(self.title_line)
-        column.addWidget(self.mood)
+        in_column(top, self.title_line, self.mood, inside=self, spacing=8, margins=(18, 12, 12, 14))
         self.title.editingFinished.connect(self._edited)
         self.title.returnPressed.connect(self.left)
         self.mood.marked.connect(self.marked)

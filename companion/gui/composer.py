@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
+from companion.gui.boxes import in_row
 from companion.gui.clean import breakable, clean_text, unbroken
 from companion.gui.keys import HARMLESS
 from companion.gui.labels import label
@@ -52,9 +53,7 @@ class Composer(QFrame):
         self.field.setPlaceholderText(tr("Or write here"))
         self._cap = label(tr("Enter"), "key")
         self._cap.setToolTip(tr("Enter sends, Shift+Enter begins a new line"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(17, 1, 17, 1)
-        row.setSpacing(12)
+        row = in_row(inside=self, spacing=12, margins=(17, 1, 17, 1))
         row.addWidget(self.field, 1)
         row.addWidget(self._cap, 0, Qt.AlignmentFlag.AlignVCenter)
         self.field.sent.connect(self._send)

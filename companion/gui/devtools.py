@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QStackedWidget,
     QTabBar,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -30,6 +29,7 @@ from companion import tasks
 from companion.events import Event, Events, TurnFinished
 from companion.flow import TurnRecord
 from companion.gui import icons
+from companion.gui.boxes import NONE, in_column
 from companion.gui.devtools_bars import TurnsPane
 from companion.gui.devtools_facts import Happenings, log_tail, task_lines, traffic_lines
 from companion.gui.labels import label
@@ -118,10 +118,7 @@ class EventsPane(QWidget):
         self.shows_words = QCheckBox("Show words")
         self.shows_words.setToolTip("What was said and answered stands in the lines, too")
         self.shows_words.toggled.connect(lambda _: self.refresh())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.shows_words)
+        column = in_column(self.shows_words, inside=self, spacing=4, margins=NONE)
         column.addWidget(self.lines, 1)
 
     def refresh(self) -> None:
@@ -204,10 +201,7 @@ class Devtools(QDockWidget):
         whole = QWidget()
         whole.setProperty("devtools", "true")
         whole.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        column = QVBoxLayout(whole)
-        column.setContentsMargins(12, 4, 12, 12)
-        column.setSpacing(8)
-        column.addWidget(self.tabs)
+        column = in_column(self.tabs, inside=whole, spacing=8, margins=(12, 4, 12, 12))
         column.addWidget(self._stack, 1)
         column.addWidget(self.refusal)
         column.addWidget(self.pretend)

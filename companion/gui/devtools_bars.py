@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.conversation.reply_check import slips_in, spoken_words
 from companion.conversation.timeline import Owner, Spent, Stage, budget, stages, told
 from companion.flow import TurnRecord
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import label
 from companion.gui.theme import Look
 
@@ -187,14 +187,9 @@ class TurnsPane(QWidget):
         self.waterfall = BarList(look, "Stages of the chosen turn")
         self.budget = BarList(look, "Budget of the chosen turn")
         self.nothing = label("Times appear here after the first answer.", "hint", wraps=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.nothing)
+        column = in_column(self.nothing, inside=self, spacing=4, margins=NONE)
         self._parts = QWidget()
-        parts = QVBoxLayout(self._parts)
-        parts.setContentsMargins(0, 0, 0, 0)
-        parts.setSpacing(4)
+        parts = in_column(inside=self._parts, spacing=4, margins=NONE)
         for title, bars in (
             ("Turns, from release to first sound", self.turns),
             ("Stages", self.waterfall),

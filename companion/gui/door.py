@@ -6,7 +6,6 @@ not done: nobody wants a microphone that opens by itself.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import stat
@@ -180,6 +179,8 @@ def _ask_pipe(address: str, line: bytes, wait_s: float) -> str:
 
 def _address(data: Path) -> str:
     """The socket's name: the same for the same folder, by whatever road and from wherever one comes; always short."""
+    import hashlib  # with all of OpenSSL
+
     owner = str(os.getuid()) if hasattr(os, "getuid") else ""
     name = (
         "companion-"

@@ -11,9 +11,10 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
 from companion.days import When
+from companion.gui.boxes import NONE, in_row
 from companion.gui.clean import clean_text
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -45,9 +46,7 @@ class EarlierRow(QWidget):
         self._look, self._today = look, today
         self._passages: list[Earlier] = []
         self.chips: list[QPushButton] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(8)
+        self._row = in_row(inside=self, spacing=8, margins=NONE)
         self._lead = label(tr("Remembering"), "hint")
         self._row.addStretch(1)
         self._row.addWidget(self._lead)

@@ -25,6 +25,8 @@ def step(root: QWidget, *, forward: bool) -> bool:
     if not order:
         return False
     now = QApplication.focusWidget()
+    if now is not None and now is not root and root.isAncestorOf(now) and not now.isVisible():
+        return _give_beside(now, order)
     while now is not None and now not in order and now is not root:
         now = now.parentWidget()
     if now is None or now is root:
@@ -37,9 +39,26 @@ def step(root: QWidget, *, forward: bool) -> bool:
     return True
 
 
+def _give_beside(gone: QWidget, order: list[QWidget]) -> bool:
+    """What had the focus is hidden: the first control of the smallest part of the window in which it was."""
+    around = gone.parentWidget()
+    while around is not None:
+        inside = [each for each in order if around.isAncestorOf(each)]
+        if inside:
+            give(inside[0])
+            return True
+        around = around.parentWidget()
+    return False
+
+
 def give(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.OtherFocusReason) -> None:
     """The focus, and a place in view."""
     widget.setFocus(reason)
+    show(widget)
+
+
+def show(widget: QWidget) -> None:
+    """Scrolls what it lies in, so that it is in view."""
     around = widget.parentWidget()
     while around is not None:
         if isinstance(around, QScrollArea):

@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSlider,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CARDS, Action, CompanionError, Kind
 from companion.events import Trouble
+from companion.gui.boxes import in_column
 from companion.gui.labels import HintLine, label
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.staged import AWAY, HERE
@@ -40,9 +40,7 @@ class Gallery(QWidget):
         super().__init__()
         self._look = look
         self.setProperty("page", "true")
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(28, 28, 28, 28)
-        self._column.setSpacing(14)
+        self._column = in_column(inside=self, spacing=14, margins=(28, 28, 28, 28))
         self._section("The talk button", [self._face(face) for face in Face])
         self._section("Pills", [self._pill(role, engines) for engines in (HERE, AWAY) for role in TURN_ROLES])
         self._section(

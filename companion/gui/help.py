@@ -10,25 +10,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
     QFrame,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion import language
 from companion.gui import markdown
+from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
+from companion.gui.focus import step
 from companion.gui.labels import label
 from companion.gui.reading import ReadingPage
+from companion.gui.search_field import SearchField
 from companion.gui.shortcuts import listed
 from companion.gui.theme import READING_LINE, Look, families
-from companion.language import tr, trc
+from companion.language import tr, trc, trn
 from companion.paths import resources
 
 _LIST_PX = 268
@@ -36,6 +40,22 @@ _HANGS = re.compile(r"\n {2,}(?=\S)")
 """Goes on with an entry of a list."""
 _WRAPS = re.compile(r"(?<=\S)\n(?=[^\s|#-])(?<!\|\n)")
 """Goes on with a paragraph."""
+_SIZE = QSize(860, 620)
+_ABOUT = "help"
+"""Property of a page or a dialog: the topic that is about it; of the settings, "settings:" and the page."""
+_ABOUT_SETTINGS = {
+    "thinking": "models",
+    "hearing": "models",
+    "voice": "models",
+    "talking": "first-steps",
+    "sound": "troubles",
+    "shortcuts": "keys",
+    "journal": "journal",
+    "memory": "memory",
+    "privacy": "what-leaves",
+    "servers": "own-servers",
+}
+"""Topics about pages of the settings; the others are in one of their own."""
 _COMMANDS = re.compile(r"(^```$.*?^```$)", re.MULTILINE | re.DOTALL)
 """Lines that stay as they are."""
 
@@ -77,6 +97,17 @@ def unwrapped(text: str) -> str:
     return "".join(parts)
 
 
+def topic_here() -> str:
+    """The topic about what has the focus; empty: about nothing in particular."""
+    around = QApplication.focusWidget() or QApplication.activeWindow()
+    while around is not None:
+        if about := str(around.property(_ABOUT) or ""):
+            settings, _, page = about.rpartition(":")
+            return _ABOUT_SETTINGS.get(page, settings) if settings else about
+        around = around.parentWidget()
+    return ""
+
+
 class HelpPage(QWidget):
     """One per window.
 
@@ -92,6 +123,8 @@ class HelpPage(QWidget):
         super().__init__(parent)
         self._look, self._talk_key = look, talk_key
         self.setProperty("page", "true")
+        self.search = SearchField(look, tr("Search the help"))
+        self.search.setPlaceholderText(tr("Search"))
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Topics of the help"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -107,6 +140,8 @@ class HelpPage(QWidget):
         self.text.setAccessibleDescription(tr("The chosen topic"))
         self.text.anchorClicked.connect(self._follow)
         self._build()
+        self.search.textChanged.connect(self._look_for)
+        self.search.returnPressed.connect(self.list.setFocus)
         self.list.currentItemChanged.connect(lambda *_: self._show())
         self.list.setCurrentRow(0)
         look.changed.connect(self._dress)
@@ -114,6 +149,7 @@ class HelpPage(QWidget):
 
     def show_topic(self, name: str) -> None:
         """Turns to a text by its name."""
+        self.search.clear()
         for row in range(self.list.count()):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == name:
                 self.list.setCurrentRow(row)
@@ -124,22 +160,17 @@ class HelpPage(QWidget):
 
     def _build(self) -> None:
         self._side = QWidget()
-        left = QVBoxLayout(self._side)
-        left.setContentsMargins(14, 22, 14, 14)
-        left.setSpacing(12)
+        left = in_column(inside=self._side, spacing=12, margins=(14, 22, 14, 14))
         title = label(tr("Help"), "state")
+        title.setProperty("role", "heading")
         title.setContentsMargins(8, 0, 0, 0)
         left.addWidget(title)
+        left.addWidget(self.search)
         left.addWidget(self.list, 1)
         left.addWidget(self.welcome)
         right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 18, 0, 0)
-        column.addWidget(self.text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self._side)
+        in_column(self.text, inside=right, margins=(0, 18, 0, 0))
+        row = in_row(self._side, inside=self, spacing=0, margins=NONE)
         line = QFrame()
         line.setProperty("hairline", "upright")
         row.addWidget(line)
@@ -160,6 +191,29 @@ class HelpPage(QWidget):
         self.text.document().setDefaultStyleSheet(self._sheet())
         self.text.setHtml(markdown.to_html(unwrapped(text)))
         self.text.settle()
+        self._mark()
+
+    def _look_for(self, words: str) -> None:
+        """Only topics with all these words stand in the list; the first word is marked in the one that is read."""
+        wanted = words.casefold().split()
+        found = [all(word in each.text.casefold() for word in wanted) for each in topics()]
+        for row, is_found in enumerate(found):
+            self.list.item(row).setHidden(not is_found)
+        current = self.list.currentItem()
+        if not any(found):
+            self.text.setPlainText(tr("Nothing was found"))
+        elif current is None or current.isHidden():
+            self.list.setCurrentRow(found.index(True))
+        else:
+            self._show()
+        if wanted:
+            announce(self.list, trn("{n} found", "{n} found", sum(found)))
+
+    def _mark(self) -> None:
+        """The first of the words that are looked for, wherever it stands first."""
+        wanted = self.search.text().split()
+        if wanted and self.text.find(wanted[0]):
+            self.text.ensureCursorVisible()
 
     @property
     def _chosen(self) -> str:
@@ -190,3 +244,28 @@ class HelpPage(QWidget):
             f"code {{ font-family: '{families().mono}'; font-size: {body.pointSizeF() * 0.9:.2f}pt; "
             f"color: {look.palette.accent}; }}"
         )
+
+
+class HelpDialog(QDialog):
+    """The same over a dialog that is in front; it goes when it is closed."""
+
+    def __init__(self, look: Look, talk_key: Callable[[], str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(tr("Help"))
+        self.page = HelpPage(look, talk_key)
+        self.page.welcome.hide()
+        in_column(self.page, inside=self, margins=NONE)
+        self.resize(
+            QSize(look.px(_SIZE.width()), look.px(_SIZE.height())).boundedTo(self.screen().availableSize())
+        )
+        self.page.list.setFocus()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return step(self, forward=next)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.page.search.text():
+            self.page.search.clear()
+        else:
+            super().keyPressEvent(event)

@@ -68,14 +68,6 @@ class TalkSettings(Protocol):
     def mode(self) -> str:
         """ "auto", "hold", "tap" or "free" (hands-free)."""
 
-    @property
-    def tap_ms(self) -> int:
-        """A press shorter than this goes on listening until the next press."""
-
-    @property
-    def review_before_sending(self) -> bool:
-        """The words heard wait in the text field until the person sends them."""
-
 
 class PracticeSettings(Protocol):
     @property

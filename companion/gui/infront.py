@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 
 class InFront(QObject):
-    """Tells `changed` the dialog that is in front, None for none. A dialog stays in front while another program is."""
+    """Tells `changed` the dialog that is in front, None for none. A dialog stays in front while another program is.
 
-    def __init__(self, changed: Callable[[QDialog | None], None], parent: QObject) -> None:
+    Args:
+        arrived: is given a dialog that nobody has added: one that chooses a file, or help over another.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[QDialog | None], None],
+        arrived: Callable[[QDialog], None],
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
-        self._changed = changed
+        self._changed, self._arrived = changed, arrived
         self._dialog: QDialog | None = None
         self._dialogs: list[QDialog] = []
         app = QApplication.instance()
@@ -30,8 +39,16 @@ class InFront(QObject):
         dialog.installEventFilter(self)
 
     def remove(self, dialog: QDialog) -> None:
-        self._dialogs.remove(dialog)
+        if dialog in self._dialogs:
+            self._dialogs.remove(dialog)
         self.look()
+
+    def _take_in(self, dialog: QDialog) -> None:
+        """Until it is over: most of these are made anew each time."""
+        self.add(dialog)
+        dialog.finished.connect(lambda _: self.remove(dialog))
+        dialog.destroyed.connect(lambda: self.remove(dialog))
+        self._arrived(dialog)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
@@ -41,6 +58,8 @@ class InFront(QObject):
     def look(self) -> None:
         """Compares what was in front with what is."""
         active = QApplication.activeWindow()
+        if isinstance(active, QDialog) and active not in self._dialogs:
+            self._take_in(active)
         shown = [dialog for dialog in self._dialogs if dialog.isVisible()]
         before = self._dialog
         if before not in shown or active is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QApplication, QDialog
 
 from companion.errors import Action
 from companion.events import Phase
@@ -39,7 +39,7 @@ class Keyboard:
             window,
             {
                 "settings": lambda: window.settings_requested.emit(""),
-                "help": lambda: window.show_page("help"),
+                "help": self.help,
                 "new": window.begin_anew,
                 "private": window.rail.buttons["private"].click,
                 "journal": lambda: window.show_page("journal" if window.shows_talk else "talk"),
@@ -75,21 +75,39 @@ class Keyboard:
             self._host.read_on()
             self._window.status.show_note(tr("The voice is silent; the answer goes on"))
 
+    def help(self) -> None:
+        """The topic about what one is at; over a dialog in a window of its own."""
+        from companion.gui.help import HelpDialog, topic_here
+
+        window, front, topic = self._window, QApplication.activeWindow(), topic_here()
+        if isinstance(front, HelpDialog):
+            return
+        if not isinstance(front, QDialog):
+            window.activateWindow()
+            window.show_page("help")
+            page = window.pages.help
+        else:
+            dialog = HelpDialog(window.look, lambda: self._host.settings.talk.key, front)
+            page = dialog.page
+            page.link_followed.connect(window.pages.link_followed)
+            page.link_followed.connect(dialog.close)
+            bind(dialog, {"close": dialog.close})
+            dialog.open()
+        if topic:
+            page.show_topic(topic)
+
     def escape(self) -> None:
         """Ends the nearest thing that can be ended: a search, a take, an answer, a card, a page."""
         window, host = self._window, self._host
-        field = QApplication.focusWidget()
         if window.welcome is not None and window.shows_welcome:
             window.welcome.escape()
         elif window.phase is not Phase.READY:
             host.cancel()
         elif window.pages.escape():
             pass  # an editor or a search is closed
-        elif isinstance(field, QLineEdit) and field.isClearButtonEnabled() and field.text():  # a search
-            field.clear()
         elif not window.shows_talk:
             host.cancel()  # a recording that is played
-            window.show_page("talk")
+            window.show_page(window.pages.back)
         elif window.page.area.composer.take_back_offer():
             host.forget_draft()
             window.status.show_note(tr("Thrown away; nothing was sent"))

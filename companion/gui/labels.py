@@ -6,12 +6,14 @@ import re
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout, QTextOption
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from companion.gui.boxes import NONE, in_row
 
 AIRY = 1.3
 """Height of a line of reading text in cards and leads, times what its font asks for."""
 _MOST_KEPT = 16
-_CAP = re.compile(r"\[([^\]]+)\]")
+_PART = r"(\[[^\]]+\])"
 
 
 def label(text: str, kind: str, parent: QWidget | None = None, *, wraps: bool = False) -> QLabel:
@@ -22,6 +24,31 @@ def label(text: str, kind: str, parent: QWidget | None = None, *, wraps: bool = 
     result.setWordWrap(wraps)
     result.setText(text)
     return result
+
+
+def dress(widget: QWidget, **properties: str) -> None:
+    """Sets properties the style sheet looks at, and lets it look again."""
+    if all(widget.property(name) == value for name, value in properties.items()):
+        return
+    for name, value in properties.items():
+        widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def text_label(text: str, kind: str, *, fills: bool = False) -> QLabel:
+    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet); `fills`: it takes the rest of its line."""
+    made = label(text, kind, wraps=True)
+    if fills:
+        fill(made)
+    return made
+
+
+def fill(widget: QWidget) -> None:
+    """It takes the rest of its line."""
+    policy = widget.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
+    widget.setSizePolicy(policy)
 
 
 class ReadingLabel(QLabel):
@@ -68,7 +95,9 @@ class ReadingLabel(QLabel):
         if len(self._kept) > _MOST_KEPT:
             self._kept.clear()
         layout = QTextLayout(self.text(), self.font())
-        option = QTextOption(QStyle.visualAlignment(self.layoutDirection(), self.alignment()))
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
+        option = QTextOption(side)
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTextDirection(self.layoutDirection())
         layout.setTextOption(option)
@@ -91,9 +120,7 @@ class HintLine(QWidget):
         self._kind = kind
         self._text = ""
         self._parts: list[QLabel] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(4)
+        self._row = in_row(inside=self, spacing=4, margins=NONE)
 
     @property
     def text(self) -> str:
@@ -104,8 +131,8 @@ class HintLine(QWidget):
         if text == self._text:
             return
         self._text = text
-        parts = [part for part in re.split(r"(\[[^\]]+\])", text) if part.strip()]
-        kinds = ["key" if _CAP.fullmatch(part) else self._kind for part in parts]
+        parts = [part for part in re.split(_PART, text) if part.strip()]
+        kinds = ["key" if part.startswith("[") and part.endswith("]") else self._kind for part in parts]
         if kinds != [part.property("type") for part in self._parts]:
             self._replace(kinds)
         for shown, part in zip(self._parts, parts, strict=True):

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 
 from companion.errors import CompanionError, Kind
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import in_column
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.language import mark, tr
@@ -57,6 +58,7 @@ class LockedPage(QWidget):
         if self.field.text() or self.is_trying:
             return  # somebody is at it
         self.message.setText(tr(_TEXTS.get(opens_with, _TEXTS["keyring"])))
+        announce(self, f"{self.sentence.text()}. {self.message.text()}")
         self.field.setVisible(opens_with == "passphrase")
         self._say("")
         self._dress()
@@ -105,8 +107,7 @@ class LockedPage(QWidget):
         self.button.setAutoDefault(True)
         self.button.clicked.connect(self.try_it)
         middle = Qt.AlignmentFlag.AlignHCenter
-        column = QVBoxLayout(self)
-        column.setSpacing(12)
+        column = in_column(inside=self, spacing=12)
         column.addStretch(3)
         for part in (self._picture, self.sentence, self.message):
             part.setAlignment(middle)

@@ -16,10 +16,10 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.kinds import mood_name
 from companion.language import tr
@@ -114,9 +114,7 @@ class MoodRow(QWidget):
         self.word.setMaxLength(_LONGEST_WORD)
         self.word.editingFinished.connect(self._tell)
         self.word.returnPressed.connect(self.left)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column = in_column(inside=self, spacing=4, margins=NONE)
         column.addWidget(self.question, 0, Qt.AlignmentFlag.AlignHCenter)
         self._ends = QHBoxLayout()
         """Where the ends are named, in large letters: below the marks."""
@@ -147,8 +145,7 @@ class MoodRow(QWidget):
             self.word.setText(word)
 
     def _build_marks(self) -> QHBoxLayout:
-        row = self._row = QHBoxLayout()
-        row.setSpacing(6)
+        row = self._row = in_row(spacing=6)
         row.addStretch(1)
         for mood, mark in self.marks.items():
             row.addWidget(mark)

@@ -12,12 +12,10 @@ from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,6 +23,7 @@ from companion.errors import Action, Kind
 from companion.frozen import Frozen
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.clean import clean_text
 from companion.gui.keys import GO_ON_KEY, key_name
 from companion.gui.labels import label
@@ -76,6 +75,22 @@ _WITHOUT_WORDS = frozenset(
 """Nothing was said that could wait."""
 
 
+_PICTURES = (
+    ("slept", "moon"),
+    ("microphone", "microphone"),
+    ("hear", "microphone"),
+    ("take", "microphone"),
+    ("speaker", "speaker"),
+    ("voice", "speaker"),
+    ("audio", "speaker"),
+    ("key", "key"),
+    ("passphrase", "key"),
+    ("journal", "book"),
+    ("settings", "settings"),
+)
+"""By a word in the name of a kind of trouble."""
+
+
 class Notice(Frozen):
     """What the banner says."""
 
@@ -118,13 +133,19 @@ class Notice(Frozen):
             hint=hint,
             buttons=buttons,
             tone="plain" if error.kind is Kind.SLEPT else "warn",
-            icon="moon" if error.kind is Kind.SLEPT else "cloud",
+            icon=_picture(error.kind, trouble.role),
             is_about_turn=trouble.turn is not None,
             stops_turn=trouble.turn is not None
             and error.kind not in _WITHOUT_WORDS
             and trouble.role is not None
             and trouble.role is not Role.SPEAKS,
         )
+
+
+def _picture(kind: Kind, role: Role | None) -> str:
+    """What a trouble is about, at a glance; a cloud is somebody else's service."""
+    named = next((icon for word, icon in _PICTURES if word in kind.value), "")
+    return named or ("cloud" if role is not None else "notice")
 
 
 class NoticeBar(QWidget):
@@ -138,9 +159,7 @@ class NoticeBar(QWidget):
         self._notices: dict[tuple[str, Role | None], Notice] = {}
         self.cards: list[NoticeCard] = []
         """What is shown, the newest first."""
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(8)
+        self._column = in_column(inside=self, spacing=8, margins=NONE)
         look.changed.connect(self._show)
         self.hide()
 
@@ -228,6 +247,8 @@ class NoticeBar(QWidget):
         return notice.role is not None and len(same) > 1
 
 
+_LEAST_PX = 34
+"""Of a card's words: no card is lower, buttons or not."""
 _LEAST_LINE = 24
 """Letters of a card's words beside its buttons."""
 
@@ -246,6 +267,7 @@ class NoticeCard(QFrame):
     ) -> None:
         super().__init__()
         self.setProperty("notice", notice.tone)
+        self.setProperty("help", "troubles")
         tone = look.colour("warn" if notice.tone == "warn" else "accent")
         role = f"{tr(_ROLES[notice.role])}: " if says_role and notice.role in _ROLES else ""
         sentence = label(f"{role}{notice.sentence}", "notice-sentence", wraps=True)
@@ -263,15 +285,11 @@ class NoticeCard(QFrame):
         self.close_button.setIcon(icons.icon("close", tone, 16))
         self.close_button.setIconSize(QSize(16, 16))
         self.close_button.clicked.connect(lambda: close(notice))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(17, 9, 12, 9)
-        row.setSpacing(12)
-        row.addWidget(picture)
+        row = in_row(picture, inside=self, spacing=12, margins=(17, 9, 12, 9))
         self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._body.setSpacing(12)
         self._body.addWidget(_Words(sentence, self.hint), 1)
-        self._answers = QHBoxLayout()
-        self._answers.setSpacing(12)
+        self._answers = in_row(spacing=12)
         self._body.addLayout(self._answers)
         row.addLayout(self._body, 1)
         self.buttons: list[QPushButton] = []
@@ -317,15 +335,15 @@ class _Words(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         if self._fits(width):
-            return max(self._sentence.sizeHint().height(), self._hint.sizeHint().height(), 34)
-        return max(34, self._sentence.heightForWidth(width) + self._hint.heightForWidth(width))
+            return max(self._sentence.fontMetrics().height(), _LEAST_PX)
+        return max(_LEAST_PX, self._sentence.heightForWidth(width) + self._hint.heightForWidth(width))
 
     def sizeHint(self) -> QSize:
         width = max(self.width(), 200)
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 34)
+        return QSize(160, _LEAST_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide, high = self.width(), self.height()

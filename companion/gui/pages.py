@@ -36,6 +36,8 @@ class Pages(QStackedWidget):
         self._look, self._host, self._talk = look, host, talk
         self.shown = "talk"
         """The page that was turned to last."""
+        self._before = "talk"
+        """The page from which somebody turned to the help."""
         self.is_locked = False
         """Nothing but the locked page is to be shown."""
         self.addWidget(talk)
@@ -44,10 +46,17 @@ class Pages(QStackedWidget):
     def shows_talk(self) -> bool:
         return self.currentWidget() is self._talk
 
+    @property
+    def back(self) -> str:
+        """The page that Escape leads to."""
+        return self._before if self.shown == "help" else "talk"
+
     def turn_to(self, page: str) -> None:
         """ "journal", "insights", "practices" or "help"; anything else is the talk side."""
         if "practices" in self.__dict__ and self.currentWidget() is self.practices:
             self.practices.leave()
+        if page == "help" != self.shown:
+            self._before = self.shown
         self.shown = page
         if page == "journal":
             self._show(self.journal, self.journal)
@@ -157,6 +166,9 @@ class Pages(QStackedWidget):
 
     def escape(self) -> bool:
         """Leaves what is open on the page that is shown; False: nothing is."""
+        if "help" in self.__dict__ and self.currentWidget() is self.help and self.help.search.text():
+            self.help.search.clear()
+            return True
         return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
 
     def open_day(self, day: date) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from companion.errors import CompanionError
-from companion.gui.settings.form import dress, text_label
+from companion.gui.boxes import NONE, in_column
+from companion.gui.labels import dress, text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr
 from companion.tasks import spawn
@@ -52,9 +53,7 @@ class PassphraseForm(QWidget):
     def __init__(self, purpose: str, use: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()
         self._purpose, self._use = purpose, use
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
+        column = in_column(inside=self, spacing=12, margins=NONE)
         self.field = self._field(tr("Passphrase"))
         column.addWidget(self.field)
         self.again = self._field(tr("Type it again"))
@@ -122,12 +121,15 @@ class PassphraseDialog(QDialog):
         super().__init__(parent)
         title, text, button = map(tr, _TEXTS[purpose])
         self.setWindowTitle(title)
+        self.setProperty("help", "journal")
         self.setMinimumWidth(look.px(460))
-        column = self._column = QVBoxLayout(self)
-        column.setContentsMargins(28, 26, 28, 22)
-        column.setSpacing(12)
-        column.addWidget(text_label(title, "title"))
-        column.addWidget(text_label(text, "soft"))
+        column = self._column = in_column(
+            text_label(title, "title"),
+            text_label(text, "soft"),
+            inside=self,
+            spacing=12,
+            margins=(28, 26, 28, 22),
+        )
         self.form = PassphraseForm(purpose, use)
         column.addWidget(self.form)
         row = QHBoxLayout()

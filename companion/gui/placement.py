@@ -6,7 +6,6 @@ screen by the width of its frame at every start. `placed` decides without any sc
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -85,6 +84,8 @@ def remember(window: QWidget, file: Path | None) -> None:
         "state": _FULL_SCREEN if window.isFullScreen() else _MAXIMISED if window.isMaximized() else "",
     }
     if kept != _read(file):
+        import json  # not before the first frame
+
         with suppress(OSError):
             write_atomically(file, json.dumps(kept).encode())
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
 
 from companion.gui import icons
+from companion.gui.announce import announce
+from companion.gui.boxes import in_column
 from companion.gui.keys import key_name
 from companion.gui.labels import label
 from companion.language import tr
@@ -34,9 +36,7 @@ class Rail(QWidget):
         self._look = look
         self.setProperty("rail", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(4, 18, 4, 18)
-        self._column.setSpacing(6)
+        self._column = in_column(inside=self, spacing=6, margins=(4, 18, 4, 18))
         self._pages = QButtonGroup(self)
         self._pages.setExclusive(True)
         self.buttons: dict[str, QToolButton] = {}
@@ -47,6 +47,7 @@ class Rail(QWidget):
         self._column.addStretch(1)
         private = self._button("private", "private", tr("Private reflection"), "Ctrl+Shift+N")
         private.setCheckable(True)
+        private.setAccessibleDescription(tr("Off"))
         private.clicked.connect(self.private_wanted)
         self._column.addWidget(private, 0, Qt.AlignmentFlag.AlignHCenter)
         self.private = label(tr("Nothing is kept"), "caption", wraps=True)
@@ -79,10 +80,11 @@ class Rail(QWidget):
 
     def show_private(self, *, is_private: bool) -> None:
         """Nothing of what is said is kept; seen on every page."""
-        self.buttons["private"].setChecked(is_private)
-        self.buttons["private"].setAccessibleDescription(
-            tr("On: nothing is kept") if is_private else tr("Off")
-        )
+        button, stands = self.buttons["private"], tr("On: nothing is kept") if is_private else tr("Off")
+        button.setChecked(is_private)
+        if stands != button.accessibleDescription():
+            button.setAccessibleDescription(stands)
+            announce(button, f"{button.accessibleName()}. {stands}")
         self.private.setVisible(is_private)
 
     def _button(self, page: str, icon: str, name: str, keys: str) -> QToolButton:

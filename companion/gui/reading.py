@@ -6,7 +6,7 @@ its coming and going never changes the width of the column.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QMargins, QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import (
     QFocusEvent,
     QImage,
@@ -35,8 +35,6 @@ _OVERLAP_PX = 36
 """What stays of a page when another one is turned to."""
 PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 _NO_KEY = Qt.KeyboardModifier.NoModifier
-_JUMP_PX = 8
-"""Room above the way back, and below it."""
 _INNER_PX = 4
 """Room inside the view for what reaches over a letter's box."""
 
@@ -80,6 +78,8 @@ class ReadingPage(QTextBrowser):
         self.jump.setToolTip(key_name(NOW_KEY))
         self.jump.clicked.connect(self.jump_to_now)
         self.jump.hide()
+        self._jump_at = QPoint()
+        """Its right edge and its middle."""
         own = self.verticalScrollBar()
         own.rangeChanged.connect(self._range_changed)
         own.valueChanged.connect(self._scrolled)
@@ -126,13 +126,7 @@ class ReadingPage(QTextBrowser):
     def turn_page(self, key: int) -> None:
         """Up or down, so that the last line is seen again."""
         own, step = self.verticalScrollBar(), self.viewport().height() - self._look.px(_OVERLAP_PX)
-        if key == Qt.Key.Key_PageDown:
-            own.setValue(own.value() + step)
-        else:
-            strip = (
-                self.jump.sizeHint().height() + _JUMP_PX if self.follows else 0
-            )  # the way back will take it
-            own.setValue(own.value() - max(step - strip, 1))
+        own.setValue(own.value() + max(1, step) * (1 if key == Qt.Key.Key_PageDown else -1))
 
     def settle(self) -> None:
         """Centres the column and lets a short script stand at the bottom."""
@@ -146,7 +140,7 @@ class ReadingPage(QTextBrowser):
             self._set_margins(left, self.viewportMargins().top(), max(0, wide - column - left))
             above = max(0, high - int(self.document().size().height() + 0.999))
         self._set_margins(left, above, max(0, wide - column - left))
-        self.bar.setGeometry(wide - 12, 4, 10, max(0, high - 8))
+        self.bar.setGeometry(2 if self.isRightToLeft() else wide - 12, 4, 10, max(0, high - 8))
         self.bar.raise_()
         self._show_jump()
 
@@ -174,6 +168,18 @@ class ReadingPage(QTextBrowser):
     def leave_now(self) -> None:
         """The person wants the end, where nothing sounds."""
 
+    def see(self, place: int, offset: int) -> None:
+        """What sounds now is in view where that is followed, else the letter at `place`, so far below the upper edge."""
+        own = self.verticalScrollBar()
+        if self.follows:
+            self._follow(own.maximum())
+            return
+        cursor = self.textCursor()
+        cursor.setPosition(max(0, min(place, self.document().characterCount() - 1)))
+        self._moves = True
+        own.setValue(own.value() + self.cursorRect(cursor).top() - offset)
+        self._moves = False
+
     def _follow(self, end: int) -> None:
         own, place = self.verticalScrollBar(), end
         if (now := self.now()) is not None:
@@ -185,26 +191,25 @@ class ReadingPage(QTextBrowser):
         self._moves = False
         self._show_jump()
 
+    def place_jump(self, right: int, middle: int) -> None:
+        """Where the way back is, in the page that holds it: words are not covered."""
+        self._jump_at = QPoint(right, middle)
+        self._show_jump()
+
     def _show_jump(self) -> None:
         is_away = self._from_below and not self.follows and self.verticalScrollBar().maximum() > 0
         if is_away:
-            self.jump.adjustSize()
-            self.jump.move(
-                (self.width() - self.jump.width()) // 2, self.height() - self.jump.height() - _JUMP_PX
-            )
+            size = self.jump.sizeHint()
+            self.jump.setGeometry(QRect(self._jump_at - QPoint(size.width(), size.height() // 2), size))
             self.jump.raise_()
         if is_away and self.jump.isHidden() and self.isVisible():
             announce(self, tr("{keys} leads back to what is said now", keys=key_name(NOW_KEY)))
         self.jump.setVisible(is_away)
-        margins = self.viewportMargins()
-        self._set_margins(margins.left(), margins.top(), margins.right())
 
     def _set_margins(self, left: int, above: int, right: int) -> None:
-        """The way back has a strip of its own and covers no words."""
-        below = 0 if self.jump.isHidden() else self.jump.height() + _JUMP_PX
-        wanted = QMargins(left, above, right, below)
-        if self.viewportMargins() != wanted:
-            self.setViewportMargins(wanted)
+        margins = self.viewportMargins()
+        if (margins.left(), margins.top(), margins.right()) != (left, above, right):
+            self.setViewportMargins(left, above, right, 0)
         if self.document().textWidth() != self.viewport().width():
             self.document().setTextWidth(self.viewport().width())
 

@@ -14,9 +14,9 @@ from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleIn
 from PySide6.QtWidgets import QAbstractButton, QAccessibleWidget, QLabel
 
 _ROLE = "role"
-"""Property of a button that has another role than Qt thinks: it stands for a page, or is one of several choices."""
-_HEADINGS = frozenset({"title", "heading", "bar-title", "opening"})
-"""Types of labels that head what follows."""
+"""Property of what has another role than Qt thinks."""
+_HEADINGS = frozenset({"title", "bar-title", "opening"})
+"""Types of labels that head what follows; one of another type has the role "heading"."""
 _OF_BUTTONS = {"tab": QAccessible.Role.PageTab, "choice": QAccessible.Role.RadioButton}
 
 
@@ -69,8 +69,9 @@ def _made(_: str, thing: QObject) -> QAccessibleInterface | None:
     if isinstance(thing, QAbstractButton):
         role = _OF_BUTTONS.get(thing.property(_ROLE))
         return None if role is None else _Button(thing, role)
-    if isinstance(thing, QLabel) and thing.property("type") in _HEADINGS:
-        return _Heading(thing)
+    if isinstance(thing, QLabel):
+        is_heading = thing.property("type") in _HEADINGS or thing.property(_ROLE) == "heading"
+        return _Heading(thing) if is_heading else None
     return None
 
 

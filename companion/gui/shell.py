@@ -68,7 +68,7 @@ class Shell:
         self.window.turned.connect(self._page_turned)
         self.window.pages.import_wanted.connect(self.open_import)
         self.window.pages.export_wanted.connect(self.open_export)
-        self._front = InFront(self._front_changed, self.window)
+        self._front = InFront(self._front_changed, self._show_microphone, self.window)
         self.window.text_size_wanted.connect(self._change_text_size)
         self.window.captions_wanted.connect(self._switch_captions)
         self.window.pages.welcome_wanted.connect(self.show_welcome)
@@ -301,9 +301,12 @@ class Shell:
 
     def _take_in(self, dialog: QDialog) -> None:
         """A dialog shows whether the microphone is open, and hands-free mode does not listen while it is in front."""
-        SignOn(self.window.microphone, self.window.look, dialog)
+        self._show_microphone(dialog)
         bind(dialog, {"close": dialog.close})
         self._front.add(dialog)
+
+    def _show_microphone(self, dialog: QDialog) -> None:
+        SignOn(self.window.microphone, self.window.look, dialog)
 
     def _front_changed(self, dialog: QDialog | None) -> None:
         self._pause(_DIALOG, is_paused=dialog is not None)

@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import label
 from companion.gui.theme import Look
 from companion.language import mark, tr
@@ -73,6 +73,7 @@ class SpareKeyDialog(QDialog):
         super().__init__(parent)
         self._words, self._is_same, self._keep = words, is_same, keep
         self.setWindowTitle(tr("Eight words for your journal"))
+        self.setProperty("help", "journal")
         self.setMinimumWidth(look.px(520))
         self.field = QLineEdit()
         self.fault = label("", "warn", wraps=True)
@@ -81,10 +82,12 @@ class SpareKeyDialog(QDialog):
         self._steps = QStackedWidget()
         self._steps.addWidget(self._shown_step(look))
         self._steps.addWidget(self._typed_step())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 26, 28, 22)
-        column.setSpacing(14)
-        column.addWidget(label(tr("Eight words that open your journal"), "title", wraps=True))
+        column = in_column(
+            label(tr("Eight words that open your journal"), "title", wraps=True),
+            inside=self,
+            spacing=14,
+            margins=(28, 26, 28, 22),
+        )
         column.addWidget(self._steps, 1)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -99,9 +102,7 @@ class SpareKeyDialog(QDialog):
 
     def _shown_step(self, look: Look) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
+        column = in_column(inside=page, spacing=14, margins=NONE)
         why = label(tr(_WHY), "soft", wraps=True)
         why.setMinimumHeight(why.heightForWidth(look.px(464)))
         column.addWidget(why)
@@ -131,10 +132,7 @@ class SpareKeyDialog(QDialog):
 
     def _typed_step(self) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
-        column.addWidget(label(tr(_BACK), "soft", wraps=True))
+        column = in_column(label(tr(_BACK), "soft", wraps=True), inside=page, spacing=14, margins=NONE)
         self.field.setAccessibleName(tr("The eight words"))
         self.field.returnPressed.connect(self._go_on)
         column.addWidget(self.field)

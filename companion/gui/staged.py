@@ -80,8 +80,6 @@ class StagedAppearance:
 class StagedTalk:
     key: str = "Space"
     mode: str = "auto"
-    tap_ms: int = 250
-    review_before_sending: bool = False
 
 
 @dataclass(slots=True)

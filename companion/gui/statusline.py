@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from companion import days
 from companion.events import BackupsLooked, DataSent, Event, Mark, Note, Phase
 from companion.gui import icons
+from companion.gui.announce import announce
+from companion.gui.boxes import in_row
 from companion.gui.labels import label
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
@@ -65,11 +67,7 @@ class StatusLine(QWidget):
         self._standing = self._waiting = self._budget = self._budget_tip = self._tip = ""
         self.setProperty("statusline", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(28, 0, 28, 0)
-        row.setSpacing(4)
-        row.addWidget(self._icon)
-        row.addWidget(self.kept)
+        row = in_row(self._icon, self.kept, inside=self, spacing=4, margins=(28, 0, 28, 0))
         row.addStretch(1)
         row.addWidget(self.note)
         row.addWidget(self.cost)
@@ -169,10 +167,11 @@ class StatusLine(QWidget):
         return ""
 
     def show_note(self, text: str) -> None:
-        """A remark that goes by itself."""
+        """A remark that goes by itself; read aloud once."""
+        announce(self.note, text)
         self._note_text = text
-        self._fit()
         self._back.start()
+        self._fit()
 
     def begin_turn(self) -> None:
         self._marks.clear()
@@ -228,14 +227,23 @@ class StatusLine(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Where both sides have no room, the right one gives way; backups are told even where little else is."""
+        """Where both sides have no room, the right one gives way, but for a remark that goes by itself.
+
+        Backups are told even where little else is.
+        """
         metrics = QFontMetrics(self._look.font("caption"))
+        noted = metrics.horizontalAdvance(self._note_text)
         cost = self.cost.sizeHint().width() if self.cost.isVisibleTo(self) else 0
         whole = self.width() - 2 * 28 - 30 - cost
         kept = self._kept_text if metrics.horizontalAdvance(self._kept_text) <= whole else self._kept_short
+        if self._back.isActive() or self._waiting:
+            sides = (kept, self._kept_short, "")
+            kept = next((each for each in sides if metrics.horizontalAdvance(each) + noted <= whole), "")
         room = whole - metrics.horizontalAdvance(kept)
         self.kept.setText(kept)
         self.note.setText(metrics.elidedText(self._note_text, Qt.TextElideMode.ElideRight, max(room, 0)))
+        self.note.setAccessibleName(self._note_text)
+        self._show_tip()
 
     def _show_right(self) -> None:
         self._back.stop()
@@ -252,7 +260,8 @@ class StatusLine(QWidget):
         self._show_tip()
 
     def _show_tip(self) -> None:
-        self.note.setToolTip("\n".join(part for part in (self._tip, *self._sent) if part))
+        cut = self._note_text if self.note.text() != self._note_text else ""
+        self.note.setToolTip("\n".join(part for part in (cut, self._tip, *self._sent) if part))
 
 
 def _duration(seconds: float) -> str:

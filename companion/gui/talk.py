@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QRadialGradient,
     QShowEvent,
 )
 from PySide6.QtWidgets import QAbstractButton, QWidget
@@ -37,6 +36,8 @@ BOX_PX = 152
 _NEAR_PX, _FAR_PX = 54.5, 63.0
 """Rest radii of the two rings; loudness widens them by at most `_SWELL_PX`, so that they touch no words below or above."""
 _SWELL_PX = 4.0
+SMALL = 0.62
+"""Its size on a page that is too low for the words."""
 _QUIET_DB, _LOUD_DB = -55.0, -12.0
 _TURN_S = 2.4
 """One turn of the waiting ring."""
@@ -83,6 +84,7 @@ class TalkButton(QAbstractButton):
         super().__init__(parent)
         self._look = look
         self.face = Face.READY
+        self.size_factor = 1.0
         self._level = 0.0
         self._angle = 0.0
         self._shows_focus = False
@@ -120,12 +122,19 @@ class TalkButton(QAbstractButton):
         self._level += (level - self._level) * (0.7 if level > self._level else 0.35)
         self.update()
 
+    def show_size(self, factor: float) -> None:
+        """Of everything, rings and sign too; 1 is the usual one."""
+        if factor != self.size_factor:
+            self.size_factor = factor
+            self.setFixedSize(self.sizeHint())
+            self.update()
+
     def sizeHint(self) -> QSize:
-        return QSize(BOX_PX, BOX_PX)
+        return QSize(BOX_PX, BOX_PX) * self.size_factor
 
     def hitButton(self, pos: QPoint) -> bool:
         away = QPointF(pos) - QRectF(self.rect()).center()
-        return math.hypot(away.x(), away.y()) <= RADIUS_PX + 2
+        return math.hypot(away.x(), away.y()) <= (RADIUS_PX + 2) * self.size_factor
 
     # -- what a person does ---------------------------------------------------------------------------------
 
@@ -202,7 +211,8 @@ class TalkButton(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        middle = QRectF(self.rect()).center()
+        painter.scale(self.size_factor, self.size_factor)
+        middle = QPointF(BOX_PX / 2, BOX_PX / 2)
         if self.face in _FILLED:
             self._paint_rings(painter, middle)
         if self.face in _WAITING:
@@ -249,6 +259,8 @@ class TalkButton(QAbstractButton):
         painter.drawEllipse(middle, RADIUS_PX - 0.5, RADIUS_PX - 0.5)
 
     def _paint_shadow(self, painter: QPainter, middle: QPointF) -> None:
+        from PySide6.QtGui import QRadialGradient  # with 170 named ones, which the welcome need not wait for
+
         reach = RADIUS_PX + 20
         shadow = QRadialGradient(middle + QPointF(0, 5), reach)
         depth = 40 if self._look.palette.name == "dark" else 14

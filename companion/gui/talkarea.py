@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from companion.events import Phase
+from companion.gui.boxes import NONE, in_row
 from companion.gui.composer import Composer
 from companion.gui.keys import READ_KEY, key_name
 from companion.gui.labels import HintLine, label
-from companion.gui.talk import BOX_PX, RADIUS_PX, Face, TalkButton, face_of
+from companion.gui.talk import RADIUS_PX, SMALL, Face, TalkButton, face_of
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import mark, tr, trc
 
@@ -27,6 +28,8 @@ _CENTRE_PX = 46 + OVERLAP_PX
 """Of the button, which does not grow with the text."""
 _WORDS_PX, _COMPOSER_PX, _EDGE_PX = 35, 56, 26
 """From the lower edge of the button to the middle of the words and to the composer, and from there to the area's end."""
+_BESIDE_PX = 14
+"""Between the state and what the next press does, which stands below where there is no room beside."""
 _WORDS = {
     Face.READY: (mark("Ready"), mark("Hold [{key}] to speak · tap to keep listening")),
     Face.ARMING: (mark("One moment"), mark("the microphone is opening")),
@@ -70,12 +73,10 @@ class TalkArea(QWidget):
         self.words = QWidget(self)
         self.state = label("", "state")
         self.hint = HintLine()
-        row = QHBoxLayout(self.words)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(14)
+        row = self._row = in_row(inside=self.words, margins=NONE)
         row.addStretch(1)
-        row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.state, 0, Qt.AlignmentFlag.AlignCenter)
+        row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
         row.addStretch(1)
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
@@ -88,8 +89,21 @@ class TalkArea(QWidget):
     @property
     def wanted_height(self) -> int:
         """Height for the composer as it is now."""
+        return self._height(self.button.size_factor)
+
+    def fit(self, high: int, least_words_px: int) -> None:
+        """On a page of this height the button is small where the words above would have less room."""
+        self.button.show_size(SMALL if high - self._height(1.0) < least_words_px else 1.0)
+        self._place()
+
+    def _height(self, factor: float) -> int:
         composer = max(46, self.composer.sizeHint().height())
-        return _CENTRE_PX + round(RADIUS_PX) + self._look.px(_COMPOSER_PX) + composer + _EDGE_PX
+        return round(factor * (_CENTRE_PX + RADIUS_PX + _EDGE_PX)) + self._look.px(_COMPOSER_PX) + composer
+
+    @property
+    def centre(self) -> int:
+        """Of the button, from the upper edge."""
+        return self.button.geometry().center().y()
 
     def show_keys(self, talk: str, other: str, *, mode: str) -> None:
         """Names of the talk key, and of the one that also works while writing; how the talk key works."""
@@ -114,6 +128,12 @@ class TalkArea(QWidget):
     def show_trouble(self, is_in_trouble: bool) -> None:
         self._is_in_trouble = is_in_trouble
         self._show()
+
+    def take_focus(self) -> None:
+        """Somebody is back: in the field, if that is where they were writing."""
+        field = self.composer.field
+        is_writing = self.focusWidget() is field and bool(self.composer.draft) and self.composer.isVisible()
+        (field if is_writing else self.button).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def offer(self, text: str) -> None:
         """Words to be read before they are sent: they wait in the composer, which takes the focus when it is back."""
@@ -155,6 +175,7 @@ class TalkArea(QWidget):
         self.hint.show_text(hint.format(key=key, time=time, read=key_name(READ_KEY)))
         self.button.show_face(face)
         self._make_room()
+        self._place()
 
     def _make_room(self) -> None:
         stays = self._phase in _MAY_STAY and (self.composer.has_focus or bool(self.composer.draft))
@@ -189,9 +210,17 @@ class TalkArea(QWidget):
 
     def _place(self) -> None:
         px, wide = self._look.px, self.width()
-        self.button.move((wide - BOX_PX) // 2, _CENTRE_PX - BOX_PX // 2)
-        edge = _CENTRE_PX + round(RADIUS_PX)
+        factor = self.button.size_factor
+        centre = round(_CENTRE_PX * factor)
+        self.button.move((wide - self.button.width()) // 2, centre - self.button.height() // 2)
+        edge = centre + round(RADIUS_PX * factor)
         middle = edge + px(_WORDS_PX)
+        beside = self.state.sizeHint().width() + _BESIDE_PX + self.hint.sizeHint().width()
+        below = beside > wide - 2 * _EDGE_PX
+        self._row.setDirection(
+            QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
+        )
+        self._row.setSpacing(0 if below else _BESIDE_PX)
         tall = self.words.sizeHint().height()
         self.words.setGeometry(0, middle - tall // 2, wide, tall)
         column = min(px(COLUMN_PX), wide - 2 * px(28))

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
 from companion import events as e
 from companion.days import When
+from companion.gui.boxes import in_column
 from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.talkarea import OVERLAP_PX, TalkArea
-from companion.gui.theme import COLUMN_PX, Look
+from companion.gui.theme import COLUMN_PX, READING_LINE, SIZES_PX, Look
 from companion.kinds import Role
 from companion.language import mark, sentence, tr
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from companion.gui.transcript import Script
 
 _LEAST_OPENING_PX = 80
+_LEAST_LINES = 6
+"""So many lines of the companion's words want to be seen at once."""
 _GAP_PX = 10
 """Between the script and the card of a practice that is over."""
 _GOES = {
@@ -99,9 +102,7 @@ class TalkPage(QWidget):
         self.mood.left.connect(self.area.button.setFocus)
         self._asks_mood, self._is_over = True, False
         self._marked: e.ReflectionMarked | None = None
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(28, 0, 28, 0)
-        column.setSpacing(6)
+        column = in_column(inside=inside, spacing=6, margins=(28, 0, 28, 0))
         column.addStretch(1)
         for words in (self.opening, self.how, self.privacy):
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -129,6 +130,7 @@ class TalkPage(QWidget):
         script.setVisible(self._shows_script)
         script.setGeometry(self.welcome.geometry())
         script.stackUnder(self.area)
+        script.jump.setParent(self)
         return script
 
     @cached_property
@@ -314,6 +316,10 @@ class TalkPage(QWidget):
 
     def _place(self) -> None:
         wide, high = self.width(), self.height()
+        self.area.fit(
+            high,
+            round(_LEAST_LINES * READING_LINE * SIZES_PX["told"] * self._look.scale * self._look.captions),
+        )
         area = self.area.wanted_height
         above = max(0, high - area + self._look.px(OVERLAP_PX - 32))
         script = above
@@ -330,9 +336,14 @@ class TalkPage(QWidget):
         if self.has_script:
             self.script.setGeometry(0, 0, wide, script)
         self.welcome.setGeometry(0, 0, wide, above)
-        top = max(high - area, -OVERLAP_PX)  # on a page too low for it the air above the button goes first
+        air = round(OVERLAP_PX * self.area.button.size_factor)
+        top = max(high - area, -air)  # on a page too low for it the air above the button goes first
         self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
+        if self.has_script:
+            column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
+            left, jump = (wide - column) // 2, self.script.jump.sizeHint().width()
+            self.script.place_jump(left + (jump if self.isRightToLeft() else column), top + self.area.centre)
         if self._has_closing:
             self.closing.raise_()
         if self._has_earlier:

@@ -84,6 +84,40 @@ DARK = Palette(
     warn_bg="#2E2717",
 )
 
+SHARP_LIGHT = Palette(
+    name="light",
+    bg="#FFFFFF",
+    surface="#FFFFFF",
+    raised="#FFFFFF",
+    ink="#000000",
+    soft="#1C1E21",
+    faint="#2B2E33",
+    line="#5B6067",
+    accent="#1E4A3D",
+    accent_soft="#D5E6DD",
+    on_accent="#FFFFFF",
+    warm="#7A2E0E",
+    warn="#5A3900",
+    warn_bg="#FFF3D6",
+)
+"""For whoever asks the system for high contrast."""
+SHARP_DARK = Palette(
+    name="dark",
+    bg="#000000",
+    surface="#000000",
+    raised="#101214",
+    ink="#FFFFFF",
+    soft="#E6E8EA",
+    faint="#D0D4D9",
+    line="#8B9097",
+    accent="#B5E3D0",
+    accent_soft="#17352B",
+    on_accent="#000000",
+    warm="#FFC2A3",
+    warn="#FFE0A0",
+    warn_bg="#2B2208",
+)
+
 SIZES_PX = {
     "caption": 12.0,
     "small": 12.5,
@@ -165,20 +199,18 @@ def system_palette() -> Palette:
 
 
 def palette_for(choice: str) -> Palette:
-    """The palette of the setting: "light", "dark", anything else follows the system."""
-    return {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
+    """The palette of "light" or "dark", of the system for anything else; with the contrast the system asks for."""
+    palette = {"light": LIGHT, "dark": DARK}.get(choice) or system_palette()
+    if not wants_contrast():
+        return palette
+    return SHARP_DARK if palette is DARK else SHARP_LIGHT
 
 
-def contrast(one: str, other: str) -> float:
-    """WCAG 2.2 contrast ratio of two colours, 1..21."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def wants_contrast() -> bool:
+    """Whether the person has asked the system for high contrast."""
+    hints = QGuiApplication.styleHints()  # held: what it gives out goes with it
+    preference: object = hints.accessibility().contrastPreference()
+    return preference == Qt.ContrastPreference.HighContrast
 
 
 @cache
@@ -261,7 +293,12 @@ class Look(QObject):
         """Size of the words of a reflection, times their usual one."""
         self.reduced_motion = reduced_motion
         self.palette = palette_for(theme)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+        self._hints = QGuiApplication.styleHints()
+        self._hints.colorSchemeChanged.connect(self._follow_system)
+        self._hints.accessibility().contrastPreferenceChanged.connect(self._follow_system)
+        app = QGuiApplication.instance()
+        assert isinstance(app, QGuiApplication)
+        app.screenAdded.connect(self.changed)  # it may want sharper icons
 
     def choose(self, *, theme: str, font_scale: float, reduced_motion: bool) -> None:
         """Takes the settings as they are now; cheap when nothing changed."""

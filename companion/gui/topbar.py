@@ -21,15 +21,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.gui import icons
+from companion.gui.boxes import in_column, in_row
 from companion.gui.labels import label
 from companion.kinds import Role
 from companion.language import mark, tr
@@ -37,6 +36,7 @@ from companion.language import mark, tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from companion.events import PracticeChanged
     from companion.gui.host import PracticeInfo
     from companion.gui.theme import Look
 
@@ -71,6 +71,8 @@ class Pill(QAbstractButton):
         self._label, self.host = "", ""
         self._is_short = False
         self._longest_px = 0
+        self._name_pt = look.font("small").pointSizeF()
+        """Of the name in a short pill."""
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -96,6 +98,22 @@ class Pill(QAbstractButton):
     def shorten(self, room_px: int | None) -> None:
         """Only the engine's name, in a pill no wider than `room_px`; None: there is room for all of it."""
         self._is_short, self._longest_px = room_px is not None, max(0, (room_px or 0) - 38)
+        self._name_pt = self.least_pt()
+        self._changed()
+
+    def least_pt(self) -> float:
+        """The size in which the name has the room it was given, not below its usual size."""
+        strong = self._look.font("small", weight=QFont.Weight.DemiBold)
+        least = strong.pointSizeF() / self._look.scale
+        while self._is_short and QFontMetricsF(strong).horizontalAdvance(self._label) > self._longest_px:
+            if strong.pointSizeF() * _SMALLER < least:
+                break
+            strong.setPointSizeF(strong.pointSizeF() * _SMALLER)
+        return strong.pointSizeF()
+
+    def set_name(self, size_pt: float) -> None:
+        """Pills beside each other set their names in one size."""
+        self._name_pt = size_pt
         self._changed()
 
     def full_width(self) -> int:
@@ -105,13 +123,10 @@ class Pill(QAbstractButton):
         return QSize(self._width(is_short=self._is_short), self._look.px(30))
 
     def _fonts(self, *, is_short: bool) -> tuple[QFont, QFont]:
-        """Of the role and of the name, which is set smaller where it has no room, down to its usual size."""
+        """Of the role and of the name."""
         plain, strong = self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
-        least = strong.pointSizeF() / self._look.scale
-        while is_short and QFontMetricsF(strong).horizontalAdvance(self._label) > self._longest_px:
-            if strong.pointSizeF() * _SMALLER < least:
-                break
-            strong.setPointSizeF(strong.pointSizeF() * _SMALLER)
+        if is_short:
+            strong.setPointSizeF(self._name_pt)
         return plain, strong
 
     def _elided(self, *, is_short: bool) -> str:
@@ -180,7 +195,7 @@ class TopBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._look, self._practices = look, practices
-        self._name, self._title = "", tr("Reflection")
+        self._name, self._title, self._icon = "", tr("Reflection"), "leaf"
         self._where = self._purpose = ""
         """Which step it is, and what that is for."""
         self.practice = QPushButton(tr("Reflection"))
@@ -191,11 +206,8 @@ class TopBar(QWidget):
         self.step = label("", "small")
         self.step.setContentsMargins(_STEP_IN_PX, 0, 0, 0)
         self.pills = {role: Pill(look, role) for role in _ROLES}
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(19, 0, 28, 0)
-        self._row.setSpacing(14)
-        left = QVBoxLayout()
-        left.setSpacing(0)
+        self._row = in_row(inside=self, spacing=14, margins=(19, 0, 28, 0))
+        left = in_column(spacing=0)
         left.addStretch(1)
         is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
@@ -218,11 +230,10 @@ class TopBar(QWidget):
             Qt.LayoutDirection.LeftToRight if is_mirrored else Qt.LayoutDirection.RightToLeft
         )
 
-    def show_practice(
-        self, name: str, title: str, step: int, steps: int, purpose: str = "", *, is_over: bool = False
-    ) -> None:
-        self._name = name
-        self._title = title
+    def show_practice(self, told: PracticeChanged) -> None:
+        step, steps, purpose, is_over = told.step, told.steps, told.purpose, told.is_over
+        title = told.title
+        self._name, self._title, self._icon = told.name, title, told.icon
         self.practice.setAccessibleName(tr("Practice: {title}", title=title))
         self.practice.setAccessibleDescription(tr("Opens the list of practices"))
         where = tr("{step} of {steps}", step=step, steps=steps) if steps > 1 and step else ""
@@ -273,6 +284,9 @@ class TopBar(QWidget):
         room = self.width() - 48 - min(name, _TITLE_SHARE * self.width())
         for pill in self.pills.values():
             pill.shorten(round(room / len(self.pills)) - 14 if is_tight else None)
+        size_pt = min(pill.least_pt() for pill in self.pills.values())
+        for pill in self.pills.values():
+            pill.set_name(size_pt)
         pills = sum(pill.sizeHint().width() + 14 for pill in self.pills.values())
         whole = " · ".join(filter(None, (self._where, self._purpose)))
         plain = QFontMetricsF(self._look.font("small"))
@@ -285,11 +299,12 @@ class TopBar(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))
-        name = next((p.icon for p in self._practices() if p.name == self._name), "leaf")
         picture = QPixmap(QSize(_ICON_WIDE_PX, 18) * 2)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
-        icons.paint(painter, name, self._look.colour("ink"), QRectF((_ICON_WIDE_PX - 18) * 2, 0, 36, 36))
+        icons.paint(
+            painter, self._icon, self._look.colour("ink"), QRectF((_ICON_WIDE_PX - 18) * 2, 0, 36, 36)
+        )
         painter.end()
         picture.setDevicePixelRatio(2)
         self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))

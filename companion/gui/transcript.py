@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtCore import QPoint, QTimer, QUrl, Signal
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QTextEdit, QWidget
 
@@ -299,7 +299,7 @@ class Script(ReadingPage):
         if is_long:
             self._first = len(self._turns) - _TURNS_AT_ONCE
         if is_long or who:
-            self.rebuild()
+            self.rebuild(is_above_other=is_long)
         self.settle()
 
     def quiet(self) -> None:
@@ -309,10 +309,14 @@ class Script(ReadingPage):
 
     # -- writing --------------------------------------------------------------------------------------------
 
-    def rebuild(self) -> None:
-        """Writes the page anew: another look, older turns, a changed word."""
-        bar = self.verticalScrollBar()
-        below = bar.maximum() - bar.value()
+    def rebuild(self, *, is_above_other: bool = False) -> None:
+        """Writes the page anew: another look, a changed word; with `is_above_other` earlier turns come or go.
+
+        What sounds now is in view again, or else the words that were uppermost.
+        """
+        top = self.cursorForPosition(QPoint(0, 0))
+        offset = self.cursorRect(top).top()
+        uppermost = top.position() - (self._setter.end if is_above_other else 0)
         self.setUpdatesEnabled(False)
         self._sounding.find(None, "")  # for the moment it stands nowhere
         self._setter.begin_page()
@@ -329,7 +333,7 @@ class Script(ReadingPage):
             self._sounding.find(self._growing, self._turns[-1].told)
         self._repaint_spans()
         self.settle()
-        bar.setValue(bar.maximum() - below)
+        self.see(uppermost + (self._setter.end if is_above_other else 0), offset)
         self.setUpdatesEnabled(True)
 
     def _write_turn(self, place: int) -> None:
@@ -424,7 +428,7 @@ class Script(ReadingPage):
         address = url.toString(QUrl.ComponentFormattingOption.FullyEncoded)
         if address == EARLIER:
             self._first = max(0, self._first - _TURNS_AT_ONCE)
-            self.rebuild()
+            self.rebuild(is_above_other=True)
         elif address.startswith(f"{MORE}/"):
             self._turns[int(address.rsplit("/", 1)[1])].pieces += 1
             self.rebuild()

@@ -33,6 +33,8 @@ Kind = Literal["said", "told", "caption", "heading"]
 _INK = {"said": "soft", "told": "ink", "caption": "faint", "heading": "ink"}
 _TURN_GAP_PX = 26
 _CAPTION_GAP_PX = 6
+_NUMBER_GAP_PX = 5
+"""Beside the number of an item."""
 _AIR_PX = 14
 """Below the last line."""
 EARLIER = "companion:earlier"
@@ -99,7 +101,7 @@ class Typesetter:
         self._look = look
         self._day: date | None = None
         """Of the caption above."""
-        self._leave_air()
+        self._shape_page()
 
     @property
     def end(self) -> int:
@@ -117,9 +119,11 @@ class Typesetter:
         """The document is empty again."""
         self._document.clear()
         self._day = None
-        self._leave_air()
+        self._shape_page()
 
-    def _leave_air(self) -> None:
+    def _shape_page(self) -> None:
+        wide = QFontMetricsF(self._font("told")).horizontalAdvance("00.")
+        self._document.setIndentWidth(round(wide) + self._look.px(_NUMBER_GAP_PX))
         root = self._document.rootFrame()
         shape = root.frameFormat()
         shape.setBottomMargin(self._look.px(_AIR_PX))

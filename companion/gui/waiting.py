@@ -13,11 +13,9 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,6 +23,7 @@ from companion import days
 from companion.days import When
 from companion.errors import CompanionError
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.host import WaitingTakes
 from companion.gui.labels import label
 from companion.language import mark, tr, trn
@@ -66,9 +65,7 @@ class WaitingPage(QWidget):
         self._takes = takes
         self.rows: dict[str, TakeRow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 20, 28, 20)
-        column.setSpacing(14)
+        column = in_column(inside=self, spacing=14, margins=(28, 20, 28, 20))
         self.heading = label("", "title", wraps=True)
         self.hint = label("", "soft", wraps=True)
         self.trouble = label("", "warn", wraps=True)
@@ -77,9 +74,7 @@ class WaitingPage(QWidget):
             column.addWidget(part)
         inside = QWidget()
         inside.setProperty("scrolled", "true")
-        self._list = QVBoxLayout(inside)
-        self._list.setContentsMargins(0, 0, 0, 0)
-        self._list.setSpacing(10)
+        self._list = in_column(inside=inside, spacing=10, margins=NONE)
         self._list.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -214,13 +209,10 @@ class TakeRow(QFrame):
         self.setProperty("card", "true")
         name = name_of(take)
         self.setAccessibleName(tr("Recording of {name}", name=name))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 13, 18, 14)
-        column.setSpacing(10)
+        column = in_column(inside=self, spacing=10, margins=(18, 13, 18, 14))
         self._name = label(name, "strong")
         column.addWidget(self._name)
-        line = QHBoxLayout()
-        line.setSpacing(10)
+        line = in_row(spacing=10)
         self.play = QPushButton(tr("Play"))
         self.again = QPushButton(tr("Hear again"))
         self.other = QPushButton(tr("Hear with …"))

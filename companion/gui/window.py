@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from companion import days
-from companion import events as e
+from companion import days, events as e
 from companion.errors import Kind
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.cards import Cards
 from companion.gui.care import AbovePage, CareCard
 from companion.gui.focus import step
@@ -103,7 +103,8 @@ class Window(QMainWindow):
         self.is_painted = False
         """The first frame is done."""
         self._turn = -1
-        self._was_spoken = False
+        self._spoken_to = 0
+        """How far into the answer the voice has come."""
         self._waited_for = ""
         self._session_usd = 0.0
         self._engines: dict[Role, e.EngineInUse] = {}
@@ -140,7 +141,7 @@ class Window(QMainWindow):
         self.rail.show()
         self.pages.turn_to(page)
         if self.shows_talk:
-            self.page.area.button.setFocus()
+            self.page.area.take_focus()
         self.rail.show_page(page)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -220,21 +221,14 @@ class Window(QMainWindow):
         self.status = StatusLine(self.look)
         self.above = AbovePage(self.care, self.notices)
         talk_side = QWidget()
-        column = QVBoxLayout(talk_side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.bar)
-        column.addWidget(self.above)
+        column = in_column(self.bar, self.above, inside=talk_side, spacing=0, margins=NONE)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
         self.pages = Pages(self.look, self._host, talk_side)
         self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")
-        across = QHBoxLayout(whole)
-        across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(0)
-        across.addWidget(self.rail)
+        across = in_row(self.rail, inside=whole, spacing=0, margins=NONE)
         across.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         self.rail.show_page("talk")
@@ -352,7 +346,7 @@ class Window(QMainWindow):
             case e.PhaseChanged():
                 self._show_phase(event)
             case e.SentenceHeard():
-                self._was_spoken = True
+                self._spoken_to = event.sentence.start + len(event.sentence.text)
             case e.TimelineMarked():
                 self._begin_turn(event.turn)
                 self.status.mark(event.mark, event.at_s)
@@ -385,9 +379,7 @@ class Window(QMainWindow):
                 self._show_standing()
                 self.settings_changed()  # whoever has a role now is told after every change of the settings
             case e.PracticeChanged():
-                self.bar.show_practice(
-                    event.name, event.title, event.step, event.steps, event.purpose, is_over=event.is_over
-                )
+                self.bar.show_practice(event)
                 self.page.show_opening(event.opening)
             case e.SessionBegan():
                 self._clear_page()
@@ -448,7 +440,7 @@ class Window(QMainWindow):
     def _begin_turn(self, turn: int) -> None:
         if turn != self._turn:
             self._turn = turn
-            self._was_spoken = False
+            self._spoken_to = 0
             self.status.begin_turn()
 
     def _finish(self, event: e.TurnFinished) -> None:
@@ -465,8 +457,9 @@ class Window(QMainWindow):
         self.status.cost.setToolTip(
             tr("This reflection so far: ${session_usd:.4f}", session_usd=self._session_usd)
         )
-        if not self._was_spoken and record.reply_text and record.reply_state is ReplyState.WHOLE:
-            announce(self.page.script, f"Companion: {record.reply_text}")
+        unspoken = record.reply_text[self._spoken_to :].strip()
+        if unspoken and record.reply_state is ReplyState.WHOLE:
+            announce(self.page.script, f"Companion: {unspoken}")
         self.pages.refresh_shown()
 
 

@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
 
 _FEWEST_LETTERS = 12
 """So many fit into a line of the narrowest one."""
+_WRAPPED = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextHideMnemonic
+"""How the words are laid out: "&&" is one sign, as it is where Qt paints them."""
 _AIR_PX = 6
 """Above and below the words, together."""
 
@@ -27,11 +29,11 @@ class WrappingCheckBox(QCheckBox):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setProperty("wraps", "true")
-        self._explained_by: QLabel | None = None
+        self._explained_by: list[QLabel] = []
 
     def explained_by(self, label: QLabel) -> None:
         """A label below it begins where its words begin."""
-        self._explained_by = label
+        self._explained_by.append(label)
 
     def minimumSizeHint(self) -> QSize:
         width = self._beside + self.fontMetrics().averageCharWidth() * _FEWEST_LETTERS
@@ -50,17 +52,17 @@ class WrappingCheckBox(QCheckBox):
         return super().sizeHint().width() - self.fontMetrics().horizontalAdvance(self.text())
 
     def _words(self, room: QRect) -> QRect:
-        return self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, self.text())
+        return self.fontMetrics().boundingRect(room, int(_WRAPPED), self.text())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._explained_by is not None:
+        for label in self._explained_by:
             is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
             option = QStyleOptionButton()
             self.initStyleOption(option)
             words = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxContents, option, self)
             side = (0, self.width() - words.right() - 1) if is_mirrored else (words.left(), 0)
-            self._explained_by.setContentsMargins(side[0], 0, side[1], 0)
+            label.setContentsMargins(side[0], 0, side[1], 0)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOptionButton()
@@ -78,7 +80,7 @@ class WrappingCheckBox(QCheckBox):
         mark.rect = box
         painter.drawPrimitive(QStyle.PrimitiveElement.PE_IndicatorCheckBox, mark)
         along = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        flags = int(style.visualAlignment(self.layoutDirection(), along)) | Qt.TextFlag.TextWordWrap
+        flags = int(style.visualAlignment(self.layoutDirection(), along)) | int(_WRAPPED)
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(words, flags, self.text())
         if self.hasFocus():

@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from companion.journal import query as asking
-from companion.journal import ranking
+from companion.journal import query as asking, ranking
 from companion.journal.passages import MARKS, Span, found_in
 from companion.journal.query import Query
 from companion.journal.rows import where

@@ -40,11 +40,10 @@ class Remembering:
         sql = _MEMORIES + "ORDER BY forgotten, pinned DESC, coalesce(told_at, memory.at) DESC, memory.id DESC"
         return await self._tables.read(lambda db: _memories(db, sql))
 
-    async def pinned(self, limit: int = 5) -> list[Earlier]:
+    async def pinned(self) -> list[Earlier]:
         """What is always brought up, the newest first."""
         sql = (
-            _MEMORIES
-            + f"AND pinned = 1 AND forgotten = 0 ORDER BY coalesce(turn.at, memory.at) DESC LIMIT {limit:d}"
+            _MEMORIES + "AND pinned = 1 AND forgotten = 0 ORDER BY coalesce(turn.at, memory.at) DESC LIMIT 5"
         )
         return [_earlier(each) for each in await self._tables.read(lambda db: _memories(db, sql))]
 
@@ -78,14 +77,6 @@ class Remembering:
         sql = "INSERT INTO memory (text, at, offset_s, pinned) VALUES (?, ?, ?, 1) RETURNING id"
         values = (_short(text), at, offset_s)
         return await self._tables.write(lambda db: int(db.execute(sql, values).fetchone()[0]))
-
-    async def keep(self, turn_id: int) -> int:
-        """What was said in a turn is always brought up; returns the memory's id."""
-        sql = """
-            INSERT INTO memory (turn_id, at, pinned) SELECT id, at, 1 FROM turn WHERE id = ?
-            ON CONFLICT (turn_id) DO UPDATE SET pinned = 1, forgotten = 0 RETURNING id
-        """
-        return await self._one(sql, turn_id)
 
     async def pin(self, memory_id: int, is_pinned: bool) -> None:
         await self._one(

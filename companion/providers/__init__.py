@@ -25,421 +25,238 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from companion.calls import (
-        ChatOptions,
-        DrawRequest,
-        EmbeddingRequest,
-        EmbeddingResponse,
-        Embeddings,
-        EmbedRequest,
-        Function,
-        GenerationSettings,
-        JsonSchema,
-        Picture,
-        SoundFile,
-        Tool,
-        ToolCall,
-        ToolFunction,
-        VADInfo,
+        ChatOptions as ChatOptions,
+        DrawRequest as DrawRequest,
+        EmbeddingRequest as EmbeddingRequest,
+        EmbeddingResponse as EmbeddingResponse,
+        Embeddings as Embeddings,
+        EmbedRequest as EmbedRequest,
+        Function as Function,
+        GenerationSettings as GenerationSettings,
+        JsonSchema as JsonSchema,
+        Picture as Picture,
+        SoundFile as SoundFile,
+        Tool as Tool,
+        ToolCall as ToolCall,
+        ToolFunction as ToolFunction,
+        VADInfo as VADInfo,
     )
     from companion.errors import (
-        AIProviderAuthError,
-        AIProviderCircuitOpenError,
-        AIProviderContentRefusedError,
-        AIProviderEmptyReplyError,
-        AIProviderError,
-        AIProviderInvalidRequestError,
-        AIProviderKeyMissingError,
-        AIProviderMalformedReplyError,
-        AIProviderModelNotFoundError,
-        AIProviderNotSupportedError,
-        AIProviderQuotaError,
-        AIProviderRateLimitError,
-        AIProviderStreamCutError,
-        AIProviderTimeoutError,
-        AIProviderUnavailableError,
-        AIProviderVoiceNotFoundError,
-        CompanionError,
-        Kind,
-        ProviderError,
-        ProviderException,
-        RateLimitError,
-        TTSError,
-        ValidationError,
+        AIProviderAuthError as AIProviderAuthError,
+        AIProviderCircuitOpenError as AIProviderCircuitOpenError,
+        AIProviderContentRefusedError as AIProviderContentRefusedError,
+        AIProviderEmptyReplyError as AIProviderEmptyReplyError,
+        AIProviderError as AIProviderError,
+        AIProviderInvalidRequestError as AIProviderInvalidRequestError,
+        AIProviderKeyMissingError as AIProviderKeyMissingError,
+        AIProviderMalformedReplyError as AIProviderMalformedReplyError,
+        AIProviderModelNotFoundError as AIProviderModelNotFoundError,
+        AIProviderNotSupportedError as AIProviderNotSupportedError,
+        AIProviderQuotaError as AIProviderQuotaError,
+        AIProviderRateLimitError as AIProviderRateLimitError,
+        AIProviderStreamCutError as AIProviderStreamCutError,
+        AIProviderTimeoutError as AIProviderTimeoutError,
+        AIProviderUnavailableError as AIProviderUnavailableError,
+        AIProviderVoiceNotFoundError as AIProviderVoiceNotFoundError,
+        CompanionError as CompanionError,
+        Kind as Kind,
+        ProviderError as ProviderError,
+        ProviderException as ProviderException,
+        RateLimitError as RateLimitError,
+        TTSError as TTSError,
+        ValidationError as ValidationError,
     )
     from companion.flow import (
-        Audio,
-        AudioChunk,
-        ChatDelta,
-        ChatRequest,
-        ChatStreamChunk,
-        CompletionRequest,
-        Health,
-        HearRequest,
-        Message,
-        MessageRole,
-        ModelInfo,
-        Speaker,
-        SpeakRequest,
-        TextChunk,
-        Transcript,
-        TranscriptChunk,
-        TranscriptionResult,
-        TTSRequest,
-        TurnSignal,
-        Usage,
+        Audio as Audio,
+        AudioChunk as AudioChunk,
+        ChatDelta as ChatDelta,
+        ChatRequest as ChatRequest,
+        ChatStreamChunk as ChatStreamChunk,
+        CompletionRequest as CompletionRequest,
+        Health as Health,
+        HearRequest as HearRequest,
+        Message as Message,
+        MessageRole as MessageRole,
+        ModelInfo as ModelInfo,
+        Speaker as Speaker,
+        SpeakRequest as SpeakRequest,
+        TextChunk as TextChunk,
+        Transcript as Transcript,
+        TranscriptChunk as TranscriptChunk,
+        TranscriptionResult as TranscriptionResult,
+        TTSRequest as TTSRequest,
+        TurnSignal as TurnSignal,
+        Usage as Usage,
     )
     from companion.jobs import (
-        BatchAnswer,
-        BatchProgress,
-        BatchRequest,
-        Video,
-        VideoProgress,
-        VideoRequest,
+        BatchAnswer as BatchAnswer,
+        BatchProgress as BatchProgress,
+        BatchRequest as BatchRequest,
+        Video as Video,
+        VideoProgress as VideoProgress,
+        VideoRequest as VideoRequest,
     )
-    from companion.kinds import Role, VoiceInfo
+    from companion.kinds import Role as Role, VoiceInfo as VoiceInfo
     from companion.providers.catalogue import (
-        ALL_MODELS,
-        Catalogue,
-        ModelCapabilities,
-        ModelConfig,
-        ModelEntry,
+        ALL_MODELS as ALL_MODELS,
+        Catalogue as Catalogue,
+        ModelCapabilities as ModelCapabilities,
+        ModelConfig as ModelConfig,
+        ModelEntry as ModelEntry,
     )
-    from companion.providers.client import Client
+    from companion.providers.client import Client as Client
     from companion.providers.config import (
-        PROVIDER_CONFIGS,
-        AIProviderFactory,
-        ProviderConfig,
-        get_ai_provider,
-        get_ai_provider_uncached,
-        get_provider_config,
+        PROVIDER_CONFIGS as PROVIDER_CONFIGS,
+        AIProviderFactory as AIProviderFactory,
+        ProviderConfig as ProviderConfig,
+        get_ai_provider as get_ai_provider,
+        get_ai_provider_uncached as get_ai_provider_uncached,
+        get_provider_config as get_provider_config,
     )
-    from companion.providers.config_file import Config, ConfigManager, load_config, load_from_env
-    from companion.providers.env_file import load_dotenv
+    from companion.providers.config_file import (
+        Config as Config,
+        ConfigManager as ConfigManager,
+        load_config as load_config,
+        load_from_env as load_from_env,
+    )
+    from companion.providers.env_file import load_dotenv as load_dotenv
     from companion.providers.factories import (
-        LLMFactory,
-        STTFactory,
-        TTSFactory,
-        VoiceProviderFactory,
-        get_text_provider,
-        register_text_provider,
+        LLMFactory as LLMFactory,
+        STTFactory as STTFactory,
+        TTSFactory as TTSFactory,
+        VoiceProviderFactory as VoiceProviderFactory,
+        get_text_provider as get_text_provider,
+        register_text_provider as register_text_provider,
     )
-    from companion.providers.here.mock import MockAIProvider, MockProvider
+    from companion.providers.here.mock import MockAIProvider as MockAIProvider, MockProvider as MockProvider
     from companion.providers.middleware import (
-        Cache,
-        CachingMiddleware,
-        CircuitBreakerMiddleware,
-        LoggingMiddleware,
-        MetricsCollector,
-        MetricsMiddleware,
-        Middleware,
-        RateLimitMiddleware,
-        RetryMiddleware,
-        TracingMiddleware,
+        Cache as Cache,
+        CachingMiddleware as CachingMiddleware,
+        CircuitBreakerMiddleware as CircuitBreakerMiddleware,
+        LoggingMiddleware as LoggingMiddleware,
+        MetricsCollector as MetricsCollector,
+        MetricsMiddleware as MetricsMiddleware,
+        Middleware as Middleware,
+        RateLimitMiddleware as RateLimitMiddleware,
+        RetryMiddleware as RetryMiddleware,
+        TracingMiddleware as TracingMiddleware,
     )
     from companion.providers.provider import (
-        AIProvider,
-        BaseAudioProvider,
-        BaseImageProvider,
-        BaseRealtimeProvider,
-        BaseTextProvider,
-        BaseTTSProvider,
-        BaseVoiceProvider,
-        LLMProvider,
-        Policy,
-        Provider,
-        Spec,
-        STTProvider,
-        TTSProvider,
+        AIProvider as AIProvider,
+        BaseAudioProvider as BaseAudioProvider,
+        BaseImageProvider as BaseImageProvider,
+        BaseRealtimeProvider as BaseRealtimeProvider,
+        BaseTextProvider as BaseTextProvider,
+        BaseTTSProvider as BaseTTSProvider,
+        BaseVoiceProvider as BaseVoiceProvider,
+        LLMProvider as LLMProvider,
+        Policy as Policy,
+        Provider as Provider,
+        Spec as Spec,
+        STTProvider as STTProvider,
+        TTSProvider as TTSProvider,
     )
-    from companion.providers.request import ChatStream, RequestBuilder
-    from companion.providers.response import ChatResponse, ProviderResponse
-    from companion.providers.schema import schema_of
-    from companion.providers.tools import Toolbox, tool_from
+    from companion.providers.request import ChatStream as ChatStream, RequestBuilder as RequestBuilder
+    from companion.providers.response import (
+        ChatResponse as ChatResponse,
+        ProviderResponse as ProviderResponse,
+    )
+    from companion.providers.schema import schema_of as schema_of
+    from companion.providers.tools import Toolbox as Toolbox, tool_from as tool_from
     from companion.providers.validator import (
-        ProviderValidator,
-        Verdict,
-        validate,
-        validate_all,
-        validate_config,
+        ProviderValidator as ProviderValidator,
+        Verdict as Verdict,
+        validate as validate,
+        validate_all as validate_all,
+        validate_config as validate_config,
     )
-    from companion.providers.vendors.anthropic.provider import AnthropicProvider
-    from companion.providers.vendors.cartesia import CartesiaTTSProvider
-    from companion.providers.vendors.compatible import GroqLLMProvider
-    from companion.providers.vendors.deepgram.provider import DeepgramFluxSTTProvider, DeepgramSTT
-    from companion.providers.vendors.ollama import LocalProvider
-    from companion.providers.vendors.openai.provider import OpenAIProvider
-    from companion.providers.voice_config import VoiceProviderConfig
-    from companion.templates import PromptTemplate, TemplateError
-    from companion.tokens import estimate_request, estimate_tokens, trim_messages
+    from companion.providers.vendors.anthropic.provider import AnthropicProvider as AnthropicProvider
+    from companion.providers.vendors.cartesia import CartesiaTTSProvider as CartesiaTTSProvider
+    from companion.providers.vendors.compatible import GroqLLMProvider as GroqLLMProvider
+    from companion.providers.vendors.deepgram.provider import (
+        DeepgramFluxSTTProvider as DeepgramFluxSTTProvider,
+        DeepgramSTT as DeepgramSTT,
+    )
+    from companion.providers.vendors.ollama import LocalProvider as LocalProvider
+    from companion.providers.vendors.openai.provider import OpenAIProvider as OpenAIProvider
+    from companion.providers.voice_config import VoiceProviderConfig as VoiceProviderConfig
+    from companion.templates import PromptTemplate as PromptTemplate, TemplateError as TemplateError
+    from companion.tokens import (
+        estimate_request as estimate_request,
+        estimate_tokens as estimate_tokens,
+        trim_messages as trim_messages,
+    )
 
-__all__ = [
-    "ALL_MODELS",
-    "PROVIDER_CONFIGS",
-    "AIProvider",
-    "AIProviderAuthError",
-    "AIProviderCircuitOpenError",
-    "AIProviderContentRefusedError",
-    "AIProviderEmptyReplyError",
-    "AIProviderError",
-    "AIProviderFactory",
-    "AIProviderInvalidRequestError",
-    "AIProviderKeyMissingError",
-    "AIProviderMalformedReplyError",
-    "AIProviderModelNotFoundError",
-    "AIProviderNotSupportedError",
-    "AIProviderQuotaError",
-    "AIProviderRateLimitError",
-    "AIProviderStreamCutError",
-    "AIProviderTimeoutError",
-    "AIProviderUnavailableError",
-    "AIProviderVoiceNotFoundError",
-    "AnthropicProvider",
-    "Audio",
-    "AudioChunk",
-    "BaseAudioProvider",
-    "BaseImageProvider",
-    "BaseRealtimeProvider",
-    "BaseTTSProvider",
-    "BaseTextProvider",
-    "BaseVoiceProvider",
-    "BatchAnswer",
-    "BatchProgress",
-    "BatchRequest",
-    "Cache",
-    "CachingMiddleware",
-    "CartesiaTTSProvider",
-    "Catalogue",
-    "ChatDelta",
-    "ChatOptions",
-    "ChatRequest",
-    "ChatResponse",
-    "ChatStream",
-    "ChatStreamChunk",
-    "CircuitBreakerMiddleware",
-    "Client",
-    "CompanionError",
-    "CompletionRequest",
-    "Config",
-    "ConfigManager",
-    "DeepgramFluxSTTProvider",
-    "DeepgramSTT",
-    "DrawRequest",
-    "EmbedRequest",
-    "EmbeddingRequest",
-    "EmbeddingResponse",
-    "Embeddings",
-    "Function",
-    "GenerationSettings",
-    "GroqLLMProvider",
-    "Health",
-    "HearRequest",
-    "JsonSchema",
-    "Kind",
-    "LLMFactory",
-    "LLMProvider",
-    "LocalProvider",
-    "LoggingMiddleware",
-    "Message",
-    "MessageRole",
-    "MetricsCollector",
-    "MetricsMiddleware",
-    "Middleware",
-    "MockAIProvider",
-    "MockProvider",
-    "ModelCapabilities",
-    "ModelConfig",
-    "ModelEntry",
-    "ModelInfo",
-    "OpenAIProvider",
-    "Picture",
-    "Policy",
-    "PromptTemplate",
-    "Provider",
-    "ProviderConfig",
-    "ProviderError",
-    "ProviderException",
-    "ProviderResponse",
-    "ProviderValidator",
-    "RateLimitError",
-    "RateLimitMiddleware",
-    "RequestBuilder",
-    "RetryMiddleware",
-    "Role",
-    "STTFactory",
-    "STTProvider",
-    "SoundFile",
-    "SpeakRequest",
-    "Speaker",
-    "Spec",
-    "TTSError",
-    "TTSFactory",
-    "TTSProvider",
-    "TTSRequest",
-    "TemplateError",
-    "TextChunk",
-    "Tool",
-    "ToolCall",
-    "ToolFunction",
-    "Toolbox",
-    "TracingMiddleware",
-    "Transcript",
-    "TranscriptChunk",
-    "TranscriptionResult",
-    "TurnSignal",
-    "Usage",
-    "VADInfo",
-    "ValidationError",
-    "Verdict",
-    "Video",
-    "VideoProgress",
-    "VideoRequest",
-    "VoiceInfo",
-    "VoiceProviderConfig",
-    "VoiceProviderFactory",
-    "estimate_request",
-    "estimate_tokens",
-    "get_ai_provider",
-    "get_ai_provider_uncached",
-    "get_provider_config",
-    "get_text_provider",
-    "load_config",
-    "load_dotenv",
-    "load_from_env",
-    "register_text_provider",
-    "schema_of",
-    "tool_from",
-    "trim_messages",
-    "validate",
-    "validate_all",
-    "validate_config",
-]
-
-_HOMES = {
-    "companion.providers.catalogue": (
-        "ALL_MODELS",
-        "Catalogue",
-        "ModelCapabilities",
-        "ModelConfig",
-        "ModelEntry",
+_NAMES = {
+    "companion.calls": (
+        "ChatOptions DrawRequest EmbedRequest EmbeddingRequest EmbeddingResponse Embeddings Function "
+        "GenerationSettings JsonSchema Picture SoundFile Tool ToolCall ToolFunction VADInfo"
     ),
-    "companion.providers.client": ("Client",),
-    "companion.jobs": (
-        "BatchAnswer",
-        "BatchProgress",
-        "BatchRequest",
-        "Video",
-        "VideoProgress",
-        "VideoRequest",
+    "companion.errors": (
+        "AIProviderAuthError AIProviderCircuitOpenError AIProviderContentRefusedError "
+        "AIProviderEmptyReplyError AIProviderError AIProviderInvalidRequestError "
+        "AIProviderKeyMissingError AIProviderMalformedReplyError AIProviderModelNotFoundError "
+        "AIProviderNotSupportedError AIProviderQuotaError AIProviderRateLimitError "
+        "AIProviderStreamCutError AIProviderTimeoutError AIProviderUnavailableError "
+        "AIProviderVoiceNotFoundError CompanionError Kind ProviderError ProviderException RateLimitError "
+        "TTSError ValidationError"
     ),
+    "companion.flow": (
+        "Audio AudioChunk ChatDelta ChatRequest ChatStreamChunk CompletionRequest Health HearRequest "
+        "Message MessageRole ModelInfo SpeakRequest Speaker TTSRequest TextChunk Transcript "
+        "TranscriptChunk TranscriptionResult TurnSignal Usage"
+    ),
+    "companion.jobs": "BatchAnswer BatchProgress BatchRequest Video VideoProgress VideoRequest",
+    "companion.kinds": "Role VoiceInfo",
+    "companion.providers.catalogue": "ALL_MODELS Catalogue ModelCapabilities ModelConfig ModelEntry",
+    "companion.providers.client": "Client",
     "companion.providers.config": (
-        "AIProviderFactory",
-        "PROVIDER_CONFIGS",
-        "ProviderConfig",
-        "get_ai_provider",
-        "get_ai_provider_uncached",
-        "get_provider_config",
+        "AIProviderFactory PROVIDER_CONFIGS ProviderConfig get_ai_provider get_ai_provider_uncached "
+        "get_provider_config"
     ),
-    "companion.providers.config_file": (
-        "Config",
-        "ConfigManager",
-        "load_config",
-        "load_from_env",
-    ),
-    "companion.providers.env_file": ("load_dotenv",),
+    "companion.providers.config_file": "Config ConfigManager load_config load_from_env",
+    "companion.providers.env_file": "load_dotenv",
     "companion.providers.factories": (
-        "LLMFactory",
-        "STTFactory",
-        "TTSFactory",
-        "VoiceProviderFactory",
-        "get_text_provider",
-        "register_text_provider",
+        "LLMFactory STTFactory TTSFactory VoiceProviderFactory get_text_provider register_text_provider"
     ),
-    "companion.providers.here.mock": (
-        "MockAIProvider",
-        "MockProvider",
-    ),
+    "companion.providers.here.mock": "MockAIProvider MockProvider",
     "companion.providers.middleware": (
-        "Cache",
-        "CachingMiddleware",
-        "CircuitBreakerMiddleware",
-        "LoggingMiddleware",
-        "MetricsCollector",
-        "MetricsMiddleware",
-        "Middleware",
-        "RateLimitMiddleware",
-        "RetryMiddleware",
-        "TracingMiddleware",
+        "Cache CachingMiddleware CircuitBreakerMiddleware LoggingMiddleware MetricsCollector "
+        "MetricsMiddleware Middleware RateLimitMiddleware RetryMiddleware TracingMiddleware"
     ),
     "companion.providers.provider": (
-        "AIProvider",
-        "BaseAudioProvider",
-        "BaseImageProvider",
-        "BaseRealtimeProvider",
-        "BaseTTSProvider",
-        "BaseTextProvider",
-        "BaseVoiceProvider",
-        "LLMProvider",
-        "Policy",
-        "Provider",
-        "STTProvider",
-        "Spec",
-        "TTSProvider",
+        "AIProvider BaseAudioProvider BaseImageProvider BaseRealtimeProvider BaseTTSProvider "
+        "BaseTextProvider BaseVoiceProvider LLMProvider Policy Provider STTProvider Spec TTSProvider"
     ),
-    "companion.providers.request": (
-        "ChatStream",
-        "RequestBuilder",
-    ),
-    "companion.providers.response": (
-        "ChatResponse",
-        "ProviderResponse",
-    ),
-    "companion.providers.schema": ("schema_of",),
-    "companion.providers.tools": (
-        "Toolbox",
-        "tool_from",
-    ),
-    "companion.providers.validator": (
-        "ProviderValidator",
-        "Verdict",
-        "validate",
-        "validate_all",
-        "validate_config",
-    ),
-    "companion.providers.vendors.anthropic.provider": ("AnthropicProvider",),
-    "companion.providers.vendors.cartesia": ("CartesiaTTSProvider",),
-    "companion.providers.vendors.compatible": ("GroqLLMProvider",),
-    "companion.providers.vendors.deepgram.provider": (
-        "DeepgramFluxSTTProvider",
-        "DeepgramSTT",
-    ),
-    "companion.providers.vendors.ollama": ("LocalProvider",),
-    "companion.providers.vendors.openai.provider": ("OpenAIProvider",),
-    "companion.providers.voice_config": ("VoiceProviderConfig",),
-    "companion.templates": (
-        "PromptTemplate",
-        "TemplateError",
-    ),
-    "companion.tokens": (
-        "estimate_request",
-        "estimate_tokens",
-        "trim_messages",
-    ),
+    "companion.providers.request": "ChatStream RequestBuilder",
+    "companion.providers.response": "ChatResponse ProviderResponse",
+    "companion.providers.schema": "schema_of",
+    "companion.providers.tools": "Toolbox tool_from",
+    "companion.providers.validator": "ProviderValidator Verdict validate validate_all validate_config",
+    "companion.providers.vendors.anthropic.provider": "AnthropicProvider",
+    "companion.providers.vendors.cartesia": "CartesiaTTSProvider",
+    "companion.providers.vendors.compatible": "GroqLLMProvider",
+    "companion.providers.vendors.deepgram.provider": "DeepgramFluxSTTProvider DeepgramSTT",
+    "companion.providers.vendors.ollama": "LocalProvider",
+    "companion.providers.vendors.openai.provider": "OpenAIProvider",
+    "companion.providers.voice_config": "VoiceProviderConfig",
+    "companion.templates": "PromptTemplate TemplateError",
+    "companion.tokens": "estimate_request estimate_tokens trim_messages",
 }
-_WORDS = ("companion.errors", "companion.kinds", "companion.flow", "companion.calls")
-"""Where a name is that has no home above."""
+"""Where the names are that the library is made of."""
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    homes = [home for home, names in _HOMES.items() if name in names] or _WORDS
-    home = next(module for module in map(import_module, homes) if hasattr(module, name))
-    value: object = getattr(home, name)
+    value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

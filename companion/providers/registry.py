@@ -11,13 +11,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from companion.errors import AIProviderInvalidRequestError, Kind
 from companion.providers.spec import Spec
-from companion.providers.vendors import compatible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +30,7 @@ _ROOMS = ("vendors", "here")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     spec: Spec
     module: str = ""
     """Of a built-in provider: its code is at hand, its class is asked for later; empty: a row of `vendors.yaml`."""
@@ -76,6 +74,8 @@ def provider_class(name: str) -> type[AIProvider]:
     if entry.make is not None:
         return entry.make()
     if not entry.module:
+        from companion.providers.vendors import compatible
+
         return compatible.vendor(entry.spec.name)
     found: object = importlib.import_module(entry.module).PROVIDER
     return _checked(found, entry.module)
@@ -122,6 +122,8 @@ def declare_servers(made: Mapping[str, tuple[Spec, Callable[[], type[AIProvider]
 
 def is_vendor(name: str) -> bool:
     """Whether a provider that came with the program has the name; reads no vendor's file."""
+    from companion.providers.vendors import compatible
+
     return bool(_module_of(name)) or name in compatible.rows()
 
 
@@ -193,6 +195,10 @@ def _from_module(name: str) -> _Entry | None:
 
 @cache
 def _rows() -> dict[str, _Entry]:
+    from companion.providers.vendors import (
+        compatible,  # who has chosen none of the rows does not wait for them
+    )
+
     return {name: _Entry(spec) for name, spec in compatible.specs().items()}
 
 

@@ -11,14 +11,12 @@ Loading never raises: a fault costs one field its value and becomes a `SettingsP
 written to a file. Importing this package costs no YAML parser (`companion.yaml_file`); it is loaded when a file exists.
 """
 
-from companion.settings.address import Address, normalise_base_url, normalise_tcp_address
 from companion.settings.declared import Settings
 from companion.settings.field import Field, Page
 from companion.settings.layers import Described, Loaded, SettingsProblem, describe, load_settings, save
 from companion.settings.tree import all_fields, block_fields, changed, find_field, value_of
 
 __all__ = [
-    "Address",
     "Described",
     "Field",
     "Loaded",
@@ -31,8 +29,6 @@ __all__ = [
     "describe",
     "find_field",
     "load_settings",
-    "normalise_base_url",
-    "normalise_tcp_address",
     "save",
     "value_of",
 ]

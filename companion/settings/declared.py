@@ -301,6 +301,7 @@ class Journal(Frozen):
         "",
         label="Folder for backups",
         help="Encrypted, like the journal. Empty: beside it. Another drive also helps when this one breaks.",
+        is_folder=True,
         page=Page.JOURNAL,
     )
     lock_after_min: int = setting(
@@ -308,6 +309,7 @@ class Journal(Frozen):
         label="Lock when I am away for",
         help="Closes the journal and hides every word; not while you speak or listen. Ctrl+Shift+L: at once. 0: never.",
         unit="minutes",
+        none="Never",
         low=0,
         high=720,
         page=Page.JOURNAL,
@@ -341,6 +343,7 @@ class Reply(Frozen):
         label="Most to spend in a month",
         help="As far as prices are known. Once it is used up, nothing that costs money is asked. 0 means no limit.",
         unit="$",
+        none="No limit",
         low=0,
         high=10_000,
         page=Page.THINKING,
@@ -449,6 +452,7 @@ class Network(Frozen):
         0,
         label="Most requests in a minute",
         help="0 means no limit of ours.",
+        none="No limit",
         low=0,
         high=10_000,
         environment="AI_RATE_LIMIT",  # in requests a second

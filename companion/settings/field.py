@@ -45,7 +45,7 @@ class Page(StrEnum):
 class Declared(Worded, Frozen):
     """What a field says about itself beyond name, type and default."""
 
-    WORDS = frozenset({"label", "help", "choices", "suggestions"})
+    WORDS = frozenset({"label", "help", "choices", "suggestions", "none"})
     label: str
     help: str = ""
     unit: str = ""
@@ -55,8 +55,12 @@ class Declared(Worded, Frozen):
     """The only values allowed, each with the words a person reads."""
     suggestions: Mapping[Value, str] = field(default_factory=dict)
     """Named values; others are allowed too."""
+    none: str = ""
+    """What 0 means, where it is not a number like the others."""
     is_file: bool = False
     """The text is the path of a file."""
+    is_folder: bool = False
+    """The text is the path of a folder."""
     takes_variables: bool = False
     """`${NAME}` in the file stands for a variable of the environment; everywhere else it is text like any other."""
     page: Page | None = Page.ADVANCED

@@ -145,6 +145,15 @@ async def keep_by_passphrase(home: Home, *texts: str) -> None:
             await run.say(text)
 
 
+async def test_where_no_journal_can_lie_nobody_is_asked_for_a_passphrase(home: Home) -> None:
+    home.data.parent.mkdir(parents=True, exist_ok=True)
+    home.data.write_text("a file, no folder")
+    async with running(home) as run:
+        assert await run.archive.needs() == ""
+        (told,) = run.of(Trouble)
+        assert told.error.kind is Kind.FOLDER_UNUSABLE
+
+
 # -- moving -------------------------------------------------------------------------------------------------
 
 

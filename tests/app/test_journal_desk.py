@@ -14,8 +14,7 @@ from companion.events import LocalTimeChanged, PracticeChanged, SessionBegan, Tr
 from companion.paths import Home
 from companion.records import Selection, SoundSide
 from tests.app.test_companion import KeepingVault, Watched, running, texts
-from tests.app.test_recovery import fail_to_hear, vault_for
-from tests.app.test_recovery import running as talking
+from tests.app.test_recovery import fail_to_hear, running as talking, vault_for
 from tests.servers.openai import OpenAIServer
 
 

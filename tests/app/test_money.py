@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from companion.app import Companion
-from companion.app import spending as spending_module
+from companion.app import Companion, spending as spending_module
 from companion.app.metered import MeteredConversation
 from companion.app.spending import Spending
 from companion.audio.virtual import CapturingPlayer

@@ -23,7 +23,8 @@ from companion.log import Secret
 from companion.paths import Home
 from companion.providers import registry
 from companion.providers.servers import declare, roles_of
-from companion.settings import Settings, changed, load_settings, normalise_tcp_address
+from companion.settings import Settings, changed, load_settings
+from companion.settings.address import normalise_tcp_address
 from tests.app.test_companion import KeepingVault, running
 from tests.servers import Script
 from tests.servers.compatible import CompatibleServer

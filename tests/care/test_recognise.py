@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from companion.care.recognise import by_rules, findings, recognise
+from companion.care.recognise import Finding, by_rules, findings
 from companion.care.words import plain
 from companion.kinds import Concern, Severity
 from companion.paths import resources
@@ -17,6 +17,11 @@ from tests.reliability.proof import prove
 EXAMPLES = sorted((resources() / "care" / "examples").glob("*.txt"))
 SEEN_BY_ANOTHER = {Concern.SUICIDE, Concern.MEDICAL, Concern.CHILD, Concern.THREAT, Concern.VIOLENCE}
 """What may rightly be found in the words of a neighbouring concern, too."""
+
+
+def recognise(text: str) -> Finding | None:
+    """The most serious thing that `text` says."""
+    return next(iter(findings(text)), None)
 
 
 def is_alarm(text: str) -> bool:

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from companion.conversation.prompt import HISTORY_CHARS, build_messages, messages_of, system_prompt
 from companion.conversation.session import Session

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
-from companion.app.backing_up import Elsewhere
-from companion.app.backing_up import Standing as BackupsStanding
+from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
 from companion.app.parts import PARTS, Part, Step
 from companion.app.servers import changes_for, changes_without
 from companion.audio.devices import Device, DeviceList
@@ -21,6 +21,7 @@ from companion.events import DataSent, EngineInUse, Events
 from companion.flow import Health, Transcript
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.host import SettingsHost
+from companion.gui.settings.page import SettingsPage
 from companion.gui.theme import Look
 from companion.journal.backed_sounds import Held
 from companion.journal.backups import About, Backup
@@ -45,6 +46,9 @@ GOOD_KEYS = {
     "openai": "sk-proj-aaaaaaaaaaaaaaaaaaaaaaaa7f3a",
     "anthropic": "sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d",
 }
+
+
+Shown = TypeVar("Shown", bound=QWidget)
 
 
 def device(name: str, *, is_default: bool = False) -> Device:
@@ -188,6 +192,8 @@ class StagedHost:
             "mind": Health(ok=False, detail="There is no model on this computer yet."),
             "piper": Health(ok=False, detail="The voice is not on this computer yet."),
         }
+        self.answers_never = False
+        """A vendor that is asked about a key does not answer."""
         self.inputs: tuple[Device, ...] = (device("Built-in Audio", is_default=True), device("Headset"))
         self.hears = "I had porridge."
         """What the next try of the microphone makes out."""
@@ -221,6 +227,11 @@ class StagedHost:
             name = self.settings.role(role).active
             self.events.emit(EngineInUse(role=role, provider=name, label=name, host=""))
 
+    settings_file = Path("no-such-folder/settings.yaml")
+
+    async def take_up(self) -> None:
+        self.log.append(("take up",))
+
     def thinkers_elsewhere(self) -> Mapping[str, str]:
         return {"anthropic": "Anthropic", "openai": "OpenAI"}
 
@@ -232,7 +243,7 @@ class StagedHost:
 
     async def check(self, provider: str, role: Role, key: Secret | None = None) -> Health:
         self.log.append(("check", provider, key is not None))
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if self.answers_never and key is not None else asyncio.sleep(0))
         if provider in self.healths:
             return self.healths[provider]
         if key is None and (await self.key_state(provider)).present:
@@ -263,8 +274,8 @@ class StagedHost:
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None:
         await self.vault.put(provider, key, self._origin(provider), this_run_only=this_run_only)
 
-    async def remove_key(self, provider: str) -> None:
-        await self.vault.remove(provider)
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        return await self.vault.remove(provider)
 
     async def key_state(self, provider: str) -> KeyState:
         return await self.vault.describe(provider)
@@ -400,6 +411,12 @@ def host() -> StagedHost:
 async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
     async with shown(host) as dialog:
         yield dialog
+
+
+def parts_of(page: QWidget, kind: type[Shown]) -> list[Shown]:
+    """The widgets of a kind on a page, and beneath it where it says what happened."""
+    beneath = page.notice.findChildren(kind) if isinstance(page, SettingsPage) else []
+    return page.findChildren(kind) + beneath
 
 
 async def settle(until: Callable[[], object] = lambda: False) -> None:

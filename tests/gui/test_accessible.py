@@ -6,21 +6,40 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from PySide6 import QtGui
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QAccessibleEvent,
+    QAccessibleInterface,
+)
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from companion.events import Phase, PhaseChanged
+from companion import language
+from companion.events import (
+    JournalOpened,
+    Mark,
+    Note,
+    Phase,
+    PhaseChanged,
+    SentenceHeard,
+    TimelineMarked,
+    TurnFinished,
+)
+from companion.flow import ReplyState, Sentence, TurnRecord
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
+from companion.gui.locked import LockedPage
 from companion.gui.roles import tell_roles
 from companion.gui.settings.card import ChoiceCard
 from companion.gui.settings.page import find_pages
-from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
-from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as StagedApp, StagedSettings
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.paths import resources
+from companion.records import Selection
 from tests.gui.settings_host import StagedHost, settle, shown
 
 _R = QAccessible.Role
@@ -201,6 +220,7 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
         assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True) == pill.label
+    assert len({pill._fonts(is_short=True)[1].pointSizeF() for pill in window.bar.pills.values()}) == 1
     await freed(window)
     Look().wear()
 
@@ -213,7 +233,7 @@ async def test_beside_the_card_of_help_large_text_leaves_room_to_talk_and_to_wri
     window._host.events.emit(PhaseChanged(turn=1, phase=Phase.READY))
     await settle()
     area, page = window.page.area, window.page
-    top = area.button.mapTo(page, area.button.rect().center()).y() - RADIUS_PX
+    top = area.button.mapTo(page, area.button.rect().center()).y() - RADIUS_PX * area.button.size_factor
     assert top >= -1, "the button is whole"
     field = area.composer.field
     line = field.mapTo(page, field.viewport().rect().center()).y() + field.fontMetrics().height() / 2
@@ -234,3 +254,140 @@ async def test_the_field_follows_the_direction_of_what_is_written(qapp: QApplica
         field.setPlainText(text)
         assert field.document().firstBlock().textDirection() is direction
     await freed(window)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a screen reader was given to say."""
+    said: list[str] = []
+
+    class Listening(QAccessible):
+        @staticmethod
+        def isActive() -> bool:
+            return True
+
+        @staticmethod
+        def updateAccessibility(event: QAccessibleEvent) -> None:
+            assert isinstance(event, QAccessibleAnnouncementEvent)
+            said.append(event.message())
+
+    monkeypatch.setattr(QtGui, "QAccessible", Listening)
+    return said
+
+
+def answered(text: str) -> TurnFinished:
+    record = TurnRecord(
+        id=1, session_id=1, at=0.0, user_text="Words", reply_text=text, reply_state=ReplyState.WHOLE
+    )
+    return TurnFinished(turn=1, record=record, saved=True)
+
+
+async def test_of_an_answer_is_read_aloud_what_no_voice_has_spoken(
+    qapp: QApplication, heard: list[str]
+) -> None:
+    text = "One sentence. Another one. "
+    first = Sentence(index=0, text="One sentence. ", start=0, spoken="One sentence.")
+    second = Sentence(index=1, text="Another one. ", start=len(first.text), spoken="Another one.")
+    for sounded, rest in (((), text.strip()), ((first,), "Another one."), ((first, second), "")):
+        window = staged("idle")
+        events = window._host.events
+        events.emit(TimelineMarked(turn=1, mark=Mark.ASKED, at_s=0.0))
+        for sentence in sounded:
+            events.emit(SentenceHeard(turn=1, sentence=sentence))
+        heard.clear()
+        events.emit(answered(text))
+        assert [each for each in heard if "sentence" in each or "Another" in each] == (
+            [f"Companion: {rest}"] if rest else []
+        )
+        await freed(window)
+
+
+async def test_what_stands_at_the_foot_or_on_another_page_is_read_aloud_when_it_changes(
+    qapp: QApplication, heard: list[str]
+) -> None:
+    window = staged("idle")
+    events = window._host.events
+    heard.clear()
+    events.emit(JournalOpened(storage="keyring"))
+    assert heard == []
+    events.emit(Note(text="Text size 110%"))
+    events.emit(JournalOpened(storage="memory", is_by_choice=True))
+    events.emit(JournalOpened(storage="keyring"))
+    assert heard == [
+        "Text size 110%",
+        "Private reflection. On: nothing is kept",
+        "Private reflection. Off",
+    ]
+    page = LockedPage(window.look, lambda _: asyncio.sleep(0))
+    heard.clear()
+    page.ask("passphrase")
+    assert heard[0].startswith("Locked. Your reflections are closed")
+    page.deleteLater()
+    await freed(window)
+
+
+@pytest.mark.parametrize("code", ["en", "de"])
+async def test_in_large_letters_every_state_is_said_in_whole_words(qapp: QApplication, code: str) -> None:
+    language.use(None if code == "en" else language.load(resources() / "languages", code))
+    try:
+        window = staged("idle", font_scale=2.0)
+        window.resize(900, 600)
+        await settle()
+        area = window.page.area
+        for phase in Phase:
+            for latched, is_free in ((False, False), (True, False), (False, True)):
+                area.show_hands_free(is_on=is_free, is_muted=is_free and latched, is_paused=False)
+                area.show_phase(phase, latched=latched)
+                await settle()
+                for part in (area.state, *area.hint._parts):
+                    assert part.fontMetrics().horizontalAdvance(part.text()) <= part.width(), area.hint.text
+                    left = part.mapTo(window, part.rect().topLeft()).x()
+                    assert 0 <= left <= window.width() - part.width(), area.hint.text
+                if area.composer.isVisible():
+                    lowest = area.words.geometry().bottom()
+                    assert lowest <= area.composer.geometry().top() + 6, area.hint.text
+        await freed(window)
+    finally:
+        language.use(None)
+        Look().wear()
+
+
+async def test_a_remark_has_the_foot_for_itself_and_is_whole_to_a_screen_reader(qapp: QApplication) -> None:
+    window = staged("idle", font_scale=2.0)
+    window.resize(900, 600)
+    await settle()
+    window._host.events.emit(JournalOpened(storage="keyring"))
+    status, remark = window.status, "The voice is silent; the answer goes on"
+    status.show_note(remark)
+    assert status.note.text() == remark
+    assert status.kept.text() == ""
+    long = f"{remark}. {remark}. {remark}"
+    status.show_note(long)
+    assert status.note.text().endswith("…")
+    assert status.note.accessibleName() == long
+    assert long in status.note.toolTip()
+    status._back.timeout.emit()
+    assert status.kept.text() != ""
+    await freed(window)
+    Look().wear()
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
+async def test_in_large_letters_every_choice_of_an_export_is_whole(qapp: QApplication) -> None:
+    look = Look(font_scale=1.7)  # this screen is no wider
+    look.wear()
+    language.use(language.load(resources() / "languages", "de"))
+    title = "“A & B, and " + "many more words " * 12 + "”"
+    dialog = ExportDialog(None, look, chosen=(Selection(), title))  # type: ignore[arg-type]  # not asked
+    try:
+        dialog.show()
+        await settle()
+        for choice in (*dialog.forms.values(), dialog.everything, dialog.some):
+            assert choice.width() >= choice.sizeHint().width(), choice.text()
+            assert title in dialog.some.accessibleName()
+        assert title in dialog.some.toolTip()
+    finally:
+        language.use(None)
+        dialog.deleteLater()
+        await settle()
+        Look().wear()

@@ -30,7 +30,7 @@ async def test_one_is_made_looked_into_and_restored_after_a_question(
 ) -> None:
     shown = section(dialog)
     await until(lambda: shown.state.text().startswith("No backup yet"))
-    assert not shown.restore.isEnabled()
+    assert not shown.restore.isVisibleTo(shown)
     shown.make.click()
     await until(lambda: shown.state.text().startswith("Last good backup:"))
     shown.look.click()
@@ -59,7 +59,7 @@ async def test_where_only_a_passphrase_opens_it_the_words_are_asked_for_there_an
     host.backups.kept = [Backup(Path("/b/old.db"), 1_773_614_700.0, 1_000_000)]
     host.backups.passphrase = "heron by the weir"
     shown = section(dialog)
-    await until(shown.restore.isEnabled)
+    await until(lambda: shown.restore.isVisibleTo(shown))
     shown.restore.click()
     next(each for each in shown.notice.findChildren(QPushButton) if each.text() == "Restore").click()
     await until(lambda: not shown.asks.isHidden())
@@ -111,6 +111,6 @@ async def test_backups_of_another_journal_are_listed_after_those_of_this_one(
 ) -> None:
     host.backups.kept = [Backup(Path("/b/old.db"), 1_773_614_700.0, 1_000_000, is_other=True)]
     shown = section(dialog)
-    await until(shown.restore.isEnabled)
+    await until(lambda: shown.restore.isVisibleTo(shown))
     assert shown.made.itemText(0).endswith("1.0 MB · of another journal")
     assert shown.state.text().startswith("No backup yet")

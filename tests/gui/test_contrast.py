@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QApplication
 from companion.app.welcome import PAGES as WELCOME
 from companion.gui.journal.page import JournalPage
 from companion.gui.settings.page import find_pages
-from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedSettings
-from companion.gui.staged import StagedHost as StagedApp
+from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as StagedApp, StagedSettings
 from companion.gui.theme import Look
 from companion.gui.window import Window
 from companion.paths import Home

@@ -18,6 +18,7 @@ from companion.errors import CompanionError, Kind
 from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
 from companion.flow import TurnRecord
 from companion.gui.journal import JournalPage
+from companion.gui.journal.list import SESSION
 from companion.gui.staged import EVENING, StagedHost, journal
 from companion.gui.window import Window
 from companion.kinds import ReplyState
@@ -91,6 +92,18 @@ async def test_an_empty_journal_explains_itself(qtbot: QtBot, window: Window, ho
     assert window.shows_talk
 
 
+async def test_nothing_stands_on_the_page_until_it_is_known_what_there_is(
+    window: Window, host: StagedHost
+) -> None:
+    journal(host)
+    window.show_page("journal")
+    page = window.pages.journal
+    assert not page.start.isVisible()
+    assert not page.bring_first.isVisible()
+    await settle()
+    await page.close_reading()
+
+
 async def test_a_locked_journal_says_so(window: Window, host: StagedHost) -> None:
     host.trouble = CompanionError(Kind.JOURNAL_LOCKED)
     window.show_page("journal")
@@ -101,7 +114,7 @@ async def test_a_locked_journal_says_so(window: Window, host: StagedHost) -> Non
 async def test_a_screen_reader_hears_the_whole_line(page: JournalPage) -> None:
     spoken = page.model.index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == (
-        "I did leave early, actually, Thursday 19 November, Evening review · 8 min, "
+        "I did leave early, actually, Thursday 19 November, 21:05 · Evening review · 8 min, "
         "slightly unpleasant → slightly pleasant"
     )
 
@@ -468,6 +481,46 @@ async def test_deleting_can_be_undone(qtbot: QtBot, host: StagedHost, page: Jour
     qtbot.keyClick(page.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     await settle()
     assert "I did leave early, actually" in rows(page)
+
+
+async def test_after_deleting_the_next_one_is_shown_and_undoing_shows_the_one_that_is_back(
+    qtbot: QtBot, page: JournalPage
+) -> None:
+    qtbot.keyClick(page.list, Qt.Key.Key_Down)
+    for gone, next_one in (
+        ("Three good things: the river in fog", "Half present at dinner"),
+        ("Half present at dinner", "Three good things: the river in fog"),
+    ):
+        qtbot.keyClick(page.list, Qt.Key.Key_Down)
+        await settle()
+        qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+        await settle()
+        assert page.list.currentIndex().data() == next_one
+        qtbot.keyClick(page.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        await settle()
+        assert page.list.currentIndex().data() == gone
+        assert page.reader.session is not None
+        assert page.reader.session.id == page.list.currentIndex().data(SESSION)
+
+
+async def test_far_down_a_long_list_deleting_leaves_the_view_where_it_is(
+    qtbot: QtBot, host: StagedHost, page: JournalPage
+) -> None:
+    for number in range(100, 1_400):
+        keep_said(host, number, EVENING - number * 86_400, 0)
+    page.refresh()
+    await settle()
+    while page.model.canFetchMore(QModelIndex()):
+        page.model.fetchMore(QModelIndex())
+        await settle()
+    page.list.setCurrentIndex(page.model.index_of(1_300))
+    await settle()
+    for seen in ("Words 1301", "Words 1302"):
+        top = page.list.visualRect(page.list.currentIndex()).top()
+        qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+        await settle()
+        assert page.list.currentIndex().data() == seen
+        assert abs(page.list.visualRect(page.list.currentIndex()).top() - top) < 60
 
 
 async def test_what_was_deleted_comes_back_or_goes_for_good(host: StagedHost, page: JournalPage) -> None:

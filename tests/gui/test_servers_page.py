@@ -20,7 +20,7 @@ from companion.providers.servers import declare
 from companion.settings import load_settings
 from companion.vault import MemoryVault
 from tests.gui.running import until
-from tests.gui.settings_host import shown
+from tests.gui.settings_host import parts_of, shown
 from tests.servers import Script
 from tests.servers.compatible import CompatibleServer
 from tests.servers.wyoming import WyomingServer
@@ -54,16 +54,14 @@ async def press(parent: QWidget, words: str) -> None:
     """Clicks the button that says `words`, once it is there."""
 
     def found() -> list[QPushButton]:
-        return [
-            each for each in parent.findChildren(QPushButton) if each.text() == words and each.isVisible()
-        ]
+        return [each for each in parts_of(parent, QPushButton) if each.text() == words and each.isVisible()]
 
     await until(found)
     QTest.mouseClick(found()[0], Qt.MouseButton.LeftButton)
 
 
 def said(parent: QWidget) -> str:
-    return "\n".join(label.text() for label in parent.findChildren(QLabel) if label.isVisible())
+    return "\n".join(label.text() for label in parts_of(parent, QLabel) if label.isVisible())
 
 
 def write(field: QLineEdit, text: str) -> None:

@@ -40,7 +40,7 @@ from companion.log import Secret
 from companion.providers.catalogue import Catalogue, ModelEntry
 from companion.settings import Settings, all_fields, changed, value_of
 from companion.vault import Vault
-from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, settle
+from tests.gui.settings_host import GOOD_KEYS, StagedHost, device, dialog, host, parts_of, settle
 
 __all__ = ["dialog", "host"]
 
@@ -64,7 +64,7 @@ async def paste_key(page: ThinkingPage, text: str) -> None:
 
 def answer(page: QWidget, words: str) -> None:
     """Presses the button that says `words`."""
-    for button in page.findChildren(QPushButton):
+    for button in parts_of(page, QPushButton):
         if button.text() == words and button.isVisible():
             button.click()
             return
@@ -73,7 +73,7 @@ def answer(page: QWidget, words: str) -> None:
 
 def said(page: QWidget) -> str:
     """Every word that can be read on a page."""
-    return "\n".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
+    return "\n".join(label.text() for label in parts_of(page, QLabel) if label.isVisible())
 
 
 # -- the window ---------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ async def test_search_finds_pages_by_their_settings(
     if pages == []:
         assert shown == []
         await settle()
-        assert "No setting matches." in said(dialog)
+        assert "No setting is called “xyzzy”." in said(dialog)
     QTest.keyClick(dialog.search, Qt.Key.Key_Escape)
     assert dialog.isVisible()
     assert dialog.search.text() == ""
@@ -175,15 +175,18 @@ async def test_escape_closes_and_enter_presses_nothing(dialog: SettingsDialog, h
     assert not dialog.isVisible()
 
 
-async def test_the_size_is_remembered(host: StagedHost, qapp: QApplication, tmp_path: Path) -> None:
+async def test_size_and_page_are_remembered(host: StagedHost, qapp: QApplication, tmp_path: Path) -> None:
     state = tmp_path / "state" / "settings-window"
     look = Look()
     first = SettingsDialog(host, look, state=state)
     first.resize(777, 555)
     first.show()
+    first.show_page("talking")
     first.close()
     second = SettingsDialog(host, look, state=state)
     assert (second.width(), second.height()) == (777, 555)
+    second.show_page()
+    assert second.list.currentItem().text() == "Talking"
     state.write_text("axb")
     third = SettingsDialog(host, look, state=state)
     assert third.width() == min(900, third.screen().availableSize().width() - 8)
@@ -432,6 +435,30 @@ async def test_a_key_can_be_tested_again_and_removed(dialog: SettingsDialog, hos
     await settle()
     assert not (await host.key_state("anthropic")).present
     assert page.cards["anthropic"].state == "needs a key"
+    answer(page, "Undo")
+    await settle()
+    assert (await host.key_state("anthropic")).present
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert page.setup.key.field.placeholderText().endswith("1c2d")
+
+
+async def test_asking_about_a_key_can_be_ended(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.answers_never = True
+    page = await thinking(dialog)
+    page.choose("openai")
+    await settle()
+    assert page.setup is not None
+    assert page.setup.key is not None
+    page.setup.key.field.setText(GOOD_KEYS["openai"])
+    answer(page, "Test and keep")
+    await settle()
+    assert "Asking OpenAI" in said(page)
+    answer(page, "Cancel")
+    await settle()
+    assert "Asking OpenAI" not in said(page)
+    assert page.setup.key.field.text() == GOOD_KEYS["openai"]
+    assert not (await host.key_state("openai")).present
 
 
 async def test_a_provider_on_this_computer_asks_for_no_key(dialog: SettingsDialog, host: StagedHost) -> None:

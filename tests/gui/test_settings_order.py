@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QLineEdit, QPushButton
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+)
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
@@ -12,11 +23,13 @@ from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.page import find_pages
 from companion.gui.settings.pages.general import GeneralPage
+from companion.gui.settings.pages.journal import JournalSettings
 from companion.gui.settings.pages.thinking import ThinkingPage
 from companion.gui.settings.role_page import RolePage
 from companion.gui.tongue import speak
 from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO
+from companion.log import Secret
 from companion.settings import Settings, changed
 from tests.gui.settings_host import StagedHost, dialog, host, settle, shown
 
@@ -33,41 +46,6 @@ async def thinking(dialog: SettingsDialog) -> ThinkingPage:
 def row_of(dialog: SettingsDialog, name: str) -> FieldRow:
     assert dialog.page is not None
     return next(row for row in dialog.page.rows if row.field.name == name)
-
-
-@pytest.mark.parametrize(
-    ("words", "page"),
-    [
-        ("budget", "thinking"),
-        ("money", "thinking"),
-        ("euro", "thinking"),
-        ("mic", "sound"),
-        ("mike", "sound"),
-        ("headphones", "talking"),
-        ("hands-free", "talking"),
-        ("german", "hearing"),
-        ("password", "journal"),
-        ("theme", "general"),
-        ("dark", "appearance"),
-        ("autostart", "general"),
-        ("systray", "general"),
-        ("notify", "general"),
-        ("region", "privacy"),
-        ("helpline", "privacy"),
-        ("upgrade", "general"),
-        ("ssl", "privacy"),
-        ("zoom", "appearance"),
-        ("hotkey", "shortcuts"),
-        ("localhost", "servers"),
-    ],
-)
-def test_a_page_is_found_by_the_word_a_person_has_for_it(words: str, page: str) -> None:
-    assert page in [info.name for info in find_pages() if info.matches(words)]
-
-
-def test_a_page_is_not_found_by_what_it_does_not_hold() -> None:
-    for words, page in (("budget", "appearance"), ("password", "sound"), ("dark", "journal")):
-        assert not next(info for info in find_pages() if info.name == page).matches(words)
 
 
 @pytest.mark.parametrize("language", [ENGLISH, "de", PSEUDO])
@@ -120,6 +98,50 @@ async def test_what_is_ready_comes_first_and_what_is_not_here_is_a_line_below(
     assert not line.isVisible()
 
 
+async def test_who_is_ready_is_a_card_and_who_only_needs_a_key_a_small_button(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await thinking(dialog)
+    assert [name for name, card in page.cards.items() if card.isVisible()] == ["guide", "ollama"]
+    assert page.chips["openai"].isVisible()
+    assert page.chips["openai"].mapTo(page, QPoint()).y() < page.spent.mapTo(page, QPoint()).y()
+    page.choose("openai")
+    await settle()
+    assert page.cards["openai"].isVisible()
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert dialog.focusWidget() is page.setup.key.field
+
+
+async def test_nothing_is_asked_where_there_is_nothing_to_choose(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    page = await thinking(dialog)
+    assert page.setup is not None
+    assert page.setup.model is None, "the guide has one way to think"
+    dialog.show_page("journal")
+    await settle()
+    assert isinstance(dialog.page, JournalSettings)
+    assert not dialog.page.backups.made.isVisible(), "there is no backup to choose"
+
+
+async def test_none_is_a_word_and_a_folder_is_chosen(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.settings = changed(host.settings, {"journal.lock_after_min": 0})
+    dialog.show_page("journal")
+    await settle()
+    spin = row_of(dialog, "journal.lock_after_min").control
+    assert isinstance(spin, QSpinBox)
+    assert spin.text() == "Never"
+    assert row_of(dialog, "journal.backup_folder").findChild(QPushButton).text() == "Choose a folder …"
+    page = await thinking(dialog)
+    assert page is dialog.page
+    money = row_of(dialog, "reply.monthly_budget_usd").control
+    assert isinstance(money, QDoubleSpinBox)
+    assert money.text() == "No limit"
+    money.setValue(5)
+    assert money.text() == "$5.00"
+
+
 @pytest.mark.parametrize("kind", [Kind.KEY_MISSING, Kind.KEY_REFUSED])
 async def test_a_server_that_wants_a_key_is_there(
     dialog: SettingsDialog,
@@ -148,6 +170,75 @@ async def test_every_changed_setting_has_its_way_back(
     assert host.settings.talk.headphones
     assert not row_of(dialog, "talk.tap_ms").usual.isVisible()
     assert row_of(dialog, "talk.tap_ms").control.hasFocus() or not dialog.isActiveWindow()
+
+
+async def test_what_was_given_back_comes_again_with_a_click(
+    dialog: SettingsDialog,
+    host: StagedHost,
+) -> None:
+    host.settings = changed(host.settings, {"talk.tap_ms": 400, "talk.headphones": True})
+    dialog.resize(dialog.minimumSize())
+    dialog.show_page("talking")
+    await settle()
+    page = dialog.page
+    assert page is not None
+    for press in (row_of(dialog, "talk.tap_ms").usual, page.reset):
+        press.click()
+        await settle()
+        assert host.settings.talk.tap_ms == Settings().talk.tap_ms
+        assert page.notice.text == "Back to the default."
+        told = page.notice.mapTo(dialog, QPoint()).y() + page.notice.height()
+        assert told <= dialog.height(), "it is in view, wherever the page was scrolled to"
+        next(each for each in page.notice.findChildren(QPushButton) if each.text() == "Undo").click()
+        await settle()
+        assert (host.settings.talk.tap_ms, host.settings.talk.headphones) == (400, True)
+
+
+async def test_the_focus_stays_near_what_was_pressed_and_has_gone(
+    dialog: SettingsDialog, host: StagedHost
+) -> None:
+    await host.save_key("anthropic", Secret("sk-ant-bbbbbbbbbbbbbbbbbbbbbbbb1c2d"))
+    page = await thinking(dialog)
+    page.choose("anthropic")
+    await settle()
+    assert page.setup is not None
+    assert page.setup.key is not None
+    page.setup.key.remove.setFocus()
+    page.setup.key.remove.click()
+    await settle()
+    focused = dialog.focusWidget()
+    assert focused is not None
+    assert page.setup.key.isAncestorOf(focused)
+
+
+async def test_a_card_says_where_the_words_really_go(dialog: SettingsDialog, host: StagedHost) -> None:
+    host.settings = changed(host.settings, {"providers.llm.anthropic.base_url": "https://relay.example/v1"})
+    page = await thinking(dialog)
+    page.choose("anthropic")
+    await settle()
+    said = page.cards["anthropic"].accessibleDescription()
+    assert "relay.example" in said
+    assert "api.anthropic.com" not in said
+
+
+async def test_what_an_editor_writes_into_the_file_is_taken_up(
+    host: StagedHost, qapp: QApplication, tmp_path: Path
+) -> None:
+    host.settings_file = tmp_path / "settings.yaml"
+    async with shown(host) as dialog:
+        await settle()
+        assert ("take up",) not in host.log
+        for text in ("talk: {}", "talk: {tap_ms: 300}"):
+            written = tmp_path / "written.yaml"
+            written.write_text(text, "utf-8")
+            written.replace(host.settings_file)
+            await settle(lambda: ("take up",) in host.log)
+            assert ("take up",) in host.log
+            host.log.clear()
+        host.settings_file.write_text("talk: {tap_ms: 400}", "utf-8")
+        await settle(lambda: ("take up",) in host.log)
+        assert ("take up",) in host.log
+        assert dialog.isVisible()
 
 
 async def test_language_and_duration_are_lists_of_words(

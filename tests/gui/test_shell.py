@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from companion.app import Companion
-from companion.events import Event, TurnFinished
+from companion.events import Event, Phase, PhaseChanged, TurnFinished
+from companion.gui.microphone import MicrophoneSign
 from companion.gui.shell import Shell
 from companion.paths import Home
 from tests.gui.running import Start
@@ -75,6 +77,36 @@ async def test_hands_free_listening_pauses_for_a_dialog(
         qtbot.waitUntil(lambda: len(paused) == 2)
         shell.settings.close()
         assert not paused
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints")
+@pytest.mark.parametrize("behind", ["settings", "window"])
+async def test_whatever_chooses_a_file_shows_the_microphone_and_hands_free_waits_for_it(
+    behind: str, qtbot: QtBot, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: set[str] = set()
+    async with start() as (shell, app):
+        monkeypatch.setattr(app, "pause_hands_free", paused.add)
+        monkeypatch.setattr(app, "resume_hands_free", paused.remove)
+        shell.window.activateWindow()
+        qtbot.waitUntil(shell.window.isActiveWindow)
+        if behind == "settings":
+            shell.open_settings()
+            assert shell.settings is not None
+            qtbot.waitUntil(shell.settings.isActiveWindow)
+        chooser = QFileDialog(shell.settings or shell.window)
+        chooser.setOption(QFileDialog.Option.DontUseNativeDialog)
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.open()
+        qtbot.waitUntil(chooser.isActiveWindow)
+        assert len(paused) == 1
+        sign = chooser.findChild(MicrophoneSign)
+        assert isinstance(sign, MicrophoneSign)
+        assert not sign.isVisible()
+        app.events.emit(PhaseChanged(turn=1, phase=Phase.LISTENING))
+        assert sign.isVisible()
+        chooser.close()
+        qtbot.waitUntil(lambda: len(paused) == (behind == "settings"))
 
 
 async def test_keys_change_the_text_close_a_dialog_and_lead_from_the_help_to_the_welcome(

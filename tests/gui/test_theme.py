@@ -10,9 +10,22 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
+from companion.gui import theme
 from companion.gui.labels import AIRY, ReadingLabel, label
-from companion.gui.theme import DARK, LIGHT, SIZES_PX, Look, Palette, contrast, font, palette_for, stylesheet
+from companion.gui.theme import (
+    DARK,
+    LIGHT,
+    SHARP_DARK,
+    SHARP_LIGHT,
+    SIZES_PX,
+    Look,
+    Palette,
+    font,
+    palette_for,
+    stylesheet,
+)
 from companion.paths import resources
+from tests.gui.contrasts import contrast
 
 PAIRS = [
     *((text, paper) for text in ("ink", "soft", "faint", "accent") for paper in ("bg", "surface", "raised")),
@@ -30,6 +43,24 @@ PAIRS = [
 @pytest.mark.parametrize(("text", "paper"), PAIRS)
 def test_text_can_be_read(palette: Palette, text: str, paper: str) -> None:
     assert contrast(getattr(palette, text), getattr(palette, paper)) >= 4.5
+
+
+@pytest.mark.parametrize("palette", [SHARP_LIGHT, SHARP_DARK], ids=lambda palette: palette.name)
+@pytest.mark.parametrize(("text", "paper"), PAIRS)
+def test_with_high_contrast_text_stands_out_further(palette: Palette, text: str, paper: str) -> None:
+    assert contrast(getattr(palette, text), getattr(palette, paper)) >= 7
+    assert contrast(palette.line, palette.bg) >= 4.5, "so do borders"
+
+
+def test_the_contrast_of_the_system_is_followed(qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Look(theme="dark")
+    assert look.palette is DARK
+    monkeypatch.setattr(theme, "wants_contrast", lambda: True)
+    look._hints.accessibility().contrastPreferenceChanged.emit(Qt.ContrastPreference.HighContrast)
+    assert look.palette is SHARP_DARK
+    monkeypatch.undo()
+    look.choose(theme="light", font_scale=1.0, reduced_motion=False)
+    assert look.palette is LIGHT
 
 
 def test_contrast_is_the_wcag_ratio() -> None:

@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QRadioButton, QWidget
 
+from companion import language
 from companion.app.welcome import PAGES, Welcome
 from companion.audio.devices import DeviceList
 from companion.errors import CompanionError, Kind
@@ -178,6 +179,27 @@ async def test_both_are_fetched_when_asked_while_one_goes_on(desk: Desk) -> None
     assert desk.said.count("in use") == 2
 
 
+@pytest.mark.parametrize(
+    ("window", "offers"),
+    [("en", "Joe"), ("de", "Thorsten"), ("hi", "There is no natural one in this language yet.")],
+)
+async def test_a_voice_in_the_language_of_the_window_is_offered(
+    window: str, offers: str, home: Home, qapp: QApplication
+) -> None:
+    language.use(language.Catalogue(window))
+    made = Desk(home)
+    try:
+        made.open()
+        await made.until(made.window.isActiveWindow)
+        await made.turn_to("sound")
+        await made.until(lambda: "Whisper base" in made.said)
+        assert offers in made.said
+        assert sum(name in made.said for name in ("Joe", "Thorsten", "There is no natural")) == 1
+    finally:
+        language.use(None)
+        await made.close()
+
+
 async def test_fetching_can_be_cancelled_and_gone_on_with(desk: Desk) -> None:
     page = await desk.turn_to("sound")
     await desk.until(lambda: desk.view.page is page and "Whisper base" in desk.said)
@@ -236,7 +258,7 @@ async def test_the_words_it_heard_are_shown(desk: Desk) -> None:
     assert page.level.level_db == -20.0
     desk.settings_backend.may_finish.set()
     await desk.until(lambda: "“I had porridge.”" in desk.said)
-    assert "Heard by This computer" in desk.said
+    assert "This computer heard it." in desk.said
     assert "stays on this computer" in desk.said
     assert desk.settings_backend.open_meters == []
 

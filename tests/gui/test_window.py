@@ -675,6 +675,9 @@ def test_the_script_is_paged_from_the_field_and_one_key_leads_back(
         qtbot.keyClick(widget, Qt.Key.Key_PageUp)
         assert bar.value() < before <= bar.value() + script.viewport().height(), "no line is left out"
         assert script.jump.isVisible()
+        below = window.page.area.button.geometry().translated(window.page.area.pos())
+        assert not script.jump.geometry().intersects(script.geometry())
+        assert not script.jump.geometry().intersects(below)
         qtbot.keyClick(widget, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
         assert bar.value() == bar.maximum()
         assert script.jump.isHidden()
@@ -682,3 +685,22 @@ def test_the_script_is_paged_from_the_field_and_one_key_leads_back(
     field.setFocus()
     qtbot.keyClick(field, Qt.Key.Key_PageUp)
     assert bar.value() == bar.maximum(), "a long draft is paged itself"
+
+
+@pytest.mark.parametrize(("scale", "is_large"), [(2.0, False), (1.0, True), (1.5, True)])
+def test_on_a_low_page_the_button_gives_way_to_the_words(
+    window: Window, scale: float, *, is_large: bool
+) -> None:
+    window.resize(900, 600)
+    script = window.page.script
+    script.show_turns([TurnRecord(id=1, session_id=1, at=0.0, user_text="Hm", reply_text="word " * 400)])
+    window.page.show_script(True)
+    window.look.choose_captions(are_large=False)
+    usual = window.page.area.button.width()
+    window.look.choose(theme="light", font_scale=scale, reduced_motion=False)
+    window.look.choose_captions(are_large=is_large)
+    QApplication.processEvents()
+    assert window.page.area.button.width() < usual
+    lines = script.viewport().height() / (1.6 * 19 * scale * (1.8 if is_large else 1.0))
+    assert lines >= 3.5 if scale * (1.8 if is_large else 1.0) <= 2 else lines >= 2
+    assert window.page.area.button.hitButton(window.page.area.button.rect().center())

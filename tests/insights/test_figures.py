@@ -10,8 +10,7 @@ from itertools import chain
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from companion.insights import Row, Span, mood, summary
 from companion.insights.memories import memories_of, same_days

@@ -62,7 +62,9 @@ async def tell_all(journal: SqlJournal) -> tuple[int, list[str]]:
     await journal.changing.set_summary(session_id, SENTINEL)
     await journal.changing.set_mood(session_id, before=1, word=SENTINEL)
     await journal.changing.set_labels(session_id, tags=[SENTINEL], people=[SENTINEL])
-    await journal.remembering.correct(await journal.remembering.keep(turn_id), SENTINEL)
+    await journal.remembering.told([turn_id])
+    (memory,) = await journal.remembering.all()
+    await journal.remembering.correct(memory.id, SENTINEL)
     return session_id, [await kept(journal, turn_id), await kept(journal, other)]
 
 

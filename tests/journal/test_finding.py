@@ -7,8 +7,7 @@ from datetime import date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from companion.journal.passages import cut, excerpt
@@ -113,6 +112,14 @@ def test_any_text_becomes_a_question_the_index_takes(typed: str, is_growing: boo
     if match:
         database.execute("SELECT * FROM words WHERE words MATCH ?", (match,)).fetchall()
     database.close()
+
+
+async def test_hindi_words_are_found_whole_with_their_vowel_signs(journal: SqlJournal) -> None:
+    await tell(journal, "मेरी बहन का सवाल अच्छा था।")
+    await tell(journal, "यह मेरा बाल है, लाल सव नहीं।")
+    found = await journal.finding.words("सवाल", ALL)
+    assert [shown(hit) for hit in found] == [["सवाल"]]
+    assert [hit.passage for hit in await journal.finding.words("बहन", ALL)] == ["मेरी बहन का सवाल अच्छा था।"]
 
 
 async def test_quoted_text_is_exact(journal: SqlJournal) -> None:
@@ -236,7 +243,7 @@ async def test_deleted_for_good_is_in_no_page_of_the_database(journal: SqlJourna
     await tell(journal, "Kept words.")
     session_id, turn_id = await tell(journal, "A zanzibarian secret of mine.")
     await with_meaning(journal)
-    await journal.remembering.keep(turn_id)
+    await journal.remembering.forget_turn(turn_id)
     await journal.tables.write(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session_id,)))
     rows = await journal.tables.read(
         lambda db: [

@@ -181,7 +181,7 @@ async def test_all_moves_from_memory_to_disk(opened: Opener) -> None:
     await change.delete_turn(other)
     await change.merge(first, [second])
     await change.delete([third])
-    await memory.remembering.keep(turn_id)
+    await memory.remembering.forget_turn(turn_id)
     await memory.remembering.add("I live by the sea.", 1.0, 0)
 
     async def seen(journal: SqlJournal) -> list[object]:

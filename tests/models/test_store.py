@@ -11,8 +11,7 @@ import pytest
 
 from companion.errors import CompanionError, Kind
 from companion.paths import Home
-from companion.providers.here.models import listing
-from companion.providers.here.models import store as store_module
+from companion.providers.here.models import listing, store as store_module
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore, State
 from tests.models.conftest import FILES, a_model

@@ -17,8 +17,7 @@ from companion.flow import ChatRequest, Usage
 from companion.kinds import Role
 from companion.paths import resources
 from companion.providers import Catalogue, registry
-from companion.providers.catalogue import ModelEntry, cost_usd, parse
-from companion.providers.catalogue import _entry as entry_of
+from companion.providers.catalogue import ModelEntry, _entry as entry_of, cost_usd, parse
 
 REFRESH = Path(__file__).parents[2] / ".ci" / "refresh_models.py"
 NOVEMBER_2026 = datetime.date(2026, 11, 20)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,8 @@ def test_every_public_name_is_there() -> None:
     for name in library.__all__:
         assert getattr(library, name) is not None
     assert set(library.__all__) <= set(dir(library))
+    typed = re.findall(r" (\w+) as \1\b", Path(library.__file__).read_text("utf-8"))
+    assert sorted(typed) == sorted(library.__all__), "whoever checks types knows other names"
     with pytest.raises(AttributeError, match="HAL"):
         _ = library.HAL  # type: ignore[attr-defined]
 

@@ -26,8 +26,7 @@ from companion.errors import (
 from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Speaker, SpeakRequest, Usage
 from companion.kinds import Role
 from companion.providers.vendors.openai.dialect import Dialect
-from companion.providers.vendors.openai.provider import SPEC
-from companion.providers.vendors.openai.provider import OpenAIProvider as OpenAI
+from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider as OpenAI
 from tests.servers import OpenAIServer as Server
 from tests.servers.openai import Ways
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from companion import language
 from companion.errors import CompanionError, Kind
 from companion.flow import Audio, SpeakRequest
 from companion.providers import registry
@@ -171,6 +172,23 @@ async def test_this_computer_speaks_with_a_natural_voice_once_one_is_here(tmp_pa
         assert (natural.rate_hz, here.speaker) == (tiny_voice.RATE_HZ, "Tiny")
 
 
+async def test_an_answer_is_read_by_a_voice_of_its_language(tmp_path: Path) -> None:
+    german = "Heute ist es hier ganz still."
+    async with BuiltinProvider(models_dir=tmp_path) as here:
+        assert isinstance(here, BuiltinProvider)
+        tiny_voice.write(tmp_path / "voice" / "en_US-tiny-low", "en_US-tiny-low")
+        assert (await said(here, german, voice="")).rate_hz == 22_050, (
+            "a plain voice that can, not one that cannot"
+        )
+        tiny_voice.write(
+            tmp_path / "voice" / "de_DE-wald-low", "de_DE-wald-low", language="de_DE", voice="de"
+        )
+        await said(here, german, voice="")
+        assert here.speaker == "Wald"
+        await said(here, "What would you like to say about it?", voice="")
+        assert here.speaker == "Tiny"
+
+
 async def test_a_plain_voice_that_was_chosen_stays(here: BuiltinProvider) -> None:
     assert (await said(here, voice="en-gb")).rate_hz == 22_050
     assert here.speaker == ""
@@ -184,6 +202,22 @@ async def test_its_voices_are_listed_by_name_and_language_before_the_plain_ones(
     listed = {voice.name: voice.language for voice in await here.voices()}
     assert [*listed.items()][:3] == [("Wald", "de-DE"), ("Choir ann", "en-US"), ("Choir bob", "en-US")]
     assert listed["American"] == "en"
+
+
+@pytest.mark.parametrize(
+    ("window", "text", "speaks"), [("en", TEXT, "Choir"), ("de", "Hm.", "Wald"), ("hi", "हाँ।", "")]
+)
+async def test_where_no_voice_was_chosen_one_in_the_language_of_the_window_speaks(
+    window: str, text: str, speaks: str, models: Path
+) -> None:
+    language.use(language.Catalogue(window))
+    try:
+        async with BuiltinProvider(models_dir=models) as here:
+            assert isinstance(here, BuiltinProvider)
+            await said(here, text, voice="")
+            assert here.speaker == speaks, "the plain one where there is no natural one"
+    finally:
+        language.use(None)
 
 
 async def test_a_natural_voice_that_cannot_be_loaded_is_replaced_by_the_plain_one(tmp_path: Path) -> None:

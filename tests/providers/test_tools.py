@@ -11,8 +11,7 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from companion.log import Secret
 from companion.providers import (

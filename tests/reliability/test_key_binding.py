@@ -21,7 +21,8 @@ from companion.net import Net
 from companion.providers import registry
 from companion.providers.provider import AIProvider, Policy, Spec
 from companion.providers.wire import sockets
-from companion.settings import Settings, changed, normalise_base_url
+from companion.settings import Settings, changed
+from companion.settings.address import normalise_base_url
 from companion.vault import EnvironmentKey, MemoryVault
 from tests.reliability.proof import prove
 

@@ -206,7 +206,12 @@ def _settle_in(home: Path) -> None:
 def screen() -> Iterator[str]:
     """A virtual screen; yields the value of DISPLAY."""
     reader, writer = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x860x24", "-nolisten", "tcp"]
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(writer),
+        *["-screen", "0", "1280x860x24", "-nolisten", "tcp", "-noreset"],
+    ]
     server = subprocess.Popen(
         command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -13,7 +13,7 @@ from companion.exchange.preview import reflections
 from companion.exchange.writing import FORMATS, WITH_SOUND, ending_of, free_path
 from companion.gui.exchange.host import DoneExport, ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, shown
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.language import mark, tr, trn
 from companion.records import Selection
@@ -22,6 +22,8 @@ _TITLE = mark("Export your journal")
 _PLAIN = mark(
     "An export is not encrypted: whoever gets the file can read every word. Keep it where you would keep a diary."
 )
+_TITLE_PX = 440
+"""What a long title has of a line."""
 _ALL = Selection()
 _CHOOSE, _WRITE, _DONE = range(3)
 
@@ -89,7 +91,12 @@ class ExportDialog(Steps):
         self.everything.setChecked(True)
         self.some.setVisible(self._chosen is not None)
         if self._chosen is not None:
-            self.some.setText(shown(tr("Only {chosen}", chosen=self._chosen[1])))
+            words = shown(tr("Only {chosen}", chosen=self._chosen[1]))
+            room = self.look.px(_TITLE_PX)
+            cut = self.some.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
+            self.some.setText(cut.replace("&", "&&"))
+            self.some.setToolTip(words)
+            self.some.setAccessibleName(words)
             self.some.setChecked(True)
         column.addSpacing(8)
         self.sound = QCheckBox(tr("With the recordings that are kept (FLAC)"))

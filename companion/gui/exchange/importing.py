@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QFrame, QListWidget, QScro
 from companion.exchange.formats import KNOWN
 from companion.exchange.importing import Incoming
 from companion.exchange.preview import ODD, Preview, entries, leave_out
+from companion.gui.boxes import in_column
 from companion.gui.exchange.host import ExchangeHost
 from companion.gui.exchange.steps import Progress, Steps, line
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.language import mark, sentence, tr, trn
 
@@ -75,13 +76,10 @@ class ImportDialog(Steps):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         inside = QWidget()
         inside.setProperty("scrolled", "true")
-        inner = QVBoxLayout(inside)
-        inner.setContentsMargins(0, 0, 8, 0)
-        inner.setSpacing(8)
+        inner = in_column(inside=inside, spacing=8, margins=(0, 0, 8, 0))
         self.headline = text_label("", "strong")
         inner.addWidget(self.headline)
-        self._notes = QVBoxLayout()
-        self._notes.setSpacing(8)
+        self._notes = in_column(spacing=8)
         inner.addLayout(self._notes)
         self.choices: dict[str, QCheckBox] = {}
         for kind in ODD:

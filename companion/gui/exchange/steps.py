@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 
 from companion.errors import CompanionError
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.clean import breakable, clean_text
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.theme import Look
 from companion.tasks import spawn
 
@@ -35,11 +36,10 @@ class Steps(QDialog):
         super().__init__(parent)
         self.look = look
         self.setWindowTitle(title)
+        self.setProperty("help", "import-export")
         self.resize(look.px(_WIDE_PX), look.px(_HIGH_PX))
         self.setMinimumSize(look.px(460), look.px(380))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 26, 28, 22)
-        column.setSpacing(12)
+        column = in_column(inside=self, spacing=12, margins=(28, 26, 28, 22))
         self.heading = text_label(title, "title")
         column.addWidget(self.heading)
         self.pages = QStackedWidget()
@@ -48,19 +48,24 @@ class Steps(QDialog):
         self.fault.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.fault.hide()
         column.addWidget(self.fault)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(10)
+        self._row = in_row(spacing=10)
         column.addLayout(self._row)
         self._task: asyncio.Task[None] | None = None
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """As wide as the widest line that cannot go on in the next one."""
+        super().showEvent(event)
+        layout = self.layout()
+        if layout is not None:
+            wide = max(self.minimumWidth(), layout.totalMinimumSize().width())
+            self.setMinimumWidth(min(wide, self.screen().availableSize().width()))
 
     # -- pages ----------------------------------------------------------------------------------------------
 
     def page(self) -> QVBoxLayout:
         """A new page; the column its parts are added to."""
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
+        column = in_column(inside=page, spacing=12, margins=NONE)
         self.pages.addWidget(page)
         return column
 
@@ -129,9 +134,7 @@ class Progress(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
+        column = in_column(inside=self, spacing=10, margins=NONE)
         self.words = text_label("", "soft")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QSizePolicy,
     QStackedWidget,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.gui import icons
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.insights.tables import FiguresTable
 from companion.gui.labels import label
 from companion.gui.theme import Look
@@ -33,6 +32,7 @@ class Card(QFrame):
         self.setProperty("card", "true")
         self.setAccessibleName(title)
         self.title = label(title, "state")
+        self.title.setProperty("role", "heading")
         self.toggle = QToolButton()
         self.table = FiguresTable(look)
         self.table.setAccessibleName(tr("{title}, as a table", title=title))
@@ -54,14 +54,10 @@ class Card(QFrame):
         kept.setRetainSizeWhenHidden(True)  # the title stays where it is
         self.toggle.setSizePolicy(kept)
         self.toggle.toggled.connect(self._turn)
-        head = QHBoxLayout()
-        head.setContentsMargins(0, 0, 0, 0)
+        head = in_row(margins=NONE)
         head.addWidget(self.title, 1)
         head.addWidget(self.toggle)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 10, 12, 16)
-        column.setSpacing(8)
-        column.addLayout(head)
+        column = in_column(head, inside=self, spacing=8, margins=(18, 10, 12, 16))
         column.addWidget(self._pages, 1)
         column.addWidget(self.sentence)
         self._turn(is_table=False)

@@ -12,19 +12,18 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
     QScrollArea,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.clean import clean_text
 from companion.gui.host import InsightSource
 from companion.gui.insights.calendar import CalendarView
@@ -65,6 +64,7 @@ class InsightsPage(QWidget):
         """The cards that need words show none yet."""
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Insights"))
+        self.setProperty("help", "journal")
         self.calendar = CalendarView(look)
         self.rhythm, self.mood, self.themes = RhythmPicture(look), MoodPicture(look), ThemesPicture(look)
         self.practice_card = Card(look, tr("Practice"), self.calendar, least_px=176)
@@ -198,12 +198,9 @@ class InsightsPage(QWidget):
     # -- how it is made -------------------------------------------------------------------------------------
 
     def _set_up(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
+        column = in_column(inside=self, spacing=0, margins=NONE)
         self._bar = QWidget()
-        row = QHBoxLayout(self._bar)
-        row.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 0)
+        row = in_row(inside=self._bar, margins=(_MARGIN_PX, 0, _MARGIN_PX, 0))
         row.addWidget(label(tr("Insights"), "bar-title"), 1)
         row.addWidget(self._range_button())
         column.addWidget(self._bar)
@@ -211,9 +208,7 @@ class InsightsPage(QWidget):
         self._sides.addWidget(self._cards_page())
         column.addWidget(self._sides, 1)
         self._links = label("", "soft", wraps=True)
-        holder = QVBoxLayout(self.links_card.picture)
-        holder.setContentsMargins(0, 0, 6, 0)
-        holder.addWidget(self._links)
+        in_column(self._links, inside=self.links_card.picture, margins=(0, 0, 6, 0))
         self.calendar.day_chosen.connect(self.day_wanted)
         self._look.changed.connect(self._dress)
         self._explain("", "")
@@ -237,9 +232,7 @@ class InsightsPage(QWidget):
 
     def _time_picture(self) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.setSpacing(4)
+        column = in_column(inside=page, spacing=4, margins=(0, 0, 6, 0))
         self._time, self._times = label("", "heading"), label("", "soft", wraps=True)
         self._time.setToolTip(tr("From your first words to the last answer, all reflections together"))
         self._rhythm_missing = label("", "hint", wraps=True)
@@ -257,15 +250,11 @@ class InsightsPage(QWidget):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         inside = QWidget()
         inside.setProperty("scrolled", "true")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(_MARGIN_PX, 6, _MARGIN_PX, _MARGIN_PX)
-        column.setSpacing(_GAP_PX)
+        column = in_column(inside=inside, spacing=_GAP_PX, margins=(_MARGIN_PX, 6, _MARGIN_PX, _MARGIN_PX))
         self._grid = QGridLayout()
         self._grid.setSpacing(_GAP_PX)
         column.addLayout(self._grid)
-        self._todays = QVBoxLayout(self.today)
-        self._todays.setContentsMargins(0, 0, 0, 0)
-        self._todays.setSpacing(2)
+        self._todays = in_column(inside=self.today, spacing=2, margins=NONE)
         column.addWidget(self.today)
         column.addWidget(self.links_card)
         column.addStretch(1)
@@ -274,8 +263,7 @@ class InsightsPage(QWidget):
 
     def _empty_page(self) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setSpacing(12)
+        column = in_column(inside=page, spacing=12)
         self._picture = QLabel()
         middle = Qt.AlignmentFlag.AlignHCenter
         column.addStretch(3)

@@ -90,11 +90,13 @@ class RhythmPicture(QWidget):
                 Qt.AlignmentFlag.AlignVCenter,
                 tr(name),
             )
-        for weekday in range(len(days.WEEKDAYS)):
+        names = [days.short_weekday(weekday) for weekday in range(len(days.WEEKDAYS))]
+        if max(map(painter.fontMetrics().horizontalAdvance, names)) >= self._cell(0, 0).width():
+            names = [name[:1] for name in names]  # all of them: one alone looks like a mistake
+        for weekday, name in enumerate(names):
             cell = self._cell(weekday, len(PARTS))
-            name = days.short_weekday(weekday)
             painter.drawText(
                 QRectF(cell.left(), cell.top(), cell.width(), self.height() - cell.top()),
                 Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop,
-                name if cell.width() > painter.fontMetrics().horizontalAdvance(name) else name[:1],
+                name,
             )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from companion.gui.boxes import NONE, in_column
 from companion.gui.clean import clean_text
 from companion.gui.insights.calendar import shade
 from companion.gui.labels import label
@@ -24,9 +25,7 @@ class ThemesPicture(QWidget):
         super().__init__(parent)
         self._look = look
         self.setAccessibleName(tr("What you return to"))
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 6, 6)
-        self._column.setSpacing(10)
+        self._column = in_column(inside=self, spacing=10, margins=(0, 0, 6, 6))
         self._column.addStretch(1)
         self._rows: list[QWidget] = []
 
@@ -42,9 +41,7 @@ class ThemesPicture(QWidget):
 
     def _row(self, theme: Theme, themes: Themes, most: int) -> QWidget:
         row = QWidget()
-        column = QVBoxLayout(row)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column = in_column(inside=row, spacing=4, margins=NONE)
         line = QHBoxLayout()
         name = label(clean_text(theme.words), "label")
         name.setProperty("type", "theme")

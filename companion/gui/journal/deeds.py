@@ -39,6 +39,8 @@ class Deeds(QObject):
 
     changed = Signal()
     """The journal is not as it is shown any more."""
+    returned = Signal(int)
+    """This reflection is as it was, and is to be shown; `changed` comes after it."""
     talk_wanted = Signal()
     editor_wanted = Signal(object)
     export_wanted = Signal(object)
@@ -114,12 +116,15 @@ class Deeds(QObject):
         except CompanionError as error:
             self._say(f"{error.message} {error.hint}")
             return
-        self._say(text, UNDO, lambda: self.change(self._desk.undo(token)))
+        shown = self._reader.session
+        self._say(text, UNDO, lambda: self.change(self._desk.undo(token), shown))
         self.changed.emit()
 
-    def change(self, work: Coroutine[Any, Any, object]) -> None:
+    def change(self, work: Coroutine[Any, Any, object], back_to: SessionRecord | None = None) -> None:
         async def change() -> None:
             if await self.try_(work):
+                if back_to is not None:
+                    self.returned.emit(back_to.id)
                 self.changed.emit()
 
         self._begin("do", change())

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from companion.days import When
 from companion.flow import TurnRecord
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.settings.chips import FlowLayout
@@ -101,11 +102,9 @@ class Editor(QWidget):
                 QKeySequence(keys), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut
             )
             shortcut.activated.connect(self._save)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column = in_column(inside=self, margins=NONE)
         column.addWidget(self._area, 1)
-        buttons = QHBoxLayout()
-        buttons.setContentsMargins(28, 0, 28, 18)
+        buttons = in_row(margins=(28, 0, 28, 18))
         buttons.addStretch(1)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.save)
@@ -126,14 +125,10 @@ class Editor(QWidget):
         """Shows a reflection to be put right; `tags` and `people` are those that were used before."""
         self._session, self._fields = session, {}
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(28, 24, 28, 24)
-        column.setSpacing(8)
+        column = in_column(inside=page, spacing=8, margins=(28, 24, 28, 24))
         inner = QWidget()
         inner.setMaximumWidth(self._look.px(_COLUMN_PX))
-        form = QVBoxLayout(inner)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(8)
+        form = in_column(inside=inner, spacing=8, margins=NONE)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
         self.title.setText(session.title if session.has_own_title else "")
         self.title.setPlaceholderText(session.title or tr("A title of your own"))

@@ -24,7 +24,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QTextCharFormat, 
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from companion.gui.clean import clean_text
-from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of
+from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of, when_of
 from companion.gui.theme import Look
 from companion.language import tr
 from companion.records import Hit, SessionRecord
@@ -39,6 +39,8 @@ NEWER = -2
 Index = QModelIndex | QPersistentModelIndex
 _INVALID = QModelIndex()
 _PASSAGE_LINES = 2
+_WORDS_BEFORE = 30
+"""Characters of a passage before the words that were looked for, so that these are seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ class Row:
     hit: Hit | None = None
     spoken: str = ""
     """What a screen reader says instead of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reflection stood in the list."""
+
+    others: list[int]
+    """The sessions that may take its place, the best first."""
+    top: int | None
+    """Pixels below the upper edge of what is seen; None: it was not in the list."""
 
 
 class Reflections(QAbstractListModel):
@@ -122,7 +134,7 @@ class Reflections(QAbstractListModel):
 
     def _row(self, session: SessionRecord, hit: Hit | None = None) -> Row:
         practice = self._titles.get(session.practice, session.practice)
-        parts = [practice, minutes_of(session)]
+        parts = [when_of(session).clock, practice, minutes_of(session)]
         if hit is not None and not hit.is_by_words:
             parts.insert(0, day_of(session))
         detail = " · ".join(parts)
@@ -141,6 +153,20 @@ class Reflections(QAbstractListModel):
             (at for at, row in enumerate(self._rows) if row.number == number and number is not None), -1
         )
         return self.index(at, 0) if at >= 0 else QModelIndex()
+
+    def around(self, number: int | None) -> list[int]:
+        """The sessions by how well they take the place of this one: it, those after it, then those before."""
+        order = list(self.sessions)
+        if number is None or number not in self.sessions:
+            return []
+        at = order.index(number)
+        return order[at:] + order[:at][::-1]
+
+    def above(self, number: int | None, most: int) -> SessionRecord | None:
+        """The session that begins a list of `most` with this one in its middle; None where it is among the first `most`."""
+        order = list(self.sessions.values())
+        at = next((at for at, each in enumerate(order) if each.id == number), 0)
+        return order[at - most // 2] if at >= most else None
 
     @property
     def first(self) -> QModelIndex:
@@ -181,6 +207,7 @@ class ReflectionList(QListView):
 
     def __init__(self, look: Look, model: Reflections) -> None:
         super().__init__()
+        self._model = model
         self.setModel(model)
         self.setItemDelegate(_Painter(look, self))
         self.setAccessibleName(tr("Past reflections"))
@@ -189,6 +216,28 @@ class ReflectionList(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
+
+    def place(self, number: int | None) -> Place:
+        """Where a reflection stands, before the list changes."""
+        index = self._model.index_of(number)
+        top = self.visualRect(index).top() if index.isValid() else None
+        return Place(self._model.around(number), top)
+
+    def choose(self, number: int | None, place: Place) -> None:
+        """The reflection, or what is nearest to where it was, stands there now."""
+        model, selected = self._model, self.selectionModel()
+        nearest = next((each for each in (number, *place.others) if each in model.sessions), number)
+        index = model.index_of(nearest)
+        chosen = index if index.isValid() else model.first
+        selected.setCurrentIndex(chosen, selected.SelectionFlag.ClearAndSelect)  # whatever keys are held
+        if place.top is not None and index.isValid():
+            now = self.visualRect(index).top()  # lays the rows out
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() + now - place.top)
+        if not index.isValid():
+            self.scrollToTop()  # with its day
+        elif place.top is None or 0 <= place.top < self.viewport().height():
+            self.scrollTo(chosen)
 
     @property
     def chosen(self) -> list[int]:
@@ -264,7 +313,8 @@ class _Painter(QStyledItemDelegate):
 
     def _paint_passage(self, painter: QPainter, place: QRect, hit: Hit) -> None:
         """Two lines of it, the words that were looked for on the accent's paper."""
-        layout = QTextLayout(hit.passage, self._look.font("small"))
+        left_out, text = _around_first(hit)
+        layout = QTextLayout(text, self._look.font("small"))
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         layout.setTextOption(option)
@@ -274,7 +324,7 @@ class _Painter(QStyledItemDelegate):
         ranges = []
         for start, end in hit.spans:
             each = QTextLayout.FormatRange()
-            each.start, each.length, each.format = start, end - start, found
+            each.start, each.length, each.format = start - left_out, end - start, found
             ranges.append(each)
         layout.setFormats(ranges)
         layout.beginLayout()
@@ -288,3 +338,12 @@ class _Painter(QStyledItemDelegate):
             height += line.height()
         layout.endLayout()
         layout.draw(painter, QPointF(place.topLeft()))
+
+
+def _around_first(hit: Hit) -> tuple[int, str]:
+    """The passage from shortly before the first words that were looked for, and by how much their places shift."""
+    first = min((start for start, _ in hit.spans), default=0)
+    cut = hit.passage.find(" ", max(0, first - _WORDS_BEFORE)) + 1
+    if first <= _WORDS_BEFORE or not 0 < cut <= first:
+        return 0, hit.passage
+    return cut - 1, f"…{hit.passage[cut:]}"

@@ -16,17 +16,18 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.host import WindowHost
 from companion.gui.journal.deeds import Deeds
 from companion.gui.journal.editor import Edited, Editor
 from companion.gui.journal.filters import EVERYTHING
+from companion.gui.journal.lines import when_of
 from companion.gui.journal.list import HIT, NEWER, SESSION, WAITING, Index, ReflectionList, Reflections, Row
 from companion.gui.journal.reader import Reader
 from companion.gui.journal.side import Side
@@ -60,9 +61,12 @@ class JournalPage(QWidget):
         """The search is to have the focus once there is a list."""
         self._wanted_day: date | None = None
         self._from_day: date | None = None
+        self._from: tuple[float, int] | None = None
+        """Before what the list begins when it is read again."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.setProperty("page", "true")
         self.setAccessibleName(tr("Journal"))
+        self.setProperty("help", "journal")
         self.model = Reflections(titles, self)
         self.list = ReflectionList(look, self.model)
         self.side = Side(look, titles, self.list)
@@ -147,6 +151,8 @@ class JournalPage(QWidget):
         loaded = min(max(PAGE, len(self.model.sessions)), _MOST_AGAIN)
         first: list[Row] = []
         before: tuple[float, int] | None = None
+        if self._wanted_day is None and (above := self.model.above(shown, _MOST_AGAIN)) is not None:
+            self._from_day, self._from = when_of(above).day, (above.started_at, above.id + 1)
         try:
             await self.waiting.refresh()
             if self._wanted_day is not None:
@@ -155,6 +161,8 @@ class JournalPage(QWidget):
                 if on_it:
                     shown, self._from_day = on_it[0].id, day
                     before = (on_it[0].started_at, on_it[0].id + 1)
+            elif self._from_day is not None and self._from is not None:
+                before, self._from = self._from, None
             elif self._from_day is not None and self.model.first.isValid():
                 newest = self.model.sessions[self.model.first.data(SESSION)]
                 before = (newest.started_at, newest.id + 1)
@@ -180,9 +188,10 @@ class JournalPage(QWidget):
                 )
             selected = self.list.selectionModel()
             selected.blockSignals(True)
+            place = self.list.place(shown)
             self.model.begin(first)
             self.model.add(sessions, is_last=len(sessions) < loaded)
-            self._choose(shown)
+            self.list.choose(shown, place)
             selected.blockSignals(False)
             self._chosen(self.list.currentIndex())
 
@@ -238,10 +247,11 @@ class JournalPage(QWidget):
     def _show_found(self, hits: Any, found: dict[int, SessionRecord], *, is_whole: bool) -> None:
         selected = self.list.selectionModel()
         selected.blockSignals(True)
+        place = self.list.place(self._shown)
         self.model.show_hits(hits, found)
         if not found:
             self.model.begin([Row(tr("Nothing was found") if is_whole else "…")])
-        self._choose(self._shown)
+        self.list.choose(self._shown, place)
         selected.blockSignals(False)
         if found:
             self._chosen(self.list.currentIndex())
@@ -250,9 +260,8 @@ class JournalPage(QWidget):
         if is_whole:
             announce(self, trn("{n} found", "{n} found", len(found)) if found else tr("Nothing was found"))
 
-    def _choose(self, number: int | None) -> None:
-        index = self.model.index_of(number)
-        self.list.setCurrentIndex(index if index.isValid() else self.model.first)
+    def _return_to(self, number: int) -> None:
+        self._shown = number
 
     def _waiting_row(self) -> Row:
         count = self.waiting.count
@@ -296,6 +305,8 @@ class JournalPage(QWidget):
     def _explain(self, sentence: str, hint: str, *, is_new: bool = False) -> None:
         self._sentence.setText(sentence)
         self.message.setText(hint)
+        self._picture.show()
+        self.start.show()
         self.bring_first.setVisible(is_new)
         self._turn(self.start)
 
@@ -375,6 +386,7 @@ class JournalPage(QWidget):
         self.reader.wanted.connect(self.deeds.do)
         self.reader.sound_wanted.connect(self.deeds.hear)
         self.reader.link_followed.connect(self.link_followed)
+        self.deeds.returned.connect(self._return_to)
         self.deeds.changed.connect(self.refresh)
         self.deeds.talk_wanted.connect(self.talk_wanted)
         self.deeds.export_wanted.connect(self.export_wanted)
@@ -397,8 +409,7 @@ class JournalPage(QWidget):
         QShortcut(
             QKeySequence("Del"), self.list, context=Qt.ShortcutContext.WidgetShortcut
         ).activated.connect(self.deeds.delete)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = in_row(inside=self, margins=NONE)
         self._pages.addWidget(self._empty_page())
         self._pages.addWidget(self._reading_page())
         row.addWidget(self._pages)
@@ -408,8 +419,7 @@ class JournalPage(QWidget):
 
     def _empty_page(self) -> QWidget:
         page = QWidget()
-        column = QVBoxLayout(page)
-        column.setSpacing(12)
+        column = in_column(inside=page, spacing=12)
         self._picture = QLabel()
         self._sentence = label("", "title", wraps=True)
         middle = Qt.AlignmentFlag.AlignHCenter
@@ -429,13 +439,13 @@ class JournalPage(QWidget):
         column.addWidget(self.start, 0, middle)
         column.addWidget(self.bring_first, 0, middle)
         column.addStretch(4)
+        for part in (self._picture, self.start, self.bring_first):
+            part.hide()  # until it is known that there is nothing else to show
         return page
 
     def _reading_page(self) -> QWidget:
         page = QWidget()
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
+        row = in_row(inside=page, spacing=0, margins=NONE)
         for side in (self.reader, self.editor, self.waiting):
             self._sides.addWidget(side)
         row.addWidget(self.side)

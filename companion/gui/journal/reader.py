@@ -8,17 +8,16 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.days import When
 from companion.flow import TurnRecord
 from companion.gui import icons
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.journal.lines import day_of, minutes_of, title_of, when_of
 from companion.gui.labels import label
 from companion.gui.settings.chips import FlowLayout
@@ -49,6 +48,7 @@ class Reader(QWidget):
         self.session: SessionRecord | None = None
         self.turns: Sequence[TurnRecord] = ()
         self.header = label("", "soft", wraps=True)
+        self.header.setProperty("role", "heading")
         self.script = Script(look, from_below=False)
         self.script.setAccessibleName(tr("A kept reflection"))
         self.script.link_followed.connect(self.link_followed)
@@ -92,17 +92,12 @@ class Reader(QWidget):
         for part in (self.go_on, self.edit, self.export, self.restore, self.remove, self.more):
             row.addWidget(part)
         self._top.addLayout(row)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        column.addWidget(self.top)
+        column = in_column(self.top, inside=self, spacing=12, margins=NONE)
         column.addWidget(self.script, 1)
-        inside = QVBoxLayout(self._marks)
-        inside.setContentsMargins(18, 12, 14, 12)
+        inside = in_column(inside=self._marks, margins=(18, 12, 14, 12))
         self._marks_row = FlowLayout()
         inside.addLayout(self._marks_row)
-        below = QHBoxLayout()
-        below.setContentsMargins(28, 0, 28, 22)
+        below = in_row(margins=(28, 0, 28, 22))
         below.addStretch(1)
         below.addWidget(self._marks, 100)
         below.addStretch(1)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 
 from companion.gui.announce import announce
+from companion.gui.boxes import in_column, in_row
 from companion.gui.journal.filters import EVERYTHING, FilterButton
 from companion.gui.journal.list import ReflectionList
 from companion.gui.labels import label
@@ -149,13 +150,10 @@ class Side(QWidget):
         self.answer.clicked.connect(self._press)
 
     def _build(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 16, 14, 14)
-        column.setSpacing(6)
+        column = in_column(inside=self, spacing=6, margins=(14, 16, 14, 14))
         self.search.setPlaceholderText(tr("Search  ·  Ctrl+K"))
         self.search.setToolTip(tr('By words and meaning; "in quotes" for exact words'))
-        top = QHBoxLayout()
-        top.setSpacing(6)
+        top = in_row(spacing=6)
         top.addWidget(self.search, 1)
         top.addWidget(self.filter)
         column.addLayout(top)
@@ -163,9 +161,7 @@ class Side(QWidget):
         column.addWidget(self.chosen_filter, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._list, 1)
         self.said.setProperty("card", "true")
-        inside = QVBoxLayout(self.said)
-        inside.setContentsMargins(12, 10, 12, 10)
-        inside.addWidget(self.said_text)
+        inside = in_column(self.said_text, inside=self.said, margins=(12, 10, 12, 10))
         inside.addWidget(self.answer, 0, Qt.AlignmentFlag.AlignRight)
         self.said.hide()
         column.addWidget(self.said)

@@ -13,15 +13,14 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.gui import icons
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.gui.practices.fields import FaultLine, LineField
 from companion.gui.practices.steps import StepList
@@ -145,13 +144,10 @@ class PracticeEditor(QScrollArea):
     def _build(self) -> None:
         page = QWidget()
         page.setProperty("scrolled", "true")
-        across = QHBoxLayout(page)
-        across.setContentsMargins(28, 8, 28, 28)
+        across = in_row(inside=page, margins=(28, 8, 28, 28))
         holder = QWidget()
         holder.setMaximumWidth(self._look.px(COLUMN_PX))
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
+        column = in_column(inside=holder, spacing=14, margins=NONE)
         across.addStretch(1)
         across.addWidget(holder, 100)
         across.addStretch(1)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QTextOption
-from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QWidget
 
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import label
 
 _TEXT_LINES = 3
@@ -38,9 +39,7 @@ class _Field(QWidget):
         self.is_touched = False
         """Something was written in it: only then it is told that something is missing."""
         self.fault = FaultLine()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
+        column = in_column(inside=self, spacing=5, margins=NONE)
         above = label(name, "small", wraps=True)
         above.setBuddy(control)
         column.addWidget(above)

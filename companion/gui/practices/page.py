@@ -13,18 +13,17 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
 from companion.gui import icons
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.host import PracticeShelf, Shelved
 from companion.gui.labels import label
 from companion.gui.practices.editor import NEW, PracticeEditor
@@ -60,6 +59,7 @@ class PracticesPage(QWidget):
         self._undo: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self.setProperty("page", "true")
+        self.setProperty("help", "practices")
         self.list = QListWidget()
         self.new = QPushButton(tr("New"))
         self.new.setAccessibleName(tr("New practice"))
@@ -123,12 +123,11 @@ class PracticesPage(QWidget):
     def _build(self) -> None:
         self._side.setProperty("sidelist", "true")
         self._side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        left = QVBoxLayout(self._side)
-        left.setContentsMargins(14, 20, 14, 14)
-        left.setSpacing(12)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 0, 0, 0)
-        top.addWidget(label(tr("Practices"), "state"), 1)
+        left = in_column(inside=self._side, spacing=12, margins=(14, 20, 14, 14))
+        top = in_row(margins=(8, 0, 0, 0))
+        title = label(tr("Practices"), "state")
+        title.setProperty("role", "heading")
+        top.addWidget(title, 1)
         top.addWidget(self.new)
         left.addLayout(top)
         left.addWidget(self.list, 1)
@@ -136,11 +135,8 @@ class PracticesPage(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setIconSize(QSize(18, 18))
         right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        above = QVBoxLayout()
-        above.setContentsMargins(28, 20, 28, 12)
+        column = in_column(inside=right, spacing=0, margins=NONE)
+        above = in_column(margins=(28, 20, 28, 12))
         bar = FlowLayout(at_end=True)
         above.addLayout(bar)
         for button in (
@@ -161,10 +157,7 @@ class PracticesPage(QWidget):
         self._sides.addWidget(self.preview)
         self._sides.addWidget(self.editor)
         column.addWidget(self._sides, 1)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self._side)
+        row = in_row(self._side, inside=self, spacing=0, margins=NONE)
         row.addWidget(right, 1)
 
     def _connect(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from companion import days
 from companion.gui import icons
+from companion.gui.boxes import in_column, in_row
 from companion.gui.labels import label
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import mark, tr
@@ -48,10 +49,8 @@ class PracticePreview(QScrollArea):
         at = self.verticalScrollBar().value()
         page = QWidget()
         page.setProperty("scrolled", "true")
-        across = QHBoxLayout(page)
-        across.setContentsMargins(28, 8, 28, 28)
-        column = QVBoxLayout()
-        column.setSpacing(6)
+        across = in_row(inside=page, margins=(28, 8, 28, 28))
+        column = in_column(spacing=6)
         across.addStretch(1)
         across.addLayout(column, 100)
         across.addStretch(1)
@@ -66,8 +65,7 @@ class PracticePreview(QScrollArea):
         self.verticalScrollBar().setValue(at)
 
     def _add_opening(self, column: QVBoxLayout, practice: Practice) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(10)
+        top = in_row(spacing=10)
         picture = QLabel()
         picture.setPixmap(
             icons.icon(practice.icon, self._look.colour("ink"), _ICON_PX).pixmap(QSize(_ICON_PX, _ICON_PX))

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.labels import label
 from companion.gui.practices.fields import FaultLine, LineField, TextField
 from companion.language import tr
@@ -52,11 +51,8 @@ class StepCard(QFrame):
         )
         self.fault = FaultLine()
         self.fields = (self.title, self.purpose, self.questions, self.guidance)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 14, 18, 16)
-        column.setSpacing(10)
-        top = QHBoxLayout()
-        top.addWidget(self.heading)
+        column = in_column(inside=self, spacing=10, margins=(18, 14, 18, 16))
+        top = in_row(self.heading)
         top.addStretch(1)
         for button in (self.earlier, self.later, self.away):
             top.addWidget(button)
@@ -101,10 +97,7 @@ class StepList(QWidget):
         self._removed: tuple[int, Step] | None = None
         self.add = QPushButton(tr("Add a step"))
         self.fault = FaultLine()
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(12)
-        self._column.addWidget(self.fault)
+        self._column = in_column(self.fault, inside=self, spacing=12, margins=NONE)
         self._column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         self.add.clicked.connect(self._add)
 

@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from companion.days import When, now
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.locked import PASSPHRASE_MAY_OPEN
 from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import narrow, text_label
+from companion.gui.settings.form import narrow
 from companion.gui.settings.host import BackupSource
 from companion.gui.settings.page import Notice, Work
 from companion.language import mark, tr, trn
@@ -39,8 +40,8 @@ class BackupsSection(QWidget):
         self.more = text_label("", "hint")
         self.made = narrow(QComboBox())
         self.made.setAccessibleName(tr("Backups, newest first"))
-        above = text_label(tr("Newest first"), "small")
-        above.setBuddy(self.made)  # read before the one that is chosen
+        self.above = text_label(tr("Newest first"), "small")
+        self.above.setBuddy(self.made)  # read before the one that is chosen
         self.lines = text_label("", "hint")
         self.notice, self.synced = Notice(), Notice()
         self.make = QPushButton(tr("Back up now"))
@@ -50,15 +51,13 @@ class BackupsSection(QWidget):
         self.make.clicked.connect(lambda: self._start(self._make()))
         self.look.clicked.connect(lambda: self._start(self._open(partial(self._look, self._path))))
         self.restore.clicked.connect(self._ask)
-        for button in (self.look, self.restore):
-            button.setEnabled(False)  # until the list is read
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.synced)
         column.addWidget(text_label(tr("Backups"), "strong"))
         column.addWidget(self.state)
         column.addWidget(self.more)
-        column.addWidget(above)
+        column.addWidget(self.above)
         column.addWidget(self.made)
         row = FlowLayout()
         for button in (self.look, self.restore, self.make):
@@ -67,8 +66,8 @@ class BackupsSection(QWidget):
         column.addWidget(self.lines)
         column.addWidget(self.notice)
         column.addWidget(self._build_words())
-        for hidden in (self.lines, self.more):
-            hidden.hide()
+        for hidden in (self.lines, self.more, self.above, self.made, self.look, self.restore):
+            hidden.hide()  # until the list is read
 
     def refresh(self) -> None:
         """Reads the list anew."""
@@ -92,9 +91,8 @@ class BackupsSection(QWidget):
             if each.is_other:
                 text = tr("{backup} · of another journal", backup=text)
             self.made.addItem(text, (each.made_at, str(each.path)))
-        for button in (self.look, self.restore):
-            button.setEnabled(bool(made))
-        self.made.setEnabled(bool(made))
+        for shown_with_one in (self.above, self.made, self.look, self.restore):
+            shown_with_one.setVisible(bool(made))
         own = [each for each in made if not each.is_other]
         self.state.setText(
             tr("Last good backup: {when}", when=in_words(own[0].made_at)) if own else tr(_NONE)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QRadioButton, QSizePolicy, QVBoxLayout, QWidget
 
-from companion.gui.labels import ReadingLabel, label
+from companion.gui.labels import ReadingLabel, dress, label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.theme import Look
 from companion.language import tr
 
 if TYPE_CHECKING:
@@ -102,15 +102,13 @@ class ProviderCard(ChoiceCard):
 
     def __init__(self, spec: Spec, role: Role, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(spec.display_name, spec.summaries.get(role, spec.summary), look, parent)
-        self.spec = spec
+        self.spec, self._role = spec, role
         self.is_open = False
         self.setAutoExclusive(False)
         self.setProperty("role", "choice")
 
     def show_state(self, text: str, kind: str, *, is_active: bool, is_open: bool) -> None:
         """`kind` is a text type of the style sheet: good, warn, small."""
-        from companion.gui.settings.form import dress
-
         self._state.setText(text)
         dress(self._state, type=kind)
         self.setChecked(is_active)
@@ -118,6 +116,16 @@ class ProviderCard(ChoiceCard):
         in_use = tr("in use") if is_active and text else ""
         self.setAccessibleName(", ".join(filter(None, (self.spec.display_name, text, in_use))))
         self.update()
+
+    def show_address(self, address: str) -> None:
+        """Where the words really go is said, also where it is not the vendor's own address."""
+        usual, other = (urlsplit(each.split(" ")[0]).hostname or "" for each in (self.spec.base_url, address))
+        said = self.spec.summaries.get(self._role, self.spec.summary)
+        said = said.replace(usual, other) if usual and other else said
+        if said != self._sentence.text():
+            self._sentence.setText(said)
+            self.setAccessibleDescription(said)
+            self.updateGeometry()
 
     @property
     def state(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QFileSystemWatcher, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -23,13 +23,15 @@ from PySide6.QtWidgets import (
 )
 
 from companion.events import EngineInUse, Event, GlobalKeyChanged
-from companion.gui.focus import step
+from companion.gui.announce import announce
+from companion.gui.focus import give, reading_order, step
+from companion.gui.labels import text_label
 from companion.gui.search_field import SearchField
-from companion.gui.settings.form import text_label
+from companion.gui.settings.finding import find
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
-from companion.language import tr
+from companion.language import mark, tr
 from companion.paths import write_atomically
 from companion.places import read_regular
 from companion.settings import Page
@@ -39,6 +41,9 @@ _SMALLEST = QSize(620, 420)
 _FRAME = QSize(8, 40)
 """About what a title bar and borders need."""
 _LIST_PX = 196
+_NOTHING = mark(
+    "No setting is called “{text}”. Try another word for it, such as “microphone” or “costs”. Esc shows all pages."
+)
 
 
 class SettingsDialog(QDialog):
@@ -62,7 +67,7 @@ class SettingsDialog(QDialog):
         self.resize((size or self._grown(_SIZE)).boundedTo(self._room))
         self.pages: dict[str, SettingsPage] = {}
         self._infos: dict[str, PageInfo] = {info.name: info for info in find_pages()}
-        self._scrolls: dict[str, QScrollArea] = {}
+        self._framed: dict[str, QWidget] = {}
         self._stack = QStackedWidget()
         line = QFrame()
         line.setProperty("hairline", "upright")
@@ -72,9 +77,13 @@ class SettingsDialog(QDialog):
         row.addWidget(self._build_list())
         row.addWidget(line)
         row.addWidget(self._stack, 1)
-        self._nothing = text_label(tr("No setting matches."), "hint")
+        self._found: dict[str, tuple[str, ...]] = {}
+        """Pages that were looked for, the best first, with what is meant there."""
+        self._nothing = text_label("", "hint")
+        self._nothing.setContentsMargins(30, 26, 30, 28)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._nothing)
+        self._watch_file()
         self._look.changed.connect(self._take_look)
         self._take_look()
         self._stop_watching = host.events.watch(self._watch)
@@ -151,19 +160,42 @@ class SettingsDialog(QDialog):
         return self.screen().availableSize() - _FRAME
 
     def _filter(self, text: str) -> None:
-        first: QListWidgetItem | None = None
-        for place in range(self.list.count()):
-            item = self.list.item(place)
-            is_found = self._infos[str(item.data(Qt.ItemDataRole.UserRole))].matches(text)
-            item.setHidden(not is_found)
-            first = item if is_found and first is None else first
-        current = self.list.currentItem()
-        if first is None:
+        """Shows the pages that were looked for, and turns to the best; without words, all pages."""
+        titles = {name: info.title for name, info in self._infos.items()}
+        self._found = {each.page: each.places for each in find(text, titles, self._host)}
+        for place, name in enumerate(self._infos):
+            self.list.item(place).setHidden(bool(text.strip()) and name not in self._found)
+        if text.strip() and not self._found:
+            self._nothing.setText(tr(_NOTHING, text=text.strip()))
+            announce(self, self._nothing.text())
             self._stack.setCurrentWidget(self._nothing)
-        elif current is None or current.isHidden():
-            self.list.setCurrentItem(first)
+        elif self._found:
+            self._turn(next(iter(self._found)))
         else:
-            self._turn_to(current)
+            self._turn_to(self.list.currentItem())
+
+    def _turn(self, name: str) -> None:
+        item = self.list.item(list(self._infos).index(name))
+        if item is self.list.currentItem():
+            self._turn_to(item)
+        else:
+            self.list.setCurrentItem(item)
+
+    def _show_found(self) -> None:
+        """Once the page has its size."""
+        if self.page is not None and (spot := self.page.mark(self._found.get(self._name, ()))) is not None:
+            self.page.reveal(spot)
+
+    def _go_to_found(self) -> None:
+        """The keyboard is where what was looked for is."""
+        spot = self.page.mark(self._found.get(self._name, ())) if self.page is not None else None
+        inside = [spot, *reading_order(spot)] if spot is not None else [self.list]
+        give(
+            next(
+                (each for each in reversed(inside[:2]) if each.focusPolicy() & Qt.FocusPolicy.TabFocus),
+                self.list,
+            )
+        )
 
     def _turn_to(self, item: QListWidgetItem | None) -> None:
         if item is None:
@@ -174,22 +206,27 @@ class SettingsDialog(QDialog):
         if name not in self.pages:
             self.pages[name] = self._infos[name].build(self._host, self._look)
             self.pages[name].wanted.connect(self.wanted)
-            self._scrolls[name] = _scrolled(self.pages[name])
-            self._stack.addWidget(self._scrolls[name])
-        self._stack.setCurrentWidget(self._scrolls[name])
+            self._framed[name] = _framed(self.pages[name])
+            self._stack.addWidget(self._framed[name])
+        self._stack.setCurrentWidget(self._framed[name])
+        self.setProperty("help", f"settings:{name}")
+        QTimer.singleShot(0, self, self._show_found)
         self.turned.emit()
 
     def _drop_page(self, name: str) -> None:
         self.pages.pop(name).work.stop()
-        scroll = self._scrolls.pop(name)
-        self._stack.removeWidget(scroll)
-        scroll.deleteLater()
+        framed = self._framed.pop(name)
+        self._stack.removeWidget(framed)
+        framed.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Arrow down in the search goes to the list, Escape there empties it before it closes the window."""
+        """In the search arrow down goes to the list, Enter to what was found, and Escape empties it first."""
         if watched is self.search and event.type() is QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             if event.key() == Qt.Key.Key_Down:
                 self.list.setFocus()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._go_to_found()
                 return True
             if event.key() == Qt.Key.Key_Escape and self.search.text():
                 self.search.clear()
@@ -205,6 +242,22 @@ class SettingsDialog(QDialog):
             event.accept()
             return
         super().keyPressEvent(event)
+
+    def _watch_file(self) -> None:
+        """What an editor writes into the settings file is shown at once; some write another file in its place."""
+        self._watcher = QFileSystemWatcher(self)
+        for told in (self._watcher.fileChanged, self._watcher.directoryChanged):
+            told.connect(lambda _: self._file_changed())
+        self._file_changed()
+
+    def _file_changed(self) -> None:
+        file = self._host.settings_file
+        there = [str(path) for path in (file, file.parent) if path.exists()]
+        new = set(there).difference(self._watcher.files(), self._watcher.directories())
+        if new:
+            self._watcher.addPaths(sorted(new))
+        if self.page is not None:
+            self.page.take_up()
 
     # -- life -----------------------------------------------------------------------------------------------
 
@@ -228,12 +281,21 @@ class SettingsDialog(QDialog):
                 write_atomically(self._state, line.encode())
 
 
-def _scrolled(page: QWidget) -> QScrollArea:
+def _framed(page: SettingsPage) -> QWidget:
+    """The page, which scrolls, and below it what it has to say, which does not."""
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(page)
-    return area
+    page.notice.setProperty("foot", "true")
+    page.notice.row.setContentsMargins(30, 10, 30, 10)
+    column.addWidget(area, 1)
+    column.addWidget(page.notice)
+    return box
 
 
 def _remembered(state: Path | None) -> tuple[QSize | None, str]:

@@ -1,7 +1,7 @@
 """A row for one declared setting: its label, the control its type asks for, its help. Main thread.
 
 The declaration decides everything: a bool is a check box, choices and suggestions are a list, a range is a number field
-or a slider, text is a line, a file is a line with a chooser. A change goes to `save` at once; `refresh` shows what holds,
+or a slider, text is a line, a path is a line with a chooser. A change goes to `save` at once; `refresh` shows what holds,
 and beside what is not as usual stands the way back.
 """
 
@@ -16,18 +16,15 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QSlider,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from companion.gui.labels import label
+from companion.gui.labels import fill, text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.wrapping import WrappingCheckBox
 from companion.language import tr
@@ -42,31 +39,6 @@ _IN_SPIN = (10, 0, 0, 0)
 _SHARES = 20
 """Slider steps from 0 to 1."""
 Save = Callable[[Mapping[str, object]], None]
-
-
-def dress(widget: QWidget, **properties: str) -> None:
-    """Sets properties the style sheet looks at, and lets it look again."""
-    if all(widget.property(name) == value for name, value in properties.items()):
-        return
-    for name, value in properties.items():
-        widget.setProperty(name, value)
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
-
-
-def text_label(text: str, kind: str, *, fills: bool = False) -> QLabel:
-    """Plain text that wraps, dressed as `kind` (the `type` of the style sheet); `fills`: it takes the rest of its line."""
-    made = label(text, kind, wraps=True)
-    if fills:
-        fill(made)
-    return made
-
-
-def fill(widget: QWidget) -> None:
-    """It takes the rest of its line."""
-    policy = widget.sizePolicy()
-    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
-    widget.setSizePolicy(policy)
 
 
 def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget | None = None) -> QWidget:
@@ -139,6 +111,7 @@ class FieldRow(QWidget):
         name: str,
         settings: Callable[[], Settings],
         save: Save,
+        reset: Callable[[str], None],
         offered: Mapping[Value, str] | None = None,
     ) -> None:
         super().__init__()
@@ -146,7 +119,7 @@ class FieldRow(QWidget):
         if found is None:
             raise KeyError(name)
         self.field: Field = found
-        self._settings, self._save = settings, save
+        self._settings, self._save, self._give_back = settings, save, reset
         self._offered = offered or found.declared.choices or found.declared.suggestions
         self._is_refreshing = False
         self.control = self._build()
@@ -155,7 +128,7 @@ class FieldRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         self.usual = self._build_usual()
         column.addWidget(labelled(found.declared.label, self.control, found.declared.help, self.usual))
-        if found.declared.is_file:
+        if found.declared.is_file or found.declared.is_folder:
             column.addWidget(self._build_chooser(), 0, Qt.AlignmentFlag.AlignLeft)
         self.refresh()
 
@@ -181,11 +154,10 @@ class FieldRow(QWidget):
         if not self._is_refreshing and value != value_of(self._settings(), self.field.name):
             self._save({self.field.name: value})
 
-    def _build_usual(self) -> QToolButton:
+    def _build_usual(self) -> QPushButton:
         """Gives the default back."""
-        usual = QToolButton()
-        usual.setText(tr("Reset"))
-        usual.setProperty("tone", "small")
+        usual = QPushButton(tr("Reset"))
+        usual.setProperty("tone", "link")
         usual.setAccessibleName(tr("Reset {label}", label=self.field.declared.label))
         usual.setToolTip(tr("Back to the default"))
         usual.clicked.connect(self._reset)
@@ -195,17 +167,20 @@ class FieldRow(QWidget):
         self.control.setFocus()  # the button goes
         if isinstance(self.control, QLineEdit):
             self.control.setModified(False)
-        self._save({self.field.name: None})
+        self._give_back(self.field.name)
 
     def _build_chooser(self) -> QPushButton:
-        choose = QPushButton(tr("Choose a file …"))
+        choose = QPushButton(
+            tr("Choose a folder …") if self.field.declared.is_folder else tr("Choose a file …")
+        )
         choose.setAccessibleDescription(self.field.declared.label)
-        choose.clicked.connect(self._choose_file)
+        choose.clicked.connect(self._choose_path)
         return choose
 
-    def _choose_file(self) -> None:
+    def _choose_path(self) -> None:
         chooser = QFileDialog(self, self.field.declared.label)
-        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        mode = QFileDialog.FileMode
+        chooser.setFileMode(mode.Directory if self.field.declared.is_folder else mode.ExistingFile)
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(self._commit)
         chooser.open()
@@ -234,27 +209,30 @@ class FieldRow(QWidget):
     def _build_number(self) -> QWidget:
         declared = self.field.declared
         low, high = declared.low or 0, declared.high or 0
-        unit = f" {tr(declared.unit)}" if declared.unit else ""
         if self.field.kind is int:
             whole = QSpinBox()
             whole.setRange(int(low), int(high))
             whole.setSingleStep(max(1, int(high - low) // 40))
-            whole.setSuffix(unit)
-            whole.lineEdit().setTextMargins(*_IN_SPIN)
-            whole.setKeyboardTracking(False)
-            whole.valueChanged.connect(self._commit)
-            return whole
-        if not unit:
+            return self._dressed(whole)
+        if not declared.unit:
             return self._build_slider(low, high)
         number = QDoubleSpinBox()
         number.setRange(low, high)
         number.setSingleStep(0.1)
         number.setDecimals(2)
-        number.setSuffix(unit)
-        number.lineEdit().setTextMargins(*_IN_SPIN)
-        number.setKeyboardTracking(False)
-        number.valueChanged.connect(self._commit)
-        return number
+        return self._dressed(number)
+
+    def _dressed(self, spin: QSpinBox | QDoubleSpinBox) -> QWidget:
+        declared = self.field.declared
+        if declared.unit == "$":
+            spin.setPrefix(declared.unit)
+        elif declared.unit:
+            spin.setSuffix(f" {tr(declared.unit)}")
+        spin.setSpecialValueText(declared.none)
+        spin.lineEdit().setTextMargins(*_IN_SPIN)
+        spin.setKeyboardTracking(False)
+        spin.valueChanged.connect(self._commit)
+        return spin
 
     def _build_slider(self, low: float, high: float) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the first page of the welcome is painted before any of them is needed
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from companion.app.backing_up import Elsewhere
-    from companion.app.backing_up import Standing as BackupsStanding
+    from companion.app.backing_up import Elsewhere, Standing as BackupsStanding
     from companion.app.parts import Part, Step
     from companion.audio.devices import DeviceList
     from companion.events import DataSent, Events
@@ -142,6 +141,12 @@ class SettingsHost(Protocol):
     async def change(self, changes: Mapping[str, object]) -> None:
         """Saves settings by dotted name and makes them hold at once; None gives a default back."""
 
+    @property
+    def settings_file(self) -> Path: ...
+
+    async def take_up(self) -> None:
+        """What another hand changed in the settings file holds from now on."""
+
     def provider_specs(self, role: Role) -> tuple[Spec, ...]: ...
 
     def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:
@@ -158,7 +163,8 @@ class SettingsHost(Protocol):
 
     async def save_key(self, provider: str, key: Secret, *, this_run_only: bool = False) -> None: ...
 
-    async def remove_key(self, provider: str) -> None: ...
+    async def remove_key(self, provider: str) -> Callable[[], Awaitable[None]]:
+        """What it returns brings the key back."""
 
     async def key_state(self, provider: str) -> KeyState: ...
 

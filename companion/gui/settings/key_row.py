@@ -6,14 +6,18 @@ kept. Where no keyring takes it, the honest choice is offered: for this run only
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
+from companion.gui.focus import give
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Notice, Work
 from companion.kinds import TURN_ROLES, Role
@@ -44,6 +48,7 @@ class KeyRow(QWidget):
 
     def __init__(self, host: SettingsHost, spec: Spec, role: Role, work: Work) -> None:
         super().__init__()
+        self.setObjectName("key")
         self._host, self._spec, self._role, self._work = host, spec, role, work
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +71,7 @@ class KeyRow(QWidget):
         self.where = text_label("", "caption")
         column.addWidget(self.where)
         self.get_key = QPushButton(tr("Get a key from {display_name}", display_name=spec.display_name))
-        self.get_key.setProperty("tone", "plain")
+        self.get_key.setProperty("tone", "link")
         self.get_key.setToolTip(spec.key_page)
         column.addWidget(self.get_key, 0, Qt.AlignmentFlag.AlignLeft)
         self.notice = Notice()
@@ -135,9 +140,7 @@ class KeyRow(QWidget):
         await self._test_and_store(Secret(verdict.clean), verdict.notice)
 
     async def _test_and_store(self, key: Secret, remark: str) -> None:
-        self.notice.tell(
-            f"{remark} {tr('Asking {who} …', who=self._spec.display_name)}".strip(), kind="small"
-        )
+        self._tell_asking(remark)
         health = await self._host.check(self._spec.name, self._role, key)
         if health.ok:
             self.checked.emit(health)
@@ -176,19 +179,38 @@ class KeyRow(QWidget):
     # -- a kept key -----------------------------------------------------------------------------------------
 
     async def _test(self) -> None:
-        self.notice.tell(tr("Asking {who} …", who=self._spec.display_name), kind="small")
+        self._tell_asking()
         health = await self._host.check(self._spec.name, self._role, None)
         self.tell(health)
         self.checked.emit(health)
+
+    def _tell_asking(self, remark: str = "") -> None:
+        asking = tr("Asking {who} …", who=self._spec.display_name)
+        self.notice.tell(f"{remark} {asking}".strip(), [(tr("Cancel"), self._cancel)], kind="small")
+
+    def _cancel(self) -> None:
+        self._work.end("key")
+        self.notice.tell(tr("Stopped. Nothing was changed."), kind="small")
+        give(self.field if self.field.text() else self.test)
 
     def tell(self, health: Health) -> None:
         self.notice.tell(health.detail, kind="good" if health.ok else "warn")
 
     async def _remove(self) -> None:
         try:
-            await self._host.remove_key(self._spec.name)
+            bring_back = await self._host.remove_key(self._spec.name)
         except CompanionError as error:
             self.notice.tell(f"{error.message} {error.hint}")
             return
-        self.notice.tell(tr("The key was removed from this computer."), kind="small")
+        undo = (tr("Undo"), lambda: self._work.start(self._bring_back(bring_back), "key"))
+        self.notice.tell(tr("The key was removed from this computer."), [undo], kind="small")
         self.changed.emit(self._spec.name)
+
+    async def _bring_back(self, bring_back: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await bring_back()
+        except CompanionError as error:
+            self.notice.tell(f"{error.message} {error.hint}")
+            return
+        self.changed.emit(self._spec.name)
+        give(self.test)

@@ -17,13 +17,13 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.page import SettingsPage
-from companion.language import mark, tr, trn
+from companion.language import language, mark, tr, trn
 from companion.providers.here.mind.library import WORDS_PER_TOKEN
 from companion.providers.here.models.fetcher import Progress
-from companion.providers.here.models.listing import LocalModel, ModelKind
+from companion.providers.here.models.listing import LocalModel, ModelKind, usual
 from companion.providers.here.models.store import Standing, State
 
 FEW = 4
@@ -83,6 +83,11 @@ class ModelRow(QFrame):
         self.standing, self.is_chosen = standing, is_chosen
         if not self.is_fetching:
             self._show()
+
+    @property
+    def is_fitting(self) -> bool:
+        """It is here and speaks the language of the window."""
+        return self.standing.is_ready and self.model.speaks(language())
 
     def begin(self) -> None:
         self.is_fetching = True
@@ -164,6 +169,7 @@ class ModelList(QWidget):
         is_short: bool = False,
     ) -> None:
         super().__init__()
+        self.setObjectName("models")
         self._page, self.kind, self._is_short = page, kind, is_short
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
@@ -192,7 +198,7 @@ class ModelList(QWidget):
         self.folder.clicked.connect(lambda: self._choose(QFileDialog.FileMode.Directory))
         self.more.clicked.connect(self._unfold)
         for button in (self.more, self.file, self.folder):
-            button.setProperty("tone", "plain")
+            button.setProperty("tone", "link")
             foot.addWidget(button)
 
     @property
@@ -203,7 +209,7 @@ class ModelList(QWidget):
     def first_here(self) -> str:
         """The model that is used where nobody chose: the usual one, else the first that is here; empty: none is."""
         here = [row for row in self.rows.values() if row.standing.is_ready and not row.model.is_tried]
-        here.sort(key=lambda row: not row.model.is_usual)
+        here.sort(key=lambda row: (not row.model.speaks(language()), not row.model.is_usual))
         return here[0].model.name if here else ""
 
     def look(self) -> None:
@@ -242,9 +248,10 @@ class ModelList(QWidget):
         self.more.setVisible(hidden > 0)
 
     def _show_few(self) -> None:
-        known = [row for row in self.rows.values() if row.is_fetching or row.standing.is_ready]
+        """Those that are here or come, in the language of the window; else the one to begin with."""
+        known = [row for row in self.rows.values() if row.is_fetching or row.is_fitting]
         for row in self.rows.values():
-            row.setVisible(row in known or (not known and row.model.is_usual))
+            row.setVisible(row in known or (not known and row.model.name == usual(self.kind).name))
             row.remove.hide()
 
     def _unfold(self) -> None:

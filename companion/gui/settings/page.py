@@ -1,4 +1,4 @@
-"""What a page of the settings is: a title, the words it is found by, and a widget built when it is first shown.
+"""What a page of the settings is: a title, and a widget built when it is first shown.
 
 A page file in `pages/` holds one `PAGE`; nothing lists them by hand. `SettingsPage` carries what all pages share: rows of
 declared settings, one inline notice with buttons, and background work that ends with the page.
@@ -6,97 +6,61 @@ declared settings, one inline notice with buttons, and background work that ends
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QTimer, Signal
+from PySide6.QtGui import (
+    QHideEvent,
+    QPainter,
+    QPaintEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from companion import tasks
 from companion.errors import CompanionError
 from companion.frozen import Frozen
+from companion.gui.announce import announce
+from companion.gui.focus import show
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import Columns, FlowLayout
-from companion.gui.settings.form import FieldRow, dress, text_label
-from companion.language import Worded, mark, tr
-from companion.settings import Page, all_fields
+from companion.language import Worded, tr
+from companion.settings import Page, all_fields, value_of
 
 if TYPE_CHECKING:
     import asyncio
 
+    from companion.gui.settings.form import FieldRow
     from companion.gui.settings.host import SettingsHost
     from companion.gui.theme import Look
     from companion.settings.field import Value
 
-_ALIKE = mark("""
-    budget money cost costs price spend spending limit dollar dollars euro bill
-    microphone mic mike input headset
-    speaker loudspeaker output headphones earphones
-    language tongue english german deutsch
-    password passphrase pin
-    theme dark light night colour colours color colors
-    text font size large zoom bigger
-    key token credential secret
-    hands-free handsfree hands free talk
-    send sent leaves upload share cloud telemetry
-    delete erase forget remove
-    animation motion move
-    start autostart login boot
-    tray systray indicator background minimise minimize
-    notification notifications notify alert popup
-    country region nation
-    crisis emergency helpline hotline
-    install installed missing part extra
-    update updates upgrade version
-    backup export copy save
-    record recording recordings dictation
-    accent voice voices speech
-    certificate ssl tls https
-    hotkey shortcut shortcuts keyboard
-    server servers host localhost
-    """)
-"""Words by which different people look for the same thing, a line for each."""
-Answers = Sequence[tuple[str, Callable[[], None]]]
+_AROUND_PX = 60
+"""What is seen beside a place that was looked for."""
+Answer = tuple[str, Callable[[], None]]
+Answers = Sequence[Answer]
 """Buttons beside a notice: what they say and do."""
 
 
 class PageInfo(Worded, Frozen):
     """One entry of the list at the left."""
 
-    WORDS = frozenset({"title", "words"})
+    WORDS = frozenset({"title"})
     name: str
     """What `SettingsDialog.open` takes; the value of `Page` where settings belong to it."""
     title: str
     order: int
     build: Callable[[SettingsHost, Look], SettingsPage]
-    words: str = ""
-    """Further words the search finds it by."""
-
-    def matches(self, text: str) -> bool:
-        """Whether every word of a search occurs in the page's title, words or settings."""
-        about = [self.title, self.words]
-        about += [
-            f"{f.declared.label} {f.declared.help}" for f in all_fields() if f.declared.page == self.name
-        ]
-        haystack = " ".join(about).casefold()
-        return all(any(meant in haystack for meant in synonyms(word)) for word in text.casefold().split())
-
-
-def synonyms(word: str) -> frozenset[str]:
-    """A word of a search with the words that others use for the same thing; of one that is being typed, too."""
-    lines = tr(_ALIKE).splitlines() if len(word) > 2 else ()
-    groups = (frozenset(line.split()) for line in lines)
-    return frozenset((word,)).union(
-        *(each for each in groups if any(known.startswith(word) for known in each))
-    )
 
 
 @cache
 def find_pages() -> tuple[PageInfo, ...]:
     """Every page there is, in order."""
+    import importlib
+    import pkgutil
+
     from companion.gui.settings import pages
 
     found = (
@@ -127,18 +91,15 @@ class Work:
             self.end(name)
 
 
-class Notice(QWidget):
-    """One sentence and its buttons, inside the page; empty, it takes no room."""
+class Notice(QFrame):
+    """One sentence and its buttons; empty, it takes no room."""
 
     def __init__(self) -> None:
         super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        self._label = text_label("", "warn")
-        column.addWidget(self._label)
-        self._buttons = FlowLayout()
-        column.addLayout(self._buttons)
+        self.row = FlowLayout(self)
+        self._label = text_label("", "warn", fills=True)
+        self.row.addWidget(self._label)
+        self._answers: list[QPushButton] = []
         self.hide()
 
     @property
@@ -147,16 +108,22 @@ class Notice(QWidget):
 
     def tell(self, text: str, answers: Answers = (), *, kind: str = "warn") -> None:
         """Shows `text`; empty text hides the notice."""
-        empty(self._buttons)
+        for old in self._answers:
+            self.row.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self._answers.clear()
         self._label.setText(text)
         dress(self._label, type=kind)
         for words, answer in answers:
             button = QPushButton(words)
             button.clicked.connect(self._answering(answer))
-            self._buttons.addWidget(button)
+            self._answers.append(button)
+            self.row.addWidget(button)
         self.setVisible(bool(text))
         if text:
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+            QTimer.singleShot(0, self, lambda: show(self))
+            announce(self, text)
 
     def _answering(self, answer: Callable[[], None]) -> Callable[[], None]:
         def pressed() -> None:
@@ -189,6 +156,7 @@ class SettingsPage(QWidget):
         self.notice = Notice()
         self.column.addWidget(self.notice)
         self.rows: list[FieldRow] = []
+        self._marked: tuple[str, ...] = ()
 
     @property
     def host(self) -> SettingsHost:
@@ -217,11 +185,19 @@ class SettingsPage(QWidget):
     def vanished(self) -> None:
         """The page is no longer on screen."""
 
+    def spot(self, name: str) -> QWidget | None:
+        """The widget of a place by its name, with its label; None: it is not shown."""
+        found = self.findChild(QWidget, name)
+        row = next((row for row in self.rows if row.field.name == name), found)
+        return row if row is not None and row.isVisibleTo(self) else None
+
     # -- what it uses ---------------------------------------------------------------------------------------
 
     def row(self, name: str) -> FieldRow:
         """A row for one setting, kept up to date with it."""
-        row = FieldRow(name, lambda: self.host.settings, self.save, self.offered(name))
+        from companion.gui.settings.form import FieldRow  # a page of the welcome has none
+
+        row = FieldRow(name, lambda: self.host.settings, self.save, self.reset_rows, self.offered(name))
         self.rows.append(row)
         return row
 
@@ -239,31 +215,80 @@ class SettingsPage(QWidget):
     def add_reset(self) -> QPushButton:
         """A way back to the defaults for all rows of the page."""
         self.reset = QPushButton(tr("Back to the defaults"))
+        self.reset.setObjectName("reset")
         self.reset.setAccessibleDescription(
             tr("All settings of the page {heading}", heading=self.heading.text())
         )
-        self.reset.clicked.connect(lambda: self.save({row.field.name: None for row in self.rows}))
+        self.reset.clicked.connect(lambda: self.reset_rows(*(row.field.name for row in self.rows)))
         self.buttons = FlowLayout()
         self.buttons.addWidget(self.reset)
         self.column.addSpacing(6)
         self.column.addLayout(self.buttons)
         return self.reset
 
+    def mark(self, places: Sequence[str]) -> QWidget | None:
+        """Marks places that were looked for instead of those before; the first that is shown."""
+        self._marked = tuple(places)
+        self.update()
+        return next(iter(self._spots()), None)
+
+    def _spots(self) -> list[QWidget]:
+        return [spot for name in self._marked if (spot := self.spot(name)) is not None]
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scrolls there, once the page has its new height."""
+        self.column.activate()
+        area: QWidget | None = self
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            self.resize(self.width(), self.column.totalHeightForWidth(self.width()))
+            area.ensureWidgetVisible(widget, 0, _AROUND_PX)
+
+    def take_up(self) -> None:
+        """Shows what another hand changed in the settings file."""
+
+        async def taken_up() -> None:
+            await self.host.take_up()
+            self.refresh()
+
+        self.work.start(taken_up(), "take up the file")
+
     def save(self, changes: Mapping[str, object]) -> None:
         """Makes settings hold at once; a fault is told on the page and the control goes back."""
         self.work.start(self._save(dict(changes)), "save " + " ".join(changes))
 
-    async def _save(self, changes: Mapping[str, object]) -> None:
+    def reset_rows(self, *names: str) -> None:
+        """Gives settings their defaults back; what was before comes back with one click."""
+        before = {name: value_of(self.host.settings, name) for name in names}
+        self.work.start(self._save(dict.fromkeys(names), (tr("Undo"), lambda: self.save(before))), "reset")
+
+    async def _save(self, changes: Mapping[str, object], undo: Answer | None = None) -> None:
         try:
             await self.host.change(changes)
         except CompanionError as error:
             self.tell_error(error)
         else:
-            self.notice.tell("")
+            self.notice.tell(tr("Back to the default.") if undo else "", [undo] if undo else (), kind="small")
         self.refresh()
 
     def tell_error(self, error: CompanionError, answers: Answers = ()) -> None:
         self.notice.tell(f"{error.message} {error.hint}".strip(), answers)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest and self._marked:
+            self.update()  # what is marked may lie elsewhere
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self.look.colour("accent"))
+        painter.setBrush(self.look.colour("accent_soft"))
+        for spot in self._spots():
+            place = QRectF(QRect(spot.mapTo(self, QPoint(0, 0)), spot.size()))
+            painter.drawRoundedRect(place.adjusted(-8.5, -6.5, 8.5, 6.5), 12, 12)
+        painter.end()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

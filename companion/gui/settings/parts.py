@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.page import SettingsPage
 from companion.language import mark, tr
 

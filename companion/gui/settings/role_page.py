@@ -6,6 +6,7 @@ opened below, takes the role once it is ready, and until then the present one st
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
@@ -22,10 +23,11 @@ from companion.app.roles import OFFLINE
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
 from companion.gui.focus import give
+from companion.gui.labels import text_label
 from companion.gui.lines import LineButton
 from companion.gui.settings.card import ProviderCard
 from companion.gui.settings.chips import Columns, FlowLayout
-from companion.gui.settings.form import text_label
+from companion.gui.settings.finding import KEY, MODEL, MODELS, PROVIDERS
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.key_row import works
 from companion.gui.settings.page import SettingsPage
@@ -38,8 +40,8 @@ from companion.net import is_this_computer
 from companion.providers.provider import Spec
 from companion.vault import KeyState
 
-CARDS = 4
-"""Providers shown large; the others are small buttons."""
+CARDS, FEWEST_CARDS = 4, 2
+"""Providers shown large, if so many are ready; the others are small buttons."""
 _NO_KEY = KeyState(present=False)
 _WANTS_A_KEY = (Kind.KEY_MISSING, Kind.KEY_REFUSED)
 """There is somebody; only the key is wrong."""
@@ -59,6 +61,7 @@ class RolePage(SettingsPage):
         self._grid = Columns()
         self.column.addLayout(self._grid)
         self._chip_box, self._chip_row = self._build_chip_box()
+        self.column.addWidget(self._chip_box)
         self._absent_box, self._absent_column = self._build_absent_box()
         self.cards = {name: self._build_card(spec) for name, spec in self._specs.items()}
         self.chips = {name: self._build_chip(spec) for name, spec in self._specs.items()}
@@ -75,7 +78,6 @@ class RolePage(SettingsPage):
         self.stand_ins.setObjectName(self._stand_ins)
         self.column.addWidget(self.stand_ins)
         self.add_own_rows()
-        self.column.addWidget(self._chip_box)
         self.column.addWidget(self._absent_box)
         self.add_reset()
         self.column.addStretch(1)
@@ -131,7 +133,7 @@ class RolePage(SettingsPage):
             if health.kind in _WANTS_A_KEY:
                 return tr("wants a key"), "warn"
             return (tr("not here yet") if self.is_here(spec) else tr("does not work")), "warn"
-        if self.is_here(spec):
+        if self.is_here(spec) and not spec.needs_key:
             return tr("on this computer"), "small"
         if health is not None:
             return works(health, has_key=key.present), "good"
@@ -151,15 +153,14 @@ class RolePage(SettingsPage):
 
     def refresh(self) -> None:
         super().refresh()
-        names = self._order()
-        shown = [name for name in names if name in self._placed or self._is_card(name)]
-        large = shown[:CARDS]
+        large = self._large()
         if tuple(large) != self._placed:
             self._place(large)
         active = self._active
         for name, card in self.cards.items():
             text, kind = self._state_of(self._specs[name])
             card.show_state(text, kind, is_active=name == active, is_open=name == self.open_name)
+            card.show_address(self.address(self._specs[name]))
         self._show_others()
         spec = self._specs.get(self.open_name)
         if spec is None:
@@ -169,7 +170,7 @@ class RolePage(SettingsPage):
         self.stand_ins.show_order(
             self.host.settings.role(self.role).stand_ins,
             active=active,
-            is_ready=lambda name: self.is_ready(self._specs[name]) and not self.is_absent(self._specs[name]),
+            is_ready=lambda name: self._is_found(self._specs[name]),
         )
         if self.setup is not None:
             self.setup.refresh(
@@ -209,8 +210,17 @@ class RolePage(SettingsPage):
         for before, after in pairwise(large):
             QWidget.setTabOrder(self.cards[before], self.cards[after])
 
-    def _is_card(self, name: str) -> bool:
-        return name in (self._active, self.open_name) or not self.is_absent(self._specs[name])
+    def _large(self) -> list[str]:
+        """Who is shown as a card: those that are ready, and never one alone."""
+        chosen = (self._active, self.open_name)
+        shown = [name for name in self._order() if name in chosen or not self.is_absent(self._specs[name])]
+        ready = [name for name in shown if name in chosen or self._is_found(self._specs[name])]
+        return (ready if len(ready) >= FEWEST_CARDS else shown)[: max(FEWEST_CARDS, min(CARDS, len(ready)))]
+
+    def _is_found(self, spec: Spec) -> bool:
+        health = self._healths.get(spec.name)
+        is_here = not self._is_looked_for(spec) or (health is not None and health.ok)
+        return self.is_ready(spec) and is_here
 
     def _show_others(self) -> None:
         """Who is not shown large: those that can be chosen as small buttons, those that are not here a line each."""
@@ -254,18 +264,25 @@ class RolePage(SettingsPage):
         self._chip_row.addWidget(chip)
         return chip
 
-    def _build_chip_box(self) -> tuple[QFrame, FlowLayout]:
-        box = QFrame()
-        box.setProperty("card", "true")
+    def _build_chip_box(self) -> tuple[QWidget, FlowLayout]:
+        box = QWidget()
         column = QVBoxLayout(box)
-        column.setContentsMargins(18, 13, 18, 15)
-        column.setSpacing(10)
-        column.addWidget(text_label(tr("More providers"), "strong"))
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(text_label(tr("More providers"), "small"))
         row = FlowLayout()
         column.addLayout(row)
         return box, row
 
     # -- choosing -------------------------------------------------------------------------------------------
+
+    def spot(self, name: str) -> QWidget | None:
+        kind, _, who = name.partition(" ")
+        if kind == PROVIDERS and who in self._specs:
+            lines = (self.cards[who], self.chips[who], self.absent[who])
+            return next((each for each in lines if each.isVisibleTo(self)), None)
+        found = super().spot(name)
+        return self._chip_box if found is None and kind in (PROVIDERS, KEY, MODEL, MODELS) else found
 
     def _choose_chip(self, name: str) -> None:
         self.choose(name)
@@ -322,9 +339,8 @@ class RolePage(SettingsPage):
         except CompanionError as error:
             self.tell_error(error)
         self.refresh()
-        for spec in self._specs.values():
-            if self._is_looked_for(spec):
-                await self._check(spec)
+        looked_for = [spec for spec in self._specs.values() if self._is_looked_for(spec)]
+        await asyncio.gather(*map(self._check, looked_for))  # one that is slow keeps nobody waiting
         if self.open_name == self._active:  # nobody has opened another in the meantime
             self._placed = ()
             self.refresh()

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QW
 from companion.days import date_in_words
 from companion.errors import CompanionError
 from companion.flow import Health
-from companion.gui.settings.form import labelled, name_control, narrow, text_label
+from companion.gui.labels import text_label
+from companion.gui.settings.form import labelled, name_control, narrow
 from companion.gui.settings.key_row import KeyRow
 from companion.kinds import Role
 from companion.language import tr
@@ -20,7 +21,7 @@ from companion.providers.catalogue import Catalogue
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.model_names import is_for_no_turn, label_of_model, use_of
 from companion.providers.provider import Spec
-from companion.settings import normalise_base_url
+from companion.settings.address import normalise_base_url
 from companion.vault import KeyState
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class ProviderSetup(QWidget):
         self._models: dict[str, ModelEntry | None] = {}
         entries = page.host.models(page.role, spec.name)
         has_list_of_its_own = spec.name in (kind.provider for kind in ModelKind)
-        if not has_list_of_its_own and (entries or spec.base_url or spec.default_models.get(page.role)):
+        if not has_list_of_its_own and (entries or spec.base_url):
             self._model_note = text_label("", "caption")
             self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
             box = QVBoxLayout()
-            box.setSpacing(0)
-            box.addWidget(labelled(tr("Model"), self.model))
+            box.setSpacing(4)
+            shown = labelled(tr("Model"), self.model)
+            shown.setObjectName("model")
+            box.addWidget(shown)
             box.addWidget(self._model_note)
             box.addWidget(self._model_warning)
             column.addLayout(box)
@@ -143,7 +146,7 @@ class ProviderSetup(QWidget):
         self.fold = QToolButton()
         self.fold.setText(tr("Server address"))
         self.fold.setCheckable(True)
-        self.fold.setProperty("tone", "plain")
+        self.fold.setProperty("tone", "link")
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self._address_box = QWidget()

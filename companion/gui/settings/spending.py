@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.language import number, tr
 
 _STEPS = 1000

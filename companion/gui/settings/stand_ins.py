@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
 
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import text_label
 from companion.gui.wrapping import WrappingCheckBox
 from companion.language import mark, sentence, tr
 from companion.providers.provider import Spec

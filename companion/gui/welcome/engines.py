@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from companion.events import Note
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
-from companion.language import mark, tr
+from companion.language import language, mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
 _ABOUT = {
@@ -27,6 +27,7 @@ _ABOUT = {
         mark("Reads the answers to you, naturally. Until it is here, a plain voice does."),
     ),
 }
+_NO_VOICE = mark("A plain voice reads the answers to you. There is no natural one in this language yet.")
 _LEAD = mark(
     "Two models make this computer hear and speak well. They are fetched once, only if you ask, and you can go on "
     "meanwhile."
@@ -74,13 +75,18 @@ class EnginesPage(WelcomePage):
             self, kind, lambda: self._in_use(kind), lambda _: None, self._changed, is_short=True
         )
         models.shown.connect(self._show)
+        models.setVisible(self._can_be_had(kind))
         column.addWidget(models)
-        column.addWidget(text_label(tr(sentence), "small"))
+        column.addWidget(text_label(tr(sentence if self._can_be_had(kind) else _NO_VOICE), "small"))
         return box
+
+    @staticmethod
+    def _can_be_had(kind: ModelKind) -> bool:
+        return usual(kind).speaks(language())
 
     def _in_use(self, kind: ModelKind) -> str:
         """This computer uses the first that is here."""
-        return next((row.model.name for row in self._rows(kind) if row.standing.is_ready), "")
+        return next((row.model.name for row in self._rows(kind) if row.is_fitting), "")
 
     def _rows(self, kind: ModelKind) -> list[ModelRow]:
         return list(self.lists[kind].rows.values())
@@ -88,7 +94,8 @@ class EnginesPage(WelcomePage):
     @property
     def _missing(self) -> list[ModelRow]:
         """The usual ones of which nothing is here yet, and that nobody is fetching."""
-        rows = [self.lists[kind].rows.get(usual(kind).name) for kind in self.lists if not self._in_use(kind)]
+        wanted = [kind for kind in self.lists if self._can_be_had(kind) and not self._in_use(kind)]
+        rows = [self.lists[kind].rows.get(usual(kind).name) for kind in wanted]
         return [row for row in rows if row is not None and not row.is_fetching]
 
     def _show(self) -> None:
@@ -96,7 +103,7 @@ class EnginesPage(WelcomePage):
         megabytes = round(sum(row.model.size - row.standing.bytes_here for row in missing) / 1e6)
         self.both.setText(tr("Fetch both · {megabytes:,} MB", megabytes=megabytes))
         self.both.setVisible(len(missing) == len(self.lists))
-        is_all_here = all(self._in_use(kind) for kind in self.lists)
+        is_all_here = all(self._in_use(kind) for kind in self.lists if self._can_be_had(kind))
         self.lead_label.setText(tr(_ALL_HERE) if is_all_here else tr(_LEAD))
         homes = {urlsplit(row.model.homes[0]).hostname or "" for row in missing if row.model.homes}
         self.hint = tr("From {homes}.", homes=", ".join(sorted(homes))) if homes else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from companion.gui.keys import key_in_a_sentence, key_named
+from companion.gui.labels import text_label
 from companion.gui.passphrase import PassphraseForm
 from companion.gui.settings.card import ChoiceCard
-from companion.gui.settings.form import text_label
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage

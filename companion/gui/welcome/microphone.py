@@ -15,8 +15,9 @@ from companion.errors import CompanionError
 from companion.events import EngineInUse, Event
 from companion.flow import Transcript
 from companion.gui.announce import announce
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar, ListenButton, words_of
-from companion.gui.settings.form import dress, labelled, text_label
+from companion.gui.settings.form import labelled
 from companion.gui.theme import Look
 from companion.gui.welcome.host import WelcomeHost
 from companion.gui.welcome.page import WelcomePage
@@ -144,7 +145,7 @@ class MicrophonePage(WelcomePage):
         if self.heard.text():
             self._end_try(
                 tr(
-                    "Heard by {label}. {where_it_goes}",
+                    "{label} heard it. {where_it_goes}",
                     label=self.hears.label,
                     where_it_goes=self._where_it_goes,
                 ),

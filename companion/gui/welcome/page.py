@@ -8,8 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from companion.events import Trouble
-from companion.gui.labels import ReadingLabel
-from companion.gui.settings.form import dress
+from companion.gui.labels import ReadingLabel, dress
 from companion.gui.settings.page import Answers, SettingsPage
 from companion.language import tr
 

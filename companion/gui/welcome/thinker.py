@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from companion.errors import CompanionError
 from companion.flow import Health
 from companion.gui.focus import give
+from companion.gui.labels import text_label
 from companion.gui.settings.card import ChoiceCard
-from companion.gui.settings.form import labelled, text_label
+from companion.gui.settings.form import labelled
 from companion.gui.settings.key_row import KeyRow, works
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.trial import MIND, Trial

@@ -16,11 +16,12 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from companion.kinds import VoiceInfo
-from companion.language import tr
+from companion.language import ENGLISH, language, tr
 from companion.providers.here.models import measured
 from companion.providers.here.models.listing import LocalModel, ModelKind
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process import kokoro
+from companion.providers.here.spoken import base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,11 @@ class InstalledVoice:
     def is_quick(self) -> bool:
         """Whether it makes speech without gaps, as far as is known."""
         return not self.is_kokoro or (self.factor is not None and self.factor < QUICK)
+
+    @property
+    def is_native(self) -> bool:
+        """It speaks the language of the window."""
+        return self.language.partition("-")[0] == language()
 
     def listed(self) -> Iterator[VoiceInfo]:
         """One for a voice, one for each speaker of a voice that has several."""
@@ -97,20 +103,30 @@ def installed(store: ModelStore) -> tuple[InstalledVoice, ...]:
 
 
 def find(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """The one that `voice` means, with or without "#speaker"; the first that is quick enough where it is empty."""
-    name = voice.partition("#")[0]
-    return next(
-        (each for each in installed(store) if each.name == name or (not name and each.is_quick)), None
-    )
+    """The one that `voice` means, with or without "#speaker".
 
-
-def natural(store: ModelStore, voice: str) -> InstalledVoice | None:
-    """Who speaks for "This computer" where `voice` was chosen; None: a plain voice does.
-
-    Nothing chosen is the first there is. A plain voice that was chosen by its tag stays.
+    Empty: the first that is quick enough and speaks the language of the window, else the first that is quick enough.
     """
-    found = find(store, voice) if can_speak() else None
-    return found if found is None or found.is_quick else find(store, "")
+    name = voice.partition("#")[0]
+    if name:
+        return next((each for each in installed(store) if each.name == name), None)
+    quick = [each for each in installed(store) if each.is_quick]
+    return next((each for each in quick if each.is_native), next(iter(quick), None))
+
+
+def natural(store: ModelStore, voice: str, tag: str = "en") -> tuple[InstalledVoice | None, str]:
+    """Who speaks for "This computer" where `voice` was chosen, and the name with its speaker; None: a plain voice does.
+
+    Nothing chosen is the first that reads the language of `tag`; any where that is English in an English window, as whoever
+    reads a language that nobody here knows has. A plain voice that was chosen by its tag stays.
+    """
+    found = find(store, voice) if can_speak() and voice else None
+    if voice and (found is None or found.is_quick):
+        return found, voice
+    quick = [each for each in installed(store) if each.is_quick] if can_speak() else []
+    fit = ((each, one.id) for each in quick for one in each.listed() if base(one.language) == tag)
+    any_voice = [(each, "") for each in quick if tag == language() == ENGLISH]
+    return next(fit, next(iter(any_voice), (None, "")))
 
 
 def label_of(name: str) -> str:

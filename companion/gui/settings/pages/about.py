@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from companion import __version__
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.theme import Look
@@ -79,5 +79,4 @@ PAGE = PageInfo(
     title="About",
     order=100,
     build=AboutPage,
-    words="version licence help crisis therapy danger suicide care protocol",
 )

@@ -18,5 +18,4 @@ PAGE = PageInfo(
     title="Advanced",
     order=90,
     build=_build,
-    words="timeout retry limit circuit breaker network",
 )

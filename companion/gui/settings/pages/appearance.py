@@ -18,5 +18,4 @@ PAGE = PageInfo(
     title="Appearance",
     order=80,
     build=_build,
-    words="theme dark light font large animation",
 )

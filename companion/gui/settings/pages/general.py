@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 
 from companion import __version__
 from companion.errors import CompanionError
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.labels import text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
@@ -32,6 +33,7 @@ class GeneralPage(DeclaredPage):
         self.update_line = QLineEdit(host.parts.update_line)
         self.update_line.setReadOnly(True)
         name_control(self.update_line, tr("Line that updates Companion"))
+        self.update_line.setObjectName("updates")
         self.copy = QPushButton(tr("Copy this line"))
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.update_line.text()))
         heading = text_label(tr("Updates"), "strong")
@@ -57,6 +59,7 @@ class GeneralPage(DeclaredPage):
                 place, widget, 0, Qt.AlignmentFlag.AlignLeft if widget is self.copy else Qt.AlignmentFlag(0)
             )
         self.welcome = QPushButton(tr("Show the welcome again"))
+        self.welcome.setObjectName("welcome")
         self.welcome.clicked.connect(lambda: self.wanted.emit("welcome"))
         self.buttons.addWidget(self.welcome)
         self.refresh()
@@ -79,5 +82,4 @@ PAGE = PageInfo(
     title="General",
     order=10,
     build=GeneralPage,
-    words="start log in boot autostart system update version upgrade welcome first introduction theme dark light",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from companion.gui.settings.form import text_label
+from companion.gui.labels import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
@@ -90,5 +90,4 @@ PAGE = PageInfo(
     title="Hearing",
     order=30,
     build=HearingPage,
-    words="speech to text recogniser transcript whisper key model stt download language",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QPushButton
 
+from companion.gui.labels import text_label
 from companion.gui.settings.backups import BackupsSection
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import text_label
+from companion.gui.settings.form import FieldRow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
@@ -17,24 +18,35 @@ from companion.settings import Page
 class JournalSettings(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
         super().__init__(host, look, tr("Journal"), Page.JOURNAL)
-        place = self.column.count() - 1
+        place = self.column.indexOf(self.buttons) - 1
         self.column.insertWidget(
             place, text_label(tr("Another journal, and a copy anybody can read"), "strong")
         )
         row = FlowLayout()
         for words, wanted in ((tr("Import …"), "import"), (tr("Export …"), "export")):
             button = QPushButton(words)
+            button.setObjectName(wanted)
             button.clicked.connect(lambda _=False, wanted=wanted: self.wanted.emit(wanted))
             row.addWidget(button)
         self.column.insertLayout(place + 1, row)
         self.backups = BackupsSection(host.backups, self.work)
+        self.backups.setObjectName("backups")
         self.column.insertWidget(place, self.backups)
+        self.column.insertWidget(place + 1, self._row("journal.backup_folder"))
         self.spare_key = QPushButton(tr("Eight words that open it …"))
+        self.spare_key.setObjectName("spare key")
         self.spare_key.setToolTip(
             tr("For when the keyring is lost: new words to write down; those of before then open nothing")
         )
         self.spare_key.clicked.connect(lambda: self.wanted.emit("spare key"))
         self.buttons.addWidget(self.spare_key)
+
+    def _row(self, name: str) -> FieldRow:
+        return next(row for row in self.rows if row.field.name == name)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._row("journal.sound_days").setVisible(self.host.settings.journal.keep_sound == "days")
 
     def appeared(self) -> None:
         super().appeared()
@@ -46,6 +58,4 @@ PAGE = PageInfo(
     title="Journal",
     order=70,
     build=JournalSettings,
-    words="encryption keep forget recordings import export day one daylio obsidian jrnl markdown lock idle recovery "
-    "backup restore damaged passphrase words key",
 )

@@ -12,8 +12,8 @@ from companion.days import When
 from companion.errors import CompanionError
 from companion.events import Event, JournalRead
 from companion.gui.clean import clean_text
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo, SettingsPage, empty
@@ -94,6 +94,7 @@ class MemoryPage(SettingsPage):
         self.boxes: dict[str, QCheckBox] = {}
         row = FlowLayout()
         self.own = QLineEdit()
+        self.own.setObjectName("own")
         self.own.setPlaceholderText(tr("Something to remember always"))
         self.own.setAccessibleName(tr("Something to remember always"))
         self.own.returnPressed.connect(self._add)
@@ -235,5 +236,4 @@ PAGE = PageInfo(
     title="Memory",
     order=71,
     build=MemoryPage,
-    words="remember recall forget pin correct earlier reflections search meaning",
 )

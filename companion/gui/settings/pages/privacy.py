@@ -12,11 +12,12 @@ from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
+from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import dress, text_label
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
+from companion.gui.wrapping import WrappingCheckBox
 from companion.hosts import is_this_computer
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
@@ -64,6 +65,8 @@ class PrivacyPage(DeclaredPage):
         self.proxy = text_label("", "caption")
         use_proxy = next(row for row in self.rows if row.field.name == "network.use_proxy")
         self.column.insertWidget(self.column.indexOf(use_proxy) + 1, self.proxy)
+        if isinstance(use_proxy.control, WrappingCheckBox):
+            use_proxy.control.explained_by(self.proxy)
         self._clock = QTimer(self)
         self._clock.setInterval(_LOOK_MS)
         self._clock.timeout.connect(self._show_today)
@@ -96,6 +99,7 @@ class PrivacyPage(DeclaredPage):
 
     def _build_chosen(self) -> QFrame:
         box = _card()
+        box.setObjectName("chosen")
         grid = QGridLayout()
         grid.setVerticalSpacing(8)
         grid.setHorizontalSpacing(14)
@@ -129,6 +133,7 @@ class Today(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("card", "true")
+        self.setObjectName("today")
         self.setAccessibleName(tr("What left this computer today"))
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 16)
@@ -236,5 +241,4 @@ PAGE = PageInfo(
     title="Privacy",
     order=75,
     build=PrivacyPage,
-    words="offline network data what leaves this computer bytes sent proxy certificate https receipt country help crisis",
 )

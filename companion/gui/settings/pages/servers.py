@@ -14,15 +14,14 @@ from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import labelled, narrow, text_label
+from companion.gui.settings.form import labelled, narrow
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import Answers, Notice, PageInfo, SettingsPage
 from companion.gui.theme import Look
@@ -284,6 +283,7 @@ class ServersPage(SettingsPage):
         self.column.addLayout(self._list)
         self.cards: dict[str, ServerCard] = {}
         self.add = QPushButton(tr("Add a server …"))
+        self.add.setObjectName("add")
         self.add.clicked.connect(lambda: self.edit(""))
         self.column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         self.form = ServerForm(self)
@@ -316,16 +316,6 @@ class ServersPage(SettingsPage):
         self.add.hide()
         self.refresh()
         self.reveal(self.form)
-
-    def reveal(self, widget: QWidget) -> None:
-        """Scrolls there, once the page has its new height."""
-        self.column.activate()
-        area: QWidget | None = self
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        if area is not None:
-            self.resize(self.width(), self.column.sizeHint().height())
-            area.ensureWidgetVisible(widget)
 
     def close_form(self) -> None:
         self.form.hide()
@@ -380,5 +370,4 @@ PAGE = PageInfo(
     title="Your servers",
     order=45,
     build=ServersPage,
-    words="server address own cluster household vllm ray serve llama.cpp lm studio speaches wyoming whisper piper",
 )

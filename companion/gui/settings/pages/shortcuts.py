@@ -7,10 +7,10 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton, QVBoxLayout
 
 from companion.gui.keys import key_name, key_named, talks_everywhere
-from companion.gui.labels import label
+from companion.gui.labels import label, text_label
 from companion.gui.positions import alive
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import labelled, name_control, text_label
+from companion.gui.settings.form import labelled, name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.shortcuts import listed, owner_of
@@ -114,5 +114,4 @@ PAGE = PageInfo(
     title="Shortcuts",
     order=60,
     build=ShortcutsPage,
-    words="keyboard key space hold tap push to talk",
 )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtWidgets import QPushButton
 
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar
-from companion.gui.settings.form import labelled, text_label
+from companion.gui.settings.form import labelled
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.theme import Look
@@ -125,5 +126,4 @@ PAGE = PageInfo(
     title="Sound",
     order=50,
     build=SoundPage,
-    words="microphone speaker headphones device level meter tone volume",
 )

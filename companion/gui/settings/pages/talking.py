@@ -29,5 +29,4 @@ PAGE = PageInfo(
     title="Talking",
     order=42,
     build=TalkingPage,
-    words="hands-free interrupt barge-in pause recording minutes",
 )

@@ -100,5 +100,4 @@ PAGE = PageInfo(
     title="Thinking",
     order=20,
     build=ThinkingPage,
-    words="key api model provider answer openai anthropic claude gpt ollama guide local gguf llama server address price",
 )

@@ -13,9 +13,10 @@ from PySide6.QtWidgets import (
 )
 
 from companion.errors import CompanionError
+from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import ListenButton, words_of
-from companion.gui.settings.form import name_control, text_label
+from companion.gui.settings.form import name_control
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.models import ModelList
 from companion.gui.settings.page import PageInfo
@@ -45,6 +46,7 @@ class VoicePage(RolePage):
 
     def add_own_rows(self) -> None:
         box = QWidget()
+        box.setObjectName("voice")
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
@@ -83,6 +85,7 @@ class VoicePage(RolePage):
         label.setProperty("type", "small")
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed.setRange(_STEPS // 2, _STEPS * 2)
+        self.speed.setObjectName("speed")
         self.speed.setPageStep(_STEPS // 4)
         name_control(self.speed, tr("Speed of the voice"))
         label.setBuddy(self.speed)
@@ -255,5 +258,4 @@ PAGE = PageInfo(
     title="Voice",
     order=40,
     build=VoicePage,
-    words="speak speech text to speech tts key model preview listen speed pace",
 )

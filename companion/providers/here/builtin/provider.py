@@ -26,6 +26,7 @@ from companion.providers.here.builtin import SPEC, VOICES
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.breaths import speakable
 from companion.providers.here.process.engine_provider import EngineProvider
+from companion.providers.here.spoken import language_of, voice_for
 from companion.providers.wire.languages import Language
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class BuiltinProvider(EngineProvider):
         self._models_dir = models_dir
         self._store = ModelStore(models_dir or None)
         self._whisper: WhisperProvider | None = None
+        self._language = ""
+        """Of what was spoken last; a sentence of a word or two does not tell."""
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[Audio, None]:
         """The sound of plain text, in a natural voice where one is on this computer; markup is spoken as it stands.
@@ -72,19 +75,22 @@ class BuiltinProvider(EngineProvider):
         if not text:
             return
         wanted = request.voice or self.tts_voice
-        if voice := await self._natural(wanted):
-            sound = self.sound_of(voice, wanted, text, request.speed)
+        self._language = await asyncio.to_thread(language_of, text, self._language)
+        voice, named = await self._natural(wanted)
+        if voice is not None:
+            sound = self.sound_of(voice, named, text, request.speed)
         else:
-            sound = self._plainly(text, wanted or VOICES[0].id, request.speed)
+            sound = self._plainly(text, wanted or voice_for(self._language, VOICES), request.speed)
         async with aclosing(sound) as pieces:
             async for audio in pieces:
                 yield audio
 
-    async def _natural(self, wanted: str) -> InstalledVoice | None:
-        """The voice that speaks instead of the plain one, loaded; None: none is here that can."""
+    async def _natural(self, wanted: str) -> tuple[InstalledVoice | None, str]:
+        """The voice that speaks instead of the plain one, loaded, with its name; None: none is here that can."""
         from companion.providers.here import voices
 
-        voice = await asyncio.to_thread(voices.natural, self._store, wanted)
+        tag = self._language or await asyncio.to_thread(language_of, "")
+        voice, named = await asyncio.to_thread(voices.natural, self._store, wanted, tag)
         try:
             if voice is not None:
                 await self.run_job("load_voice", file=str(voice.file))
@@ -92,7 +98,7 @@ class BuiltinProvider(EngineProvider):
             _log.info("%s cannot be used: %s", voice and voice.name, error)
             voice = None
         self.speaker = voice.label if voice is not None else ""
-        return voice
+        return voice, named
 
     async def _plainly(self, text: str, wanted: str, speed: float) -> AsyncGenerator[Audio, None]:
         job = await self.start_job("speak", text=text, voice=wanted, words_per_minute=words_per_minute(speed))
@@ -114,7 +120,7 @@ class BuiltinProvider(EngineProvider):
                 async for transcript in heard:
                     yield transcript
             return
-        if Language.of(request.language).base not in ("", "en"):
+        if (Language.of(request.language).base or await asyncio.to_thread(language_of, "")) != "en":
             raise AIProviderNotSupportedError(
                 tr("The built-in recogniser only understands English."),
                 self.spec.name,
@@ -154,7 +160,7 @@ class BuiltinProvider(EngineProvider):
         try:
             languages = (await self.run_job("list_voices"))["languages"]
             await self._load()
-            model, natural = await self._better(""), await self._natural(self.tts_voice)
+            model, (natural, _) = await self._better(""), await self._natural(self.tts_voice)
         except AIProviderError as error:
             return Health(ok=False, detail=error.message, kind=error.kind)
         voice = (
@@ -180,7 +186,7 @@ class BuiltinProvider(EngineProvider):
 
     async def warm_voice(self, voice: str) -> None:
         with suppress(AIProviderError):
-            if await self._natural(voice or self.tts_voice) is None:
+            if (await self._natural(voice or self.tts_voice))[0] is None:
                 await self.run_job("load", recogniser=False)
 
     async def _load(self) -> None:

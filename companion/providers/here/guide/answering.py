@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from companion.practices import Practice, find_practice, steps_done
 from companion.providers.here.guide.danger import answer_to_danger
@@ -45,6 +45,9 @@ _QUIET_SHARE, _SILENT_SHARE = 0.38, 0.1
 """How many of the other answers end without a question; and of those that say nothing back."""
 _MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
+_REACHES = 3
+"""For so many messages a word or two belong to something hard, or good, that was told before them."""
+_WORD_OR_TWO = frozenset({"short", "little"})
 _ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
 _FIRST_GENERAL = 3
@@ -73,15 +76,15 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     if noticed.language is not None and (found := in_their_language(noticed, said[-1], wording)):
         return found
     if noticed.occasion == "language":
-        return say_alone("no english", wording, load_wordings())
+        return say_alone("no english", wording, pools)
     if noticed.occasion in LETS_GO:
-        return say_alone(noticed.occasion, wording, load_wordings())
+        return say_alone(noticed.occasion, wording, pools)
     if noticed.occasion == "private":
-        return " ".join(filter(wording.is_new, pools["private"])) or say_alone(
-            "open", wording, load_wordings()
-        )
+        return " ".join(filter(wording.is_new, pools["private"])) or say_alone("open", wording, pools)
     if noticed.occasion in NEVER_ASKED:
-        return say_only(noticed.occasion, wording, load_wordings())
+        return say_only(noticed.occasion, wording, pools)
+    if noticed.occasion == "repeat":
+        return _repeat(wording)
     return _answer_told(noticed, said, wording, practice_name, chance)
 
 
@@ -104,6 +107,8 @@ def _answer_told(
         return _close(practice, said, noticed, wording)
     if noticed.occasion in BRIEF and practice.name != FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
+    elif noticed.occasion in _WORD_OR_TWO and (belongs_to := _told_before(said)):
+        noticed = replace(noticed, occasion=f"{belongs_to} little")
     wants = wishes_of(said)
     is_plain = not (wants.no_echo and not noticed.occasion)
     statements = _statements(noticed, wording, said[-1]) if is_plain else []
@@ -139,6 +144,8 @@ def _may_be_quiet(
     noticed: Noticed, statements: Sequence[str], practice: Practice, step: int, chance: random.Random
 ) -> bool:
     """Whether what was said back is enough. A practice with steps of its own goes on asking until it is over."""
+    if noticed.occasion == "hard little":
+        return chance.random() < _QUIET_SHARE
     if (
         noticed.occasion
         or noticed.asks
@@ -150,6 +157,8 @@ def _may_be_quiet(
     is_said_back = any(
         line not in load_wordings()["much"] and not _TOPIC_LINE.match(line) for line in statements
     )
+    if noticed.situation and not noticed.is_loss:
+        return chance.random() < _QUIET_SHARE / 2  # its questions fit
     is_over = practice.is_over(step) and practice.name != FREE
     is_enough = is_heavy or is_over or (noticed.length >= _LONG_WORDS and is_said_back)
     if not is_said_back:
@@ -157,9 +166,30 @@ def _may_be_quiet(
     return is_enough or chance.random() < _QUIET_SHARE
 
 
+def _told_before(said: Sequence[str]) -> str:
+    """`hard` or `joy`: what the last message is the rest of; empty: neither."""
+    for text in reversed(said[-1 - _REACHES : -1]):
+        before = notice(text)
+        if before.is_loss or before.is_hard or any(felt.kind.name == HARD for felt in before.felt):
+            return "hard"
+        if before.is_joy:
+            return "joy"
+    return ""
+
+
+def _repeat(wording: Wording) -> str:
+    """The last thing the guide said once more, for who did not hear or understand it."""
+    pools = load_wordings()
+    if not (last := wording.last_sentence()) or "“" in last:
+        return say_alone("open", wording, pools)
+    if not last.endswith("?"):
+        return wording.say_any([f"This was said: “{last}”"], pools["again"])
+    return f"{wording.say_any([f'The question was: “{last}”'], pools['again'])} {say_alone('repeat', wording, pools)}"
+
+
 def _moment(noticed: Noticed) -> str:
     """The last thing they told that happened, as it may stand after "when"; empty: there is none."""
-    if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants:
+    if noticed.occasion or noticed.is_loss or noticed.asks or noticed.wants or noticed.situation:
         return ""
     events = (clause for clause in reversed(noticed.told) if is_event(clause))
     return next((clause for clause in events if not is_of_somebody(clause) or _knows_who(noticed)), "")
@@ -190,6 +220,8 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
         return list(filter(None, [wording.say(pools["retraction"]), meant]))
     if noticed.occasion == "put right":
         return list(filter(None, [wording.say(pools["retraction"])]))
+    if noticed.occasion == "hard little" and noticed.numbers:
+        return list(filter(None, [wording.say(pools["number"][:1], {"number": noticed.numbers[0]})]))
     if noticed.occasion == "short" and (word := _one_word(said)):
         return list(filter(None, [wording.say(pools["word"], {"word": word})]))
     if noticed.occasion:
@@ -203,6 +235,8 @@ def _statements(noticed: Noticed, wording: Wording, said: str, moment: str = "")
                 None, [wording.say(pools["joy"]), *(found[:1] if not moment and noticed.length < 14 else ())]
             )
         )
+    if noticed.situation and not noticed.told and not noticed.is_loss:
+        return list(filter(None, [wording.say(noticed.situation.statements)]))
     if noticed.is_hard and not noticed.told:
         return list(filter(None, [wording.say(pools["hard"])]))
     if not found and not moment and noticed.length >= _MANY_WORDS:
@@ -313,7 +347,7 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
         if asked:
             return asked
     if practice.name == FREE or practice.is_over(step):
-        asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment))), "")
+        asked = next(filter(None, (say(*each) for each in _linked_questions(noticed, moment, said))), "")
         if asked:
             return asked
         plain = []  # the questions of a step know nothing of what was told
@@ -334,7 +368,9 @@ def _question(noticed: Noticed, wording: Wording, place: _Place, moment: str) ->
     return say(new[:_FIRST_GENERAL]) or wording.say_any(pools["general asked"], pools["again asked"])
 
 
-def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
+def _linked_questions(
+    noticed: Noticed, moment: str, said: Sequence[str]
+) -> Iterator[tuple[Sequence[str], dict[str, str]]]:
     """Questions that hold a word of the message, or that its kind calls for, with what to fill in."""
     pools = load_wordings()
     if noticed.wants == "advice" and noticed.is_to_be_said:
@@ -346,19 +382,34 @@ def _linked_questions(noticed: Noticed, moment: str) -> Iterator[tuple[Sequence[
         yield felt.kind.questions, {"word": felt.word}
     if noticed.is_loss:
         yield pools["loss asked"], {}
+    elif noticed.situation and not noticed.is_joy:
+        yield noticed.situation.questions, {}
     if moment:
         yield pools["moment asked"], {"echo": moment}
     if noticed.is_hard:
         yield pools["hard asked"], {}
     if noticed.is_joy:
         yield pools["joy asked"], {}
-    for topic in _weighty(noticed)[:2]:
-        lines = topic.kind.questions
-        if topic.kind.name in _LIVING and (noticed.is_of_then or topic.words.endswith("baby")):
-            lines = pools["then asked"]
-        elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
-            lines = pools["people asked"]
-        yield lines, {"topic": topic.words}
+    topics = _weighty(noticed)[:2]
+    for topic in topics:
+        if topic.kind.name in _LIVING:
+            if noticed.is_of_then or topic.words.endswith("baby"):
+                lines = pools["then asked"]
+            elif topic.kind.name == "people" and noticed.length >= _MANY_WORDS:
+                lines = pools["people asked"]
+            else:
+                lines = topic.kind.questions
+            yield lines, {"topic": topic.words}
+    if not noticed.contrast:
+        yield _asked_before(said), {}
+    for topic in topics:
+        yield topic.kind.questions, {"topic": topic.words}
+
+
+def _asked_before(said: Sequence[str]) -> Sequence[str]:
+    """The questions of what they spoke of just before: what says little by itself belongs to it."""
+    before = (notice(text) for text in reversed(said[-_REACHES:-1]))
+    return next((each.situation.questions for each in before if each.situation and not each.is_loss), ())
 
 
 def _fitting_pools(noticed: Noticed) -> Iterator[str]:

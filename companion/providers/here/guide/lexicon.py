@@ -87,7 +87,7 @@ def load_lexicon() -> Lexicon:
     lists = {name: frozenset(" ".join(lines).split()) for name, lines in read_sections(folder / "words.md")}
     sections = dict(read_sections(folder / "topics.md"))
     kin, bare, irregular = (
-        _listed(_fields(sections.pop(name))["words"]) for name in ("kin", "bare", "plural")
+        _listed(fields_of(sections.pop(name))["words"]) for name in ("kin", "bare", "plural")
     )
     topics = tuple(_subject(name, lines) for name, lines in sections.items())
     feelings = tuple(_subject(*section) for section in read_sections(folder / "feelings.md"))
@@ -107,7 +107,7 @@ def load_lexicon() -> Lexicon:
     return Lexicon(
         topics=topics,
         feelings=feelings,
-        languages=tuple(_language(*section) for section in read_sections(folder / "languages.md")),
+        languages=load_languages(),
         kin=kin,
         bare=bare,
         plurals=plurals,
@@ -120,6 +120,12 @@ def load_lexicon() -> Lexicon:
         endings=lists["endings"],
         known=others | nouns | plurals | felt,
     )
+
+
+@lru_cache(maxsize=1)
+def load_languages() -> tuple[Language, ...]:
+    """Those that are recognised."""
+    return tuple(_language(*section) for section in read_sections(resources() / "guide" / "languages.md"))
 
 
 def read_sections(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -143,20 +149,20 @@ def third_person(verb: str) -> str:
     return re.sub(r"(?<=[^aeiou])y$", "ie", verb) + "s"
 
 
-def _fields(lines: list[str]) -> Mapping[str, str]:
+def fields_of(lines: list[str]) -> Mapping[str, str]:
     pairs = (line.partition(":") for line in lines if ":" in line and line[0] not in ">-")
     return {key: value.strip() for key, _, value in pairs}
 
 
 def _subject(name: str, lines: list[str]) -> Subject:
-    fields = _fields(lines)
+    fields = fields_of(lines)
     questions = tuple(line[1:].strip() for line in lines if line.startswith(">"))
     felt = _listed(fields.get("felt", ""))
     return Subject(name=name, words=_listed(fields["words"]), felt=felt, questions=questions)
 
 
 def _language(name: str, lines: list[str]) -> Language:
-    fields = _fields(lines)
+    fields = fields_of(lines)
     leave, around = (_any_of(_listed(fields.get(key, ""))) for key in ("leave", "around"))
     return Language(
         name=name,

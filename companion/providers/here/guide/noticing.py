@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from companion.care.corrections import TAKEN_BACK
-from companion.care.recognise import by_rules
+from companion.care.recognise import AS_A_WHOLE, by_rules, findings
 from companion.care.words import plain
 from companion.kinds import Concern, Severity
 from companion.practices import Wish, wish_in
@@ -25,6 +25,7 @@ from companion.providers.here.guide.occasions import (
     wants_no_echo,
     wants_no_questions,
 )
+from companion.providers.here.guide.situations import Situation, situation_of
 from companion.providers.here.guide.topics import Topic, find_numbers, find_topics
 from companion.providers.here.guide.turning import is_known, turn_clause
 
@@ -65,6 +66,8 @@ class Noticed:
     """Good news of their own, and nothing hard along with it."""
     is_hard: bool = False
     """Something heavy was told, which the guide does not name."""
+    situation: Situation | None = None
+    """What it is about, where that is plain."""
     is_to_be_said: bool = False
     """They ask how to tell somebody something."""
     winds_down: bool = False
@@ -93,7 +96,9 @@ _LOSS = re.compile(
     r"(?:he|she|husband|wife|partner|boyfriend|girlfriend)(?: has| just)* (?:left me|walked out on me)|"
     r"is dead|miscarr\w+|stillborn|widow\w*)\b"
 )
-_LOST = re.compile(r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (?:\w+ )?(\w+)")
+_LOST = re.compile(
+    r"\b(?:lost|bury|buried|mourn|grieve|grieving) (?:my|our|the) (\w+\b(?!'))(?: (\w+\b(?!')))?"
+)
 _LOSABLE = ("people", "animals")
 _THINGS_DIE = re.compile(
     r"\b(?:phone|battery|computer|laptop|car|engine|tv|tablet|party|plant|plants|line|internet) (?:has |"
@@ -185,7 +190,7 @@ _JOY = re.compile(
 )
 _SOURS = re.compile(
     r"\b(?:not|never|nobody|wish|died|dead|dying|lost|sad|cry|crying|cried|but|if|miss|missed|without me|"
-    r"at me|hate|hated|"
+    r"at me|laugh\w* at|hate|hated|"
     r"used to|would|supposed|jealous|unfortunately|can't (?!stop|believe|wait)|find out|fraud|fake|"
     r"pretend\w*)\b|\b(?:did|does|was|were|is|has|could|wo|would)n't\b"
 )
@@ -211,7 +216,8 @@ _HARD_TIMES = re.compile(
     r"us)|bailiffs?|"
     r"evict\w+|sacked|fired|laid off|dumped|rejected|turned (?:me|us) down|"
     r"cancelled (?:my|our)|debts?|overdraft|(?:doesn't|didn't|don't) (?:recognise|want|love|need) (?:me|us)|"
-    r"made redundant|"
+    r"made redundant|(?:was|been) (?:so |really |pretty )?(?:awful|horrible|terrible|hell|dreadful|rough)|"
+    r"stolen|(?:stole|broke into) (?:my|our)|robbed|"
     r"redundancy|"
     r"diagnos\w+|cancer|chemo|dementia|miscarr\w+|(?<!since the )(?<!since my )divorce|split up|broke up|"
     r"left me|moved out|"
@@ -235,6 +241,8 @@ _DENIED = re.compile(r"\bnot (?:my|our|the|a|an|his|her|their) [\w'-]+,?", re.IG
 _SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _MARKS = re.compile(r"[.,!?;:।…\"„“”«»¡¿()]")
 _MOST_CHARS = 4000
+_ONE_THING_WORDS = 30
+"""A longer message is about more than one thing."""
 _FEWEST_ENGLISH = 3
 """Words that tell that somebody speaks English where the interface does not."""
 
@@ -242,9 +250,11 @@ _FEWEST_ENGLISH = 3
 def find_emergency(text: str) -> str:
     """`danger` where somebody is being hurt, `crisis` where it is another danger, else empty.
 
-    By the rules alone: what only the network sees, care has asked about before the guide goes on.
+    What only the network sees, care has asked about before the guide goes on; what it takes back is no emergency.
     """
     found = by_rules(text)
+    if found and found[0].severity >= Severity.UNCLEAR:
+        found = [each for each in findings(text) if not each.rule.startswith(AS_A_WHOLE)]
     if not found or found[0].severity < Severity.UNCLEAR:
         return ""
     return "danger" if found[0].concern in (Concern.VIOLENCE, Concern.CHILD) else "crisis"
@@ -297,12 +307,16 @@ def notice(text: str) -> Noticed:
     topics = tuple(find_topics(clauses, lexicon, is_rough=rough)) or _person_alone(plain, lexicon)
     if occasion in {"retraction", "put right"}:
         topics, told, felt = _after_retraction(plain, topics), (), ()
+    elif situation_of(plain):
+        occasion = ""
     elif len(words) <= 3 and not (felt or topics or told or _is_joy(plain, felt)):
         occasion = "short"
     elif rough and len(words) > 3 and not (felt or topics or told) and _is_unclear(words, lexicon):
         occasion = "unclear"
+    situation = situation_of(plain) if len(words) <= _ONE_THING_WORDS else None
     return Noticed(
         occasion=occasion,
+        situation=situation,
         told=told,
         contrast=_find_contrast(clauses, lexicon, is_rough=rough),
         wish=next((found[1] for found in map(_WISH.match, told) if found and len(found[1].split()) > 1), ""),
@@ -311,11 +325,11 @@ def notice(text: str) -> Noticed:
         topics=topics,
         numbers=tuple(find_numbers(clauses, lexicon)),
         is_loss=_is_loss(plain, lexicon),
-        is_joy=_is_joy(plain, felt),
+        is_joy=_is_joy(plain, felt) and not (situation and situation.weighs),
         is_to_be_said=re.search(r"\b(?:tell|ask|say|talk to|explain|write to|call)\b", plain) is not None,
         winds_down=len(words) <= 12 and _WINDS_DOWN.search(plain) is not None,
         is_of_then=_THEN.search(plain) is not None,
-        is_hard=_HARD_TIMES.search(plain) is not None,
+        is_hard=_HARD_TIMES.search(plain) is not None or (situation is not None and situation.weighs),
         wants=asked_for(plain, ends_with_mark=text.rstrip().endswith("?")),
         asks=_asks(text, plain),
         has_happened=bool(_PAST.search(plain)),
@@ -335,7 +349,10 @@ def _is_unclear(words: Sequence[str], lexicon: Lexicon) -> bool:
     """Whether so many words are unknown, and none says who did what, that they may have been heard wrongly."""
     if any(first in SUBJECTS and is_verb(second, lexicon) for first, second in pairwise(words)):
         return False
-    return 5 * sum(not is_known(word, lexicon.known) for word in words) >= len(words)
+    from companion.care import network  # numpy: not before the first words
+
+    usual = network.load().knows
+    return 5 * sum(not (is_known(word, lexicon.known) or usual(word)) for word in words) >= len(words)
 
 
 def _with_in_laws(text: str) -> str:
@@ -419,7 +436,7 @@ def _is_loss(plain: str, lexicon: Lexicon) -> bool:
     if _LOSS.search(plain) and not _THINGS_DIE.search(plain):
         return True
     losable = {word for kind in lexicon.topics if kind.name in _LOSABLE for word in kind.words}
-    return any(noun in losable for noun in _LOST.findall(plain)) and "job" not in plain
+    return any(not losable.isdisjoint(nouns) for nouns in _LOST.findall(plain)) and "job" not in plain
 
 
 def _is_joy(plain: str, felt: Sequence[Felt]) -> bool:

@@ -47,7 +47,8 @@ _NIGHT = (
 _THANKS = (
     r"(?:many |a thousand )?(?:thanks|thank you|thank u|thx|cheers|ta|much appreciated)(?: (?:so much|"
     r"very much|a lot|a bunch|for \w+(?: \w+)?))*|"
-    r"(?:that|it|this)(?:'s| was| is| has been|'s been)? (?:really |very |quite )?(?:helped|helpful|good|"
+    r"(?:(?:great|perfect|lovely|cool) (?:thanks |thank you )?)?(?:that|it|this)(?:'s| was| is| has been|'s been)? "
+    r"(?:really |very |quite )?(?:helped|helps|helpful|good|"
     r"nice|useful)(?: (?:me|a lot))?"
 )
 _AROUND = (
@@ -71,6 +72,7 @@ _THANKS_LAST = re.compile(
     r"^(?:\S+ ){1,6}\S*[.!?] thank(?:s| you)(?: so much| a lot)?(?: for \w+(?: \w+){0,2})?[.! ]*$",
     re.IGNORECASE,
 )
+_THAT_IS_ALL = re.compile(r"(?:that's|that is|thats) (?:it|all)(?: really)?")
 _SAYS = re.compile(
     r"\b(?:said|says|say|saying|told|tell|wave|waved|kissed|shouted|whispered|when|if|before|"
     r"until)\b(?:(?! and ).)*$"
@@ -177,6 +179,14 @@ _PRIVATE = re.compile(
     r"me|that)\b.{0,20}"
     r"|where (?:do|does|is|are|will) (?:my|this|it|what i say|all this)\b.{0,30})"
 )
+_REPEAT = re.compile(
+    rf"{_SO}(?:what|why|huh|pardon(?: me)?|excuse me|come again|once more|how do you mean|meaning what|"
+    r"(?:(?:can|could|would) you )?(?:please )?(?:repeat|say) (?:that|it|the question)(?: again| once more)?|"
+    r"what (?:did|do) you (?:say|mean|ask)(?: by that| by it| there)?|what was (?:that|the question)|"
+    r"i (?:didn't|don't|did not|do not|couldn't) (?:really )?(?:hear|catch|understand|get) "
+    r"(?:that|it|you|the question|what you (?:mean|said|say))|why (?:do|did|are) you (?:ask|asking)(?: (?:me|that|this))*|"
+    r"why do you want to know(?: that| this)?)"
+)
 _TASK = re.compile(
     rf"{_SO}(?:(?:can|could|will|would) you |i want you to )?(?:please )?"
     r"(?:tell me (?:a|an|some|another|the|about) (?:\w+ )?(?:joke|story|fact|poem|riddle|news|time|weather|date)\b"
@@ -190,11 +200,15 @@ _TASK = re.compile(
     r"count (?:to|from)\b"
     r"|spell\b|rap\b|draw (?:me|a)\b|give me (?:a|an|the|some) (?:\w+ )?(?:recipe|joke|poem|list|story|song|"
     r"number|example)\b"
-    r"|do my (?:homework|maths|taxes|essay)\b|speak (?:german|french|spanish|italian|hindi|\w+ish)\b).*"
+    r"|do my (?:homework|maths|taxes|essay)\b|(?:summari[sz]e|explain) (?:the|a|this|\w+ (?:physics|theory|mechanics))\b"
+    r"|open (?:my|the) (?:e ?mails?|browser|calendar|app)\b|call (?:my )?(?:mum|mom|dad|wife|husband)$"
+    r"|how (?:do|can|should) (?:i|you|we) (?:fix|install|set up|reset|update|connect|print|boil|cook|bake|remove|clean|"
+    r"download|charge|delete)\b|how long (?:do|should|must) (?:i|you|we) (?:boil|cook|bake|fry|roast)\b"
+    r"|speak (?:german|french|spanish|italian|hindi|\w+ish)\b).*"
 )
 _WORLD = re.compile(
-    r"(?:what|who|where|when|how (?:many|much|far|old|tall|big|long|high|deep)|which|why)(?:'s|'re| is| are|"
-    r" was| were| does| did| do)\b.*"
+    r"(?:(?:what|who|where|when|how (?:many|much|far|old|tall|big|long|high|deep)|which|why)(?:'s|'re| is| are|"
+    r" was| were| does| did| do)|who (?:won|wrote|made|invented|discovered|painted|sang|plays|played))\b.*"
 )
 _NOT_WORLD = re.compile(
     r"\b(?:i|my|me|we|our|us|mine|you|your|he|she|they|his|her|him|their|it|this|that|anyone|someone|people|point|"
@@ -226,7 +240,10 @@ _LITTLE = re.compile(
     r"sometimes|indeed|"
     r"of course|definitely|absolutely|not really|not (?:yet|much|at all)|i (?:think|guess|suppose|"
     r"hope|do|don't|am|did)(?: so| not)?|"
-    r"kind of|sort of|a (?:bit|little)|both|neither|never|always|often|it (?:is|was|does|did)|that's (?:right|"
+    r"kind of|sort of|cool|nice|interesting|wow|lol|(?:ha)+|i like (?:that|it)|fair (?:enough|point)|good point|got it|"
+    r"i see|"
+    r"(?:that |it )?makes sense|understood|a (?:bit|little)|both|neither|"
+    r"never|always|often|it (?:is|was|does|did)|that's (?:right|"
     r"true|it exactly))(?: |$))+"
 )
 _FLAT = re.compile(
@@ -251,7 +268,8 @@ _GREETING = re.compile(
     r"(?: (?:there|again|guide|companion|you|to you|it's me(?: again)?|i'm back|everyone|everybody))*"
 )
 _UNSURE = re.compile(
-    r"(?:um |uh |well |hmm |oh |so |yeah |no )*(?:(?:i |i really |honestly i |i just )?(?:don't|"
+    r"(?:um |uh |hm |well |hmm |oh |so |yeah |no )*(?:(?:that's |that is |it's )?(?:a |such a )?(?:good|great|hard|tough|"
+    r"difficult|big|interesting) (?:question|one)|(?:i |i really |honestly i |i just )?(?:don't|"
     r"do not) (?:really )?know|no idea|(?:i'm |i am )?not sure"
     r"|(?:i )?dunno|i have no idea|hard to say|who knows|i (?:can't|cannot) (?:say|explain|put it into words))"
     r"(?: (?:really|what to say|yet|honestly|how to say it|where to (?:start|begin)|to be honest|why|it|how))*"
@@ -282,6 +300,7 @@ _HEAD = re.compile(
     r"(?:um |uh |well |oh |hey |hello |so |no |and |but |please |ok |okay |i mean |seriously |honestly |look )*"
 )
 _WHOLE: tuple[tuple[re.Pattern[str], str, int], ...] = (
+    (_REPEAT, "repeat", 9),
     (_LITTLE, "little", 5),
     (_NO_QUESTIONS, "no questions", 16),
     (_LEAVE_IT, "leave it", 14),
@@ -323,11 +342,9 @@ def occasion_of(text: str, plain: str) -> str:
             return occasion
     if count <= _MOST_WORDS and _COMPLAINT.fullmatch(_first_sentence(text)):
         return "complaint"
-    if (
-        count <= 10
-        and (text.rstrip().endswith("?") or any(map(str.isdigit, text)))
-        and _is_of_the_world(plain)
-    ):
+    if plain == "sorry" and text.rstrip().endswith("?"):
+        return "repeat"
+    if count <= 10 and _is_of_the_world(plain):
         return "task"
     return "unclear" if count == 1 and plain.isascii() and _NO_WORD.search(plain) else ""
 
@@ -370,6 +387,8 @@ def _leaving(text: str, plain: str) -> str:
     last = re.split(r"[.!?,;\n]+\s*", text.rstrip(" .!?\n"))[-1].lower().replace("’", "'")
     last = " ".join(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", last))
     for words in (plain, last):
+        if words is last and _THAT_IS_ALL.fullmatch(last) and last != plain:
+            continue  # "I got dumped. That's it, really." tells something
         if words and _LEAVE.fullmatch(words):
             for pattern, occasion in _LEAVES:
                 is_enough = (

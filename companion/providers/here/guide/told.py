@@ -36,8 +36,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     ),
     (r"what are you choosing", r"between|either|whether|stay or|go or|or not| or "),
     (
-        r"who knows",
-        r"(?:nobody|no one|everyone|everybody|only \w+|\w+ \w+) knows|i (?:have )?(?:only )?told (?!you)",
+        r"who (?:knows|is with you)",
+        r"(?:nobody|no one|everyone|everybody|only \w+|\w+ \w+) knows|(?:have|got|there's|there is) (?:nobody|no one)|"
+        r"(?:don't|do not|haven't) (?:have |got )?any(?:one|body)|i (?:have )?(?:only )?told (?!you)",
     ),
     (
         r"who (?:could|would) you .*tell",

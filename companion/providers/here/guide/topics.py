@@ -66,7 +66,8 @@ _IRREGULAR = {
     "wives": "wife",
 }
 _NUMBER_WORDS = _set(
-    "two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty"
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen twenty thirty forty fifty sixty"
 )
 
 

@@ -54,6 +54,10 @@ class Wording:
         )
         return self.say(pool) or next(filter(self.is_new, combined), pool[0])
 
+    def last_sentence(self) -> str:
+        """What the last answer ended with; empty: nothing was said yet."""
+        return self._sentences[-1] if self._sentences else ""
+
     def _shuffled(self, pool: Sequence[str]) -> list[str]:
         lines = list(pool)
         self._chance.shuffle(lines)

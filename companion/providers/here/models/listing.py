@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, Kind
 from companion.kinds import Role
-from companion.language import Worded, tr
+from companion.language import Worded, language, tr
 from companion.paths import resources
 
 if TYPE_CHECKING:
@@ -96,6 +96,14 @@ class LocalModel(Worded):
     def size_mb(self) -> int:
         return round(self.size / 1e6) or self.about_mb
 
+    def speaks(self, language: str) -> bool:
+        """Whether it is for a language, given by its code; of one that is only tried, the first it lists.
+
+        One that lists none is for any.
+        """
+        spoken = self.languages[:1] if self.is_tried else self.languages
+        return not spoken or any(each == EVERY or each.partition("-")[0] == language for each in spoken)
+
     @property
     def can_be_fetched(self) -> bool:
         return bool(self.files and self.homes)
@@ -124,7 +132,10 @@ def of_kind(kind: ModelKind) -> tuple[LocalModel, ...]:
 
 
 def usual(kind: ModelKind) -> LocalModel:
-    return next(model for model in of_kind(kind) if model.is_usual)
+    """The one to begin with: in the language of the window, where there is such a one."""
+    fitting = (each for each in of_kind(kind) if each.speaks(language()) and each.can_be_fetched)
+    best = next(model for model in of_kind(kind) if model.is_usual)
+    return best if best.speaks(language()) else next(fitting, best)
 
 
 def find(kind: ModelKind, name: str) -> LocalModel | None:

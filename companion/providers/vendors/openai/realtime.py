@@ -44,10 +44,10 @@ from companion.providers.wire.sockets import (
     close_soon,
     closed,
     connect,
+    hear as hear_take,
     live,
     parsed,
 )
-from companion.providers.wire.sockets import hear as hear_take
 from companion.providers.wire.usage import figure, tokens, usage_of
 from companion.providers.wire.voice_model import VoiceModel
 

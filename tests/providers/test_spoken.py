@@ -1,0 +1,63 @@
+"""Which voice of this computer reads a text: one of its language, and the interface's where a word or two do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from companion import language
+from companion.language import Catalogue
+from companion.providers.here.builtin import VOICES
+from companion.providers.here.guide.wording import load_wordings
+from companion.providers.here.models.listing import ModelKind, usual
+from companion.providers.here.spoken import language_of, voice_for
+
+
+@pytest.fixture(params=["de", "hi"])
+def interface(request: pytest.FixtureRequest) -> Iterator[str]:
+    language.use(Catalogue(request.param))
+    yield request.param
+    language.use(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Heute hattest du Streit mit deiner Schwester.", "de"),
+        ("आप किस बारे में बात करना चाहेंगे?", "hi"),
+        ("What would you like to talk about?", "en"),
+        ("Qu'est-ce que tu veux dire avec ça ?", "fr"),
+        ("¿Qué es lo que más te pesa hoy?", "es"),
+        ("Hm.", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_text_is_read_in_its_language(text: str, tag: str) -> None:
+    assert language_of(text) == tag
+    assert (voice_for(tag, VOICES)).startswith(tag)
+
+
+@pytest.mark.parametrize("code", ["", "de", "hi"])
+def test_what_the_guide_says_is_read_in_its_own_language(code: str) -> None:
+    lines = [line for pool in load_wordings(code).values() for line in pool]
+    before, wrong = "", []
+    for line in lines:
+        found = language_of(line, before or code or "en")
+        wrong += [(line, found)] if found != (code or "en") else []
+    assert wrong == []
+
+
+def test_a_word_that_does_not_tell_is_read_as_the_sentence_before_it_or_as_the_window_speaks(
+    interface: str,
+) -> None:
+    assert language_of("Hm.") == interface
+    assert language_of("Hm.", "fr") == "fr"
+    assert language_of("What would you like to talk about?") == "en"
+
+
+def test_the_voice_that_is_fetched_reads_the_language_of_the_window(interface: str) -> None:
+    assert usual(ModelKind.VOICE).speaks(interface) is (interface == "de"), (
+        "Hindi has none that is quick enough"
+    )
+    assert usual(ModelKind.HEARING).speaks(interface)
