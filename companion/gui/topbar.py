@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QPen,
     QPixmap,
     QResizeEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -299,6 +300,16 @@ class TopBar(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))
+        self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))
+        if self.isVisible():
+            self._draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._draw()
+
+    def _draw(self) -> None:
+        """The practice's icon."""
         picture = QPixmap(QSize(_ICON_WIDE_PX, 18) * 2)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
@@ -307,5 +318,4 @@ class TopBar(QWidget):
         )
         painter.end()
         picture.setDevicePixelRatio(2)
-        self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))
         self.practice.setIcon(picture)

@@ -94,7 +94,7 @@ class Loaded(Frozen):
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Layers:
     """Values found so far, later ones over earlier ones."""
 
