@@ -158,7 +158,7 @@ class ProviderPool:
             hears_live=specs[Role.HEARS].hears_live
             or settings.role(Role.HEARS).block(names[Role.HEARS]).model in specs[Role.HEARS].live_models,
             names=full_names,
-            cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
+            cost_usd=lambda usage: _cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
 
     async def _remarked(
@@ -208,17 +208,9 @@ class ProviderPool:
         """How long the turns that begin now may wait."""
         settings = self._settings()
         return Patience(
-            hearing_s=self._longest_s(settings, Role.HEARS, lambda policy: policy.first_s),
-            thinking_s=self._longest_s(settings, Role.THINKS, lambda policy: policy.thinking_s),
+            hearing_s=_longest_s(settings, Role.HEARS, lambda policy: policy.first_s),
+            thinking_s=_longest_s(settings, Role.THINKS, lambda policy: policy.thinking_s),
         )
-
-    def _longest_s(self, settings: Settings, role: Role, wait_s: Callable[[Policy], float]) -> float:
-        """Until everybody who may be asked was asked as often as their policies allow, and did not answer."""
-        name = roles.name_of(settings, role)
-        known = [_spec(each) for each in (name, *roles.stand_ins(settings, role, name))]
-        policies = [_policy(settings, spec) for spec in known if spec.roles]
-        # `retry` begins no attempt later than half of the first wait, or than the vendor asked for.
-        return sum(1.5 * wait_s(each) + each.attempts * each.patience_s for each in policies)
 
     def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
         """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
@@ -244,7 +236,7 @@ class ProviderPool:
                             self._follow(provider, role)
                             yield chunk
                 finally:
-                    self._tell_sent(role, errand, lambda: self._receipt(provider, role, request.model, size))
+                    self._tell_sent(role, errand, lambda: _receipt(provider, role, request.model, size))
 
         return run
 
@@ -261,9 +253,6 @@ class ProviderPool:
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
-    def _receipt(self, provider: AIProvider, role: Role, model: str, size: RequestSize) -> str:
-        return size.in_words + ("" if provider.knows_price(role, model) else tr(UNPRICED))
-
     def _tell_sent(self, role: Role, errand: Errand, what: Callable[[], str]) -> None:
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
@@ -277,12 +266,6 @@ class ProviderPool:
                         at=traffic.last_at,
                     )
                 )
-
-    def _cost_usd(self, settings: Settings, name: str, usage: Usage) -> float | None:
-        from companion.providers.catalogue import cost_usd
-
-        entry = roles.entry_of(settings, Role.THINKS, name)
-        return cost_usd(entry, usage) if entry is not None else None
 
     # -- who that is ----------------------------------------------------------------------------------------
 
@@ -480,7 +463,8 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
+        address = _key_address(self._settings(), spec)
+        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
         self._forget_keys()
 
     async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
@@ -501,11 +485,6 @@ class ProviderPool:
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
         return await vault.describe(registry.find(name).name)
-
-    def _key_address(self, spec: Spec) -> str:
-        """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
-        return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:
         """Gives up connections that may be dead; the next request makes new ones."""
@@ -593,6 +572,32 @@ def _policy(settings: Settings, spec: Spec) -> Policy:
         breaker_threshold=network.circuit_breaker_threshold,
         requests_per_minute=network.requests_per_min,
     )
+
+
+def _longest_s(settings: Settings, role: Role, wait_s: Callable[[Policy], float]) -> float:
+    """Until everybody who may be asked was asked as often as their policies allow, and did not answer."""
+    name = roles.name_of(settings, role)
+    known = [_spec(each) for each in (name, *roles.stand_ins(settings, role, name))]
+    policies = [_policy(settings, spec) for spec in known if spec.roles]
+    # `retry` begins no attempt later than half of the first wait, or than the vendor asked for.
+    return sum(1.5 * wait_s(each) + each.attempts * each.patience_s for each in policies)
+
+
+def _cost_usd(settings: Settings, name: str, usage: Usage) -> float | None:
+    from companion.providers.catalogue import cost_usd
+
+    entry = roles.entry_of(settings, Role.THINKS, name)
+    return cost_usd(entry, usage) if entry is not None else None
+
+
+def _receipt(provider: AIProvider, role: Role, model: str, size: RequestSize) -> str:
+    return size.in_words + ("" if provider.knows_price(role, model) else tr(UNPRICED))
+
+
+def _key_address(settings: Settings, spec: Spec) -> str:
+    """One key serves a vendor's roles; an own address in any of them is the one it is for."""
+    own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+    return next((address for address in own if address), spec.base_url)
 
 
 def _late() -> Health:
