@@ -193,8 +193,9 @@ def _stage(name: str, view: View) -> Window:
     from companion.gui.window import Window
 
     host = StagedHost()
+    is_still = name != "speaking"  # where the word that sounds is marked, which goes on from word to word
     host.settings = StagedSettings(
-        StagedAppearance(theme=view.theme, font_scale=view.font_scale, reduced_motion=True)
+        StagedAppearance(theme=view.theme, font_scale=view.font_scale, reduced_motion=is_still)
     )
     window = Window(host, now=lambda: When.of(EVENING))
     _sized(window, view)

@@ -14,12 +14,19 @@ from companion.paths import resources
 
 Term = tuple[str, ...]
 """Stems: one, two beside each other, or two around "and"."""
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s\w]|[\d_]+")
+_LETTERS = r"[^\W\d_](?:[^\W\d_]|[\u0900-\u0963\u0971-\u0dff])*"
+"""With the vowel signs that the scripts of India write on their letters."""
+_TOKEN = re.compile(rf"{_LETTERS}(?:['’-]{_LETTERS})*|[^\s\w]|[\d_]+")
 _HEAVY = "heavy"
 _MOST_LETTERS, _LEAST_LETTERS = 24, 3
 _NEEDED_SHARE = 0.1
-_AND = frozenset(("and", "und", "et", "y", "e", "en"))
-OWN = frozenset(("my", "our", "mein", "meine", "meinem", "meinen", "meiner", "mon", "ma", "mes", "mi", "mis"))
+_AND = frozenset(("and", "und", "et", "y", "e", "en", "और"))
+OWN = frozenset(
+    (
+        *("my", "our", "mein", "meine", "meinem", "meinen", "meiner"),
+        *("mon", "ma", "mes", "mi", "mis", "मेरा", "मेरी", "मेरे", "अपना", "अपनी", "अपने"),
+    )
+)
 THE = frozenset(("the",))
 _WORDLESS_SCRIPTS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Thai, Lao, Burmese, Khmer, Japanese, Chinese: written without spaces, so what stands between two is no word."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 _QUOTED = re.compile(
     r"[\"\u201c\u201d\u201e\u00ab\u00bb]([^\"\u201c\u201d\u201e\u00ab\u00bb]{1,200})[\"\u201c\u201d\u201e\u00ab\u00bb]"
 )
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = r"\u0300-\u036f\u0900-\u0963\u0971-\u0dff"
+"""Vowel signs and accents that stand on letters; the scripts of India write half of a word with them."""
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_SIGNS}])*")
 _UNSPACED = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 )
@@ -81,7 +83,7 @@ def parse(typed: str, *, is_growing: bool = False) -> Query:
     exact = tuple(each for each in _QUOTED.findall(text) if _WORD.search(each))
     rest = _QUOTED.sub(" ", text).lower()  # not casefold: the index keeps a German ss as it is written
     words = list(dict.fromkeys(_WORD.findall(rest)))[:MOST_WORDS]
-    last = re.search(r"[^\W_]+$", rest[-100:])
+    last = re.search(rf"{_WORD.pattern}$", rest[-100:])
     beginning = last[0] if is_growing and last is not None else ""
     if len(beginning) < _SHORTEST_BEGINNING or (beginning in PLAIN and len(words) > 1):
         beginning = ""

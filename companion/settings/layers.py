@@ -22,6 +22,7 @@ from companion.log import hide
 from companion.paths import Home, write_atomically
 from companion.places import RefusedFile
 from companion.settings.declared import Settings
+from companion.settings.read_before import READ_BEFORE, tree_of
 from companion.settings.tree import (
     ROLES,
     all_fields,
@@ -94,7 +95,7 @@ class Loaded(Frozen):
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Layers:
     """Values found so far, later ones over earlier ones."""
 
@@ -108,13 +109,17 @@ class _Layers:
         self.sources[name] = source
 
 
-def load_settings(home: Home, environ: Mapping[str, str] | None = None) -> Loaded:
-    """The settings of `home` under `environ` (by default the process's own)."""
+def load_settings(home: Home, environ: Mapping[str, str] | None = None, *, may_move: bool = True) -> Loaded:
+    """The settings of `home` under `environ` (by default the process's own).
+
+    Args:
+        may_move: a file that cannot be read is put aside.
+    """
     layers = _Layers(os.environ if environ is None else environ)
     stage = layers.environ.get("COMPANION_ENV", "")
     if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage):
         _load_file(layers, home.config / f"settings.{stage}.yaml", is_own=False)
-    _load_file(layers, home.settings, is_own=True)
+    _load_file(layers, home.settings, is_own=may_move, kept=home.state / READ_BEFORE)
     _load_environment(layers)
     return Loaded(
         settings=changed(Settings(), layers.values),
@@ -123,7 +128,7 @@ def load_settings(home: Home, environ: Mapping[str, str] | None = None) -> Loade
     )
 
 
-def _load_file(layers: _Layers, path: Path, *, is_own: bool) -> None:
+def _load_file(layers: _Layers, path: Path, *, is_own: bool, kept: Path | None = None) -> None:
     try:
         raw = yaml_file.read_bytes(path)
         if raw is None:
@@ -133,7 +138,8 @@ def _load_file(layers: _Layers, path: Path, *, is_own: bool) -> None:
                 SettingsProblem(file=str(path), message=tr("the file is empty; defaults are in use"))
             )
             return
-        root = yaml_file.parse(yaml_file.decode(raw))
+        text = yaml_file.decode(raw)
+        root = yaml_file.parse(text) if kept is None else tree_of(text, kept)
         if root is not None and (root.fault or not isinstance(root.value, dict)):
             raise BrokenFile(root.fault or tr("names with values are needed here"), root.line, root.column)
     except RefusedFile as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
@@ -130,7 +132,9 @@ async def test_none_is_a_word_and_a_folder_is_chosen(dialog: SettingsDialog, hos
     spin = row_of(dialog, "journal.lock_after_min").control
     assert isinstance(spin, QSpinBox)
     assert spin.text() == "Never"
-    assert row_of(dialog, "journal.backup_folder").findChild(QPushButton).text() == "Choose a folder …"
+    chooser = row_of(dialog, "journal.backup_folder").chooser
+    assert chooser is not None
+    assert chooser.text() == "Choose a folder …"
     page = await thinking(dialog)
     assert page is dialog.page
     money = row_of(dialog, "reply.monthly_budget_usd").control
@@ -219,6 +223,26 @@ async def test_a_card_says_where_the_words_really_go(dialog: SettingsDialog, hos
     assert "api.anthropic.com" not in said
 
 
+async def test_what_an_editor_writes_into_the_file_is_taken_up(
+    host: StagedHost, qapp: QApplication, tmp_path: Path
+) -> None:
+    host.settings_file = tmp_path / "settings.yaml"
+    async with shown(host) as dialog:
+        await settle()
+        assert ("take up",) not in host.log
+        for text in ("talk: {}", "talk: {tap_ms: 300}"):
+            written = tmp_path / "written.yaml"
+            written.write_text(text, "utf-8")
+            written.replace(host.settings_file)
+            await settle(lambda: ("take up",) in host.log)
+            assert ("take up",) in host.log
+            host.log.clear()
+        host.settings_file.write_text("talk: {tap_ms: 400}", "utf-8")
+        await settle(lambda: ("take up",) in host.log)
+        assert ("take up",) in host.log
+        assert dialog.isVisible()
+
+
 async def test_language_and_duration_are_lists_of_words(
     dialog: SettingsDialog,
     host: StagedHost,
@@ -248,7 +272,8 @@ async def test_a_certificate_is_chosen_among_files(
     dialog.show_page("privacy")
     await settle()
     row = row_of(dialog, "network.certificates")
-    row.findChild(QPushButton).click()
+    assert row.chooser is not None
+    row.chooser.click()
     chooser = row.findChild(QFileDialog)
     chooser.fileSelected.emit("/etc/home.pem")
     chooser.close()
@@ -271,6 +296,10 @@ async def test_the_month_is_a_bar_where_there_is_a_limit(
     assert page.spent.says.text() == "Spent this month: $1.25 of $5.00"
     assert page.spent.bar.isVisible()
     assert page.spent.bar.value() == page.spent.bar.maximum() // 4
+    host.spent_usd = 5.5
+    page.refresh()
+    assert "used up" in page.spent.says.text()
+    assert page.spent.bar.value() == page.spent.bar.maximum()
 
 
 async def test_the_list_of_models_holds_what_can_do_the_role(

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
@@ -22,16 +23,22 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from companion import errors
 from companion.care.help import load
-from companion.events import PracticeChanged
+from companion.errors import AIProviderError, CompanionError, Kind
+from companion.events import PracticeChanged, Trouble
 from companion.gui import screenshots
+from companion.gui.cards import Cards
 from companion.gui.care import lines_of
+from companion.gui.host import WindowHost
 from companion.gui.labels import ReadingLabel
+from companion.gui.notices import Notice, NoticeBar
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
 from companion.gui.tongue import speak
 from companion.gui.topbar import TopBar
-from companion.language import ENGLISH, PSEUDO, language
+from companion.kinds import Role
+from companion.language import ENGLISH, PSEUDO, Pseudo, language, use
 from companion.paths import resources
 from tests.catalogues import catalogue
 
@@ -68,6 +75,56 @@ def test_every_text_of_every_page_went_through_the_catalogue(
     }
     assert len(seen) > 600, "they are not found any more"
     assert not english
+
+
+@pytest.mark.usefixtures("stretched")
+def test_every_card_of_an_error_is_of_the_catalogue() -> None:
+    own = {name: cls for name, cls in vars(errors).items() if isinstance(cls, type)}
+    kinds = [cls for cls in own.values() if issubclass(cls, AIProviderError)]
+    english = set()
+    for kind in Kind:
+        made = [CompanionError(kind), *(cls("", "acme", kind=kind, who="ACME") for cls in kinds)]
+        for error in made:
+            for role in (None, *Role):
+                notice = Notice.of(Trouble(error=error, role=role), lambda *_: None)
+                for text in (notice.sentence, notice.hint, *(words for words, _ in notice.buttons)):
+                    if _unmarked(text):
+                        english.add(f"{kind}: {text}")
+    assert not english
+
+
+@pytest.mark.usefixtures("stretched")
+def test_cards_that_are_no_errors_are_of_the_catalogue(qtbot: QtBot) -> None:
+    window, look = QWidget(), Look(theme="light")
+    qtbot.addWidget(window)
+    bar = NoticeBar(look, window)
+    host = cast(WindowHost, None)
+    cards = Cards(bar, host, window)
+    said: list[str] = []
+    for tell in (
+        cards.offer_undo,
+        lambda: cards.offer_spare_key(lambda: None),
+        lambda: cards.ask_about_link("https://x.y"),
+    ):
+        tell()
+        notice = bar.current
+        assert notice is not None
+        said += [notice.sentence, notice.hint, *(words for words, _ in notice.buttons)]
+    assert not [text for text in said if _unmarked(text.replace("https://x.y", ""))]
+
+
+def _unmarked(text: str) -> bool:
+    """Whether words stand outside the marks of a stretched text."""
+    while (inner := re.sub("‹[^‹›]*›", "", text)) != text:
+        text = inner
+    return re.search("[A-Za-z]{3,}", text.replace("ACME", "")) is not None
+
+
+@pytest.fixture
+def stretched() -> Iterator[None]:
+    use(Pseudo(PSEUDO))
+    yield
+    use(None)
 
 
 def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QApplication) -> None:

@@ -100,6 +100,20 @@ def test_german_is_read_too() -> None:
     assert not {"ich", "war", "und"} & set(" ".join(shown(rows)).split())
 
 
+def test_hindi_is_read_too() -> None:
+    rows = days(
+        [
+            "मैं अपनी बहन के साथ नदी पर थी और बहुत अच्छा लगा।",
+            "बहन ने फ़ोन किया, नदी की बात हुई।",
+        ]
+        * 4
+    )
+    assert languages_in(row.words for row in rows) == {"हिन्दी"}
+    told = " ".join(shown(rows))
+    assert "बहन" in told
+    assert not {"मैं", "और", "के", "बहुत"} & set(told.split())
+
+
 def test_what_is_new_comes_before_what_was_always_there() -> None:
     before = days(["The shop was open and the tram was late."] * 30, end=SPAN.first - timedelta(days=1))
     new = ("cello", "lake", "roof", "kite")

@@ -114,6 +114,14 @@ def test_any_text_becomes_a_question_the_index_takes(typed: str, is_growing: boo
     database.close()
 
 
+async def test_hindi_words_are_found_whole_with_their_vowel_signs(journal: SqlJournal) -> None:
+    await tell(journal, "मेरी बहन का सवाल अच्छा था।")
+    await tell(journal, "यह मेरा बाल है, लाल सव नहीं।")
+    found = await journal.finding.words("सवाल", ALL)
+    assert [shown(hit) for hit in found] == [["सवाल"]]
+    assert [hit.passage for hit in await journal.finding.words("बहन", ALL)] == ["मेरी बहन का सवाल अच्छा था।"]
+
+
 async def test_quoted_text_is_exact(journal: SqlJournal) -> None:
     await tell(journal, "The river was high.")
     await tell(journal, "High up there was a river.")

@@ -6,6 +6,7 @@ opened below, takes the role once it is ready, and until then the present one st
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
@@ -186,6 +187,8 @@ class RolePage(SettingsPage):
                 return 1
             spec = self._specs[name]
             if self.is_absent(spec):
+                return 7
+            if "your-" in spec.base_url:  # it needs an address, too
                 return 6
             is_own = spec.is_server or (self.is_ready(spec) and spec.needs_key)
             is_found = name in self._healths or not self._is_looked_for(spec)
@@ -338,9 +341,8 @@ class RolePage(SettingsPage):
         except CompanionError as error:
             self.tell_error(error)
         self.refresh()
-        for spec in self._specs.values():
-            if self._is_looked_for(spec):
-                await self._check(spec)
+        looked_for = [spec for spec in self._specs.values() if self._is_looked_for(spec)]
+        await asyncio.gather(*map(self._check, looked_for))  # one that is slow keeps nobody waiting
         if self.open_name == self._active:  # nobody has opened another in the meantime
             self._placed = ()
             self.refresh()
