@@ -140,6 +140,23 @@ def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QAppli
     assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
 
 
+def test_the_menu_of_a_text_field_speaks_hindi_though_qt_does_not(qtbot: QtBot, qapp: QApplication) -> None:
+    field = QLineEdit()
+    qtbot.addWidget(field)
+    speak(qapp, "hi")
+    try:
+        said = [action.text().partition("\t")[0] for action in field.createStandardContextMenu().actions()]
+        assert "कॉपी करें" in said
+        assert not [text for text in said if re.search("[A-Za-z]{2,}", text)]
+        assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "रहने दें"
+        assert QCoreApplication.translate("QLineEdit", "Elsewhere") == "Elsewhere"
+    finally:
+        speak(qapp, ENGLISH)
+    assert "&Copy" in [
+        action.text().partition("\t")[0] for action in field.createStandardContextMenu().actions()
+    ]
+
+
 def test_keys_are_written_as_the_keyboards_of_the_language_do(qapp: QApplication) -> None:
     speak(qapp, "de")
     try:
