@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -19,9 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from companion.frozen import Frozen
 
-@dataclass(frozen=True, slots=True)
-class Home:
+
+class Home(Frozen):
     """The app's folders."""
 
     config: Path

@@ -24,7 +24,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """A value and where it stands. `value` is None, bool, int, float, str, a list of nodes or a dict of nodes."""
 
@@ -76,7 +76,7 @@ def decode(raw: bytes) -> str:
     return text.replace("\r\n", "\n")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Builder:
     """The tree so far: a stack of open collections and the anchors seen."""
 

@@ -4,7 +4,7 @@ companion   `Companion`, the app as the window and the command line press its bu
 settings_backend what the settings window needs: choices, keys, checks, devices, previews
 remedies    what a card's button does; errands begins it and tells its faults
 live_settings the settings of this run: changed at once, followed, saved
-roles       who has which role, by the settings alone: what the first frame shows
+roles       who has which role, by the settings alone; shown_roles is who had it last, for the first frame
 pool        who thinks, hears and speaks: providers with keys, addresses, policies and budget, as this turn's `Engines`
 fallbacks   one role in one turn: the chosen engine and those ticked to stand in; request_size says how much it carries
 warming     what the next turn needs, made ready while the person speaks

@@ -14,14 +14,15 @@ from companion import tasks
 from companion.app import roles
 from companion.app.errands import Errands, RecentTroubles
 from companion.app.library import Library
+from companion.app.shown_roles import ShownRoles
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Phase, Trouble
-from companion.kinds import TURN_ROLES, KeepSound
+from companion.kinds import KeepSound
 from companion.practices import Practice, find_practice, load_practices, standing
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from companion.app.archive import Archive
     from companion.app.backing_up import BackingUp
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from companion.conversation.turn import Limits
     from companion.flow import Usage
     from companion.journal.store import Moved
+    from companion.kinds import Role
     from companion.paths import Home
     from companion.ports import Gate, Journal, Microphone, Player
     from companion.settings import Settings
@@ -69,6 +71,7 @@ class Companion(Library):
         self._troubles, self._errands = RecentTroubles(self.events), Errands(self.events)
         self._opening: asyncio.Task[None] | None = None
         self._limits: tuple[Settings, Limits] | None = None
+        self._roles = ShownRoles(home.state / "roles.json", self.events, lambda: self.settings, self._found)
 
     # -- the parts ------------------------------------------------------------------------------------------
 
@@ -97,6 +100,7 @@ class Companion(Library):
             memory=lambda: self.recall,
             backups=lambda: self.backing_up,
             home=self.home,
+            take_up=self._live.take_up,
         )
 
     @cached_property
@@ -271,6 +275,7 @@ class Companion(Library):
         self._opening = tasks.spawn(self.archive.open(), name="open journal")
         await asyncio.wait([self._opening])
         self._warming.warm()
+        self._roles.put_right()
         self.journal_desk.open()
         self.backing_up.open()
         self.spare_room.open()
@@ -290,16 +295,14 @@ class Companion(Library):
 
     def tell(self) -> None:
         """Emits who has each role and which practice it is, for a window that has just begun to watch."""
-        self._tell_roles()
+        self._roles.tell_first()
         if "engine" in self.__dict__:
             self.engine.tell_practice()
         else:  # nothing has been said yet
             self.events.emit(standing(self._first_practice(), ()))
 
-    def _tell_roles(self) -> None:
-        found = self.staff.found if "staff" in self.__dict__ else {}
-        for role in TURN_ROLES:
-            self.events.emit(roles.in_use(self.settings, role, found.get(role, "")))
+    def _found(self) -> Mapping[Role, str]:
+        return self.staff.found if "staff" in self.__dict__ else {}
 
     async def close(self) -> None:
         """Stops and saves everything. Idempotent; nothing said or heard is lost."""
@@ -324,6 +327,8 @@ class Companion(Library):
         await self.net.aclose()
         await self._live.close()
         await asyncio.to_thread(self.outgoing.save)
+        if not self._in_memory:
+            await asyncio.to_thread(self._roles.keep)
         await self._spending.close()
         await self.vault.close()
 
@@ -447,7 +452,7 @@ class Companion(Library):
 
     def _followers(self, before: Settings) -> Iterator[Callable[[], object]]:
         yield from super()._followers(before)
-        yield self._tell_roles
+        yield self._roles.tell
         yield self.sound.follow
         if self._opening is not None:
             yield self._keep_or_not

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from companion import tasks
 from companion.events import Events, SettingsChanged
-from companion.settings import Settings, changed, load_settings
+from companion.settings import Settings, all_fields, changed, load_settings, value_of
 
 if TYPE_CHECKING:
     from companion.paths import Home
@@ -29,6 +29,7 @@ class LiveSettings:
         self.loaded = load_settings(home)
         self.now: Settings = self.loaded.settings
         self._home, self._events, self._followers = home, events, followers
+        self._stamp = _stamp(home)
 
     @cached_property
     def saver(self) -> Saver:
@@ -46,15 +47,45 @@ class LiveSettings:
         self.saver.want(changes)
         saving = tasks.spawn(self.saver.save_again(), name="save settings", is_awaited=True)
         try:
-            self._events.emit(SettingsChanged(names=tuple(changes)))
-            for follow in self._followers(before):
-                await _safely(follow)
+            await self._tell(before, tuple(changes))
         finally:
             await saving
+
+    async def take_up(self) -> None:
+        """What another hand changed in the file holds from now on; a file with a fault waits until it is mended."""
+        stamp, before = _stamp(self._home), self.now
+        if stamp == self._stamp or self.saver.unsaved:
+            return
+        from asyncio import to_thread
+
+        loaded = await to_thread(load_settings, self._home, may_move=False)
+        if self.now is not before:  # changed here meanwhile: next time
+            return
+        self._stamp = stamp
+        if not loaded.problems and loaded.settings != before:
+            self.loaded, self.now = loaded, loaded.settings
+            names = (field.name for field in all_fields())
+            await self._tell(
+                before, tuple(name for name in names if value_of(before, name) != value_of(self.now, name))
+            )
+
+    async def _tell(self, before: Settings, names: tuple[str, ...]) -> None:
+        self._events.emit(SettingsChanged(names=names))
+        for follow in self._followers(before):
+            await _safely(follow)
 
     async def close(self) -> None:
         """What is wanted is on disk, where the disk takes it. Never raises."""
         await self.saver.close()
+
+
+def _stamp(home: Home) -> tuple[int, int] | None:
+    """What changes with the file; None: there is none that can be read."""
+    try:
+        known = home.settings.stat()
+    except OSError:
+        return None
+    return known.st_mtime_ns, known.st_size
 
 
 async def _safely(follow: Callable[[], object]) -> None:

@@ -64,6 +64,7 @@ class SettingsBackend:
         memory: what of other days may be brought up.
         backups: of the journal.
         home: whose window opens when the person logs in.
+        take_up: makes hold what another hand changed in the settings file.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class SettingsBackend:
         memory: Callable[[], Recall],
         backups: Callable[[], BackingUp],
         home: Home,
+        take_up: Callable[[], Awaitable[None]],
     ) -> None:
+        self._take_up = take_up
         self._settings, self._change, self._pool, self._models = settings, change, pool, models
         self._outgoing, self._sound, self._global_key, self._played = outgoing, sound, global_key, played
         self.events = events
@@ -130,6 +133,13 @@ class SettingsBackend:
     @property
     def settings(self) -> Settings:
         return self._settings()
+
+    @property
+    def settings_file(self) -> Path:
+        return self._home.settings
+
+    async def take_up(self) -> None:
+        await self._take_up()
 
     async def change(self, changes: Mapping[str, object]) -> None:
         """As `Companion.change`."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFrame,
     QLabel,
     QToolButton,
@@ -84,6 +83,8 @@ class CareCard(QFrame):
         self.title = label(tr(_TITLE), "notice-sentence", wraps=True)
         self.emergency, self.line = self._number(), self._number()
         self.quiet = label(tr(_QUIET), "notice-hint", wraps=True)
+        from PySide6.QtWidgets import QComboBox
+
         self.region = QComboBox()
         self.region.setAccessibleName(tr("Country whose help is shown"))
         self.region.view().setAccessibleName(tr("Countries"))

@@ -75,6 +75,22 @@ _WITHOUT_WORDS = frozenset(
 """Nothing was said that could wait."""
 
 
+_PICTURES = (
+    ("slept", "moon"),
+    ("microphone", "microphone"),
+    ("hear", "microphone"),
+    ("take", "microphone"),
+    ("speaker", "speaker"),
+    ("voice", "speaker"),
+    ("audio", "speaker"),
+    ("key", "key"),
+    ("passphrase", "key"),
+    ("journal", "book"),
+    ("settings", "settings"),
+)
+"""By a word in the name of a kind of trouble."""
+
+
 class Notice(Frozen):
     """What the banner says."""
 
@@ -117,13 +133,19 @@ class Notice(Frozen):
             hint=hint,
             buttons=buttons,
             tone="plain" if error.kind is Kind.SLEPT else "warn",
-            icon="moon" if error.kind is Kind.SLEPT else "cloud",
+            icon=_picture(error.kind, trouble.role),
             is_about_turn=trouble.turn is not None,
             stops_turn=trouble.turn is not None
             and error.kind not in _WITHOUT_WORDS
             and trouble.role is not None
             and trouble.role is not Role.SPEAKS,
         )
+
+
+def _picture(kind: Kind, role: Role | None) -> str:
+    """What a trouble is about, at a glance; a cloud is somebody else's service."""
+    named = next((icon for word, icon in _PICTURES if word in kind.value), "")
+    return named or ("cloud" if role is not None else "notice")
 
 
 class NoticeBar(QWidget):
@@ -225,6 +247,8 @@ class NoticeBar(QWidget):
         return notice.role is not None and len(same) > 1
 
 
+_LEAST_PX = 34
+"""Of a card's words: no card is lower, buttons or not."""
 _LEAST_LINE = 24
 """Letters of a card's words beside its buttons."""
 
@@ -311,15 +335,15 @@ class _Words(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         if self._fits(width):
-            return max(self._sentence.sizeHint().height(), self._hint.sizeHint().height(), 34)
-        return max(34, self._sentence.heightForWidth(width) + self._hint.heightForWidth(width))
+            return max(self._sentence.fontMetrics().height(), _LEAST_PX)
+        return max(_LEAST_PX, self._sentence.heightForWidth(width) + self._hint.heightForWidth(width))
 
     def sizeHint(self) -> QSize:
         width = max(self.width(), 200)
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 34)
+        return QSize(160, _LEAST_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide, high = self.width(), self.height()

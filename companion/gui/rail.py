@@ -15,6 +15,8 @@ from companion.gui.labels import label
 from companion.language import tr
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QShowEvent
+
     from companion.gui.theme import Look
 
 WIDTH_PX = 68
@@ -100,8 +102,18 @@ class Rail(QWidget):
     def _dress(self) -> None:
         side, icon = self._look.px(_BUTTON_PX), self._look.px(_ICON_PX)
         self.setFixedWidth(self._look.px(WIDTH_PX))
-        for page, button in self.buttons.items():
+        for button in self.buttons.values():
             button.setFixedSize(side, side)
             button.setIconSize(QSize(icon, icon))
-            on = self._look.colour("accent")
-            button.setIcon(icons.icon(self._icons[page], self._look.colour("soft"), icon, checked=on))
+        if self.isVisible():
+            self._draw()
+
+    def _draw(self) -> None:
+        soft, on, size = self._look.colour("soft"), self._look.colour("accent"), self._look.px(_ICON_PX)
+        for page, button in self.buttons.items():
+            button.setIcon(icons.icon(self._icons[page], soft, size, checked=on))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The welcome has no rail, and waits for none of its icons."""
+        super().showEvent(event)
+        self._draw()

@@ -318,6 +318,11 @@ class Look(QObject):
 
     def wear(self) -> None:
         """Dresses the whole application; must have happened once before a window is shown."""
+        self.wear_plain()
+        self.wear_sheet()
+
+    def wear_plain(self) -> None:
+        """Style, colours and letters: what widgets ask for while they are built."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         if not app.property(STYLED):
@@ -325,6 +330,11 @@ class Look(QObject):
             app.setStyle(STYLE)
         app.setPalette(qt_palette(self.palette))
         app.setFont(font("body", self.scale))
+
+    def wear_sheet(self) -> None:
+        """The rest, for all widgets at once: building each in it takes twice as long."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
         app.setStyleSheet(stylesheet(self.palette, self.scale))
 
     def font(self, kind: str, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QPen,
     QPixmap,
     QResizeEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -71,6 +72,8 @@ class Pill(QAbstractButton):
         self._label, self.host = "", ""
         self._is_short = False
         self._longest_px = 0
+        self._name_pt = look.font("small").pointSizeF()
+        """Of the name in a short pill."""
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -96,6 +99,22 @@ class Pill(QAbstractButton):
     def shorten(self, room_px: int | None) -> None:
         """Only the engine's name, in a pill no wider than `room_px`; None: there is room for all of it."""
         self._is_short, self._longest_px = room_px is not None, max(0, (room_px or 0) - 38)
+        self._name_pt = self.least_pt()
+        self._changed()
+
+    def least_pt(self) -> float:
+        """The size in which the name has the room it was given, not below its usual size."""
+        strong = self._look.font("small", weight=QFont.Weight.DemiBold)
+        least = strong.pointSizeF() / self._look.scale
+        while self._is_short and QFontMetricsF(strong).horizontalAdvance(self._label) > self._longest_px:
+            if strong.pointSizeF() * _SMALLER < least:
+                break
+            strong.setPointSizeF(strong.pointSizeF() * _SMALLER)
+        return strong.pointSizeF()
+
+    def set_name(self, size_pt: float) -> None:
+        """Pills beside each other set their names in one size."""
+        self._name_pt = size_pt
         self._changed()
 
     def full_width(self) -> int:
@@ -105,13 +124,10 @@ class Pill(QAbstractButton):
         return QSize(self._width(is_short=self._is_short), self._look.px(30))
 
     def _fonts(self, *, is_short: bool) -> tuple[QFont, QFont]:
-        """Of the role and of the name, which is set smaller where it has no room, down to its usual size."""
+        """Of the role and of the name."""
         plain, strong = self._look.font("small"), self._look.font("small", weight=QFont.Weight.DemiBold)
-        least = strong.pointSizeF() / self._look.scale
-        while is_short and QFontMetricsF(strong).horizontalAdvance(self._label) > self._longest_px:
-            if strong.pointSizeF() * _SMALLER < least:
-                break
-            strong.setPointSizeF(strong.pointSizeF() * _SMALLER)
+        if is_short:
+            strong.setPointSizeF(self._name_pt)
         return plain, strong
 
     def _elided(self, *, is_short: bool) -> str:
@@ -269,6 +285,9 @@ class TopBar(QWidget):
         room = self.width() - 48 - min(name, _TITLE_SHARE * self.width())
         for pill in self.pills.values():
             pill.shorten(round(room / len(self.pills)) - 14 if is_tight else None)
+        size_pt = min(pill.least_pt() for pill in self.pills.values())
+        for pill in self.pills.values():
+            pill.set_name(size_pt)
         pills = sum(pill.sizeHint().width() + 14 for pill in self.pills.values())
         whole = " · ".join(filter(None, (self._where, self._purpose)))
         plain = QFontMetricsF(self._look.font("small"))
@@ -281,6 +300,16 @@ class TopBar(QWidget):
 
     def _dress(self) -> None:
         self.setFixedHeight(self._look.px(HEIGHT_PX))
+        self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))
+        if self.isVisible():
+            self._draw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._draw()
+
+    def _draw(self) -> None:
+        """The practice's icon."""
         picture = QPixmap(QSize(_ICON_WIDE_PX, 18) * 2)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
@@ -289,5 +318,4 @@ class TopBar(QWidget):
         )
         painter.end()
         picture.setDevicePixelRatio(2)
-        self.practice.setIconSize(QSize(_ICON_WIDE_PX, 18))
         self.practice.setIcon(picture)

@@ -98,7 +98,7 @@ class Window(QMainWindow):
             reduced_motion=appearance.reduced_motion,
             parent=self,
         )
-        self.look.wear()
+        self.look.wear_plain()
         self.phase = e.Phase.READY
         self.is_painted = False
         """The first frame is done."""
@@ -116,6 +116,7 @@ class Window(QMainWindow):
         self.setMinimumSize(*_LEAST_PX)
         self._build()
         self._connect()
+        self.look.wear_sheet()
         restore(self, geometry, QSize(*_USUAL_PX))
         self._unwatch = host.events.watch(self._on_event)
 
@@ -212,6 +213,10 @@ class Window(QMainWindow):
         self.microphone = MicrophoneState(
             self._host.events, end_take=self._host.toggle_talk, mute=self._host.mute
         )
+        talk_side = QWidget()
+        self.pages = Pages(
+            self.look, self._host, talk_side
+        )  # while it is empty: it is laid out when it is seen
         self.rail = Rail(self.look, MicrophoneSign(self.microphone, self.look, is_upright=True))
         self.bar = TopBar(self.look, self._host.practices)
         self.notices = NoticeBar(self.look)
@@ -220,11 +225,9 @@ class Window(QMainWindow):
         self.page = TalkPage(self.look, self._now)
         self.status = StatusLine(self.look)
         self.above = AbovePage(self.care, self.notices)
-        talk_side = QWidget()
         column = in_column(self.bar, self.above, inside=talk_side, spacing=0, margins=NONE)
         column.addWidget(self.page, 1)
         column.addWidget(self.status)
-        self.pages = Pages(self.look, self._host, talk_side)
         self.pages.currentChanged.connect(lambda _: self.turned.emit())
         whole = QWidget()
         whole.setProperty("page", "true")

@@ -29,11 +29,11 @@ class WrappingCheckBox(QCheckBox):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setProperty("wraps", "true")
-        self._explained_by: QLabel | None = None
+        self._explained_by: list[QLabel] = []
 
     def explained_by(self, label: QLabel) -> None:
         """A label below it begins where its words begin."""
-        self._explained_by = label
+        self._explained_by.append(label)
 
     def minimumSizeHint(self) -> QSize:
         width = self._beside + self.fontMetrics().averageCharWidth() * _FEWEST_LETTERS
@@ -56,13 +56,13 @@ class WrappingCheckBox(QCheckBox):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._explained_by is not None:
+        for label in self._explained_by:
             is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
             option = QStyleOptionButton()
             self.initStyleOption(option)
             words = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxContents, option, self)
             side = (0, self.width() - words.right() - 1) if is_mirrored else (words.left(), 0)
-            self._explained_by.setContentsMargins(side[0], 0, side[1], 0)
+            label.setContentsMargins(side[0], 0, side[1], 0)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOptionButton()

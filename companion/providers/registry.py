@@ -168,6 +168,7 @@ def _all() -> dict[str, _Entry]:
     return {**_installed(), **_rows(), **_built_in(), **_servers, **_registered}
 
 
+@cache
 def _module_of(key: str) -> str:
     """The full name of the module or package `key` in one of the rooms; empty: there is none."""
     if not key.isidentifier():

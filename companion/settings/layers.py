@@ -94,7 +94,7 @@ class Loaded(Frozen):
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Layers:
     """Values found so far, later ones over earlier ones."""
 
@@ -108,13 +108,17 @@ class _Layers:
         self.sources[name] = source
 
 
-def load_settings(home: Home, environ: Mapping[str, str] | None = None) -> Loaded:
-    """The settings of `home` under `environ` (by default the process's own)."""
+def load_settings(home: Home, environ: Mapping[str, str] | None = None, *, may_move: bool = True) -> Loaded:
+    """The settings of `home` under `environ` (by default the process's own).
+
+    Args:
+        may_move: a file that cannot be read is put aside.
+    """
     layers = _Layers(os.environ if environ is None else environ)
     stage = layers.environ.get("COMPANION_ENV", "")
     if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage):
         _load_file(layers, home.config / f"settings.{stage}.yaml", is_own=False)
-    _load_file(layers, home.settings, is_own=True)
+    _load_file(layers, home.settings, is_own=may_move)
     _load_environment(layers)
     return Loaded(
         settings=changed(Settings(), layers.values),

@@ -227,6 +227,11 @@ class StagedHost:
             name = self.settings.role(role).active
             self.events.emit(EngineInUse(role=role, provider=name, label=name, host=""))
 
+    settings_file = Path("no-such-folder/settings.yaml")
+
+    async def take_up(self) -> None:
+        self.log.append(("take up",))
+
     def thinkers_elsewhere(self) -> Mapping[str, str]:
         return {"anthropic": "Anthropic", "openai": "OpenAI"}
 

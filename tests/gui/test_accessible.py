@@ -27,7 +27,7 @@ from companion.events import (
     TimelineMarked,
     TurnFinished,
 )
-from companion.flow import ReplyState, Sentence, TurnRecord
+from companion.flow import Sentence, TurnRecord
 from companion.gui.exchange.exporting import ExportDialog
 from companion.gui.exchange.importing import ImportDialog
 from companion.gui.locked import LockedPage
@@ -38,6 +38,7 @@ from companion.gui.staged import PAGES, SCENES, StagedAppearance, StagedHost as 
 from companion.gui.talk import RADIUS_PX
 from companion.gui.theme import Look
 from companion.gui.window import Window
+from companion.kinds import ReplyState
 from companion.paths import resources
 from companion.records import Selection
 from tests.gui.settings_host import StagedHost, settle, shown
@@ -220,6 +221,7 @@ async def test_large_text_in_a_small_window_keeps_every_word(qapp: QApplication,
         assert lines >= 2, "the card leaves what was said in sight"
     for pill in window.bar.pills.values():
         assert pill._elided(is_short=True) == pill.label
+    assert len({pill._fonts(is_short=True)[1].pointSizeF() for pill in window.bar.pills.values()}) == 1
     await freed(window)
     Look().wear()
 

@@ -39,7 +39,7 @@ def test_the_readme_tells_it_too(part: str) -> None:
     ("code", "told"), [("GB", "999; Samaritans, 116 123"), ("IT", "112; findahelpline.com")]
 )
 def test_the_doctor_says_whose_help_is_shown(tmp_path: Path, code: str, told: str) -> None:
-    home = Home(tmp_path, tmp_path, tmp_path)
+    home = Home(config=tmp_path, data=tmp_path, state=tmp_path)
     home.settings.write_text(f"care:\n  region: {code}\n", encoding="utf-8")
     finding = checkup._care(home)
     assert (finding.subject, finding.level) == ("Help that is shown", "ok")

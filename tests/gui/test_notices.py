@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from companion.errors import Action, AIProviderAuthError, CompanionError, Kind
 from companion.events import Phase, TakeDiscarded, TroubleCleared
 from companion.gui import cards
-from companion.gui.notices import ACTION_LABELS
+from companion.gui.notices import ACTION_LABELS, Notice
 from companion.gui.staged import AWAY, StagedAppearance, StagedHost, StagedSettings, trouble
 from companion.gui.window import Window
 from companion.kinds import Role
@@ -263,3 +264,36 @@ def test_other_addresses_have_no_open_button(window: Window, address: str) -> No
     assert window.notices.current is not None
     assert window.notices.current.sentence == "This link is not opened."
     assert window.notices.cards[0].buttons == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "icon"),
+    [
+        (Kind.MICROPHONE_SILENT, None, "microphone"),
+        (Kind.HEARD_NOTHING, Role.HEARS, "microphone"),
+        (Kind.SPEAKER_LOST, None, "speaker"),
+        (Kind.KEY_REFUSED, Role.HEARS, "key"),
+        (Kind.JOURNAL_UNSAVED, None, "book"),
+        (Kind.UNREACHABLE, Role.THINKS, "cloud"),
+        (Kind.DISK_FULL, None, "notice"),
+        (Kind.SLEPT, None, "moon"),
+    ],
+)
+def test_a_card_pictures_what_it_is_about(
+    window: Window, host: StagedHost, kind: Kind, role: Role | None, icon: str
+) -> None:
+    host.fail(CompanionError(kind, who="Somebody"), role=role)
+    assert window.notices.current is not None
+    assert window.notices.current.icon == icon
+
+
+def test_cards_of_one_line_are_equally_high(qtbot: QtBot, window: Window) -> None:
+    window.resize(1160, 780)
+    heights = []
+    for words, buttons in (("Short.", ()), ("A sentence that is much longer than others are, " * 2, ())):
+        window.notices.tell(Notice(kind="x", sentence=words, hint="", buttons=buttons))
+        QApplication.processEvents()
+        heights.append(window.notices.cards[0].height())
+    window.notices.tell(Notice(kind="x", sentence="With a button.", hint="", buttons=(("Do", lambda: None),)))
+    QApplication.processEvents()
+    assert max(*heights, window.notices.cards[0].height()) - min(heights) <= 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
@@ -217,6 +219,26 @@ async def test_a_card_says_where_the_words_really_go(dialog: SettingsDialog, hos
     said = page.cards["anthropic"].accessibleDescription()
     assert "relay.example" in said
     assert "api.anthropic.com" not in said
+
+
+async def test_what_an_editor_writes_into_the_file_is_taken_up(
+    host: StagedHost, qapp: QApplication, tmp_path: Path
+) -> None:
+    host.settings_file = tmp_path / "settings.yaml"
+    async with shown(host) as dialog:
+        await settle()
+        assert ("take up",) not in host.log
+        for text in ("talk: {}", "talk: {tap_ms: 300}"):
+            written = tmp_path / "written.yaml"
+            written.write_text(text, "utf-8")
+            written.replace(host.settings_file)
+            await settle(lambda: ("take up",) in host.log)
+            assert ("take up",) in host.log
+            host.log.clear()
+        host.settings_file.write_text("talk: {tap_ms: 400}", "utf-8")
+        await settle(lambda: ("take up",) in host.log)
+        assert ("take up",) in host.log
+        assert dialog.isVisible()
 
 
 async def test_language_and_duration_are_lists_of_words(

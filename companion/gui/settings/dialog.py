@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QFileSystemWatcher, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -83,6 +83,7 @@ class SettingsDialog(QDialog):
         self._nothing.setContentsMargins(30, 26, 30, 28)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack.addWidget(self._nothing)
+        self._watch_file()
         self._look.changed.connect(self._take_look)
         self._take_look()
         self._stop_watching = host.events.watch(self._watch)
@@ -241,6 +242,22 @@ class SettingsDialog(QDialog):
             event.accept()
             return
         super().keyPressEvent(event)
+
+    def _watch_file(self) -> None:
+        """What an editor writes into the settings file is shown at once; some write another file in its place."""
+        self._watcher = QFileSystemWatcher(self)
+        for told in (self._watcher.fileChanged, self._watcher.directoryChanged):
+            told.connect(lambda _: self._file_changed())
+        self._file_changed()
+
+    def _file_changed(self) -> None:
+        file = self._host.settings_file
+        there = [str(path) for path in (file, file.parent) if path.exists()]
+        new = set(there).difference(self._watcher.files(), self._watcher.directories())
+        if new:
+            self._watcher.addPaths(sorted(new))
+        if self.page is not None:
+            self.page.take_up()
 
     # -- life -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -155,11 +154,10 @@ class FieldRow(QWidget):
         if not self._is_refreshing and value != value_of(self._settings(), self.field.name):
             self._save({self.field.name: value})
 
-    def _build_usual(self) -> QToolButton:
+    def _build_usual(self) -> QPushButton:
         """Gives the default back."""
-        usual = QToolButton()
-        usual.setText(tr("Reset"))
-        usual.setProperty("tone", "small")
+        usual = QPushButton(tr("Reset"))
+        usual.setProperty("tone", "link")
         usual.setAccessibleName(tr("Reset {label}", label=self.field.declared.label))
         usual.setToolTip(tr("Back to the default"))
         usual.clicked.connect(self._reset)

@@ -141,6 +141,12 @@ class SettingsHost(Protocol):
     async def change(self, changes: Mapping[str, object]) -> None:
         """Saves settings by dotted name and makes them hold at once; None gives a default back."""
 
+    @property
+    def settings_file(self) -> Path: ...
+
+    async def take_up(self) -> None:
+        """What another hand changed in the settings file holds from now on."""
+
     def provider_specs(self, role: Role) -> tuple[Spec, ...]: ...
 
     def models(self, role: Role, provider: str) -> Sequence[ModelEntry]:

@@ -245,6 +245,15 @@ class SettingsPage(QWidget):
             self.resize(self.width(), self.column.totalHeightForWidth(self.width()))
             area.ensureWidgetVisible(widget, 0, _AROUND_PX)
 
+    def take_up(self) -> None:
+        """Shows what another hand changed in the settings file."""
+
+        async def taken_up() -> None:
+            await self.host.take_up()
+            self.refresh()
+
+        self.work.start(taken_up(), "take up the file")
+
     def save(self, changes: Mapping[str, object]) -> None:
         """Makes settings hold at once; a fault is told on the page and the control goes back."""
         self.work.start(self._save(dict(changes)), "save " + " ".join(changes))

@@ -6,6 +6,7 @@ opened below, takes the role once it is ready, and until then the present one st
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
@@ -338,9 +339,8 @@ class RolePage(SettingsPage):
         except CompanionError as error:
             self.tell_error(error)
         self.refresh()
-        for spec in self._specs.values():
-            if self._is_looked_for(spec):
-                await self._check(spec)
+        looked_for = [spec for spec in self._specs.values() if self._is_looked_for(spec)]
+        await asyncio.gather(*map(self._check, looked_for))  # one that is slow keeps nobody waiting
         if self.open_name == self._active:  # nobody has opened another in the meantime
             self._placed = ()
             self.refresh()

@@ -79,7 +79,8 @@ class WelcomeView(QWidget):
         self._scroll.verticalScrollBar().setValue(0)
         self._fit()
         self.take_focus()
-        announce(self, f"{self.step.text()}. {tr(self.page.title)}. {self.page.lead_label.text()}")
+        if self.isVisible():  # before the first frame nobody hears it
+            announce(self, f"{self.step.text()}. {tr(self.page.title)}. {self.page.lead_label.text()}")
 
     def take_focus(self) -> None:
         """Puts the keyboard where the page begins."""

@@ -17,6 +17,7 @@ from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import DeclaredPage, PageInfo
 from companion.gui.theme import Look
+from companion.gui.wrapping import WrappingCheckBox
 from companion.hosts import is_this_computer
 from companion.kinds import TURN_ROLES, Role
 from companion.language import mark, tr, trn
@@ -64,6 +65,8 @@ class PrivacyPage(DeclaredPage):
         self.proxy = text_label("", "caption")
         use_proxy = next(row for row in self.rows if row.field.name == "network.use_proxy")
         self.column.insertWidget(self.column.indexOf(use_proxy) + 1, self.proxy)
+        if isinstance(use_proxy.control, WrappingCheckBox):
+            use_proxy.control.explained_by(self.proxy)
         self._clock = QTimer(self)
         self._clock.setInterval(_LOOK_MS)
         self._clock.timeout.connect(self._show_today)
