@@ -51,18 +51,19 @@ async def _providers(app: Companion, args: argparse.Namespace) -> int:
     if args.json:
         print_json(rows)
     else:
+        wide = max((len(" ".join(row["roles"])) for row in rows), default=0)
         for row in rows:
-            _print_provider(row, is_checked=args.check)
+            _print_provider(row, wide, is_checked=args.check)
     failed = [row for row in rows if row["ok"] is False]
     return 1 if any(row["is_in_use"] for row in failed) or (args.name and failed) else 0
 
 
-def _print_provider(row: dict[str, Any], *, is_checked: bool) -> None:
+def _print_provider(row: dict[str, Any], wide: int, *, is_checked: bool) -> None:
     roles = " ".join(row["roles"])
     name = f"{'*' if row['is_in_use'] else ' '} {row['name']:<12}"
     if not is_checked:
         key = {"present": "key", "missing": "no key"}.get(row["key"], "")
-        print(f"{name} {row['display_name']:<26} {roles:<30} {key:<7} {row['detail']}")
+        print(f"{name} {row['display_name']:<32} {roles:<{wide}} {key:<7} {row['detail']}")
         return
     reach = {True: "reached", False: "not reached", None: ""}[row["reach"]]
     if row["latency_ms"] is not None:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollBar, QTextBrowser, QWi
 
 from companion.gui.announce import announce
 from companion.gui.behind import paint_edges, paint_lines, paint_panels
-from companion.gui.clean import unbroken
+from companion.gui.copied import copied
 from companion.gui.keys import NOW_KEY, key_name
 from companion.gui.theme import COLUMN_PX, Look
 from companion.language import tr
@@ -93,7 +93,7 @@ class ReadingPage(QTextBrowser):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         data = QMimeData()
-        data.setText(unbroken(self.textCursor().selection().toPlainText()))
+        data.setText(copied(self.textCursor()))
         return data
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -121,7 +121,7 @@ class Script(ReadingPage):
         self.show_turns(())
 
     def text(self) -> str:
-        """All that stands on the page, as copying gives it."""
+        """All the words that stand on the page."""
         return unbroken(self.toPlainText())
 
     # -- the turn that goes on ------------------------------------------------------------------------------

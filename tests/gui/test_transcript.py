@@ -437,6 +437,24 @@ def test_an_answer_of_nothing_but_a_list(script: Script) -> None:
     assert script.document().find("one").currentList() is not None
 
 
+COPIED = (
+    "# A plan\n\nFor \U0001f60a **you**:\n\n1. Walk\n   - slowly\n2. Cook\n\n- [x] breathe\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\n> So it\n> goes.\n\n---\n\n```\nif so:\n    rest()\n```\n\nThat is all."
+)
+
+
+def test_what_is_copied_keeps_its_shape_and_has_no_other_mark(script: Script) -> None:
+    script.show_turns([record(COPIED, said="")])
+    script.selectAll()
+    assert script.createMimeDataFromSelection().text().partition("\n")[2] == (
+        "A plan\nFor \U0001f60a you:\n\n1. Walk\n  • slowly\n2. Cook\n\n\u2611\u2002breathe\n\n"
+        "a\tb\n1\t2\n\n> So it\n> goes.\n\n---\n\nif so:\n    rest()\n\nThat is all."
+    )
+    start, end = script.document().find("you").selectionStart(), script.document().find("Coo").selectionEnd()
+    script.setTextCursor(script._setter.span(start, end))
+    assert script.createMimeDataFromSelection().text() == "you:\n\n1. Walk\n  • slowly\n2. Coo"
+
+
 # -- safety ----------------------------------------------------------------------------------------------------
 
 
