@@ -46,6 +46,7 @@ ROOT = Path(__file__).parents[2]
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del|Space|F\d)\b|^https?://")
 
 
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
 def test_every_text_of_every_page_went_through_the_catalogue(
     qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
