@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from companion.paths import Home, find_home
-from tests.virtual_clock import VirtualClockLoop
+from tests.virtual_clock import JumpingClockLoop, VirtualClockLoop
 from tests.weights import weights
 
 _KEPT = ("COMPANION_TEST_",)
@@ -40,8 +40,9 @@ sys.addaudithook(_refuse_the_world)
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Which clock the loop of a test has."""
-    is_virtual = item.get_closest_marker("virtual_clock") is not None
-    return {"virtual": VirtualClockLoop} if is_virtual else {"real": asyncio.new_event_loop}
+    clocks = {"virtual_clock": VirtualClockLoop, "jumping_clock": JumpingClockLoop}
+    chosen = {name: loop for name, loop in clocks.items() if item.get_closest_marker(name) is not None}
+    return chosen or {"real": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

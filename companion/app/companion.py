@@ -325,7 +325,7 @@ class Companion(Library):
         await self.sound.close()
         await self.archive.close()
         await self.net.aclose()
-        await self._live.close()
+        await self._live.close(is_kept=not self._in_memory)
         await asyncio.to_thread(self.outgoing.save)
         if not self._in_memory:
             await asyncio.to_thread(self._roles.keep)

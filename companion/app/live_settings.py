@@ -74,9 +74,15 @@ class LiveSettings:
         for follow in self._followers(before):
             await _safely(follow)
 
-    async def close(self) -> None:
-        """What is wanted is on disk, where the disk takes it. Never raises."""
+    async def close(self, *, is_kept: bool) -> None:
+        """What is wanted is on disk, where the disk takes it; with what it means, where traces are kept. Never raises."""
         await self.saver.close()
+        if is_kept:
+            import asyncio
+
+            from companion.settings.read_before import READ_BEFORE, keep
+
+            await asyncio.to_thread(keep, self._home.settings, self._home.state / READ_BEFORE)
 
 
 def _stamp(home: Home) -> tuple[int, int] | None:

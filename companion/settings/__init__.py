@@ -4,6 +4,7 @@
     tree       all of them by their dotted names
     field      what such a field is, and how it checks a value
     layers     defaults < settings.<COMPANION_ENV>.yaml < settings.yaml < environment; loading, saving, describing
+    read_before what the file meant when it was read last, so that a start needs no parser
     saver      changes on their way to the file while the app runs: one write at a time
     address    what a person types as a server address, made plain
 

@@ -170,7 +170,7 @@ class Talk(Frozen):
         "CTRL+ALT+space",
         label="Key to ask the desktop for",
         help="The desktop may choose another one, or let you choose.",
-        page=Page.ADVANCED,
+        page=Page.SHORTCUTS,
     )
     review_before_sending: bool = setting(
         False, label="Let me read my words before they are sent", page=Page.TALKING

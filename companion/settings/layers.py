@@ -22,6 +22,7 @@ from companion.log import hide
 from companion.paths import Home, write_atomically
 from companion.places import RefusedFile
 from companion.settings.declared import Settings
+from companion.settings.read_before import READ_BEFORE, tree_of
 from companion.settings.tree import (
     ROLES,
     all_fields,
@@ -118,7 +119,7 @@ def load_settings(home: Home, environ: Mapping[str, str] | None = None, *, may_m
     stage = layers.environ.get("COMPANION_ENV", "")
     if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", stage):
         _load_file(layers, home.config / f"settings.{stage}.yaml", is_own=False)
-    _load_file(layers, home.settings, is_own=may_move)
+    _load_file(layers, home.settings, is_own=may_move, kept=home.state / READ_BEFORE)
     _load_environment(layers)
     return Loaded(
         settings=changed(Settings(), layers.values),
@@ -127,7 +128,7 @@ def load_settings(home: Home, environ: Mapping[str, str] | None = None, *, may_m
     )
 
 
-def _load_file(layers: _Layers, path: Path, *, is_own: bool) -> None:
+def _load_file(layers: _Layers, path: Path, *, is_own: bool, kept: Path | None = None) -> None:
     try:
         raw = yaml_file.read_bytes(path)
         if raw is None:
@@ -137,7 +138,8 @@ def _load_file(layers: _Layers, path: Path, *, is_own: bool) -> None:
                 SettingsProblem(file=str(path), message=tr("the file is empty; defaults are in use"))
             )
             return
-        root = yaml_file.parse(yaml_file.decode(raw))
+        text = yaml_file.decode(raw)
+        root = yaml_file.parse(text) if kept is None else tree_of(text, kept)
         if root is not None and (root.fault or not isinstance(root.value, dict)):
             raise BrokenFile(root.fault or tr("names with values are needed here"), root.line, root.column)
     except RefusedFile as error:

@@ -23,8 +23,9 @@ from companion.journal.store import SqlJournal, open_journal
 from companion.kinds import ReplyState
 from companion.paths import Home
 from companion.ports import Journal
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
 from tests.journal.conftest import CHEAP, bytes_on_disk
+from tests.vaults import given
 from tests.waiting import until
 
 PASSPHRASE = "four unrelated words here"
@@ -111,13 +112,10 @@ def begun(home: Home, keyring: Keyring | None = None, **options: Any) -> Run:
     ring = keyring or Keyring()
     events = Events(tasks.report)
 
-    async def vault() -> Vault:
-        return ring
-
     run: Run
     archive = Archive(
         home,
-        vault=vault,
+        vault=given(ring),
         events=events,
         moved=lambda *given: run.moves.append(given),
         left=lambda: run.left.append(run.archive.storage),

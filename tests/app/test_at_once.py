@@ -37,6 +37,7 @@ from companion.providers import registry
 from companion.providers.here.mock import SPEC, MockAIProvider
 from companion.settings import changed, load_settings
 from tests.app.test_companion import KeepingVault
+from tests.vaults import given
 
 pytestmark = pytest.mark.virtual_clock
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
@@ -188,11 +189,10 @@ MOMENTS = (ready, listening, being_heard, speaking)
 async def desk(home: Home) -> AsyncIterator[Desk]:
     registry.register("scripted", Scripted, replace_existing=True)
 
-    async def vault() -> KeepingVault:
-        return KeepingVault()
-
     takes = Takes()
-    app = Companion(home, vault=vault, microphone=takes, player=CapturingPlayer(realtime=True))
+    app = Companion(
+        home, vault=given(KeepingVault()), microphone=takes, player=CapturingPlayer(realtime=True)
+    )
     choice = {f"providers.{role}.active": "scripted" for role in ("stt", "llm", "tts")}
     app.settings = changed(app.settings, {**choice, "talk.headphones": True, "talk.mode": "hold"})
     made = Desk(app, takes)

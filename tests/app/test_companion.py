@@ -27,6 +27,7 @@ from companion.tasks import report_to, spawn
 from companion.vault import EnvironmentKey, MemoryVault, Vault
 from tests.servers.google_live import GeminiLiveServer
 from tests.servers.openai_realtime import RealtimeServer
+from tests.vaults import given
 
 
 class Watched:
@@ -71,10 +72,7 @@ class NoKeyring(MemoryVault):
 
 @asynccontextmanager
 async def running(home: Home, vault: Vault | None = None, **settings: object) -> AsyncIterator[Watched]:
-    async def opened() -> Vault:
-        return vault or KeepingVault()
-
-    app = Companion(home, vault=opened, player=CapturingPlayer(realtime=False))
+    app = Companion(home, vault=given(vault or KeepingVault()), player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {name.replace("__", "."): value for name, value in settings.items()})
     watched = Watched(app)
     try:

@@ -15,6 +15,7 @@ from companion.flow import Audio
 from companion.paths import Home
 from companion.settings import changed
 from tests.app.test_companion import KeepingVault, Watched
+from tests.vaults import given
 
 
 class CountedMicrophone(FileMicrophone):
@@ -41,13 +42,10 @@ class CountedMicrophone(FileMicrophone):
 
 class FreeApp(Watched):
     def __init__(self, home: Home) -> None:
-        async def vault() -> KeepingVault:
-            return KeepingVault()
-
         self.microphone = CountedMicrophone()
         app = Companion(
             home,
-            vault=vault,
+            vault=given(KeepingVault()),
             microphone=self.microphone,
             player=CapturingPlayer(realtime=False),
             in_memory=True,

@@ -17,6 +17,7 @@ from companion.net import Net
 from companion.providers.here.builtin import BuiltinProvider
 from companion.settings import Settings, changed
 from companion.vault import MemoryVault
+from tests.vaults import given
 
 
 async def no_frames() -> AsyncIterator[bytes]:
@@ -42,11 +43,10 @@ def staff(told: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     events = Events(lambda error: pytest.fail(str(error)))
     events.watch(told.append)
 
-    async def vault() -> MemoryVault:
-        return MemoryVault()
-
     settings = changed(Settings(), {"talk.language": "en"})
-    return ProviderPool(settings=lambda: settings, vault=vault, net=Net(), events=events, models=tmp_path)
+    return ProviderPool(
+        settings=lambda: settings, vault=given(MemoryVault()), net=Net(), events=events, models=tmp_path
+    )
 
 
 async def hear(staff: ProviderPool) -> dict[str, Any]:

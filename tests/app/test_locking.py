@@ -22,6 +22,7 @@ from companion.tasks import report
 from companion.vault import MemoryVault, Vault
 from tests.journal.conftest import CHEAP
 from tests.reliability.proof import prove
+from tests.vaults import given
 from tests.waiting import until
 
 PASSPHRASE = "correct horse battery staple"
@@ -46,13 +47,10 @@ def vault() -> MemoryVault:
 
 @pytest.fixture
 async def app(home: Home, vault: MemoryVault) -> AsyncIterator[Companion]:
-    async def open_vault() -> Vault:
-        return vault
-
     home.config.mkdir(parents=True)
     home.settings.write_text("providers:\n  tts: {active: mock}\n")
     silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
-    made = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
+    made = Companion(home, vault=given(vault), microphone=silence, player=CapturingPlayer())
     await made.open()
     await until(lambda: made.archive.storage == "keyring")
     yield made
@@ -102,13 +100,10 @@ async def test_an_answer_under_way_is_kept_as_far_as_it_came(app: Companion) -> 
 async def test_a_take_under_way_is_heard_and_kept_before_the_journal_closes(
     home: Home, vault: MemoryVault
 ) -> None:
-    async def open_vault() -> Vault:
-        return vault
-
     home.config.mkdir(parents=True)
     home.settings.write_text("providers:\n  stt: {active: mock}\n  tts: {active: mock}\n")
     speech = read_file(Path(__file__).parent.parent / "data" / "austen-0890.wav")
-    app = Companion(home, vault=open_vault, microphone=FileMicrophone(speech), player=CapturingPlayer())
+    app = Companion(home, vault=given(vault), microphone=FileMicrophone(speech), player=CapturingPlayer())
     await app.open()
     await until(lambda: app.archive.storage == "keyring")
     app.press_talk()
@@ -126,10 +121,7 @@ async def test_a_take_under_way_is_heard_and_kept_before_the_journal_closes(
 
 
 async def test_a_hundred_times_and_no_file_stays_open(home: Home, vault: MemoryVault) -> None:
-    async def open_vault() -> Vault:
-        return vault
-
-    archive = Archive(home, vault=open_vault, events=Events(report))
+    archive = Archive(home, vault=given(vault), events=Events(report))
     await archive.open()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(100):
@@ -143,12 +135,9 @@ async def test_a_hundred_times_and_no_file_stays_open(home: Home, vault: MemoryV
 
 
 async def test_a_wrong_passphrase_leaves_it_locked_and_the_right_one_opens(home: Home) -> None:
-    async def open_vault() -> Vault:
-        return MemoryVault()
-
     made = await open_journal(home, passphrase=PASSPHRASE, cost=CHEAP)
     await made.close()
-    archive = Archive(home, vault=open_vault, events=Events(report))
+    archive = Archive(home, vault=given(MemoryVault()), events=Events(report))
     await archive.open()
     await archive.use_passphrase(PASSPHRASE)
     await archive.lock()
@@ -163,10 +152,7 @@ async def test_a_wrong_passphrase_leaves_it_locked_and_the_right_one_opens(home:
 
 
 async def test_two_wishes_at_once_end_in_the_last(home: Home, vault: MemoryVault) -> None:
-    async def open_vault() -> Vault:
-        return vault
-
-    archive = Archive(home, vault=open_vault, events=Events(report))
+    archive = Archive(home, vault=given(vault), events=Events(report))
     await archive.open()
     await archive.lock()
     await asyncio.gather(archive.unlock(), archive.lock())
@@ -178,10 +164,7 @@ async def test_two_wishes_at_once_end_in_the_last(home: Home, vault: MemoryVault
 
 
 async def test_who_is_inside_may_end_and_who_comes_is_refused(home: Home, vault: MemoryVault) -> None:
-    async def open_vault() -> Vault:
-        return vault
-
-    archive = Archive(home, vault=open_vault, events=Events(report))
+    archive = Archive(home, vault=given(vault), events=Events(report))
     await archive.open()
     async with archive.using() as journal:
         locking = asyncio.ensure_future(archive.lock())

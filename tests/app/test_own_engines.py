@@ -20,6 +20,7 @@ from companion.providers.here.builtin import BuiltinProvider
 from companion.settings import changed
 from tests.app.test_companion import KeepingVault
 from tests.providers.test_whisper import READINGS, plain, word_error_rate
+from tests.vaults import given
 from tests.weights import weights
 
 PLACES = {
@@ -42,10 +43,7 @@ class Reflection:
         self.events: list[Event] = []
         self._over = asyncio.Event()
 
-        async def vault() -> KeepingVault:
-            return KeepingVault()
-
-        self.app = Companion(home, vault=vault, microphone=self, player=self.player)
+        self.app = Companion(home, vault=given(KeepingVault()), microphone=self, player=self.player)
         wanted = {"providers.llm.active": "mind", "network.offline": True, "reply.longest_answer": 50}
         self.app.settings = changed(self.app.settings, wanted)
         self.app.events.watch(self._watch)

@@ -24,6 +24,7 @@ from companion.tasks import spawn
 from companion.vault import EnvironmentKey
 from tests.app.test_companion import KeepingVault, Watched
 from tests.servers.openai import OpenAIServer
+from tests.vaults import given
 
 TAKE = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 
@@ -32,12 +33,9 @@ TAKE = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 async def running(
     home: Home, server: OpenAIServer, vault: KeepingVault, *, realtime: bool = False
 ) -> AsyncIterator[Watched]:
-    async def opened() -> KeepingVault:
-        return vault
-
     player = CapturingPlayer(realtime=realtime)
     microphone = FileMicrophone(read_file(TAKE), realtime=False)
-    app = Companion(home, vault=opened, player=player, microphone=microphone)
+    app = Companion(home, vault=given(vault), player=player, microphone=microphone)
     app.settings = changed(
         app.settings,
         {

@@ -30,6 +30,7 @@ from companion.events import (
 from companion.paths import Home
 from companion.settings import load_settings
 from tests.app.test_companion import KeepingVault, NoKeyring, Watched, running
+from tests.vaults import given
 
 TAKE = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 WINDOW = {
@@ -73,11 +74,14 @@ class Microphone(FileMicrophone):
 
 @asynccontextmanager
 async def talking(home: Home, microphone: Microphone | None = None) -> AsyncIterator[Watched]:
-    async def vault() -> KeepingVault:
-        return KeepingVault()
-
     player = CapturingPlayer(realtime=False)
-    app = Companion(home, vault=vault, player=player, microphone=microphone or Microphone(), in_memory=True)
+    app = Companion(
+        home,
+        vault=given(KeepingVault()),
+        player=player,
+        microphone=microphone or Microphone(),
+        in_memory=True,
+    )
     watched = Watched(app)
     try:
         await app.open()

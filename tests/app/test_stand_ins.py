@@ -28,6 +28,7 @@ from tests.servers.anthropic import AnthropicServer
 from tests.servers.deepgram import DeepgramServer
 from tests.servers.openai import OpenAIServer
 from tests.servers.server import VendorServer
+from tests.vaults import given
 
 KEY = "sk-ant-0123456789abcdef0123456789abcdef"
 HELLO = (Message(Speaker.USER, "Hello"),)
@@ -64,16 +65,13 @@ class Vendors:
         }
         vault = MemoryVault(environment=keys)
 
-        async def opened() -> MemoryVault:
-            return vault
-
         def report(error: BaseException) -> None:
             raise error
 
         events = Events(report)
         events.watch(self.told.append)
         self.staff = ProviderPool(
-            settings=lambda: chosen, vault=opened, net=self._net, events=events, models=self._folder
+            settings=lambda: chosen, vault=given(vault), net=self._net, events=events, models=self._folder
         )
         return self.staff.engines(frozenset())
 

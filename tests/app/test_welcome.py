@@ -11,7 +11,8 @@ from companion.app import Companion
 from companion.app.welcome import PAGES, Welcome
 from companion.events import Event, ProgramNoted
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
+from tests.vaults import given
 
 
 def test_it_comes_at_the_very_first_start_and_never_again_once_it_was_left(home: Home) -> None:
@@ -84,13 +85,10 @@ def test_a_damaged_file_costs_nothing(home: Home, kept: str) -> None:
 
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_that_it_is_a_program_is_told_once(home: Home, is_new: bool) -> None:
-    async def vault() -> Vault:
-        return MemoryVault()
-
     if not is_new:
         home.settings.parent.mkdir(parents=True)
         home.settings.write_text("providers:\n  tts: {active: mock}\n")
-    app = Companion(home, vault=vault)
+    app = Companion(home, vault=given(MemoryVault()))
     told: list[Event] = []
     app.events.watch(told.append)
     assert app.welcome.is_due is is_new

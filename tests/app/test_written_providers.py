@@ -15,6 +15,7 @@ from companion.net import Net
 from companion.providers import AIProvider, BaseVoiceProvider, TranscriptionResult, registry
 from companion.settings import Settings, changed
 from companion.vault import MemoryVault
+from tests.vaults import given
 
 
 class Mind(AIProvider):
@@ -64,14 +65,13 @@ async def test_they_think_hear_and_speak_in_the_app(tmp_path: Path) -> None:
         {"providers.llm.active": "musing", "providers.stt.active": "mouth", "providers.tts.active": "mouth"},
     )
 
-    async def vault() -> MemoryVault:
-        return MemoryVault()
-
     def report(error: BaseException) -> None:
         raise error
 
     net = Net()
-    pool = ProviderPool(settings=lambda: chosen, vault=vault, net=net, events=Events(report), models=tmp_path)
+    pool = ProviderPool(
+        settings=lambda: chosen, vault=given(MemoryVault()), net=net, events=Events(report), models=tmp_path
+    )
     engines = pool.engines(frozenset())
     asked = (Message(Speaker.USER, "Hello"),)
     assert "".join([delta.text async for delta in engines.think(asked, "open-reflection")]) == "own-1: Hello"

@@ -22,8 +22,9 @@ from companion.gui.shell import Shell
 from companion.gui.staged import EVENING, StagedHost
 from companion.gui.window import Window
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
 from tests.gui.running import Start
+from tests.vaults import given
 from tests.waiting import until
 
 
@@ -49,15 +50,12 @@ def window(qtbot: QtBot, host: StagedHost) -> Window:
 def start(qtbot: QtBot, home: Home) -> Start:
     vault = MemoryVault()
 
-    async def open_vault() -> Vault:
-        return vault
-
     @asynccontextmanager
     async def started(settings: str = "") -> AsyncIterator[tuple[Shell, Companion]]:
         home.config.mkdir(parents=True, exist_ok=True)
         home.settings.write_text("providers:\n  tts: {active: mock}\n" + settings)
         silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
-        app = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
+        app = Companion(home, vault=given(vault), microphone=silence, player=CapturingPlayer())
         shell = Shell(app)
         qtbot.addWidget(shell.window)
         shell.show()

@@ -12,14 +12,12 @@ from companion.events import Event, ReplyEnded, Trouble, UserSaid
 from companion.gui.demo import FAILINGS, play_chaos
 from companion.kinds import ReplyState
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
+from tests.vaults import given
 
 
 async def test_every_failing_is_shown_with_its_card_and_then_all_is_well(home: Home) -> None:
-    async def vault() -> Vault:
-        return MemoryVault()
-
-    app = Companion(home, vault=vault, player=CapturingPlayer(realtime=False), in_memory=True)
+    app = Companion(home, vault=given(MemoryVault()), player=CapturingPlayer(realtime=False), in_memory=True)
     seen: list[Event] = []
     app.events.watch(seen.append)
     await app.open()
@@ -41,10 +39,7 @@ async def test_every_failing_is_shown_with_its_card_and_then_all_is_well(home: H
 
 
 async def test_a_pause_of_a_minute_is_told_and_not_waited_for(home: Home) -> None:
-    async def vault() -> Vault:
-        return MemoryVault()
-
-    app = Companion(home, vault=vault, player=CapturingPlayer(realtime=False), in_memory=True)
+    app = Companion(home, vault=given(MemoryVault()), player=CapturingPlayer(realtime=False), in_memory=True)
     kinds: list[Kind] = []
     app.events.watch(lambda event: kinds.append(event.error.kind) if isinstance(event, Trouble) else None)
     await app.open()

@@ -29,7 +29,8 @@ from companion.gui.staged import EVENING, SAID, TOLD, StagedHost, listening, spe
 from companion.gui.window import Window
 from companion.net import Traffic
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
+from tests.vaults import given
 
 SPEECH = Path(__file__).parent.parent / "data" / "austen-0890.wav"
 TIMELINE = {
@@ -409,16 +410,16 @@ async def shell(qtbot: QtBot, home: Home) -> object:
         "providers:\n  llm: {active: mock}\n  stt: {active: mock}\n  tts: {active: mock}\ntalk: {tail_ms: 40}\n"
     )
 
-    async def vault() -> Vault:
-        return MemoryVault()
-
     microphone = FileMicrophone(Audio(pcm=read_file(SPEECH).pcm[:48_000], rate_hz=16_000))
-    app = Companion(home, vault=vault, microphone=microphone, player=CapturingPlayer(), in_memory=True)
+    app = Companion(
+        home, vault=given(MemoryVault()), microphone=microphone, player=CapturingPlayer(), in_memory=True
+    )
     made = Shell(app)
     qtbot.addWidget(made.window)
     made.show()
     await app.open()
     yield made, app, microphone
+    made.window.keys.stop()  # as a window does that is closed
     made.hide()
     await app.close()
     made.close()

@@ -29,8 +29,9 @@ from companion.gui.shell import Shell
 from companion.gui.theme import Look
 from companion.paths import Home
 from companion.records import Selection
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
 from tests.exchange import samples
+from tests.vaults import given
 from tests.waiting import until
 
 PREVIEW = Preview(
@@ -219,13 +220,10 @@ def started(qtbot: QtBot, home: Home) -> Any:
     async def start() -> AsyncIterator[tuple[Shell, Companion]]:
         vault = MemoryVault()
 
-        async def open_vault() -> Vault:
-            return vault
-
         silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
         home.config.mkdir(parents=True, exist_ok=True)
         home.settings.write_text("providers:\n  tts: {active: mock}\n")
-        app = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
+        app = Companion(home, vault=given(vault), microphone=silence, player=CapturingPlayer())
         shell = Shell(app)
         qtbot.addWidget(shell.window)
         shell.show()

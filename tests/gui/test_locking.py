@@ -20,9 +20,10 @@ from companion.gui.shell import Shell
 from companion.journal import store
 from companion.journal.store import open_journal
 from companion.paths import Home
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
 from tests.gui.running import until
 from tests.journal.conftest import CHEAP
+from tests.vaults import given
 
 SAID = "The railway garden again."
 UNSENT = "I meant to say that about the foxgloves"
@@ -33,14 +34,11 @@ class Desk:
     """The window on an app with a vault that may hold the journal's key."""
 
     def __init__(self, home: Home) -> None:
-        async def open_vault() -> Vault:
-            return MemoryVault()
-
         home.config.mkdir(parents=True, exist_ok=True)
         home.settings.write_text("providers:\n  tts: {active: mock}\n")
         (home.state).mkdir(parents=True, exist_ok=True)
         silence = FileMicrophone(Audio(pcm=b"", rate_hz=16_000))
-        self.app = Companion(home, vault=open_vault, microphone=silence, player=CapturingPlayer())
+        self.app = Companion(home, vault=given(MemoryVault()), microphone=silence, player=CapturingPlayer())
         self.shell = Shell(self.app)
         self.window = self.shell.window
 

@@ -20,7 +20,8 @@ from companion.kinds import MOODS
 from companion.paths import Home
 from companion.practices import find_practice
 from companion.settings import changed
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
+from tests.vaults import given
 from tests.waiting import until
 
 
@@ -158,10 +159,7 @@ def test_in_a_low_window_the_marks_give_way_to_the_words(
 
 @pytest.fixture
 async def shell(qtbot: QtBot, home: Home) -> AsyncIterator[tuple[Shell, Companion]]:
-    async def vault() -> Vault:
-        return MemoryVault()
-
-    app = Companion(home, vault=vault, player=CapturingPlayer(realtime=False), in_memory=True)
+    app = Companion(home, vault=given(MemoryVault()), player=CapturingPlayer(realtime=False), in_memory=True)
     app.settings = changed(app.settings, {"practice.current": "gratitude", "sound.speak_answers": False})
     made = Shell(app)
     qtbot.addWidget(made.window)

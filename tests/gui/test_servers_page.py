@@ -24,6 +24,7 @@ from tests.gui.settings_host import parts_of, shown
 from tests.servers import Script
 from tests.servers.compatible import CompatibleServer
 from tests.servers.wyoming import WyomingServer
+from tests.vaults import given
 
 KEY = "attic-canary-key-0123456789"
 
@@ -32,10 +33,7 @@ KEY = "attic-canary-key-0123456789"
 async def open_dialog(home: Home) -> AsyncIterator[tuple[SettingsDialog, ServersPage, MemoryVault]]:
     vault = MemoryVault()
 
-    async def opened() -> MemoryVault:
-        return vault
-
-    app = Companion(home, vault=opened, player=CapturingPlayer(realtime=False))
+    app = Companion(home, vault=given(vault), player=CapturingPlayer(realtime=False))
     await app.open()
     try:
         async with shown(app.settings_backend) as dialog:

@@ -132,7 +132,9 @@ async def test_none_is_a_word_and_a_folder_is_chosen(dialog: SettingsDialog, hos
     spin = row_of(dialog, "journal.lock_after_min").control
     assert isinstance(spin, QSpinBox)
     assert spin.text() == "Never"
-    assert row_of(dialog, "journal.backup_folder").findChild(QPushButton).text() == "Choose a folder …"
+    chooser = row_of(dialog, "journal.backup_folder").chooser
+    assert chooser is not None
+    assert chooser.text() == "Choose a folder …"
     page = await thinking(dialog)
     assert page is dialog.page
     money = row_of(dialog, "reply.monthly_budget_usd").control
@@ -270,7 +272,8 @@ async def test_a_certificate_is_chosen_among_files(
     dialog.show_page("privacy")
     await settle()
     row = row_of(dialog, "network.certificates")
-    row.findChild(QPushButton).click()
+    assert row.chooser is not None
+    row.chooser.click()
     chooser = row.findChild(QFileDialog)
     chooser.fileSelected.emit("/etc/home.pem")
     chooser.close()
@@ -293,6 +296,10 @@ async def test_the_month_is_a_bar_where_there_is_a_limit(
     assert page.spent.says.text() == "Spent this month: $1.25 of $5.00"
     assert page.spent.bar.isVisible()
     assert page.spent.bar.value() == page.spent.bar.maximum() // 4
+    host.spent_usd = 5.5
+    page.refresh()
+    assert "used up" in page.spent.says.text()
+    assert page.spent.bar.value() == page.spent.bar.maximum()
 
 
 async def test_the_list_of_models_holds_what_can_do_the_role(

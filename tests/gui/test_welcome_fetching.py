@@ -14,12 +14,13 @@ from companion.gui.welcome.engines import EnginesPage
 from companion.kinds import Role
 from companion.paths import Home
 from companion.providers.here.models import listing
-from companion.vault import MemoryVault, Vault
+from companion.vault import MemoryVault
 from tests import tiny_voice
 from tests.app.test_arriving import a_voice
 from tests.gui.newcomer import Newcomer
 from tests.models.conftest import a_model
 from tests.servers.files import PIECE, FileServer
+from tests.vaults import given
 
 NAME = "en_US-tiny-low"
 
@@ -37,10 +38,7 @@ async def server(home: Home, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[F
 
 @pytest.fixture
 async def app(home: Home) -> AsyncIterator[Companion]:
-    async def vault() -> Vault:
-        return MemoryVault()
-
-    made = Companion(home, vault=vault)
+    made = Companion(home, vault=given(MemoryVault()))
     yield made
     await made.close()
 

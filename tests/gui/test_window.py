@@ -604,28 +604,6 @@ def test_importing_the_window_stays_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_the_first_frame_waits_for_no_loop_no_network_and_no_engine() -> None:
-    """Who has each role, with the settings of a newcomer, is known without what does the work."""
-    heavy = (
-        "asyncio",
-        "ssl",
-        "companion.net",
-        "companion.flow",
-        "companion.records",
-        "companion.providers.provider",
-        "companion.providers.here.models.store",
-        "companion.gui.wrapping",
-    )
-    code = (
-        "import sys, companion.gui.main; from companion.app import roles; from companion.settings import Settings\n"
-        "from companion.kinds import TURN_ROLES\n"
-        "assert all(roles.in_use(Settings(), role).label for role in TURN_ROLES)\n"
-        f"print([m for m in {heavy} if m in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
-
-
 def test_a_session_that_begins_by_itself_has_an_empty_page_with_its_question(
     window: Window, host: StagedHost
 ) -> None:

@@ -52,7 +52,7 @@ from companion.providers import (
     registry,
 )
 from tests.programs.conftest import KEYS, Vendors
-from tests.providers.scripted import now, on_jumping_clock
+from tests.providers.scripted import now
 from tests.servers import Script
 
 ENVIRONMENT = """\
@@ -390,7 +390,7 @@ async def test_the_middleware_example(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("by", ["middleware", "environment", "argument"])
-@on_jumping_clock
+@pytest.mark.jumping_clock
 async def test_a_rate_limit_is_so_many_a_second_one_after_the_other(by: str) -> None:
     with pytest.MonkeyPatch.context() as environment:
         if by == "environment":

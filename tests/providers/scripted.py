@@ -1,11 +1,9 @@
-"""A vendor that follows a script, on a loop whose clock jumps instead of waiting."""
+"""A vendor that follows a script, for tests on the clock that jumps (`jumping_clock`)."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from functools import wraps
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -16,32 +14,6 @@ from companion.ports import Call
 
 REQUEST = ChatRequest(messages=(Message(Speaker.USER, "hello"),))
 END = ChatDelta(finish_reason="stop")
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Instead of sleeping until a timer is due, moves the loop's clock there."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        self.now += timeout or 0.0
-        return super().select(0)
-
-
-def on_jumping_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    @wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        selector = JumpingSelector()
-
-        def loop() -> asyncio.AbstractEventLoop:
-            made = asyncio.SelectorEventLoop(selector)
-            made.time = lambda: selector.now  # type: ignore[method-assign]
-            return made
-
-        with asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(asyncio.wait_for(test(*args, **kwargs), 100_000))
-
-    return run
 
 
 def now() -> float:

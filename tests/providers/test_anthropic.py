@@ -28,22 +28,14 @@ from companion.flow import Audio, ChatDelta, ChatRequest, Message, Speaker, Spea
 from companion.providers.vendors.anthropic.messages import MAX_TOKENS, accepted
 from companion.providers.vendors.anthropic.provider import AnthropicProvider
 from companion.providers.vendors.openai.provider import OpenAIProvider
+from tests.providers.pairs import pair_of
 from tests.servers import AnthropicServer, OpenAIServer
 
 KEY = "sk-ant-0123456789abcdef"
 REQUEST = ChatRequest(messages=(Message(Speaker.SYSTEM, "Be kind."), Message(Speaker.USER, "Hello")))
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[AnthropicServer]:
-    async with AnthropicServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: AnthropicServer) -> AsyncIterator[AnthropicProvider]:
-    async with AnthropicProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider
+server, provider = pair_of(AnthropicServer, AnthropicProvider, api_key=KEY)
 
 
 async def _ask(provider: AnthropicProvider, request: ChatRequest = REQUEST) -> list[ChatDelta]:

@@ -24,6 +24,7 @@ from companion.errors import (
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript, TurnSignal
 from companion.providers.vendors.cartesia import CartesiaProvider
 from companion.providers.wire import sockets, voice_sockets
+from tests.providers.pairs import pair_of
 from tests.providers.spoken import BLOCK, Take, recorded, written
 from tests.servers.cartesia import AMELIE, KATIE, CartesiaServer
 from tests.servers.script import TRANSCRIPT, Seen
@@ -32,16 +33,7 @@ KEY = "sk_car_contract0123456789"
 FIRST, SECOND = "That sounds like a full day.", "What stayed with you?"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[CartesiaServer]:
-    async with CartesiaServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: CartesiaServer) -> AsyncIterator[CartesiaProvider]:
-    async with CartesiaProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider  # type: ignore[misc]
+server, provider = pair_of(CartesiaServer, CartesiaProvider, api_key=KEY)
 
 
 def request(**more: Any) -> HearRequest:

@@ -24,6 +24,7 @@ from companion.errors import (
 from companion.flow import Audio, HearRequest, SpeakRequest, Transcript
 from companion.providers.vendors.elevenlabs import ElevenLabsProvider
 from companion.providers.wire import sockets, voice_sockets
+from tests.providers.pairs import pair_of
 from tests.providers.spoken import BLOCK, Take, recorded, written
 from tests.servers.elevenlabs import GEORGE, ElevenLabsServer
 from tests.servers.script import TRANSCRIPT, Seen
@@ -33,16 +34,7 @@ FIRST, SECOND = "That sounds like a full day.", "What stayed with you the most?"
 REALTIME, STREAM_INPUT = "/v1/speech-to-text/realtime", "/stream-input"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[ElevenLabsServer]:
-    async with ElevenLabsServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: ElevenLabsServer) -> AsyncIterator[ElevenLabsProvider]:
-    async with ElevenLabsProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider  # type: ignore[misc]
+server, provider = pair_of(ElevenLabsServer, ElevenLabsProvider, api_key=KEY)
 
 
 def request(**more: Any) -> HearRequest:

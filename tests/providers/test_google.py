@@ -38,6 +38,7 @@ from companion.flow import (
     Transcript,
 )
 from companion.providers.vendors.google.provider import GoogleProvider
+from tests.providers.pairs import pair_of
 from tests.servers import GoogleServer
 from tests.servers.script import REPLY, TRANSCRIPT
 
@@ -51,16 +52,7 @@ WEATHER = Tool(
 FORM = JsonSchema(schema={"type": "object", "properties": {"mood_word": {"type": "string"}}})
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[GoogleServer]:
-    async with GoogleServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: GoogleServer) -> AsyncIterator[GoogleProvider]:
-    async with GoogleProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider
+server, provider = pair_of(GoogleServer, GoogleProvider, api_key=KEY)
 
 
 async def ask(provider: GoogleProvider, request: ChatRequest) -> list[ChatDelta]:

@@ -15,7 +15,7 @@ from companion.phrases import listed, read_lines
 from companion.practices import Wish, find_practice, load_practices, title_in, wish_in
 from companion.providers.here.guide.provider import write_answer
 from companion.providers.here.guide.tongues import load_tongue, spoken
-from companion.providers.here.guide.wording import load_wordings
+from companion.providers.here.guide.wording import SENTENCE_END, load_wordings
 
 ENGLISH = re.compile(
     r"\b(?:the|you|your|what|which|this|that|with|and|to|of|here|once more)\b", re.IGNORECASE
@@ -196,3 +196,19 @@ def test_a_practice_ends_with_its_closing_and_a_title_in_their_language(code: st
     closing = talk(*told, practice="gratitude")[-1]
     assert practice.closing in closing
     assert title_in(closing) == title
+
+
+@pytest.mark.parametrize(
+    ("code", "loss", "yes", "what"),
+    [
+        ("de", "Mein Vater ist im März gestorben.", "ja", "Was?"),
+        ("hi", "मेरे पिता पिछले महीने गुज़र गए।", "हाँ", "क्या कहा?"),
+    ],
+)
+def test_a_word_after_something_hard_belongs_to_it_and_what_was_not_heard_is_said_again(
+    code: str, loss: str, yes: str, what: str
+) -> None:
+    _, little, again = talk(loss, yes, what)
+    first, *_, last = SENTENCE_END.split(little)
+    assert first in load_wordings(code)["hard little"]
+    assert last.rstrip(".।") in again

@@ -73,23 +73,22 @@ from tests.providers.scripted import (
     hear_request,
     heard_until_error,
     now,
-    on_jumping_clock,
     raised_by,
     recogniser,
     text_of,
 )
 
+pytestmark = pytest.mark.jumping_clock
+
 # -- retry --------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_a_passing_fault_is_tried_again_with_growing_pauses() -> None:
     vendor = Vendor([DOWN], [DOWN], ["fine", END])
     assert await text_of(retry(vendor, 3, backoff_s=1.0, dice=lambda: 1.0)) == "fine"
     assert vendor.begun_at == [0.0, 1.0, 3.0]
 
 
-@on_jumping_clock
 async def test_jitter_halves_a_pause_at_most_and_pauses_are_bounded() -> None:
     vendor = Vendor([DOWN])
     await raised_by(collect(retry(vendor, 8, backoff_s=1.0, dice=lambda: 0.0)))
@@ -97,7 +96,6 @@ async def test_jitter_halves_a_pause_at_most_and_pauses_are_bounded() -> None:
     assert pauses == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 
 
-@on_jumping_clock
 async def test_the_last_fault_is_told_when_every_attempt_fails() -> None:
     vendor = Vendor([DOWN], [busy()])
     assert (await raised_by(collect(retry(vendor, 2)))).kind is Kind.RATE_LIMITED
@@ -114,28 +112,24 @@ async def test_the_last_fault_is_told_when_every_attempt_fails() -> None:
         AIProviderUnavailableError(retryable=False),
     ],
 )
-@on_jumping_clock
 async def test_what_will_not_pass_is_not_tried_again(error: AIProviderError) -> None:
     vendor = Vendor([error])
     assert await raised_by(collect(retry(vendor, 3))) is error
     assert len(vendor.begun_at) == 1
 
 
-@on_jumping_clock
 async def test_nothing_is_sent_again_after_the_first_piece() -> None:
     vendor = Vendor(["I was", DOWN], ["never", END])
     assert await heard_until_error(retry(vendor, 3)) == ("I was", Kind.UNAVAILABLE)
     assert len(vendor.begun_at) == 1
 
 
-@on_jumping_clock
 async def test_a_sign_of_life_is_not_yet_an_answer() -> None:
     vendor = Vendor([ChatDelta(), DOWN], ["fine", END])
     assert await text_of(retry(vendor, 2)) == "fine"
 
 
 @pytest.mark.parametrize(("asked_s", "waits_s"), [(7.0, 7.0), (120.0, 120.0), (0.0, 1.0)])
-@on_jumping_clock
 async def test_the_pause_a_vendor_asks_for_is_kept(asked_s: float, waits_s: float) -> None:
     vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
     assert await text_of(retry(vendor, 2, backoff_s=1.0, dice=lambda: 1.0)) == "fine"
@@ -143,7 +137,6 @@ async def test_the_pause_a_vendor_asks_for_is_kept(asked_s: float, waits_s: floa
 
 
 @pytest.mark.parametrize("asked_s", [121.0, 1e9, math.inf])
-@on_jumping_clock
 async def test_an_absurd_pause_is_not_waited_for(asked_s: float) -> None:
     vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
     error = await raised_by(collect(retry(vendor, 2)))
@@ -153,7 +146,6 @@ async def test_an_absurd_pause_is_not_waited_for(asked_s: float) -> None:
 
 
 @pytest.mark.parametrize("asked_s", [-1.0, -1e9, math.nan])
-@on_jumping_clock
 async def test_a_nonsensical_pause_is_replaced_by_our_own(asked_s: float) -> None:
     vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
     assert await text_of(retry(vendor, 2, backoff_s=1.0, dice=lambda: 1.0)) == "fine"
@@ -182,7 +174,6 @@ def failing_at_first(fault: CompanionError, call: Call[Any, Any], *, after: int 
 
 
 @pytest.mark.parametrize("after", [1, 2, 0])
-@on_jumping_clock
 async def test_a_take_begins_again_from_its_first_frame(after: int) -> None:
     ended: list[bool] = []
     call = retry(failing_at_first(DOWN, recogniser(0.0), after=after), 3)
@@ -191,14 +182,12 @@ async def test_a_take_begins_again_from_its_first_frame(after: int) -> None:
     assert ended == [True], "the microphone is let go of"
 
 
-@on_jumping_clock
 async def test_the_time_for_another_attempt_begins_when_the_take_has_ended() -> None:
     call = retry(failing_at_first(DOWN, recogniser(0.0)), 3, within_s=7.5)
     heard = await collect(call, hear_request(frames=300, each_s=1.0))
     assert heard[-1].text == "300 frames"
 
 
-@on_jumping_clock
 async def test_a_recogniser_that_swallows_connections_is_tried_twice_not_three_times() -> None:
     tried = 0
 
@@ -215,21 +204,18 @@ async def test_a_recogniser_that_swallows_connections_is_tried_twice_not_three_t
     assert now() <= 12.0
 
 
-@on_jumping_clock
 async def test_a_pause_a_recogniser_asks_for_is_kept() -> None:
     call = retry(failing_at_first(busy(retry_after_s=4.0), recogniser(0.0)), 3)
     await collect(call, hear_request(frames=1, each_s=0.0))
     assert now() == 4.0
 
 
-@on_jumping_clock
 async def test_words_that_were_shown_are_not_asked_for_again() -> None:
     vendor = Vendor([Transcript(text="I had"), DOWN], [Transcript(text="other", is_final=True)])
     assert await raised_by(collect(retry(vendor, 3), hear_request())) is DOWN
     assert len(vendor.begun_at) == 1
 
 
-@on_jumping_clock
 async def test_text_that_is_still_written_begins_again_too() -> None:
     async def pieces() -> AsyncIterator[str]:
         for word in ("Good ", "evening."):
@@ -254,7 +240,6 @@ async def test_text_that_is_still_written_begins_again_too() -> None:
         (AIProviderEmptyReplyError(retryable=True), False),
     ],
 )
-@on_jumping_clock
 async def test_a_picture_that_may_have_been_drawn_is_not_paid_for_twice(
     fault: CompanionError, is_again: bool
 ) -> None:
@@ -274,7 +259,6 @@ def patient(vendor: Call[Any, Any]) -> Call[Any, Any]:
     return timeouts(vendor, 15.0, 10.0, 120.0)
 
 
-@on_jumping_clock
 async def test_silence_before_the_first_word_ends_at_its_limit() -> None:
     vendor = Vendor([16.0, "late", END])
     assert isinstance(await raised_by(collect(patient(vendor))), AIProviderTimeoutError)
@@ -282,7 +266,6 @@ async def test_silence_before_the_first_word_ends_at_its_limit() -> None:
     assert vendor.closed == 1
 
 
-@on_jumping_clock
 async def test_who_is_known_to_think_may_be_silent_for_longer() -> None:
     policy = Policy(attempts=1)
     thinking = Vendor([100.0, "thought through", END])
@@ -292,7 +275,6 @@ async def test_who_is_known_to_think_may_be_silent_for_longer() -> None:
     assert isinstance(await raised_by(collect(for_ever)), AIProviderTimeoutError)
 
 
-@on_jumping_clock
 async def test_between_two_thoughts_the_clock_is_that_of_the_first_word() -> None:
     thought = ChatDelta(reasoning="Let me see. ")
     vendor = Vendor([thought, 40.0, thought, 40.0, thought, 40.0, "It is so.", 1.0, END])
@@ -300,7 +282,6 @@ async def test_between_two_thoughts_the_clock_is_that_of_the_first_word() -> Non
     assert "".join(delta.text for delta in await collect(call)) == "It is so."
 
 
-@on_jumping_clock
 async def test_an_answer_that_is_being_written_is_not_cut_however_long_it_takes() -> None:
     sentences = [step for n in range(100) for step in (8.0, f"this is sentence {n:3} of an answer. ")]
     assert (await text_of(stack(Vendor([*sentences, END]), Policy(attempts=1)))).endswith(
@@ -308,39 +289,33 @@ async def test_an_answer_that_is_being_written_is_not_cut_however_long_it_takes(
     )
 
 
-@on_jumping_clock
 async def test_keep_alives_do_not_count_as_pieces() -> None:
     vendor = Vendor([*[2.0, ChatDelta()] * 20, "late", END])
     await raised_by(collect(patient(vendor)))
     assert now() == 15.0
 
 
-@on_jumping_clock
 async def test_silence_between_words_ends_at_its_limit() -> None:
     vendor = Vendor([14.0, "so", 9.0, " far", *[3.0, ChatDelta()] * 9, END])
     assert await heard_until_error(patient(vendor)) == ("so far", Kind.TIMEOUT)
     assert now() == 33.0
 
 
-@on_jumping_clock
 async def test_an_answer_that_never_ends_is_ended() -> None:
     await raised_by(collect(patient(Vendor([9.0, "on and "] * 100))))
     assert now() == 120.0
 
 
-@on_jumping_clock
 async def test_an_answer_of_one_letter_now_and_then_is_ended() -> None:
     assert await heard_until_error(patient(Vendor([9.0, "a"] * 100))) == ("aaaaa", Kind.TIMEOUT)
     assert now() == 45.0
 
 
-@on_jumping_clock
 async def test_a_slow_answer_that_says_something_is_heard_out() -> None:
     vendor = Vendor([9.0, "a word or two. "] * 10 + [9.0, END])
     assert await text_of(patient(vendor)) == "a word or two. " * 10
 
 
-@on_jumping_clock
 async def test_sound_that_trickles_is_ended() -> None:
     grain = Audio(pcm=bytes(480), rate_hz=24_000)
     with pytest.raises(AIProviderTimeoutError):
@@ -348,7 +323,6 @@ async def test_sound_that_trickles_is_ended() -> None:
     assert now() == 45.0
 
 
-@on_jumping_clock
 async def test_thoughts_wishes_for_tools_vectors_and_pictures_are_pieces() -> None:
     thinking = Vendor([*[9.0, ChatDelta(reasoning="so I weigh this and that. ")] * 4, END])
     assert (await collect(patient(thinking)))[-1] is END
@@ -356,7 +330,6 @@ async def test_thoughts_wishes_for_tools_vectors_and_pictures_are_pieces() -> No
         assert await collect(patient(Vendor([14.0, piece])), DrawRequest(prompt="x")) == [piece]
 
 
-@on_jumping_clock
 async def test_a_slow_listener_costs_the_vendor_no_time() -> None:
     vendor = Vendor([*[5.0, "word "] * 4, END])
     async for _ in patient(vendor)(REQUEST):
@@ -364,20 +337,17 @@ async def test_a_slow_listener_costs_the_vendor_no_time() -> None:
     assert now() == 520.0
 
 
-@on_jumping_clock
 async def test_an_error_of_the_vendor_is_not_mistaken_for_our_limit() -> None:
     with pytest.raises(TimeoutError) as caught:
         await collect(patient(Vendor([TimeoutError("socket")])))
     assert not isinstance(caught.value, CompanionError)
 
 
-@on_jumping_clock
 async def test_speaking_for_an_hour_is_no_timeout() -> None:
     heard = await collect(patient(recogniser(14.0)), hear_request(frames=3600, each_s=1.0))
     assert [transcript.text for transcript in heard] == ["3600 frames"]
 
 
-@on_jumping_clock
 async def test_a_recogniser_is_waited_for_from_the_end_of_the_take() -> None:
     ended: list[bool] = []
     await raised_by(collect(patient(recogniser(16.0)), hear_request(frames=10, each_s=5.0, ended=ended)))
@@ -385,7 +355,6 @@ async def test_a_recogniser_is_waited_for_from_the_end_of_the_take() -> None:
     assert ended == [True]
 
 
-@on_jumping_clock
 async def test_a_recogniser_that_stops_listening_is_noticed_during_the_take() -> None:
     await raised_by(collect(patient(recogniser(0.0, per_frame_s=16.0)), hear_request(frames=10, each_s=1.0)))
     assert now() == 16.0
@@ -394,7 +363,6 @@ async def test_a_recogniser_that_stops_listening_is_noticed_during_the_take() ->
 # -- breaker ------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_a_failing_provider_is_left_alone_then_tried_once_then_trusted_again() -> None:
     vendor = Vendor(*[[DOWN]] * 4, ["back", END])
     call = breaker(vendor, 3, rest_s=30.0)
@@ -416,7 +384,6 @@ async def test_a_failing_provider_is_left_alone_then_tried_once_then_trusted_aga
     assert await text_of(call) == "back"
 
 
-@on_jumping_clock
 async def test_an_hour_of_outage_costs_one_request_per_half_minute() -> None:
     vendor = Vendor([DOWN])
     call = stack(vendor, Policy())
@@ -428,14 +395,12 @@ async def test_an_hour_of_outage_costs_one_request_per_half_minute() -> None:
     assert all(after - before >= 30 for before, after in pairwise(later))
 
 
-@on_jumping_clock
 async def test_the_vendors_fault_is_told_and_not_that_it_opened_the_breaker() -> None:
     call = stack(Vendor([DOWN]), Policy(breaker_threshold=2))
     assert await raised_by(collect(call)) is DOWN
     assert isinstance(await raised_by(collect(call)), AIProviderCircuitOpenError)
 
 
-@on_jumping_clock
 async def test_an_error_inside_an_open_stream_counts_like_a_status() -> None:
     overloaded = AIProviderUnavailableError("", "vendor", status=None)
     vendor = Vendor(["half", overloaded])
@@ -445,7 +410,6 @@ async def test_an_error_inside_an_open_stream_counts_like_a_status() -> None:
     assert await heard_until_error(call) == ("", Kind.CIRCUIT_OPEN)
 
 
-@on_jumping_clock
 async def test_a_stream_that_breaks_counts_and_a_refused_key_does_not() -> None:
     cut = AIProviderStreamCutError("", "vendor")
     vendor = Vendor(["half", cut], ["half", cut], ["fine", END])
@@ -459,7 +423,6 @@ async def test_a_stream_that_breaks_counts_and_a_refused_key_does_not() -> None:
         assert isinstance(await raised_by(collect(refusing)), AIProviderAuthError)
 
 
-@on_jumping_clock
 async def test_only_one_request_probes_and_a_cancelled_probe_frees_the_way() -> None:
     vendor = Vendor([DOWN], [60.0], ["back", END])
     call = breaker(vendor, 1, rest_s=30.0)
@@ -473,7 +436,6 @@ async def test_only_one_request_probes_and_a_cancelled_probe_frees_the_way() -> 
     assert await text_of(call) == "back"
 
 
-@on_jumping_clock
 async def test_an_interrupted_answer_shows_that_the_provider_works() -> None:
     vendor = Vendor([DOWN], ["I think", 5.0, END], [DOWN], ["back", END])
     call = breaker(vendor, 2)
@@ -488,7 +450,6 @@ async def test_an_interrupted_answer_shows_that_the_provider_works() -> None:
 # -- limit --------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_requests_beyond_the_limit_wait_their_turn() -> None:
     vendor = Vendor(["fine", END])
     call = limit(vendor, 3, longest_queue_s=100.0)
@@ -497,7 +458,6 @@ async def test_requests_beyond_the_limit_wait_their_turn() -> None:
     assert vendor.begun_at == [0.0, 0.0, 0.0, 20.0, 40.0, 60.0, 80.0]
 
 
-@on_jumping_clock
 async def test_a_turn_too_far_off_is_told_instead_of_waited_for() -> None:
     vendor = Vendor(["fine", END])
     call = limit(vendor, 1)
@@ -511,7 +471,6 @@ async def test_a_turn_too_far_off_is_told_instead_of_waited_for() -> None:
     assert vendor.begun_at == [0.0, pytest.approx(60.0)]
 
 
-@on_jumping_clock
 async def test_each_key_has_a_bucket_of_its_own() -> None:
     vendor = Vendor(["fine", END])
     call: Call[ChatRequest, ChatDelta] = limit(vendor, 60, burst=1, key=lambda request: request.user)
@@ -520,7 +479,6 @@ async def test_each_key_has_a_bucket_of_its_own() -> None:
     assert vendor.begun_at == [0.0, 0.0, 1.0, 1.0]
 
 
-@on_jumping_clock
 async def test_a_vendor_that_asks_for_a_pause_gets_it_from_the_next_request_too() -> None:
     vendor = Vendor([busy(retry_after_s=5.0)], ["fine", END])
     call = limit(vendor, 60)
@@ -530,7 +488,6 @@ async def test_a_vendor_that_asks_for_a_pause_gets_it_from_the_next_request_too(
 
 
 @pytest.mark.parametrize("asked_s", [None, -1.0, math.nan, math.inf, 1e9])
-@on_jumping_clock
 async def test_an_absurd_pause_does_not_shut_the_bucket(asked_s: float | None) -> None:
     vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
     call = limit(vendor, 60)
@@ -546,7 +503,6 @@ def engine(name: str, call: Call[Any, Any], *may_see: Cargo) -> Candidate[Any, A
     return Candidate(name=name, call=call, may_see=frozenset(may_see))
 
 
-@on_jumping_clock
 async def test_the_next_provider_answers_when_one_cannot_begin_and_it_is_told() -> None:
     outcomes: list[Outcome] = []
     shut = CompanionError(Kind.NETWORK_SHUT)
@@ -561,7 +517,6 @@ async def test_the_next_provider_answers_when_one_cannot_begin_and_it_is_told() 
     assert outcomes == [Outcome(answered_by="C", instead_of=(("A", DOWN), ("B", shut)))]
 
 
-@on_jumping_clock
 async def test_ones_own_choice_needs_no_tick_and_no_remark() -> None:
     outcomes: list[Outcome] = []
     deltas = await collect(fallback([engine("A", Vendor(["fine", END]))], on_outcome=outcomes.append))
@@ -587,7 +542,6 @@ SPOKEN_TO = ChatRequest(messages=(Message(Speaker.USER, "listen", sounds=(SoundF
         (object(), (Cargo.WORDS, Cargo.VOICE), False),
     ],
 )
-@on_jumping_clock
 async def test_nobody_sees_what_they_are_not_ticked_for(
     request_: object, ticked: tuple[Cargo, ...], is_asked: bool
 ) -> None:
@@ -600,7 +554,6 @@ async def test_nobody_sees_what_they_are_not_ticked_for(
     assert bool(second.begun_at) is is_asked
 
 
-@on_jumping_clock
 async def test_a_program_may_know_better_what_a_request_carries() -> None:
     second = Vendor([END])
     engines = [engine("A", Vendor([DOWN])), engine("B", second, Cargo.WORDS)]
@@ -613,7 +566,6 @@ def test_a_take_carries_a_voice() -> None:
     assert carried_by(hear_request()) == {Cargo.VOICE}
 
 
-@on_jumping_clock
 async def test_nobody_takes_over_in_the_middle_or_after_a_refusal_to_answer() -> None:
     second = Vendor(["other words", END])
     assert (
@@ -628,7 +580,6 @@ async def test_nobody_takes_over_in_the_middle_or_after_a_refusal_to_answer() ->
     assert second.begun_at == []
 
 
-@on_jumping_clock
 async def test_when_nobody_can_the_fault_of_ones_own_choice_is_told() -> None:
     other = AIProviderAuthError()
     call = fallback([engine("A", Vendor([DOWN])), engine("B", Vendor([other]), *Cargo)])
@@ -636,7 +587,6 @@ async def test_when_nobody_can_the_fault_of_ones_own_choice_is_told() -> None:
 
 
 @pytest.mark.parametrize("fault", [DOWN, AIProviderCircuitOpenError()])
-@on_jumping_clock
 async def test_a_take_goes_on_to_the_next_from_its_first_frame(fault: CompanionError) -> None:
     first = failing_at_first(fault, recogniser(0.0), after=2)
     call = fallback([engine("A", first), engine("B", recogniser(0.0), Cargo.VOICE)])
@@ -646,7 +596,6 @@ async def test_a_take_goes_on_to_the_next_from_its_first_frame(fault: CompanionE
 # -- caps ---------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_an_answer_is_cut_at_the_longest_length_and_says_so() -> None:
     words = [f"word {number} of many. " for number in range(5000)]
     vendor = Vendor([*words, END])
@@ -660,7 +609,6 @@ async def test_an_answer_is_cut_at_the_longest_length_and_says_so() -> None:
     "period", ["ha", "I am here. ", "All the leaves are brown and the sky is grey, my friend. "]
 )
 @pytest.mark.parametrize("step", [1, 7, 500])
-@on_jumping_clock
 async def test_an_answer_that_goes_round_in_circles_is_ended(period: str, step: int) -> None:
     endless = period * 2000
     vendor = Vendor([endless[at : at + step] for at in range(0, len(endless), step)])
@@ -671,14 +619,12 @@ async def test_an_answer_that_goes_round_in_circles_is_ended(period: str, step: 
     assert len(said) <= 22 * max(60, len(period)) + step
 
 
-@on_jumping_clock
 async def test_ordinary_repetition_is_left_alone() -> None:
     verse = "- a long line of a list, with its number {}\n"
     text = "".join(verse.format(number) for number in range(300)) + "-" * 700
     assert await text_of(capped(Vendor([text, END]))) == text
 
 
-@on_jumping_clock
 async def test_endless_sound_is_ended() -> None:
     vendor = Vendor([Audio(pcm=bytes(48_000), rate_hz=24_000)] * 1000)
     sound = await collect(capped(vendor), SpeakRequest(text="x"))
@@ -747,7 +693,6 @@ def test_every_middleware_is_in_the_closing_tests() -> None:
 
 
 @pytest.mark.parametrize("name", EACH)
-@on_jumping_clock
 async def test_closing_early_closes_the_vendors_stream(name: str) -> None:
     vendor = Vendor(["one", 5.0, "two", END])
     answer = EACH[name](vendor)(REQUEST)
@@ -758,7 +703,6 @@ async def test_closing_early_closes_the_vendors_stream(name: str) -> None:
 
 @pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("script", [[50.0, "late"], ["one", 50.0]], ids=["before", "between"])
-@on_jumping_clock
 async def test_cancelling_the_reader_closes_the_vendors_stream(name: str, script: list[object]) -> None:
     vendor = Vendor(script)
     reader = asyncio.ensure_future(collect(EACH[name](vendor)))
@@ -770,7 +714,6 @@ async def test_cancelling_the_reader_closes_the_vendors_stream(name: str, script
     assert now() == 1.0
 
 
-@on_jumping_clock
 async def test_a_cancelled_pause_between_attempts_ends_at_once() -> None:
     vendor = Vendor([busy(retry_after_s=60.0)])
     reader = asyncio.ensure_future(collect(stack(vendor, Policy())))
@@ -782,7 +725,6 @@ async def test_a_cancelled_pause_between_attempts_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", EACH)
-@on_jumping_clock
 async def test_a_call_that_cannot_even_begin_says_so(name: str) -> None:
     def unsupported(request: object) -> AsyncIterator[Any]:
         raise AIProviderAuthError()
@@ -793,7 +735,6 @@ async def test_a_call_that_cannot_even_begin_says_so(name: str) -> None:
 # -- stack --------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_a_person_waits_for_a_first_word_once_and_not_once_per_attempt() -> None:
     vendor = Vendor([99.0], ["fine", END])
     call = stack(vendor, Policy(first_s=5.0))
@@ -802,7 +743,6 @@ async def test_a_person_waits_for_a_first_word_once_and_not_once_per_attempt() -
     assert await text_of(call) == "fine"
 
 
-@on_jumping_clock
 async def test_every_attempt_counts_for_the_breaker_and_takes_a_token() -> None:
     vendor = Vendor([DOWN], [DOWN], ["fine", END])
     call = stack(vendor, Policy(requests_per_minute=2, backoff_s=1.0))
@@ -811,7 +751,6 @@ async def test_every_attempt_counts_for_the_breaker_and_takes_a_token() -> None:
     assert len(vendor.begun_at) == 2
 
 
-@on_jumping_clock
 async def test_a_policy_without_retry_and_breaker_asks_exactly_once_each_time() -> None:
     vendor = Vendor([DOWN])
     call = stack(vendor, Policy(attempts=1, breaker=False))

@@ -39,11 +39,12 @@ from tests.providers.scripted import (
     Vendor,
     collect,
     hear_request,
-    on_jumping_clock,
     raised_by,
     recogniser,
     text_of,
 )
+
+pytestmark = pytest.mark.jumping_clock
 
 SPEC = Spec(
     name="openai",
@@ -74,7 +75,6 @@ def half_a_dollar(_: CallFigures) -> float:
 # -- measured -----------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_a_call_is_told_in_counts_times_tokens_and_dollars() -> None:
     kept = Kept()
     vendor = Vendor([0.5, ChatDelta(), 0.25, "Good ", 1.0, "evening.", PAID])
@@ -93,7 +93,6 @@ async def test_a_call_is_told_in_counts_times_tokens_and_dollars() -> None:
     assert not told.is_estimate
 
 
-@on_jumping_clock
 async def test_a_fault_and_an_answer_given_up_are_told_too() -> None:
     kept = Kept()
     call = measured(Vendor([2.0, DOWN], ["I was going to say", 9.0]), kept, spec=SPEC)
@@ -110,7 +109,6 @@ async def test_a_fault_and_an_answer_given_up_are_told_too() -> None:
     assert given_up.cost_usd > 0
 
 
-@on_jumping_clock
 async def test_sound_is_counted_in_seconds_both_ways_and_vectors_in_tokens() -> None:
     kept = Kept()
     await collect(measured(recogniser(0.0), kept, price=free), hear_request(frames=50))
@@ -124,7 +122,6 @@ async def test_sound_is_counted_in_seconds_both_ways_and_vectors_in_tokens() -> 
     assert (embedded.role, embedded.usage) == (Role.EMBEDS, Usage(input_tokens=7))
 
 
-@on_jumping_clock
 async def test_text_that_is_read_out_while_it_is_written_is_counted_and_closed() -> None:
     closed: list[bool] = []
 
@@ -146,7 +143,6 @@ async def test_text_that_is_read_out_while_it_is_written_is_counted_and_closed()
     assert closed == [True]
 
 
-@on_jumping_clock
 async def test_figures_add_up_per_model() -> None:
     figures = Figures()
     fast = measured(Vendor([0.1, "x", PAID]), figures, spec=SPEC)
@@ -167,7 +163,6 @@ async def test_figures_add_up_per_model() -> None:
 # -- logged -------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_the_log_tells_counts_and_no_words(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     asked = ChatRequest(messages=(Message(Speaker.USER, "my secret worry"),))
@@ -179,7 +174,6 @@ async def test_the_log_tells_counts_and_no_words(caplog: pytest.LogCaptureFixtur
     assert "wise" not in caplog.text
 
 
-@on_jumping_clock
 async def test_words_are_logged_when_asked_for_but_never_a_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     key = Secret("plain-looking-key-of-mine")
@@ -193,7 +187,6 @@ async def test_words_are_logged_when_asked_for_but_never_a_key(caplog: pytest.Lo
 # -- cached -------------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_the_same_request_is_answered_from_memory_and_costs_nothing() -> None:
     vendor = Vendor(["fine", PAID])
     call = cached(vendor, ttl_s=60)
@@ -204,7 +197,6 @@ async def test_the_same_request_is_answered_from_memory_and_costs_nothing() -> N
     assert len(vendor.begun_at) == 2
 
 
-@on_jumping_clock
 async def test_any_difference_makes_another_request() -> None:
     vendor = Vendor(["fine", END])
     call = cached(vendor)
@@ -226,7 +218,6 @@ async def test_any_difference_makes_another_request() -> None:
     assert len(vendor.begun_at) == 1 + len(others)
 
 
-@on_jumping_clock
 async def test_what_is_not_whole_is_not_kept() -> None:
     vendor = Vendor(["half", DOWN], ["given up", 5.0, END], ["fine", END])
     call = cached(vendor)
@@ -239,7 +230,6 @@ async def test_what_is_not_whole_is_not_kept() -> None:
     assert len(vendor.begun_at) == 3
 
 
-@on_jumping_clock
 async def test_live_takes_and_text_being_written_are_always_asked() -> None:
     async def pieces() -> AsyncIterator[str]:
         yield "text"
@@ -255,7 +245,6 @@ async def test_live_takes_and_text_being_written_are_always_asked() -> None:
     assert len(hearing.begun_at) == len(speaking.begun_at) == 2
 
 
-@on_jumping_clock
 async def test_memory_is_bounded_in_answers_and_in_bytes() -> None:
     def asked(text: str) -> ChatRequest:
         return ChatRequest(messages=(Message(Speaker.USER, text),))
@@ -284,7 +273,6 @@ def arm(name: str) -> Call[Any, Any]:
     return Vendor([name, END])
 
 
-@on_jumping_clock
 async def test_a_key_always_goes_the_same_way_and_keys_spread_by_weight() -> None:
     told: list[tuple[str, str]] = []
     call: Call[ChatRequest, ChatDelta] = split(
@@ -301,7 +289,6 @@ async def test_a_key_always_goes_the_same_way_and_keys_spread_by_weight() -> Non
     assert "off" not in {name for _, name in told}
 
 
-@on_jumping_clock
 async def test_another_experiment_deals_anew() -> None:
     ways: list[list[str]] = []
     for name in ("first", "second"):
@@ -328,7 +315,6 @@ def test_weights_that_mean_nothing_are_refused(weights: tuple[float, ...]) -> No
 # -- budgeted -----------------------------------------------------------------------------------------------
 
 
-@on_jumping_clock
 async def test_nothing_more_is_asked_once_the_months_budget_is_spent() -> None:
     day = date(2026, 11, 20)
     purse = MemoryPurse()
@@ -352,7 +338,6 @@ async def test_nothing_more_is_asked_once_the_months_budget_is_spent() -> None:
     assert purse.months == {"2026-11": 1.5, "2026-12": 0.5}
 
 
-@on_jumping_clock
 async def test_what_costs_nothing_may_still_be_asked() -> None:
     budget = Budget(MemoryPurse(), 1.0)
     budget.record(CallFigures(provider="openai", model="x", role=Role.THINKS, cost_usd=2.0))
@@ -361,7 +346,6 @@ async def test_what_costs_nothing_may_still_be_asked() -> None:
     assert (await raised_by(collect(budgeted(Vendor([END]), budget, spec=SPEC)))).kind is Kind.BUDGET_SPENT
 
 
-@on_jumping_clock
 async def test_without_a_limit_spending_is_only_counted() -> None:
     budget = Budget(MemoryPurse())
     call = budgeted(Vendor(["fine", END]), budget, price=half_a_dollar)
@@ -371,7 +355,6 @@ async def test_without_a_limit_spending_is_only_counted() -> None:
     assert not budget.is_spent
 
 
-@on_jumping_clock
 async def test_a_call_whose_price_nobody_knows_is_not_made_up() -> None:
     budget = Budget(MemoryPurse(), 1.0)
     await collect(budgeted(Vendor(["fine", END]), budget, price=lambda _: None))
@@ -393,7 +376,6 @@ WISH = ChatRequest(
 )  # fmt: skip
 
 
-@on_jumping_clock
 async def test_an_answer_of_the_wrong_form_is_asked_for_once_more() -> None:
     vendor = Vendor(['{"mood": ', '"angry"}', END], ['{"mood": ', '"calm"}', END])
     deltas = await collect(retry(validated(vendor, spec=SPEC), 2), WISH)
@@ -404,14 +386,12 @@ async def test_an_answer_of_the_wrong_form_is_asked_for_once_more() -> None:
 @pytest.mark.parametrize(
     "answer", ["", "Sure! {}", "[]", '{"words": []}', '{"mood": "calm", "words": [1]}', '{"mood":"calm","x":1}']
 )  # fmt: skip
-@on_jumping_clock
 async def test_nothing_of_the_wrong_form_gets_through(answer: str) -> None:
     error = await raised_by(collect(validated(Vendor([answer, END])), WISH))
     assert isinstance(error, AIProviderError)
     assert error.kind is Kind.MALFORMED_REPLY
 
 
-@on_jumping_clock
 async def test_depth_no_reader_can_follow_is_a_wrong_form() -> None:
     error = await raised_by(
         collect(validated(Vendor(["[" * 200_000, END])), replace(WISH, schema=None, json=True))
@@ -419,7 +399,6 @@ async def test_depth_no_reader_can_follow_is_a_wrong_form() -> None:
     assert error.kind is Kind.MALFORMED_REPLY
 
 
-@on_jumping_clock
 async def test_prose_is_left_alone_and_ones_own_check_decides() -> None:
     assert await text_of(validated(Vendor(["Good evening.", END]))) == "Good evening."
 
@@ -431,7 +410,6 @@ async def test_prose_is_left_alone_and_ones_own_check_decides() -> None:
     assert "You should" not in str(error)
 
 
-@on_jumping_clock
 async def test_giving_up_a_held_answer_closes_the_vendors_stream() -> None:
     vendor = Vendor(["{", 50.0])
     reader = asyncio.ensure_future(collect(validated(vendor), WISH))

@@ -6,7 +6,6 @@ import base64
 import json
 import math
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,22 +25,14 @@ from companion.kinds import Role
 from companion.net import Net
 from companion.providers import registry
 from companion.providers.vendors.ollama import KEEP_ALIVE, SPEC, OllamaProvider, PullProgress
+from tests.providers.pairs import pair_of
 from tests.servers import OllamaServer
 from tests.servers.ollama import NO_MODELS
 
 REQUEST = ChatRequest(messages=(Message(Speaker.SYSTEM, "Be kind."), Message(Speaker.USER, "Hello")))
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[OllamaServer]:
-    async with OllamaServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: OllamaServer) -> AsyncIterator[OllamaProvider]:
-    async with OllamaProvider(base_url=server.url) as provider:
-        yield provider
+server, provider = pair_of(OllamaServer, OllamaProvider)
 
 
 async def _ask(provider: OllamaProvider, request: ChatRequest = REQUEST) -> list[ChatDelta]:

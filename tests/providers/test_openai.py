@@ -27,6 +27,7 @@ from companion.flow import ChatDelta, ChatRequest, HearRequest, Message, Speaker
 from companion.kinds import Role
 from companion.providers.vendors.openai.dialect import Dialect
 from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider as OpenAI
+from tests.providers.pairs import pair_of
 from tests.servers import OpenAIServer as Server
 from tests.servers.openai import Ways
 
@@ -46,16 +47,7 @@ class OpenAIServer(Server):
 REQUEST = ChatRequest(messages=(Message(Speaker.USER, "Hello"),))
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[OpenAIServer]:
-    async with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: OpenAIServer) -> AsyncIterator[OpenAIProvider]:
-    async with OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider
+server, provider = pair_of(OpenAIServer, OpenAIProvider, api_key=KEY)
 
 
 async def _ask(provider: OpenAIProvider, request: ChatRequest = REQUEST) -> list[ChatDelta]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,6 +10,7 @@ from companion.errors import AIProviderContentRefusedError
 from companion.flow import Audio, SpeakRequest
 from companion.providers import catalogue
 from companion.providers.vendors.openai.provider import OpenAIProvider
+from tests.providers.pairs import pair_of
 from tests.servers.openai_realtime import RealtimeServer
 from tests.servers.speech import say
 
@@ -18,16 +18,7 @@ KEY = "sk-openai-0123456789abcdef"
 MODEL = "gpt-realtime-2.1-mini"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[RealtimeServer]:
-    async with RealtimeServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: RealtimeServer) -> AsyncIterator[OpenAIProvider]:
-    async with OpenAIProvider(base_url=server.url, api_key=KEY, tts_model=MODEL) as provider:
-        yield provider
+server, provider = pair_of(RealtimeServer, OpenAIProvider, api_key=KEY, tts_model=MODEL)
 
 
 async def speak(provider: OpenAIProvider, text: str, **wanted: object) -> list[Audio]:

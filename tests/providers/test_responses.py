@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -29,6 +28,7 @@ from companion.providers.vendors import compatible
 from companion.providers.vendors.openai.dialect import OPENAI
 from companion.providers.vendors.openai.endpoints import Endpoint, Endpoints, sent_on
 from companion.providers.vendors.openai.provider import SPEC, OpenAIProvider
+from tests.providers.pairs import pair_of
 from tests.servers import OpenAIServer
 from tests.servers.compatible import COMPATIBLE
 from tests.servers.openai import Ways
@@ -41,16 +41,7 @@ LOOK = Tool(name="look", parameters={"type": "object", "properties": {"day": {"t
 TODAY, MONDAY = '{"day": "today"}', '{"day": "Monday"}'
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[OpenAIServer]:
-    async with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: OpenAIServer) -> AsyncIterator[OpenAIProvider]:
-    async with OpenAIProvider(base_url=server.url, api_key=KEY) as provider:
-        yield provider
+server, provider = pair_of(OpenAIServer, OpenAIProvider, api_key=KEY)
 
 
 async def _ask(provider: OpenAIProvider, request: ChatRequest = REQUEST) -> list[ChatDelta]:

@@ -13,22 +13,14 @@ from companion.net import Net
 from companion.providers import AIProviderFactory
 from companion.providers.vendors.wyoming import WyomingProvider
 from tests.audio.signals import samples
+from tests.providers.pairs import pair_of
 from tests.servers.wyoming import WyomingServer
 from tests.waiting import until
 
 FRAME = b"\x10\x00" * 320
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[WyomingServer]:
-    async with WyomingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(server: WyomingServer) -> AsyncIterator[WyomingProvider]:
-    async with WyomingProvider(base_url=server.url) as provider:
-        yield provider
+server, provider = pair_of(WyomingServer, WyomingProvider)
 
 
 async def take(frames: int = 50) -> AsyncIterator[bytes]:

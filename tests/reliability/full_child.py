@@ -26,6 +26,7 @@ from companion.paths import find_home
 from companion.ports import Spool
 from companion.settings import changed, load_settings
 from tests.reliability.kill_child import FixedVault
+from tests.vaults import given
 
 STEP_BYTES = 4096 + 17
 """Of room, from one time to the next: not a whole number of pages."""
@@ -83,10 +84,7 @@ async def record(app: Companion) -> Spool:
 async def main(home: Path, count: int) -> None:
     turn_saver.AGAIN_S = 0.05
 
-    async def vault() -> FixedVault:
-        return FixedVault()
-
-    app = Companion(find_home(home), vault=vault, player=CapturingPlayer(realtime=False))
+    app = Companion(find_home(home), vault=given(FixedVault()), player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {"sound.speak_answers": False})
     over: asyncio.Queue[TurnFinished] = asyncio.Queue()
     app.events.watch(lambda event: over.put_nowait(event) if isinstance(event, TurnFinished) else None)

@@ -28,6 +28,7 @@ from companion.kinds import ReplyState
 from companion.paths import find_home
 from companion.settings import changed
 from companion.vault import MemoryVault
+from tests.vaults import given
 
 KEY = b"k" * 32
 ROUNDS = 3
@@ -112,10 +113,7 @@ async def turn(app: Companion, over: asyncio.Queue[TurnFinished], text: str) -> 
 async def main(home: Path, point: str) -> None:
     reserve.LEAST_FREE_BYTES = 2**62  # hundreds of homes with room set aside would fill the disk
 
-    async def vault() -> FixedVault:
-        return FixedVault()
-
-    app = Companion(find_home(home), vault=vault, player=CapturingPlayer(realtime=False))
+    app = Companion(find_home(home), vault=given(FixedVault()), player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {"sound.speak_answers": False})
     over: asyncio.Queue[TurnFinished] = asyncio.Queue()
     app.events.watch(watch)

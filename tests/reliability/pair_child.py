@@ -16,17 +16,16 @@ from companion.events import Trouble, TurnFinished
 from companion.journal import reserve
 from companion.paths import find_home
 from companion.settings import changed
-from companion.vault import Vault
 from tests.reliability.point_child import FileVault
+from tests.vaults import given
 
 
 async def reflect(home: Path, name: str) -> dict[str, object]:
     reserve.LEAST_FREE_BYTES = 2**62  # many homes with room set aside would fill the disk
 
-    async def vault() -> Vault:
-        return FileVault(home / "keyring")
-
-    app = Companion(find_home(home), vault=vault, player=CapturingPlayer(realtime=False))
+    app = Companion(
+        find_home(home), vault=given(FileVault(home / "keyring")), player=CapturingPlayer(realtime=False)
+    )
     app.settings = changed(app.settings, {"sound.speak_answers": False})
     over: asyncio.Queue[TurnFinished] = asyncio.Queue()
     troubles: list[str] = []

@@ -21,16 +21,14 @@ from companion.paths import find_home
 from companion.settings import changed
 from tests.reliability.full_child import Disk, texts, turn
 from tests.reliability.kill_child import FixedVault
+from tests.vaults import given
 
 
 async def main(home: Path, times: int) -> None:
     turn_saver.AGAIN_S = 0.05
     reserve.LEAST_FREE_BYTES, reserve.SHARE = 8 * 2**20, 8
 
-    async def vault() -> FixedVault:
-        return FixedVault()
-
-    app = Companion(find_home(home), vault=vault, player=CapturingPlayer(realtime=False))
+    app = Companion(find_home(home), vault=given(FixedVault()), player=CapturingPlayer(realtime=False))
     app.settings = changed(app.settings, {"sound.speak_answers": False})
     over: asyncio.Queue[TurnFinished] = asyncio.Queue()
     cards: list[str] = []

@@ -22,6 +22,7 @@ from tests.reliability.proof import prove
 from tests.servers.anthropic import AnthropicServer
 from tests.servers.deepgram import DeepgramServer
 from tests.servers.openai import OpenAIServer
+from tests.vaults import given
 
 KEY = "sk-ant-0123456789abcdef0123456789abcdef"
 
@@ -117,12 +118,9 @@ def _staff(
     }
     vault = MemoryVault(environment=keys)
 
-    async def opened() -> MemoryVault:
-        return vault
-
     def report(error: BaseException) -> None:
         raise error
 
     events = Events(report)
     events.watch(lambda event: tell(event) if isinstance(event, DataSent) else None)
-    return ProviderPool(settings=lambda: settings, vault=opened, net=net, events=events, models=folder)
+    return ProviderPool(settings=lambda: settings, vault=given(vault), net=net, events=events, models=folder)

@@ -25,6 +25,7 @@ from companion.settings import Settings, changed
 from companion.settings.address import normalise_base_url
 from companion.vault import EnvironmentKey, MemoryVault
 from tests.reliability.proof import prove
+from tests.vaults import given
 
 KEY = "sk-ant-0123456789abcdef0123456789abcdef"
 STATUSES = (301, 302, 303, 307, 308)
@@ -111,14 +112,11 @@ async def test_no_key_arrives_where_a_redirect_leads(spec: Spec, monkeypatch: py
 
 
 def staff_of(settings: Settings, vault: MemoryVault, folder: Path) -> ProviderPool:
-    async def opened() -> MemoryVault:
-        return vault
-
     def report(error: BaseException) -> None:
         raise error
 
     return ProviderPool(
-        settings=lambda: settings, vault=opened, net=Net(), events=Events(report), models=folder
+        settings=lambda: settings, vault=given(vault), net=Net(), events=Events(report), models=folder
     )
 
 

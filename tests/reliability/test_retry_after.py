@@ -15,8 +15,10 @@ from companion.net import CONNECT_S
 from companion.providers.middleware import retry, stack
 from companion.providers.provider import Policy
 from companion.providers.wire.faults import retry_after_s
-from tests.providers.scripted import DOWN, END, Vendor, busy, collect, now, on_jumping_clock, text_of
+from tests.providers.scripted import DOWN, END, Vendor, busy, collect, now, text_of
 from tests.reliability.proof import prove
+
+pytestmark = pytest.mark.jumping_clock
 
 OUR_OWN_S = 0.5
 """The pause where the vendor's means nothing."""
@@ -63,7 +65,6 @@ def formats() -> list[tuple[dict[str, str], float | None]]:
     ]  # fmt: skip
 
 
-@on_jumping_clock
 async def test_a_pause_is_as_long_as_its_spelling_means() -> None:
     wrong: list[str] = []
     worst = 0.0
@@ -99,7 +100,6 @@ async def test_a_pause_is_as_long_as_its_spelling_means() -> None:
     ["121", "3600", "1000000000", imf(86_400), "253402300800000"],
     ids=["two minutes", "an hour", "decades", "tomorrow", "beyond dates"],
 )
-@on_jumping_clock
 async def test_an_absurd_pause_is_said_and_not_waited_for(asked: str) -> None:
     asked_s = retry_after_s({"retry-after": asked})
     vendor = Vendor([busy(retry_after_s=asked_s)], ["fine", END])
@@ -108,7 +108,6 @@ async def test_an_absurd_pause_is_said_and_not_waited_for(asked: str) -> None:
     assert now() == 0.0
 
 
-@on_jumping_clock
 async def test_an_hour_of_outage() -> None:
     """Somebody asks every second, for an hour, of a provider that is not there."""
     cut = AIProviderUnavailableError("", "vendor")  # as an error inside a stream of status 200 is told
@@ -130,7 +129,6 @@ async def test_an_hour_of_outage() -> None:
         prove(26, name, len(vendor.begun_at) / 120, 1, cases=3600, clock="virtual")
 
 
-@on_jumping_clock
 async def test_a_host_that_swallows_connections_is_told_soon() -> None:
     unreachable = AIProviderUnavailableError("", "vendor", kind=Kind.UNREACHABLE)
     with pytest.raises(CompanionError):

@@ -94,7 +94,9 @@ class Editor(QWidget):
         self._area.setAccessibleName(tr("The reflection that is put right"))
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
-        self.before, self.after = MoodRow(look, tr("Before")), MoodRow(look, tr("After"))
+        self.before: MoodRow
+        self.after: MoodRow
+        """Made with each form."""
         self.save, self.cancel = QPushButton(tr("Save")), QPushButton(tr("Cancel"))
         self.save.setProperty("tone", "primary")
         self.save.clicked.connect(self._save)

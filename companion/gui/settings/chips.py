@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
+from PySide6.QtWidgets import QLabel, QLayout, QLayoutItem, QWidget
 
 GAP_PX = 8
 COLUMN_GAP_PX = 14
@@ -85,7 +85,7 @@ class FlowLayout(_Arranged):
         for item in self._items:
             if item.isEmpty():
                 continue
-            hint = item.sizeHint()
+            hint = _wished(item)
             if hint.width() > rect.width() > 0:
                 hint = _as_wide(item, rect.width())
             if lines[-1] and taken + hint.width() > rect.width():
@@ -128,6 +128,18 @@ class Columns(_Arranged):
                 item.setGeometry(_mirrored(self, QRect(x, y, width, height), rect))
             y += height + COLUMN_GAP_PX
         return max(0, y - COLUMN_GAP_PX - rect.y())
+
+
+def _wished(item: QLayoutItem) -> QSize:
+    """Words stand in one line where there is room; a label that may wrap would ask for several."""
+    shown = item.widget()
+    if not (isinstance(shown, QLabel) and shown.wordWrap()):
+        return item.sizeHint()
+    shown.ensurePolished()
+    lines = shown.text().split("\n")
+    margins = shown.contentsMargins()
+    width = max(shown.fontMetrics().horizontalAdvance(line) for line in lines) + 2
+    return _as_wide(item, width + margins.left() + margins.right())
 
 
 def _as_wide(item: QLayoutItem, width: int) -> QSize:

@@ -41,8 +41,19 @@ _SHARES = 20
 Save = Callable[[Mapping[str, object]], None]
 
 
-def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget | None = None) -> QWidget:
-    """A control under its label, both known to each other and to a screen reader; `beside` the label stands a button."""
+def labelled(
+    label: str,
+    control: QWidget,
+    help_text: str = "",
+    beside: QWidget | None = None,
+    after: QWidget | None = None,
+) -> QWidget:
+    """A control under its label, both known to each other and to a screen reader.
+
+    Args:
+        beside: a button that stands beside the label.
+        after: one that stands beside the control.
+    """
     box = QWidget()
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
@@ -63,7 +74,12 @@ def labelled(label: str, control: QWidget, help_text: str = "", beside: QWidget 
         control.setMinimumWidth(_SHORT_PX)
         column.addWidget(control, 0, Qt.AlignmentFlag.AlignLeft)
     elif first is not control:
-        column.addWidget(control)
+        row = FlowLayout()
+        fill(control)
+        row.addWidget(control)
+        if after is not None:
+            row.addWidget(after)
+        column.addLayout(row)
     if help_text:
         helps = text_label(help_text, "caption")
         if isinstance(control, WrappingCheckBox):
@@ -127,9 +143,11 @@ class FieldRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.usual = self._build_usual()
-        column.addWidget(labelled(found.declared.label, self.control, found.declared.help, self.usual))
-        if found.declared.is_file or found.declared.is_folder:
-            column.addWidget(self._build_chooser(), 0, Qt.AlignmentFlag.AlignLeft)
+        is_path = found.declared.is_file or found.declared.is_folder
+        self.chooser = self._build_chooser() if is_path else None
+        column.addWidget(
+            labelled(found.declared.label, self.control, found.declared.help, self.usual, self.chooser)
+        )
         self.refresh()
 
     def refresh(self) -> None:
@@ -219,7 +237,7 @@ class FieldRow(QWidget):
         number = QDoubleSpinBox()
         number.setRange(low, high)
         number.setSingleStep(0.1)
-        number.setDecimals(2)
+        number.setDecimals(2 if declared.unit == "$" else 1)
         return self._dressed(number)
 
     def _dressed(self, spin: QSpinBox | QDoubleSpinBox) -> QWidget:

@@ -187,6 +187,8 @@ class RolePage(SettingsPage):
                 return 1
             spec = self._specs[name]
             if self.is_absent(spec):
+                return 7
+            if "your-" in spec.base_url:  # it needs an address, too
                 return 6
             is_own = spec.is_server or (self.is_ready(spec) and spec.needs_key)
             is_found = name in self._healths or not self._is_looked_for(spec)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from companion.gui.labels import text_label
-from companion.language import number, tr
+from companion.gui.labels import dress, text_label
+from companion.language import mark, number, sentence, tr
 
 _STEPS = 1000
+_USED_UP = mark(
+    "It is used up: until the month ends, nothing that costs money is asked. What is free goes on."
+)
 
 
 class SpentBar(QWidget):
@@ -30,11 +33,14 @@ class SpentBar(QWidget):
     def show_spent(self, spent_usd: float, limit_usd: float) -> None:
         """`limit_usd`: 0 is no limit."""
         spent, limit = _money(spent_usd), _money(limit_usd)
-        self.says.setText(
-            tr("Spent this month: {spent} of {limit}", spent=spent, limit=limit)
-            if limit_usd
-            else tr("Spent this month: {spent}", spent=spent)
-        )
+        is_used_up = 0 < limit_usd <= spent_usd
+        says = tr("Spent this month: {spent}", spent=spent)
+        if limit_usd:
+            says = tr("Spent this month: {spent} of {limit}", spent=spent, limit=limit)
+        if is_used_up:
+            says = f"{sentence(says)} {tr(_USED_UP)}"
+        self.says.setText(says)
+        dress(self.says, type="warn" if is_used_up else "small")
         self.bar.setVisible(limit_usd > 0)
         if limit_usd > 0:
             self.bar.setValue(round(min(1.0, spent_usd / limit_usd) * _STEPS))

@@ -18,10 +18,12 @@ from companion.settings import Page
 class JournalSettings(DeclaredPage):
     def __init__(self, host: SettingsHost, look: Look) -> None:
         super().__init__(host, look, tr("Journal"), Page.JOURNAL)
+        folder = self._row("journal.backup_folder")
+        self.column.removeWidget(folder)
         place = self.column.indexOf(self.buttons) - 1
-        self.column.insertWidget(
-            place, text_label(tr("Another journal, and a copy anybody can read"), "strong")
-        )
+        heading = text_label(tr("Another journal, and a copy anybody can read"), "strong")
+        heading.setContentsMargins(0, 10, 0, 0)
+        self.column.insertWidget(place, heading)
         row = FlowLayout()
         for words, wanted in ((tr("Import …"), "import"), (tr("Export …"), "export")):
             button = QPushButton(words)
@@ -32,7 +34,7 @@ class JournalSettings(DeclaredPage):
         self.backups = BackupsSection(host.backups, self.work)
         self.backups.setObjectName("backups")
         self.column.insertWidget(place, self.backups)
-        self.column.insertWidget(place + 1, self._row("journal.backup_folder"))
+        self.column.insertWidget(place + 1, folder)
         self.spare_key = QPushButton(tr("Eight words that open it …"))
         self.spare_key.setObjectName("spare key")
         self.spare_key.setToolTip(

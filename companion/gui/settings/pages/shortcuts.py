@@ -80,7 +80,7 @@ class ShortcutsPage(SettingsPage):
         self.key.setObjectName("talk.key")
         self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
         name_control(self.key, found.declared.label, found.declared.help)
-        self.add_rows("talk.everywhere")
+        self.add_rows("talk.everywhere", "talk.everywhere_key")
         self.everywhere = text_label("", "caption")
         self.column.addWidget(self.everywhere)
         self.column.addSpacing(6)
@@ -105,6 +105,7 @@ class ShortcutsPage(SettingsPage):
         key = self.host.global_key
         self.everywhere.setText("" if key is None else sentence(talks_everywhere(key)))
         self.everywhere.setVisible(key is not None)
+        self.rows[1].setVisible(self.host.settings.talk.everywhere)
         if not self.key.is_waiting:
             self.key.show_key(self.host.settings.talk.key)
 

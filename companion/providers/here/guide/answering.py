@@ -20,7 +20,14 @@ from companion.providers.here.guide.noticing import (
 from companion.providers.here.guide.occasions import BRIEF
 from companion.providers.here.guide.told import is_told
 from companion.providers.here.guide.topics import Topic
-from companion.providers.here.guide.translated import CLOSES_WITHIN, FREE, LETS_GO, NEVER_ASKED
+from companion.providers.here.guide.translated import (
+    CLOSES_WITHIN,
+    FREE,
+    LETS_GO,
+    NEVER_ASKED,
+    REACHES,
+    WORD_OR_TWO,
+)
 from companion.providers.here.guide.turning import (
     happened,
     is_event,
@@ -33,6 +40,7 @@ from companion.providers.here.guide.wording import (
     Wording,
     is_one_question,
     load_wordings,
+    say_again,
     say_alone,
     say_only,
 )
@@ -45,9 +53,6 @@ _QUIET_SHARE, _SILENT_SHARE = 0.38, 0.1
 """How many of the other answers end without a question; and of those that say nothing back."""
 _MOMENT_SHARE = 0.85
 """How many questions are about the moment that was told, where there is one."""
-_REACHES = 3
-"""For so many messages a word or two belong to something hard, or good, that was told before them."""
-_WORD_OR_TWO = frozenset({"short", "little"})
 _ANSWERS = (*BRIEF, "", "unsure", "skip")
 """What may be the answer to a practice's last question."""
 _FIRST_GENERAL = 3
@@ -84,7 +89,7 @@ def answer(said: Sequence[str], wording: Wording, practice_name: str, chance: ra
     if noticed.occasion in NEVER_ASKED:
         return say_only(noticed.occasion, wording, pools)
     if noticed.occasion == "repeat":
-        return _repeat(wording)
+        return say_again(wording, pools)
     return _answer_told(noticed, said, wording, practice_name, chance)
 
 
@@ -107,7 +112,7 @@ def _answer_told(
         return _close(practice, said, noticed, wording)
     if noticed.occasion in BRIEF and practice.name != FREE and not is_over:
         noticed = Noticed()  # a few words are a whole answer there
-    elif noticed.occasion in _WORD_OR_TWO and (belongs_to := _told_before(said)):
+    elif noticed.occasion in WORD_OR_TWO and (belongs_to := _told_before(said)):
         noticed = replace(noticed, occasion=f"{belongs_to} little")
     wants = wishes_of(said)
     is_plain = not (wants.no_echo and not noticed.occasion)
@@ -168,23 +173,13 @@ def _may_be_quiet(
 
 def _told_before(said: Sequence[str]) -> str:
     """`hard` or `joy`: what the last message is the rest of; empty: neither."""
-    for text in reversed(said[-1 - _REACHES : -1]):
+    for text in reversed(said[-1 - REACHES : -1]):
         before = notice(text)
         if before.is_loss or before.is_hard or any(felt.kind.name == HARD for felt in before.felt):
             return "hard"
         if before.is_joy:
             return "joy"
     return ""
-
-
-def _repeat(wording: Wording) -> str:
-    """The last thing the guide said once more, for who did not hear or understand it."""
-    pools = load_wordings()
-    if not (last := wording.last_sentence()) or "“" in last:
-        return say_alone("open", wording, pools)
-    if not last.endswith("?"):
-        return wording.say_any([f"This was said: “{last}”"], pools["again"])
-    return f"{wording.say_any([f'The question was: “{last}”'], pools['again'])} {say_alone('repeat', wording, pools)}"
 
 
 def _moment(noticed: Noticed) -> str:
@@ -408,7 +403,7 @@ def _linked_questions(
 
 def _asked_before(said: Sequence[str]) -> Sequence[str]:
     """The questions of what they spoke of just before: what says little by itself belongs to it."""
-    before = (notice(text) for text in reversed(said[-_REACHES:-1]))
+    before = (notice(text) for text in reversed(said[-REACHES:-1]))
     return next((each.situation.questions for each in before if each.situation and not each.is_loss), ())
 
 

@@ -16,6 +16,7 @@ from companion.providers.here.guide.wording import (
     Wording,
     is_one_question,
     load_wordings,
+    say_again,
     say_alone,
     say_only,
 )
@@ -29,6 +30,9 @@ _BRIEF = frozenset({"short", "little", "flat", "well", "pause"})
 """A few words, which are a whole answer in a practice with steps of its own."""
 CLOSES_WITHIN = 6
 """Answers after the last step in which a practice is closed; later, its closing may only not be sent along any more."""
+REACHES = 3
+"""For so many messages a word or two belong to what was told before them."""
+WORD_OR_TWO = frozenset({"short", "little"})
 _LONG_WORDS, _MANY_WORDS, _QUOTED_WORDS = 45, 25, 10
 _QUIET_SHARE, _TURNED_SHARE, _QUOTED_SHARE = 0.25, 0.8, 0.4
 
@@ -73,6 +77,8 @@ def answer_in(
         kind = ""
     if kind in NEVER_ASKED:
         return say_only(kind, wording, pools)
+    if kind == "repeat":
+        return say_again(wording, pools)
     return _answer_told(talk, kind)
 
 
@@ -86,6 +92,8 @@ def _answer_told(talk: _Talk, kind: str) -> str:
         kind = "self-question"
     elif not kind and talk.is_free and length <= 2 and not talk.tongue.topic_in(text):
         kind = "short"
+    if kind in WORD_OR_TWO and talk.is_free and any(map(talk.tongue.is_heavy, talk.said[-1 - REACHES : -1])):
+        kind = "hard little"
     is_heavy = not kind and talk.tongue.is_heavy(text)
     statements = [*_statements(talk, kind)]
     if talk.is_over and not talk.is_free and not kind and not is_heavy:

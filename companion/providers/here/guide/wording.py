@@ -54,6 +54,7 @@ class Wording:
         )
         return self.say(pool) or next(filter(self.is_new, combined), pool[0])
 
+    @property
     def last_sentence(self) -> str:
         """What the last answer ended with; empty: nothing was said yet."""
         return self._sentences[-1] if self._sentences else ""
@@ -82,6 +83,17 @@ def say_only(pool: str, wording: Wording, pools: Mapping[str, tuple[str, ...]]) 
     """A sentence and perhaps what follows from it, without a question."""
     after = wording.say(pools.get(f"{pool} after", ()))
     return f"{say_alone(pool, wording, pools)} {after}".strip()
+
+
+def say_again(wording: Wording, pools: Mapping[str, tuple[str, ...]]) -> str:
+    """The last sentence once more, for who did not hear or understand it; what is quoted already is not quoted again."""
+    last = wording.last_sentence
+    if last and last not in pools["repeat after"] and not set("“„") & set(last):
+        if not last.endswith("?"):
+            return wording.say(pools["repeat said"], {"quote": last.rstrip(".।")})
+        if asked := wording.say(pools["repeat"], {"quote": last}):
+            return f"{asked} {wording.say(pools['repeat after'])}".strip()
+    return say_alone("open", wording, pools)
 
 
 def is_one_question(text: str) -> bool:
