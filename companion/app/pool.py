@@ -117,6 +117,8 @@ class ProviderPool:
         """Which one of this computer's recognisers hears, and which of its voices speaks, where it was found out."""
         self._keys: dict[tuple[str, str], Secret | None] = {}
         """Provider and origin -> its key, as the vault gave it."""
+        self._known: dict[tuple[Role, str], tuple[Settings, AIProvider]] = {}
+        """Who has a role by these settings: each turn asks several times."""
 
     # -- one turn -------------------------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class ProviderPool:
             hears_live=specs[Role.HEARS].hears_live
             or settings.role(Role.HEARS).block(names[Role.HEARS]).model in specs[Role.HEARS].live_models,
             names=full_names,
-            cost_usd=lambda usage: self._cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
+            cost_usd=lambda usage: _cost_usd(settings, full_names[Role.THINKS].partition("/")[0], usage),
         )
 
     async def _remarked(
@@ -206,17 +208,9 @@ class ProviderPool:
         """How long the turns that begin now may wait."""
         settings = self._settings()
         return Patience(
-            hearing_s=self._longest_s(settings, Role.HEARS, lambda policy: policy.first_s),
-            thinking_s=self._longest_s(settings, Role.THINKS, lambda policy: policy.thinking_s),
+            hearing_s=_longest_s(settings, Role.HEARS, lambda policy: policy.first_s),
+            thinking_s=_longest_s(settings, Role.THINKS, lambda policy: policy.thinking_s),
         )
-
-    def _longest_s(self, settings: Settings, role: Role, wait_s: Callable[[Policy], float]) -> float:
-        """Until everybody who may be asked was asked as often as their policies allow, and did not answer."""
-        name = roles.name_of(settings, role)
-        known = [_spec(each) for each in (name, *roles.stand_ins(settings, role, name))]
-        policies = [_policy(settings, spec) for spec in known if spec.roles]
-        # `retry` begins no attempt later than half of the first wait, or than the vendor asked for.
-        return sum(1.5 * wait_s(each) + each.attempts * each.patience_s for each in policies)
 
     def _call(self, settings: Settings, role: Role, name: str) -> Call[Any, Any]:
         """A request of one role to one provider, as it is set up for it, booked by the gate and told when it left."""
@@ -242,8 +236,7 @@ class ProviderPool:
                             self._follow(provider, role)
                             yield chunk
                 finally:
-                    is_priced = provider.knows_price(role, request.model)
-                    self._tell_sent(role, errand, size.in_words + ("" if is_priced else tr(UNPRICED)))
+                    self._tell_sent(role, errand, lambda: _receipt(provider, role, request.model, size))
 
         return run
 
@@ -260,7 +253,7 @@ class ProviderPool:
             self.found[role] = found
             self._events.emit(roles.in_use(self._settings(), role, found))
 
-    def _tell_sent(self, role: Role, errand: Errand, what: str) -> None:
+    def _tell_sent(self, role: Role, errand: Errand, what: Callable[[], str]) -> None:
         for host, traffic in errand.went.items():
             if traffic.sent and not is_this_host(host):
                 self._events.emit(
@@ -268,17 +261,11 @@ class ProviderPool:
                         role=role,
                         who=errand.who,
                         host=host,
-                        what=what,
+                        what=what(),
                         sent_bytes=traffic.sent,
                         at=traffic.last_at,
                     )
                 )
-
-    def _cost_usd(self, settings: Settings, name: str, usage: Usage) -> float | None:
-        from companion.providers.catalogue import cost_usd
-
-        entry = roles.entry_of(settings, Role.THINKS, name)
-        return cost_usd(entry, usage) if entry is not None else None
 
     # -- who that is ----------------------------------------------------------------------------------------
 
@@ -311,6 +298,10 @@ class ProviderPool:
 
     async def _chosen(self, role: Role, name: str, key: Secret | None) -> AIProvider:
         settings = self._settings()
+        known = self._known.get((role, name))
+        if known is not None and known[0] is settings and key is None:
+            return known[1]
+        keys, is_given = self._keys, key is not None
         spec = registry.find(name)
         address = roles.address_of(settings, role, spec.name)
         if key is None and (spec.needs_key or spec.key_env):
@@ -327,6 +318,8 @@ class ProviderPool:
             from companion.providers.catalogue import Catalogue  # a window that starts does not wait for it
 
             Catalogue.load().warn_once(model, spec.name)
+        if not is_given and keys is self._keys:  # else another key was saved meanwhile
+            self._known[role, name] = settings, provider
         return provider
 
     async def _dismiss(self, newest: AIProvider) -> None:
@@ -343,6 +336,8 @@ class ProviderPool:
         others = [hired for hired in unwanted if hired not in same]
         leaving = [self._hired.pop(hired) for hired in (*same, *others[:-MOST_UNWANTED])]
         self._leaving.update(leaving)
+        if leaving:
+            self._known.clear()
         for provider in leaving:
             await self._close_unused(provider)
 
@@ -468,28 +463,28 @@ class ProviderPool:
         """Keeps a key, bound to the address the provider has now."""
         spec = registry.find(name)
         vault: Vault = await self._vault()
-        await vault.put(spec.name, key, origin(self._key_address(spec)), this_run_only=this_run_only)
-        self._keys = {}
+        address = _key_address(self._settings(), spec)
+        await vault.put(spec.name, key, origin(address), this_run_only=this_run_only)
+        self._forget_keys()
 
     async def remove_key(self, name: str) -> Callable[[], Awaitable[None]]:
         vault: Vault = await self._vault()
         try:
             return partial(self._bring_back, await vault.remove(registry.find(name).name))
         finally:
-            self._keys = {}
+            self._forget_keys()
+
+    def _forget_keys(self) -> None:
+        self._keys = {}  # not emptied: who reads the vault now keeps what it finds there out of the new ones
+        self._known.clear()
 
     async def _bring_back(self, removed: Callable[[], Awaitable[None]]) -> None:
         await removed()
-        self._keys = {}
+        self._forget_keys()
 
     async def key_state(self, name: str) -> KeyState:
         vault: Vault = await self._vault()
         return await vault.describe(registry.find(name).name)
-
-    def _key_address(self, spec: Spec) -> str:
-        """One key serves a vendor's roles; an own address in any of them is the one it is for."""
-        own = (self._settings().role(role).block(spec.name).base_url for role in TURN_ROLES)
-        return next((address for address in own if address), spec.base_url)
 
     async def renew(self) -> None:
         """Gives up connections that may be dead; the next request makes new ones."""
@@ -500,6 +495,7 @@ class ProviderPool:
         everybody = (*self._hired.values(), *self._leaving)
         self._hired.clear()
         self._leaving.clear()
+        self._known.clear()
         for provider in everybody:
             await provider.aclose()
 
@@ -576,6 +572,32 @@ def _policy(settings: Settings, spec: Spec) -> Policy:
         breaker_threshold=network.circuit_breaker_threshold,
         requests_per_minute=network.requests_per_min,
     )
+
+
+def _longest_s(settings: Settings, role: Role, wait_s: Callable[[Policy], float]) -> float:
+    """Until everybody who may be asked was asked as often as their policies allow, and did not answer."""
+    name = roles.name_of(settings, role)
+    known = [_spec(each) for each in (name, *roles.stand_ins(settings, role, name))]
+    policies = [_policy(settings, spec) for spec in known if spec.roles]
+    # `retry` begins no attempt later than half of the first wait, or than the vendor asked for.
+    return sum(1.5 * wait_s(each) + each.attempts * each.patience_s for each in policies)
+
+
+def _cost_usd(settings: Settings, name: str, usage: Usage) -> float | None:
+    from companion.providers.catalogue import cost_usd
+
+    entry = roles.entry_of(settings, Role.THINKS, name)
+    return cost_usd(entry, usage) if entry is not None else None
+
+
+def _receipt(provider: AIProvider, role: Role, model: str, size: RequestSize) -> str:
+    return size.in_words + ("" if provider.knows_price(role, model) else tr(UNPRICED))
+
+
+def _key_address(settings: Settings, spec: Spec) -> str:
+    """One key serves a vendor's roles; an own address in any of them is the one it is for."""
+    own = (settings.role(role).block(spec.name).base_url for role in TURN_ROLES)
+    return next((address for address in own if address), spec.base_url)
 
 
 def _late() -> Health:

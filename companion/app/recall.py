@@ -124,6 +124,7 @@ class Recall:
         if found:
             found = await journal.remembering.put_right(found)
             found = (await asyncio.to_thread(_bearable, words, found))[:MOST]
+        if found:
             turns = [each.turn_id for each in found if each.turn_id is not None]
             self._note(partial(journal.remembering.told, turns))
         return tuple(sorted([*pinned, *found], key=lambda each: -each.at))

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from companion.flow import ChatRequest, HearRequest, SpeakRequest
+from companion.flow import ChatRequest, HearRequest, Message, SpeakRequest
 from companion.language import tr, trn
 from companion.providers.replay import through
 
@@ -24,6 +24,7 @@ class RequestSize:
     """What one request carried; parts that come as they are made are counted as they pass."""
 
     def __init__(self) -> None:
+        self._messages: tuple[Message, ...] = ()
         self._words = 0
         self._read_words = 0
         """Of text that comes as it is written."""
@@ -39,7 +40,7 @@ class RequestSize:
     def weighed(self, request: Any) -> Any:
         """`request`, counted."""
         if isinstance(request, ChatRequest):
-            self._words = sum(len(message.content.split()) for message in request.messages)
+            self._messages = request.messages
         elif isinstance(request, HearRequest):
             self._rate_hz = request.rate_hz
             return replace(request, frames=through(request.frames, self._counted))
@@ -54,7 +55,8 @@ class RequestSize:
         """ "412 words and 3 earlier excerpts", "8.2 s of your voice"."""
         if self._rate_hz:
             return tr("{bytes:.1f} s of your voice", bytes=self._bytes / 2 / self._rate_hz)
-        count = self._words - self._quoted_words
+        asked = sum(len(message.content.split()) for message in self._messages)
+        count = asked + self._words - self._quoted_words
         return with_excerpts(trn("{n:,} word", "{n:,} words", count), self._excerpts)
 
     async def _counted(self, parts: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:

@@ -2,7 +2,7 @@
 
 Three layers of a sentence encoder (all-MiniLM-L6-v2, Apache-2.0; its word pieces in 128 numbers, each layer at half its
 inner width), taught by `tests/care/learning` with lines written for it, kept in one byte a number. Plain
-numpy, blocking, any thread; the file is read once (`load`, some 50 ms), a message of forty words takes some 5 ms.
+numpy, blocking, any thread; the file is read once (`load`, some 50 ms), a message of forty words takes some 6 ms.
 """
 
 from __future__ import annotations

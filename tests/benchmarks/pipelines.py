@@ -97,8 +97,8 @@ class Ours:
             )
             return MemoryVault(environment={"openai": key})
 
-        self._microphone = _Held()
-        self.app = Companion(home, vault=vault, microphone=self._microphone, player=self._sink)
+        self.microphone = Held()
+        self.app = Companion(home, vault=vault, microphone=self.microphone, player=self._sink)
         self.app.events.watch(self._watch)
         await self.app.open()
 
@@ -108,15 +108,19 @@ class Ours:
         elif isinstance(event, PhaseChanged):
             self._phase[event.phase].set()
 
+    async def listen(self, take: Audio) -> None:
+        """Presses the talk key until all of the take is said."""
+        self._phase[Phase.LISTENING].clear()
+        self.microphone.take = take
+        self.app.press_talk()
+        await self._phase[Phase.LISTENING].wait()
+        await self.microphone.file.ended.wait()
+
     async def turn(self, take: Audio, on_release: OnRelease, on_audio: OnAudio) -> None:
         self._sink.on_audio = on_audio
         self._over.clear()
-        self._phase[Phase.LISTENING].clear()
         self._phase[Phase.READY].clear()
-        self._microphone.take = take
-        self.app.press_talk()
-        await self._phase[Phase.LISTENING].wait()
-        await self._microphone.file.ended.wait()
+        await self.listen(take)
         await asyncio.sleep(0.05)
         on_release()
         self.app.release_talk()
@@ -144,14 +148,15 @@ class OursLive(Ours):
     hearing_model = "gpt-live-transcribe"
 
 
-class _Held:
+class Held:
     """The microphone of the next take."""
 
     take: Audio
     file: FileMicrophone
+    realtime = False
 
     async def open(self) -> Any:
-        self.file = FileMicrophone(self.take, realtime=False, tail_silence_s=0.0)
+        self.file = FileMicrophone(self.take, realtime=self.realtime, tail_silence_s=0.0)
         return await self.file.open()
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from companion.audio.virtual import FileMicrophone
 from companion.decoding import read_file
 from companion.events import Event, Phase, PhaseChanged
 from companion.flow import Audio
@@ -64,11 +63,9 @@ async def wait_s(ours: Ours, take: Audio) -> float:
         if isinstance(event, PhaseChanged) and event.phase is Phase.THINKING:
             thinking.set()
 
-    microphone = FileMicrophone(take, realtime=True, tail_silence_s=0.0)
-    ours.app._microphone = microphone
+    ours.microphone.realtime = True
     stop = ours.app.events.watch(watch)
-    ours.app.press_talk()
-    await microphone.ended.wait()
+    await ours.listen(take)
     released = time.monotonic()
     ours.app.release_talk()
     await thinking.wait()
