@@ -187,6 +187,7 @@ async def _live(
     qt = QApplication.instance()
     assert isinstance(qt, QApplication)
     qt.commitDataRequest.connect(shell.leave_soon)
+    await asyncio.sleep(0)  # what was pressed meanwhile comes before everything that is to be opened
     if door is not None:
         door.answers = {
             RAISE: shell.bring_to_front,
