@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton, QVBoxLayout
 
-from companion.gui.keys import key_name, key_named, talks_everywhere
+from companion.gui.keys import HARMLESS, TAKES_KEYS, key_name, key_named, talks_everywhere
 from companion.gui.labels import label, text_label
 from companion.gui.positions import alive
 from companion.gui.settings.chips import FlowLayout
@@ -41,12 +41,22 @@ class KeyButton(QPushButton):
         self._stop()
 
     def _wait(self) -> None:
-        self.is_waiting = True
+        self._wait_for_key(True)
         self.setText(tr("Press a key …"))
 
+    def _wait_for_key(self, is_waiting: bool) -> None:
+        self.is_waiting = is_waiting
+        self.setProperty(TAKES_KEYS, is_waiting)
+
     def _stop(self) -> None:
-        self.is_waiting = False
+        self._wait_for_key(False)
         self.setText(key_name(key_named(self._key)))
+
+    def event(self, event: QEvent) -> bool:
+        if self.is_waiting and event.type() is QEvent.Type.ShortcutOverride:
+            event.accept()  # a key that is being chosen does nothing else
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self.is_waiting:
@@ -55,10 +65,14 @@ class KeyButton(QPushButton):
         key = Qt.Key(event.key())
         if key in _MODIFIERS:
             return
+        held = event.modifiers() & ~HARMLESS
+        owner = owner_of(held.value | alive(key))
+        if held and not owner:
+            return  # it talks alone
         self._stop()
         if key is Qt.Key.Key_Escape:
             return
-        if owner := owner_of(alive(key)):
+        if owner:
             self.refused.emit(tr("{owner}. Please choose another key.", owner=owner))
         else:
             self.taken.emit(QKeySequence(alive(key)).toString(QKeySequence.SequenceFormat.PortableText))
