@@ -273,7 +273,7 @@ def test_a_key_that_is_being_chosen_does_nothing_else(
     window: Window, host: StagedHost, keys: str, kept: str, refused: str
 ) -> None:
     window.keys.start()
-    button = KeyButton()
+    button = KeyButton("Talk key")
     button.setParent(window)
     button.show()
     button.setFocus()
@@ -284,5 +284,6 @@ def test_a_key_that_is_being_chosen_does_nothing_else(
     assert host.pressed == []
     assert window.shows_talk
     assert window.isVisible()
+    assert button.accessibleName().startswith("Talk key: ")
     assert (taken.at(0)[0] if taken.count() else "") == kept
     assert refused in (said.at(0)[0] if said.count() else "")
