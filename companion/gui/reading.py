@@ -10,7 +10,9 @@ from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import (
     QFocusEvent,
     QImage,
+    QInputDevice,
     QKeyEvent,
+    QMouseEvent,
     QPaintEvent,
     QResizeEvent,
     QTextCursor,
@@ -23,6 +25,7 @@ from companion.gui.behind import paint_edges, paint_lines, paint_panels
 from companion.gui.copied import copied
 from companion.gui.keys import NOW_KEY, key_name
 from companion.gui.theme import COLUMN_PX, Look
+from companion.gui.touch import scroll_by_touch
 from companion.language import tr
 
 _EDGE_PX = 28
@@ -69,6 +72,7 @@ class ReadingPage(QTextBrowser):
         self.setAccessibleDescription(tr("What you and the companion said"))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll_by_touch(self)
         self.bar = QScrollBar(Qt.Orientation.Vertical, self)
         self.bar.setAccessibleName(tr("Scroll the reflection"))
         self.bar.hide()
@@ -99,6 +103,12 @@ class ReadingPage(QTextBrowser):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.settle()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.device().type() is QInputDevice.DeviceType.TouchScreen:
+            event.accept()  # a finger moves the page and selects nothing
+        else:
+            super().mouseMoveEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_panels(self, self._look, _INNER_PX)

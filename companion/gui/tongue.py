@@ -30,5 +30,9 @@ def speak(qt: QApplication, chosen: str) -> None:
         return
     words = QTranslator(qt)
     words.setObjectName(_OWN)
-    if words.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-        qt.installTranslator(words)
+    if not words.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        from companion.gui.qt_words import QtWords
+
+        words = QtWords(qt)
+        words.setObjectName(_OWN)
+    qt.installTranslator(words)

@@ -20,8 +20,11 @@ import tempfile
 import time
 from contextlib import ExitStack
 
+from companion.app import roles, shown_roles
 from companion.journal.store import open_journal
+from companion.kinds import TURN_ROLES
 from companion.paths import Home, find_home
+from companion.settings import load_settings, read_before
 
 WATCH = """
 import os, sys, time
@@ -99,13 +102,18 @@ def _told(line: str, began_s: float) -> tuple[tuple[float, ...], str]:
 
 
 async def settle_in(home: Home) -> None:
-    """Somebody has chosen and said something here before."""
+    """Somebody has chosen and said something here before, and closed the window."""
     home.state.mkdir(parents=True)
     (home.state / "welcome.json").write_text('{"is_over": true}')
     home.config.mkdir(parents=True)
     home.settings.write_text(
         "practice:\n  current: evening-review\nproviders:\n  llm:\n    active: ollama\n    ollama:\n"
         "      model: llama3.2\nappearance:\n  font_scale: 1.1\ntalk:\n  language: de\n"
+    )
+    settings = load_settings(home).settings
+    read_before.keep(home.settings, home.state / read_before.READ_BEFORE)
+    shown_roles.keep(
+        home.state / "roles.json", settings, [roles.in_use(settings, each) for each in TURN_ROLES]
     )
     journal = await open_journal(home, passphrase="four unrelated words here")
     session = await journal.begin_session("open-reflection")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from companion.app import Companion
@@ -21,7 +20,6 @@ async def until(holds: Callable[[], object]) -> None:
 
     def is_shown() -> object:
         QApplication.processEvents()
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         return holds()
 
     await waiting.until(is_shown)

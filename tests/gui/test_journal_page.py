@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QEvent, QModelIndex, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -18,8 +19,10 @@ from companion.errors import CompanionError, Kind
 from companion.events import BackupsLooked, JournalOpened, LocalTimeChanged
 from companion.flow import TurnRecord
 from companion.gui.journal import JournalPage
+from companion.gui.journal.editor import Editor
 from companion.gui.journal.list import SESSION
 from companion.gui.staged import EVENING, StagedHost, journal
+from companion.gui.theme import Look
 from companion.gui.window import Window
 from companion.kinds import ReplyState
 from companion.records import Hit, KeptSound, Selection, SoundSide
@@ -611,3 +614,15 @@ async def test_the_editor_never_scrolls_sideways_however_large_the_text(
     for end in (page.editor.after.low, page.editor.after.high):
         widest = max(end.fontMetrics().horizontalAdvance(word) for word in end.text().split())
         assert end.width() >= widest
+
+
+def test_an_editor_that_goes_leaves_nothing(qtbot: QtBot) -> None:
+    look = Look()
+    before = set(QApplication.allWidgets())
+    for _ in range(3):
+        editor = Editor(look)
+        editor.deleteLater()
+        del editor
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert set(QApplication.allWidgets()) - before == set()

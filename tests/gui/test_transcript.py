@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QFontMetricsF, QTextDocument, QTextFormat
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from companion import days
@@ -585,6 +586,20 @@ def test_another_look_keeps_in_view_what_sounds_or_what_is_read(script: Script) 
         script._look.choose_captions(are_large=is_large)
         assert abs(script.cursorForPosition(QPoint(0, 0)).position() - before) < 90, "within a line"
         assert script.jump.isVisible()
+
+
+def test_a_finger_scrolls_the_page_and_selects_nothing(qtbot: QtBot, script: Script) -> None:
+    script.show_turns([record("word " * 60) for _ in range(20)])
+    qtbot.wait(1)
+    bar, view, finger = script.verticalScrollBar(), script.viewport(), QTest.createTouchDevice()
+    QTest.touchEvent(view, finger).press(0, QPoint(300, 100), view).commit()
+    for y in range(120, 300, 20):
+        QTest.touchEvent(view, finger).move(0, QPoint(300, y), view).commit()
+        qtbot.wait(12)
+    QTest.touchEvent(view, finger).release(0, QPoint(300, 290), view).commit()
+    qtbot.waitUntil(lambda: bar.value() < bar.maximum())
+    assert script.jump.isVisible()
+    assert not script.textCursor().hasSelection()
 
 
 def test_at_the_end_of_an_answer_that_is_over_nothing_leads_back(script: Script) -> None:

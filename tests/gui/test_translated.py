@@ -46,6 +46,7 @@ ROOT = Path(__file__).parents[2]
 _KEYS = re.compile(r"^(Ctrl|Shift|Alt|Esc|Del|Space|F\d)\b|^https?://")
 
 
+@pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)  # of this screen that is none
 def test_every_text_of_every_page_went_through_the_catalogue(
     qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +139,23 @@ def test_dates_numbers_and_what_qt_says_itself_follow_and_come_back(qapp: QAppli
         speak(qapp, ENGLISH)
     assert (language(), says()) == (ENGLISH, before[1])
     assert QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
+
+
+def test_the_menu_of_a_text_field_speaks_hindi_though_qt_does_not(qtbot: QtBot, qapp: QApplication) -> None:
+    field = QLineEdit()
+    qtbot.addWidget(field)
+    speak(qapp, "hi")
+    try:
+        said = [action.text().partition("\t")[0] for action in field.createStandardContextMenu().actions()]
+        assert "कॉपी करें" in said
+        assert not [text for text in said if re.search("[A-Za-z]{2,}", text)]
+        assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "रहने दें"
+        assert QCoreApplication.translate("QLineEdit", "Elsewhere") == "Elsewhere"
+    finally:
+        speak(qapp, ENGLISH)
+    assert "&Copy" in [
+        action.text().partition("\t")[0] for action in field.createStandardContextMenu().actions()
+    ]
 
 
 def test_keys_are_written_as_the_keyboards_of_the_language_do(qapp: QApplication) -> None:

@@ -163,7 +163,7 @@ async def test_both_are_fetched_when_asked_while_one_goes_on(desk: Desk) -> None
     page = await desk.turn_to("sound")
     assert isinstance(page, EnginesPage)
     await desk.until(page.both.isVisible)
-    assert "From huggingface.co." in desk.said
+    assert "They come from huggingface.co." in desk.said
     await desk.tab_to("Fetch both · 211 MB")
     await desk.press(Qt.Key.Key_Space)
     await desk.until(lambda: "50 of 145 MB" in desk.said)

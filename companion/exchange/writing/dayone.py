@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from companion.entries import Entry
 from companion.exchange.writing.markdown import _mood, _quoted
+from companion.language import tr
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - counted in UTC
 _UUID = re.compile(r"dayone:([0-9A-Fa-f]{32})")
@@ -85,7 +86,7 @@ def _text(entry: Entry) -> str:
     for turn in entry.turns:
         parts += [turn.words, _quoted(turn.answer) if turn.answer else ""]
     if mood := _mood(entry):
-        parts.append(f"Mood: {mood}")
+        parts.append(tr("Mood: {mood}", mood=mood))
     text = "\n\n".join(filter(None, parts))
     return _PUNCTUATION.sub(
         r"\\\\", text

@@ -34,6 +34,7 @@ from companion.gui.insights.themes import ThemesPicture
 from companion.gui.labels import label
 from companion.gui.lines import LineButton
 from companion.gui.theme import Look
+from companion.gui.touch import scroll_by_touch
 from companion.insights.links import Links
 from companion.insights.memories import Memories
 from companion.insights.pictures import Figures, Returns
@@ -245,6 +246,7 @@ class InsightsPage(QWidget):
 
     def _cards_page(self) -> QWidget:
         area = QScrollArea()
+        scroll_by_touch(area)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)

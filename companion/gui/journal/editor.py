@@ -29,6 +29,7 @@ from companion.gui.labels import label
 from companion.gui.mood import MoodRow
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.theme import Look
+from companion.gui.touch import scroll_by_touch
 from companion.language import tr
 from companion.records import SessionRecord
 
@@ -88,11 +89,14 @@ class Editor(QWidget):
         """How it stood when it was opened."""
         self._fields: dict[int, tuple[str, _Words]] = {}
         self._area = QScrollArea()
+        scroll_by_touch(self._area)
         self._area.setWidgetResizable(True)
         self._area.setAccessibleName(tr("The reflection that is put right"))
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self.title, self.tags, self.people = QLineEdit(), QLineEdit(), QLineEdit()
-        self.before, self.after = MoodRow(look, tr("Before")), MoodRow(look, tr("After"))
+        self.before: MoodRow
+        self.after: MoodRow
+        """Made with each form."""
         self.save, self.cancel = QPushButton(tr("Save")), QPushButton(tr("Cancel"))
         self.save.setProperty("tone", "primary")
         self.save.clicked.connect(self._save)

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from companion.gui.clean import clean_text
 from companion.gui.journal.lines import day_of, minutes_of, mood_of, title_of, when_of
 from companion.gui.theme import Look
+from companion.gui.touch import scroll_by_touch
 from companion.language import tr
 from companion.records import Hit, SessionRecord
 
@@ -214,6 +215,7 @@ class ReflectionList(QListView):
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll_by_touch(self)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
 

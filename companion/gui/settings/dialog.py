@@ -31,6 +31,7 @@ from companion.gui.settings.finding import find
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage, find_pages
 from companion.gui.theme import Look
+from companion.gui.touch import scroll_by_touch
 from companion.language import mark, tr
 from companion.paths import write_atomically
 from companion.places import read_regular
@@ -288,6 +289,7 @@ def _framed(page: SettingsPage) -> QWidget:
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
     area = QScrollArea()
+    scroll_by_touch(area)
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(page)

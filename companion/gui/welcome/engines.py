@@ -15,17 +15,9 @@ from companion.gui.welcome.page import WelcomePage
 from companion.language import language, mark, tr
 from companion.providers.here.models.listing import ModelKind, usual
 
-_ABOUT = {
-    ModelKind.HEARING: (
-        mark("Hears"),
-        mark(
-            "Writes down what you say. Until it is here, hearing is rough and English only: 44 of 100 words are wrong."
-        ),
-    ),
-    ModelKind.VOICE: (
-        mark("Speaks"),
-        mark("Reads the answers to you, naturally. Until it is here, a plain voice does."),
-    ),
+_DOES = {
+    ModelKind.HEARING: mark("Writes down what you say. Without it: only English, 44 of 100 words wrong."),
+    ModelKind.VOICE: mark("Reads the answers to you, naturally. Without it: a plain voice."),
 }
 _NO_VOICE = mark("A plain voice reads the answers to you. There is no natural one in this language yet.")
 _LEAD = mark(
@@ -43,7 +35,7 @@ class EnginesPage(WelcomePage):
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
         self.lists: dict[ModelKind, ModelList] = {}
-        for kind in _ABOUT:
+        for kind in _DOES:
             self.column.addWidget(self._build(kind))
         self.both = QPushButton()
         self.both.clicked.connect(self._fetch_both)
@@ -64,20 +56,18 @@ class EnginesPage(WelcomePage):
             each.look()
 
     def _build(self, kind: ModelKind) -> QFrame:
-        role, sentence = _ABOUT[kind]
         box = QFrame()
         box.setProperty("card", "true")
         column = QVBoxLayout(box)
         column.setContentsMargins(18, 12, 18, 10)
         column.setSpacing(4)
-        column.addWidget(text_label(tr(role), "small"))
+        column.addWidget(text_label(tr(_DOES[kind] if self._can_be_had(kind) else _NO_VOICE), "small"))
         models = self.lists[kind] = ModelList(
             self, kind, lambda: self._in_use(kind), lambda _: None, self._changed, is_short=True
         )
         models.shown.connect(self._show)
         models.setVisible(self._can_be_had(kind))
         column.addWidget(models)
-        column.addWidget(text_label(tr(sentence if self._can_be_had(kind) else _NO_VOICE), "small"))
         return box
 
     @staticmethod
@@ -106,7 +96,7 @@ class EnginesPage(WelcomePage):
         is_all_here = all(self._in_use(kind) for kind in self.lists if self._can_be_had(kind))
         self.lead_label.setText(tr(_ALL_HERE) if is_all_here else tr(_LEAD))
         homes = {urlsplit(row.model.homes[0]).hostname or "" for row in missing if row.model.homes}
-        self.hint = tr("From {homes}.", homes=", ".join(sorted(homes))) if homes else ""
+        self.hint = tr("They come from {homes}.", homes=", ".join(sorted(homes))) if homes else ""
         self.hint_changed.emit()
 
     def _fetch_both(self) -> None:
