@@ -55,8 +55,7 @@ class ReadingPage(QTextBrowser):
         self._moves = False
         """It is not the person who scrolls."""
         self.seen = 0, 0
-        """The letter that is uppermost since the person scrolled last, and how far below the edge: known before another size
-        of the text or of the window moves all."""
+        """Since the person scrolled: the letter that is uppermost, and how far below the edge. Another size moves all."""
         self._set_up()
 
     def _set_up(self) -> None:
