@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -166,10 +166,11 @@ class Pages(QStackedWidget):
 
     def escape(self) -> bool:
         """Leaves what is open on the page that is shown; False: nothing is."""
-        if "help" in self.__dict__ and self.currentWidget() is self.help and self.help.search.text():
-            self.help.search.clear()
-            return True
-        return "journal" in self.__dict__ and self.currentWidget() is self.journal and self.journal.escape()
+        for name in ("journal", "practices", "help"):
+            page: Any = self.__dict__.get(name)
+            if page is not None and page is self.currentWidget():
+                return bool(page.escape())
+        return False
 
     def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")
