@@ -543,14 +543,13 @@ def _spec(name: str) -> Spec:
         return Spec(name=name, display_name=name, roles=frozenset())
 
 
-def environment_keys(environ: Mapping[str, str] | None = None) -> dict[str, EnvironmentKey]:
+def environment_keys() -> dict[str, EnvironmentKey]:
     """Keys that the environment holds, each bound to its vendor's own address."""
-    environ = os.environ if environ is None else environ
     found = {}
     for spec in registry.specs():
-        address = environ.get(spec.address_env, "").strip() or spec.base_url
+        address = os.environ.get(spec.address_env, "").strip() or spec.base_url
         for variable in key_variables(spec):
-            if value := environ.get(variable, "").strip():
+            if value := os.environ.get(variable, "").strip():
                 found[spec.name] = EnvironmentKey(
                     secret=Secret(value), origin=origin(address), variable=variable
                 )

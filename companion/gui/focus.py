@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_AROUND_PX = 50
+"""What is seen above and below a control that gets the focus."""
 
 
 def reading_order(root: QWidget) -> list[QWidget]:
@@ -62,8 +65,20 @@ def show(widget: QWidget) -> None:
     around = widget.parentWidget()
     while around is not None:
         if isinstance(around, QScrollArea):
-            around.ensureWidgetVisible(widget)
+            _show_in(around, widget)
         around = around.parentWidget()
+
+
+def _show_in(area: QScrollArea, widget: QWidget) -> None:
+    """All of it, where there is room: Qt is content with the chosen line of a list."""
+    inside = area.widget()
+    if inside is None or widget.height() > area.viewport().height():
+        area.ensureWidgetVisible(widget)
+        return
+    place = QRect(widget.mapTo(inside, QPoint(0, 0)), widget.size())
+    margin = min(_AROUND_PX, (area.viewport().height() - place.height()) // 2)
+    area.ensureVisible(place.right(), place.bottom(), 0, margin)
+    area.ensureVisible(place.left(), place.top(), 0, margin)
 
 
 def _controls(widget: QWidget, *, is_root: bool = False) -> Iterator[QWidget]:

@@ -51,6 +51,10 @@ FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
 
 
+LET_IN_S = 0.005
+"""So long the loop does nothing but what the person has pressed meanwhile; then everything is opened."""
+
+
 def has_display() -> bool:
     """Whether a window can open, as far as the environment tells."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
@@ -188,7 +192,7 @@ async def _live(
     qt = QApplication.instance()
     assert isinstance(qt, QApplication)
     qt.commitDataRequest.connect(shell.leave_soon)
-    await asyncio.sleep(0)  # what was pressed meanwhile comes before everything that is to be opened
+    await asyncio.sleep(LET_IN_S)
     if door is not None:
         door.answers = {
             RAISE: shell.bring_to_front,

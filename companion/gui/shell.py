@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 
 from companion.errors import Action, CompanionError, Kind
 from companion.events import Event, JournalOpened, Note, SettingsChanged, SpareKeyOffered, Trouble, UserSaid
@@ -303,7 +304,13 @@ class Shell:
         """A dialog shows whether the microphone is open, and hands-free mode does not listen while it is in front."""
         self._show_microphone(dialog)
         bind(dialog, {"close": dialog.close})
+        dialog.finished.connect(self._take_back_focus)
         self._front.add(dialog)
+
+    def _take_back_focus(self) -> None:
+        """Where nothing else gives the keys to the next window, as without a window manager."""
+        if QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive:
+            self.window.activateWindow()
 
     def _show_microphone(self, dialog: QDialog) -> None:
         SignOn(self.window.microphone, self.window.look, dialog)

@@ -131,6 +131,7 @@ class TalkPage(QWidget):
         script.setGeometry(self.welcome.geometry())
         script.stackUnder(self.area)
         script.jump.setParent(self)
+        self._place_jump(script)
         return script
 
     @cached_property
@@ -341,14 +342,19 @@ class TalkPage(QWidget):
         self.area.setGeometry(0, top, wide, area)
         self.area.raise_()
         if self.has_script:
-            column = min(self._look.px(COLUMN_PX), wide - 2 * self._look.px(28))
-            left, jump = (wide - column) // 2, self.script.jump.sizeHint().width()
-            self.script.place_jump(left + (jump if self.isRightToLeft() else column), top + self.area.centre)
+            self._place_jump(self.script)
         if self._has_closing:
             self.closing.raise_()
         if self._has_earlier:
             self.earlier.raise_()
         self._fit_opening()
+
+    def _place_jump(self, script: Script) -> None:
+        """Beside the button, at the edge of the column."""
+        column = min(self._look.px(COLUMN_PX), self.width() - 2 * self._look.px(28))
+        left, jump = (self.width() - column) // 2, script.jump.sizeHint().width()
+        right = left + (jump if self.isRightToLeft() else column)
+        script.place_jump(right, self.area.y() + self.area.centre)
 
     def _fit_opening(self) -> None:
         """The largest title in which the whole question has room; in a very low window the explanation gives way."""

@@ -54,14 +54,14 @@ def found_in(marked: str, text: str) -> list[Span]:
     return spans if at == len(text) else []
 
 
-def excerpt(text: str, spans: Sequence[Span], longest: int = EXCERPT) -> tuple[str, list[Span], int]:
+def excerpt(text: str, spans: Sequence[Span]) -> tuple[str, list[Span], int]:
     """The piece of a text that shows most of `spans`: its words in one line, where they stand in it, where it begins."""
-    begin, end = _window(text, spans, longest)
-    while begin > 0 and not text[begin - 1].isspace() and begin > end - longest - 30:
+    begin, end = _window(text, spans)
+    while begin > 0 and not text[begin - 1].isspace() and begin > end - EXCERPT - 30:
         begin -= 1
     if end < len(text) and not text[end].isspace():
         space = text.rfind(" ", begin, end)
-        end = space if space > begin + longest // 2 else end
+        end = space if space > begin + EXCERPT // 2 else end
     before, after = ("\u2026" if begin > 0 else ""), ("\u2026" if end < len(text) else "")
     line = re.sub(r"\s", " ", text[begin:end])
     moved = [
@@ -72,14 +72,14 @@ def excerpt(text: str, spans: Sequence[Span], longest: int = EXCERPT) -> tuple[s
     return f"{before}{line}{after}", moved, begin
 
 
-def _window(text: str, spans: Sequence[Span], longest: int) -> Span:
-    if len(text) <= longest or not spans:
-        return 0, min(len(text), longest)
+def _window(text: str, spans: Sequence[Span]) -> Span:
+    if len(text) <= EXCERPT or not spans:
+        return 0, min(len(text), EXCERPT)
     best = max(
-        spans, key=lambda span: sum(span[0] <= other[0] < span[0] + longest * 3 // 4 for other in spans)
+        spans, key=lambda span: sum(span[0] <= other[0] < span[0] + EXCERPT * 3 // 4 for other in spans)
     )
-    begin = max(0, min(best[0] - longest // 5, len(text) - longest))
-    return begin, min(len(text), begin + longest)
+    begin = max(0, min(best[0] - EXCERPT // 5, len(text) - EXCERPT))
+    return begin, min(len(text), begin + EXCERPT)
 
 
 def _trimmed(text: str, span: Span) -> Span:

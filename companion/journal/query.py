@@ -61,15 +61,10 @@ class Query:
         """Text that is looked for letter by letter, because its script has no spaces; empty: none."""
         return self.text.strip('"\u201c\u201d ') if _UNSPACED.search(self.text) else ""
 
-    def match(self, words: Iterable[str], *, is_growing: bool = True, is_every: bool = False) -> str:
-        """The question in FTS5's language, of these of the words; empty: there is nothing to ask.
-
-        Args:
-            is_growing: the last word may be the beginning of one.
-            is_every: all of them, instead of any.
-        """
+    def match(self, words: Iterable[str], *, is_every: bool = False) -> str:
+        """The question in FTS5's language, of these of the words; `is_every`: all of them. Empty: nothing to ask."""
         found = [f'"{word}"' for word in words]
-        if is_growing and self.beginning:
+        if self.beginning:
             found.append(f'"{self.beginning}"*')
         parts = [f'"{" ".join(_WORD.findall(text))}"' for text in self.exact]
         if found:

@@ -113,14 +113,10 @@ class ModelEntry:
         flags = {name: ability in self.abilities for name, ability in _ABILITIES.items()}
         return ModelCapabilities(max_tokens=self.max_output, **flags)
 
-    def takes(self, parameter: str) -> bool:
-        """Whether the model takes this field of `ChatRequest`."""
-        return parameter not in self.refuses
-
     @property
     def temperature(self) -> bool:
         """Whether the model takes this parameter."""
-        return self.takes("temperature")
+        return "temperature" not in self.refuses
 
     def is_retired(self, today: datetime.date | None = None) -> bool:
         return self.retires is not None and (today or _today()) >= self.retires

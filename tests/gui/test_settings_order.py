@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -15,10 +16,12 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSpinBox,
+    QWidget,
 )
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
+from companion.gui.focus import reading_order, step
 from companion.gui.settings.dialog import SettingsDialog
 from companion.gui.settings.form import FieldRow
 from companion.gui.settings.page import find_pages
@@ -77,6 +80,60 @@ async def _look_through_the_pages() -> None:
                 if button.isVisible():
                     right = button.mapTo(page, button.rect().topRight()).x()
                     assert right <= page.width(), f"{button.text()} is cut on {info.title}"
+
+
+async def test_no_page_opens_a_window_of_its_own_while_it_is_made(
+    host: StagedHost, qapp: QApplication
+) -> None:
+    class Windows(QObject):
+        seen: ClassVar[list[str]] = []
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() is QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+                self.seen.append(type(watched).__name__)
+            return False
+
+    host.parts.absent = {"mind", "piper", "whisper"}
+    watch = Windows()
+    qapp.installEventFilter(watch)
+    async with shown(host) as dialog:
+        for info in find_pages():
+            dialog.show_page(info.name)
+            await settle()
+    qapp.removeEventFilter(watch)
+    assert watch.seen == ["SettingsDialog"]
+
+
+@pytest.mark.parametrize("name", ["thinking", "voice", "talking"])
+async def test_the_keyboard_reaches_every_control_in_view_and_with_a_ring(
+    qapp: QApplication, name: str
+) -> None:
+    host = StagedHost()
+    host.parts.absent = {"mind", "piper"}
+    host.settings = changed(host.settings, {"talk.tap_ms": 400})
+    async with shown(host, font_scale=2.0) as dialog:
+        dialog.resize(dialog.minimumSize())
+        dialog.show_page(name)
+        await settle()
+        page = dialog.page
+        assert page is not None
+        seen = page.parentWidget()
+        assert seen is not None
+        controls = [each for each in reading_order(dialog) if page.isAncestorOf(each)]
+        assert len(controls) > 4
+        dialog.activateWindow()
+        dialog.list.setFocus()
+        for control in controls:
+            step(dialog, forward=True)
+            assert dialog.focusWidget() is control
+            place = QRect(control.mapTo(seen, QPoint()), control.size())
+            said = f"{control.accessibleName()} {place.getRect()}"
+            assert seen.rect().contains(place) or place.height() > seen.height(), f"{said} is out of view"
+            around = QRect(control.mapTo(dialog, QPoint()), control.size()).adjusted(-6, -6, 6, 6)
+            ringed = dialog.grab(around).toImage()
+            dialog.list.setFocus()
+            assert dialog.grab(around).toImage() != ringed, f"{said} has no ring"
+            control.setFocus()
 
 
 async def test_what_is_ready_comes_first_and_what_is_not_here_is_a_line_below(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
@@ -14,7 +12,9 @@ from companion.gui.settings.finding import find
 from companion.gui.settings.page import find_pages
 from companion.gui.tongue import speak
 from companion.language import ENGLISH
-from tests.gui.settings_host import StagedHost, settle, shown
+from tests.gui.settings_host import StagedHost, dialog, host, settle
+
+__all__ = ["dialog", "host"]
 
 BUDGET, MICROPHONE, VOLUME = (
     "thinking reply.monthly_budget_usd",
@@ -113,17 +113,6 @@ MEANT = {
         REGION: "देश, हेल्पलाइन",
     },
 }
-
-
-@pytest.fixture
-def host() -> StagedHost:
-    return StagedHost()
-
-
-@pytest.fixture
-async def dialog(host: StagedHost, qapp: QApplication) -> AsyncIterator[SettingsDialog]:
-    async with shown(host) as dialog:
-        yield dialog
 
 
 @pytest.mark.parametrize("language", MEANT)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from companion.app import Companion
 from companion.events import Event, Phase, PhaseChanged, TurnFinished
+from companion.gui import shell as shells
 from companion.gui.microphone import MicrophoneSign
 from companion.gui.shell import Shell
 from companion.paths import Home
@@ -178,3 +180,23 @@ async def test_an_edit_that_is_open_is_kept_when_the_program_ends(start: Start) 
         await put_right(shell, app)
         await shell.keep_written()
         assert [each.title for each in await app.journal_desk.page()] == ["At the weir"]
+
+
+async def test_a_dialog_that_closes_gives_the_keys_back(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This screen, unlike one without a window manager, has no active program as soon as a window is hidden."""
+
+    class Active(QGuiApplication):
+        @staticmethod
+        def applicationState() -> Qt.ApplicationState:
+            return Qt.ApplicationState.ApplicationActive
+
+    monkeypatch.setattr(shells, "QGuiApplication", Active)
+    async with start() as (shell, _):
+        asked: list[bool] = []
+        monkeypatch.setattr(shell.window, "activateWindow", lambda: asked.append(True))
+        shell.open_settings()
+        assert shell.settings is not None
+        shell.settings.close()
+        await until(lambda: asked == [True])

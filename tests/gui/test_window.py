@@ -656,6 +656,7 @@ def test_the_script_is_paged_from_the_field_and_one_key_leads_back(
         below = window.page.area.button.geometry().translated(window.page.area.pos())
         assert not script.jump.geometry().intersects(script.geometry())
         assert not script.jump.geometry().intersects(below)
+        assert window.page.rect().contains(script.jump.geometry())
         qtbot.keyClick(widget, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
         assert bar.value() == bar.maximum()
         assert script.jump.isHidden()

@@ -57,7 +57,7 @@ def test_what_it_says_of_a_model_is_what_the_vendor_says(catalogue: Catalogue) -
     assert (haiku.provider, haiku.label, haiku.role) == ("anthropic", "Claude Haiku 5.5", Role.THINKS)
     assert (haiku.context_window, haiku.max_output) == (1_000_000, 128_000)
     assert (haiku.price_in, haiku.price_cached, haiku.price_out) == (0.1, 0.01, 0.5)
-    assert not haiku.takes("temperature")
+    assert not haiku.temperature
     assert {"streaming", "vision", "tools", "reasoning"} <= haiku.abilities
     speech = catalogue.find("gpt-4o-mini-tts")
     assert speech is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from companion.providers.here.builtin import VOICES
 from companion.providers.here.guide.wording import load_wordings
 from companion.providers.here.models.listing import ModelKind, usual
 from companion.providers.here.spoken import language_of, voice_for
+from companion.providers.here.whisper import WhisperProvider
 
 
 @pytest.fixture(params=["de", "hi"])
@@ -54,6 +56,12 @@ def test_a_word_that_does_not_tell_is_read_as_the_sentence_before_it_or_as_the_w
     assert language_of("Hm.") == interface
     assert language_of("Hm.", "fr") == "fr"
     assert language_of("What would you like to talk about?") == "en"
+
+
+def test_whisper_takes_an_unclear_first_word_to_be_in_the_language_of_the_window(
+    interface: str, tmp_path: Path
+) -> None:
+    assert WhisperProvider(models_dir=tmp_path)._usual_language == interface
 
 
 def test_the_voice_that_is_fetched_reads_the_language_of_the_window(interface: str) -> None:

@@ -184,8 +184,8 @@ class ModelList(QWidget):
         self._column.setSpacing(0)
         column.addLayout(self._column)
         self._foot = QWidget()
-        self._foot.setVisible(not is_short)
         column.addWidget(self._foot)
+        self._foot.setVisible(not is_short)  # with a parent: alone it would be a window for a moment
         foot = FlowLayout(self._foot)
         self.more, self.file, self.folder = (
             QPushButton(tr("Show all")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from companion.kinds import VoiceInfo
-from companion.language import NAMES, language
+from companion.language import ENGLISH, NAMES, language
 from companion.providers.here.guide.lexicon import load_languages
 
 _COMMON = """
@@ -32,7 +32,12 @@ def language_of(text: str, before: str = "") -> str:
     best, second = sorted(counted, key=lambda code: -counted[code])[:2]
     if counted[best] > counted[second]:
         return best
-    return before or (language() if language() in NAMES else "en")
+    return before or of_interface() or ENGLISH
+
+
+def of_interface() -> str:
+    """The language of the window, by its code; empty where that is English, as whoever speaks anything may have it."""
+    return language() if language() in NAMES and language() != ENGLISH else ""
 
 
 def voice_for(tag: str, voices: Sequence[VoiceInfo]) -> str:

@@ -27,6 +27,7 @@ from companion.providers.here.models import listing, measured
 from companion.providers.here.models.listing import ModelKind
 from companion.providers.here.models.store import ModelStore
 from companion.providers.here.process.engine_provider import EngineProvider
+from companion.providers.here.spoken import of_interface
 from companion.providers.provider import Policy, Spec
 from companion.providers.wire.languages import Language, for_whisper, heard_in_any_language
 
@@ -82,8 +83,8 @@ class WhisperProvider(EngineProvider):
     def __init__(self, *, models_dir: Path | str = "", **rest: Any) -> None:
         super().__init__(**rest)
         self.store = ModelStore(models_dir or None)
-        self._usual_language = ""
-        """That of the last take in which it was certain; a short "yes" is taken to be in it, too."""
+        self._usual_language = of_interface()
+        """Of the last take in which it was certain, before it the window's; a short "yes" is taken to be in it, too."""
 
     def transcribe(self, request: HearRequest) -> AsyncGenerator[Transcript, None]:
         """Words while the take is fed. Without a language in the request it is found out, and told in the transcript.

@@ -305,13 +305,13 @@ def ending_pause_s(length_s: float) -> float:
     return PAUSES[-1][1]
 
 
-def softest_place(pcm: bytes | bytearray, among_s: float = 6.0, width_s: float = 0.2) -> int:
+def softest_place(pcm: bytes | bytearray, among_s: float = 6.0) -> int:
     """Where in the last seconds it is most quiet, in bytes."""
     import numpy as np
 
     first = max(0, len(pcm) // 2 - int(among_s * CAPTURE_RATE_HZ))  # of the samples
     samples = np.frombuffer(bytes(pcm), "<i2")[first:].astype(np.float64)
-    width = int(width_s * CAPTURE_RATE_HZ)
+    width = CAPTURE_RATE_HZ // 5
     if samples.size <= width:
         return len(pcm)
     energy = np.convolve(samples * samples, np.ones(width), "valid")
