@@ -138,7 +138,7 @@ def run(
         gc.freeze()  # what the start has made stays: no later collection looks through it
         gc.enable()
     try:
-        for trouble in (crashes and crashes.trouble, unread):
+        for trouble in (crashes.trouble if crashes is not None else None, unread):
             if trouble is not None:
                 app.events.emit(Trouble(error=trouble))
         return _loop(qt, _live(app, shell, faults, then, door, shows=not begins_painted))
