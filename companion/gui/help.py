@@ -32,7 +32,7 @@ from companion.gui.reading import ReadingPage
 from companion.gui.search_field import SearchField
 from companion.gui.shortcuts import listed
 from companion.gui.theme import READING_LINE, Look, families
-from companion.language import tr, trc, trn
+from companion.language import mark, tr, trc, trn
 from companion.paths import resources
 
 _LIST_PX = 268
@@ -56,6 +56,12 @@ _ABOUT_SETTINGS = {
     "servers": "own-servers",
 }
 """Topics about pages of the settings; the others are in one of their own."""
+_FOR_PROGRAMMERS = {
+    "library": mark("The library (in English)"),
+    "inside": mark("Inside (in English)"),
+    "promises": mark("What was measured (in English)"),
+}
+"""Titles of the pages that are written in English only."""
 _COMMANDS = re.compile(r"(^```$.*?^```$)", re.MULTILINE | re.DOTALL)
 """Lines that stay as they are."""
 
@@ -80,10 +86,18 @@ def topics() -> tuple[Topic, ...]:
 def _topics_in(code: str) -> tuple[Topic, ...]:
     folder = resources() / "help"
     translated = {path.name: path for path in folder.glob(f"{code}/*.md")}
-    paths = sorted(folder.glob("*.md"))
     return tuple(
-        _topic(path.stem, translated.get(path.name, path).read_text(encoding="utf-8")) for path in paths
+        _topic(path.stem, translated.get(path.name, path).read_text(encoding="utf-8"))
+        if path.name in translated or code == language.ENGLISH
+        else _in_english(_topic(path.stem, path.read_text(encoding="utf-8")))
+        for path in sorted(folder.glob("*.md"))
     )
+
+
+def _in_english(topic: Topic) -> Topic:
+    """A page for programmers, which nobody translated, under a title that everybody reads."""
+    title = tr(_FOR_PROGRAMMERS.get(topic.name, topic.title))
+    return Topic(topic.name, title, f"# {title}\n{topic.text.partition(chr(10))[2]}")
 
 
 def _topic(stem: str, text: str) -> Topic:
