@@ -136,6 +136,8 @@ class HelpPage(QWidget):
     def __init__(self, look: Look, talk_key: Callable[[], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look, self._talk_key = look, talk_key
+        self._read = ""
+        """The topic that stands there."""
         self.setProperty("page", "true")
         self.search = SearchField(look, tr("Search the help"))
         self.search.setPlaceholderText(tr("Search"))
@@ -202,9 +204,11 @@ class HelpPage(QWidget):
         table = "\n".join(f"| `{key}` | {does} |" for key, does in keys)
         head = f"| {trc('of the keyboard', 'Key')} | {tr('What it does')} |\n|---|---|"
         text = topic.text.replace("{keys}", f"{head}\n{table}").replace("{talk}", keys[0][0])
+        seen, self._read = self.text.seen if topic.name == self._read else (0, 0), topic.name
         self.text.document().setDefaultStyleSheet(self._sheet())
         self.text.setHtml(markdown.to_html(unwrapped(text)))
         self.text.settle()
+        self.text.see(*seen)
         self._mark()
 
     def _look_for(self, words: str) -> None:
