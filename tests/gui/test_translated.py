@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -30,12 +31,13 @@ from companion.events import PracticeChanged, Trouble
 from companion.gui import screenshots
 from companion.gui.cards import Cards
 from companion.gui.care import lines_of
+from companion.gui.help import topics
 from companion.gui.host import WindowHost
 from companion.gui.labels import ReadingLabel
 from companion.gui.notices import Notice, NoticeBar
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
-from companion.gui.tongue import speak
+from companion.gui.tongue import speak, speak_readably
 from companion.gui.topbar import TopBar
 from companion.kinds import Role
 from companion.language import ENGLISH, PSEUDO, Pseudo, language, use
@@ -198,6 +200,22 @@ def test_a_translated_page_of_the_help_names_what_the_window_shows(page: Path) -
     assert not unknown
 
 
+def test_the_list_of_the_help_is_in_the_language_of_the_window_also_where_a_page_is_not(
+    qapp: QApplication,
+) -> None:
+    speak(qapp, ENGLISH)
+    english = {topic.title for topic in topics()}
+    for code in ("de", "hi"):
+        speak(qapp, code)
+        try:
+            titles = [topic.title for topic in topics()]
+        finally:
+            speak(qapp, ENGLISH)
+        assert not english & set(titles)
+        assert all(topic.text.startswith(f"# {topic.title}\n") for topic in topics())
+    assert {topic.title for topic in topics()} == english
+
+
 def _said_in(code: str) -> set[str]:
     return {said for entry in catalogue(code).values() for said in entry.translations}
 
@@ -252,6 +270,21 @@ def _texts(window: QWidget) -> Iterator[str]:
                     for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
                         if isinstance(text := model.index(row, column).data(role), str):
                             yield text
+
+
+@pytest.mark.parametrize(("fonts", "speaks"), [(["Noto Sans Devanagari"], "hi"), ([], "en")])
+def test_letters_that_no_font_has_are_not_shown_as_boxes(
+    fonts: list[str], speaks: str, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFontDatabase, "families", lambda _: fonts)
+    try:
+        told = speak_readably(qapp, "hi")
+        assert language() == speaks
+        assert (told is None) == (speaks == "hi")
+        if told is not None:
+            assert told.message == "No font of this computer has the letters of Hindi."
+    finally:
+        speak(qapp, ENGLISH)
 
 
 def _staged() -> str:
