@@ -166,11 +166,9 @@ class Pages(QStackedWidget):
 
     def escape(self) -> bool:
         """Leaves what is open on the page that is shown; False: nothing is."""
-        for name in ("journal", "practices", "help"):
-            page: Any = self.__dict__.get(name)
-            if page is not None and page is self.currentWidget():
-                return bool(page.escape())
-        return False
+        shown = self.currentWidget()
+        made: tuple[Any, ...] = tuple(self.__dict__.get(name) for name in ("journal", "practices", "help"))
+        return any(page is shown and page.escape() for page in made if page is not None)
 
     def open_day(self, day: date) -> None:
         self.page_wanted.emit("journal")
