@@ -148,7 +148,7 @@ class Pages(QStackedWidget):
 
     def refresh_shown(self) -> None:
         """Something in the journal has changed: a page that shows it reads it again."""
-        shown = self.currentWidget()
+        shown: Any = self.currentWidget()
         if "journal" in self.__dict__ and shown is self.journal:
             self.journal.refresh()
         if "insights" in self.__dict__ and shown is self.insights:
@@ -166,7 +166,7 @@ class Pages(QStackedWidget):
 
     def escape(self) -> bool:
         """Leaves what is open on the page that is shown; False: nothing is."""
-        shown = self.currentWidget()
+        shown: Any = self.currentWidget()
         made: tuple[Any, ...] = tuple(self.__dict__.get(name) for name in ("journal", "practices", "help"))
         return any(page is shown and page.escape() for page in made if page is not None)
 
