@@ -10,23 +10,22 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "companion"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+WORDS = (
+    "frozen",
+    "language",
+    "errors",
+    "media",
+    "kinds",
+    "calls",
+    "records",
+    "flow",
+    "jobs",
+    "events",
+    "ports",
+)  # each may import only those before it
+
 FLOOR = {
-    **dict.fromkeys(
-        (
-            "frozen",
-            "language",
-            "errors",
-            "media",
-            "kinds",
-            "calls",
-            "records",
-            "flow",
-            "jobs",
-            "events",
-            "ports",
-        ),
-        0,
-    ),
+    **dict.fromkeys(WORDS, 0),
     **dict.fromkeys(
         (
             "paths",
@@ -69,19 +68,6 @@ FLOOR = {
     "cli": 5,
     "__main__": 6,
 }
-WORDS = (
-    "frozen",
-    "language",
-    "errors",
-    "media",
-    "kinds",
-    "calls",
-    "records",
-    "flow",
-    "jobs",
-    "events",
-    "ports",
-)  # each may import only those before it
 
 HOMES = {
     "sounddevice": ("audio/devices.py",),

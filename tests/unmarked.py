@@ -47,6 +47,7 @@ MEANT = {
     "Space",
     "Companion",
     "a dialog is in front",
+    "takes keys",
     "the microphone is tested",
     "the welcome is shown",
     "Companion: {}",

@@ -32,7 +32,7 @@ from companion.gui.reading import ReadingPage
 from companion.gui.search_field import SearchField
 from companion.gui.shortcuts import listed
 from companion.gui.theme import READING_LINE, Look, families
-from companion.language import tr, trc, trn
+from companion.language import mark, tr, trc, trn
 from companion.paths import resources
 
 _LIST_PX = 268
@@ -56,6 +56,12 @@ _ABOUT_SETTINGS = {
     "servers": "own-servers",
 }
 """Topics about pages of the settings; the others are in one of their own."""
+_FOR_PROGRAMMERS = {
+    "library": mark("The library (in English)"),
+    "inside": mark("Inside (in English)"),
+    "promises": mark("What was measured (in English)"),
+}
+"""Titles of the pages that are written in English only."""
 _COMMANDS = re.compile(r"(^```$.*?^```$)", re.MULTILINE | re.DOTALL)
 """Lines that stay as they are."""
 
@@ -80,10 +86,18 @@ def topics() -> tuple[Topic, ...]:
 def _topics_in(code: str) -> tuple[Topic, ...]:
     folder = resources() / "help"
     translated = {path.name: path for path in folder.glob(f"{code}/*.md")}
-    paths = sorted(folder.glob("*.md"))
     return tuple(
-        _topic(path.stem, translated.get(path.name, path).read_text(encoding="utf-8")) for path in paths
+        _topic(path.stem, translated.get(path.name, path).read_text(encoding="utf-8"))
+        if path.name in translated or code == language.ENGLISH
+        else _in_english(_topic(path.stem, path.read_text(encoding="utf-8")))
+        for path in sorted(folder.glob("*.md"))
     )
+
+
+def _in_english(topic: Topic) -> Topic:
+    """A page for programmers, which nobody translated, under a title that everybody reads."""
+    title = tr(_FOR_PROGRAMMERS.get(topic.name, topic.title))
+    return Topic(topic.name, title, f"# {title}\n{topic.text.partition(chr(10))[2]}")
 
 
 def _topic(stem: str, text: str) -> Topic:
@@ -122,6 +136,8 @@ class HelpPage(QWidget):
     def __init__(self, look: Look, talk_key: Callable[[], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look, self._talk_key = look, talk_key
+        self._read = ""
+        """The topic that stands there."""
         self.setProperty("page", "true")
         self.search = SearchField(look, tr("Search the help"))
         self.search.setPlaceholderText(tr("Search"))
@@ -188,9 +204,11 @@ class HelpPage(QWidget):
         table = "\n".join(f"| `{key}` | {does} |" for key, does in keys)
         head = f"| {trc('of the keyboard', 'Key')} | {tr('What it does')} |\n|---|---|"
         text = topic.text.replace("{keys}", f"{head}\n{table}").replace("{talk}", keys[0][0])
+        seen, self._read = self.text.seen if topic.name == self._read else (0, 0), topic.name
         self.text.document().setDefaultStyleSheet(self._sheet())
         self.text.setHtml(markdown.to_html(unwrapped(text)))
         self.text.settle()
+        self.text.see(*seen)
         self._mark()
 
     def _look_for(self, words: str) -> None:

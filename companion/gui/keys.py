@@ -31,6 +31,8 @@ GO_ON_KEY = "Ctrl+G"
 _SPACE, _UNKNOWN = 0x20, 0x01FFFFFF
 _KEY_BITS = 0x01FFFFFF
 """Of a key with its modifiers: the key."""
+TAKES_KEYS = "takes keys"
+"""Property of what has the focus and takes whatever is pressed next: it does not talk."""
 HARMLESS = (
     Qt.KeyboardModifier.KeypadModifier
     | Qt.KeyboardModifier.ShiftModifier
@@ -177,12 +179,15 @@ class TalkKeys(QObject):
             self._number = number
         if event.modifiers() & ~HARMLESS or QApplication.activePopupWidget() is not None:
             return False
+        focus = QApplication.focusWidget()
+        if focus is not None and focus.property(TAKES_KEYS):
+            return False
         if key == self._everywhere:
             return True
         in_window = QApplication.activeWindow() in (self._window, None)
         if not (in_window and self._means(key, number) and self._may_talk()):
             return False
-        return not has_own_use(QApplication.focusWidget())
+        return not has_own_use(focus)
 
     def _means(self, key: int, number: int) -> bool:
         """Whether it is the talk key: by what it writes, or by where it lies when it writes another script."""

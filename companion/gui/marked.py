@@ -171,7 +171,9 @@ class Marked:
             shape.setIndent(made.depth)
         if made.quotes:
             shape.setProperty(QUOTED, made.quotes)
-            shape.setLeftMargin(shape.leftMargin() + px(STEP_PX) * made.quotes)
+            inset = px(STEP_PX) * made.quotes  # on both sides: which one it begins on is in its letters
+            shape.setLeftMargin(shape.leftMargin() + inset)
+            shape.setRightMargin(shape.rightMargin() + inset)
         if made.kind == "heading":
             shape.setHeadingLevel(made.level)
         if made.kind == "rule":

@@ -54,6 +54,8 @@ class ReadingPage(QTextBrowser):
         """What sounds now, or else the end, stays in view: until the person scrolls away from it."""
         self._moves = False
         """It is not the person who scrolls."""
+        self.seen = 0, 0
+        """Since the person scrolled: the letter that is uppermost, and how far below the edge. Another size moves all."""
         self._set_up()
 
     def _set_up(self) -> None:
@@ -103,6 +105,8 @@ class ReadingPage(QTextBrowser):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.settle()
+        if not self.follows:
+            self.see(*self.seen)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if event.device().type() is QInputDevice.DeviceType.TouchScreen:
@@ -189,6 +193,11 @@ class ReadingPage(QTextBrowser):
         self._moves = True
         own.setValue(own.value() + self.cursorRect(cursor).top() - offset)
         self._moves = False
+        self.seen = place, offset
+
+    def _note_seen(self) -> None:
+        top = self.cursorForPosition(QPoint(0, 0))
+        self.seen = top.position(), self.cursorRect(top).top()
 
     def _follow(self, end: int) -> None:
         own, place = self.verticalScrollBar(), end
@@ -243,5 +252,6 @@ class ReadingPage(QTextBrowser):
             now = self.now()
             is_in_view = now is None or now[0] >= value
             self.follows = self._from_below and is_at_end and is_in_view
+            self._note_seen()
             self._show_jump()
         self.bar.setValue(value)

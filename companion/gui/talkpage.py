@@ -131,6 +131,7 @@ class TalkPage(QWidget):
         script.setGeometry(self.welcome.geometry())
         script.stackUnder(self.area)
         script.jump.setParent(self)
+        self.setTabOrder(script, script.jump)
         self._place_jump(script)
         return script
 

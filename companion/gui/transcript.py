@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QTimer, QUrl, Signal
+from PySide6.QtCore import QTimer, QUrl, Signal
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QTextEdit, QWidget
 
@@ -314,9 +314,8 @@ class Script(ReadingPage):
 
         What sounds now is in view again, or else the words that were uppermost.
         """
-        top = self.cursorForPosition(QPoint(0, 0))
-        offset = self.cursorRect(top).top()
-        uppermost = top.position() - (self._setter.end if is_above_other else 0)
+        uppermost, offset = self.seen
+        uppermost -= self._setter.end if is_above_other else 0
         self.setUpdatesEnabled(False)
         self._sounding.find(None, "")  # for the moment it stands nowhere
         self._setter.begin_page()

@@ -13,7 +13,8 @@ medians and 95th percentiles in ms and ratios of the same run; asserts nothing a
     own     the client's parts of it: upload (release -> recording complete at the vendor), ask (transcript sent -> prompt
             complete there), cut (token that completes what is spoken first -> that text complete there), sound (first
             sound sent -> handed over)
-    cpu     milliseconds of processor time of a turn, all threads; only ours listens to the recording for speech
+    cpu     milliseconds of processor time of a turn, all threads; only ours keeps a journal, looks for danger and listens
+            to the recording for speech
     memory  kilobytes by which the process has grown per turn
 """
 

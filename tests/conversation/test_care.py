@@ -300,3 +300,14 @@ async def kept(desk: Desk) -> list[TurnRecord]:
     return [
         turn for session in await desk.journal.sessions() for turn in await desk.journal.turns(session.id)
     ]
+
+
+async def test_who_goes_on_at_once_is_shown_help_all_the_same(desk: Desk) -> None:
+    """The words are looked at whatever becomes of the answer, and are kept."""
+    assert desk.engine.submit(PLAIN)
+    desk.engine.cancel()
+    record = (await desk.until(TurnFinished)).record
+    assert desk.of(CareOffered)
+    assert record.user_text == PLAIN
+    assert record.id
+    assert not desk.prompts

@@ -626,3 +626,17 @@ def test_an_editor_that_goes_leaves_nothing(qtbot: QtBot) -> None:
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
     assert set(QApplication.allWidgets()) - before == set()
+
+
+async def test_large_letters_leave_the_reflection_more_room_than_the_list(
+    window: Window, page: JournalPage
+) -> None:
+    window.resize(1160, 780)
+    await settle()
+    usual = page.side.width()
+    assert usual == 310
+    window.look.choose(theme="light", font_scale=2.0, reduced_motion=True)
+    window.resize(900, 600)
+    await settle()
+    assert page.side.width() < 0.4 * page.width()
+    assert page.reader.width() > 1.5 * page.side.width()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from companion.events import Phase, PhaseChanged
 from companion.gui.keys import key_named
+from companion.gui.settings.pages.shortcuts import KeyButton
 from companion.gui.staged import StagedHost
 from companion.gui.window import Window
 
@@ -255,3 +257,33 @@ def test_what_asks_for_the_usual_size_is_found_by_its_place(qtbot: QtBot, window
         pressed = QKeyEvent(PRESS, CZECH_0[0], Qt.KeyboardModifier.ControlModifier, CZECH_0[1], 0, 0)
         QCoreApplication.sendEvent(window.page.area.button, pressed)
     assert size.args == [0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "refused"),
+    [
+        ("F9", "", "F9 talks already"),
+        ("F1", "", "open this help"),
+        ("Ctrl+Q", "", "end the program"),
+        ("Ctrl+F7", "", ""),
+        ("F7", "F7", ""),
+    ],
+)
+def test_a_key_that_is_being_chosen_does_nothing_else(
+    window: Window, host: StagedHost, keys: str, kept: str, refused: str
+) -> None:
+    window.keys.start()
+    button = KeyButton("Talk key")
+    button.setParent(window)
+    button.show()
+    button.setFocus()
+    button.click()
+    taken, said = QSignalSpy(button.taken), QSignalSpy(button.refused)
+    pressed = QKeySequence(keys)[0]
+    QTest.keyClick(button, pressed.key(), pressed.keyboardModifiers())
+    assert host.pressed == []
+    assert window.shows_talk
+    assert window.isVisible()
+    assert button.accessibleName().startswith("Talk key: ")
+    assert (taken.at(0)[0] if taken.count() else "") == kept
+    assert refused in (said.at(0)[0] if said.count() else "")

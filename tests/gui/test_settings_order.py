@@ -213,6 +213,10 @@ async def test_a_server_that_wants_a_key_is_there(
     page.choose("vllm")
     await settle()
     assert page.cards["vllm"].state == "wants a key"
+    assert page.notice.text == "vLLM needs a key first. Offline guide stays until then."
+    assert page.setup is not None
+    assert page.setup.key is not None
+    assert dialog.focusWidget() is page.setup.key.field
 
 
 async def test_every_changed_setting_has_its_way_back(

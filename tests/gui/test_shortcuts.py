@@ -6,7 +6,7 @@ import asyncio
 import re
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QWidget
@@ -15,10 +15,11 @@ from pytestqt.qtbot import QtBot
 from companion.events import DraftOffered
 from companion.gui.help import HelpDialog, HelpPage, topics, unwrapped
 from companion.gui.keys import key_named
+from companion.gui.reading import ReadingPage
 from companion.gui.settings.page import find_pages
 from companion.gui.shortcuts import ALWAYS, SHORTCUTS, listed, owner_of
 from companion.gui.staged import StagedHost, idle, speaking
-from companion.gui.theme import next_scale
+from companion.gui.theme import Look, next_scale
 from companion.gui.window import Window
 from companion.paths import resources
 
@@ -317,3 +318,41 @@ async def test_a_private_reflection_is_shown_on_every_page(
     await asyncio.sleep(0)
     assert host.pressed[-1] == ("private", False)
     assert not window.rail.private.isVisible()
+
+
+def uppermost(page: ReadingPage) -> str:
+    return page.cursorForPosition(QPoint(30, 12)).block().text()[:30]
+
+
+async def test_another_size_of_the_text_or_of_the_window_keeps_the_place_that_is_read(
+    window: Window, host: StagedHost
+) -> None:
+    idle(host)
+    for number in range(12):
+        host.say(f"Words number {number}. " * 20)
+        host.end(f"Answer number {number}. " * 40)
+    window.page.script.flush()
+    await settle()
+    window.show_page("help")
+    window.pages.help.show_topic("journal")
+    for shown, page in (("talk", window.page.script), ("help", window.pages.help.text)):
+        window.show_page(shown)
+        await settle()
+        bar = page.verticalScrollBar()
+        bar.setValue(bar.maximum() // 2)
+        before = uppermost(page)
+        for scale in (1.2, 2.0, 1.0):
+            window.look.choose(theme="light", font_scale=scale, reduced_motion=False)
+            await settle()
+        window.resize(820, 700)
+        await settle()
+        window.resize(1160, 780)
+        await settle()
+        assert uppermost(page) == before
+    Look().wear()
+
+
+async def settle() -> None:
+    for _ in range(6):
+        QApplication.processEvents()
+        await asyncio.sleep(0.005)

@@ -388,6 +388,15 @@ def test_the_columns_of_a_table_keep_to_their_sides_and_have_a_rule_below_each_r
     assert cell.bottomBorderBrush().color().name().upper() == LIGHT.line.upper()
 
 
+@pytest.mark.parametrize("words", ["So it goes", "\u0627\u0642\u062a\u0628\u0627\u0633"])
+def test_the_words_of_a_quote_stand_beside_its_line(script: Script, words: str) -> None:
+    script.show_turns([record(f"> {words}")])
+    found = script.document().find(words)
+    found.setPosition(found.selectionStart())
+    x, wide = script.cursorRect(found).center().x(), script.viewport().width()
+    assert min(x, wide - x) >= 20
+
+
 def test_a_heading_is_nearer_to_its_text_than_to_what_is_above(script: Script) -> None:
     script.show_turns([record("Above.\n\n## A heading\n\nIts text.")])
     above, heading, below = (

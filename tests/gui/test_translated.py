@@ -30,6 +30,7 @@ from companion.events import PracticeChanged, Trouble
 from companion.gui import screenshots
 from companion.gui.cards import Cards
 from companion.gui.care import lines_of
+from companion.gui.help import topics
 from companion.gui.host import WindowHost
 from companion.gui.labels import ReadingLabel
 from companion.gui.notices import Notice, NoticeBar
@@ -196,6 +197,22 @@ def test_a_translated_page_of_the_help_names_what_the_window_shows(page: Path) -
         name for name in menus if not any(each == name or each.startswith(f"{name}:") for each in said)
     ]
     assert not unknown
+
+
+def test_the_list_of_the_help_is_in_the_language_of_the_window_also_where_a_page_is_not(
+    qapp: QApplication,
+) -> None:
+    speak(qapp, ENGLISH)
+    english = {topic.title for topic in topics()}
+    for code in ("de", "hi"):
+        speak(qapp, code)
+        try:
+            titles = [topic.title for topic in topics()]
+        finally:
+            speak(qapp, ENGLISH)
+        assert not english & set(titles)
+        assert all(topic.text.startswith(f"# {topic.title}\n") for topic in topics())
+    assert {topic.title for topic in topics()} == english
 
 
 def _said_in(code: str) -> set[str]:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,12 +14,6 @@ from tests.whole.desk import Desk, RunningApp, desk
 
 pytestmark = pytest.mark.whole
 NO_SOUND = {"PULSE_SERVER": "unix:/nonexistent"}
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Desk]:
-    with desk() as own:
-        yield own
 
 
 def answered(place: Desk, app: RunningApp, text: str) -> dict[str, object]:

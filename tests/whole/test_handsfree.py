@@ -15,7 +15,7 @@ from companion.pcm import write_file
 from tests.audio import room
 from tests.audio.room import Wave, mix
 from tests.audio.signals import DATA, find, samples
-from tests.whole.desk import Desk, RunningApp, desk
+from tests.whole.desk import Desk, RunningApp
 from tests.whole.sound import Recorded
 from tests.whole.test_offline import AUSTEN, last_sound_s, likeness
 
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.whole
 FREE = "talk: {mode: free}\nsound: {cues: false}\n"
 LEAD_S = 0.3
 """Noise begins this long after a recording of it does, so that nothing of it is lost."""
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Desk]:
-    with desk() as own:
-        yield own
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from companion import days
-from tests.whole.desk import Desk, RunningApp, desk
+from tests.whole.desk import Desk, RunningApp
 from tests.whole.screen_reader import APP_ENV, ScreenReader, screen_reader
 
 pytestmark = pytest.mark.whole
@@ -28,12 +27,6 @@ VIOLIN, HERON, WALK = (
     "I walked home along the canal.",
 )
 SECRET = "marmalade"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Desk]:
-    with desk() as own:
-        yield own
 
 
 def journal(place: Desk, *arguments: str) -> Any:

@@ -6,7 +6,6 @@ import difflib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 
 from companion.flow import Audio
 from companion.pcm import Resampler, to_wav
-from tests.whole.desk import Desk, RunningApp, desk
+from tests.whole.desk import Desk, RunningApp
 from tests.whole.sound import Recorded
 
 pytestmark = pytest.mark.whole
@@ -28,12 +27,6 @@ UNRELATED = (
 )
 LOUD = 300
 """Above this sample value something sounds; the virtual speaker is digitally silent otherwise."""
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Desk]:
-    with desk() as own:
-        yield own
 
 
 @pytest.fixture(scope="module")

@@ -6,21 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.whole.desk import Desk, RunningApp, desk
+from tests.whole.desk import Desk, RunningApp
 
 pytestmark = pytest.mark.whole
 QUIET = {"COMPANION_SOUND__CUES": "false"}
 UNSENT = "what I did not send"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Desk]:
-    with desk() as own:
-        yield own
 
 
 def shape(place: Desk) -> tuple[int, ...]:

@@ -279,8 +279,11 @@ class _Painter(QStyledItemDelegate):
         font.setLetterSpacing(font.SpacingType.AbsoluteSpacing, 0.5)
         painter.setFont(font)
         painter.setPen(self._look.colour("faint"))
-        place = rect.adjusted(12, 0, -8, -6)
-        shown = QFontMetrics(font).elidedText(day.upper(), Qt.TextElideMode.ElideRight, place.width())
+        place, metrics = rect.adjusted(12, 0, -8, -6), QFontMetrics(font)
+        rest = day.partition(" ")[2]
+        if rest[:1].isdigit() and metrics.horizontalAdvance(day.upper()) > place.width():
+            day = rest  # the date matters more than its weekday
+        shown = metrics.elidedText(day.upper(), Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _paint_session(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, index: Index) -> None:

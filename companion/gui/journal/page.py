@@ -448,8 +448,8 @@ class JournalPage(QWidget):
         row = in_row(inside=page, spacing=0, margins=NONE)
         for side in (self.reader, self.editor, self.waiting):
             self._sides.addWidget(side)
-        row.addWidget(self.side)
-        row.addWidget(self._sides, 1)
+        row.addWidget(self.side, 39)  # per cent, where that is less than it may have
+        row.addWidget(self._sides, 61)
         return page
 
     def _dress(self) -> None:

@@ -17,7 +17,8 @@ from companion.gui.search_field import SearchField
 from companion.gui.theme import Look
 from companion.language import mark, tr
 
-_LIST_PX = 310
+_LIST_PX, _LEAST_PX = 310, 240
+"""Widest, at the usual size of the text, and narrowest."""
 _WORDS_MS, _MEANING_MS = 90, 350
 """Rest in typing after which words are looked for, and meaning."""
 _UNDO_MS = 20_000
@@ -167,5 +168,6 @@ class Side(QWidget):
         column.addWidget(self.said)
 
     def _dress(self) -> None:
-        self.setFixedWidth(self._look.px(_LIST_PX))
+        self.setMaximumWidth(self._look.px(_LIST_PX))
+        self.setMinimumWidth(_LEAST_PX)
         self._list.doItemsLayout()

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from companion.days import When, now
 from companion.errors import CompanionError
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import text_label
 from companion.gui.locked import PASSPHRASE_MAY_OPEN
 from companion.gui.passphrase import PassphraseForm
@@ -51,9 +52,7 @@ class BackupsSection(QWidget):
         self.make.clicked.connect(lambda: self._start(self._make()))
         self.look.clicked.connect(lambda: self._start(self._open(partial(self._look, self._path))))
         self.restore.clicked.connect(self._ask)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.synced)
+        column = in_column(self.synced, inside=self, margins=NONE)
         heading = text_label(tr("Backups"), "strong")
         heading.setContentsMargins(0, 10, 0, 0)
         column.addWidget(heading)
@@ -152,10 +151,12 @@ class BackupsSection(QWidget):
         self.words.opened.connect(self.asks.hide)
         self.open_it = QPushButton(tr("Open"))
         self.open_it.clicked.connect(self.words.try_it)
-        column = QVBoxLayout(self.asks)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(text_label(tr("Your passphrase opens this backup."), "hint"))
-        column.addWidget(self.words)
+        column = in_column(
+            text_label(tr("Your passphrase opens this backup."), "hint"),
+            self.words,
+            inside=self.asks,
+            margins=NONE,
+        )
         column.addWidget(self.open_it, 0, Qt.AlignmentFlag.AlignLeft)
         self.asks.hide()
         return self.asks

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QRadioButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QRadioButton, QSizePolicy, QWidget
 
+from companion.gui.boxes import in_column
 from companion.gui.labels import ReadingLabel, dress, label
 from companion.gui.settings.chips import FlowLayout
 from companion.language import tr
@@ -30,9 +31,7 @@ class ChoiceCard(QRadioButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(18, 13, 18, 14)
-        self._column.setSpacing(5)
+        self._column = in_column(inside=self, spacing=5, margins=(18, 13, 18, 14))
         self._name = label(name, "strong", wraps=True)
         self._state = label("", "small")
         self._name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

@@ -13,17 +13,16 @@ from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.events import EngineInUse, Event, GlobalKeyChanged
 from companion.gui.announce import announce
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.focus import give, reading_order, step
 from companion.gui.labels import text_label
 from companion.gui.search_field import SearchField
@@ -72,11 +71,7 @@ class SettingsDialog(QDialog):
         self._stack = QStackedWidget()
         line = QFrame()
         line.setProperty("hairline", "upright")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self._build_list())
-        row.addWidget(line)
+        row = in_row(self._build_list(), line, inside=self, spacing=0, margins=NONE)
         row.addWidget(self._stack, 1)
         self._found: dict[str, tuple[str, ...]] = {}
         """Pages that were looked for, the best first, with what is meant there."""
@@ -126,9 +121,7 @@ class SettingsDialog(QDialog):
 
     def _build_list(self) -> QWidget:
         self._side = QWidget()
-        column = QVBoxLayout(self._side)
-        column.setContentsMargins(12, 20, 12, 12)
-        column.setSpacing(12)
+        column = in_column(inside=self._side, spacing=12, margins=(12, 20, 12, 12))
         self.search = SearchField(self._look, tr("Search the settings"))
         self.search.setPlaceholderText(tr("Search"))
         self.search.textChanged.connect(self._filter)
@@ -285,9 +278,7 @@ class SettingsDialog(QDialog):
 def _framed(page: SettingsPage) -> QWidget:
     """The page, which scrolls, and below it what it has to say, which does not."""
     box = QWidget()
-    column = QVBoxLayout(box)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(0)
+    column = in_column(inside=box, spacing=0, margins=NONE)
     area = QScrollArea()
     scroll_by_touch(area)
     area.setWidgetResizable(True)

@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import fill, text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.wrapping import WrappingCheckBox
@@ -55,9 +55,7 @@ def labelled(
         after: one that stands beside the control.
     """
     box = QWidget()
-    column = QVBoxLayout(box)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(5)
+    column = in_column(inside=box, spacing=5, margins=NONE)
     name_control(control, label, help_text)
     first: QWidget = control
     if not isinstance(control, QCheckBox):
@@ -140,8 +138,7 @@ class FieldRow(QWidget):
         self._is_refreshing = False
         self.control = self._build()
         self.control.setObjectName(name)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column = in_column(inside=self, margins=NONE)
         self.usual = self._build_usual()
         is_path = found.declared.is_file or found.declared.is_folder
         self.chooser = self._build_chooser() if is_path else None

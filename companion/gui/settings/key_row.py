@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
 from companion.errors import CompanionError, Kind
 from companion.flow import Health
+from companion.gui.boxes import NONE, in_column
 from companion.gui.focus import give
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
@@ -50,9 +51,7 @@ class KeyRow(QWidget):
         super().__init__()
         self.setObjectName("key")
         self._host, self._spec, self._role, self._work = host, spec, role, work
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
+        column = in_column(inside=self, spacing=5, margins=NONE)
         label = text_label(tr("Key"), "small")
         column.addWidget(label)
         line = FlowLayout()

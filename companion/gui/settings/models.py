@@ -12,11 +12,11 @@ from PySide6.QtWidgets import (
     QFrame,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.page import SettingsPage
@@ -49,9 +49,7 @@ class ModelRow(QFrame):
     def __init__(self, owner: ModelList, model: LocalModel) -> None:
         super().__init__()
         self.model = model
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 2, 0, 8)
-        column.setSpacing(4)
+        column = in_column(inside=self, spacing=4, margins=(0, 2, 0, 8))
         top = FlowLayout()
         self.name = text_label(model.label, "strong")
         self.said = text_label("", "small", fills=True)
@@ -174,14 +172,11 @@ class ModelList(QWidget):
         self._chosen, self._use, self._changed = chosen, use, changed
         self.rows: dict[str, ModelRow] = {}
         self._is_folded = True
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column = in_column(inside=self, spacing=4, margins=NONE)
         title, self._imports, from_file, from_folder = _VOICE if kind is ModelKind.VOICE else _MODEL
         if not is_short:
             column.addWidget(text_label(tr(title), "small"))
-        self._column = QVBoxLayout()
-        self._column.setSpacing(0)
+        self._column = in_column(spacing=0)
         column.addLayout(self._column)
         self._foot = QWidget()
         column.addWidget(self._foot)

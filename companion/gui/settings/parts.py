@@ -11,10 +11,10 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
 )
 
 from companion.errors import CompanionError
+from companion.gui.boxes import in_column
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import name_control
@@ -45,9 +45,7 @@ class PartCard(QFrame):
         self._part: Part | None = None
         self._is_running = False
         self.setProperty("card", "true")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 13, 18, 15)
-        column.setSpacing(8)
+        column = in_column(inside=self, spacing=8, margins=(18, 13, 18, 15))
         top = FlowLayout()
         self.title = text_label("", "strong", fills=True)
         self.install = QPushButton(tr("Install"))

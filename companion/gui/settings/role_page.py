@@ -221,7 +221,7 @@ class RolePage(SettingsPage):
 
     def _is_found(self, spec: Spec) -> bool:
         health = self._healths.get(spec.name)
-        is_here = not self._is_looked_for(spec) or (health is not None and health.ok)
+        is_here = spec.needs_key or not self._is_looked_for(spec) or (health is not None and health.ok)
         return self.is_ready(spec) and is_here
 
     def _show_others(self) -> None:
@@ -300,11 +300,7 @@ class RolePage(SettingsPage):
         if name == self._active:
             return
         if not self.is_ready(spec):
-            present = self._specs.get(self._active)
-            needs = tr("{who} needs a key first.", who=spec.display_name)
-            stays = tr("{who} stays until then.", who=present.display_name) if present is not None else ""
-            self.notice.tell(f"{needs} {stays}".strip(), kind="small")
-            QTimer.singleShot(0, self, self._ask_for_key)
+            self._tell_it_needs_a_key(spec)
         elif self._is_looked_for(spec):
             self.work.start(self._activate_if_found(spec), "choose")
         else:
@@ -315,12 +311,22 @@ class RolePage(SettingsPage):
         if self.setup is not None and self.setup.key is not None:
             give(self.setup.key.field)
 
+    def _tell_it_needs_a_key(self, spec: Spec) -> None:
+        present = self._specs.get(self._active)
+        needs = tr("{who} needs a key first.", who=spec.display_name)
+        stays = tr("{who} stays until then.", who=present.display_name) if present is not None else ""
+        self.notice.tell(f"{needs} {stays}".strip(), kind="small")
+        QTimer.singleShot(0, self, self._ask_for_key)
+
     async def _activate_if_found(self, spec: Spec) -> None:
         self.notice.tell(
             tr("Looking for {display_name} on this computer …", display_name=spec.display_name), kind="small"
         )
         await self._check(spec)
         health = self._healths[spec.name]
+        if health.kind in _WANTS_A_KEY and not self._keys.get(spec.name, _NO_KEY).present and spec.key_env:
+            self._tell_it_needs_a_key(spec)
+            return
         detail = await self.objection(spec) if health.ok else health.detail
         if detail:
             self.notice.tell(detail, [(tr("Use it anyway"), lambda: self.activate(spec.name))])

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QVBoxLayout, QW
 from companion.days import date_in_words
 from companion.errors import CompanionError
 from companion.flow import Health
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import text_label
 from companion.gui.settings.form import labelled, name_control, narrow
 from companion.gui.settings.key_row import KeyRow
@@ -37,9 +38,7 @@ class ProviderSetup(QWidget):
         self.spec = spec
         self._page = page
         self._prefix = f"providers.{page.role.value}.{spec.name}"
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(14)
+        column = in_column(inside=self, spacing=14, margins=NONE)
         self.model: QComboBox | None = None
         self.key: KeyRow | None = None
         self._models: dict[str, ModelEntry | None] = {}
@@ -49,8 +48,7 @@ class ProviderSetup(QWidget):
             self._model_note = text_label("", "caption")
             self._model_warning = text_label("", "warn")
             self.model = self._build_model(entries)
-            box = QVBoxLayout()
-            box.setSpacing(4)
+            box = in_column(spacing=4)
             shown = labelled(tr("Model"), self.model)
             shown.setObjectName("model")
             box.addWidget(shown)
@@ -150,8 +148,7 @@ class ProviderSetup(QWidget):
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self._address_box = QWidget()
-        inner = QVBoxLayout(self._address_box)
-        inner.setContentsMargins(0, 0, 0, 0)
+        inner = in_column(inside=self._address_box, margins=NONE)
         self.address = QLineEdit()
         self.address.setPlaceholderText(self.spec.base_url)
         name_control(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QWidget
 
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import dress, text_label
 from companion.language import mark, number, sentence, tr
 
@@ -18,9 +19,7 @@ class SpentBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
+        column = in_column(inside=self, spacing=6, margins=NONE)
         self.says = text_label("", "small")
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtWidgets import QCheckBox, QFrame, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QFrame
 
+from companion.gui.boxes import in_column
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.wrapping import WrappingCheckBox
@@ -28,10 +29,12 @@ class StandIns(QFrame):
         self._offline, self._chosen = offline, chosen
         self._order: list[str] = []
         self.setProperty("card", "true")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 13, 18, 15)
-        column.setSpacing(8)
-        column.addWidget(text_label(tr("If it fails, ask instead"), "strong"))
+        column = in_column(
+            text_label(tr("If it fails, ask instead"), "strong"),
+            inside=self,
+            spacing=8,
+            margins=(18, 13, 18, 15),
+        )
         row = FlowLayout()
         self.boxes = {spec.name: self._build(spec) for spec in specs}
         for box in self.boxes.values():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QPushButton
 
 from companion.events import Note
+from companion.gui.boxes import in_column, in_row
 from companion.gui.labels import text_label
 from companion.gui.settings.models import ModelList, ModelRow
 from companion.gui.theme import Look
@@ -40,8 +41,7 @@ class EnginesPage(WelcomePage):
         self.both = QPushButton()
         self.both.clicked.connect(self._fetch_both)
         self.both.hide()
-        row = QHBoxLayout()
-        row.addWidget(self.both)
+        row = in_row(self.both)
         row.addStretch(1)
         self.column.addLayout(row)
 
@@ -58,10 +58,12 @@ class EnginesPage(WelcomePage):
     def _build(self, kind: ModelKind) -> QFrame:
         box = QFrame()
         box.setProperty("card", "true")
-        column = QVBoxLayout(box)
-        column.setContentsMargins(18, 12, 18, 10)
-        column.setSpacing(4)
-        column.addWidget(text_label(tr(_DOES[kind] if self._can_be_had(kind) else _NO_VOICE), "small"))
+        column = in_column(
+            text_label(tr(_DOES[kind] if self._can_be_had(kind) else _NO_VOICE), "small"),
+            inside=box,
+            spacing=4,
+            margins=(18, 12, 18, 10),
+        )
         models = self.lists[kind] = ModelList(
             self, kind, lambda: self._in_use(kind), lambda _: None, self._changed, is_short=True
         )

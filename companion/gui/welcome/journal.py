@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
+from companion.gui.boxes import NONE, in_column
 from companion.gui.keys import key_in_a_sentence, key_named
 from companion.gui.labels import text_label
 from companion.gui.passphrase import PassphraseForm
@@ -52,9 +53,7 @@ class JournalPage(WelcomePage):
             key_name=key_in_a_sentence(key_named(self.host.settings.talk.key)),
         )
         box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
+        column = in_column(inside=box, spacing=10, margins=NONE)
         self.keep = ChoiceCard(
             tr("Keep my reflections"),
             tr("Encrypted, and only you can open them. They never leave this computer."),

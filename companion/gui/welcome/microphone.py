@@ -8,13 +8,14 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QPushButton, QVBoxLayout, QWidget
 
 from companion.app import roles
 from companion.errors import CompanionError
 from companion.events import EngineInUse, Event
 from companion.flow import Transcript
 from companion.gui.announce import announce
+from companion.gui.boxes import in_column, in_row
 from companion.gui.labels import dress, text_label
 from companion.gui.settings.devices import SILENCE_DB, DevicePicker, LevelBar, ListenButton, words_of
 from companion.gui.settings.form import labelled
@@ -84,9 +85,7 @@ class MicrophonePage(WelcomePage):
         self.heard.setAccessibleName(tr("What was heard"))
         self.heard.hide()
         self.says = text_label("", "small")
-        row = QHBoxLayout()
-        row.setSpacing(14)
-        row.addWidget(self.try_it)
+        row = in_row(self.try_it, spacing=14)
         row.addWidget(self.level, 1)
         box, column = _card()
         column.addWidget(labelled(tr("Microphone"), self.microphone))
@@ -181,8 +180,7 @@ class MicrophonePage(WelcomePage):
         self.listen = ListenButton(self.look, self._start_voice, self._stop_voice)
         self.voice_says = text_label("", "warn")
         self.voice_says.hide()
-        row = QHBoxLayout()
-        row.addWidget(self.listen)
+        row = in_row(self.listen)
         row.addStretch(1)
         box, column = _card()
         column.addWidget(labelled(tr("Voice"), self.voice))
@@ -240,7 +238,5 @@ class MicrophonePage(WelcomePage):
 def _card() -> tuple[QFrame, QVBoxLayout]:
     box = QFrame()
     box.setProperty("card", "true")
-    column = QVBoxLayout(box)
-    column.setContentsMargins(18, 13, 18, 14)
-    column.setSpacing(10)
+    column = in_column(inside=box, spacing=10, margins=(18, 13, 18, 14))
     return box, column

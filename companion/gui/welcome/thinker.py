@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from companion.errors import CompanionError
 from companion.flow import Health
+from companion.gui.boxes import NONE, in_column, in_row
 from companion.gui.focus import give
 from companion.gui.labels import text_label
 from companion.gui.settings.card import ChoiceCard
@@ -59,9 +60,7 @@ class ThinkerPage(WelcomePage):
     def __init__(self, app: WelcomeHost, look: Look) -> None:
         super().__init__(app, look)
         box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
+        column = in_column(inside=box, spacing=10, margins=NONE)
         self.cards = {
             name: ChoiceCard(tr(title), tr(about), look, box) for name, (title, about) in _CHOICES.items()
         }
@@ -76,8 +75,7 @@ class ThinkerPage(WelcomePage):
         self.more = QPushButton(tr("Your own server, and more"))
         self.more.setProperty("tone", "plain")
         self.more.clicked.connect(lambda: self.wanted.emit("thinking"))
-        row = QHBoxLayout()
-        row.addWidget(self.more)
+        row = in_row(self.more)
         row.addStretch(1)
         self.column.addLayout(row)
         self.key: KeyRow | None = None
@@ -167,9 +165,7 @@ class ThinkerPage(WelcomePage):
 
     def _build_mind(self) -> QWidget:
         box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        column = in_column(inside=box, spacing=8, margins=NONE)
         self.how = text_label("", "small")
         self.how.hide()
         self.models = ModelList(

@@ -17,12 +17,12 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.app.welcome import PAGES
 from companion.gui.announce import announce
+from companion.gui.boxes import in_column
 from companion.gui.labels import label
 from companion.language import tr
 
@@ -115,10 +115,7 @@ class WelcomeView(QWidget):
         self._inner = QWidget()
         self._inner.setProperty("scrolled", "true")
         self._inner.installEventFilter(self)
-        self._column = QVBoxLayout(self._inner)
-        self._column.setContentsMargins(0, 0, _BAR_PX, 0)
-        self._column.setSpacing(20)
-        self._column.addWidget(self.step)
+        self._column = in_column(self.step, inside=self._inner, spacing=20, margins=(0, 0, _BAR_PX, 0))
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -126,9 +123,7 @@ class WelcomeView(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._inner)
         self._foot = self._build_foot()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(_MARGIN_PX, 24, _MARGIN_PX - _BAR_PX, 24)
-        column.setSpacing(20)
+        column = in_column(inside=self, spacing=20, margins=(_MARGIN_PX, 24, _MARGIN_PX - _BAR_PX, 24))
         column.addStretch(1)
         for each in (self._scroll, self._foot):
             column.addWidget(each, 0, Qt.AlignmentFlag.AlignHCenter)

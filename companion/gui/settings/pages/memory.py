@@ -11,6 +11,7 @@ from companion import days
 from companion.days import When
 from companion.errors import CompanionError
 from companion.events import Event, JournalRead
+from companion.gui.boxes import in_column
 from companion.gui.clean import clean_text
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
@@ -37,9 +38,7 @@ class MemoryRow(QFrame):
     def __init__(self, page: MemoryPage, memory: Memory) -> None:
         super().__init__()
         self._page, self.memory = page, memory
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 6)
-        column.setSpacing(4)
+        column = in_column(inside=self, spacing=4, margins=(0, 4, 0, 6))
         self.words = text_label(clean_text(memory.text), "")
         self.field = QLineEdit(memory.text)
         self.field.setAccessibleName(tr("What is remembered, in your words"))

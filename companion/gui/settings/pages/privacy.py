@@ -12,6 +12,7 @@ from companion.app.region import system_region
 from companion.care.help import countries, load
 from companion.days import When
 from companion.events import DataSent
+from companion.gui.boxes import in_column
 from companion.gui.labels import dress, text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.host import SettingsHost
@@ -135,9 +136,7 @@ class Today(QFrame):
         self.setProperty("card", "true")
         self.setObjectName("today")
         self.setAccessibleName(tr("What left this computer today"))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 14, 18, 16)
-        column.setSpacing(10)
+        column = in_column(inside=self, spacing=10, margins=(18, 14, 18, 16))
         top = FlowLayout()
         top.addWidget(text_label(tr("What left this computer today"), "strong", fills=True))
         self.total = text_label("", "small")
@@ -222,9 +221,7 @@ def _countries() -> Mapping[Value, str]:
 def _card() -> QFrame:
     box = QFrame()
     box.setProperty("card", "true")
-    column = QVBoxLayout(box)
-    column.setContentsMargins(18, 14, 18, 16)
-    column.setSpacing(10)
+    in_column(inside=box, spacing=10, margins=(18, 14, 18, 16))
     return box
 
 

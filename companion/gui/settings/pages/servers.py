@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
 )
 
 from companion.app import servers
 from companion.errors import CompanionError, Kind
+from companion.gui.boxes import in_column
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.form import labelled, narrow
@@ -57,9 +57,7 @@ class ServerCard(QFrame):
         self.name = name
         self._page = page
         self.setProperty("card", "true")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 13, 18, 14)
-        column.setSpacing(6)
+        column = in_column(inside=self, spacing=6, margins=(18, 13, 18, 14))
         self._label = text_label("", "strong")
         self._about = text_label("", "small")
         self._where = text_label("", "caption")
@@ -112,9 +110,7 @@ class ServerForm(QFrame):
         self._name = ""
         """Of the server that is changed; empty: a new one."""
         self.setProperty("card", "true")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 15, 18, 16)
-        column.setSpacing(12)
+        column = in_column(inside=self, spacing=12, margins=(18, 15, 18, 16))
         self.title = text_label("", "strong")
         self.label, self.address, self.key = QLineEdit(), QLineEdit(), QLineEdit()
         self.label.setPlaceholderText("workshop")
@@ -278,8 +274,7 @@ class ServersPage(SettingsPage):
         self.column.addWidget(text_label(tr(_ABOUT), "soft"))
         self.nothing = text_label(tr(_EMPTY), "small")
         self.column.addWidget(self.nothing)
-        self._list = QVBoxLayout()
-        self._list.setSpacing(14)
+        self._list = in_column(spacing=14)
         self.column.addLayout(self._list)
         self.cards: dict[str, ServerCard] = {}
         self.add = QPushButton(tr("Add a server …"))

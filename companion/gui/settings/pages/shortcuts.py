@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton, QVBoxLayout
 
-from companion.gui.keys import key_name, key_named, talks_everywhere
+from companion.gui.keys import HARMLESS, TAKES_KEYS, key_name, key_named, talks_everywhere
 from companion.gui.labels import label, text_label
 from companion.gui.positions import alive
 from companion.gui.settings.chips import FlowLayout
-from companion.gui.settings.form import labelled, name_control
+from companion.gui.settings.form import labelled
 from companion.gui.settings.host import SettingsHost
 from companion.gui.settings.page import PageInfo, SettingsPage
 from companion.gui.shortcuts import listed, owner_of
@@ -30,9 +30,10 @@ class KeyButton(QPushButton):
     refused = Signal(str)
     """That key does something else; a sentence says what."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """`name`: what the key is for."""
         super().__init__()
-        self._key = ""
+        self._name, self._key = name, ""
         self.is_waiting = False
         self.clicked.connect(self._wait)
 
@@ -41,12 +42,26 @@ class KeyButton(QPushButton):
         self._stop()
 
     def _wait(self) -> None:
-        self.is_waiting = True
-        self.setText(tr("Press a key …"))
+        self._wait_for_key(True)
+        self._show(tr("Press a key …"))
+
+    def _wait_for_key(self, is_waiting: bool) -> None:
+        self.is_waiting = is_waiting
+        self.setProperty(TAKES_KEYS, is_waiting)
 
     def _stop(self) -> None:
-        self.is_waiting = False
-        self.setText(key_name(key_named(self._key)))
+        self._wait_for_key(False)
+        self._show(key_name(key_named(self._key)))
+
+    def _show(self, words: str) -> None:
+        self.setText(words)
+        self.setAccessibleName(f"{self._name}: {words}")
+
+    def event(self, event: QEvent) -> bool:
+        if self.is_waiting and event.type() is QEvent.Type.ShortcutOverride:
+            event.accept()  # a key that is being chosen does nothing else
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self.is_waiting:
@@ -55,10 +70,14 @@ class KeyButton(QPushButton):
         key = Qt.Key(event.key())
         if key in _MODIFIERS:
             return
+        held = event.modifiers() & ~HARMLESS
+        owner = owner_of(held.value | alive(key))
+        if held and not owner:
+            return  # it talks alone
         self._stop()
         if key is Qt.Key.Key_Escape:
             return
-        if owner := owner_of(alive(key)):
+        if owner:
             self.refused.emit(tr("{owner}. Please choose another key.", owner=owner))
         else:
             self.taken.emit(QKeySequence(alive(key)).toString(QKeySequence.SequenceFormat.PortableText))
@@ -76,10 +95,10 @@ class ShortcutsPage(SettingsPage):
         super().__init__(host, look, tr("Shortcuts"))
         found = find_field("talk.key")
         assert found is not None
-        self.key = KeyButton()
+        self.key = KeyButton(found.declared.label)
         self.key.setObjectName("talk.key")
         self.column.addWidget(labelled(found.declared.label, self.key, found.declared.help))
-        name_control(self.key, found.declared.label, found.declared.help)
+        self.key.setAccessibleDescription(found.declared.help)
         self.add_rows("talk.everywhere", "talk.everywhere_key")
         self.everywhere = text_label("", "caption")
         self.column.addWidget(self.everywhere)

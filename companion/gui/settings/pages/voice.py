@@ -8,11 +8,11 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
 from companion.errors import CompanionError
+from companion.gui.boxes import NONE, in_column
 from companion.gui.labels import text_label
 from companion.gui.settings.chips import FlowLayout
 from companion.gui.settings.devices import ListenButton, words_of
@@ -47,9 +47,7 @@ class VoicePage(RolePage):
     def add_own_rows(self) -> None:
         box = QWidget()
         box.setObjectName("voice")
-        column = QVBoxLayout(box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
+        column = in_column(inside=box, spacing=6, margins=NONE)
         label = text_label(tr("Voice"), "small")
         self.voices = QListWidget()
         self.voices.setProperty("framed", "true")
