@@ -28,7 +28,7 @@ from companion.events import Events, Trouble
 from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
-from companion.gui.tongue import speak
+from companion.gui.tongue import speak_readably
 from companion.language import SYSTEM, tr
 from companion.log import describe, hold_log, start_log
 from companion.paths import Home, find_home, resources
@@ -121,7 +121,7 @@ def run(
         app = make()
         if crashes is not None and crashes.is_again:
             app.settings = plain_settings(app.settings)
-        speak(qt, app.settings.general.interface_language)
+        unread = speak_readably(qt, app.settings.general.interface_language)
         if "events" in debug:
             from companion.app.tape import write_tape
 
@@ -138,8 +138,9 @@ def run(
         gc.freeze()  # what the start has made stays: no later collection looks through it
         gc.enable()
     try:
-        if crashes is not None and (trouble := crashes.trouble) is not None:
-            app.events.emit(Trouble(error=trouble))
+        for trouble in (crashes.trouble if crashes is not None else None, unread):
+            if trouble is not None:
+                app.events.emit(Trouble(error=trouble))
         return _loop(qt, _live(app, shell, faults, then, door, shows=not begins_painted))
     finally:
         if crashes is not None:

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -37,7 +38,7 @@ from companion.gui.notices import Notice, NoticeBar
 from companion.gui.settings.devices import words_of
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
-from companion.gui.tongue import speak
+from companion.gui.tongue import speak, speak_readably
 from companion.gui.topbar import TopBar
 from companion.kinds import Role, VoiceInfo
 from companion.language import ENGLISH, PSEUDO, Pseudo, language, use
@@ -282,6 +283,21 @@ def _texts(window: QWidget) -> Iterator[str]:
                     for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
                         if isinstance(text := model.index(row, column).data(role), str):
                             yield text
+
+
+@pytest.mark.parametrize(("fonts", "speaks"), [(["Noto Sans Devanagari"], "hi"), ([], "en")])
+def test_letters_that_no_font_has_are_not_shown_as_boxes(
+    fonts: list[str], speaks: str, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFontDatabase, "families", lambda _: fonts)
+    try:
+        told = speak_readably(qapp, "hi")
+        assert language() == speaks
+        assert (told is None) == (speaks == "hi")
+        if told is not None:
+            assert told.message == "No font of this computer has the letters of Hindi."
+    finally:
+        speak(qapp, ENGLISH)
 
 
 def _staged() -> str:
