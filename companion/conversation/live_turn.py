@@ -176,9 +176,10 @@ class LiveTurn:
         """Looks at what the person said, once, before anybody is asked; help is shown at once."""
         if self.has_cared or not words:
             return
-        self.has_cared = True
         shown, trusted = self.context.organs.help()
-        self._follow_care(self.session.care.hear(words, shown, trusted))
+        response = self.session.care.hear(words, shown, trusted)
+        self.has_cared = True
+        self._follow_care(response)
 
     def raise_hand(self) -> None:
         """Whoever thinks says that somebody may be in danger."""

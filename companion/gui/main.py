@@ -16,8 +16,8 @@ from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QLocale, QSocketNotifier, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from companion import tasks
@@ -28,7 +28,7 @@ from companion.events import Events, Trouble
 from companion.gui.door import RAISE, TOGGLE_TALK, WELCOME, Answer, Door, knock
 from companion.gui.shell import Shell
 from companion.gui.theme import STYLE, STYLED
-from companion.gui.tongue import speak
+from companion.gui.tongue import speak_readably
 from companion.language import SYSTEM, tr
 from companion.log import describe, hold_log, start_log
 from companion.paths import Home, find_home, resources
@@ -49,10 +49,6 @@ DESKTOP_NAME = "companion"
 """Of the desktop entry, `app.desktop_entry.NAME`, and of the icon."""
 FRAME_MS = 500
 """Longest wait for the first frame; a window that opens minimised has none."""
-
-
-LET_IN_S = 0.005
-"""So long the loop does nothing but what the person has pressed meanwhile; then everything is opened."""
 
 
 def has_display() -> bool:
@@ -121,7 +117,7 @@ def run(
         app = make()
         if crashes is not None and crashes.is_again:
             app.settings = plain_settings(app.settings)
-        speak(qt, app.settings.general.interface_language)
+        unread = speak_readably(qt, app.settings.general.interface_language)
         if "events" in debug:
             from companion.app.tape import write_tape
 
@@ -138,8 +134,9 @@ def run(
         gc.freeze()  # what the start has made stays: no later collection looks through it
         gc.enable()
     try:
-        if crashes is not None and (trouble := crashes.trouble) is not None:
-            app.events.emit(Trouble(error=trouble))
+        for trouble in (crashes.trouble if crashes is not None else None, unread):
+            if trouble is not None:
+                app.events.emit(Trouble(error=trouble))
         return _loop(qt, _live(app, shell, faults, then, door, shows=not begins_painted))
     finally:
         if crashes is not None:
@@ -180,6 +177,8 @@ async def _live(
 ) -> None:
     import asyncio
 
+    from companion.app.ahead import load_ahead
+
     closing = asyncio.Event()
     faults.watch(asyncio.get_running_loop())
     if shows:
@@ -191,7 +190,10 @@ async def _live(
     qt = QApplication.instance()
     assert isinstance(qt, QApplication)
     qt.commitDataRequest.connect(shell.leave_soon)
-    await asyncio.sleep(LET_IN_S)
+    QTimer.singleShot(
+        0, QGuiApplication.sync
+    )  # what `_paint` left lies where nothing but the next event looks
+    await load_ahead()
     if door is not None:
         door.answers = {
             RAISE: shell.bring_to_front,

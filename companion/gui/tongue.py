@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+from PySide6.QtGui import QFontDatabase
 
 from companion.app import interface
-from companion.language import ENGLISH
+from companion.errors import CompanionError, Kind
+from companion.language import ENGLISH, tr
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
 _OWN = "qt-says"
 """Name of the translator of what Qt itself says, such as the menu of a text field."""
+_LETTERS = {"hi": QFontDatabase.WritingSystem.Devanagari}
+"""Of languages that a computer may have no font for."""
 
 
-def speak(qt: QApplication, chosen: str) -> None:
-    """Takes up the language that is chosen, before a window is made; what was spoken before is spoken no longer."""
+def speak(qt: QApplication, chosen: str) -> str:
+    """Takes up the language that is chosen, before a window is made, and returns its code; that of before is gone."""
     for before in qt.findChildren(QTranslator, _OWN):
         qt.removeTranslator(before)
         before.deleteLater()
@@ -27,7 +31,7 @@ def speak(qt: QApplication, chosen: str) -> None:
     QLocale.setDefault(system if is_systems else QLocale(code))
     qt.setLayoutDirection(QLocale().textDirection())
     if code == ENGLISH:
-        return
+        return code
     words = QTranslator(qt)
     words.setObjectName(_OWN)
     if not words.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
@@ -36,3 +40,22 @@ def speak(qt: QApplication, chosen: str) -> None:
         words = QtWords(qt)
         words.setObjectName(_OWN)
     qt.installTranslator(words)
+    return code
+
+
+def speak_readably(qt: QApplication, chosen: str) -> CompanionError | None:
+    """As `speak`; English where no font of this computer has the letters, and what is to be told then."""
+    code = speak(qt, chosen)
+    letters = _LETTERS.get(code)
+    if letters is None or QFontDatabase.families(letters):
+        return None
+    from companion.settings.languages import NAMES
+
+    speak(qt, ENGLISH)
+    error = CompanionError(
+        Kind.NOT_SUPPORTED,
+        tr("No font of this computer has the letters of {language}.", language=tr(NAMES[code])),
+        hint=tr("Until you install one, such as Noto Sans, the window speaks English."),
+    )
+    error.actions = ()
+    return error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
 from companion.audio.virtual import CapturingPlayer
+from companion.care import watch
 from companion.care.replies import STOPPED
 from companion.conversation.written_answer import TurnProviders
 from companion.errors import CompanionError, Kind
@@ -24,6 +26,7 @@ from companion.events import (
 from companion.flow import Audio, ChatDelta, Message, TurnRecord
 from companion.kinds import Concern, ReplyState, Role, Severity
 from companion.pcm import tone
+from companion.tasks import report_to
 from tests.conversation import test_realtime
 from tests.conversation.test_engine import ANSWER, Desk, desk, heard
 from tests.conversation.test_realtime import desk as voice_desk
@@ -311,3 +314,26 @@ async def test_who_goes_on_at_once_is_shown_help_all_the_same(desk: Desk) -> Non
     assert record.user_text == PLAIN
     assert record.id
     assert not desk.prompts
+
+
+async def test_nobody_is_asked_where_the_words_could_not_be_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not by another try, before they were."""
+
+    def breaks(words: str) -> NoReturn:
+        raise ValueError
+
+    reported: list[BaseException] = []
+    report_to(reported.append)
+    with monkeypatch.context() as broken:
+        broken.setattr(watch, "findings", breaks)
+        desk.engine.submit(PLAIN)
+        record = (await desk.until(TurnFinished)).record
+    report_to(None)
+    assert reported
+    assert record.user_text == PLAIN
+    assert not desk.prompts
+    desk.engine.retry()
+    await desk.until(TurnFinished, count=2)
+    assert desk.of(CareOffered)

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QModelIndex, Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -34,11 +35,12 @@ from companion.gui.help import topics
 from companion.gui.host import WindowHost
 from companion.gui.labels import ReadingLabel
 from companion.gui.notices import Notice, NoticeBar
+from companion.gui.settings.devices import words_of
 from companion.gui.shortcuts import listed
 from companion.gui.theme import Look
-from companion.gui.tongue import speak
+from companion.gui.tongue import speak, speak_readably
 from companion.gui.topbar import TopBar
-from companion.kinds import Role
+from companion.kinds import Role, VoiceInfo
 from companion.language import ENGLISH, PSEUDO, Pseudo, language, use
 from companion.paths import resources
 from tests.catalogues import catalogue
@@ -199,6 +201,18 @@ def test_a_translated_page_of_the_help_names_what_the_window_shows(page: Path) -
     assert not unknown
 
 
+def test_how_a_voice_sounds_is_told_in_the_language_of_the_window(qapp: QApplication) -> None:
+    speak(qapp, "de")
+    try:
+        told = words_of(VoiceInfo(id="x", name="George", description="warm, British"))
+        unknown = words_of(VoiceInfo(id="y", name="Ann", description="from Wales"))
+        plain = words_of(VoiceInfo(id="z", name="Eve"))
+    finally:
+        speak(qapp, ENGLISH)
+    assert told == "George  (en · warm, britisch)"
+    assert (unknown, plain) == ("Ann  (en · from Wales)", "Eve  (en)")
+
+
 def test_the_list_of_the_help_is_in_the_language_of_the_window_also_where_a_page_is_not(
     qapp: QApplication,
 ) -> None:
@@ -269,6 +283,21 @@ def _texts(window: QWidget) -> Iterator[str]:
                     for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
                         if isinstance(text := model.index(row, column).data(role), str):
                             yield text
+
+
+@pytest.mark.parametrize(("fonts", "speaks"), [(["Noto Sans Devanagari"], "hi"), ([], "en")])
+def test_letters_that_no_font_has_are_not_shown_as_boxes(
+    fonts: list[str], speaks: str, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFontDatabase, "families", lambda _: fonts)
+    try:
+        told = speak_readably(qapp, "hi")
+        assert language() == speaks
+        assert (told is None) == (speaks == "hi")
+        if told is not None:
+            assert told.message == "No font of this computer has the letters of Hindi."
+    finally:
+        speak(qapp, ENGLISH)
 
 
 def _staged() -> str:
