@@ -215,7 +215,9 @@ class StatusLine(QWidget):
         """The icon."""
         icon = _KEPT.get(self._storage, _KEPT[""])[0] if self._is_saved else "unlocked"
         colour = self._look.colour("faint" if self._is_saved else "warn")
-        self._icon.setPixmap(icons.pixmap(icon, colour, 12, self.devicePixelRatioF()))
+        self._icon.setPixmap(
+            icons.pixmap(icon, colour, round(12 * self._look.scale), self.devicePixelRatioF())
+        )
 
     def _backups_in_words(self) -> str:
         """The last good one, where the last try failed or it is old; else nothing."""

@@ -392,3 +392,18 @@ async def test_in_large_letters_every_choice_of_an_export_is_whole(qapp: QApplic
         dialog.deleteLater()
         await settle()
         Look().wear()
+
+
+async def test_in_large_letters_icons_grow_and_what_is_cut_in_the_list_is_told(qapp: QApplication) -> None:
+    sizes = []
+    for scale in (1.0, 2.0):
+        window = staged("journal", font_scale=scale)
+        await settle()
+        page = window.pages.journal
+        lock = window.status._icon.pixmap().deviceIndependentSize().width()
+        sizes.append((page.side.filter.iconSize().width(), page.reader.more.iconSize().width(), lock))
+        row = page.model.index(1, 0)
+        assert row.data() in row.data(Qt.ItemDataRole.ToolTipRole)
+        await freed(window)
+    assert all(small < large for small, large in zip(*sizes, strict=True))
+    Look().wear()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
@@ -20,6 +20,7 @@ from companion.records import Selection
 
 EVERYTHING = Selection()
 _MOST_LABELS = 20
+_ICON_PX = 20
 
 
 def _since(count: int) -> Callable[[], tuple[date | None, date | None]]:
@@ -135,4 +136,6 @@ class FilterButton(QToolButton):
 
     def _dress(self) -> None:
         colour = "accent" if self.selection != EVERYTHING else "soft"
-        self.setIcon(icons.icon("filter", self._look.colour(colour), 20))
+        side = self._look.px(_ICON_PX)
+        self.setIcon(icons.icon("filter", self._look.colour(colour), side))
+        self.setIconSize(QSize(side, side))

@@ -183,6 +183,7 @@ class Reflections(QAbstractListModel):
         return {
             Qt.ItemDataRole.DisplayRole: row.text,
             Qt.ItemDataRole.AccessibleTextRole: row.spoken or row.text,
+            Qt.ItemDataRole.ToolTipRole: row.spoken if row.number is not None else None,
             SESSION: row.number,
             DETAIL: row.detail,
             HIT: row.hit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -28,6 +28,7 @@ from companion.language import mark, tr
 from companion.records import Hit, SessionRecord, SoundSide
 
 _COLUMN_PX = 660
+_ICON_PX = 20
 _STOP = {"read": mark("Stop reading"), "recording": mark("Stop the recording")}
 _SIDE_BY_SIDE = 110
 """Up to so many per cent of the usual size the date and the buttons fit into one line."""
@@ -191,5 +192,7 @@ class Reader(QWidget):
         is_large = self._look.px(100) > _SIDE_BY_SIDE
         directions = QBoxLayout.Direction
         self._top.setDirection(directions.TopToBottom if is_large else directions.LeftToRight)
-        self.more.setIcon(icons.icon("more", self._look.colour("soft"), 20))
+        side = self._look.px(_ICON_PX)
+        self.more.setIcon(icons.icon("more", self._look.colour("soft"), side))
+        self.more.setIconSize(QSize(side, side))
         self._marks.setMaximumWidth(self._look.px(_COLUMN_PX))
